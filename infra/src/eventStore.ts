@@ -1,0 +1,118 @@
+/**
+ * The event store port. A store is one totally ordered log of commits; every event in it has a position (its
+ * place in the whole store), a stream and a revision (its place in that stream). The port is generic in the
+ * event: an adapter receives a codec and never looks inside.
+ *
+ * What every adapter promises, and the contract suite (`eventStore.contract.ts`) checks:
+ * - an append is durable before its verdict is given;
+ * - positions grow in commit order: a reader that has seen n never later finds an event at or below n; they
+ *   need not be dense;
+ * - a retry of one commit is recognised by its place and id, never by its id alone.
+ */
+
+/** Text form of the events of one commit: a JSON array. Decoding also upcasts old event versions. */
+export type Codec<E> = {
+  encode(events: readonly E[]): string;
+  decode(text: string): E[];
+};
+
+export type Commit<E> = {
+  /** UUID, minted once per decision and kept through every retry of it. */
+  id: string;
+  stream: string;
+  /** Revision of the stream's last event as the decider saw it; `NO_STREAM` (-1) when there is none. */
+  expectedRevision: number;
+  /**
+   * True when this commit was decided on the state after the previous commit to the same stream in the same
+   * call: if that one fails, this one is `broken-chain`, even where a stranger's event would satisfy its
+   * expected revision.
+   */
+  chained: boolean;
+  /** The symbol whose engine takes this commit as input; null on every other commit. */
+  symbol: string | null;
+  events: readonly E[];
+};
+
+export type Verdict =
+  /** `revision` and `position` are those of the commit's last event. */
+  | { verdict: 'ok' | 'duplicate'; revision: number; position: number }
+  | { verdict: 'conflict'; actualRevision: number }
+  | { verdict: 'broken-chain' };
+
+/** An event at its place. */
+export type Recorded<E> = {
+  event: E;
+  stream: string;
+  revision: number;
+  position: number;
+  commitId: string;
+  symbol: string | null;
+};
+
+/** Which commits a reader wants: all given conditions must hold; an absent one holds always. */
+export type Filter = {
+  /** The stream's name up to its first `-`: `account`, `book`, `market`, … */
+  categories?: readonly string[];
+  /** Exact stream names. */
+  streams?: readonly string[];
+  /** `'any'`: every commit that is an engine input, whatever its symbol. */
+  symbols?: readonly string[] | 'any';
+};
+
+export type Page<E> = {
+  events: Recorded<E>[];
+  /**
+   * Everything that matches the filter up to and including this position has been given. At or beyond the
+   * last event of the page: it also moves through commits that the filter left out.
+   */
+  position: number;
+  /** True when the page reached the end of the store as it was when it was read. */
+  atEnd: boolean;
+};
+
+export type EventStore<E> = {
+  /** The store's own id (UUID), minted when it was created. Positions mean something only beside it. */
+  readonly id: string;
+  /**
+   * Appends the commits in order, in one durable step, and gives one verdict each. A failed commit leaves no
+   * trace and does not hinder the others. At most `COMMITS_PER_APPEND_MAX` commits. Throws `UnknownOutcome`
+   * when the reply was lost: the caller repeats the same call, and `duplicate` tells what had happened.
+   */
+  append(commits: readonly Commit<E>[]): Promise<Verdict[]>;
+  /** Events of one stream from `fromRevision` (inclusive), oldest first, at most `eventsMax`. */
+  readStream(stream: string, fromRevision: number, eventsMax: number): Promise<Recorded<E>[]>;
+  /** Revision of the stream's last event, or `NO_STREAM`. */
+  streamRevision(stream: string): Promise<number>;
+  /** The page of commits that match after position `after` (exclusive); may stand inside a commit. */
+  readAll(after: number, filter: Filter, eventsMax: number): Promise<Page<E>>;
+  /** Position of the last event in the store; 0 when it is empty. The first event's position is above 0. */
+  head(): Promise<number>;
+  /** Calls `listener` soon after anything was appended by anyone (a hint: spurious calls are allowed). */
+  onAppend(listener: () => void): () => void;
+  close(): Promise<void>;
+};
+
+export const NO_STREAM = -1;
+/** Bounds one transaction (≈1 MB of text at 2 KB a commit), so that one append stays below some 20 ms. */
+export const COMMITS_PER_APPEND_MAX = 500;
+/** Bounds the text of one row; the engine cuts longer outputs into several commits. */
+export const EVENTS_PER_COMMIT_MAX = 500;
+
+/** The store could not say whether the append happened. Repeat the very same call to learn it. */
+export class UnknownOutcome extends Error {
+  override name = 'UnknownOutcome';
+}
+
+/** The part of a stream's name before its first `-`. */
+export function categoryOf(stream: string): string {
+  const dash = stream.indexOf('-');
+  return dash === -1 ? stream : stream.slice(0, dash);
+}
+
+export function matches(filter: Filter, commit: { stream: string; symbol: string | null }): boolean {
+  if (filter.categories && !filter.categories.includes(categoryOf(commit.stream))) return false;
+  if (filter.streams && !filter.streams.includes(commit.stream)) return false;
+  if (filter.symbols === 'any') return commit.symbol !== null;
+  if (filter.symbols) return commit.symbol !== null && filter.symbols.includes(commit.symbol);
+  return true;
+}

@@ -1,0 +1,31 @@
+import { randomBytes } from 'node:crypto';
+
+/**
+ * Clock, timers and randomness as parameters, so that a whole system can be run from a seed. Only this file
+ * touches the real ones.
+ */
+export type Runtime = {
+  /** Milliseconds since the Unix epoch (wall clock): for times in events and expiry of keys. */
+  nowMs(): number;
+  /** Milliseconds of a clock that never goes back: for durations. */
+  monotonicMs(): number;
+  /** `count` random bytes. */
+  randomBytes(count: number): Uint8Array;
+  /** Calls back once after `ms`; returns the cancel function. */
+  setTimer(ms: number, callback: () => void): () => void;
+};
+
+export const realRuntime: Runtime = {
+  nowMs: () => Date.now(),
+  monotonicMs: () => performance.now(),
+  randomBytes: (count) => randomBytes(count),
+  setTimer: (ms, callback) => {
+    const timer = setTimeout(callback, ms);
+    return () => clearTimeout(timer);
+  },
+};
+
+export const sleep = (runtime: Runtime, ms: number): Promise<void> =>
+  new Promise((resolve) => {
+    runtime.setTimer(ms, resolve);
+  });
