@@ -1,1 +1,17 @@
-export {};
+export * from './account.ts';
+export * from './book.ts';
+export * from './client.ts';
+export * from './codec.ts';
+export * from './commands.ts';
+export * from './envelope.ts';
+export * from './events.ts';
+export * from './hotViews.ts';
+export * from './ids.ts';
+export * from './market.ts';
+export * from './order.ts';
+export * from './position.ts';
+export * from './refusals.ts';
+export * from './streams.ts';
+export * from './units.ts';
+export * from './upcast.ts';
+export * as views from './views.ts';

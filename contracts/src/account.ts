@@ -1,0 +1,133 @@
+import { z } from 'zod';
+import { Time } from './envelope.ts';
+import { ClientOrderId, ExpiryReason, OrderType, Side, SymbolName, TimeInForce } from './order.ts';
+import { RefusalCode } from './refusals.ts';
+
+/**
+ * Events of `account-<id>`: money, shares and orders of one account. A command may only raise a hold; only the
+ * settlement of a book output lowers one. Amounts are cents, prices ticks of `tickCents` cents, quantities shares.
+ */
+const int = z.int();
+const count = z.int().min(0);
+
+/** What settlement says of any order that a book output touched. */
+const settled = {
+  orderId: z.uuid(),
+  symbol: SymbolName,
+  side: Side,
+  /** Revision of the output in `book-<symbol>`: an order remembers the last one applied to it. */
+  sequence: count,
+  /** What the hold goes down by (besides what the fill itself uses up). */
+  releasedCents: count,
+  releasedShares: count,
+};
+
+const data = {
+  'AccountOpened.v1': z.strictObject({ accountId: z.uuid(), clientId: z.uuid() }),
+  'DepositRequested.v1': z.strictObject({ depositId: z.uuid(), amountCents: count }),
+  'DepositSettled.v1': z.strictObject({ depositId: z.uuid(), amountCents: count }),
+  'DepositRejected.v1': z.strictObject({ depositId: z.uuid(), amountCents: count, reason: z.string() }),
+  'CashTransferredIn.v1': z.strictObject({ transferId: z.uuid(), amountCents: count }),
+  'SharesTransferredIn.v1': z.strictObject({ transferId: z.uuid(), symbol: SymbolName, quantity: count }),
+  'AccountExemptionsChanged.v1': z.strictObject({ bandsOff: z.boolean(), quotasOff: z.boolean() }),
+  'OrderPlaced.v1': z.strictObject({
+    orderId: z.uuid(),
+    accountId: z.uuid(),
+    clientOrderId: ClientOrderId.nullable(),
+    symbol: SymbolName,
+    side: Side,
+    type: OrderType,
+    timeInForce: TimeInForce,
+    quantity: count,
+    /** A limit order's price; a market order's protection price, beyond which it never trades. */
+    limitTicks: count,
+    tickCents: count,
+    /** The static reference price that the order was decided with. */
+    referenceTicks: count,
+    /** The entry collar was not checked and must not be: bands are off for the account or the symbol. */
+    bandExempt: z.boolean(),
+    feePpm: count,
+    /** Cash held for a buy (worst case with fees), shares held for a sell; the other one is 0. */
+    holdCents: count,
+    holdShares: count,
+  }),
+  /** A well-formed order that was not taken; it never reaches the engine. */
+  'OrderRefused.v1': z.strictObject({
+    orderId: z.uuid(),
+    accountId: z.uuid(),
+    clientOrderId: ClientOrderId.nullable(),
+    symbol: z.string(),
+    side: Side,
+    type: OrderType,
+    timeInForce: TimeInForce,
+    quantity: count,
+    /** As asked, in cents; null for a market order. */
+    limitCents: count.nullable(),
+    code: RefusalCode,
+    /** The failing rule's values, as they are told to the client. */
+    detail: z.string(),
+  }),
+  'OrderCancelRequested.v1': z.strictObject({ orderId: z.uuid(), accountId: z.uuid(), symbol: SymbolName }),
+  'OrderAmendRequested.v1': z.strictObject({
+    orderId: z.uuid(),
+    accountId: z.uuid(),
+    symbol: SymbolName,
+    /** 1 for the order's first amendment, and so on; its answer names it. */
+    amendment: count,
+    /** The new total quantity, what is filled included. */
+    quantity: count,
+  }),
+  /** Any other command on this account that was refused. */
+  'CommandRefused.v1': z.strictObject({
+    command: z.enum(['CancelOrder', 'AmendOrder', 'Deposit', 'TransferCash', 'TransferShares']),
+    /** The order, deposit or transfer that it was about. */
+    subjectId: z.uuid(),
+    code: RefusalCode,
+    detail: z.string(),
+  }),
+  'OrderFilled.v1': z.strictObject({
+    ...settled,
+    tradeId: z.string(),
+    liquidity: z.enum(['maker', 'taker']),
+    priceTicks: count,
+    tickCents: count,
+    quantity: count,
+    valueCents: count,
+    feeCents: count,
+    /** Totals of the order after this fill. */
+    filledQuantity: count,
+    filledValueCents: count,
+    feesCents: count,
+    leavesQuantity: count,
+    /** True on the last fill, which closes the order. */
+    closes: z.boolean(),
+    tradedAt: Time,
+  }),
+  'OrderAmended.v1': z.strictObject({
+    ...settled,
+    amendment: count,
+    quantity: count,
+    leavesQuantity: count,
+    /** True when nothing is left: quantity equals what was filled, and the order is `filled`. */
+    closes: z.boolean(),
+  }),
+  'OrderAmendRejected.v1': z.strictObject({
+    orderId: z.uuid(),
+    symbol: SymbolName,
+    sequence: count,
+    amendment: count,
+    code: RefusalCode,
+  }),
+  /** Every end of an order but its last fill. */
+  'OrderClosed.v1': z.strictObject({
+    ...settled,
+    status: z.enum(['canceled', 'expired', 'rejected']),
+    reason: z.union([RefusalCode, ExpiryReason]).nullable(),
+    /** Unfilled shares that will not trade any more. */
+    unfilledQuantity: int,
+  }),
+} as const;
+
+export const accountEvents = data;
+type Data = typeof data;
+export type AccountFact = { [T in keyof Data]: { type: T; data: z.infer<Data[T]> } }[keyof Data];

@@ -1,0 +1,78 @@
+import { z } from 'zod';
+import { MarketState } from './market.ts';
+import { ExpiryReason, OrderType, Side, TimeInForce } from './order.ts';
+import { RefusalCode } from './refusals.ts';
+
+/**
+ * Events of `book-<symbol>`, written by the engine alone: its outputs. Each names its input by `causationId`, and
+ * every input has at least one. Their revision is the sequence of market data. What they say is enough to follow
+ * the book without any other stream: every change of resting quantity names side, price and amount.
+ */
+const count = z.int().min(0);
+
+/** The order and a revision of its account's stream at or after which the account knows it. */
+export const OrderRef = z.strictObject({ orderId: z.uuid(), accountId: z.uuid(), revision: count });
+export type OrderRef = z.infer<typeof OrderRef>;
+
+/** An order's part in a trade; `leaves` is what it still wants afterwards. */
+const TradeSide = z.strictObject({ orderId: z.uuid(), accountId: z.uuid(), revision: count, leaves: count });
+
+const data = {
+  /** The first commit of an engine that took over: it fences the one before. */
+  'EngineStarted.v1': z.strictObject({ epoch: count, matchingRules: count }),
+  'OrderAccepted.v1': z.strictObject({
+    order: OrderRef,
+    side: Side,
+    type: OrderType,
+    timeInForce: TimeInForce,
+    quantity: count,
+    limitTicks: count,
+    /** What enters the book at `limitTicks` once all trades of this input (which follow) have happened. */
+    restingQuantity: count,
+  }),
+  'OrderRejected.v1': z.strictObject({ order: OrderRef, code: RefusalCode }),
+  'TradeExecuted.v1': z.strictObject({
+    /** 1 for the symbol's first trade, and so on. */
+    trade: count,
+    /** The maker's price. */
+    priceTicks: count,
+    tickCents: count,
+    quantity: count,
+    takerSide: Side,
+    maker: TradeSide,
+    taker: TradeSide,
+  }),
+  /** A resting order reduced in place; `leaves` of them stay in the book at `priceTicks`. */
+  'OrderReplaced.v1': z.strictObject({
+    order: OrderRef,
+    amendment: count,
+    side: Side,
+    priceTicks: count,
+    /** New total quantity, what is filled included. */
+    quantity: count,
+    leavesBefore: count,
+    leaves: count,
+  }),
+  'OrderCanceled.v1': z.strictObject({ order: OrderRef, side: Side, priceTicks: count, quantity: count }),
+  'OrderExpired.v1': z.strictObject({
+    order: OrderRef,
+    side: Side,
+    priceTicks: count,
+    /** Unfilled shares that expire. */
+    quantity: count,
+    /** True when they were in the book until now; false for the rest of an order that never entered it. */
+    resting: z.boolean(),
+    reason: ExpiryReason,
+  }),
+  'OrderCancelRejected.v1': z.strictObject({ order: OrderRef, code: RefusalCode }),
+  'OrderReplaceRejected.v1': z.strictObject({ order: OrderRef, amendment: count, code: RefusalCode }),
+  'MarketStateChanged.v1': z.strictObject({ state: MarketState }),
+  /** The input was applied and there is nothing else to say of it. */
+  'InputNoted.v1': z.strictObject({}),
+} as const;
+
+export const bookEvents = data;
+type Data = typeof data;
+export type BookFact = { [T in keyof Data]: { type: T; data: z.infer<Data[T]> } }[keyof Data];
+/** `AAPL-17`: a trade's public name. */
+export const tradeId = (symbol: string, trade: number): string => `${symbol}-${trade}`;

@@ -1,0 +1,43 @@
+import { z } from 'zod';
+import { Time } from './envelope.ts';
+
+/**
+ * Events of people: `client-<id>` and the reservations `email-<hmac>` and `phone-<hmac>` that keep an address
+ * with one client. A sealed field is AES-256-GCM ciphertext under the client's own key, with
+ * `clientId|eventId|field` as associated data: destroying the key erases the person and nothing else.
+ */
+
+/** `enc.v1.<key id>.<nonce>.<ciphertext and tag>`, the last two base64url. */
+export const Sealed = z.string().regex(/^enc\.v1\.[0-9a-f-]{36}\.[\w-]{16}\.[\w-]+$/);
+export const Role = z.enum(['trader', 'operator', 'analyst']);
+export type Role = z.infer<typeof Role>;
+
+const data = {
+  'ReservationClaimed.v1': z.strictObject({ clientId: z.uuid(), until: Time }),
+  'ReservationConfirmed.v1': z.strictObject({ clientId: z.uuid() }),
+  'ReservationReleased.v1': z.strictObject({ clientId: z.uuid() }),
+  'ClientRegistered.v1': z.strictObject({
+    clientId: z.uuid(),
+    accountId: z.uuid(),
+    roles: z.array(Role).min(1),
+    name: Sealed,
+    address: Sealed,
+    birthDate: Sealed,
+    email: Sealed,
+    phone: Sealed,
+    /** Argon2id in PHC form. */
+    passwordHash: Sealed,
+    /** Keyed hashes that name the reservation streams. */
+    emailHmac: z.string(),
+    phoneHmac: z.string(),
+  }),
+  'PasscodeIssued.v1': z.strictObject({ codeHmac: z.string(), expiresAt: Time }),
+  'PasscodeFailed.v1': z.strictObject({}),
+  'ClientVerified.v1': z.strictObject({}),
+  'SignedIn.v1': z.strictObject({ sessionId: z.uuid(), expiresAt: Time, ip: Sealed }),
+  'SignInFailed.v1': z.strictObject({ ip: Sealed }),
+} as const;
+
+export const clientEvents = data;
+type Data = typeof data;
+export type ClientFact = { [T in keyof Data]: { type: T; data: z.infer<Data[T]> } }[keyof Data];

@@ -1,0 +1,53 @@
+import { z } from 'zod';
+import { Time } from './envelope.ts';
+import { SymbolName } from './order.ts';
+import { FEE_PPM_MAX, ORDER_SHARES_MAX, PRICE_CENTS_MAX } from './units.ts';
+
+/** Events of `market-<symbol>`: what a symbol is and what its market may do. All of them are engine inputs. */
+export const MATCHING_RULES_VERSION = 1;
+
+export const SymbolRules = z.strictObject({
+  /** One tick in cents. */
+  tickCents: z.int().min(1).max(10_000),
+  listingTicks: z.int().min(1).max(PRICE_CENTS_MAX),
+  /** Entry collar: how far from the static reference a limit may be, and a market order may trade. */
+  collarPpm: z.int().min(1_000).max(900_000),
+  feePpm: z.int().min(0).max(FEE_PPM_MAX),
+  orderSharesMax: z.int().min(1).max(ORDER_SHARES_MAX),
+  /** Time of day (UTC, `HH:MM`) at which the trading day ends and DAY orders expire. */
+  dailyClose: z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/),
+});
+export type SymbolRules = z.infer<typeof SymbolRules>;
+
+export const MarketState = z.enum(['continuous', 'halt']);
+export type MarketState = z.infer<typeof MarketState>;
+
+const data = {
+  'SymbolListed.v1': z.strictObject({
+    symbol: SymbolName,
+    name: z.string().min(1).max(100),
+    rules: SymbolRules,
+    /** Version of the matching rules that the engine applies from here on. */
+    matchingRules: z.int().min(1),
+  }),
+  'SymbolExemptionsChanged.v1': z.strictObject({
+    symbol: SymbolName,
+    bandsOff: z.boolean(),
+    quotasOff: z.boolean(),
+  }),
+  'TradingHalted.v1': z.strictObject({ symbol: SymbolName, reason: z.string().min(1).max(200) }),
+  'TradingResumed.v1': z.strictObject({ symbol: SymbolName }),
+  /** A calendar event: DAY orders expire and the close becomes the static reference. */
+  'DayEnded.v1': z.strictObject({
+    symbol: SymbolName,
+    /** The trading day that ended, `YYYY-MM-DD`. */
+    day: z.string().regex(/^\d{4}-\d{2}-\d{2}$/),
+    at: Time,
+    /** The last trade's price, or the static reference where nothing was traded. */
+    closeTicks: z.int().min(1),
+  }),
+} as const;
+
+export const marketEvents = data;
+type Data = typeof data;
+export type MarketFact = { [T in keyof Data]: { type: T; data: z.infer<Data[T]> } }[keyof Data];

@@ -1,0 +1,53 @@
+import { z } from 'zod';
+
+/**
+ * Every reason for which BrokerX says no to a well-formed request, in order of precedence within its group. The
+ * same word stands in events, in replies (`code`) and in documents.
+ */
+export const REFUSALS = {
+  // Requests
+  IDEMPOTENCY_KEY_REQUIRED: 'Send an Idempotency-Key header with a UUID (version 7 is best).',
+  IDEMPOTENCY_KEY_REUSED: 'This Idempotency-Key was used with another request body.',
+  REQUEST_IN_FLIGHT: 'A request with this Idempotency-Key is being handled; repeat it in a moment.',
+  STALE_REQUEST: 'The time in this Idempotency-Key is too old or in the future; send a new key.',
+  OVERLOADED: 'Too many requests are in flight; try again after Retry-After seconds.',
+  UNAVAILABLE: 'The request could not be carried out now; it may be repeated with the same key.',
+  // People
+  UNAUTHENTICATED: 'A valid bearer token is needed.',
+  FORBIDDEN: 'This sign-in may not do that.',
+  WRONG_CREDENTIALS: 'The e-mail address or the password is wrong.',
+  PASSCODE_WRONG: 'The passcode is wrong, used or too old.',
+  PASSCODE_LOCKED: 'Too many wrong passcodes; ask for a new one.',
+  PASSCODE_LIMIT: 'Too many passcodes were sent; wait before asking for another.',
+  REGISTRATION_NOT_FOUND: 'There is no such registration.',
+  // Accounts
+  ACCOUNT_NOT_FOUND: 'There is no such account.',
+  ACCOUNT_NOT_ACTIVE: 'The account is not open.',
+  WALLET_LIMIT: 'The wallet would hold more than it may.',
+  BALANCE_LIMIT: 'The account would hold more than can be booked.',
+  // Symbols
+  UNKNOWN_SYMBOL: 'There is no such symbol.',
+  SYMBOL_ALREADY_LISTED: 'The symbol is listed already.',
+  SYMBOL_HALTED: 'Trading in the symbol is halted; only cancels are taken.',
+  SYMBOL_NOT_HALTED: 'Trading in the symbol is not halted.',
+  // Orders, in the order in which they are checked
+  DUPLICATE_CLIENT_ORDER_ID: 'The client_order_id names another order.',
+  ORDER_SIZE: 'The quantity is above what the symbol allows in one order.',
+  PRICE_TICK: 'The price is not a multiple of the tick size.',
+  PRICE_BAND: 'The price is outside the band around the reference price.',
+  TIME_IN_FORCE: 'This order type does not take this time in force.',
+  MAX_OPEN_ORDERS: 'The account has as many open orders as it may.',
+  ORDER_RATE: 'The account has placed too many orders that were not filled; wait.',
+  INSUFFICIENT_FUNDS: 'The available cash does not cover the order.',
+  INSUFFICIENT_SHARES: 'The available shares do not cover the order.',
+  ORDER_NOT_FOUND: 'There is no such order.',
+  ORDER_NOT_OPEN: 'The order is not open any more.',
+  AMEND_PENDING: 'An earlier change of this order has not been answered yet.',
+  AMEND_NO_CHANGE: 'The change would change nothing.',
+  AMEND_NOT_A_REDUCTION: 'An order can only be reduced; cancel it and place another.',
+} as const;
+
+export const RefusalCode = z.enum(
+  Object.keys(REFUSALS) as [keyof typeof REFUSALS, ...(keyof typeof REFUSALS)[]],
+);
+export type RefusalCode = z.infer<typeof RefusalCode>;

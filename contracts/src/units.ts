@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+
+/**
+ * Money and quantities are safe integers in a named unit, decimal strings on the wire. A tick is a symbol's
+ * smallest price step, a whole number of cents (`tickCents`), fixed when the symbol is listed.
+ */
+declare const unit: unique symbol;
+export type Cents = number & { readonly [unit]: 'cents' };
+export type Ticks = number & { readonly [unit]: 'ticks' };
+export type Shares = number & { readonly [unit]: 'shares' };
+
+/** $100,000.00 a share. */
+export const PRICE_CENTS_MAX = 10_000_000;
+export const ORDER_SHARES_MAX = 1_000_000;
+/** $100 billion: no account, hold or clearing balance may pass it, so that sums of them stay exact. */
+export const CASH_CENTS_MAX = 10_000_000_000_000;
+export const HOLDING_SHARES_MAX = 1_000_000_000_000;
+/** Fees and collars are parts per million; 100,000 is 10 %. */
+export const FEE_PPM_MAX = 100_000;
+const MILLION = 1_000_000;
+// A notional is price × shares and carries fees: the largest of both must stay exact integers.
+assert(Number.isSafeInteger(PRICE_CENTS_MAX * ORDER_SHARES_MAX));
+assert(Number.isSafeInteger(((PRICE_CENTS_MAX * ORDER_SHARES_MAX) / MILLION) * FEE_PPM_MAX));
+
+export function cents(value: number): Cents {
+  assert(Number.isSafeInteger(value), `cents must be a safe integer, not ${value}`);
+  return value as Cents;
+}
+export function ticks(value: number): Ticks {
+  assert(Number.isSafeInteger(value) && value >= 0, `ticks must be a whole number, not ${value}`);
+  return value as Ticks;
+}
+export function shares(value: number): Shares {
+  assert(Number.isSafeInteger(value), `shares must be a safe integer, not ${value}`);
+  return value as Shares;
+}
+
+export const priceCents = (price: Ticks, tickCents: number): Cents => cents(price * tickCents);
+/** The price in ticks, or undefined when it does not stand on the tick grid. */
+export const ticksOf = (price: Cents, tickCents: number): Ticks | undefined =>
+  price % tickCents === 0 ? ticks(price / tickCents) : undefined;
+export const valueCents = (price: Ticks, tickCents: number, quantity: Shares): Cents =>
+  cents(price * tickCents * quantity);
+
+/** ceil(value × ppm / 1,000,000) in exact integers. */
+export function feeCents(value: Cents, feePpm: number): Cents {
+  const millions = Math.floor(value / MILLION);
+  const rest = value - millions * MILLION;
+  return cents(millions * feePpm + Math.ceil((rest * feePpm) / MILLION));
+}
+
+/** A price moved by parts per million, rounded to a tick inward (towards the price it started from). */
+export function collarTicks(reference: Ticks, ppm: number, direction: 'up' | 'down'): Ticks {
+  const step = Math.floor((reference * ppm) / MILLION);
+  return ticks(direction === 'up' ? reference + step : Math.max(1, reference - step));
+}
+
+const MONEY = /^(0|[1-9]\d{0,12})(?:\.(\d{1,2}))?$/;
+const WHOLE = /^(0|[1-9]\d{0,12})$/;
+
+/** `"12.5"` → 1250; undefined when it is not a non-negative amount of at most two decimals. */
+export function centsFromDecimal(text: string): Cents | undefined {
+  const match = MONEY.exec(text);
+  if (!match) return undefined;
+  return cents(Number(match[1]) * 100 + Number((match[2] ?? '').padEnd(2, '0')));
+}
+/** 1250 → `"12.50"`. */
+export function decimalFromCents(value: number): string {
+  const absolute = Math.abs(value);
+  const whole = Math.floor(absolute / 100);
+  return `${value < 0 ? '-' : ''}${whole}.${String(absolute - whole * 100).padStart(2, '0')}`;
+}
+/** `"100"` → 100; undefined when it is not a whole non-negative number. */
+export function sharesFromDecimal(text: string): Shares | undefined {
+  return WHOLE.test(text) ? shares(Number(text)) : undefined;
+}

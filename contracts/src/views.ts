@@ -1,0 +1,207 @@
+import { z } from 'zod';
+import { Role } from './client.ts';
+import { MarketState } from './market.ts';
+import { OrderStatus, OrderType, Side, TimeInForce } from './order.ts';
+
+/** What the HTTP APIs answer. Wire strings only: money and quantities are decimal strings, times RFC 3339 UTC. */
+const money = z.string().meta({ examples: ['150.25'] });
+const quantity = z.string().meta({ examples: ['10'] });
+const time = z.string().meta({ format: 'date-time' });
+
+export const Problem = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string().optional(),
+  instance: z.string().optional(),
+  code: z.string(),
+  errors: z.array(z.object({ pointer: z.string(), code: z.string(), detail: z.string() })).optional(),
+  request_id: z.string().optional(),
+  retryable: z.boolean(),
+});
+
+export const RegistrationView = z.object({
+  registration_id: z.string(),
+  status: z.enum(['pending_verification', 'verified']),
+  client_id: z.string().optional(),
+  account_id: z.string().optional(),
+});
+export const SessionView = z.object({
+  access_token: z.string(),
+  token_type: z.literal('Bearer'),
+  expires_in: z.int().describe('seconds'),
+  client_id: z.string(),
+  account_id: z.string(),
+  roles: z.array(Role),
+});
+
+export const DepositView = z.object({
+  id: z.string(),
+  account_id: z.string(),
+  amount: money,
+  status: z.enum(['pending', 'settled', 'rejected']),
+  reason: z.string().nullable(),
+});
+export const TransferView = z.object({
+  id: z.string(),
+  account_id: z.string(),
+  amount: money.nullable(),
+  symbol: z.string().nullable(),
+  qty: quantity.nullable(),
+});
+export const AccountExemptionsView = z.object({
+  account_id: z.string(),
+  bands_off: z.boolean(),
+  quotas_off: z.boolean(),
+});
+
+/** An order; command-api answers what was decided, query-api everything that happened since. */
+export const OrderView = z.object({
+  id: z.string(),
+  client_order_id: z.string().nullable(),
+  account_id: z.string(),
+  symbol: z.string(),
+  side: Side,
+  type: OrderType,
+  time_in_force: TimeInForce,
+  qty: quantity,
+  limit_price: money.nullable(),
+  /** A market order's protection price. */
+  protection_price: money.nullable(),
+  status: OrderStatus,
+  filled_qty: quantity,
+  leaves_qty: quantity,
+  filled_avg_price: money.nullable(),
+  fees: money,
+  reason: z.string().nullable().describe('Why it was rejected or expired.'),
+  created_at: time,
+  updated_at: time,
+});
+export type OrderView = z.infer<typeof OrderView>;
+
+export const WalletView = z.object({
+  account_id: z.string(),
+  cash: money,
+  held: money,
+  available: money,
+});
+export const HoldingView = z.object({
+  symbol: z.string(),
+  qty: quantity,
+  held: quantity,
+  available: quantity,
+});
+/** One journal entry: its postings sum to zero for cash and for the shares of its symbol. */
+export const LedgerEntryView = z.object({
+  id: z.string(),
+  account_id: z.string(),
+  kind: z.string(),
+  order_id: z.string().nullable(),
+  symbol: z.string().nullable(),
+  postings: z.array(
+    z.object({
+      book: z.enum(['available', 'held', 'clearing', 'fees', 'outside']),
+      asset: z.string().describe('`USD` or a symbol'),
+      amount: z.string(),
+    }),
+  ),
+  created_at: time,
+});
+export const ExecutionView = z.object({
+  id: z.string(),
+  account_id: z.string(),
+  order_id: z.string(),
+  symbol: z.string(),
+  side: Side,
+  liquidity: z.enum(['maker', 'taker']),
+  price: money,
+  qty: quantity,
+  value: money,
+  fee: money,
+  sequence: z.int(),
+  executed_at: time,
+});
+
+export const SymbolView = z.object({
+  symbol: z.string(),
+  name: z.string(),
+  state: MarketState,
+  tick_size: money,
+  listing_price: money,
+  reference_price: money,
+  collar_ppm: z.int(),
+  fee_ppm: z.int(),
+  order_qty_max: quantity,
+  daily_close: z.string(),
+  bands_off: z.boolean(),
+  quotas_off: z.boolean(),
+});
+
+const level = z.tuple([money, quantity]).describe('price, quantity');
+/** `sequence` is the revision of the symbol's book that the view reflects. */
+export const DepthView = z.object({
+  symbol: z.string(),
+  sequence: z.int(),
+  bids: z.array(level),
+  asks: z.array(level),
+});
+export const TickerView = z.object({
+  symbol: z.string(),
+  sequence: z.int(),
+  state: MarketState,
+  last_price: money.nullable(),
+  bid: money.nullable(),
+  bid_qty: quantity.nullable(),
+  ask: money.nullable(),
+  ask_qty: quantity.nullable(),
+  open: money.nullable(),
+  high: money.nullable(),
+  low: money.nullable(),
+  volume: quantity,
+  trades: z.int(),
+});
+export const TradeView = z.object({
+  id: z.string(),
+  symbol: z.string(),
+  sequence: z.int(),
+  price: money,
+  qty: quantity,
+  taker_side: Side,
+  executed_at: time,
+});
+export const CandleInterval = z.enum(['1m', '5m', '1h', '1d']);
+export type CandleInterval = z.infer<typeof CandleInterval>;
+export const CANDLE_MS: Record<CandleInterval, number> = {
+  '1m': 60_000,
+  '5m': 300_000,
+  '1h': 3_600_000,
+  '1d': 86_400_000,
+};
+export const CandleView = z.object({
+  start: time,
+  open: money,
+  high: money,
+  low: money,
+  close: money,
+  volume: quantity,
+  trades: z.int(),
+  closed: z.boolean(),
+});
+
+/** A page; `next` is given to `page_token` for the page after it, null at the end. */
+export const page = <T extends z.ZodType>(item: T) =>
+  z.object({ items: z.array(item), next: z.string().nullable() });
+/** One event as operators and analysts read it (a line of NDJSON). */
+export const RawEventView = z.object({
+  position: z.int(),
+  stream: z.string(),
+  revision: z.int(),
+  id: z.string(),
+  type: z.string(),
+  time,
+  actor: z.string(),
+  correlation_id: z.string(),
+  causation_id: z.string(),
+  traceparent: z.string(),
+  data: z.unknown(),
+});
