@@ -1,0 +1,78 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startEmbeddedPostgres } from './embeddedPostgres.ts';
+import type { Log } from './log.ts';
+import { SYSTEM_ROOT } from './postgresHome.ts';
+
+/**
+ * A database to throw away: in a folder of its own that is removed at the end, however its user ends (killed
+ * included). It is as durable as the real one while it runs.
+ */
+export type TemporaryPostgres = {
+  /** Of an empty database; its user may create others. */
+  url: string;
+  port: number;
+  pid: number;
+  folder: string;
+  /** Stops the server and removes the folder. */
+  stop(): Promise<void>;
+};
+
+export async function startTemporaryPostgres(log: Log): Promise<TemporaryPostgres> {
+  const folder = mkdtempSync(join(tmpdir(), 'brokerx-postgres-'));
+  const undertaker = await watchedBy(folder);
+  try {
+    const server = await startEmbeddedPostgres({
+      dataRoot: folder,
+      log,
+      syncNewData: false,
+      settings: { shared_buffers: '128MB' },
+    });
+    return { url: server.url, port: server.port, pid: server.pid, folder, stop: undertaker };
+  } catch (error) {
+    await undertaker();
+    throw error;
+  }
+}
+
+/**
+ * A shell that waits for the end of its input, which comes when we close it or are gone, and then stops the server
+ * and removes the folder. A process of its own, because one that is killed cannot clean up.
+ */
+function watchedBy(folder: string): Promise<() => Promise<void>> {
+  return new Promise((resolve, reject) => {
+    const shell = spawn('/bin/sh', ['-c', undertakerScript, 'undertaker', folder, SYSTEM_ROOT], {
+      detached: true,
+      cwd: '/',
+      stdio: ['pipe', 'ignore', 'ignore'],
+    });
+    const ended = new Promise<void>((done) => shell.once('close', () => done()));
+    shell.once('error', reject);
+    shell.stdin.on('error', () => {}); // It was killed: then there is nothing left to tell it.
+    shell.once('spawn', () => {
+      shell.unref();
+      resolve(() => {
+        shell.ref();
+        shell.stdin.end();
+        return ended;
+      });
+    });
+  });
+}
+
+// Waits at most 10 s (100 × 0.1 s) for the server to end before it is killed.
+const undertakerScript = `
+trap '' INT TERM HUP
+cat > /dev/null
+home="$1/postgres"
+if [ -f "$1/system-id" ]; then home="$2/$(cat "$1/system-id")"; fi
+pid=$(head -n 1 "$home/data/postmaster.pid" 2> /dev/null)
+if [ -n "$pid" ] && kill -QUIT "$pid" 2> /dev/null; then
+  tries=0
+  while kill -0 "$pid" 2> /dev/null && [ "$tries" -lt 100 ]; do sleep 0.1; tries=$((tries + 1)); done
+  kill -KILL "$pid" 2> /dev/null
+fi
+rm -rf "$home" "$home.origin" "$1"
+`;
