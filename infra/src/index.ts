@@ -1,1 +1,11 @@
-export {};
+export * from './eventStore.memory.ts';
+export * from './eventStore.postgres.ts';
+export * from './eventStore.ts';
+export * from './feed.ts';
+export * from './groupCommit.ts';
+export * from './hotStore.ts';
+export * from './lease.ts';
+export * from './migrate.ts';
+export * from './postgres.ts';
+export * from './runtime.ts';
+export * from './snapshots.ts';

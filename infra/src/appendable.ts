@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict';
+import { COMMITS_PER_APPEND_MAX, type Commit, EVENTS_PER_COMMIT_MAX, NO_STREAM } from './eventStore.ts';
+
+/** What every store asserts of an append before it does anything. A failure is a bug of the caller. */
+export function assertAppendable<E>(commits: readonly Commit<E>[]): void {
+  assert(commits.length <= COMMITS_PER_APPEND_MAX, `${commits.length} commits in one append`);
+  for (const { id, stream, expectedRevision, symbol, events } of commits) {
+    assert(UUID.test(id), `a commit id is a UUID, not ${id}`);
+    assert(NAME.test(stream), `not a stream name: ${JSON.stringify(stream)}`);
+    assert(symbol === null || NAME.test(symbol), `not a symbol: ${JSON.stringify(symbol)}`);
+    assert(
+      Number.isSafeInteger(expectedRevision) && expectedRevision >= NO_STREAM,
+      `${stream}: a commit states the revision it expects, not ${expectedRevision}`,
+    );
+    assert(
+      events.length > 0 && events.length <= EVENTS_PER_COMMIT_MAX,
+      `${stream}: ${events.length} events in one commit`,
+    );
+  }
+}
+
+/**
+ * For each commit, the index of the one before it on the same stream in the same call, counted from 1; 0 when
+ * there is none.
+ */
+export function previousOnStream(commits: readonly { stream: string }[]): number[] {
+  const latest = new Map<string, number>();
+  return commits.map(({ stream }, i) => {
+    const previous = latest.get(stream) ?? 0;
+    latest.set(stream, i + 1);
+    return previous;
+  });
+}
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+/** Printable, without spaces: names travel in keys, logs and addresses. */
+const NAME = /^[\x21-\x7e]{1,200}$/;

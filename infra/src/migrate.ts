@@ -1,0 +1,110 @@
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import pg from 'pg';
+import { CONNECT_TIMEOUT_MS } from './postgres.ts';
+
+/**
+ * Applies the numbered SQL files of a folder (`0001_name.sql`, …), each once, in order, each in a transaction of
+ * its own together with the note that it was applied. Any number of processes may call this at once. What was
+ * applied never changes: a file that was edited, removed or slipped in below an applied one is an error.
+ */
+export async function migrate(options: {
+  databaseUrl: string;
+  /** Folder of the SQL files. */
+  directory: string | URL;
+  /** Which set of migrations this is; several sets live in one database. */
+  name: string;
+}): Promise<{ applied: string[] }> {
+  const files = await readMigrations(options.directory);
+  const client = new pg.Client({
+    connectionString: options.databaseUrl,
+    application_name: `brokerx migrate ${options.name}`,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+  });
+  client.on('error', () => undefined);
+  await client.connect();
+  try {
+    // A statement of its own, so that what is read next was read after the wait.
+    await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]);
+    return { applied: await applyMissing(client, options.name, files) };
+  } finally {
+    await client.end();
+  }
+}
+
+export class MigrationMismatch extends Error {
+  override name = 'MigrationMismatch';
+}
+
+type Migration = { file: string; sql: string; checksum: string };
+
+/** Any constant of our own; the lock goes when the session ends. */
+const MIGRATION_LOCK = 6_270_114_001;
+
+async function applyMissing(client: pg.Client, name: string, files: Migration[]): Promise<string[]> {
+  await client.query('create schema if not exists migration');
+  await client.query(`
+    create table if not exists migration.applied (
+      name text not null,
+      file text not null,
+      checksum text not null,
+      applied_at timestamptz not null default clock_timestamp(),
+      primary key (name, file)
+    )`);
+  const { rows } = await client.query<{ file: string; checksum: string }>(
+    'select file, checksum from migration.applied where name = $1 order by file collate "C"',
+    [name],
+  );
+  rows.forEach((applied, i) => {
+    const file = files[i];
+    if (!files.some((other) => other.file === applied.file)) {
+      throw new MigrationMismatch(`${name}: ${applied.file} was applied here but its file is missing`);
+    }
+    if (file?.file !== applied.file) {
+      throw new MigrationMismatch(
+        `${name}: ${file?.file} comes before ${applied.file}, which is applied already`,
+      );
+    }
+    if (file.checksum !== applied.checksum) {
+      throw new MigrationMismatch(`${name}: ${applied.file} was changed after it was applied`);
+    }
+  });
+  const missing = files.slice(rows.length);
+  for (const { file, sql, checksum } of missing) {
+    try {
+      await client.query('begin');
+      await client.query(sql);
+      await client.query('insert into migration.applied (name, file, checksum) values ($1, $2, $3)', [
+        name,
+        file,
+        checksum,
+      ]);
+      await client.query('commit');
+    } catch (error) {
+      throw new Error(`${name}: ${file} failed`, { cause: error });
+    }
+  }
+  return missing.map(({ file }) => file);
+}
+
+async function readMigrations(directory: string | URL): Promise<Migration[]> {
+  const folder = directory instanceof URL ? directory.pathname : directory;
+  const names = (await readdir(folder)).filter((file) => file.endsWith('.sql')).sort();
+  const migrations = await Promise.all(
+    names.map(async (file) => {
+      if (!/^\d{4}_\w+\.sql$/.test(file)) {
+        throw new MigrationMismatch(`${file}: a migration is named NNNN_name.sql`);
+      }
+      const sql = await readFile(join(folder, file), 'utf8');
+      return { file, sql, checksum: createHash('sha256').update(sql).digest('hex') };
+    }),
+  );
+  migrations.forEach(({ file }, i) => {
+    const before = migrations[i - 1];
+    if (before && before.file.slice(0, 4) === file.slice(0, 4)) {
+      throw new MigrationMismatch(`${before.file} and ${file} have the same number`);
+    }
+  });
+  return migrations;
+}
