@@ -1,0 +1,51 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { eventCodec } from './codec.ts';
+import type { Envelope } from './envelope.ts';
+import { type Event, eventData, eventSchema } from './events.ts';
+import { upcast } from './upcast.ts';
+
+const folder = new URL('../fixtures/', import.meta.url);
+const fixtures = readdirSync(folder).map((name) => name.replace('.json', ''));
+const fixture = (type: string) => readFileSync(new URL(`${type}.json`, folder), 'utf8');
+
+test('every event version of today has a fixture, and none was ever thrown away', () => {
+  expect(fixtures).toEqual(expect.arrayContaining(Object.keys(eventData)));
+});
+
+test.for(fixtures)('%s, as it was once written, is read as an event of today', (type) => {
+  const [event] = eventCodec().decode(`[${fixture(type)}]`);
+  expect(event).toBeDefined();
+  const today = event as Event;
+  expect(eventSchema(today.type).parse(today)).toEqual(today);
+});
+
+test.for(fixtures)('%s is encoded and decoded without a change', (type) => {
+  const codec = eventCodec();
+  const events = codec.decode(`[${fixture(type)}]`);
+  expect(codec.decode(codec.encode(events))).toEqual(events);
+});
+
+test('an old version climbs to the newest one step at a time', () => {
+  const steps = {
+    'Renamed.v1': (event: Envelope) => ({
+      ...event,
+      type: 'Renamed.v2',
+      data: { b: (event.data as { a: number }).a },
+    }),
+    'Renamed.v2': (event: Envelope) => ({
+      ...event,
+      type: 'Renamed.v3',
+      data: { ...(event.data as object), c: 0 },
+    }),
+  };
+  const old = { ...JSON.parse(fixture('InputNoted.v1')), type: 'Renamed.v1', data: { a: 7 } };
+  expect(upcast(old, steps)).toEqual({ ...old, type: 'Renamed.v3', data: { b: 7, c: 0 } });
+});
+
+test('an event of an unknown type passes, for readers that leave it alone', () => {
+  const [event] = eventCodec().decode(
+    `[${fixture('InputNoted.v1').replace('InputNoted.v1', 'FromTheFuture.v9')}]`,
+  );
+  expect(event?.type).toBe('FromTheFuture.v9');
+});
