@@ -81,7 +81,7 @@ export async function transaction<T>(
 export function isTransient(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
-  if (TRANSIENT_CODES.has(code) || /^08/.test(code)) return true;
+  if (TRANSIENT_CODES.has(code) || code.startsWith('08')) return true;
   if (/connection terminated|timeout exceeded when trying to connect|connection ended/i.test(error.message)) {
     return true;
   }
