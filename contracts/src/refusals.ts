@@ -12,6 +12,10 @@ export const REFUSALS = {
   STALE_REQUEST: 'The time in this Idempotency-Key is too old or in the future; send a new key.',
   OVERLOADED: 'Too many requests are in flight; try again after Retry-After seconds.',
   UNAVAILABLE: 'The request could not be carried out now; it may be repeated with the same key.',
+  // Reading
+  READ_MODEL_BEHIND: 'What is read has not reached the position asked for; try again in a moment.',
+  FOREIGN_POSITION: 'The position belongs to another event store; start from a fresh reply.',
+  TOO_MANY_STREAMS: 'This client has as many streams open as it may; close one first.',
   // People
   UNAUTHENTICATED: 'A valid bearer token is needed.',
   FORBIDDEN: 'This sign-in may not do that.',

@@ -70,6 +70,17 @@ export function decimalFromCents(value: number): string {
   const whole = Math.floor(absolute / 100);
   return `${value < 0 ? '-' : ''}${whole}.${String(absolute - whole * 100).padStart(2, '0')}`;
 }
+/**
+ * What a share cost on average, rounded half up to a hundredth of a cent: 2 to 4 decimals; null when nothing was
+ * traded. 30001 cents for 2 shares → `"150.005"`.
+ */
+export function averagePriceDecimal(value: number, quantity: number): string | null {
+  if (quantity === 0) return null;
+  const hundredths = Math.round((value * 100) / quantity);
+  const fraction = hundredths % 100;
+  const tail = fraction === 0 ? '' : String(fraction).padStart(2, '0').replace(/0$/, '');
+  return `${decimalFromCents(Math.floor(hundredths / 100))}${tail}`;
+}
 /** `"100"` → 100; undefined when it is not a whole non-negative number. */
 export function sharesFromDecimal(text: string): Shares | undefined {
   return WHOLE.test(text) ? shares(Number(text)) : undefined;
