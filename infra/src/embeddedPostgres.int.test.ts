@@ -3,6 +3,7 @@ import {
   chmodSync,
   chownSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readFileSync,
   rmSync,
@@ -56,25 +57,21 @@ async function ask(url: string, statement: string): Promise<Record<string, unkno
   }
 }
 
-/** A process that starts the server on `dataRoot` and lives until it is killed. */
-async function owner(as?: { uid: number; gid: number }) {
+/** A process that starts the server on the folder and lives until it is killed. */
+async function owner(as?: { uid: number; gid: number }, folder = dataRoot) {
   const script = fileURLToPath(new URL('../test/postgresOwner.ts', import.meta.url));
-  const child = spawn(process.execPath, [script, dataRoot], {
-    ...as,
-    cwd: '/',
-    env: {},
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const line = await new Promise<string>((resolve, reject) => {
-    child.stdout.once('data', (data) => resolve(String(data)));
-    child.once('close', (code) => reject(new Error(`the owner ended with ${code}`)));
+  const child = spawn(process.execPath, [script, folder], { ...as, cwd: '/', env: {} });
+  let output = '';
+  child.stderr.on('data', (data) => {
+    output += String(data);
   });
   const ended = new Promise((resolve) => child.once('close', resolve));
-  return {
-    ...(JSON.parse(line) as { url: string; pid: number }),
-    kill: (signal: NodeJS.Signals) => child.kill(signal),
-    ended,
-  };
+  const line = await new Promise<string>((resolve, reject) => {
+    child.stdout.once('data', (data) => resolve(String(data)));
+    void ended.then(() => reject(new Error(output)));
+  });
+  const { url, pid } = JSON.parse(line) as { url: string; pid: number };
+  return { url, pid, ended, kill: (signal: NodeJS.Signals) => child.kill(signal) };
 }
 
 test('the first start makes a UTF-8 database whose order does not depend on the system, and durable settings', async () => {
@@ -179,12 +176,13 @@ test.for([
 });
 
 test('a folder that cannot be written is named', async () => {
-  const blocked = join(dataRoot, 'file');
-  writeFileSync(blocked, '');
-  await expect(startEmbeddedPostgres({ dataRoot: '/proc/brokerx', log })).rejects.toThrow(/\/proc/);
-  await expect(startEmbeddedPostgres({ dataRoot: join(blocked, 'data'), log })).rejects.toThrow(
-    /ENOTDIR|EEXIST/,
-  );
+  const closed = join(dataRoot, 'closed');
+  mkdirSync(closed, { mode: 0o500 });
+  const theirs = owner(isRoot ? { uid: uid('nobody'), gid: uid('nobody') } : undefined, join(closed, 'data'));
+  await expect(theirs).rejects.toThrow(`${closed}/data is not writable. Choose another folder with --data.`);
+  writeFileSync(join(dataRoot, 'file'), '');
+  const belowFile = join(dataRoot, 'file', 'data');
+  await expect(startEmbeddedPostgres({ dataRoot: belowFile, log })).rejects.toThrow(/ENOTDIR.*file/);
 });
 
 test.runIf(isRoot)('as root it is run by user postgres; an ordinary user runs it itself', async () => {
