@@ -261,5 +261,10 @@ export const RawEventView = z.object({
   correlation_id: z.string(),
   causation_id: z.string(),
   traceparent: z.string(),
+  /** The command's Idempotency-Key and body hash, on the first event of its commit. */
+  key: z.object({ id: z.string(), hash: z.string() }).optional(),
+  /** On the last event of a commit whose input has further outputs in the next commit. */
+  more: z.literal(true).optional(),
   data: z.unknown(),
 });
+export type RawEventView = z.infer<typeof RawEventView>;
