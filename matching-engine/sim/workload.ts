@@ -1,0 +1,155 @@
+import { type EngineInput, timeOf } from '@brokerx/contracts';
+import type { PlacedInput } from '../src/engine.ts';
+
+/**
+ * Seeded streams of engine inputs: what a busy market sends, and what a hostile one would. The same seed gives the
+ * same inputs on every machine. Now and then the mix changes (calm, rush, cancels, thin book), so that
+ * books of very different shapes are met.
+ */
+export type Random = (below: number) => number;
+
+/** Mulberry32: small, seeded, the same on every machine. */
+export function mulberry32(seed: number): Random {
+  let s = seed >>> 0;
+  return (below) => {
+    s = (s + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(s ^ (s >>> 15), s | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) % below;
+  };
+}
+
+export const RULES = {
+  tickCents: 1,
+  listingTicks: 10_000,
+  collarPpm: 100_000,
+  feePpm: 1_000,
+  orderSharesMax: 100_000,
+  dailyClose: '21:00',
+};
+
+/** A readable UUID: `00000000-0000-4000-8000-00000000002a` for 42. */
+export const numbered = (group: number, n: number): string =>
+  `${group.toString(16).padStart(8, '0')}-0000-4000-8000-${n.toString(16).padStart(12, '0')}`;
+
+const ORDER = 1;
+const EVENT = 2;
+const ACCOUNT = 3;
+const ACCOUNTS = 20;
+/** Orders that cancels and amends aim at: the newest ones, gone or not. */
+const RECENT_ORDERS_MAX = 120;
+const START_MS = Date.UTC(2026, 0, 5, 14, 30);
+
+/** What of 100 inputs are orders, cancels, amends; the rest is on the market. Spread of prices in ticks. */
+type Mix = { orders: number; cancels: number; amends: number; spreadTicks: number; aggressive: number };
+const MIXES: readonly Mix[] = [
+  { orders: 60, cancels: 30, amends: 9, spreadTicks: 20, aggressive: 20 },
+  { orders: 80, cancels: 10, amends: 9, spreadTicks: 5, aggressive: 50 },
+  { orders: 45, cancels: 48, amends: 6, spreadTicks: 60, aggressive: 10 },
+  { orders: 55, cancels: 20, amends: 20, spreadTicks: 1_500, aggressive: 35 },
+];
+const INPUTS_PER_MIX = 500;
+
+/** Endless inputs of one symbol; the first lists it. */
+export function* workload(seed: number, symbol: string): Generator<PlacedInput, never> {
+  const random = mulberry32(seed);
+  const recent: { orderId: string; accountId: string }[] = [];
+  const revisions = new Map<string, number>();
+  let time = START_MS;
+  let count = 0;
+  let placed = 0;
+  let centre = RULES.listingTicks;
+  let mix = MIXES[0] as Mix;
+
+  const input = <E extends EngineInput>(stream: string, fact: Pick<E, 'type' | 'data'>): PlacedInput => {
+    count += 1;
+    // Most inputs share or advance the time a little; some come with a time that lies before the one before.
+    time += random(10) === 0 ? -random(40) : random(25);
+    const revision = (revisions.get(stream) ?? -1) + 1;
+    revisions.set(stream, revision);
+    const id = numbered(EVENT, count);
+    const event = {
+      id,
+      type: fact.type,
+      time: timeOf(time),
+      actor: 'system:workload',
+      correlationId: id,
+      causationId: id,
+      traceparent: `00-${String(count).padStart(32, '0')}-${String(count).padStart(16, '0')}-00`,
+      data: fact.data,
+    } as EngineInput;
+    return { event, revision };
+  };
+
+  function order(): PlacedInput {
+    placed += 1;
+    const orderId = numbered(ORDER, placed);
+    const accountId = numbered(ACCOUNT, random(ACCOUNTS));
+    recent.push({ orderId, accountId });
+    if (recent.length > RECENT_ORDERS_MAX) recent.shift();
+    const buy = random(2) === 0;
+    const away = random(mix.spreadTicks) + 1;
+    const crossing = random(100) < mix.aggressive;
+    const limit = centre + (buy === crossing ? away : -away);
+    const type = random(12) === 0 ? 'market' : 'limit';
+    const timeInForce = (['day', 'gtc', 'day', 'gtc', 'day', 'ioc', 'fok'] as const)[random(7)] ?? 'day';
+    const odd = random(200);
+    return input(`account-${accountId}`, {
+      type: 'OrderPlaced.v1',
+      data: {
+        orderId,
+        accountId,
+        clientOrderId: null,
+        symbol,
+        side: buy ? 'buy' : 'sell',
+        type,
+        timeInForce,
+        quantity: odd === 0 ? 100_001 : odd === 1 ? 0 : odd < 10 ? 2_000 + random(3_000) : 1 + random(300),
+        limitTicks: odd === 2 ? 0 : odd === 3 ? 1 + random(30_000) : Math.max(1, limit),
+        tickCents: odd === 4 ? 5 : RULES.tickCents,
+        referenceTicks: RULES.listingTicks,
+        bandExempt: random(40) === 0,
+        feePpm: RULES.feePpm,
+        holdCents: 0,
+        holdShares: 0,
+      },
+    });
+  }
+
+  function request(type: 'OrderCancelRequested.v1' | 'OrderAmendRequested.v1'): PlacedInput {
+    const known = recent[random(recent.length)] as (typeof recent)[number];
+    const stray = random(50);
+    const orderId = stray === 0 ? numbered(ORDER, 1_000_000_000 + count) : known.orderId;
+    const accountId = stray === 1 ? numbered(ACCOUNT, random(ACCOUNTS)) : known.accountId;
+    const stream = `account-${accountId}`;
+    if (type === 'OrderCancelRequested.v1')
+      return input(stream, { type, data: { orderId, accountId, symbol } });
+    const quantity = 1 + random(300);
+    return input(stream, { type, data: { orderId, accountId, symbol, amendment: count, quantity } });
+  }
+
+  function onMarket(): PlacedInput {
+    const stream = `market-${symbol}`;
+    const what = random(10);
+    if (what < 3) return input(stream, { type: 'TradingHalted.v1', data: { symbol, reason: 'a drill' } });
+    if (what < 8) return input(stream, { type: 'TradingResumed.v1', data: { symbol } });
+    if (what === 8) {
+      const data = { symbol, bandsOff: random(2) === 0, quotasOff: false };
+      return input(stream, { type: 'SymbolExemptionsChanged.v1', data });
+    }
+    centre = Math.max(2_000, centre + random(401) - 200);
+    const data = { symbol, day: timeOf(time).slice(0, 10), at: timeOf(time), closeTicks: centre };
+    return input(stream, { type: 'DayEnded.v1', data });
+  }
+
+  const listed = { symbol, name: `${symbol} Inc.`, rules: RULES, matchingRules: 1 };
+  yield input(`market-${symbol}`, { type: 'SymbolListed.v1', data: listed });
+  for (;;) {
+    if (count % INPUTS_PER_MIX === 0) mix = MIXES[random(MIXES.length)] as Mix;
+    const what = random(100);
+    if (recent.length === 0 || what < mix.orders) yield order();
+    else if (what < mix.orders + mix.cancels) yield request('OrderCancelRequested.v1');
+    else if (what < mix.orders + mix.cancels + mix.amends) yield request('OrderAmendRequested.v1');
+    else yield onMarket();
+  }
+}
