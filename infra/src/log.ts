@@ -24,16 +24,16 @@ export function createLog({ name, level, instance, destination }: LogOptions): L
     {
       level,
       base: instance === undefined ? { service: name } : { service: name, instance },
-      messageKey: 'msg',
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       redact: { paths: redactedPaths, censor: '[redacted]' },
     },
+    // Written at once: the lines before a crash are the ones that matter.
     destination ?? pino.destination({ fd: 1, sync: true }),
   );
 }
 
-/** A field of such a name never reaches a log, in any object logged. */
+/** A field of such a name never reaches a log: at the top, one or two levels down. */
 export const REDACTED_FIELDS = [
   'password',
   'new_password',
@@ -41,7 +41,6 @@ export const REDACTED_FIELDS = [
   'newPassword',
   'currentPassword',
   'passcode',
-  'code',
   'token',
   'access_token',
   'refresh_token',
@@ -52,20 +51,24 @@ export const REDACTED_FIELDS = [
   'set-cookie',
   'email',
   'phone',
-  'name',
   'address',
   'birth_date',
   'birthDate',
 ] as const;
 
-// `name` and `code` at the top of an error are its kind ('Error', 'ECONNREFUSED') and are kept there.
-const KEPT_IN_ERRORS = ['name', 'code'] as const;
+/** As above, but not directly inside another object: there `name` and `code` are what kind of error it is. */
+export const REDACTED_OUTSIDE_ERRORS = ['name', 'code'] as const;
+/** Objects that hold what a client sent, where they are redacted nevertheless. */
+const CLIENT_DATA = ['body', 'client', 'registration', 'command', 'payload'] as const;
 
-const redactedPaths = REDACTED_FIELDS.flatMap((field) => {
-  const step = field.includes('-') ? `["${field}"]` : `.${field}`;
-  const top = field.includes('-') ? `["${field}"]` : field;
-  const nested = KEPT_IN_ERRORS.includes(field as (typeof KEPT_IN_ERRORS)[number])
-    ? ['body', 'client', 'registration', 'payload'].map((parent) => `${parent}${step}`)
-    : [`*${step}`, `*.*${step}`];
-  return [top, ...nested];
-});
+const redactedPaths = [
+  ...REDACTED_FIELDS.flatMap((field) =>
+    field.includes('-')
+      ? [`["${field}"]`, `*["${field}"]`, `*.*["${field}"]`]
+      : [field, `*.${field}`, `*.*.${field}`],
+  ),
+  ...REDACTED_OUTSIDE_ERRORS.flatMap((field) => [
+    field,
+    ...CLIENT_DATA.flatMap((holder) => [`${holder}.${field}`, `*.${holder}.${field}`]),
+  ]),
+];

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
+import { testDatabaseUrl } from './config.ts';
 import { createLog } from './log.ts';
 import { startTemporaryPostgres } from './temporaryPostgres.ts';
 
@@ -18,7 +19,7 @@ type Project = { provide(key: 'postgresAdminUrl', value: string): void };
 
 /** Vitest's global setup; returns its teardown. */
 export default async function setup(project: Project): Promise<(() => Promise<void>) | undefined> {
-  const given = process.env.DATABASE_URL;
+  const given = testDatabaseUrl();
   if (given) {
     project.provide('postgresAdminUrl', given);
     return undefined;

@@ -1,0 +1,23 @@
+import { expect, test } from 'vitest';
+import { z } from 'zod';
+import { ConfigError, loadConfig, portVariable, sharedVariables } from './config.ts';
+
+const schema = z.object({
+  DATABASE_URL: sharedVariables.DATABASE_URL,
+  PORT: portVariable('The port of the API.').default(8001),
+});
+const DATABASE_URL = 'postgres://brokerx:secret@127.0.0.1:5432/brokerx';
+
+test('what is set is parsed, what is empty counts as not set, and the result is frozen', () => {
+  const config = loadConfig(schema, { DATABASE_URL, PORT: '', HOME: '/' });
+  expect(config).toEqual({ DATABASE_URL, PORT: 8001 });
+  expect(Object.isFrozen(config)).toBe(true);
+});
+
+test('every variable that is wrong is named with its rule and what it is for, without its value', () => {
+  const load = () => loadConfig(schema, { PORT: 'canary' });
+  expect(load).toThrow(ConfigError);
+  expect(load).toThrow('DATABASE_URL: is not set\n      The PostgreSQL database, such as postgres://');
+  expect(load).toThrow('PORT: must be a port, 0 to 65535\n      The port of the API.');
+  expect(load).not.toThrow('canary');
+});

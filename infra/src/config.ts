@@ -1,0 +1,106 @@
+import { z } from 'zod';
+import { LOG_LEVELS } from './log.ts';
+import { LOOPBACK } from './ports.ts';
+
+/**
+ * Configuration is parsed once at start, fails loudly and is frozen. A service's own `config.ts` names its
+ * variables, some of them from `sharedVariables`, and passes them on as values.
+ */
+export function loadConfig<S extends z.ZodObject>(
+  schema: S,
+  env: NodeJS.ProcessEnv = process.env,
+): Readonly<z.output<S>> {
+  // A variable set to nothing counts as not set: that is what `FOO=` in a file means to people.
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  const parsed = schema.safeParse(given);
+  if (parsed.success) return Object.freeze(parsed.data);
+  throw new ConfigError(
+    parsed.error.issues.map((issue) => {
+      const variable = String(issue.path[0] ?? '');
+      const field = schema.shape[variable] as z.ZodType | undefined;
+      const isMissing = given[variable] === undefined;
+      return {
+        variable,
+        rule: isMissing ? 'is not set' : issue.message,
+        remedy: descriptionOf(field) ?? 'See .env.example.',
+      };
+    }),
+  );
+}
+
+/** A default or an absence allowed wraps the described schema. */
+function descriptionOf(field: z.ZodType | undefined): string | undefined {
+  if (field?.description !== undefined) return field.description;
+  if (field instanceof z.ZodDefault || field instanceof z.ZodOptional) {
+    return descriptionOf(field.unwrap() as z.ZodType);
+  }
+  return undefined;
+}
+
+export type ConfigProblem = {
+  variable: string;
+  /** What is wrong. The value itself is not repeated: it may be a secret. */
+  rule: string;
+  /** What the variable is for and looks like. */
+  remedy: string;
+};
+
+/** Exit code of a process that was started wrongly. */
+export const EXIT_USAGE = 2;
+
+/** The environment is not usable. The message names every variable, its rule and what to set. */
+export class ConfigError extends Error {
+  override name = 'ConfigError';
+  readonly problems: readonly ConfigProblem[];
+  constructor(problems: readonly ConfigProblem[]) {
+    const lines = problems.map(({ variable, rule, remedy }) => `  ${variable}: ${rule}\n      ${remedy}`);
+    super(
+      `the configuration is not usable:\n${lines.join('\n')}\nEvery variable is explained in .env.example.`,
+    );
+    this.problems = problems;
+  }
+}
+
+const TCP_PORT_MAX = 65_535;
+
+export const portVariable = (what: string) =>
+  z.coerce
+    .number({ error: `must be a port, 0 to ${TCP_PORT_MAX}` })
+    .int()
+    .min(0)
+    .max(TCP_PORT_MAX)
+    .describe(what);
+
+/** What several services read. */
+export const sharedVariables = {
+  DATABASE_URL: z
+    .string()
+    .regex(/^postgres(ql)?:\/\//, 'must begin with postgres://')
+    .describe('The PostgreSQL database, such as postgres://user:password@127.0.0.1:5432/brokerx.'),
+  LOG_LEVEL: z
+    .enum(LOG_LEVELS)
+    .default('info')
+    .describe(`How much is logged: ${LOG_LEVELS.join(', ')}.`),
+  HOST: z
+    .string()
+    .default(LOOPBACK)
+    .describe('The address that is listened on; 0.0.0.0 for every interface.'),
+  HEALTH_PORT: portVariable(
+    'Port of /livez, /readyz and /metrics of a process without an API; 0: none.',
+  ).default(0),
+  BROKERX_INSTANCE: z
+    .string()
+    .regex(/^[a-z0-9-]{1,64}$/, 'must be 1 to 64 of a-z, 0-9 and -')
+    .optional()
+    .describe('The name of this process, the same after a restart, such as command-api-1.'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: z
+    .url()
+    .optional()
+    .describe(
+      'Where traces are sent (OTLP over HTTP), such as http://127.0.0.1:4318; unset: tracing is off.',
+    ),
+} as const;
+
+/** The database that tests are told to use instead of starting one of their own. */
+export const testDatabaseUrl = (env: NodeJS.ProcessEnv = process.env): string | undefined =>
+  env.DATABASE_URL || undefined;

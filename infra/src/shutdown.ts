@@ -1,0 +1,81 @@
+import { ConfigError, EXIT_USAGE } from './config.ts';
+import type { Log } from './log.ts';
+
+/**
+ * How a process ends. Closers run in reverse order of registration, so that what was opened last (the listener) is
+ * closed first and the database last. Nothing here is needed for safety: a killed process loses nothing either.
+ */
+export type Shutdown = {
+  /** Aborted when the end begins: long waits give up. */
+  readonly signal: AbortSignal;
+  onShutdown(name: string, close: () => Promise<void> | void): void;
+  /** Closes everything, then exits with `exitCode`; calling it again changes nothing. */
+  begin(reason: string, exitCode?: number): Promise<void>;
+};
+
+/** Then the process exits whatever still hangs: below the 10 s after which process managers kill. */
+export const SHUTDOWN_DEADLINE_MS = 9_500;
+export const EXIT_FAILED = 1;
+
+/** Takes over SIGINT, SIGTERM and what nobody caught. A second signal exits at once. */
+export function createShutdown(log: Log, exit: (code: number) => void = process.exit): Shutdown {
+  const closers: { name: string; close: () => Promise<void> | void }[] = [];
+  const aborter = new AbortController();
+  let ending: Promise<void> | null = null;
+
+  const end = async (reason: string, exitCode: number) => {
+    log.info({ reason }, 'stopping');
+    aborter.abort();
+    const deadline = setTimeout(() => {
+      log.error(`not stopped within ${SHUTDOWN_DEADLINE_MS} ms: exiting`);
+      exit(EXIT_FAILED);
+    }, SHUTDOWN_DEADLINE_MS);
+    let failed = false;
+    for (const { name, close } of closers.toReversed()) {
+      try {
+        await close();
+      } catch (err) {
+        failed = true;
+        log.error({ err }, `closing ${name} failed`);
+      }
+    }
+    clearTimeout(deadline);
+    log.info('stopped');
+    exit(failed ? EXIT_FAILED : exitCode);
+  };
+  const begin = (reason: string, exitCode = 0) => {
+    ending ??= end(reason, exitCode);
+    return ending;
+  };
+
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      if (ending) exit(EXIT_FAILED);
+      else void begin(signal);
+    });
+  }
+  // The state is unknown after either: no closer can be trusted, and the events are safe.
+  process.on('uncaughtException', (err) => {
+    log.fatal({ err }, 'uncaught exception');
+    exit(EXIT_FAILED);
+  });
+  process.on('unhandledRejection', (err) => {
+    log.fatal({ err }, 'unhandled rejection');
+    exit(EXIT_FAILED);
+  });
+  return { signal: aborter.signal, onShutdown: (name, close) => void closers.push({ name, close }), begin };
+}
+
+/** Runs a service's `main`; a failed start is told in words on standard error: exit code 2 for configuration, else 1. */
+export async function runMain(main: () => Promise<void>): Promise<void> {
+  try {
+    await main();
+  } catch (error) {
+    const isUsage = error instanceof ConfigError;
+    process.stderr.write(`${isUsage ? error.message : describe(error)}\n`);
+    process.exit(isUsage ? EXIT_USAGE : EXIT_FAILED);
+  }
+}
+
+const describe = (error: unknown) =>
+  error instanceof Error ? (error.stack ?? error.message) : String(error);
