@@ -8,7 +8,7 @@ import {
   type Verdict,
 } from './eventStore.ts';
 import type { Log } from './log.ts';
-import { type Runtime, realRuntime } from './runtime.ts';
+import { type Runtime, realRuntime, sleep } from './runtime.ts';
 
 /**
  * Group commit: one append call is in flight at a time, and all that arrives meanwhile goes out in the next one.
@@ -104,7 +104,7 @@ export function groupCommit<E>(
         if (!(error instanceof UnknownOutcome) || closing.signal.aborted) throw error;
         log?.warn({ err: error, commits: commits.length, waitMs }, 'an append got no answer; it is repeated');
       }
-      await pause(runtime, waitMs, closing.signal);
+      await sleep(runtime, waitMs, closing.signal);
     }
   };
 
@@ -159,18 +159,6 @@ function linked<E>(commits: readonly Commit<E>[]): Commit<E>[] {
     const chained = commit.chained && present.has(commit.stream);
     present.add(commit.stream);
     return chained === commit.chained ? commit : { ...commit, chained };
-  });
-}
-
-function pause(runtime: Runtime, ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const cancel = runtime.setTimer(ms, done);
-    signal.addEventListener('abort', done, { once: true });
-    function done() {
-      cancel();
-      signal.removeEventListener('abort', done);
-      resolve();
-    }
   });
 }
 

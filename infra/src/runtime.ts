@@ -25,7 +25,15 @@ export const realRuntime: Runtime = {
   },
 };
 
-export const sleep = (runtime: Runtime, ms: number): Promise<void> =>
+/** Resolves after `ms`, or as soon as `signal` is aborted. */
+export const sleep = (runtime: Runtime, ms: number, signal?: AbortSignal): Promise<void> =>
   new Promise((resolve) => {
-    runtime.setTimer(ms, resolve);
+    if (signal?.aborted) return resolve();
+    const done = () => {
+      cancel();
+      signal?.removeEventListener('abort', done);
+      resolve();
+    };
+    const cancel = runtime.setTimer(ms, done);
+    signal?.addEventListener('abort', done, { once: true });
   });

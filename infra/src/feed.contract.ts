@@ -1,0 +1,252 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { commit, type Noted } from './eventStore.contract.ts';
+import { type EventStore, matches, NO_STREAM, type Recorded } from './eventStore.ts';
+import { type Batch, type Consumer, type Feed, ForeignCursor } from './feed.ts';
+
+/** What every adapter of the feed must do. `open` gives an empty store and a feed of it. */
+export function feedContract(
+  name: string,
+  open: () => Promise<{ store: EventStore<Noted>; feed: Feed<Noted>; close(): Promise<void> }>,
+): void {
+  describe(`${name}: feed`, () => {
+    let store: EventStore<Noted>;
+    let feed: Feed<Noted>;
+    let close: () => Promise<void>;
+    beforeEach(async () => {
+      ({ store, feed, close } = await open());
+    });
+    afterEach(async () => {
+      await feed.close();
+      await close();
+    });
+
+    test('a consumer gets what was there before and what comes later, in order, in small batches', async () => {
+      await appendTexts(store, 'account-1', ['a', 'b', 'c', 'd', 'e']);
+      const consumer = collector({ batchEventsMax: 2 });
+      const subscription = feed.subscribe(consumer);
+      await subscription.reached(5, 2_000);
+      await appendTexts(store, 'account-1', ['f', 'g', 'h'], 4);
+      await subscription.reached(8, 2_000);
+      expect(consumer.events).toEqual((await store.readAll(0, {}, 100)).events);
+      expect(Math.max(...consumer.batches.map(({ events }) => events.length))).toBe(2);
+      expect(consumer.batches.at(-1)).toMatchObject({ position: 8, live: true });
+      expect(subscription.position()).toBe(8);
+      expect(feed.head()).toBe(8);
+    });
+
+    test('a consumer goes on after its cursor, inside a commit too', async () => {
+      await appendTexts(store, 'account-1', ['a', 'b', 'c', 'd']);
+      const consumer = collector({ after: { storeId: store.id, position: 2 } });
+      await feed.subscribe(consumer).reached(4, 2_000);
+      expect(textsOf(consumer)).toEqual(['c', 'd']);
+    });
+
+    test('a cursor of another store is refused at once', () => {
+      const after = { storeId: '00000000-0000-4000-8000-000000000000', position: 2 };
+      expect(() => feed.subscribe(collector({ after }))).toThrow(ForeignCursor);
+    });
+
+    test('consumers with different filters each get their own, and the quiet ones are told positions', async () => {
+      const accounts = collector({ filter: { categories: ['account'] } });
+      const engine = collector({ filter: { symbols: ['ACME'] } });
+      const nothing = collector({ filter: { streams: ['market-NONE'] } });
+      const all = collector({});
+      const subscriptions = [accounts, engine, nothing, all].map((consumer) => feed.subscribe(consumer));
+      for (let i = 0; i < 20; i++) {
+        await store.append([
+          commit('account-1', i - 1, [`account ${i}`], { symbol: i % 2 === 0 ? 'ACME' : null }),
+          commit('book-ACME', i - 1, [`book ${i}`]),
+        ]);
+        if (i % 5 === 0) await delay(5);
+      }
+      await Promise.all(subscriptions.map((subscription) => subscription.reached(40, 2_000)));
+      const everything = (await store.readAll(0, {}, 100)).events;
+      for (const consumer of [accounts, engine, nothing, all]) {
+        expect(consumer.events).toEqual(everything.filter((event) => matches(consumer.filter, event)));
+      }
+      expect(subscriptions.map((subscription) => subscription.position())).toEqual([40, 40, 40, 40]);
+      // Told now and then, not once for each append.
+      expect(nothing.batches.length).toBeLessThan(20);
+    });
+
+    test('an append wakes a live consumer within milliseconds', async () => {
+      const arrivedAtMs: number[] = [];
+      const subscription = feed.subscribe(
+        collector({
+          handle: async ({ events }) => {
+            for (const _ of events) arrivedAtMs.push(performance.now());
+          },
+        }),
+      );
+      await appendTexts(store, 'account-1', ['first']);
+      await subscription.reached(1, 2_000);
+      const latenciesMs: number[] = [];
+      for (let i = 0; i < 9; i++) {
+        const verdictAtMs = await appendTexts(store, 'account-1', ['next'], i).then(() => performance.now());
+        await subscription.reached(i + 2, 2_000);
+        latenciesMs.push((arrivedAtMs.at(-1) ?? 0) - verdictAtMs);
+      }
+      // The median, far below the safety poll: the machine may have other work.
+      expect(latenciesMs.sort((a, b) => a - b)[4]).toBeLessThan(50);
+    });
+
+    test('while a handler runs the next batch gathers', async () => {
+      const gate = Promise.withResolvers<void>();
+      let running = 0;
+      const consumer = collector({
+        handle: async ({ events }) => {
+          running += 1;
+          expect(running).toBe(1);
+          if (events[0]?.event.text === 'a') await gate.promise;
+          running -= 1;
+        },
+      });
+      const subscription = feed.subscribe(consumer);
+      await appendTexts(store, 'account-1', ['a']);
+      await expect.poll(() => running).toBe(1);
+      for (let i = 0; i < 10; i++) await appendTexts(store, 'account-1', [`b${i}`], i);
+      gate.resolve();
+      await subscription.reached(11, 2_000);
+      const sizes = consumer.batches.map(({ events }) => events.length).filter((size) => size > 0);
+      expect(sizes[0]).toBe(1);
+      expect(sizes.length).toBeLessThan(5);
+      expect(consumer.events).toHaveLength(11);
+    });
+
+    test('a rejected batch is given again, and nothing after it before', async () => {
+      await appendTexts(store, 'account-1', ['a', 'b', 'c', 'd']);
+      let refusals = 2;
+      const given: string[][] = [];
+      const consumer = collector({
+        batchEventsMax: 2,
+        handle: async ({ events }) => {
+          if (events.length > 0) given.push(events.map(({ event }) => event.text));
+          if (refusals-- > 0) throw new Error('not now');
+        },
+      });
+      await feed.subscribe(consumer).reached(4, 5_000);
+      expect(given).toEqual([
+        ['a', 'b'],
+        ['a', 'b'],
+        ['a', 'b'],
+        ['c', 'd'],
+      ]);
+    });
+
+    test('stopping lets the running handler finish and calls no other', async () => {
+      await appendTexts(store, 'account-1', ['a', 'b', 'c']);
+      const gate = Promise.withResolvers<void>();
+      let finished = 0;
+      const subscription = feed.subscribe(
+        collector({
+          batchEventsMax: 1,
+          handle: async () => {
+            await gate.promise;
+            finished += 1;
+          },
+        }),
+      );
+      const never = subscription.reached(3, 10_000);
+      never.catch(() => undefined);
+      await delay(20);
+      const stopped = subscription.stop();
+      gate.resolve();
+      await stopped;
+      await expect(never).rejects.toThrow('stopped');
+      expect(finished).toBe(1);
+      expect(subscription.position()).toBe(1);
+      await delay(20);
+      expect(finished).toBe(1);
+      await expect(subscription.reached(3, 10)).rejects.toThrow('stopped');
+    });
+
+    test('waiting for a position that does not come ends after its time', async () => {
+      const subscription = feed.subscribe(collector({}));
+      await expect(subscription.reached(1, 20)).rejects.toThrow('within 20 ms');
+    });
+
+    test('consumers of every pace, coming and going under load, get every event once and in order', async () => {
+      const EVENTS = 3_000;
+      const consumers = [
+        collector({ batchEventsMax: 7 }),
+        collector({ filter: { categories: ['book'] }, batchEventsMax: 50 }),
+        collector({ handle: () => delay(8) }),
+        collector({
+          filter: { symbols: 'any' },
+          handle: () => (Math.random() < 0.2 ? delay(30) : Promise.resolve()),
+        }),
+      ];
+      const first = consumers.map((consumer) => feed.subscribe(consumer));
+      const writing = (async () => {
+        for (let i = 0; i < EVENTS / 30; i++) {
+          const text = (kind: string) => Array.from({ length: 10 }, (_, n) => `${kind} ${i}.${n}`);
+          await store.append([
+            commit('account-1', i * 20 - 1, [...text('account'), ...text('more')]),
+            commit('book-ACME', i * 10 - 1, text('book'), { symbol: i % 3 === 0 ? 'ACME' : null }),
+          ]);
+          if (i % 10 === 0) await delay(3);
+        }
+      })();
+      // One leaves on its way and comes back where it stood.
+      await first[0]?.reached(200, 5_000);
+      await first[0]?.stop();
+      const returned = consumers[0] && {
+        ...consumers[0],
+        after: { storeId: store.id, position: first[0]?.position() ?? 0 },
+      };
+      const late = collector({ batchEventsMax: 100 });
+      await delay(10);
+      const subscriptions = [
+        ...first.slice(1),
+        ...[late, returned].flatMap((c) => (c ? [feed.subscribe(c)] : [])),
+      ];
+      await writing;
+      await Promise.all(subscriptions.map((subscription) => subscription.reached(EVENTS, 10_000)));
+      const everything = (await store.readAll(0, {}, 10_000)).events;
+      expect(everything).toHaveLength(EVENTS);
+      for (const consumer of [...consumers, late]) {
+        expect(consumer.events.map(place)).toEqual(
+          everything.filter((event) => matches(consumer.filter, event)).map(place),
+        );
+      }
+    });
+  });
+}
+
+const place = ({ position, event }: Recorded<Noted>) => `${position} ${event.text}`;
+
+/** A consumer that keeps what it was given. */
+export function collector(
+  given: Partial<Consumer<Noted>>,
+): Consumer<Noted> & { events: Recorded<Noted>[]; batches: Batch<Noted>[] } {
+  const events: Recorded<Noted>[] = [];
+  const batches: Batch<Noted>[] = [];
+  return {
+    name: 'collector',
+    after: null,
+    filter: {},
+    batchEventsMax: 500,
+    ...given,
+    events,
+    batches,
+    handle: async (batch) => {
+      await given.handle?.(batch);
+      expect(batch.position).toBeGreaterThan(batches.at(-1)?.position ?? given.after?.position ?? 0);
+      events.push(...batch.events);
+      batches.push(batch);
+    },
+  };
+}
+
+export const textsOf = ({ events }: { events: Recorded<Noted>[] }) => events.map(({ event }) => event.text);
+
+export async function appendTexts(
+  store: EventStore<Noted>,
+  stream: string,
+  texts: string[],
+  expectedRevision = NO_STREAM,
+): Promise<void> {
+  const [verdict] = await store.append([commit(stream, expectedRevision, texts)]);
+  expect(verdict?.verdict).toBe('ok');
+}
