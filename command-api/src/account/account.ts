@@ -1,0 +1,306 @@
+import assert from 'node:assert/strict';
+import type { AccountEvent, EventOf } from '@brokerx/contracts';
+import { emptyKeyLog, type KeyLog, keep, keyLogFrom, keyLogText } from './keys.ts';
+import { evolveOrder, type OpenOrder } from './order.ts';
+
+/**
+ * The state of `account-<id>`: what later decisions need, folded from its events. It is changed in place (an account
+ * may keep 10,000 keys, too many to copy for each order). Cash and holdings include what is held; what is held is
+ * exactly the sum over open orders. `evolve` is total: an event that does not fit is a bug and throws.
+ */
+export type Account = {
+  status: 'none' | 'open';
+  accountId: string;
+  clientId: string;
+  cashCents: number;
+  heldCents: number;
+  holdings: Map<string, Holding>;
+  orders: Map<string, OpenOrder>;
+  /** Ids of the orders closed last, oldest first, so that they are told from orders that never were. */
+  closed: Set<string>;
+  /** Names (client_order_id) taken by open orders and kept keys, with how many of these take each. */
+  names: Map<string, number>;
+  /** Cents by deposit id. */
+  depositsPending: Map<string, number>;
+  depositsPendingCents: number;
+  bandsOff: boolean;
+  quotasOff: boolean;
+  orderRate: OrderRate;
+  keys: KeyLog;
+};
+
+/** Shares, what is held included. */
+export type Holding = { shares: number; held: number };
+
+/** Orders placed and not filled in the window that began at `windowMs` (event time). */
+export type OrderRate = { windowMs: number; unfilled: number };
+
+export const ORDER_RATE_WINDOW_MS = 60_000;
+/** Enough to answer a late cancel or amend with "not open any more" (36 KB). */
+export const CLOSED_ORDERS_KEPT = 1_000;
+
+export const initialAccount = (): Account => ({
+  status: 'none',
+  accountId: '',
+  clientId: '',
+  cashCents: 0,
+  heldCents: 0,
+  holdings: new Map(),
+  orders: new Map(),
+  closed: new Set(),
+  names: new Map(),
+  depositsPending: new Map(),
+  depositsPendingCents: 0,
+  bandsOff: false,
+  quotasOff: false,
+  orderRate: { windowMs: 0, unfilled: 0 },
+  keys: emptyKeyLog(),
+});
+
+export const availableCents = (account: Account): number => account.cashCents - account.heldCents;
+export function availableShares(account: Account, symbol: string): number {
+  const holding = account.holdings.get(symbol);
+  return holding ? holding.shares - holding.held : 0;
+}
+
+/** Orders placed and not filled as of a moment: a new window begins with none. */
+export const unfilledOrders = ({ orderRate }: Account, nowMs: number): number =>
+  nowMs >= orderRate.windowMs + ORDER_RATE_WINDOW_MS ? 0 : orderRate.unfilled;
+
+export function evolve(account: Account, event: AccountEvent, revision: number): void {
+  change(account, event, revision);
+  if (event.key) keepKey(account, event, event.key, revision);
+  assert(
+    account.heldCents >= 0 && account.cashCents >= account.heldCents,
+    `${account.accountId}: ${account.heldCents} held of ${account.cashCents} cents`,
+  );
+}
+
+function change(account: Account, event: AccountEvent, revision: number): void {
+  switch (event.type) {
+    case 'AccountOpened.v1':
+      assert.equal(account.status, 'none', 'an account is opened once');
+      account.status = 'open';
+      account.accountId = event.data.accountId;
+      account.clientId = event.data.clientId;
+      return;
+    case 'DepositRequested.v1':
+      assert(!account.depositsPending.has(event.data.depositId));
+      account.depositsPending.set(event.data.depositId, event.data.amountCents);
+      account.depositsPendingCents += event.data.amountCents;
+      return;
+    case 'DepositSettled.v1':
+      endDeposit(account, event.data);
+      account.cashCents += event.data.amountCents;
+      return;
+    case 'DepositRejected.v1':
+      endDeposit(account, event.data);
+      return;
+    case 'CashTransferredIn.v1':
+      account.cashCents += event.data.amountCents;
+      return;
+    case 'SharesTransferredIn.v1':
+      moveShares(account, event.data.symbol, event.data.quantity, 0);
+      return;
+    case 'AccountExemptionsChanged.v1':
+      account.bandsOff = event.data.bandsOff;
+      account.quotasOff = event.data.quotasOff;
+      return;
+    case 'OrderPlaced.v1':
+      placed(account, event, revision);
+      return;
+    case 'OrderRefused.v1':
+    case 'CommandRefused.v1':
+      return;
+    case 'OrderCancelRequested.v1':
+    case 'OrderAmendRequested.v1':
+    case 'OrderAmendRejected.v1':
+      evolveOrder(openOrder(account, event.data.orderId), event);
+      return;
+    case 'OrderFilled.v1':
+      filled(account, event);
+      return;
+    case 'OrderAmended.v1':
+    case 'OrderClosed.v1': {
+      const order = openOrder(account, event.data.orderId);
+      evolveOrder(order, event);
+      account.heldCents -= event.data.releasedCents;
+      if (order.side === 'sell') moveShares(account, order.symbol, 0, -event.data.releasedShares);
+      if (event.type === 'OrderClosed.v1' || event.data.closes) close(account, order);
+      return;
+    }
+    default:
+      throw new Error('not an event of an account', { cause: event satisfies never });
+  }
+}
+
+function placed(account: Account, { data, time }: EventOf<'OrderPlaced.v1'>, revision: number): void {
+  assert(!account.orders.has(data.orderId), 'an order is placed once');
+  account.orders.set(data.orderId, {
+    orderId: data.orderId,
+    clientOrderId: data.clientOrderId,
+    symbol: data.symbol,
+    side: data.side,
+    type: data.type,
+    timeInForce: data.timeInForce,
+    limitTicks: data.limitTicks,
+    tickCents: data.tickCents,
+    quantity: data.quantity,
+    filledQuantity: 0,
+    filledValueCents: 0,
+    feesCents: 0,
+    feePpm: data.feePpm,
+    holdCents: data.holdCents,
+    holdShares: data.holdShares,
+    placedRevision: revision,
+    lastSequence: -1,
+    cancelPending: false,
+    amendments: 0,
+    amendPending: null,
+  });
+  account.heldCents += data.holdCents;
+  if (data.side === 'sell') moveShares(account, data.symbol, 0, data.holdShares);
+  if (data.clientOrderId !== null) takeName(account, data.clientOrderId);
+  const timeMs = Date.parse(time);
+  const rate = account.orderRate;
+  if (timeMs >= rate.windowMs + ORDER_RATE_WINDOW_MS) {
+    rate.windowMs = timeMs - (timeMs % ORDER_RATE_WINDOW_MS);
+    rate.unfilled = 0;
+  }
+  rate.unfilled += 1;
+}
+
+function filled(account: Account, event: EventOf<'OrderFilled.v1'>): void {
+  const { data } = event;
+  const order = openOrder(account, data.orderId);
+  const first = order.filledQuantity === 0;
+  evolveOrder(order, event);
+  if (order.side === 'buy') {
+    account.cashCents -= data.valueCents + data.feeCents;
+    account.heldCents -= data.valueCents + data.feeCents + data.releasedCents;
+    moveShares(account, order.symbol, data.quantity, 0);
+  } else {
+    account.cashCents += data.valueCents - data.feeCents;
+    moveShares(account, order.symbol, -data.quantity, -(data.quantity + data.releasedShares));
+  }
+  if (first) account.orderRate.unfilled = Math.max(0, account.orderRate.unfilled - 1);
+  if (data.closes) close(account, order);
+}
+
+function close(account: Account, order: OpenOrder): void {
+  assert(order.holdCents === 0 && order.holdShares === 0, 'a closed order holds nothing');
+  account.orders.delete(order.orderId);
+  account.closed.add(order.orderId);
+  if (account.closed.size > CLOSED_ORDERS_KEPT) {
+    for (const oldest of account.closed.values().take(1)) account.closed.delete(oldest);
+  }
+  if (order.clientOrderId !== null) giveName(account, order.clientOrderId);
+}
+
+function openOrder(account: Account, orderId: string): OpenOrder {
+  const order = account.orders.get(orderId);
+  assert(order, `${orderId} is not open on ${account.accountId}`);
+  return order;
+}
+
+function endDeposit(account: Account, { depositId, amountCents }: { depositId: string; amountCents: number }) {
+  assert.equal(account.depositsPending.get(depositId), amountCents, 'a deposit ends once, as it began');
+  account.depositsPending.delete(depositId);
+  account.depositsPendingCents -= amountCents;
+}
+
+function moveShares(account: Account, symbol: string, shares: number, held: number): void {
+  const holding = account.holdings.get(symbol) ?? { shares: 0, held: 0 };
+  holding.shares += shares;
+  holding.held += held;
+  assert(
+    holding.held >= 0 && holding.shares >= holding.held,
+    `${account.accountId}: ${holding.held} held of ${holding.shares} ${symbol}`,
+  );
+  if (holding.shares === 0) account.holdings.delete(symbol);
+  else account.holdings.set(symbol, holding);
+}
+
+function keepKey(account: Account, event: AccountEvent, key: { id: string; hash: string }, revision: number) {
+  const clientOrderId = nameTaken(event);
+  if (clientOrderId !== null) takeName(account, clientOrderId);
+  const kept = { hash: key.hash, revision, timeMs: Date.parse(event.time), clientOrderId };
+  keep(account.keys, key.id, kept, (old) => {
+    if (old.clientOrderId !== null) giveName(account, old.clientOrderId);
+  });
+}
+
+/** An order refused for its name does not take that name a second time. */
+function nameTaken(event: AccountEvent): string | null {
+  if (event.type === 'OrderPlaced.v1') return event.data.clientOrderId;
+  if (event.type !== 'OrderRefused.v1' || event.data.code === 'DUPLICATE_CLIENT_ORDER_ID') return null;
+  return event.data.clientOrderId;
+}
+
+function takeName({ names }: Account, name: string): void {
+  names.set(name, (names.get(name) ?? 0) + 1);
+}
+function giveName({ names }: Account, name: string): void {
+  const takers = names.get(name) ?? 0;
+  assert(takers > 0);
+  if (takers === 1) names.delete(name);
+  else names.set(name, takers - 1);
+}
+
+/** Everything that must hold between the parts of an account; for tests and audits, as it walks all orders. */
+export function checkAccount(account: Account): void {
+  const held = new Map<string, number>();
+  let heldCents = 0;
+  for (const order of account.orders.values()) {
+    heldCents += order.holdCents;
+    if (order.side === 'sell') held.set(order.symbol, (held.get(order.symbol) ?? 0) + order.holdShares);
+  }
+  assert.equal(account.heldCents, heldCents, 'held cash is the sum over open orders');
+  for (const [symbol, holding] of account.holdings) {
+    assert.equal(holding.held, held.get(symbol) ?? 0, `held ${symbol} is the sum over open orders`);
+  }
+  let pending = 0;
+  for (const amount of account.depositsPending.values()) pending += amount;
+  assert.equal(account.depositsPendingCents, pending);
+  assert(account.cashCents >= account.heldCents && account.heldCents >= 0);
+}
+
+/** Changes whenever what `accountText` writes, or how events fold, changes: older snapshots are then ignored. */
+export const ACCOUNT_SNAPSHOT_VERSION = 1;
+
+/** The state as JSON text, and back. */
+export function accountText(account: Account): string {
+  const { holdings, orders, closed, names, depositsPending, keys, ...plain } = account;
+  return JSON.stringify({
+    ...plain,
+    holdings: [...holdings],
+    orders: [...orders.values()],
+    closed: [...closed],
+    names: [...names],
+    depositsPending: [...depositsPending],
+    keys: keyLogText(keys),
+  });
+}
+
+export function accountFrom(text: string): Account {
+  const stored = JSON.parse(text) as Omit<
+    Account,
+    'holdings' | 'orders' | 'closed' | 'names' | 'depositsPending' | 'keys'
+  > & {
+    holdings: [string, Holding][];
+    orders: OpenOrder[];
+    closed: string[];
+    names: [string, number][];
+    depositsPending: [string, number][];
+    keys: { forgottenMs: number; kept: string };
+  };
+  return {
+    ...stored,
+    holdings: new Map(stored.holdings),
+    orders: new Map(stored.orders.map((order) => [order.orderId, order])),
+    closed: new Set(stored.closed),
+    names: new Map(stored.names),
+    depositsPending: new Map(stored.depositsPending),
+    keys: keyLogFrom(stored.keys),
+  };
+}

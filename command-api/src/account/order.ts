@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict';
+import {
+  type AccountFact,
+  cents,
+  feeCents,
+  type OrderType,
+  type Side,
+  type TimeInForce,
+} from '@brokerx/contracts';
+
+/**
+ * An open order as its account sees it. What it holds always covers its worst case: a buy the limit price for every
+ * share still wanted and all fees that could come, a sell the shares still offered.
+ */
+export type OpenOrder = {
+  orderId: string;
+  clientOrderId: string | null;
+  symbol: string;
+  side: Side;
+  type: OrderType;
+  timeInForce: TimeInForce;
+  /** The limit, or a market order's protection price. */
+  limitTicks: number;
+  tickCents: number;
+  /** Total, what is filled included. */
+  quantity: number;
+  filledQuantity: number;
+  filledValueCents: number;
+  feesCents: number;
+  feePpm: number;
+  holdCents: number;
+  holdShares: number;
+  placedRevision: number;
+  /** The last book sequence applied to it; -1 before the first. */
+  lastSequence: number;
+  cancelPending: boolean;
+  /** How many amendments were asked for; the last one is unanswered while `amendPending` is a quantity. */
+  amendments: number;
+  amendPending: number | null;
+};
+
+type OrderFact = Extract<
+  AccountFact,
+  {
+    type:
+      | 'OrderCancelRequested.v1'
+      | 'OrderAmendRequested.v1'
+      | 'OrderFilled.v1'
+      | 'OrderAmended.v1'
+      | 'OrderAmendRejected.v1'
+      | 'OrderClosed.v1';
+  }
+>;
+
+/**
+ * The worst case of a buy in cents: every share still wanted at the limit, and the fee on all of it. An order's fee
+ * is ceil(rate × cumulative value) and each fill is charged the difference, so what was charged is deducted.
+ */
+export function worstCaseCents(
+  order: Pick<
+    OpenOrder,
+    'limitTicks' | 'tickCents' | 'quantity' | 'filledQuantity' | 'filledValueCents' | 'feesCents' | 'feePpm'
+  >,
+): number {
+  const leavesCents = order.limitTicks * order.tickCents * (order.quantity - order.filledQuantity);
+  return leavesCents + feeCents(cents(order.filledValueCents + leavesCents), order.feePpm) - order.feesCents;
+}
+
+/** Applies a fact to its order, money and shares of the account aside. */
+export function evolveOrder(order: OpenOrder, fact: OrderFact): void {
+  assert.equal(fact.data.orderId, order.orderId);
+  switch (fact.type) {
+    case 'OrderCancelRequested.v1':
+      order.cancelPending = true;
+      return;
+    case 'OrderAmendRequested.v1':
+      assert.equal(fact.data.amendment, order.amendments + 1);
+      assert(order.amendPending === null, 'one unanswered amendment an order');
+      order.amendments = fact.data.amendment;
+      order.amendPending = fact.data.quantity;
+      return;
+    case 'OrderFilled.v1': {
+      const { data } = fact;
+      advance(order, data.sequence);
+      order.filledQuantity += data.quantity;
+      order.filledValueCents += data.valueCents;
+      order.feesCents += data.feeCents;
+      if (order.side === 'buy') order.holdCents -= data.valueCents + data.feeCents + data.releasedCents;
+      else order.holdShares -= data.quantity + data.releasedShares;
+      assert.equal(order.filledQuantity, data.filledQuantity);
+      assert.equal(order.filledValueCents, data.filledValueCents);
+      assert.equal(order.quantity - order.filledQuantity, data.leavesQuantity);
+      break;
+    }
+    case 'OrderAmended.v1':
+      advance(order, fact.data.sequence);
+      assert.equal(fact.data.amendment, order.amendments, 'the answer to the last amendment');
+      order.quantity = fact.data.quantity;
+      order.amendPending = null;
+      order.holdCents -= fact.data.releasedCents;
+      order.holdShares -= fact.data.releasedShares;
+      break;
+    case 'OrderAmendRejected.v1':
+      advance(order, fact.data.sequence);
+      order.amendPending = null;
+      return;
+    case 'OrderClosed.v1':
+      advance(order, fact.data.sequence);
+      order.holdCents -= fact.data.releasedCents;
+      order.holdShares -= fact.data.releasedShares;
+      break;
+    default:
+      throw new Error('not a fact of an order', { cause: fact satisfies never });
+  }
+  assert(order.holdCents >= 0 && order.holdShares >= 0, 'an order never holds less than nothing');
+}
+
+function advance(order: OpenOrder, sequence: number): void {
+  assert(sequence > order.lastSequence, `sequence ${sequence} was applied to ${order.orderId} already`);
+  order.lastSequence = sequence;
+}

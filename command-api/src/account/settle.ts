@@ -1,0 +1,166 @@
+import assert from 'node:assert/strict';
+import { type AccountFact, type BookEvent, cents, feeCents, type OrderRef, tradeId } from '@brokerx/contracts';
+import type { Account } from './account.ts';
+import { evolveOrder, type OpenOrder, worstCaseCents } from './order.ts';
+
+/**
+ * What the book's outputs mean for one account. Exactly once, whatever comes again or late: an output at or below
+ * the last sequence applied to an order, or for an order that is closed, means nothing. Only facts from here lower
+ * a hold.
+ */
+export type BookOutput = { event: BookEvent; /** Revision in `book-<symbol>`. */ sequence: number; symbol: string };
+
+/** Orders that an output speaks of, each with a revision at or after which its account knows it. */
+export function ordersOf(event: BookEvent): readonly Readonly<OrderRef>[] {
+  switch (event.type) {
+    case 'TradeExecuted.v1':
+      return [event.data.maker, event.data.taker];
+    case 'OrderRejected.v1':
+    case 'OrderReplaced.v1':
+    case 'OrderReplaceRejected.v1':
+    case 'OrderCanceled.v1':
+    case 'OrderExpired.v1':
+      return [event.data.order];
+    // These change nothing of an account. A cancel is only rejected when the order had ended before, by another
+    // output, which was settled before.
+    case 'OrderAccepted.v1':
+    case 'OrderCancelRejected.v1':
+    case 'EngineStarted.v1':
+    case 'MarketStateChanged.v1':
+    case 'InputNoted.v1':
+      return [];
+    default:
+      throw new Error('not an event of a book', { cause: event satisfies never });
+  }
+}
+
+export type Settlement = { fact: AccountFact; output: BookOutput };
+
+/** The facts for this account of a run of outputs, in order; none where all was settled before. */
+export function settle(account: Account, outputs: readonly BookOutput[]): Settlement[] {
+  // Orders as they become within this run: the account itself changes when the facts are recorded.
+  const touched = new Map<string, OpenOrder | 'closed'>();
+  const settlements: Settlement[] = [];
+  for (const output of outputs) {
+    for (const ref of ordersOf(output.event)) {
+      if (ref.accountId !== account.accountId) continue;
+      const order = touched.get(ref.orderId) ?? copyOf(account.orders.get(ref.orderId));
+      if (order === 'closed' || output.sequence <= order.lastSequence) continue;
+      const fact = factOf(order, output);
+      evolveOrder(order, fact);
+      touched.set(ref.orderId, closes(fact) ? 'closed' : order);
+      settlements.push({ fact, output });
+    }
+  }
+  return settlements;
+}
+
+const copyOf = (order: OpenOrder | undefined) => (order ? { ...order } : 'closed');
+const closes = (fact: SettledFact) =>
+  fact.type === 'OrderClosed.v1' || ('closes' in fact.data && fact.data.closes);
+
+type SettledFact = Extract<
+  AccountFact,
+  { type: 'OrderFilled.v1' | 'OrderAmended.v1' | 'OrderAmendRejected.v1' | 'OrderClosed.v1' }
+>;
+
+function factOf(order: OpenOrder, output: BookOutput): SettledFact {
+  const { event, sequence } = output;
+  const { orderId, symbol, side } = order;
+  assert.equal(symbol, output.symbol);
+  switch (event.type) {
+    case 'TradeExecuted.v1':
+      return filled(order, output, event);
+    case 'OrderReplaced.v1': {
+      const { amendment, quantity, leaves } = event.data;
+      assert.equal(quantity - order.filledQuantity, leaves, 'book and account agree on what was filled');
+      const after = { ...order, quantity };
+      const releasedCents = side === 'buy' ? order.holdCents - worstCaseCents(after) : 0;
+      const releasedShares = side === 'sell' ? order.holdShares - leaves : 0;
+      const place = { orderId, symbol, side, sequence, releasedCents, releasedShares };
+      return {
+        type: 'OrderAmended.v1',
+        data: { ...place, amendment, quantity, leavesQuantity: leaves, closes: leaves === 0 },
+      };
+    }
+    case 'OrderReplaceRejected.v1': {
+      const { amendment, code } = event.data;
+      return { type: 'OrderAmendRejected.v1', data: { orderId, symbol, sequence, amendment, code } };
+    }
+    case 'OrderCanceled.v1':
+      return closed(order, sequence, 'canceled', null);
+    case 'OrderExpired.v1':
+      return closed(order, sequence, 'expired', event.data.reason);
+    case 'OrderRejected.v1':
+      return closed(order, sequence, 'rejected', event.data.code);
+    default:
+      throw new Error(`${event.type} settles nothing`);
+  }
+}
+
+type Trade = Extract<BookEvent, { type: 'TradeExecuted.v1' }>;
+
+function filled(order: OpenOrder, { sequence }: BookOutput, { data, time }: Trade): SettledFact {
+  const liquidity = data.maker.orderId === order.orderId ? 'maker' : 'taker';
+  const { priceTicks, tickCents, quantity } = data;
+  const leavesQuantity = data[liquidity].leaves;
+  const valueCents = priceTicks * tickCents * quantity;
+  const filledQuantity = order.filledQuantity + quantity;
+  const filledValueCents = order.filledValueCents + valueCents;
+  const feesCents = feeCents(cents(filledValueCents), order.feePpm);
+  const fee = feesCents - order.feesCents;
+  assert.equal(tickCents, order.tickCents);
+  assert.equal(order.quantity - filledQuantity, leavesQuantity, 'book and account agree on what is left');
+  const after = { ...order, filledQuantity, filledValueCents, feesCents };
+  const releasedCents =
+    order.side === 'buy' ? order.holdCents - valueCents - fee - worstCaseCents(after) : 0;
+  assert(releasedCents >= 0, 'no fill costs more than what was held for it');
+  return {
+    type: 'OrderFilled.v1',
+    data: {
+      orderId: order.orderId,
+      symbol: order.symbol,
+      side: order.side,
+      sequence,
+      releasedCents,
+      releasedShares: 0,
+      tradeId: tradeId(order.symbol, data.trade),
+      liquidity,
+      priceTicks,
+      tickCents,
+      quantity,
+      valueCents,
+      feeCents: fee,
+      filledQuantity,
+      filledValueCents,
+      feesCents,
+      leavesQuantity,
+      closes: leavesQuantity === 0,
+      tradedAt: time,
+    },
+  };
+}
+
+type Ended = Extract<SettledFact, { type: 'OrderClosed.v1' }>['data'];
+
+function closed(
+  order: OpenOrder,
+  sequence: number,
+  status: Ended['status'],
+  reason: Ended['reason'],
+): SettledFact {
+  return {
+    type: 'OrderClosed.v1',
+    data: {
+      orderId: order.orderId,
+      symbol: order.symbol,
+      side: order.side,
+      sequence,
+      releasedCents: order.holdCents,
+      releasedShares: order.holdShares,
+      status,
+      reason,
+      unfilledQuantity: order.quantity - order.filledQuantity,
+    },
+  };
+}

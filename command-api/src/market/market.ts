@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import type { MarketEvent, MarketState, SymbolRules } from '@brokerx/contracts';
+import { emptyKeyLog, type KeyLog, keep, keyLogFrom, keyLogText } from '../account/keys.ts';
+
+/**
+ * The state of `market-<symbol>`: the symbol's rules, whether it trades, and its static reference price; beside it
+ * the last trade, which the book tells. An order's command is decided with it; the engine's own checks bind.
+ */
+export type Market = {
+  symbol: string;
+  name: string;
+  rules: SymbolRules;
+  state: MarketState;
+  /** The static reference: the previous close, else the listing price. */
+  referenceTicks: number;
+  bandsOff: boolean;
+  quotasOff: boolean;
+  /** Event time of the listing, milliseconds since the Unix epoch. */
+  listedAtMs: number;
+  /** The last trading day that ended, `YYYY-MM-DD`; empty before the first. */
+  lastDay: string;
+  /** Price of the last trade since the last day's end; null before the first. */
+  lastTradeTicks: number | null;
+  /** Revision of the last event of `market-<symbol>` in this state. */
+  revision: number;
+  keys: KeyLog;
+};
+
+/** The market after an event of its stream; undefined is a symbol that is not listed. */
+export function evolveMarket(market: Market | undefined, event: MarketEvent, revision: number): Market {
+  const next = change(market, event, revision);
+  if (event.key) {
+    const kept = { hash: event.key.hash, revision, timeMs: Date.parse(event.time), clientOrderId: null };
+    keep(next.keys, event.key.id, kept, () => undefined);
+  }
+  return next;
+}
+
+function change(market: Market | undefined, event: MarketEvent, revision: number): Market {
+  if (event.type === 'SymbolListed.v1') {
+    assert(!market, 'a symbol is listed once');
+    const { symbol, name, rules } = event.data;
+    return {
+      symbol,
+      name,
+      rules,
+      state: 'continuous',
+      referenceTicks: rules.listingTicks,
+      bandsOff: false,
+      quotasOff: false,
+      listedAtMs: Date.parse(event.time),
+      lastDay: '',
+      lastTradeTicks: null,
+      revision,
+      keys: emptyKeyLog(),
+    };
+  }
+  assert(market && revision === market.revision + 1, `${event.type} at ${revision} does not follow`);
+  switch (event.type) {
+    case 'SymbolExemptionsChanged.v1':
+      return { ...market, revision, bandsOff: event.data.bandsOff, quotasOff: event.data.quotasOff };
+    case 'TradingHalted.v1':
+      return { ...market, revision, state: 'halt' };
+    case 'TradingResumed.v1':
+      return { ...market, revision, state: 'continuous' };
+    case 'DayEnded.v1':
+      return {
+        ...market,
+        revision,
+        referenceTicks: event.data.closeTicks,
+        lastDay: event.data.day,
+        lastTradeTicks: null,
+      };
+    default:
+      throw new Error('not an event of a market', { cause: event satisfies never });
+  }
+}
+
+export const MARKETS_SNAPSHOT_VERSION = 1;
+
+export const marketsText = (markets: Iterable<Market>): string =>
+  JSON.stringify([...markets].map((market) => ({ ...market, keys: keyLogText(market.keys) })));
+
+export function marketsFrom(text: string): Market[] {
+  const stored = JSON.parse(text) as (Omit<Market, 'keys'> & { keys: ReturnType<typeof keyLogText> })[];
+  return stored.map((market) => ({ ...market, keys: keyLogFrom(market.keys) }));
+}
