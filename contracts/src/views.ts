@@ -79,6 +79,16 @@ export const OrderView = z.object({
 });
 export type OrderView = z.infer<typeof OrderView>;
 
+/** What command-api answers to a cancel or an amend: the request as it was recorded, and what was asked of which order. */
+export const OrderChangeView = z.object({
+  id: z.string().describe('The order.'),
+  account_id: z.string(),
+  symbol: z.string(),
+  status: z.enum(['pending_cancel', 'pending_replace']),
+  qty: quantity.nullable().describe('The total quantity asked for; null for a cancel.'),
+});
+export type OrderChangeView = z.infer<typeof OrderChangeView>;
+
 export const WalletView = z.object({
   account_id: z.string(),
   cash: money,
