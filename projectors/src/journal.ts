@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict';
+import { type Event, keyOfStream } from '@brokerx/contracts';
+import type { Recorded } from '@brokerx/infra';
+
+/**
+ * Double entry: what an account event moves between the books of cash (cents) and of one symbol's shares. Wallets,
+ * holdings and the ledger all derive from this one reading of the events, so they cannot disagree. What an
+ * order's two legs post against clearing cancels out when both are in.
+ */
+export type JournalEntry = {
+  position: number;
+  eventId: string;
+  accountId: string;
+  /** The event's type without its version. */
+  kind: string;
+  orderId: string | null;
+  symbol: string | null;
+  cashAvailable: number;
+  cashHeld: number;
+  cashClearing: number;
+  cashFees: number;
+  cashOutside: number;
+  sharesAvailable: number;
+  sharesHeld: number;
+  sharesClearing: number;
+  sharesOutside: number;
+  time: string;
+};
+
+/** The entry of an event, or undefined when it moves nothing. Throws when it does not balance: that is a defect. */
+export function journalEntry(recorded: Recorded<Event>): JournalEntry | undefined {
+  const { event } = recorded;
+  const entry = blank(recorded);
+  switch (event.type) {
+    case 'DepositSettled.v1':
+    case 'CashTransferredIn.v1':
+      entry.cashOutside = -event.data.amountCents;
+      entry.cashAvailable = event.data.amountCents;
+      break;
+    case 'SharesTransferredIn.v1':
+      entry.symbol = event.data.symbol;
+      entry.sharesOutside = -event.data.quantity;
+      entry.sharesAvailable = event.data.quantity;
+      break;
+    case 'OrderPlaced.v1':
+      entry.orderId = event.data.orderId;
+      entry.symbol = event.data.symbol;
+      entry.cashAvailable = -event.data.holdCents;
+      entry.cashHeld = event.data.holdCents;
+      entry.sharesAvailable = -event.data.holdShares;
+      entry.sharesHeld = event.data.holdShares;
+      break;
+    case 'OrderFilled.v1': {
+      const { side, quantity, valueCents, feeCents } = event.data;
+      release(entry, event.data);
+      entry.cashFees = feeCents;
+      if (side === 'buy') {
+        entry.cashHeld -= valueCents + feeCents;
+        entry.cashClearing = valueCents;
+        entry.sharesAvailable += quantity;
+        entry.sharesClearing = -quantity;
+      } else {
+        entry.cashAvailable += valueCents - feeCents;
+        entry.cashClearing = -valueCents;
+        entry.sharesHeld -= quantity;
+        entry.sharesClearing = quantity;
+      }
+      break;
+    }
+    case 'OrderAmended.v1':
+    case 'OrderClosed.v1':
+      release(entry, event.data);
+      break;
+    default:
+      return undefined;
+  }
+  return moves(entry) ? entry : undefined;
+}
+
+/** Puts what is no longer held back to what is available. */
+function release(
+  entry: JournalEntry,
+  released: { orderId: string; symbol: string; releasedCents: number; releasedShares: number },
+): void {
+  entry.orderId = released.orderId;
+  entry.symbol = released.symbol;
+  entry.cashAvailable = released.releasedCents;
+  entry.cashHeld = -released.releasedCents;
+  entry.sharesAvailable = released.releasedShares;
+  entry.sharesHeld = -released.releasedShares;
+}
+
+function moves(e: JournalEntry): boolean {
+  const cash = e.cashAvailable + e.cashHeld + e.cashClearing + e.cashFees + e.cashOutside;
+  const shares = e.sharesAvailable + e.sharesHeld + e.sharesClearing + e.sharesOutside;
+  assert(cash === 0 && shares === 0, `${e.kind} at ${e.position} is out of balance: ${cash} cents, ${shares} shares`);
+  return (
+    e.cashAvailable !== 0 ||
+    e.cashHeld !== 0 ||
+    e.cashClearing !== 0 ||
+    e.sharesAvailable !== 0 ||
+    e.sharesHeld !== 0 ||
+    e.sharesClearing !== 0
+  );
+}
+
+function blank({ event, stream, position }: Recorded<Event>): JournalEntry {
+  return {
+    position,
+    eventId: event.id,
+    accountId: keyOfStream(stream),
+    kind: event.type.slice(0, event.type.lastIndexOf('.')),
+    orderId: null,
+    symbol: null,
+    cashAvailable: 0,
+    cashHeld: 0,
+    cashClearing: 0,
+    cashFees: 0,
+    cashOutside: 0,
+    sharesAvailable: 0,
+    sharesHeld: 0,
+    sharesClearing: 0,
+    sharesOutside: 0,
+    time: event.time,
+  };
+}

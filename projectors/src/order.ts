@@ -1,0 +1,169 @@
+import assert from 'node:assert/strict';
+import { type Event, keyOfStream, type OrderStatus } from '@brokerx/contracts';
+import type { Recorded } from '@brokerx/infra';
+
+/**
+ * One order as queries show it. Money, quantities and ends come from its account's events, so that an order never
+ * says more than its wallet has booked; of the book it takes the acceptance and the refusal of a cancel, which
+ * its account is not told. States: pending_new → new → partially_filled → filled | canceled | expired |
+ * rejected. While an answer is outstanding, pending_cancel lies over pending_replace lies over an open state;
+ * an end outranks both.
+ */
+export type OrderRow = {
+  orderId: string;
+  clientOrderId: string | null;
+  accountId: string;
+  symbol: string;
+  side: string;
+  type: string;
+  timeInForce: string;
+  /** Total quantity, what is filled included. */
+  quantity: number;
+  limitCents: number | null;
+  protectionCents: number | null;
+  status: OrderStatus;
+  filledQuantity: number;
+  filledValueCents: number;
+  feesCents: number;
+  leavesQuantity: number;
+  reason: string | null;
+  createdAt: string;
+  updatedAt: string;
+  /** Of its first event. */
+  position: number;
+  /** Positions of its events in the account's and the book's stream: the oldest `EVENT_POSITIONS_MAX` and the last. */
+  eventPositions: number[];
+  accepted: boolean;
+  cancelsUnanswered: number;
+  amendsUnanswered: number;
+};
+
+/** Bounds the row of an order that trades in thousands of pieces (1 KB); its fills are executions of their own. */
+export const EVENT_POSITIONS_MAX = 100;
+
+/** Ids of the orders that an event is about: two for a trade, else at most one. */
+export function ordersOf(event: Event): readonly string[] {
+  switch (event.type) {
+    case 'OrderPlaced.v1':
+    case 'OrderRefused.v1':
+    case 'OrderCancelRequested.v1':
+    case 'OrderAmendRequested.v1':
+    case 'OrderFilled.v1':
+    case 'OrderAmended.v1':
+    case 'OrderAmendRejected.v1':
+    case 'OrderClosed.v1':
+      return [event.data.orderId];
+    case 'OrderAccepted.v1':
+    case 'OrderRejected.v1':
+    case 'OrderReplaced.v1':
+    case 'OrderCanceled.v1':
+    case 'OrderExpired.v1':
+    case 'OrderCancelRejected.v1':
+    case 'OrderReplaceRejected.v1':
+      return [event.data.order.orderId];
+    case 'TradeExecuted.v1':
+      return [event.data.maker.orderId, event.data.taker.orderId];
+    default:
+      return [];
+  }
+}
+
+/** True where the event is an order's first one. */
+export const begins = (event: Event): boolean =>
+  event.type === 'OrderPlaced.v1' || event.type === 'OrderRefused.v1';
+
+/** The row that an order's first event makes. */
+export function openRow({ event, stream, position }: Recorded<Event>): OrderRow {
+  assert(event.type === 'OrderPlaced.v1' || event.type === 'OrderRefused.v1');
+  const { data } = event;
+  const common = {
+    orderId: data.orderId,
+    clientOrderId: data.clientOrderId,
+    accountId: keyOfStream(stream),
+    symbol: data.symbol,
+    side: data.side,
+    type: data.type,
+    timeInForce: data.timeInForce,
+    quantity: data.quantity,
+    filledQuantity: 0,
+    filledValueCents: 0,
+    feesCents: 0,
+    createdAt: event.time,
+    updatedAt: event.time,
+    position,
+    eventPositions: [position],
+    accepted: false,
+    cancelsUnanswered: 0,
+    amendsUnanswered: 0,
+  };
+  if (event.type === 'OrderRefused.v1') {
+    const { limitCents, code } = event.data;
+    return { ...common, limitCents, protectionCents: null, status: 'rejected', leavesQuantity: 0, reason: code };
+  }
+  const { limitTicks, tickCents, type, quantity } = event.data;
+  return {
+    ...common,
+    limitCents: type === 'market' ? null : limitTicks * tickCents,
+    protectionCents: type === 'market' ? limitTicks * tickCents : null,
+    status: 'pending_new',
+    leavesQuantity: quantity,
+    reason: null,
+  };
+}
+
+/** Folds a later event into the row, in place. */
+export function evolveRow(row: OrderRow, { event, position }: Recorded<Event>): void {
+  if (row.eventPositions.length > EVENT_POSITIONS_MAX) row.eventPositions.pop();
+  row.eventPositions.push(position);
+  if (event.time > row.updatedAt) row.updatedAt = event.time;
+  if (isClosed(row.status)) return;
+  switch (event.type) {
+    case 'OrderAccepted.v1':
+      row.accepted = true;
+      break;
+    case 'OrderCancelRequested.v1':
+      row.cancelsUnanswered += 1;
+      break;
+    case 'OrderCancelRejected.v1':
+      row.cancelsUnanswered = Math.max(0, row.cancelsUnanswered - 1);
+      break;
+    case 'OrderAmendRequested.v1':
+      row.amendsUnanswered += 1;
+      break;
+    case 'OrderAmendRejected.v1':
+      row.amendsUnanswered = Math.max(0, row.amendsUnanswered - 1);
+      break;
+    case 'OrderAmended.v1':
+      row.amendsUnanswered = Math.max(0, row.amendsUnanswered - 1);
+      row.quantity = event.data.quantity;
+      row.leavesQuantity = event.data.leavesQuantity;
+      if (event.data.closes) return close(row, 'filled', null);
+      break;
+    case 'OrderFilled.v1':
+      row.filledQuantity = event.data.filledQuantity;
+      row.filledValueCents = event.data.filledValueCents;
+      row.feesCents = event.data.feesCents;
+      row.leavesQuantity = event.data.leavesQuantity;
+      if (event.data.closes) return close(row, 'filled', null);
+      break;
+    case 'OrderClosed.v1':
+      return close(row, event.data.status, event.data.reason);
+  }
+  row.status = openStatus(row);
+}
+
+function close(row: OrderRow, status: OrderStatus, reason: string | null): void {
+  row.status = status;
+  row.reason = reason;
+  row.leavesQuantity = 0;
+}
+
+function openStatus(row: OrderRow): OrderStatus {
+  if (row.cancelsUnanswered > 0) return 'pending_cancel';
+  if (row.amendsUnanswered > 0) return 'pending_replace';
+  if (row.filledQuantity > 0) return 'partially_filled';
+  return row.accepted ? 'new' : 'pending_new';
+}
+
+const CLOSED: ReadonlySet<OrderStatus> = new Set(['filled', 'canceled', 'expired', 'rejected']);
+const isClosed = (status: OrderStatus): boolean => CLOSED.has(status);

@@ -1,0 +1,214 @@
+import assert from 'node:assert/strict';
+import type { Event, OrderStatus } from '@brokerx/contracts';
+import { type Recorded, safeInteger } from '@brokerx/infra';
+import { LRUCache } from 'lru-cache';
+import { column, columns } from './columns.ts';
+import { begins, evolveRow, type OrderRow, openRow, ordersOf } from './order.ts';
+import type { Database, TableProjection } from './projection.ts';
+
+/**
+ * Orders: the one projection whose fold needs the row as it is. Rows written lately are remembered, since an order's
+ * events come in close succession; others are read. The runner's compare-and-set of the cursor proves at the
+ * end that what was read or remembered was the latest.
+ */
+export function orders(): TableProjection {
+  const known = new LRUCache<string, OrderRow>({ max: ROWS_REMEMBERED_MAX });
+  return {
+    name: 'orders',
+    version: 1,
+    tables: ['read.orders_v1'],
+    categories: ['account', 'book'],
+    onFailure: 'park',
+    async fold(events, db) {
+      const before = new Map<string, OrderRow>();
+      const missing = new Set<string>();
+      for (const { event } of events) {
+        if (begins(event)) continue;
+        for (const id of ordersOf(event)) {
+          const row = known.get(id);
+          if (row) before.set(id, row);
+          else missing.add(id);
+        }
+      }
+      for (const row of await readRows(db, [...missing])) before.set(row.orderId, row);
+      const { added, changed } = foldOrders(before, events);
+      return {
+        write: async (within) => {
+          await insertRows(within, added);
+          await updateRows(within, changed);
+        },
+        committed() {
+          for (const row of added) known.set(row.orderId, row);
+          for (const row of changed) known.set(row.orderId, row);
+        },
+      };
+    },
+    forget: () => known.clear(),
+  };
+}
+
+/** Some 10 MB; a batch that is larger only reads more. */
+const ROWS_REMEMBERED_MAX = 20_000;
+
+/** The rows that a batch adds and changes; `before` has every earlier order that the batch is about, and is left as it is. */
+export function foldOrders(
+  before: ReadonlyMap<string, OrderRow>,
+  events: readonly Recorded<Event>[],
+): { added: OrderRow[]; changed: OrderRow[] } {
+  const added = new Map<string, OrderRow>();
+  const changed = new Map<string, OrderRow>();
+  for (const recorded of events) {
+    if (begins(recorded.event)) {
+      const row = openRow(recorded);
+      assert(!added.has(row.orderId) && !before.has(row.orderId), `order ${row.orderId} begins twice`);
+      added.set(row.orderId, row);
+      continue;
+    }
+    for (const id of ordersOf(recorded.event)) {
+      let row = added.get(id) ?? changed.get(id);
+      if (!row) {
+        const stored = before.get(id);
+        assert(stored, `${recorded.event.type} is about order ${id}, which never began`);
+        row = { ...stored, eventPositions: [...stored.eventPositions] };
+        changed.set(id, row);
+      }
+      evolveRow(row, recorded);
+    }
+  }
+  return { added: [...added.values()], changed: [...changed.values()] };
+}
+
+async function insertRows(db: Database, rows: readonly OrderRow[]): Promise<void> {
+  if (rows.length === 0) return;
+  await db.query({
+    name: 'orders_insert',
+    text: `
+      insert into read.orders_v1
+        (order_id, client_order_id, account_id, symbol, side, type, time_in_force, limit_cents, protection_cents,
+         created_at, position, quantity, status, filled_quantity, filled_value_cents, fees_cents, leaves_quantity,
+         reason, updated_at, event_positions, accepted, cancels_unanswered, amends_unanswered)
+      select order_id, client_order_id, account_id, symbol, side, type, time_in_force, limit_cents, protection_cents,
+             created_at, position, quantity, status, filled_quantity, filled_value_cents, fees_cents,
+             leaves_quantity, reason, updated_at, event_positions::bigint[], accepted, cancels_unanswered,
+             amends_unanswered
+        from unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
+                    $8::text[], $9::timestamptz[], $10::text[], $11::boolean[], $12::integer[], $13::integer[],
+                    $14::text[], $15::uuid[], $16::text[], $17::text[], $18::text[], $19::text[], $20::bigint[],
+                    $21::bigint[], $22::timestamptz[], $23::bigint[])
+          as n (order_id, quantity, status, filled_quantity, filled_value_cents, fees_cents, leaves_quantity,
+                reason, updated_at, event_positions, accepted, cancels_unanswered, amends_unanswered,
+                client_order_id, account_id, symbol, side, type, time_in_force, limit_cents, protection_cents,
+                created_at, position)`,
+    values: columns(rows, [
+      ...changingCells,
+      (row) => row.clientOrderId,
+      (row) => row.accountId,
+      (row) => row.symbol,
+      (row) => row.side,
+      (row) => row.type,
+      (row) => row.timeInForce,
+      (row) => row.limitCents,
+      (row) => row.protectionCents,
+      (row) => row.createdAt,
+      (row) => row.position,
+    ]),
+  });
+}
+
+async function updateRows(db: Database, rows: readonly OrderRow[]): Promise<void> {
+  if (rows.length === 0) return;
+  const { rowCount } = await db.query({
+    name: 'orders_update',
+    text: `
+      update read.orders_v1 o set
+        quantity = u.quantity, status = u.status, filled_quantity = u.filled_quantity,
+        filled_value_cents = u.filled_value_cents, fees_cents = u.fees_cents, leaves_quantity = u.leaves_quantity,
+        reason = u.reason, updated_at = u.updated_at, event_positions = u.event_positions::bigint[],
+        accepted = u.accepted, cancels_unanswered = u.cancels_unanswered, amends_unanswered = u.amends_unanswered
+      from unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
+                  $8::text[], $9::timestamptz[], $10::text[], $11::boolean[], $12::integer[], $13::integer[])
+        as u (order_id, quantity, status, filled_quantity, filled_value_cents, fees_cents, leaves_quantity, reason,
+              updated_at, event_positions, accepted, cancels_unanswered, amends_unanswered)
+      where o.order_id = u.order_id`,
+    values: columns(rows, changingCells),
+  });
+  assert.equal(rowCount, rows.length, 'every order that changes has its row');
+}
+
+/** The key and what may change after an order's first event. */
+const changingCells: readonly ((row: OrderRow) => string | number | boolean | null)[] = [
+  (row) => row.orderId,
+  (row) => row.quantity,
+  (row) => row.status,
+  (row) => row.filledQuantity,
+  (row) => row.filledValueCents,
+  (row) => row.feesCents,
+  (row) => row.leavesQuantity,
+  (row) => row.reason,
+  (row) => row.updatedAt,
+  // `unnest` would flatten an array of arrays.
+  (row) => column(row.eventPositions),
+  (row) => row.accepted,
+  (row) => row.cancelsUnanswered,
+  (row) => row.amendsUnanswered,
+];
+
+async function readRows(db: Database, orderIds: readonly string[]): Promise<OrderRow[]> {
+  if (orderIds.length === 0) return [];
+  const { rows } = await db.query<StoredRow>({
+    name: 'orders_read',
+    text: 'select * from read.orders_v1 where order_id = any($1::uuid[])',
+    values: [column(orderIds)],
+  });
+  return rows.map((row) => ({
+    orderId: row.order_id,
+    clientOrderId: row.client_order_id,
+    accountId: row.account_id,
+    symbol: row.symbol,
+    side: row.side,
+    type: row.type,
+    timeInForce: row.time_in_force,
+    quantity: safeInteger(row.quantity),
+    limitCents: row.limit_cents === null ? null : safeInteger(row.limit_cents),
+    protectionCents: row.protection_cents === null ? null : safeInteger(row.protection_cents),
+    status: row.status,
+    filledQuantity: safeInteger(row.filled_quantity),
+    filledValueCents: safeInteger(row.filled_value_cents),
+    feesCents: safeInteger(row.fees_cents),
+    leavesQuantity: safeInteger(row.leaves_quantity),
+    reason: row.reason,
+    createdAt: row.created_at.toISOString(),
+    updatedAt: row.updated_at.toISOString(),
+    position: safeInteger(row.position),
+    eventPositions: row.event_positions.map(safeInteger),
+    accepted: row.accepted,
+    cancelsUnanswered: row.cancels_unanswered,
+    amendsUnanswered: row.amends_unanswered,
+  }));
+}
+
+type StoredRow = {
+  order_id: string;
+  client_order_id: string | null;
+  account_id: string;
+  symbol: string;
+  side: string;
+  type: string;
+  time_in_force: string;
+  quantity: string;
+  limit_cents: string | null;
+  protection_cents: string | null;
+  status: OrderStatus;
+  filled_quantity: string;
+  filled_value_cents: string;
+  fees_cents: string;
+  leaves_quantity: string;
+  reason: string | null;
+  created_at: Date;
+  updated_at: Date;
+  position: string;
+  event_positions: string[];
+  accepted: boolean;
+  cancels_unanswered: number;
+  amends_unanswered: number;
+};

@@ -1,0 +1,106 @@
+import type { Event, SymbolRules } from '@brokerx/contracts';
+import type { Recorded } from '@brokerx/infra';
+import { columns } from './columns.ts';
+import { type Database, statelessProjection } from './projection.ts';
+
+/** What each symbol is and what its market may do now. */
+export const symbols = () =>
+  statelessProjection(
+    { name: 'symbols', version: 1, tables: ['read.symbol_v1'], categories: ['market'], onFailure: 'park' },
+    foldSymbols,
+    write,
+  );
+
+/** What a batch says of one symbol; what it does not say is absent. */
+export type SymbolChange = {
+  symbol: string;
+  listed?: { name: string; rules: SymbolRules };
+  state?: 'continuous' | 'halt';
+  /** The static reference price in ticks, where a day has ended. */
+  closeTicks?: number;
+  exemptions?: { bandsOff: boolean; quotasOff: boolean };
+};
+
+/** One change for each symbol, by name. */
+export function foldSymbols(events: readonly Recorded<Event>[]): SymbolChange[] {
+  const changes = new Map<string, SymbolChange>();
+  const changeOf = (symbol: string): SymbolChange => {
+    const change = changes.get(symbol) ?? { symbol };
+    changes.set(symbol, change);
+    return change;
+  };
+  for (const { event } of events) {
+    switch (event.type) {
+      case 'SymbolListed.v1':
+        changes.set(event.data.symbol, {
+          symbol: event.data.symbol,
+          listed: { name: event.data.name, rules: event.data.rules },
+          state: 'continuous',
+        });
+        break;
+      case 'TradingHalted.v1':
+        changeOf(event.data.symbol).state = 'halt';
+        break;
+      case 'TradingResumed.v1':
+        changeOf(event.data.symbol).state = 'continuous';
+        break;
+      case 'DayEnded.v1':
+        changeOf(event.data.symbol).closeTicks = event.data.closeTicks;
+        break;
+      case 'SymbolExemptionsChanged.v1':
+        changeOf(event.data.symbol).exemptions = {
+          bandsOff: event.data.bandsOff,
+          quotasOff: event.data.quotasOff,
+        };
+        break;
+    }
+  }
+  return [...changes.values()].sort((a, b) => (a.symbol < b.symbol ? -1 : 1));
+}
+
+async function write(db: Database, rows: readonly SymbolChange[]): Promise<void> {
+  const listings = rows.flatMap(({ symbol, listed }) => (listed ? { symbol, ...listed } : []));
+  if (listings.length > 0) {
+    await db.query({
+      name: 'symbols_insert',
+      text: `
+        insert into read.symbol_v1
+        select symbol, name, 'continuous', tick_cents, listing_cents, listing_cents, collar_ppm, fee_ppm,
+               order_shares_max, daily_close, false, false
+          from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
+                      $8::text[])
+            as n (symbol, name, tick_cents, listing_cents, collar_ppm, fee_ppm, order_shares_max, daily_close)`,
+      values: columns(listings, [
+        (row) => row.symbol,
+        (row) => row.name,
+        (row) => row.rules.tickCents,
+        (row) => row.rules.listingTicks * row.rules.tickCents,
+        (row) => row.rules.collarPpm,
+        (row) => row.rules.feePpm,
+        (row) => row.rules.orderSharesMax,
+        (row) => row.rules.dailyClose,
+      ]),
+    });
+  }
+  if (rows.length > 0) {
+    await db.query({
+      name: 'symbols_update',
+      text: `
+        update read.symbol_v1 s set
+          state = coalesce(u.state, s.state),
+          reference_cents = coalesce(u.close_ticks * s.tick_cents, s.reference_cents),
+          bands_off = coalesce(u.bands_off, s.bands_off),
+          quotas_off = coalesce(u.quotas_off, s.quotas_off)
+        from unnest($1::text[], $2::text[], $3::bigint[], $4::boolean[], $5::boolean[])
+          as u (symbol, state, close_ticks, bands_off, quotas_off)
+        where s.symbol = u.symbol`,
+      values: columns(rows, [
+        (row) => row.symbol,
+        (row) => row.state ?? null,
+        (row) => row.closeTicks ?? null,
+        (row) => row.exemptions?.bandsOff ?? null,
+        (row) => row.exemptions?.quotasOff ?? null,
+      ]),
+    });
+  }
+}
