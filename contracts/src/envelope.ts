@@ -54,22 +54,26 @@ export type Cause = {
   key?: { id: string; hash: string } | undefined;
 };
 
-/** Puts facts (type and data) into envelopes, as the events of the commit `commitId`. */
+/**
+ * Puts facts (type and data) into envelopes, as the events of the commit `commitId` from index `from` on (a commit
+ * whose events have different causes is sealed in parts).
+ */
 export function seal<F extends { type: string; data: unknown }>(
   commitId: string,
   cause: Cause,
   facts: readonly F[],
+  from = 0,
 ): (F & Envelope<F['type'], F['data']>)[] {
   return facts.map((fact, index) => {
     const event = {
-      id: deriveId(commitId, String(index)),
+      id: deriveId(commitId, String(from + index)),
       type: fact.type,
       time: cause.time,
       actor: cause.actor,
       correlationId: cause.correlationId,
       causationId: cause.causationId,
       traceparent: cause.traceparent,
-      ...(index === 0 && cause.key ? { key: cause.key } : {}),
+      ...(from + index === 0 && cause.key ? { key: cause.key } : {}),
       data: fact.data,
     };
     return event as F & Envelope<F['type'], F['data']>;

@@ -43,9 +43,10 @@ export type Decision<T> =
   | { events: readonly AccountEvent[]; symbol: string | null }
   /**
    * Nothing is appended. `rests: 'absent'`: it rests on something not being there, so the account is read to the end
-   * of its stream before; `'present'`: what it rests on is there, and durable by the time of the reply.
+   * of its stream before; `'present'`: what it rests on is there, and durable by the time of the reply; `'memory'`:
+   * it is about what is on its way, and is given at once.
    */
-  | { reply: T; rests: 'present' | 'absent' };
+  | { reply: T; rests: 'present' | 'absent' | 'memory' };
 export type Executed<T> =
   | { events: readonly AccountEvent[]; /** Of the last event. */ revision: number; position: number }
   | { reply: T; position: number };
@@ -119,7 +120,7 @@ export function accountsInMemory(options: {
           if (await isUpToDate(entry)) upToDate = entry;
           continue;
         }
-        await settled(entry.tail);
+        if (decision.rests !== 'memory') await settled(entry.tail);
         if (entry.broken) continue;
         return { reply: decision.reply, position: entry.position };
       }

@@ -1,0 +1,95 @@
+import {
+  centsFromDecimal,
+  decimalFromCents,
+  type Halt,
+  type ListSymbol,
+  MATCHING_RULES_VERSION,
+  type MarketFact,
+  sharesFromDecimal,
+  timeOf,
+} from '@brokerx/contracts';
+import type { z } from 'zod';
+import { type Refusal, raise } from '../account/decider.ts';
+import type { Market } from './market.ts';
+
+/**
+ * Decisions on `market-<symbol>`. A refusal is not recorded there (every event of that stream is an engine input), so
+ * a refused command that comes again is simply decided again.
+ */
+export type MarketDecision = { fact: MarketFact } | { refusal: Refusal };
+
+const refuse = (code: Refusal['code'], detail: string): MarketDecision => ({ refusal: { code, detail } });
+
+export function listSymbol(market: Market | undefined, command: z.infer<typeof ListSymbol>): MarketDecision {
+  const { symbol } = command;
+  if (market) return refuse('SYMBOL_ALREADY_LISTED', `symbol ${symbol}`);
+  const tickCents = centsOf(command.tick_size);
+  const listingTicks = centsOf(command.listing_price) / tickCents;
+  if (!Number.isInteger(listingTicks)) {
+    const tick = decimalFromCents(tickCents);
+    return refuse('PRICE_TICK', `listing_price ${command.listing_price}; the tick size is ${tick}`);
+  }
+  const rules = {
+    tickCents,
+    listingTicks,
+    collarPpm: command.collar_ppm,
+    feePpm: command.fee_ppm,
+    orderSharesMax: sharesFromDecimal(command.order_qty_max) ?? raise('shares are checked for form before'),
+    dailyClose: command.daily_close,
+  };
+  return {
+    fact: {
+      type: 'SymbolListed.v1',
+      data: { symbol, name: command.name, rules, matchingRules: MATCHING_RULES_VERSION },
+    },
+  };
+}
+
+export function haltTrading(
+  market: Market | undefined,
+  command: z.infer<typeof Halt> & { symbol: string },
+): MarketDecision {
+  const { symbol, reason } = command;
+  if (!market) return refuse('UNKNOWN_SYMBOL', `symbol ${symbol}`);
+  if (market.state === 'halt') return refuse('SYMBOL_HALTED', `symbol ${symbol} is halted already`);
+  return { fact: { type: 'TradingHalted.v1', data: { symbol, reason } } };
+}
+
+export function resumeTrading(market: Market | undefined, { symbol }: { symbol: string }): MarketDecision {
+  if (!market) return refuse('UNKNOWN_SYMBOL', `symbol ${symbol}`);
+  if (market.state !== 'halt') return refuse('SYMBOL_NOT_HALTED', `symbol ${symbol}`);
+  return { fact: { type: 'TradingResumed.v1', data: { symbol } } };
+}
+
+export function setSymbolExemptions(
+  market: Market | undefined,
+  command: { symbol: string; bands_off: boolean; quotas_off: boolean },
+): MarketDecision {
+  const { symbol, bands_off: bandsOff, quotas_off: quotasOff } = command;
+  if (!market) return refuse('UNKNOWN_SYMBOL', `symbol ${symbol}`);
+  return { fact: { type: 'SymbolExemptionsChanged.v1', data: { symbol, bandsOff, quotasOff } } };
+}
+
+const DAY_MS = 24 * 3_600_000;
+
+/**
+ * The end of the latest trading day that is over and not recorded, or null. After a pause of several days it is one
+ * event, for the last of them: days on which nobody could trade have no close.
+ */
+export function endDay(market: Market, nowMs: number): MarketFact | null {
+  const closesMs = latestCloseMs(market.rules.dailyClose, nowMs);
+  const at = timeOf(closesMs);
+  const day = at.slice(0, 10);
+  if (closesMs <= market.listedAtMs || day <= market.lastDay) return null;
+  const closeTicks = market.lastTradeTicks ?? market.referenceTicks;
+  return { type: 'DayEnded.v1', data: { symbol: market.symbol, day, at, closeTicks } };
+}
+
+/** The last moment at or before `nowMs` that the daily close (UTC, `HH:MM`) names. */
+export function latestCloseMs(dailyClose: string, nowMs: number): number {
+  const today = Date.parse(`${timeOf(nowMs).slice(0, 10)}T${dailyClose}:00.000Z`);
+  return today <= nowMs ? today : today - DAY_MS;
+}
+
+const centsOf = (amount: string): number =>
+  centsFromDecimal(amount) ?? raise('amounts are checked for form before');

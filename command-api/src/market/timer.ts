@@ -1,0 +1,61 @@
+import { type MarketEvent, mintId, seal, timeOf } from '@brokerx/contracts';
+import { type Log, mintTraceparent, type Runtime } from '@brokerx/infra';
+import { endDay } from './marketDecider.ts';
+import type { Markets } from './markets.ts';
+
+/**
+ * The owner of market time: appends what has come due, and nothing else. It looks once a second in memory; what is
+ * due is then decided against the state of that moment, so two owners at once (one of them slow) do it once.
+ */
+const LOOK_EVERY_MS = 1_000;
+
+export function startTimer(options: { markets: Markets; runtime: Runtime; log: Log }): {
+  stop(): Promise<void>;
+} {
+  const { markets, runtime, log } = options;
+  let cancel: () => void = () => undefined;
+  let stopped = false;
+  let looking: Promise<void> = Promise.resolve();
+
+  const look = async () => {
+    for (const { symbol, ...market } of [...markets.all()]) {
+      if (stopped || !endDay({ symbol, ...market }, runtime.nowMs())) continue;
+      try {
+        await endDayOf(symbol);
+      } catch (err) {
+        log.warn({ err, symbol }, 'a due market event could not be appended; it is tried again');
+      }
+    }
+    if (!stopped) cancel = runtime.setTimer(LOOK_EVERY_MS, again);
+  };
+  const again = () => {
+    looking = look();
+  };
+
+  const endDayOf = async (symbol: string) => {
+    const taskId = mintId(runtime);
+    const executed = await markets.execute(symbol, (market, commitId) => {
+      const fact = market ? endDay(market, runtime.nowMs()) : null;
+      if (!fact) return { reply: null };
+      const cause = {
+        time: timeOf(runtime.nowMs()),
+        actor: 'system:market-time',
+        correlationId: taskId,
+        causationId: taskId,
+        traceparent: mintTraceparent(runtime),
+      };
+      const [event] = seal(commitId, cause, [fact]) as MarketEvent[];
+      return event ? { event } : { reply: null };
+    });
+    if ('event' in executed) log.info({ symbol, data: executed.event.data }, 'the trading day has ended');
+  };
+
+  again();
+  return {
+    async stop() {
+      stopped = true;
+      cancel();
+      await looking;
+    },
+  };
+}
