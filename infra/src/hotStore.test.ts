@@ -1,0 +1,7 @@
+import { hotStoreContract } from './hotStore.contract.ts';
+import { memoryHotStore } from './hotStore.memory.ts';
+
+hotStoreContract('memory', async () => {
+  const hotStore = memoryHotStore();
+  return { hotStore, close: () => hotStore.close() };
+});
