@@ -1,3 +1,4 @@
+export * from './auth.ts';
 export * from './config.ts';
 export * from './eventStore.memory.ts';
 export * from './eventStore.postgres.ts';
@@ -24,6 +25,7 @@ export * from './shutdown.ts';
 export * from './snapshots.memory.ts';
 export * from './snapshots.postgres.ts';
 export * from './snapshots.ts';
+export * from './telemetry.ts';
 export * from './tokenVerifier.ts';
 export * from './traceparent.ts';
 export * from './vault.memory.ts';
