@@ -1,0 +1,77 @@
+import { type ClientFact, type EventOf, type RefusalCode, timeOf } from '@brokerx/contracts';
+import type { Client, RegisteredClient } from './client.ts';
+
+/**
+ * Decisions about a person: register, send a passcode, check one, note a sign-in. Pure: ids, times, hashes and
+ * sealed fields come with the command. A refusal may come with a fact: a wrong passcode is counted.
+ */
+export type Decision = {
+  facts: readonly ClientFact[];
+  refused?: RefusalCode;
+  /** After how many milliseconds a refusal for too much may be asked again. */
+  retryAfterMs?: number;
+};
+
+/** NIST SP 800-63B and ASVS 6.5.5: an out-of-band code is valid for at most ten minutes. */
+export const PASSCODE_VALID_MS = 10 * 60_000;
+export const PASSCODE_TRIES_MAX = 5;
+/** Passcodes sent again within an hour, the first one not counted. */
+export const RESENDS_PER_HOUR_MAX = 3;
+const HOUR_MS = 3_600_000;
+/** In the life of a registration: 12 × 5 tries of 10⁶ codes keep guessing below 1 : 16,000. */
+export const PASSCODES_MAX = 12;
+/**
+ * For how long an unverified registration keeps an address from others. Above the hour in which passcodes can be
+ * sent again, each of which renews it.
+ */
+export const CLAIM_MS = 2 * HOUR_MS;
+
+type Passcode = { codeHmac: string; nowMs: number };
+
+export function register(
+  client: Client,
+  command: { registration: EventOf<'ClientRegistered.v1'>['data']; passcode: Passcode | null },
+): Decision {
+  if (client.status !== 'unknown') return { facts: [] };
+  const { registration, passcode } = command;
+  return {
+    facts: [{ type: 'ClientRegistered.v1', data: registration }, ...(passcode ? [issued(passcode)] : [])],
+  };
+}
+
+/** A verified client needs no passcode: nothing is sent, and nothing is refused. */
+export function resendPasscode(client: Client, passcode: Passcode): Decision {
+  if (client.status === 'unknown') return { facts: [], refused: 'REGISTRATION_NOT_FOUND' };
+  if (client.status === 'verified') return { facts: [] };
+  const { nowMs } = passcode;
+  if (client.issuedAtMs.length >= PASSCODES_MAX) return { facts: [], refused: 'PASSCODE_LIMIT' };
+  const lately = client.issuedAtMs.slice(1).filter((atMs) => atMs > nowMs - HOUR_MS);
+  const oldestMs = lately.at(-RESENDS_PER_HOUR_MAX);
+  if (oldestMs !== undefined) {
+    return { facts: [], refused: 'PASSCODE_LIMIT', retryAfterMs: oldestMs + HOUR_MS - nowMs };
+  }
+  return { facts: [issued(passcode)] };
+}
+
+/** `codeHmac`: that of the code as typed, for the client's newest passcode. */
+export function verifyPasscode(client: Client, command: { codeHmac: string; nowMs: number }): Decision {
+  if (client.status === 'unknown') return { facts: [], refused: 'REGISTRATION_NOT_FOUND' };
+  const { passcode } = client;
+  if (!passcode) return { facts: [], refused: 'PASSCODE_WRONG' };
+  if (passcode.failures >= PASSCODE_TRIES_MAX) return { facts: [], refused: 'PASSCODE_LOCKED' };
+  if (passcode.expiresAtMs <= command.nowMs) return { facts: [], refused: 'PASSCODE_WRONG' };
+  if (passcode.codeHmac !== command.codeHmac) {
+    return { facts: [{ type: 'PasscodeFailed.v1', data: {} }], refused: 'PASSCODE_WRONG' };
+  }
+  return { facts: [{ type: 'ClientVerified.v1', data: {} }] };
+}
+
+/** The operator of the configuration is verified by whoever could write it. */
+export function verifyByConfiguration(client: RegisteredClient): Decision {
+  return { facts: client.status === 'verified' ? [] : [{ type: 'ClientVerified.v1', data: {} }] };
+}
+
+const issued = ({ codeHmac, nowMs }: Passcode): ClientFact => ({
+  type: 'PasscodeIssued.v1',
+  data: { codeHmac, expiresAt: timeOf(nowMs + PASSCODE_VALID_MS) },
+});

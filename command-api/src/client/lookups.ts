@@ -1,0 +1,49 @@
+import { deriveId } from '@brokerx/contracts';
+import { deriveKey, keyedHash } from '@brokerx/infra';
+
+/**
+ * Keyed hashes by which people are found without their data being stored, and passcodes. Each purpose has a key of
+ * its own, derived from the master key; without it no table of addresses or of the million codes helps.
+ */
+export type Lookups = {
+  emailHmac(email: string): string;
+  phoneHmac(phone: string): string;
+  /**
+   * The six digits that belong to a `PasscodeIssued` event. They follow from its id and a secret, so a mail that a
+   * crash held back can be written again, and nothing from which they can be read is stored.
+   */
+  passcode(clientId: string, eventId: string): string;
+  passcodeHmac(clientId: string, eventId: string, code: string): string;
+};
+
+const CODES = 1_000_000;
+const CODE_DIGITS = 6;
+
+export function lookups(masterKey: Buffer): Lookups {
+  const [email, phone, code, check] = ['email', 'phone', 'passcode', 'passcode-hash'].map((purpose) =>
+    deriveKey(masterKey, purpose),
+  ) as [Buffer, Buffer, Buffer, Buffer];
+  return {
+    emailHmac: (address) => keyedHash(email, normalizeEmail(address)),
+    phoneHmac: (number) => keyedHash(phone, number),
+    passcode(clientId, eventId) {
+      // 48 of the 256 bits: the remainder's bias is below one in 10⁸.
+      const bits = Number.parseInt(keyedHash(code, `${clientId}|${eventId}`).slice(0, 12), 16);
+      return String(bits % CODES).padStart(CODE_DIGITS, '0');
+    },
+    passcodeHmac: (clientId, eventId, digits) => keyedHash(check, `${clientId}|${eventId}|${digits}`),
+  };
+}
+
+/** One mailbox, one address: mail servers in use do not tell case apart. */
+export const normalizeEmail = (address: string): string => address.trim().toLowerCase();
+
+/** Namespaces of derived ids: constants of our own. */
+const REGISTRATION = '3d3f1c52-6f0e-4b47-9a39-5f1f7a5f8f10';
+const ACCOUNT = '8b8f6ab9-7f8b-4d0b-8f5e-0c5a7f2f3c21';
+const CONFIGURED_OPERATOR = 'e1b5a0b4-2c39-4a54-93f1-6d8f0b1c9a32';
+
+/** A registration's id is its client's: the same request gives the same client, whoever carries it out. */
+export const clientIdOf = (idempotencyKey: string): string => deriveId(REGISTRATION, idempotencyKey);
+export const accountIdOf = (clientId: string): string => deriveId(ACCOUNT, clientId);
+export const operatorIdOf = (emailHmac: string): string => deriveId(CONFIGURED_OPERATOR, emailHmac);
