@@ -1,0 +1,205 @@
+import { glob } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { formatPosition, parsePosition } from '@brokerx/contracts';
+import { Command } from 'commander';
+import { exitCodeOf, type Findings, findings } from './audit/findings.ts';
+import { auditHistory, type HistoryAudit } from './audit/history.ts';
+import { auditJournals } from './audit/journals.ts';
+import { parseRawEvent } from './audit/rawEvent.ts';
+import { compareReadModels } from './audit/readModels.ts';
+import { type Api, brokerApi } from './client.ts';
+import { type JournalEntry, readJournal } from './journal.ts';
+import { type Person, signIn } from './people.ts';
+import { EXIT, print, progress, table } from './report.ts';
+
+/**
+ * Checks a running installation from outside: the whole history, folded again by code of its own; the clients'
+ * journals against it; and everything that the query API shows against it.
+ */
+export type AuditOptions = {
+  api: Api;
+  operator: Person;
+  journals?: readonly JournalEntry[];
+  /** How long the system may take to answer, settle and project what it has accepted. */
+  settleMs?: number;
+  readModels?: boolean;
+};
+export type AuditResult = {
+  ok: boolean;
+  exitCode: number;
+  findings: Findings;
+  history: HistoryAudit;
+  /** From the beginning of the audit until everything accepted by then was answered and settled. */
+  settledMs: number;
+  /** … until the read models had it, too. */
+  projectedMs: number;
+  durationMs: number;
+};
+
+const SETTLE_MS = 60_000;
+const POLL_MS = 100;
+/** On a live market an account may change between reading the events and the view; it is looked at again. */
+const COMPARISONS_MAX = 15;
+
+export async function auditInstallation(options: AuditOptions): Promise<AuditResult> {
+  const { api, operator } = options;
+  const begun = performance.now();
+  const found = findings();
+  const history = auditHistory(found);
+  const target = await readOn(api, operator, history);
+  const deadline = begun + (options.settleMs ?? SETTLE_MS);
+  while (owes(history, target.position) && performance.now() < deadline) {
+    await delay(POLL_MS);
+    await readOn(api, operator, history);
+  }
+  const settledMs = performance.now() - begun;
+  let projectedMs = settledMs;
+  if (options.readModels !== false) {
+    let differing: readonly string[] = [...history.accounts.keys()];
+    for (let comparison = 1; differing.length > 0; comparison++) {
+      const minPosition = formatPosition({ storeId: target.storeId, position: history.position });
+      const differences = await compareReadModels(api, history, differing, {
+        token: operator.token,
+        minPosition,
+      });
+      projectedMs = performance.now() - begun;
+      differing = [...differences.keys()];
+      if (comparison === COMPARISONS_MAX || performance.now() > deadline) {
+        for (const text of [...differences.values()].flat()) found.add('mismatch', text);
+        break;
+      }
+      if (differing.length === 0) break;
+      await delay(POLL_MS);
+      await readOn(api, operator, history);
+    }
+  }
+  history.finish(target.position);
+  if (options.journals) auditJournals(history, options.journals, found);
+  const exitCode = exitCodeOf(found);
+  return {
+    ok: exitCode === 0,
+    exitCode,
+    findings: found,
+    history,
+    settledMs,
+    projectedMs,
+    durationMs: performance.now() - begun,
+  };
+}
+
+const owes = (history: HistoryAudit, upTo: number): boolean => {
+  const { inputs, settlements, deposits } = history.unanswered(upTo);
+  return inputs + settlements + deposits > 0;
+};
+
+const READ_ATTEMPTS_MAX = 20;
+/** Reads every event after the last one known. A broken connection goes on where it stopped. */
+async function readOn(
+  api: Api,
+  operator: Person,
+  history: HistoryAudit,
+): Promise<{ storeId: string; position: number }> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const token = await operator.token();
+      for await (const line of api.lines(`/v1/events?after=${history.position}`, { token })) {
+        if (line !== '') history.take(parseRawEvent(line));
+      }
+      return { storeId: await storeId(api, token), position: history.position };
+    } catch (error) {
+      if (attempt === READ_ATTEMPTS_MAX) throw error;
+      await delay(POLL_MS * attempt);
+    }
+  }
+}
+
+/** Any reply of the query API says which store it speaks of. */
+async function storeId(api: Api, token: string): Promise<string> {
+  const reply = await api.raw('query', {
+    path: '/v1/wallet',
+    headers: { authorization: `Bearer ${token}` },
+  });
+  const parsed = parsePosition(reply.headers['x-brokerx-position'] ?? '');
+  if (!parsed) throw new Error(`the query API does not say its position (${reply.status})`);
+  return parsed.storeId;
+}
+
+/** What the audit saw, for a person. */
+export function auditTable(result: AuditResult): string {
+  const { counts, accounts, position } = result.history;
+  const rows: (readonly [string, string | number])[] = [
+    ['events read', counts.events],
+    ['up to position', position],
+    ['accounts', accounts.size],
+    ['orders placed', counts.orders],
+    ['orders refused', counts.refusals],
+    ['trades', counts.trades],
+    ['settled after ms', Math.round(result.settledMs)],
+    ['projected after ms', Math.round(result.projectedMs)],
+    ['findings', result.findings.count()],
+  ];
+  const lines = result.findings.list.map(({ check, what }) => `  ${check}: ${what}`);
+  return [table(['audit', 'value'], rows), ...lines].join('\n');
+}
+
+export const auditFigures = (result: AuditResult) => ({
+  ok: result.ok,
+  exit_code: result.exitCode,
+  ...result.history.counts,
+  accounts: result.history.accounts.size,
+  position: result.history.position,
+  settled_ms: Math.round(result.settledMs),
+  projected_ms: Math.round(result.projectedMs),
+  findings: result.findings.list,
+});
+
+async function main(): Promise<number> {
+  const program = new Command('audit')
+    .description('Checks a running BrokerX from outside: history, money, journals, read models.')
+    .requiredOption('--operator-email <address>', 'an operator or analyst')
+    .requiredOption('--operator-password <password>', '')
+    .option('--command-url <url>', 'command-api', 'http://127.0.0.1:8001')
+    .option('--query-url <url>', 'query-api', 'http://127.0.0.1:8002')
+    .option('--journals <folder>', 'folder with clients’ journals (*.jsonl)')
+    .option('--settle-ms <ms>', 'how long answers and settlement may take', String(SETTLE_MS))
+    .option('--json', 'one JSON object on the last line')
+    .parse();
+  const options = program.opts<{
+    operatorEmail: string;
+    operatorPassword: string;
+    commandUrl: string;
+    queryUrl: string;
+    journals?: string;
+    settleMs: string;
+    json?: boolean;
+  }>();
+  const api = brokerApi({ commandUrl: options.commandUrl, queryUrl: options.queryUrl });
+  try {
+    progress('reading the history …');
+    const result = await auditInstallation({
+      api,
+      operator: await signIn(api, options.operatorEmail, options.operatorPassword),
+      settleMs: Number(options.settleMs),
+      ...(options.journals ? { journals: await journalsIn(options.journals) } : {}),
+    });
+    print(auditTable(result));
+    if (options.json) print(JSON.stringify(auditFigures(result)));
+    return result.exitCode;
+  } finally {
+    await api.close();
+  }
+}
+
+async function journalsIn(folder: string): Promise<JournalEntry[]> {
+  const entries: JournalEntry[] = [];
+  for await (const file of glob('*.jsonl', { cwd: folder })) entries.push(...readJournal(join(folder, file)));
+  return entries;
+}
+
+if (import.meta.main) {
+  process.exitCode = await main().catch((error: unknown) => {
+    progress(String(error));
+    return EXIT.failed;
+  });
+}

@@ -1,0 +1,171 @@
+import type { Findings } from './findings.ts';
+import { type AuditedOrder, feeOf } from './order.ts';
+import type { RawEvent } from './rawEvent.ts';
+
+/** One account, folded with arithmetic of its own. Cash includes what is held, shares too. */
+export type AuditedAccount = {
+  id: string;
+  cashCents: number;
+  heldCents: number;
+  holdings: Map<string, { shares: number; held: number }>;
+  /** Deposits that are not decided yet, amount by id. */
+  deposits: Map<string, number>;
+  orders: AuditedOrder[];
+};
+
+/** The sides of the books that are not an account. With all accounts they sum to zero. */
+export type Elsewhere = {
+  clearingCents: number;
+  feesCents: number;
+  outsideCents: number;
+  clearingShares: Map<string, number>;
+  outsideShares: Map<string, number>;
+};
+
+export const emptyAccount = (id: string): AuditedAccount => ({
+  id,
+  cashCents: 0,
+  heldCents: 0,
+  holdings: new Map(),
+  deposits: new Map(),
+  orders: [],
+});
+
+export const emptyElsewhere = (): Elsewhere => ({
+  clearingCents: 0,
+  feesCents: 0,
+  outsideCents: 0,
+  clearingShares: new Map(),
+  outsideShares: new Map(),
+});
+
+export function holdingOf(account: AuditedAccount, symbol: string): { shares: number; held: number } {
+  let holding = account.holdings.get(symbol);
+  if (!holding) {
+    holding = { shares: 0, held: 0 };
+    account.holdings.set(symbol, holding);
+  }
+  return holding;
+}
+
+export const add = (sums: Map<string, number>, key: string, amount: number): void =>
+  void sums.set(key, (sums.get(key) ?? 0) + amount);
+
+/** The hold of a new order covers its worst case, and the account can bear it. */
+export function hold(account: AuditedAccount, order: AuditedOrder, found: Findings): void {
+  const holding = holdingOf(account, order.symbol);
+  account.heldCents += order.holdCents;
+  holding.held += order.holdShares;
+  const value = order.limitTicks * order.tickCents * order.quantity;
+  const needed = order.side === 'buy' ? value + feeOf(order, value) : 0;
+  found.expect(
+    order.holdCents >= needed && (order.side === 'buy' || order.holdCents === 0),
+    'money',
+    () => `order ${order.id} holds ${order.holdCents} cents, its worst case is ${needed}`,
+  );
+  found.expect(
+    order.holdShares === (order.side === 'sell' ? order.quantity : 0),
+    'money',
+    () => `order ${order.id} holds ${order.holdShares} shares for ${order.quantity}`,
+  );
+}
+
+type Filled = Extract<RawEvent, { type: 'OrderFilled.v1' }>['data'];
+
+/** Books one leg of a trade; every figure of the event is worked out again. */
+export function fill(
+  account: AuditedAccount,
+  order: AuditedOrder,
+  data: Filled,
+  elsewhere: Elsewhere,
+  found: Findings,
+): void {
+  const value = data.priceTicks * data.tickCents * data.quantity;
+  const cumulative = order.filledValueCents + value;
+  const fees = feeOf(order, cumulative);
+  const fee = fees - order.feesCents;
+  found.expect(
+    data.valueCents === value,
+    'money',
+    () => `order ${order.id}: fill ${data.tradeId} is worth ${value} cents, booked are ${data.valueCents}`,
+  );
+  found.expect(
+    data.feeCents === fee && data.feesCents === fees,
+    'money',
+    () =>
+      `order ${order.id}: fill ${data.tradeId} costs ${fee} (in all ${fees}), booked are ${data.feeCents} (${data.feesCents})`,
+  );
+  order.filled += data.quantity;
+  order.filledValueCents += data.valueCents;
+  order.feesCents += data.feeCents;
+  found.expect(
+    order.filled <= order.quantity &&
+      data.filledQuantity === order.filled &&
+      data.filledValueCents === order.filledValueCents &&
+      data.leavesQuantity === order.quantity - order.filled &&
+      data.closes === (data.leavesQuantity === 0),
+    'mismatch',
+    () => `order ${order.id}: the totals of fill ${data.tradeId} do not add up`,
+  );
+  const holding = holdingOf(account, order.symbol);
+  if (order.side === 'buy') {
+    account.cashCents -= data.valueCents + data.feeCents;
+    elsewhere.clearingCents += data.valueCents;
+    holding.shares += data.quantity;
+    add(elsewhere.clearingShares, order.symbol, -data.quantity);
+    lower(account, order, data.valueCents + data.feeCents + data.releasedCents, data.releasedShares);
+  } else {
+    account.cashCents += data.valueCents - data.feeCents;
+    elsewhere.clearingCents -= data.valueCents;
+    holding.shares -= data.quantity;
+    add(elsewhere.clearingShares, order.symbol, data.quantity);
+    lower(account, order, data.releasedCents, data.quantity + data.releasedShares);
+  }
+  elsewhere.feesCents += data.feeCents;
+  if (data.closes) order.end = 'filled';
+  heldEnough(order, found);
+}
+
+/** Takes what an output released off the order's hold. */
+export function lower(account: AuditedAccount, order: AuditedOrder, cents: number, shares: number): void {
+  order.holdCents -= cents;
+  order.holdShares -= shares;
+  account.heldCents -= cents;
+  holdingOf(account, order.symbol).held -= shares;
+}
+
+/** An ended order holds nothing; an open one what the rest may still cost. */
+export function heldEnough(order: AuditedOrder, found: Findings): void {
+  if (order.end) {
+    found.expect(
+      order.holdCents === 0 && order.holdShares === 0,
+      'money',
+      () =>
+        `order ${order.id} has ended and still holds ${order.holdCents} cents, ${order.holdShares} shares`,
+    );
+    return;
+  }
+  const leaves = order.quantity - order.filled;
+  const worth = order.side === 'buy' ? order.limitTicks * order.tickCents * leaves : 0;
+  found.expect(
+    order.holdCents >= worth && order.holdShares >= (order.side === 'sell' ? leaves : 0),
+    'money',
+    () => `order ${order.id} holds too little for its ${leaves} open shares`,
+  );
+}
+
+/** Nothing is ever below zero, and nothing holds more than there is. */
+export function solvent(account: AuditedAccount, symbol: string | undefined, found: Findings): void {
+  found.expect(
+    account.heldCents >= 0 && account.cashCents >= account.heldCents,
+    'money',
+    () => `account ${account.id} has ${account.cashCents} cents and holds ${account.heldCents}`,
+  );
+  if (symbol === undefined) return;
+  const { shares, held } = holdingOf(account, symbol);
+  found.expect(
+    held >= 0 && shares >= held,
+    'money',
+    () => `account ${account.id} has ${shares} ${symbol} and holds ${held}`,
+  );
+}

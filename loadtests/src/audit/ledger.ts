@@ -1,0 +1,297 @@
+import { keyOfStream, tradeId } from '@brokerx/contracts';
+import {
+  type AuditedAccount,
+  add,
+  emptyAccount,
+  emptyElsewhere,
+  fill,
+  heldEnough,
+  hold,
+  holdingOf,
+  lower,
+  solvent,
+} from './account.ts';
+import type { Findings } from './findings.ts';
+import { type AuditedOrder, orderFrom } from './order.ts';
+import type { RawEvent } from './rawEvent.ts';
+
+/** All accounts together, and what the book has said that they have not settled yet. */
+export function accountLedger(found: Findings) {
+  const accounts = new Map<string, AuditedAccount>();
+  const orders = new Map<string, AuditedOrder>();
+  /** Orders that were refused before they reached an engine: code by id. */
+  const refused = new Map<string, { accountId: string; code: string }>();
+  const elsewhere = emptyElsewhere();
+  const transfers = new Set<string>();
+  /** Deposits ever asked for, to know a second decision from one that nobody asked for. */
+  const deposits = new Set<string>();
+  /** Book outputs that an account must still take, by symbol, sequence and order. */
+  const owed = new Map<string, { position: number; output: RawEvent }>();
+  const due = (symbol: string, sequence: number, orderId: string) => `${symbol}/${sequence}/${orderId}`;
+
+  /** The output that this event settles; a finding when there is none or it was settled before. */
+  const settles = (event: RawEvent, order: AuditedOrder, sequence: number, types: readonly string[]) => {
+    const id = due(order.symbol, sequence, order.id);
+    const output = owed.get(id)?.output;
+    if (!output || !types.includes(output.type)) {
+      found.add(
+        sequence <= order.lastSequence ? 'duplicate' : 'phantom',
+        `${event.stream}@${event.revision}: ${event.type} for ${id}, which the book did not say${sequence <= order.lastSequence ? ' again' : ''}`,
+      );
+      return undefined;
+    }
+    owed.delete(id);
+    found.expect(sequence > order.lastSequence, 'mismatch', () => `${id} is settled after a later output`);
+    order.lastSequence = sequence;
+    return output;
+  };
+
+  const orderOf = (event: RawEvent, account: AuditedAccount, id: string): AuditedOrder | undefined => {
+    const order = orders.get(id);
+    if (!order || order.accountId !== account.id) {
+      found.add('phantom', `${event.stream}@${event.revision}: ${event.type} of unknown order ${id}`);
+      return undefined;
+    }
+    return order;
+  };
+
+  const decideDeposit = (
+    event: RawEvent,
+    account: AuditedAccount,
+    id: string,
+    amountCents: number,
+  ): boolean => {
+    const asked = account.deposits.get(id);
+    if (asked === undefined) {
+      found.add(
+        deposits.has(id) ? 'duplicate' : 'phantom',
+        `deposit ${id} is decided ${deposits.has(id) ? 'again' : 'unasked'}`,
+      );
+      return false;
+    }
+    found.expect(asked === amountCents, 'money', () => `deposit ${id} of ${asked} became ${amountCents}`);
+    account.deposits.delete(id);
+    return true;
+  };
+
+  const transferOnce = (id: string): boolean => {
+    if (transfers.has(id)) found.add('duplicate', `transfer ${id} is booked again`);
+    return transfers.has(id) ? false : (transfers.add(id), true);
+  };
+
+  const settleClose = (event: Extract<RawEvent, { type: 'OrderClosed.v1' }>, account: AuditedAccount) => {
+    const { data } = event;
+    const order = orderOf(event, account, data.orderId);
+    if (
+      !order ||
+      !settles(event, order, data.sequence, ['OrderRejected.v1', 'OrderCanceled.v1', 'OrderExpired.v1'])
+    )
+      return;
+    found.expect(order.end === null, 'duplicate', () => `order ${order.id} ends again`);
+    found.expect(
+      data.unfilledQuantity === order.quantity - order.filled,
+      'mismatch',
+      () =>
+        `order ${order.id} ends with ${data.unfilledQuantity} unfilled of ${order.quantity}, ${order.filled} were filled`,
+    );
+    order.end = data.status;
+    order.reason = data.reason;
+    lower(account, order, data.releasedCents, data.releasedShares);
+    heldEnough(order, found);
+    solvent(account, order.symbol, found);
+  };
+
+  const settleAmend = (event: Extract<RawEvent, { type: 'OrderAmended.v1' }>, account: AuditedAccount) => {
+    const { data } = event;
+    const order = orderOf(event, account, data.orderId);
+    if (!order || !settles(event, order, data.sequence, ['OrderReplaced.v1'])) return;
+    found.expect(
+      data.quantity < order.quantity &&
+        data.quantity >= order.filled &&
+        data.leavesQuantity === data.quantity - order.filled,
+      'mismatch',
+      () => `order ${order.id}: the amendment to ${data.quantity} does not add up`,
+    );
+    order.quantity = data.quantity;
+    order.amendmentAnswered = data.amendment;
+    if (data.closes) order.end = 'filled';
+    lower(account, order, data.releasedCents, data.releasedShares);
+    heldEnough(order, found);
+    solvent(account, order.symbol, found);
+  };
+
+  const settleFill = (event: Extract<RawEvent, { type: 'OrderFilled.v1' }>, account: AuditedAccount) => {
+    const { data } = event;
+    const order = orderOf(event, account, data.orderId);
+    const output = order && settles(event, order, data.sequence, ['TradeExecuted.v1']);
+    if (!order || output?.type !== 'TradeExecuted.v1') return;
+    const trade = output.data;
+    const leg = trade[data.liquidity];
+    found.expect(
+      leg.orderId === order.id &&
+        trade.priceTicks === data.priceTicks &&
+        trade.tickCents === data.tickCents &&
+        trade.quantity === data.quantity &&
+        tradeId(order.symbol, trade.trade) === data.tradeId,
+      'mismatch',
+      () => `order ${order.id}: fill ${data.tradeId} is not what was traded`,
+    );
+    fill(account, order, data, elsewhere, found);
+    solvent(account, order.symbol, found);
+  };
+
+  return {
+    accounts,
+    orders,
+    refused,
+
+    accountEvent(event: RawEvent): void {
+      const id = keyOfStream(event.stream);
+      let account = accounts.get(id);
+      if (!account) {
+        found.expect(event.type === 'AccountOpened.v1', 'lost', () => `account ${id} was never opened`);
+        account = emptyAccount(id);
+        accounts.set(id, account);
+      }
+      switch (event.type) {
+        case 'DepositRequested.v1':
+          deposits.add(event.data.depositId);
+          account.deposits.set(event.data.depositId, event.data.amountCents);
+          return;
+        case 'DepositSettled.v1':
+          if (!decideDeposit(event, account, event.data.depositId, event.data.amountCents)) return;
+          account.cashCents += event.data.amountCents;
+          elsewhere.outsideCents -= event.data.amountCents;
+          return;
+        case 'DepositRejected.v1':
+          decideDeposit(event, account, event.data.depositId, event.data.amountCents);
+          return;
+        case 'CashTransferredIn.v1':
+          if (!transferOnce(event.data.transferId)) return;
+          account.cashCents += event.data.amountCents;
+          elsewhere.outsideCents -= event.data.amountCents;
+          return;
+        case 'SharesTransferredIn.v1': {
+          if (!transferOnce(event.data.transferId)) return;
+          const { symbol, quantity } = event.data;
+          holdingOf(account, symbol).shares += quantity;
+          add(elsewhere.outsideShares, symbol, -quantity);
+          return;
+        }
+        case 'OrderPlaced.v1': {
+          if (orders.has(event.data.orderId)) {
+            found.add('duplicate', `order ${event.data.orderId} is placed again`);
+            return;
+          }
+          const order = orderFrom(event.data);
+          orders.set(order.id, order);
+          account.orders.push(order);
+          hold(account, order, found);
+          solvent(account, order.symbol, found);
+          return;
+        }
+        case 'OrderRefused.v1':
+          refused.set(event.data.orderId, { accountId: id, code: event.data.code });
+          return;
+        case 'OrderCancelRequested.v1': {
+          const order = orderOf(event, account, event.data.orderId);
+          if (order) order.cancelRequested = true;
+          return;
+        }
+        case 'OrderAmendRequested.v1': {
+          const order = orderOf(event, account, event.data.orderId);
+          if (order) order.amendmentAsked = event.data.amendment;
+          return;
+        }
+        case 'OrderFilled.v1':
+          return settleFill(event, account);
+        case 'OrderAmended.v1':
+          return settleAmend(event, account);
+        case 'OrderAmendRejected.v1': {
+          const order = orderOf(event, account, event.data.orderId);
+          if (order && settles(event, order, event.data.sequence, ['OrderReplaceRejected.v1'])) {
+            order.amendmentAnswered = event.data.amendment;
+          }
+          return;
+        }
+        case 'OrderClosed.v1':
+          return settleClose(event, account);
+        default:
+          return;
+      }
+    },
+
+    /** Notes what the accounts must now settle. */
+    bookOutput(event: RawEvent, symbol: string): void {
+      const owe = (orderId: string) =>
+        void owed.set(due(symbol, event.revision, orderId), { position: event.position, output: event });
+      switch (event.type) {
+        case 'TradeExecuted.v1':
+          owe(event.data.maker.orderId);
+          owe(event.data.taker.orderId);
+          return;
+        case 'OrderReplaceRejected.v1':
+          // An order that had ended meanwhile needs no answer: it has no amendment any more.
+          if (orders.get(event.data.order.orderId)?.end === null) owe(event.data.order.orderId);
+          return;
+        case 'OrderCancelRejected.v1':
+          return;
+        case 'OrderRejected.v1':
+        case 'OrderReplaced.v1':
+        case 'OrderCanceled.v1':
+        case 'OrderExpired.v1':
+          owe(event.data.order.orderId);
+          return;
+        default:
+          return;
+      }
+    },
+
+    unanswered(upTo: number): { settlements: number; deposits: number } {
+      let settlements = 0;
+      for (const [id, { position, output }] of owed) {
+        const answerNeeded =
+          output.type !== 'OrderReplaceRejected.v1' ||
+          orders.get(id.slice(id.lastIndexOf('/') + 1))?.end === null;
+        if (position <= upTo && answerNeeded) settlements += 1;
+      }
+      let open = 0;
+      for (const account of accounts.values()) open += account.deposits.size;
+      return { settlements, deposits: open };
+    },
+
+    /** Everything that came in is somewhere; the clearing accounts are zero once all is settled. */
+    conserve(settled: boolean): void {
+      let cash = elsewhere.clearingCents + elsewhere.feesCents + elsewhere.outsideCents;
+      const shares = new Map(elsewhere.clearingShares);
+      for (const [symbol, outside] of elsewhere.outsideShares) add(shares, symbol, outside);
+      for (const account of accounts.values()) {
+        cash += account.cashCents;
+        for (const [symbol, holding] of account.holdings) add(shares, symbol, holding.shares);
+        const held = account.orders.reduce((sum, order) => sum + order.holdCents, 0);
+        found.expect(
+          held === account.heldCents,
+          'money',
+          () => `account ${account.id} holds ${account.heldCents}, its orders hold ${held}`,
+        );
+      }
+      found.expect(cash === 0, 'money', () => `all books together are ${cash} cents instead of 0`);
+      for (const [symbol, sum] of shares) {
+        found.expect(sum === 0, 'money', () => `all books together have ${sum} ${symbol} instead of 0`);
+      }
+      if (!settled) return;
+      found.expect(
+        elsewhere.clearingCents === 0,
+        'money',
+        () => `clearing is ${elsewhere.clearingCents} cents instead of 0`,
+      );
+      for (const [symbol, sum] of elsewhere.clearingShares) {
+        found.expect(
+          sum === 0,
+          'money',
+          () => `clearing has ${sum} ${symbol} instead of 0: bought is not sold`,
+        );
+      }
+    },
+  };
+}

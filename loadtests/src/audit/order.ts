@@ -1,0 +1,79 @@
+import type { AccountFact, OrderType, Side, TimeInForce } from '@brokerx/contracts';
+
+/** One order as its account's events tell it, amounts in cents, prices in ticks. */
+export type AuditedOrder = {
+  id: string;
+  accountId: string;
+  clientOrderId: string | null;
+  symbol: string;
+  side: Side;
+  type: OrderType;
+  timeInForce: TimeInForce;
+  quantity: number;
+  limitTicks: number;
+  tickCents: number;
+  feePpm: number;
+  holdCents: number;
+  holdShares: number;
+  filled: number;
+  filledValueCents: number;
+  feesCents: number;
+  /** Sequence of the last book output applied to it. */
+  lastSequence: number;
+  /** The book took it. */
+  accepted: boolean;
+  cancelRequested: boolean;
+  /** Number of the last amendment asked for, and of the last one answered. */
+  amendmentAsked: number;
+  amendmentAnswered: number;
+  end: 'filled' | 'canceled' | 'expired' | 'rejected' | null;
+  reason: string | null;
+};
+
+type Placed = Extract<AccountFact, { type: 'OrderPlaced.v1' }>['data'];
+
+export const orderFrom = (placed: Placed): AuditedOrder => ({
+  id: placed.orderId,
+  accountId: placed.accountId,
+  clientOrderId: placed.clientOrderId,
+  symbol: placed.symbol,
+  side: placed.side,
+  type: placed.type,
+  timeInForce: placed.timeInForce,
+  quantity: placed.quantity,
+  limitTicks: placed.limitTicks,
+  tickCents: placed.tickCents,
+  feePpm: placed.feePpm,
+  holdCents: placed.holdCents,
+  holdShares: placed.holdShares,
+  filled: 0,
+  filledValueCents: 0,
+  feesCents: 0,
+  lastSequence: -1,
+  accepted: false,
+  cancelRequested: false,
+  amendmentAsked: 0,
+  amendmentAnswered: 0,
+  end: null,
+  reason: null,
+});
+
+export const leavesOf = (order: AuditedOrder): number => (order.end ? 0 : order.quantity - order.filled);
+
+/** The status that the query API must show, by FIX precedence. */
+export function statusOf(order: AuditedOrder): string {
+  if (order.end) return order.end;
+  if (order.cancelRequested) return 'pending_cancel';
+  if (order.amendmentAsked > order.amendmentAnswered) return 'pending_replace';
+  if (order.filled > 0) return 'partially_filled';
+  return order.accepted ? 'new' : 'pending_new';
+}
+
+/**
+ * Fee of a cumulative value: its ppm rounded up, at most the proceeds of a sale. Through BigInt: an arithmetic of
+ * its own, so that an error in the shared one shows.
+ */
+export function feeOf(order: { side: Side; feePpm: number }, valueCents: number): number {
+  const fee = Number((BigInt(valueCents) * BigInt(order.feePpm) + 999_999n) / 1_000_000n);
+  return order.side === 'sell' ? Math.min(fee, valueCents) : fee;
+}

@@ -1,0 +1,267 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { mintId } from '@brokerx/contracts';
+import { type Dispatcher, Pool } from 'undici';
+import { idSource } from './random.ts';
+
+/**
+ * The public HTTP API of BrokerX as a client sees it. A command whose outcome is unknown (no answer, a broken
+ * connection, a server that is restarting) is sent again with the same Idempotency-Key until it is known or the
+ * time is up: that is the whole of the contract that a client has to keep.
+ */
+export type Outcome<T = Record<string, unknown>> =
+  | { kind: 'ok'; status: number; body: T; position: string | undefined; replayed: boolean; attempts: number }
+  | { kind: 'refused'; status: number; code: string; body: Record<string, unknown>; attempts: number }
+  /** Nobody can say whether it happened: the time for finding out was up. */
+  | { kind: 'unknown'; error: string; attempts: number };
+
+export type Command = {
+  method: 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  path: string;
+  body?: unknown;
+  token?: string | undefined;
+  /** Minted when absent. */
+  key?: string;
+};
+
+export type Reply = { status: number; headers: Record<string, string>; text: string };
+
+export type Api = {
+  readonly commandUrl: string;
+  readonly queryUrl: string;
+  command<T = Record<string, unknown>>(command: Command): Promise<Outcome<T>>;
+  /** Answers with 2xx or throws `ApiError`; retried while the service is away or the read model is behind. */
+  query<T>(
+    path: string,
+    options?: { token?: string | undefined; minPosition?: string | undefined },
+  ): Promise<T>;
+  /** One request as it is, nothing repeated. */
+  raw(base: 'command' | 'query', options: RawRequest): Promise<Reply>;
+  /** Lines of a streamed reply (NDJSON, SSE), until it ends or `signal` aborts. */
+  lines(
+    path: string,
+    options?: { token?: string | undefined; headers?: Record<string, string>; signal?: AbortSignal },
+  ): AsyncGenerator<string>;
+  close(): Promise<void>;
+};
+
+export type RawRequest = {
+  method?: Dispatcher.HttpMethod;
+  path: string;
+  headers?: Record<string, string>;
+  body?: string;
+};
+
+export type ApiOptions = {
+  commandUrl: string;
+  queryUrl: string;
+  /** Keep-alive connections to each of the two APIs. */
+  connections?: number;
+  /** How long one attempt may take. */
+  attemptTimeoutMs?: number;
+  /** How long a command is repeated before its outcome is called unknown. */
+  patienceMs?: number;
+};
+
+/** A reply that was not 2xx, or none within the patience. */
+export class ApiError extends Error {
+  override name = 'ApiError';
+  readonly status: number;
+  readonly code: string;
+  constructor(what: string, status: number, code: string, detail: string) {
+    super(`${what}: ${status || 'no reply'} ${code} ${detail}`.trim());
+    this.status = status;
+    this.code = code;
+  }
+}
+
+/** Longer than any healthy reply takes, short enough to notice a killed server. */
+const ATTEMPT_TIMEOUT_MS = 10_000;
+/** A killed service is back within seconds; PostgreSQL may take ten to redo its log. */
+const PATIENCE_MS = 60_000;
+const BACK_OFF_FIRST_MS = 20;
+const BACK_OFF_MAX_MS = 500;
+/** A stream may be silent for its 15 s heartbeat and a slow server. */
+const STREAM_SILENCE_MS = 60_000;
+const STREAM_CONNECTIONS_MAX = 64;
+
+export function brokerApi(options: ApiOptions): Api {
+  const { commandUrl, queryUrl } = options;
+  const timeoutMs = options.attemptTimeoutMs ?? ATTEMPT_TIMEOUT_MS;
+  const patienceMs = options.patienceMs ?? PATIENCE_MS;
+  const pool = (url: string, connections: number, silenceMs: number) =>
+    new Pool(url, {
+      connections,
+      pipelining: 1,
+      headersTimeout: silenceMs,
+      bodyTimeout: silenceMs,
+      connect: { timeout: timeoutMs },
+    });
+  const commands = pool(commandUrl, options.connections ?? 16, timeoutMs);
+  const queries = pool(queryUrl, options.connections ?? 16, timeoutMs);
+  const streams = pool(queryUrl, STREAM_CONNECTIONS_MAX, STREAM_SILENCE_MS);
+
+  const send = async (to: Pool, request: RawRequest): Promise<Reply> => {
+    const { statusCode, headers, body } = await to.request({
+      method: request.method ?? 'GET',
+      path: request.path,
+      headers: request.headers ?? {},
+      ...(request.body === undefined ? {} : { body: request.body }),
+    });
+    return { status: statusCode, headers: headers as Record<string, string>, text: await body.text() };
+  };
+
+  return {
+    commandUrl,
+    queryUrl,
+
+    async command<T>({ method, path, body, token, key }: Command): Promise<Outcome<T>> {
+      const request: RawRequest = {
+        method,
+        path,
+        headers: {
+          'idempotency-key': key ?? mintId(idSource),
+          ...(token ? { authorization: `Bearer ${token}` } : {}),
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      };
+      const deadline = performance.now() + patienceMs;
+      for (let attempts = 1; ; attempts++) {
+        let error: string;
+        let pauseMs = backOff(attempts);
+        try {
+          const reply = await send(commands, request);
+          const parsed = jsonOf(reply);
+          if (reply.status >= 200 && reply.status < 300) {
+            return {
+              kind: 'ok',
+              status: reply.status,
+              body: parsed as T,
+              position: reply.headers['x-brokerx-position'],
+              replayed: reply.headers['idempotent-replayed'] === 'true',
+              attempts,
+            };
+          }
+          const code = String(parsed['code'] ?? '');
+          if (!worthRepeating(reply.status, code)) {
+            return { kind: 'refused', status: reply.status, code, body: parsed, attempts };
+          }
+          error = `${reply.status} ${code}`;
+          pauseMs = Math.max(pauseMs, retryAfterMs(reply));
+        } catch (cause) {
+          error = describe(cause);
+        }
+        if (performance.now() + pauseMs > deadline) return { kind: 'unknown', error, attempts };
+        await delay(pauseMs);
+      }
+    },
+
+    async query<T>(
+      path: string,
+      { token, minPosition }: { token?: string | undefined; minPosition?: string | undefined } = {},
+    ): Promise<T> {
+      const deadline = performance.now() + patienceMs;
+      const headers = {
+        ...(token ? { authorization: `Bearer ${token}` } : {}),
+        ...(minPosition ? { 'x-brokerx-position': minPosition } : {}),
+      };
+      for (let attempts = 1; ; attempts++) {
+        let failure: ApiError;
+        try {
+          const reply = await send(queries, { path, headers });
+          if (reply.status === 200) return JSON.parse(reply.text) as T;
+          const code = String(jsonOf(reply)['code'] ?? '');
+          failure = new ApiError(`GET ${path}`, reply.status, code, reply.text.slice(0, 300));
+          if (!worthRepeating(reply.status, code)) throw failure;
+        } catch (cause) {
+          if (cause instanceof ApiError) throw cause;
+          failure = new ApiError(`GET ${path}`, 0, '', describe(cause));
+        }
+        const pauseMs = backOff(attempts);
+        if (performance.now() + pauseMs > deadline) throw failure;
+        await delay(pauseMs);
+      }
+    },
+
+    raw: (base, request) => send(base === 'command' ? commands : queries, request),
+
+    async *lines(path, { token, headers, signal } = {}) {
+      const reply = await streams.request({
+        method: 'GET',
+        path,
+        headers: { ...(token ? { authorization: `Bearer ${token}` } : {}), ...headers },
+        ...(signal ? { signal } : {}),
+      });
+      if (reply.statusCode !== 200) {
+        throw new ApiError(`GET ${path}`, reply.statusCode, '', (await reply.body.text()).slice(0, 300));
+      }
+      let rest = '';
+      const decoder = new TextDecoder();
+      for await (const chunk of reply.body) {
+        rest += decoder.decode(chunk as Uint8Array, { stream: true });
+        const parts = rest.split('\n');
+        rest = parts.pop() ?? '';
+        yield* parts;
+      }
+      if (rest) yield rest;
+    },
+
+    close: async () => {
+      await Promise.all([commands.destroy(), queries.destroy(), streams.destroy()]);
+    },
+  };
+}
+
+/** One event of a server-sent stream. */
+export type StreamEvent = { id: string | undefined; event: string; data: string };
+
+/** Reads lines of `text/event-stream` into events; comments (heartbeats) are dropped. */
+export async function* streamEvents(lines: AsyncIterable<string>): AsyncGenerator<StreamEvent> {
+  let id: string | undefined;
+  let event = 'message';
+  let data: string[] = [];
+  for await (const raw of lines) {
+    const line = raw.endsWith('\r') ? raw.slice(0, -1) : raw;
+    if (line === '') {
+      if (data.length > 0) yield { id, event, data: data.join('\n') };
+      event = 'message';
+      data = [];
+    } else if (line.startsWith('id:')) id = line.slice(3).trim();
+    else if (line.startsWith('event:')) event = line.slice(6).trim();
+    else if (line.startsWith('data:')) data.push(line.slice(5).replace(/^ /, ''));
+  }
+}
+
+/** Throws when the command did not succeed: for steps that a tool cannot go on without. */
+export function succeeded<T>(what: string, outcome: Outcome<T>): Extract<Outcome<T>, { kind: 'ok' }> {
+  if (outcome.kind === 'ok') return outcome;
+  if (outcome.kind === 'unknown') throw new ApiError(what, 0, 'UNKNOWN', outcome.error);
+  const detail = String(outcome.body['detail'] ?? JSON.stringify(outcome.body['errors'] ?? ''));
+  throw new ApiError(what, outcome.status, outcome.code, detail);
+}
+
+const worthRepeating = (status: number, code: string): boolean =>
+  (status >= 500 && status !== 501) || status === 429 || code === 'REQUEST_IN_FLIGHT';
+
+/** Full jitter, so that clients of a server that comes back do not arrive together. */
+const backOff = (attempts: number): number =>
+  Math.random() * Math.min(BACK_OFF_MAX_MS, BACK_OFF_FIRST_MS * 2 ** attempts);
+
+function retryAfterMs(reply: Reply): number {
+  const seconds = Number(reply.headers['retry-after']);
+  return Number.isFinite(seconds) && seconds > 0 ? Math.min(seconds * 1000, 5_000) : 0;
+}
+
+function jsonOf(reply: Reply): Record<string, unknown> {
+  if (reply.text === '') return {};
+  try {
+    return JSON.parse(reply.text) as Record<string, unknown>;
+  } catch {
+    return { detail: reply.text.slice(0, 300) };
+  }
+}
+
+const describe = (error: unknown): string =>
+  error instanceof Error
+    ? `${(error as NodeJS.ErrnoException).code ?? error.name}: ${error.message}`
+    : String(error);

@@ -1,0 +1,171 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { z } from 'zod';
+import { plainEnvironment } from './config.ts';
+
+/** A BrokerX of one's own: started in a folder to throw away, on free ports, and gone afterwards. */
+export type Installation = {
+  status: Status;
+  dataDir: string;
+  /** Pids as they are now: a killed process has another one after its restart. */
+  pids(): Record<string, number>;
+  /** Stops it and starts it again on the same data; `between` runs while it is down. */
+  restart(options?: { between?: () => Promise<void> }): Promise<{ startMs: number }>;
+  stop(): Promise<void>;
+};
+
+const Status = z.object({
+  commandUrl: z.url(),
+  queryUrl: z.url(),
+  databaseUrl: z.string(),
+  operatorEmail: z.string(),
+  operatorPassword: z.string(),
+  dataDir: z.string(),
+  pids: z.record(z.string(), z.int()),
+});
+export type Status = z.infer<typeof Status>;
+const RunFile = z.object({ pids: z.record(z.string(), z.int()) });
+
+export const REPOSITORY = resolve(import.meta.dirname, '../..');
+const BROKERX = join(REPOSITORY, 'infra/src/cli/main.ts');
+/** The first start makes a database; a start after a crash redoes its log and recovers every book. */
+const START_TIMEOUT_MS = 180_000;
+/** Services finish what is in flight within 10 s each, PostgreSQL writes a checkpoint. */
+const STOP_TIMEOUT_MS = 60_000;
+const LOG_TAIL_LINES = 30;
+
+export type InstallationOptions = {
+  /** Simulated traders beside the load. */
+  traders?: boolean;
+  /** Environment variables beside the own ones. */
+  env?: Record<string, string>;
+  /** Keep the folder (logs, data) afterwards. */
+  keep?: boolean;
+};
+
+export async function startInstallation(options: InstallationOptions = {}): Promise<Installation> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'brokerx-load-'));
+  const onExit = () => rmSync(dataDir, { recursive: true, force: true });
+  if (!options.keep) process.once('exit', onExit);
+  let running: Running;
+  try {
+    running = await launch(dataDir, options);
+  } catch (error) {
+    if (!options.keep) rmSync(dataDir, { recursive: true, force: true });
+    throw error;
+  }
+  const stop = async () => {
+    releaseSignals();
+    await end(running.child);
+    if (!options.keep) {
+      rmSync(dataDir, { recursive: true, force: true });
+      process.removeListener('exit', onExit);
+    }
+  };
+  const releaseSignals = onInterruption(stop);
+  return {
+    get status() {
+      return running.status;
+    },
+    dataDir,
+    pids: () =>
+      RunFile.parse(JSON.parse(readFileSync(join(running.status.dataDir, 'run.json'), 'utf8'))).pids,
+    restart: async ({ between } = {}) => {
+      await end(running.child);
+      await between?.();
+      const begun = performance.now();
+      running = await launch(dataDir, options);
+      return { startMs: performance.now() - begun };
+    },
+    stop,
+  };
+}
+
+type Running = { child: ChildProcess; status: Status };
+
+async function launch(dataDir: string, options: InstallationOptions): Promise<Running> {
+  const logFile = join(dataDir, 'brokerx.log');
+  const log = openSync(logFile, 'a');
+  const child = spawn(
+    process.execPath,
+    [
+      BROKERX,
+      'start',
+      '--json-status',
+      '--ports',
+      'free',
+      '--data',
+      dataDir,
+      ...(options.traders ? [] : ['--no-traders']),
+    ],
+    { cwd: REPOSITORY, stdio: ['ignore', 'pipe', log], env: { ...plainEnvironment(), ...options.env } },
+  );
+  closeSync(log);
+  try {
+    const status = await firstLine(child);
+    return { child, status };
+  } catch (cause) {
+    await end(child);
+    const tail = readFileSync(logFile, 'utf8').trimEnd().split('\n').slice(-LOG_TAIL_LINES).join('\n');
+    throw new Error(`brokerx start did not come up: ${(cause as Error).message}\n${tail}`, { cause });
+  }
+}
+
+function firstLine(child: ChildProcess): Promise<Status> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(
+      () => reject(new Error(`not ready within ${START_TIMEOUT_MS} ms`)),
+      START_TIMEOUT_MS,
+    );
+    const settle = (act: () => void) => {
+      clearTimeout(timer);
+      act();
+    };
+    let text = '';
+    let told = false;
+    child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
+      if (told) return; // The rest is read and dropped, so that the pipe never fills.
+      text += chunk;
+      const newline = text.indexOf('\n');
+      if (newline === -1) return;
+      told = true;
+      settle(() => {
+        try {
+          resolve(Status.parse(JSON.parse(text.slice(0, newline))));
+        } catch (error) {
+          reject(error as Error);
+        }
+      });
+    });
+    child.once('error', (error) => settle(() => reject(error)));
+    child.once('exit', (code, signal) => settle(() => reject(new Error(`it ended with ${signal ?? code}`))));
+  });
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = new Promise<void>((done) => child.once('exit', () => done()));
+  child.kill('SIGTERM');
+  const timer = new AbortController();
+  await Promise.race([gone, delay(STOP_TIMEOUT_MS, undefined, { signal: timer.signal }).catch(() => {})]);
+  timer.abort();
+  if (child.exitCode === null && child.signalCode === null) {
+    child.kill('SIGKILL');
+    await gone;
+  }
+}
+
+/** Runs `stop` on Ctrl-C or SIGTERM and then ends with 130; a second signal ends at once. */
+function onInterruption(stop: () => Promise<void>): () => void {
+  let asked = false;
+  const listener = () => {
+    if (asked) process.exit(130);
+    asked = true;
+    void stop().finally(() => process.exit(130));
+  };
+  process.on('SIGINT', listener).on('SIGTERM', listener);
+  return () => void process.removeListener('SIGINT', listener).removeListener('SIGTERM', listener);
+}

@@ -1,0 +1,62 @@
+import { decimalFromCents } from '@brokerx/contracts';
+import { type Api, succeeded } from './client.ts';
+import { type Person, signIn } from './people.ts';
+
+/** What an operator does to make a market and give people means, each step with its own key. */
+export type Operator = {
+  person: Person;
+  /** Lists a symbol; `already` when somebody had done so. */
+  list(symbol: NewSymbol): Promise<'listed' | 'already'>;
+  exemptSymbol(symbol: string): Promise<void>;
+  exemptAccount(accountId: string): Promise<void>;
+  giveCash(accountId: string, cents: number): Promise<string | undefined>;
+  giveShares(accountId: string, symbol: string, shares: number): Promise<string | undefined>;
+  halt(symbol: string, reason: string): Promise<string | undefined>;
+  resume(symbol: string): Promise<string | undefined>;
+};
+
+export type NewSymbol = { symbol: string; name: string; listingCents: number; feePpm?: number };
+
+export async function operatorOf(api: Api, email: string, password: string): Promise<Operator> {
+  const person = await signIn(api, email, password);
+  const act = async (what: string, method: 'POST' | 'PUT', path: string, body: unknown) =>
+    succeeded(what, await api.command({ method, path, body, token: await person.token() })).position;
+  return {
+    person,
+    list: async ({ symbol, name, listingCents, feePpm }) => {
+      const outcome = await api.command({
+        method: 'POST',
+        path: '/v1/symbols',
+        token: await person.token(),
+        body: {
+          symbol,
+          name,
+          listing_price: decimalFromCents(listingCents),
+          ...(feePpm === undefined ? {} : { fee_ppm: feePpm }),
+        },
+      });
+      if (outcome.kind === 'refused' && outcome.code === 'SYMBOL_ALREADY_LISTED') return 'already';
+      succeeded(`listing ${symbol}`, outcome);
+      return 'listed';
+    },
+    exemptSymbol: async (symbol) => {
+      await act(`exempting ${symbol}`, 'PUT', `/v1/symbols/${symbol}/exemptions`, EXEMPT);
+    },
+    exemptAccount: async (accountId) => {
+      await act('exempting an account', 'PUT', `/v1/accounts/${accountId}/exemptions`, EXEMPT);
+    },
+    giveCash: (accountId, cents) =>
+      act('transferring cash', 'POST', `/v1/accounts/${accountId}/cash-transfers`, {
+        amount: decimalFromCents(cents),
+      }),
+    giveShares: (accountId, symbol, shares) =>
+      act('transferring shares', 'POST', `/v1/accounts/${accountId}/share-transfers`, {
+        symbol,
+        qty: String(shares),
+      }),
+    halt: (symbol, reason) => act(`halting ${symbol}`, 'POST', `/v1/symbols/${symbol}/halt`, { reason }),
+    resume: (symbol) => act(`resuming ${symbol}`, 'POST', `/v1/symbols/${symbol}/resume`, {}),
+  };
+}
+
+const EXEMPT = { bands_off: true, quotas_off: true };

@@ -1,0 +1,143 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { mintId } from '@brokerx/contracts';
+import { type Api, ApiError, succeeded } from './client.ts';
+import { idSource } from './random.ts';
+
+/** A signed-in client. `token()` is always good for another minute at least. */
+export type Person = {
+  email: string;
+  password: string;
+  clientId: string;
+  accountId: string;
+  token(): Promise<string>;
+};
+
+export type NewPerson = { name: string; email: string; password: string };
+
+type Session = { access_token: string; expires_in: number; client_id: string; account_id: string };
+
+/** A token is replaced this long before it expires. */
+const TOKEN_MARGIN_MS = 60_000;
+/** Mail is delivered within milliseconds; the wait covers a server that restarts. */
+const MAIL_WAIT_MS = 20_000;
+const MAIL_POLL_MS = 25;
+/** Passwords are hashed two at a time and 50 may wait: more at once would only be refused. */
+const REGISTRATIONS_AT_ONCE = 12;
+
+export async function signIn(api: Api, email: string, password: string): Promise<Person> {
+  const open = async (): Promise<Session> =>
+    succeeded(
+      `signing in ${email}`,
+      await api.command<Session>({ method: 'POST', path: '/v1/sessions', body: { email, password } }),
+    ).body;
+  let session = await open();
+  let goodUntil = performance.now() + session.expires_in * 1000 - TOKEN_MARGIN_MS;
+  let renewal: Promise<void> | undefined;
+  return {
+    email,
+    password,
+    clientId: session.client_id,
+    accountId: session.account_id,
+    token: async () => {
+      if (performance.now() >= goodUntil) {
+        renewal ??= open()
+          .then((renewed) => {
+            session = renewed;
+            goodUntil = performance.now() + session.expires_in * 1000 - TOKEN_MARGIN_MS;
+          })
+          .finally(() => {
+            renewal = undefined;
+          });
+        await renewal;
+      }
+      return session.access_token;
+    },
+  };
+}
+
+/** Registers, reads the passcode from the development inbox, verifies and signs in. */
+export async function register(api: Api, person: NewPerson): Promise<Person> {
+  const registration = succeeded(
+    `registering ${person.email}`,
+    await api.command<{ registration_id: string }>({
+      method: 'POST',
+      path: '/v1/registrations',
+      body: {
+        name: person.name,
+        address: '1100 rue Notre-Dame Ouest, Montréal',
+        birth_date: '1990-06-15',
+        email: person.email,
+        phone: phoneOf(person.email),
+        password: person.password,
+      },
+    }),
+  ).body;
+  const code = await passcode(api, person.email);
+  succeeded(
+    `verifying ${person.email}`,
+    await api.command({
+      method: 'POST',
+      path: `/v1/registrations/${registration.registration_id}/verification`,
+      body: { code },
+    }),
+  );
+  return signIn(api, person.email, person.password);
+}
+
+/** Registers `count` people with fresh addresses, some at a time, in order of their numbers. */
+export async function registerMany(api: Api, label: string, count: number): Promise<Person[]> {
+  const run = mintId(idSource).slice(24);
+  const people: Person[] = [];
+  let next = 0;
+  const worker = async () => {
+    for (let index = next++; index < count; index = next++) {
+      people[index] = await register(api, {
+        name: `${label} ${index + 1}`,
+        email: `${label}.${index + 1}.${run}@load.test`,
+        password: `${run}-passphrase-${index + 1}`,
+      });
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(REGISTRATIONS_AT_ONCE, count) }, worker));
+  return people;
+}
+
+/** Newest passcode mailed to this address; needs the development inbox. */
+export async function passcode(api: Api, email: string): Promise<string> {
+  const deadline = performance.now() + MAIL_WAIT_MS;
+  for (;;) {
+    const reply = await api
+      .raw('command', {
+        path: `/dev/inbox?to=${encodeURIComponent(email)}&limit=5`,
+        headers: { accept: 'application/json' },
+      })
+      .catch(() => undefined);
+    if (reply?.status === 404) {
+      throw new ApiError('reading the passcode', 404, '', 'there is no development inbox (SMTP_URL is set)');
+    }
+    const code = reply?.status === 200 ? codeIn(reply.text) : undefined;
+    if (code) return code;
+    if (performance.now() > deadline) {
+      throw new ApiError('reading the passcode', reply?.status ?? 0, '', `no passcode for ${email}`);
+    }
+    await delay(MAIL_POLL_MS);
+  }
+}
+
+type Mail = { text?: string };
+function codeIn(json: string): string | undefined {
+  const parsed = JSON.parse(json) as Mail[] | { items?: Mail[]; mails?: Mail[] };
+  const mails = Array.isArray(parsed) ? parsed : (parsed.items ?? parsed.mails ?? []);
+  for (const mail of mails) {
+    const code = /\b\d{6}\b/.exec(mail.text ?? '')?.[0];
+    if (code) return code;
+  }
+  return undefined;
+}
+
+/** A phone number of its own for each address: two clients may not share one. */
+function phoneOf(email: string): string {
+  let hash = 0n;
+  for (const byte of Buffer.from(email)) hash = (hash * 131n + BigInt(byte)) % 999_999_999_989n;
+  return `+99${String(hash).padStart(12, '0')}`;
+}

@@ -1,0 +1,250 @@
+import { readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { decimalFromCents, mintId, type views } from '@brokerx/contracts';
+import { Command } from 'commander';
+import { parseRawEvent } from './audit/rawEvent.ts';
+import { auditFigures, auditInstallation, auditTable } from './audit.ts';
+import { type Api, succeeded } from './client.ts';
+import { type FlowRow, parseFlow } from './flow.ts';
+import { type Person, registerMany } from './people.ts';
+import { idSource } from './random.ts';
+import { circumstances, EXIT, print, progress, table } from './report.ts';
+import { openTarget, runTool, type Target, type TargetOptions, withTarget } from './target.ts';
+
+/**
+ * Sends a recorded trading day through the front door, one request after the other as the exchange had them, and
+ * compares the trades with those that the exchange really made: whoever keeps price-time priority fills exactly the
+ * named orders.
+ */
+type Options = TargetOptions & { rows?: string; audit?: boolean };
+
+/** Enough for every order of the day at once; both below what one account may hold. */
+const CASH_CENTS = 1_000_000_000_000;
+const SHARES = 1_000_000_000;
+const PROGRESS_ROWS = 5_000;
+const ANSWER_WAIT_MS = 30_000;
+const ANSWER_POLL_MS = 2;
+const TRADES_WAIT_MS = 60_000;
+
+export type ReplayResult = {
+  symbol: string;
+  rows: number;
+  /** Named resting orders, and how many of them were filled by exactly their aggressor. */
+  named: number;
+  matched: number;
+  deviations: string[];
+  durationMs: number;
+};
+
+export async function replay(target: Target, rows: readonly FlowRow[]): Promise<ReplayResult> {
+  const { api, operator } = target;
+  // A name of its own for each run: a symbol's book is never emptied.
+  const symbol = `R${mintId(idSource).replaceAll('-', '').slice(-8).toUpperCase()}`;
+  const first = rows.find((row) => 'priceCents' in row);
+  if (!first) throw new Error('the flow has no order in it');
+  await operator.list({ symbol, name: 'Recorded day', listingCents: first.priceCents, feePpm: 0 });
+  await operator.exemptSymbol(symbol);
+  const [maker, taker] = (await registerMany(api, 'replay', 2)) as [Person, Person];
+  for (const person of [maker, taker]) {
+    await operator.exemptAccount(person.accountId);
+    await operator.giveCash(person.accountId, CASH_CENTS);
+    await operator.giveShares(person.accountId, symbol, SHARES);
+  }
+  const begun = performance.now();
+  const sent = await send(api, rows, { symbol, maker, taker });
+  const durationMs = performance.now() - begun;
+  const comparison = await compare(target, symbol, sent);
+  return { symbol, rows: rows.length, ...comparison, durationMs };
+}
+
+type Resting = { id: string; total: number; unanswered: boolean };
+/** Our aggressor's order id → what the exchange did with it. */
+type Named = Map<string, { maker: string; shares: number; priceCents: number; line: number }>;
+
+async function send(
+  api: Api,
+  rows: readonly FlowRow[],
+  { symbol, maker, taker }: { symbol: string; maker: Person; taker: Person },
+): Promise<Named> {
+  const resting = new Map<string, Resting>();
+  const named: Named = new Map();
+  const place = async (
+    person: Person,
+    row: Extract<FlowRow, { priceCents: number }>,
+    timeInForce: 'gtc' | 'ioc',
+  ) =>
+    succeeded(
+      `placing ${row.order}`,
+      await api.command<views.OrderView>({
+        method: 'POST',
+        path: '/v1/orders',
+        token: await person.token(),
+        body: {
+          symbol,
+          side: row.side,
+          type: 'limit',
+          qty: String(row.shares),
+          limit_price: decimalFromCents(row.priceCents),
+          time_in_force: timeInForce,
+        },
+      }),
+    ).body.id;
+  const known = (order: string): Resting => {
+    const found = resting.get(order);
+    if (!found) throw new Error(`order ${order} is changed before it was added`);
+    return found;
+  };
+  for (const [index, row] of rows.entries()) {
+    if (index > 0 && index % PROGRESS_ROWS === 0) progress(`${index} of ${rows.length} rows`);
+    if (row.action === 'add') {
+      resting.set(row.order, { id: await place(maker, row, 'gtc'), total: row.shares, unanswered: false });
+    } else if (row.action === 'execute') {
+      const id = await place(taker, row, 'ioc');
+      named.set(id, {
+        maker: known(row.order).id,
+        shares: row.shares,
+        priceCents: row.priceCents,
+        line: index + 1,
+      });
+    } else if (row.action === 'cancel') {
+      succeeded(
+        `canceling ${row.order}`,
+        await api.command({
+          method: 'DELETE',
+          path: `/v1/orders/${known(row.order).id}`,
+          token: await maker.token(),
+        }),
+      );
+      resting.delete(row.order);
+    } else {
+      const order = known(row.order);
+      if (order.unanswered) await answered(api, maker, order);
+      order.total -= row.shares;
+      order.unanswered = true;
+      succeeded(
+        `reducing ${row.order}`,
+        await api.command({
+          method: 'PATCH',
+          path: `/v1/orders/${order.id}`,
+          token: await maker.token(),
+          body: { qty: String(order.total) },
+        }),
+      );
+    }
+  }
+  return named;
+}
+
+/** One change of an order at a time: waits until the last one has its answer. */
+async function answered(api: Api, owner: Person, order: Resting): Promise<void> {
+  const deadline = performance.now() + ANSWER_WAIT_MS;
+  for (;;) {
+    const view = await api.query<views.OrderView>(`/v1/orders/${order.id}`, { token: await owner.token() });
+    if (view.qty === String(order.total) && view.status !== 'pending_replace') return;
+    if (performance.now() > deadline) throw new Error(`order ${order.id} is still ${view.status}`);
+    await delay(ANSWER_POLL_MS);
+  }
+}
+
+/** Every aggressor must have traded once: with the named order, in its quantity, at its price. */
+async function compare(
+  { api, operator }: Target,
+  symbol: string,
+  named: Named,
+): Promise<Pick<ReplayResult, 'named' | 'matched' | 'deviations'>> {
+  const trades = new Map<string, { maker: string; quantity: number; priceCents: number }[]>();
+  const finished = new Set<string>();
+  const deadline = performance.now() + TRADES_WAIT_MS;
+  let after = 0;
+  while (finished.size < named.size && performance.now() < deadline) {
+    const token = await operator.person.token();
+    for await (const line of api.lines(`/v1/events?stream=book-${symbol}&after=${after}`, { token })) {
+      if (line === '') continue;
+      const event = parseRawEvent(line);
+      after = event.position;
+      if (event.type === 'OrderAccepted.v1' && named.has(event.data.order.orderId)) {
+        finished.add(event.data.order.orderId);
+      }
+      if (event.type !== 'TradeExecuted.v1') continue;
+      const { taker, maker, quantity, priceTicks, tickCents } = event.data;
+      const all = trades.get(taker.orderId) ?? [];
+      trades.set(taker.orderId, all);
+      all.push({ maker: maker.orderId, quantity, priceCents: priceTicks * tickCents });
+    }
+    if (finished.size < named.size) await delay(100);
+  }
+  const deviations: string[] = [];
+  let matched = 0;
+  for (const [id, expected] of named) {
+    const [trade, ...more] = trades.get(id) ?? [];
+    const exact =
+      more.length === 0 &&
+      trade?.maker === expected.maker &&
+      trade.quantity === expected.shares &&
+      trade.priceCents === expected.priceCents;
+    if (exact) matched += 1;
+    else
+      deviations.push(
+        `row ${expected.line}: traded ${JSON.stringify([trade, ...more])}, expected ${JSON.stringify(expected)}`,
+      );
+  }
+  return { named: named.size, matched, deviations };
+}
+
+async function main(): Promise<void> {
+  const program = withTarget(
+    new Command('replay')
+      .description(
+        'Sends a recorded trading day through the API and compares every trade with the exchange’s.',
+      )
+      .argument('<file>', 'recorded flow: time,action,order,shares,price,side')
+      .option('--rows <n>', 'only the first n rows')
+      .option('--no-audit', 'leave out the audit at the end'),
+  ).parse();
+  const options = program.opts<Options>();
+  const rows = parseFlow(
+    readFileSync(program.args[0] as string, 'utf8'),
+    options.rows ? Number(options.rows) : undefined,
+  );
+  await runTool(options.json, async () => {
+    const target = await openTarget(options);
+    try {
+      const result = await replay(target, rows);
+      const rate = result.rows / (result.durationMs / 1000);
+      print(
+        table(
+          ['recorded day', 'value'],
+          [
+            ['rows', result.rows],
+            ['requests/s, one after the other', rate],
+            ['seconds', result.durationMs / 1000],
+            [
+              'filled exactly as recorded',
+              `${result.matched.toLocaleString('en-US')} of ${result.named.toLocaleString('en-US')}`,
+            ],
+          ],
+        ),
+      );
+      for (const deviation of result.deviations.slice(0, 20)) print(`  ${deviation}`);
+      const audit = options.audit
+        ? await auditInstallation({ api: target.api, operator: target.operator.person })
+        : undefined;
+      if (audit) print(auditTable(audit));
+      const exact = result.matched === result.named;
+      return {
+        exitCode: exact ? (audit?.exitCode ?? EXIT.ok) : EXIT.mismatch,
+        figures: {
+          ...result,
+          deviations: result.deviations.length,
+          requests_per_second: rate,
+          ...circumstances(0),
+          ...(audit ? { audit: auditFigures(audit) } : {}),
+        },
+      };
+    } finally {
+      await target.close();
+    }
+  });
+}
+
+if (import.meta.main) await main();

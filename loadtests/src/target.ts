@@ -1,0 +1,87 @@
+import type { Command } from 'commander';
+import { type Api, brokerApi } from './client.ts';
+import { type Installation, type InstallationOptions, startInstallation } from './installation.ts';
+import { type Operator, operatorOf } from './operator.ts';
+import { EXIT, print, progress } from './report.ts';
+
+/** The system that a tool works on: one that runs already, or one of its own that is gone afterwards. */
+export type Target = {
+  api: Api;
+  operator: Operator;
+  /** Present when it is our own. */
+  installation: Installation | undefined;
+  close(): Promise<void>;
+};
+
+export type TargetOptions = {
+  commandUrl?: string;
+  queryUrl?: string;
+  operatorEmail?: string;
+  operatorPassword?: string;
+  json?: boolean;
+};
+
+/** The options that every tool has. */
+export const withTarget = (program: Command): Command =>
+  program
+    .option('--command-url <url>', 'command-api of a running installation (default: starts one of its own)')
+    .option('--query-url <url>', 'its query-api')
+    .option('--operator-email <address>', 'its operator')
+    .option('--operator-password <password>')
+    .option('--json', 'one JSON object with `ok` on the last line');
+
+export async function openTarget(
+  options: TargetOptions,
+  own: InstallationOptions & { connections?: number } = {},
+): Promise<Target> {
+  const { commandUrl, queryUrl, operatorEmail, operatorPassword } = options;
+  const given = [commandUrl, queryUrl, operatorEmail, operatorPassword].filter(
+    (value) => value !== undefined,
+  );
+  if (given.length > 0 && given.length < 4) {
+    throw new Error(
+      'a running installation needs all of --command-url, --query-url, --operator-email, --operator-password',
+    );
+  }
+  let installation: Installation | undefined;
+  if (given.length === 0) {
+    progress('starting an installation of its own …');
+    installation = await startInstallation(own);
+  }
+  const api = brokerApi({
+    commandUrl: commandUrl ?? installation?.status.commandUrl ?? '',
+    queryUrl: queryUrl ?? installation?.status.queryUrl ?? '',
+    ...(own.connections ? { connections: own.connections } : {}),
+  });
+  const close = async () => {
+    await api.close();
+    await installation?.stop();
+  };
+  try {
+    const operator = await operatorOf(
+      api,
+      operatorEmail ?? installation?.status.operatorEmail ?? '',
+      operatorPassword ?? installation?.status.operatorPassword ?? '',
+    );
+    return { api, operator, installation, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Runs a tool to its exit code; figures go out as one JSON line when they were asked for. */
+export async function runTool(
+  json: boolean | undefined,
+  tool: () => Promise<{ exitCode: number; figures: Record<string, unknown> }>,
+): Promise<void> {
+  try {
+    const { exitCode, figures } = await tool();
+    if (json) print(JSON.stringify({ ok: exitCode === EXIT.ok, ...figures }));
+    process.exitCode = exitCode;
+  } catch (error) {
+    progress(error instanceof Error ? (error.stack ?? error.message) : String(error));
+    if (json) print(JSON.stringify({ ok: false, error: String(error) }));
+    process.exitCode = EXIT.failed;
+  }
+}
