@@ -1,4 +1,5 @@
 import type { Attributes, Link, Span, SpanContext, SpanKind } from '@opentelemetry/api';
+import type { Log } from './log.ts';
 import { type Runtime, realRuntime } from './runtime.ts';
 import { formatTraceparent, mintTraceparent, parseTraceparent } from './traceparent.ts';
 
