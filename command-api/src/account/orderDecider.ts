@@ -77,11 +77,11 @@ export function placeOrder(account: Account, command: PlaceOrderCommand): Accoun
 export function cancelOrder(
   account: Account,
   command: { orderId: string; accountId: string },
-): AccountFact | 'pending already' {
+): AccountFact | { unchanged: AccountFact } {
   const order = account.orders.get(command.orderId);
   if (!order) return refused('CancelOrder', command.orderId, notOpen(account, command.orderId));
-  if (order.cancelPending) return 'pending already';
-  return { type: 'OrderCancelRequested.v1', data: { ...command, symbol: order.symbol } };
+  const fact: AccountFact = { type: 'OrderCancelRequested.v1', data: { ...command, symbol: order.symbol } };
+  return order.cancelPending ? { unchanged: fact } : fact;
 }
 
 /** `halted`: whether trading in the order's symbol is halted (only cancels are taken then). */

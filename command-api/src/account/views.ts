@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { type AccountFact, decimalFromCents, type OrderView } from '@brokerx/contracts';
+
+/** What the API answers, built from the recorded fact alone, so that a repetition is answered with the same words. */
+export type FactOf<T extends AccountFact['type']> = Extract<AccountFact, { type: T }>;
+
+export function orderView(fact: FactOf<'OrderPlaced.v1'>, time: string): OrderView {
+  const { data } = fact;
+  const price = decimalFromCents(data.limitTicks * data.tickCents);
+  return {
+    id: data.orderId,
+    client_order_id: data.clientOrderId,
+    account_id: data.accountId,
+    symbol: data.symbol,
+    side: data.side,
+    type: data.type,
+    time_in_force: data.timeInForce,
+    qty: String(data.quantity),
+    limit_price: data.type === 'limit' ? price : null,
+    protection_price: data.type === 'market' ? price : null,
+    status: 'pending_new',
+    filled_qty: '0',
+    leaves_qty: String(data.quantity),
+    filled_avg_price: null,
+    fees: '0.00',
+    reason: null,
+    created_at: time,
+    updated_at: time,
+  };
+}
+
+export function orderChangeView(fact: FactOf<'OrderCancelRequested.v1' | 'OrderAmendRequested.v1'>) {
+  const { orderId, accountId, symbol } = fact.data;
+  const amends = fact.type === 'OrderAmendRequested.v1';
+  return {
+    id: orderId,
+    account_id: accountId,
+    symbol,
+    status: amends ? ('pending_replace' as const) : ('pending_cancel' as const),
+    qty: amends ? String(fact.data.quantity) : null,
+  };
+}
+
+export const depositView = ({ data }: FactOf<'DepositRequested.v1'>, accountId: string) => ({
+  id: data.depositId,
+  account_id: accountId,
+  amount: decimalFromCents(data.amountCents),
+  status: 'pending' as const,
+  reason: null,
+});
+
+export function transferView(
+  fact: FactOf<'CashTransferredIn.v1' | 'SharesTransferredIn.v1'>,
+  accountId: string,
+) {
+  const cash = fact.type === 'CashTransferredIn.v1';
+  return {
+    id: fact.data.transferId,
+    account_id: accountId,
+    amount: cash ? decimalFromCents(fact.data.amountCents) : null,
+    symbol: cash ? null : fact.data.symbol,
+    qty: cash ? null : String(fact.data.quantity),
+  };
+}
+
+/** The fact as one of the types that the command can have been answered with. */
+export function expectFact<T extends AccountFact['type']>(fact: AccountFact, ...types: T[]): FactOf<T> {
+  assert(types.some((type) => type === fact.type), `${fact.type} is no answer to this command`);
+  return fact as FactOf<T>;
+}

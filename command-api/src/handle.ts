@@ -1,0 +1,205 @@
+import {
+  type AccountEvent,
+  type AccountFact,
+  accountStream,
+  type Cause,
+  type Event,
+  type MarketEvent,
+  marketStream,
+  mintId,
+  seal,
+  timeOf,
+} from '@brokerx/contracts';
+import { AppendQueueFull, AppenderClosed, type EventStore, isTransient, type Runtime, UnknownOutcome } from '@brokerx/infra';
+import type { Account } from './account/account.ts';
+import { AccountBusy, type Accounts } from './account/accounts.ts';
+import type { Refusal } from './account/decider.ts';
+import { type KeyLog, recall } from './account/keys.ts';
+import type { RequestKey } from './idempotency.ts';
+import type { Market } from './market/market.ts';
+import type { MarketDecision } from './market/marketDecider.ts';
+import { MarketBusy, type Markets } from './market/markets.ts';
+import { tryLater } from './refusals.ts';
+
+/**
+ * How a command is carried out: its key is looked up, the decision is taken and recorded, and the answer is built
+ * from the recorded event, so that a repetition is answered from the store with the very same words. An outcome that
+ * is not known in time is `UNAVAILABLE`, never a refusal: the same key then tells what became of it.
+ */
+export type CommandRequest = {
+  /** `client:<id>` or `operator:<id>`. */
+  actor: string;
+  key: RequestKey;
+  traceparent: string;
+};
+
+export type Answer<F> =
+  | { fact: F; time: string; position: number; replayed: boolean }
+  | { refusal: Refusal };
+
+/** What a decision says besides a fact to record: nothing new is needed, this is what stands already. */
+export type Unchanged = { unchanged: AccountFact };
+export type DecideOnAccount = (account: Account, nowMs: number) => AccountFact | Unchanged;
+
+export type Commands = {
+  onAccount(accountId: string, request: CommandRequest, decide: DecideOnAccount): Promise<Answer<AccountFact>>;
+  onMarket(
+    symbol: string,
+    request: CommandRequest,
+    decide: (market: Market | undefined, nowMs: number) => MarketDecision,
+  ): Promise<Answer<MarketEvent>>;
+};
+
+/** Longer than any healthy append takes; the client's own time-out is usually 10 s. */
+export const COMMAND_TIMEOUT_MS = 5_000;
+
+type NotAppended = { refusal: Refusal } | { replay: number } | { fact: AccountFact };
+
+export function commandsOn(options: {
+  store: EventStore<Event>;
+  accounts: Accounts;
+  markets: Markets;
+  runtime: Runtime;
+  /** Told what was recorded for the first time, durable by then, whether or not anybody still waits. */
+  onRecorded: (event: AccountEvent) => void;
+}): Commands {
+  const { store, accounts, markets, runtime, onRecorded } = options;
+
+  async function onAccount(accountId: string, request: CommandRequest, decide: DecideOnAccount) {
+    const nowMs = runtime.nowMs();
+    const cause = causeOf(runtime, request, nowMs);
+    const executed = await accounts.execute<NotAppended>(accountId, (account, place) => {
+      if (account.status === 'none') {
+        return { reply: refusal('ACCOUNT_NOT_FOUND', `account ${accountId}`), rests: 'absent' };
+      }
+      const known = lookUp(account.keys, request.key, nowMs);
+      if (known === 'stale') return { reply: refusal('STALE_REQUEST', ''), rests: 'absent' };
+      if (known === 'reused') return { reply: refusal('IDEMPOTENCY_KEY_REUSED', ''), rests: 'present' };
+      if (typeof known === 'number') {
+        return known > place.durableRevision
+          ? { reply: refusal('REQUEST_IN_FLIGHT', ''), rests: 'memory' }
+          : { reply: { replay: known }, rests: 'present' };
+      }
+      const decided = decide(account, nowMs);
+      if ('unchanged' in decided) return { reply: { fact: decided.unchanged }, rests: 'present' };
+      const events = seal(place.commitId, cause, [decided]) as AccountEvent[];
+      return { events, symbol: symbolOf(decided) };
+    });
+    if ('events' in executed) {
+      const [event] = executed.events;
+      if (!event) throw new Error('a commit has events');
+      onRecorded(event);
+      return { fact: event, time: event.time, position: executed.position, replayed: false };
+    }
+    const { reply } = executed;
+    if ('refusal' in reply) return reply;
+    if ('fact' in reply) {
+      return { fact: reply.fact, time: cause.time, position: executed.position, replayed: false };
+    }
+    return replayed<AccountEvent>(store, accountStream(accountId), reply.replay);
+  }
+
+  async function onMarket(
+    symbol: string,
+    request: CommandRequest,
+    decide: (market: Market | undefined, nowMs: number) => MarketDecision,
+  ): Promise<Answer<MarketEvent>> {
+    const nowMs = runtime.nowMs();
+    const cause = causeOf(runtime, request, nowMs);
+    type Reply = { refusal: Refusal } | { replay: number };
+    const executed = await markets.execute<Reply>(symbol, (market, commitId) => {
+      const known = market ? lookUp(market.keys, request.key, nowMs) : 'unknown';
+      if (known === 'stale') return { reply: refusal('STALE_REQUEST', '') };
+      if (known === 'reused') return { reply: refusal('IDEMPOTENCY_KEY_REUSED', '') };
+      if (typeof known === 'number') return { reply: { replay: known } };
+      const decided = decide(market, nowMs);
+      if ('refusal' in decided) return { reply: decided };
+      const [event] = seal(commitId, cause, [decided.fact]) as MarketEvent[];
+      if (!event) throw new Error('one fact, one event');
+      return { event };
+    });
+    if ('event' in executed) {
+      const { event, position } = executed;
+      return { fact: event, time: event.time, position, replayed: false };
+    }
+    if ('refusal' in executed.reply) return executed.reply;
+    return replayed<MarketEvent>(store, marketStream(symbol), executed.reply.replay);
+  }
+
+  return {
+    onAccount: (...command) => inTime(runtime, onAccount(...command)),
+    onMarket: (...command) => inTime(runtime, onMarket(...command)),
+  };
+}
+
+/** The revision that answered the key, or why it may not be carried out, or `unknown`: carry it out. */
+function lookUp(keys: KeyLog, key: RequestKey, nowMs: number): number | 'reused' | 'stale' | 'unknown' {
+  const known = recall(keys, key, nowMs);
+  if (typeof known === 'string') return known;
+  return known.hash === key.hash ? known.revision : 'reused';
+}
+
+async function replayed<E extends AccountEvent | MarketEvent>(
+  store: EventStore<Event>,
+  stream: string,
+  revision: number,
+): Promise<Answer<E>> {
+  const [recorded] = await store.readStream(stream, revision, 1);
+  if (!recorded) throw new Error(`${stream} has no revision ${revision}, though a key was answered there`);
+  const fact = recorded.event as E;
+  return { fact, time: fact.time, position: recorded.position, replayed: true };
+}
+
+function causeOf(runtime: Runtime, { actor, key, traceparent }: CommandRequest, nowMs: number): Cause {
+  const requestId = mintId(runtime);
+  return {
+    time: timeOf(nowMs),
+    actor,
+    correlationId: requestId,
+    causationId: requestId,
+    traceparent,
+    key,
+  };
+}
+
+const refusal = (code: Refusal['code'], detail: string): { refusal: Refusal } => ({
+  refusal: { code, detail },
+});
+
+/** Engine inputs name the symbol whose engine takes them. */
+function symbolOf(fact: AccountFact): string | null {
+  switch (fact.type) {
+    case 'OrderPlaced.v1':
+    case 'OrderCancelRequested.v1':
+    case 'OrderAmendRequested.v1':
+      return fact.data.symbol;
+    default:
+      return null;
+  }
+}
+
+/** Waits for an outcome, but not for ever; what goes on afterwards goes on. */
+async function inTime<T>(runtime: Runtime, outcome: Promise<T>): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const cancel = runtime.setTimer(COMMAND_TIMEOUT_MS, () => {
+    reject(tryLater(runtime, 'UNAVAILABLE', { detail: 'the outcome is not known yet: repeat with the same key' }));
+  });
+  try {
+    return await Promise.race([outcome, promise]);
+  } catch (error) {
+    throw known(runtime, error);
+  } finally {
+    cancel();
+  }
+}
+
+function known(runtime: Runtime, error: unknown): unknown {
+  if (error instanceof AppendQueueFull) return tryLater(runtime, 'OVERLOADED', { cause: error });
+  const passes =
+    error instanceof AccountBusy ||
+    error instanceof MarketBusy ||
+    error instanceof AppenderClosed ||
+    error instanceof UnknownOutcome ||
+    isTransient(error);
+  return passes ? tryLater(runtime, 'UNAVAILABLE', { cause: error }) : error;
+}

@@ -1,0 +1,35 @@
+import { hash } from 'node:crypto';
+import { isUuid } from '@brokerx/contracts';
+import { z } from 'zod';
+import { problemOf } from './refusals.ts';
+
+/**
+ * The request's side of idempotency: its key, and a hash of what it asks. What a key was answered with stands in the
+ * events (`account/keys.ts`).
+ */
+export type RequestKey = { id: string; hash: string };
+
+/** For the schema of a route's headers; its absence has a refusal of its own. */
+export const IdempotencyHeaders = z.looseObject({
+  'idempotency-key': z
+    .string()
+    .max(100)
+    .optional()
+    .describe(
+      'Required. A UUID, best version 7, minted once for what you mean to do and sent again with every repetition: the same key and body get the same answer and happen once.',
+    ),
+});
+
+/** 132 bits: no two bodies under one key will ever meet. */
+const HASH_CHARACTERS = 22;
+
+/** The key, and the hash of command, subject and body as parsed (spaces and order of fields do not count). */
+export function requestKey(
+  headers: { 'idempotency-key'?: string | undefined },
+  asked: { command: string; subject: string; body: unknown },
+): RequestKey {
+  const id = headers['idempotency-key']?.toLowerCase();
+  if (id === undefined || !isUuid(id)) throw problemOf({ code: 'IDEMPOTENCY_KEY_REQUIRED', detail: '' });
+  const text = `${asked.command}\n${asked.subject}\n${JSON.stringify(asked.body ?? null)}`;
+  return { id, hash: hash('sha256', text, 'base64url').slice(0, HASH_CHARACTERS) };
+}

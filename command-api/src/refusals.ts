@@ -1,0 +1,78 @@
+import { REFUSALS, type RefusalCode } from '@brokerx/contracts';
+import { Problem, type Runtime } from '@brokerx/infra';
+import type { Refusal } from './account/decider.ts';
+
+/** Refusals as HTTP has them. The record is total: a new code does not compile until it has a status. */
+export const HTTP_STATUS = {
+  IDEMPOTENCY_KEY_REQUIRED: 400,
+  IDEMPOTENCY_KEY_REUSED: 422,
+  REQUEST_IN_FLIGHT: 409,
+  STALE_REQUEST: 422,
+  OVERLOADED: 503,
+  UNAVAILABLE: 503,
+  READ_MODEL_BEHIND: 503,
+  FOREIGN_POSITION: 409,
+  TOO_MANY_STREAMS: 429,
+  UNAUTHENTICATED: 401,
+  FORBIDDEN: 403,
+  WRONG_CREDENTIALS: 401,
+  PASSCODE_WRONG: 422,
+  PASSCODE_LOCKED: 422,
+  PASSCODE_LIMIT: 429,
+  REGISTRATION_NOT_FOUND: 404,
+  ACCOUNT_NOT_FOUND: 404,
+  ACCOUNT_NOT_ACTIVE: 422,
+  WALLET_LIMIT: 422,
+  BALANCE_LIMIT: 422,
+  UNKNOWN_SYMBOL: 422,
+  SYMBOL_ALREADY_LISTED: 422,
+  SYMBOL_HALTED: 422,
+  SYMBOL_NOT_HALTED: 422,
+  DUPLICATE_CLIENT_ORDER_ID: 422,
+  ORDER_SIZE: 422,
+  PRICE_TICK: 422,
+  PRICE_BAND: 422,
+  TIME_IN_FORCE: 422,
+  MAX_OPEN_ORDERS: 422,
+  ORDER_RATE: 422,
+  INSUFFICIENT_FUNDS: 422,
+  INSUFFICIENT_SHARES: 422,
+  ORDER_NOT_FOUND: 404,
+  ORDER_NOT_OPEN: 422,
+  AMEND_PENDING: 422,
+  AMEND_NO_CHANGE: 422,
+  AMEND_NOT_A_REDUCTION: 422,
+} as const satisfies Record<RefusalCode, number>;
+
+/** Refused now and perhaps not later, though the answer stands in no event: the same key may be sent again. */
+const RETRYABLE: ReadonlySet<RefusalCode> = new Set(['REQUEST_IN_FLIGHT', 'OVERLOADED', 'UNAVAILABLE']);
+
+export function problemOf(
+  { code, detail }: Refusal,
+  given: { headers?: Readonly<Record<string, string>>; cause?: unknown } = {},
+): Problem {
+  return new Problem({
+    status: HTTP_STATUS[code],
+    code,
+    title: REFUSALS[code],
+    ...(detail === '' ? {} : { detail }),
+    retryable: RETRYABLE.has(code),
+    ...(given.headers ? { headers: given.headers } : {}),
+    cause: given.cause,
+  });
+}
+
+/** Spread over some seconds, so that all who were refused together do not come back together. */
+const RETRY_AFTER_MAX_SECONDS = 4;
+
+export function tryLater(
+  runtime: Runtime,
+  code: 'OVERLOADED' | 'UNAVAILABLE' | 'REQUEST_IN_FLIGHT',
+  given: { detail?: string; cause?: unknown } = {},
+): Problem {
+  const seconds = 1 + ((runtime.randomBytes(1)[0] ?? 0) % RETRY_AFTER_MAX_SECONDS);
+  return problemOf(
+    { code, detail: given.detail ?? '' },
+    { headers: { 'retry-after': String(seconds) }, cause: given.cause },
+  );
+}
