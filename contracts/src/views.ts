@@ -155,6 +155,7 @@ export const DepthView = z.object({
   bids: z.array(level),
   asks: z.array(level),
 });
+export type DepthView = z.infer<typeof DepthView>;
 export const TickerView = z.object({
   symbol: z.string(),
   sequence: z.int(),
@@ -170,6 +171,7 @@ export const TickerView = z.object({
   volume: quantity,
   trades: z.int(),
 });
+export type TickerView = z.infer<typeof TickerView>;
 export const TradeView = z.object({
   id: z.string(),
   symbol: z.string(),
@@ -179,6 +181,7 @@ export const TradeView = z.object({
   taker_side: Side,
   executed_at: time,
 });
+export type TradeView = z.infer<typeof TradeView>;
 export const CandleInterval = z.enum(['1m', '5m', '1h', '1d']);
 export type CandleInterval = z.infer<typeof CandleInterval>;
 export const CANDLE_MS: Record<CandleInterval, number> = {
