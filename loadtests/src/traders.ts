@@ -1,0 +1,114 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { pino } from 'pino';
+import { brokerApi } from './client.ts';
+import { loadConfig } from './config.ts';
+import { type Operator, operatorOf } from './operator.ts';
+import type { Person } from './people.ts';
+import { seededRandom } from './random.ts';
+import { castIn, enter } from './traders/cast.ts';
+import { listDemoSymbols, provide, simulatedMarket } from './traders/market.ts';
+
+/**
+ * Simulated traders, so that a fresh market lives: they list a few symbols, quote them around a random walk and trade
+ * now and then, a few orders a second in all. They use the public API like everybody else and outlive its restarts.
+ */
+
+/** After a failure the next try waits, so that an API that is away is not hammered. */
+const PAUSE_AFTER_FAILURE_MS = 2_000;
+/** How often cash and shares are looked at. */
+const PROVISION_MS = 60_000;
+/** A stop may take this long; what is under way by then is dropped, like any client that goes away. */
+const STOP_MS = 3_000;
+
+async function main(): Promise<void> {
+  const config = loadConfig();
+  const log = pino({
+    level: config.LOG_LEVEL,
+    base: { service: 'traders' },
+    formatters: { level: (label) => ({ level: label }) },
+  });
+  const stopping = new AbortController();
+  const stop = () => {
+    if (stopping.signal.aborted) process.exit(1);
+    stopping.abort();
+    setTimeout(() => process.exit(0), STOP_MS).unref();
+  };
+  process.on('SIGTERM', stop).on('SIGINT', stop);
+  const api = brokerApi({
+    commandUrl: config.COMMAND_API_URL,
+    queryUrl: config.QUERY_API_URL,
+    connections: 4,
+    patienceMs: 20_000,
+  });
+  const random = seededRandom(config.TRADERS_SEED);
+  const pause = (ms: number) => delay(ms, undefined, { signal: stopping.signal }).catch(() => {});
+
+  /** Until it works or we are stopped: at start the services may still be on their way. */
+  const eventually = async <T>(what: string, act: () => Promise<T>): Promise<T | undefined> => {
+    while (!stopping.signal.aborted) {
+      try {
+        return await act();
+      } catch (error) {
+        log.warn({ err: error }, `${what} did not work; trying again`);
+        await pause(PAUSE_AFTER_FAILURE_MS);
+      }
+    }
+    return undefined;
+  };
+
+  const { OPERATOR_EMAIL, OPERATOR_PASSWORD } = config;
+  if (!OPERATOR_EMAIL || !OPERATOR_PASSWORD) {
+    throw new Error('OPERATOR_EMAIL and OPERATOR_PASSWORD are needed to list symbols and to give means');
+  }
+  const operator = await eventually('signing in the operator', () =>
+    operatorOf(api, OPERATOR_EMAIL, OPERATOR_PASSWORD),
+  );
+  const symbols = operator && (await eventually('listing symbols', () => listDemoSymbols(operator)));
+  const cast = castIn(config.TRADERS_STATE);
+  const people: Person[] = [];
+  for (const member of cast.people) {
+    const person = await eventually(`bringing in ${member.name}`, () => enter(api, member));
+    if (person) people.push(person);
+  }
+  const [maker, ...takers] = people;
+  if (operator && symbols && maker && takers.length > 0) {
+    for (const { name, email, password } of cast.people) {
+      // One text on purpose: these are demonstration sign-ins, meant to be read and used.
+      log.info(`you may sign in as ${name}: ${email} / ${password}`);
+    }
+    await trade(operator, symbols, maker, takers);
+  }
+  await api.close();
+  process.exit(0);
+
+  async function trade(
+    by: Operator,
+    names: readonly string[],
+    making: Person,
+    taking: readonly Person[],
+  ): Promise<void> {
+    const markets = names.map((symbol) =>
+      simulatedMarket({ api, symbol, maker: making, takers: taking, random }),
+    );
+    let providedAt = Number.NEGATIVE_INFINITY;
+    while (!stopping.signal.aborted) {
+      try {
+        if (performance.now() > providedAt + PROVISION_MS) {
+          for (const person of [making, ...taking]) await provide(api, by, person, names);
+          providedAt = performance.now();
+        }
+        for (const market of markets) {
+          if (stopping.signal.aborted) return;
+          await market.round();
+          await pause(config.TRADERS_ROUND_MS / markets.length);
+        }
+      } catch (error) {
+        if (stopping.signal.aborted) return;
+        log.warn({ err: error }, 'a round of quotes did not work; trying again');
+        await pause(PAUSE_AFTER_FAILURE_MS);
+      }
+    }
+  }
+}
+
+if (import.meta.main) await main();

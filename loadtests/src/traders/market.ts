@@ -1,0 +1,145 @@
+import { centsFromDecimal, decimalFromCents, type views } from '@brokerx/contracts';
+import type { z } from 'zod';
+import { type Api, type Outcome } from '../client.ts';
+import type { Operator } from '../operator.ts';
+import type { Person } from '../people.ts';
+import type { Random } from '../random.ts';
+import { adjust, ladder, nextMid, type Quote, type Standing, stepCents } from './quotes.ts';
+
+type Wallet = z.infer<typeof views.WalletView>;
+type Holding = z.infer<typeof views.HoldingView>;
+type SymbolInfo = z.infer<typeof views.SymbolView>;
+type Page<T> = { items: T[]; next: string | null };
+
+/** What the traders list on a new market. */
+export const DEMO_SYMBOLS = [
+  { symbol: 'XEQT', name: 'iShares Core Equity ETF Portfolio', listingCents: 3_450 },
+  { symbol: 'AAPL', name: 'Apple Inc.', listingCents: 23_000 },
+  { symbol: 'SHOP', name: 'Shopify Inc.', listingCents: 15_200 },
+  { symbol: 'RY', name: 'Royal Bank of Canada', listingCents: 19_850 },
+  { symbol: 'BTO', name: 'B2Gold Corp.', listingCents: 512 },
+] as const;
+
+/** Below this a trader gets more from the operator, and then so much: rare at the rates of a demo. */
+const CASH_LOW_CENTS = 100_000_000;
+const CASH_GIVEN_CENTS = 1_000_000_000;
+const SHARES_LOW = 5_000;
+const SHARES_GIVEN = 100_000;
+/** A maker's standing orders of one symbol; more than the ladder means that cancels are on their way. */
+const STANDING_MAX = 30;
+const TAKE_CHANCE = 0.35;
+const TAKE_LOT = 10;
+/** How far through the mid a taker goes: three levels of the ladder. */
+const TAKE_STEPS = 3;
+
+/** One symbol's side of the simulation: a maker that keeps a ladder, takers that sometimes hit it. */
+export type SimulatedMarket = { round(): Promise<void> };
+
+export function simulatedMarket(options: {
+  api: Api;
+  symbol: string;
+  maker: Person;
+  takers: readonly Person[];
+  random: Random;
+}): SimulatedMarket {
+  const { api, symbol, maker, takers, random } = options;
+  let midCents: number | undefined;
+  let lastPosition: string | undefined;
+
+  const command = async (
+    person: Person,
+    method: 'POST' | 'DELETE',
+    path: string,
+    body?: unknown,
+  ): Promise<void> => {
+    const outcome: Outcome = await api.command({ method, path, body, token: await person.token() });
+    // A refusal is part of trading: filled meanwhile, halted, out of money until the next allowance.
+    if (outcome.kind === 'ok') lastPosition = outcome.position ?? lastPosition;
+    if (outcome.kind === 'unknown') throw new Error(outcome.error);
+  };
+  const place = (person: Person, { side, priceCents, shares }: Quote, timeInForce: 'day' | 'ioc') =>
+    command(person, 'POST', '/v1/orders', {
+      symbol,
+      side,
+      type: 'limit',
+      qty: String(shares),
+      limit_price: decimalFromCents(priceCents),
+      time_in_force: timeInForce,
+    });
+
+  return {
+    async round() {
+      const info = await api.query<SymbolInfo>(`/v1/symbols/${symbol}`);
+      if (info.state !== 'continuous') return;
+      const referenceCents = centsFromDecimal(info.reference_price) ?? 1;
+      const wasCents: number = midCents ?? (await lastPrice(api, symbol)) ?? referenceCents;
+      midCents = nextMid(wasCents, referenceCents, random);
+      const { cancel, place: missing } = adjust(
+        await standing(api, maker, symbol, lastPosition),
+        ladder(midCents, referenceCents, random),
+        referenceCents,
+      );
+      for (const { id } of cancel) await command(maker, 'DELETE', `/v1/orders/${id}`);
+      for (const quote of missing.slice(0, STANDING_MAX)) await place(maker, quote, 'day');
+      if (!random.chance(TAKE_CHANCE)) return;
+      const side = random.chance(0.5) ? 'buy' : 'sell';
+      const reach = TAKE_STEPS * stepCents(referenceCents) * (side === 'buy' ? 1 : -1);
+      const priceCents = Math.max(1, midCents + reach);
+      await place(random.pick(takers), { side, priceCents, shares: TAKE_LOT * (1 + random.below(4)) }, 'ioc');
+    },
+  };
+}
+
+async function standing(
+  api: Api,
+  maker: Person,
+  symbol: string,
+  minPosition: string | undefined,
+): Promise<Standing[]> {
+  const { items } = await api.query<Page<views.OrderView>>(
+    `/v1/orders?status=open&symbol=${symbol}&limit=${STANDING_MAX}`,
+    { token: await maker.token(), minPosition },
+  );
+  return items
+    .filter(({ status }) => status !== 'pending_cancel')
+    .map(({ id, side, limit_price, leaves_qty }) => ({
+      id,
+      side,
+      priceCents: centsFromDecimal(limit_price ?? '0') ?? 0,
+      shares: Number(leaves_qty),
+    }));
+}
+
+/** Where the market stood before this start, so that a restart makes no jump. */
+async function lastPrice(api: Api, symbol: string): Promise<number | undefined> {
+  const ticker = await api
+    .query<z.infer<typeof views.TickerView>>(`/v1/symbols/${symbol}/ticker`)
+    .catch(() => undefined);
+  return ticker?.last_price ? centsFromDecimal(ticker.last_price) : undefined;
+}
+
+/** Tops up what a trader needs; an operator's transfers are free of the wallet's limit. */
+export async function provide(
+  api: Api,
+  operator: Operator,
+  person: Person,
+  symbols: readonly string[],
+): Promise<void> {
+  const token = await person.token();
+  const wallet = await api.query<Wallet>('/v1/wallet', { token });
+  if ((centsFromDecimal(wallet.available) ?? 0) < CASH_LOW_CENTS) {
+    await operator.giveCash(person.accountId, CASH_GIVEN_CENTS);
+  }
+  const shown = await api.query<Page<Holding> | Holding[]>('/v1/holdings', { token });
+  const holdings = Array.isArray(shown) ? shown : shown.items;
+  for (const symbol of symbols) {
+    const held = holdings.find((holding) => holding.symbol === symbol);
+    if (Number(held?.available ?? 0) < SHARES_LOW)
+      await operator.giveShares(person.accountId, symbol, SHARES_GIVEN);
+  }
+}
+
+export async function listDemoSymbols(operator: Operator): Promise<string[]> {
+  for (const symbol of DEMO_SYMBOLS) await operator.list(symbol);
+  return DEMO_SYMBOLS.map(({ symbol }) => symbol);
+}
