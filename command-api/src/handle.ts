@@ -10,7 +10,16 @@ import {
   seal,
   timeOf,
 } from '@brokerx/contracts';
-import { AppendQueueFull, AppenderClosed, type EventStore, isTransient, type Runtime, UnknownOutcome } from '@brokerx/infra';
+import {
+  AppendQueueFull,
+  AppenderClosed,
+  type EventStore,
+  isTransient,
+  Problem,
+  type Runtime,
+  type Telemetry,
+  UnknownOutcome,
+} from '@brokerx/infra';
 import type { Account } from './account/account.ts';
 import { AccountBusy, type Accounts } from './account/accounts.ts';
 import type { Refusal } from './account/decider.ts';
@@ -27,6 +36,8 @@ import { tryLater } from './refusals.ts';
  * is not known in time is `UNAVAILABLE`, never a refusal: the same key then tells what became of it.
  */
 export type CommandRequest = {
+  /** Its name in traces and metrics, such as `PlaceOrder`. */
+  command: string;
   /** `client:<id>` or `operator:<id>`. */
   actor: string;
   key: RequestKey;
@@ -60,12 +71,19 @@ export function commandsOn(options: {
   accounts: Accounts;
   markets: Markets;
   runtime: Runtime;
+  telemetry: Telemetry;
+  /** Told how each command ended: `accepted`, `replayed`, a refusal's code, or `failed`. */
+  onOutcome: (command: string, outcome: string) => void;
   /** Told what was recorded for the first time, durable by then, whether or not anybody still waits. */
   onRecorded: (event: AccountEvent) => void;
 }): Commands {
-  const { store, accounts, markets, runtime, onRecorded } = options;
+  const { store, accounts, markets, runtime, telemetry, onOutcome, onRecorded } = options;
 
-  async function onAccount(accountId: string, request: CommandRequest, decide: DecideOnAccount) {
+  async function onAccount(
+    accountId: string,
+    request: CommandRequest,
+    decide: DecideOnAccount,
+  ): Promise<Answer<AccountFact>> {
     const nowMs = runtime.nowMs();
     const cause = causeOf(runtime, request, nowMs);
     const executed = await accounts.execute<NotAppended>(accountId, (account, place) => {
@@ -126,10 +144,35 @@ export function commandsOn(options: {
     return replayed<MarketEvent>(store, marketStream(symbol), executed.reply.replay);
   }
 
+  async function carryOut<F extends AccountFact | MarketEvent>(
+    { command, ...request }: CommandRequest,
+    work: (request: CommandRequest) => Promise<Answer<F>>,
+  ): Promise<Answer<F>> {
+    const { traceparent } = request;
+    try {
+      const answer = await telemetry.span(command, { traceparent }, (span) =>
+        inTime(runtime, work({ ...request, command, traceparent: span })),
+      );
+      onOutcome(command, outcomeOf(answer));
+      return answer;
+    } catch (error) {
+      onOutcome(command, error instanceof Problem ? error.code : 'failed');
+      throw error;
+    }
+  }
+
   return {
-    onAccount: (...command) => inTime(runtime, onAccount(...command)),
-    onMarket: (...command) => inTime(runtime, onMarket(...command)),
+    onAccount: (accountId, asked, decide) =>
+      carryOut(asked, (request) => onAccount(accountId, request, decide)),
+    onMarket: (symbol, asked, decide) => carryOut(asked, (request) => onMarket(symbol, request, decide)),
   };
+}
+
+function outcomeOf(answer: Answer<AccountFact | MarketEvent>): string {
+  if ('refusal' in answer) return answer.refusal.code;
+  if (answer.replayed) return 'replayed';
+  const { type, data } = answer.fact;
+  return type === 'OrderRefused.v1' || type === 'CommandRefused.v1' ? data.code : 'accepted';
 }
 
 /** The revision that answered the key, or why it may not be carried out, or `unknown`: carry it out. */

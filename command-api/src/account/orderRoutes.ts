@@ -1,0 +1,143 @@
+import { AmendOrder, mintId, OrderChangeView, OrderView, PlaceOrder } from '@brokerx/contracts';
+import type { Http, Runtime } from '@brokerx/infra';
+import { z } from 'zod';
+import type { Admission } from '../admission.ts';
+import type { Commands } from '../handle.ts';
+import { IdempotencyHeaders, requestKey } from '../idempotency.ts';
+import type { Markets } from '../market/markets.ts';
+import { tryLater } from '../refusals.ts';
+import { accepted, orderLocation } from '../reply.ts';
+import { amendOrder, cancelOrder, placeOrder } from './orderDecider.ts';
+import { expectFact, orderChangeView, orderView } from './views.ts';
+
+export type OrderRoutes = {
+  commands: Commands;
+  markets: Markets;
+  admission: Admission;
+  storeId: string;
+  runtime: Runtime;
+};
+
+const OrderId = z.object({ id: z.uuid().describe('The order, as POST /v1/orders answered it.') });
+const trader = { auth: ['trader'] } as const;
+
+export function orderRoutes(app: Http, deps: OrderRoutes): void {
+  const { commands, markets, admission, storeId, runtime } = deps;
+
+  app.post(
+    '/v1/orders',
+    {
+      config: trader,
+      schema: {
+        tags: ['Orders'],
+        summary: 'Place an order',
+        description:
+          'The order is on disk when this answers 202; it trades a moment later: follow it at `Location` or on the ' +
+          'order stream. A refused order answers 422 with a code; it is recorded, and `Location` names it too. ' +
+          'Waiting for your own write: give `X-BrokerX-Position` as `min_position` to any query.',
+        headers: IdempotencyHeaders,
+        body: PlaceOrder.meta({
+          examples: [
+            {
+              symbol: 'XEQT',
+              side: 'buy',
+              type: 'limit',
+              qty: '10',
+              limit_price: '31.50',
+              time_in_force: 'day',
+              client_order_id: 'my-first-order',
+            },
+          ],
+        }),
+        response: { 202: OrderView.describe('The order as it was recorded.') },
+      },
+    },
+    async (request, reply) => {
+      const { actor, body, traceparent } = request;
+      const { accountId } = actor;
+      const command = 'PlaceOrder';
+      const key = requestKey(request.headers, { command, subject: accountId, body });
+      if (!admission.admitsOrder(body.symbol)) {
+        throw tryLater(runtime, 'OVERLOADED', { detail: 'too many orders wait for the matching engine' });
+      }
+      // Only an unknown symbol is worth a look at the store.
+      if (!markets.get(body.symbol)) await markets.find(body.symbol);
+      const orderId = mintId(runtime);
+      const answer = await commands.onAccount(
+        accountId,
+        { command, actor: `client:${actor.clientId}`, key, traceparent },
+        (account, nowMs) =>
+          placeOrder(account, { orderId, accountId, nowMs, order: body, market: markets.get(body.symbol) }),
+      );
+      const { fact, time } = accepted(reply, answer, {
+        storeId,
+        location: (placed) => orderLocation(expectFact(placed, 'OrderPlaced.v1').data.orderId),
+      });
+      return orderView(expectFact(fact, 'OrderPlaced.v1'), time);
+    },
+  );
+
+  app.delete(
+    '/v1/orders/:id',
+    {
+      config: trader,
+      schema: {
+        tags: ['Orders'],
+        summary: 'Cancel an order',
+        description:
+          'Asks the market to cancel what is not filled. It may fill until the cancel is answered, so nothing is ' +
+          'released before. A second cancel of the same order answers the same and asks nothing again.',
+        headers: IdempotencyHeaders,
+        params: OrderId,
+        response: { 202: OrderChangeView },
+      },
+    },
+    async (request, reply) => {
+      const { actor, traceparent } = request;
+      const { accountId } = actor;
+      const orderId = request.params.id.toLowerCase();
+      const command = 'CancelOrder';
+      const key = requestKey(request.headers, { command, subject: orderId, body: null });
+      const answer = await commands.onAccount(
+        accountId,
+        { command, actor: `client:${actor.clientId}`, key, traceparent },
+        (account) => cancelOrder(account, { orderId, accountId }),
+      );
+      const { fact } = accepted(reply, answer, { storeId, location: () => orderLocation(orderId) });
+      return orderChangeView(expectFact(fact, 'OrderCancelRequested.v1'));
+    },
+  );
+
+  app.patch(
+    '/v1/orders/:id',
+    {
+      config: trader,
+      schema: {
+        tags: ['Orders'],
+        summary: 'Reduce an order',
+        description:
+          'Sets a smaller total quantity; the order keeps its place in the queue. At or below what is filled, the ' +
+          'order becomes `filled`. One change of an order can be unanswered at a time.',
+        headers: IdempotencyHeaders,
+        params: OrderId,
+        body: AmendOrder.meta({ examples: [{ qty: '5' }] }),
+        response: { 202: OrderChangeView },
+      },
+    },
+    async (request, reply) => {
+      const { actor, body, traceparent } = request;
+      const { accountId } = actor;
+      const orderId = request.params.id.toLowerCase();
+      const command = 'AmendOrder';
+      const key = requestKey(request.headers, { command, subject: orderId, body });
+      const halted = (symbol: string) => markets.get(symbol)?.state === 'halt';
+      const answer = await commands.onAccount(
+        accountId,
+        { command, actor: `client:${actor.clientId}`, key, traceparent },
+        (account) => amendOrder(account, { orderId, accountId, change: body, halted }),
+      );
+      const { fact } = accepted(reply, answer, { storeId, location: () => orderLocation(orderId) });
+      return orderChangeView(expectFact(fact, 'OrderAmendRequested.v1'));
+    },
+  );
+}

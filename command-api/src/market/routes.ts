@@ -1,0 +1,140 @@
+import { decimalFromCents, Exemptions, Halt, ListSymbol, type MarketEvent, Resume, SymbolName, SymbolView } from '@brokerx/contracts';
+import type { Http } from '@brokerx/infra';
+import { z } from 'zod';
+import type { Commands } from '../handle.ts';
+import { IdempotencyHeaders, requestKey } from '../idempotency.ts';
+import { problemOf } from '../refusals.ts';
+import { accepted } from '../reply.ts';
+import { haltTrading, listSymbol, type MarketDecision, resumeTrading, setSymbolExemptions } from './marketDecider.ts';
+import type { Market } from './market.ts';
+import type { Markets } from './markets.ts';
+
+/** What operators do to a market. */
+export type MarketRoutes = { commands: Commands; markets: Markets; storeId: string };
+
+const Symbol = z.object({ symbol: SymbolName });
+const schema = { tags: ['Operations'], headers: IdempotencyHeaders, response: { 202: SymbolView } };
+const operator = { auth: ['operator'] } as const;
+
+type Asked = {
+  actor: { clientId: string };
+  traceparent: string;
+  headers: { 'idempotency-key'?: string | undefined };
+  body: unknown;
+};
+
+export function marketRoutes(app: Http, { commands, markets, storeId }: MarketRoutes): void {
+  const carryOut = async (
+    request: Asked,
+    reply: Parameters<typeof accepted>[0],
+    { command, symbol }: { command: string; symbol: string },
+    decide: (market: Market | undefined) => MarketDecision,
+  ) => {
+    const key = requestKey(request.headers, { command, subject: symbol, body: request.body });
+    const { traceparent } = request;
+    const actor = `operator:${request.actor.clientId}`;
+    const answer = await commands.onMarket(symbol, { command, actor, key, traceparent }, decide);
+    accepted<MarketEvent>(reply, answer, { storeId, location: () => `/v1/symbols/${symbol}` });
+    const market = markets.get(symbol);
+    // Recorded, but this process has not read it back in time.
+    if (!market) throw problemOf({ code: 'UNAVAILABLE', detail: 'repeat with the same key' });
+    return symbolView(market);
+  };
+
+  app.post(
+    '/v1/symbols',
+    {
+      config: operator,
+      schema: {
+        ...schema,
+        summary: 'List a symbol',
+        description: 'Its market opens at once. Repeating the very same request answers the symbol as it is now.',
+        body: ListSymbol.meta({
+          examples: [{ symbol: 'XEQT', name: 'iShares Core Equity ETF', listing_price: '31.50' }],
+        }),
+      },
+    },
+    (request, reply) =>
+      carryOut(request, reply, { command: 'ListSymbol', symbol: request.body.symbol }, (market) =>
+        listSymbol(market, request.body),
+      ),
+  );
+
+  app.post(
+    '/v1/symbols/:symbol/halt',
+    {
+      config: operator,
+      schema: {
+        ...schema,
+        summary: 'Halt trading in a symbol',
+        description: 'New orders and changes are refused; cancels are taken.',
+        params: Symbol,
+        body: Halt.meta({ examples: [{ reason: 'news pending' }] }),
+      },
+    },
+    (request, reply) => {
+      const { symbol } = request.params;
+      return carryOut(request, reply, { command: 'Halt', symbol }, (market) =>
+        haltTrading(market, { ...request.body, symbol }),
+      );
+    },
+  );
+
+  app.post(
+    '/v1/symbols/:symbol/resume',
+    {
+      config: operator,
+      schema: {
+        ...schema,
+        summary: 'Resume trading in a symbol',
+        params: Symbol,
+        body: Resume.nullish(),
+      },
+    },
+    (request, reply) => {
+      const { symbol } = request.params;
+      return carryOut(request, reply, { command: 'Resume', symbol }, (market) =>
+        resumeTrading(market, { symbol }),
+      );
+    },
+  );
+
+  app.put(
+    '/v1/symbols/:symbol/exemptions',
+    {
+      config: operator,
+      schema: {
+        ...schema,
+        summary: 'Switch price bands and quotas off or on for a symbol',
+        params: Symbol,
+        body: Exemptions.meta({ examples: [{ bands_off: true, quotas_off: true }] }),
+      },
+    },
+    (request, reply) => {
+      const { symbol } = request.params;
+      return carryOut(request, reply, { command: 'SetSymbolExemptions', symbol }, (market) =>
+        setSymbolExemptions(market, { ...request.body, symbol }),
+      );
+    },
+  );
+}
+
+/** The symbol as it is now. */
+export function symbolView(market: Market): z.infer<typeof SymbolView> {
+  const { rules } = market;
+  const money = (ticks: number) => decimalFromCents(ticks * rules.tickCents);
+  return {
+    symbol: market.symbol,
+    name: market.name,
+    state: market.state,
+    tick_size: money(1),
+    listing_price: money(rules.listingTicks),
+    reference_price: money(market.referenceTicks),
+    collar_ppm: rules.collarPpm,
+    fee_ppm: rules.feePpm,
+    order_qty_max: String(rules.orderSharesMax),
+    daily_close: rules.dailyClose,
+    bands_off: market.bandsOff,
+    quotas_off: market.quotasOff,
+  };
+}

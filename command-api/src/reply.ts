@@ -1,0 +1,29 @@
+import { type AccountFact, formatPosition, type MarketEvent } from '@brokerx/contracts';
+import type { FastifyReply } from 'fastify';
+import type { Answer } from './handle.ts';
+import { problemOf } from './refusals.ts';
+
+/**
+ * From an answer to its reply: 202 with Location and position, or the refusal as a problem. A recorded refusal
+ * carries the position too, and a refused order its address.
+ */
+export function accepted<F extends AccountFact | MarketEvent>(
+  reply: FastifyReply,
+  answer: Answer<F>,
+  given: { storeId: string; location: (fact: F) => string },
+): { fact: F; time: string } {
+  if ('refusal' in answer) throw problemOf(answer.refusal);
+  const { fact, time, position, replayed } = answer;
+  const headers = {
+    'x-brokerx-position': formatPosition({ storeId: given.storeId, position }),
+    ...(replayed ? { 'idempotent-replayed': 'true' } : {}),
+  };
+  if (fact.type === 'OrderRefused.v1') {
+    throw problemOf(fact.data, { headers: { ...headers, location: orderLocation(fact.data.orderId) } });
+  }
+  if (fact.type === 'CommandRefused.v1') throw problemOf(fact.data, { headers });
+  reply.code(202).headers(headers).header('location', given.location(fact));
+  return { fact, time };
+}
+
+export const orderLocation = (orderId: string): string => `/v1/orders/${orderId}`;
