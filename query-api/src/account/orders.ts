@@ -1,0 +1,131 @@
+import {
+  averagePriceDecimal,
+  decimalFromCents,
+  OPEN_STATUSES,
+  ORDER_STATUSES,
+  type views,
+} from '@brokerx/contracts';
+import { safeInteger } from '@brokerx/infra';
+import { type Page, pageOf, positionOfToken } from '../paging.ts';
+import type { ReadDatabase } from '../readDatabase.ts';
+import { statement } from '../statement.ts';
+
+/** What a list of orders may be narrowed by; all that is given must hold. */
+export type OrdersQuery = {
+  accountId: string;
+  statuses?: readonly string[] | undefined;
+  symbol?: string | undefined;
+  side?: string | undefined;
+  clientOrderId?: string | undefined;
+  /** RFC 3339: created at or after, and before. */
+  createdFrom?: string | undefined;
+  createdBefore?: string | undefined;
+  /** Position of the last order of the page before. */
+  before?: number | undefined;
+  limit: number;
+};
+
+export const ordersToken = (token: string): number | undefined => positionOfToken('orders', token);
+
+/** `open` and `closed` stand for groups; an unknown word gives undefined. */
+export function statusesOf(words: readonly string[]): string[] | undefined {
+  const statuses = words.flatMap(
+    (word) => GROUPS[word] ?? ORDER_STATUSES.filter((status) => status === word),
+  );
+  const known = words.every((word) => word in GROUPS || ORDER_STATUSES.some((status) => status === word));
+  return known ? [...new Set(statuses)].sort() : undefined;
+}
+const isOpen = (status: string) => OPEN_STATUSES.some((open) => open === status);
+const GROUPS: Readonly<Record<string, readonly string[]>> = Object.assign(Object.create(null), {
+  open: OPEN_STATUSES,
+  closed: ORDER_STATUSES.filter((status) => !isOpen(status)),
+});
+
+/** The newest first. */
+export async function readOrders(database: ReadDatabase, query: OrdersQuery): Promise<Page<views.OrderView>> {
+  const rows = await database.query<Row>(
+    statement({
+      name: 'orders',
+      select: `select ${COLUMNS} from read.orders`,
+      conditions: [
+        { name: 'a', sql: 'account_id = ?', value: query.accountId },
+        { name: 'st', sql: 'status = any (?::text[])', value: query.statuses },
+        { name: 'sy', sql: 'symbol = ?', value: query.symbol },
+        { name: 'si', sql: 'side = ?', value: query.side },
+        { name: 'co', sql: 'client_order_id = ?', value: query.clientOrderId },
+        { name: 'cf', sql: 'created_at >= ?::timestamptz', value: query.createdFrom },
+        { name: 'cb', sql: 'created_at < ?::timestamptz', value: query.createdBefore },
+        { name: 'b', sql: 'position < ?::bigint', value: query.before },
+      ],
+      orderBy: 'position desc',
+      limit: query.limit + 1,
+    }),
+  );
+  return pageOf('orders', query.limit, rows, ({ position }) => position, orderView);
+}
+
+/** Whoever's order it is: the caller decides who may see it. */
+export async function readOrder(
+  database: ReadDatabase,
+  orderId: string,
+): Promise<{ order: views.OrderView; eventPositions: number[] } | undefined> {
+  const text = `select ${COLUMNS}, event_positions from read.orders where order_id = $1`;
+  const [row] = await database.query<Row & { event_positions: string[] }>({
+    name: 'order',
+    text,
+    values: [orderId],
+  });
+  return row && { order: orderView(row), eventPositions: row.event_positions.map(safeInteger) };
+}
+
+export function orderView(row: Row): views.OrderView {
+  const filled = safeInteger(row.filled_quantity);
+  return {
+    id: row.order_id,
+    client_order_id: row.client_order_id,
+    account_id: row.account_id,
+    symbol: row.symbol,
+    side: row.side,
+    type: row.type,
+    time_in_force: row.time_in_force,
+    qty: row.quantity,
+    limit_price: row.limit_cents === null ? null : decimalFromCents(safeInteger(row.limit_cents)),
+    protection_price:
+      row.protection_cents === null ? null : decimalFromCents(safeInteger(row.protection_cents)),
+    status: row.status,
+    filled_qty: row.filled_quantity,
+    leaves_qty: row.leaves_quantity,
+    filled_avg_price: averagePriceDecimal(safeInteger(row.filled_value_cents), filled),
+    fees: decimalFromCents(safeInteger(row.fees_cents)),
+    reason: row.reason,
+    created_at: row.created_at.toISOString(),
+    updated_at: row.updated_at.toISOString(),
+  };
+}
+
+const COLUMNS = `order_id, client_order_id, account_id, symbol, side, type, time_in_force, quantity, limit_cents,
+  protection_cents, status, filled_quantity, filled_value_cents, fees_cents, leaves_quantity, reason, created_at,
+  updated_at, position`;
+
+/** As the driver gives it: whole numbers of 64 bits come as text. */
+export type Row = {
+  order_id: string;
+  client_order_id: string | null;
+  account_id: string;
+  symbol: string;
+  side: views.OrderView['side'];
+  type: views.OrderView['type'];
+  time_in_force: views.OrderView['time_in_force'];
+  quantity: string;
+  limit_cents: string | null;
+  protection_cents: string | null;
+  status: views.OrderView['status'];
+  filled_quantity: string;
+  filled_value_cents: string;
+  fees_cents: string;
+  leaves_quantity: string;
+  reason: string | null;
+  created_at: Date;
+  updated_at: Date;
+  position: string;
+};

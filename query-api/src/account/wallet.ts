@@ -1,0 +1,22 @@
+import { decimalFromCents, type views } from '@brokerx/contracts';
+import { safeInteger } from '@brokerx/infra';
+import type { z } from 'zod';
+import type { ReadDatabase } from '../readDatabase.ts';
+
+type WalletView = z.infer<typeof views.WalletView>;
+
+/** The account's cash; undefined where the read model has no such account. */
+export async function readWallet(database: ReadDatabase, accountId: string): Promise<WalletView | undefined> {
+  const [row] = await database.query<Row>({ name: 'wallet', text: WALLET, values: [accountId] });
+  return row && walletView(accountId, safeInteger(row.cash_cents), safeInteger(row.held_cents));
+}
+
+export const walletView = (accountId: string, cashCents: number, heldCents: number): WalletView => ({
+  account_id: accountId,
+  cash: decimalFromCents(cashCents),
+  held: decimalFromCents(heldCents),
+  available: decimalFromCents(cashCents - heldCents),
+});
+
+const WALLET = 'select cash_cents, held_cents from read.wallet where account_id = $1';
+type Row = { cash_cents: string; held_cents: string };

@@ -1,0 +1,67 @@
+import type { HotView, Runtime } from '@brokerx/infra';
+import { buildHttp, type Http, type HttpOptions } from '@brokerx/infra/http.ts';
+import { sendProblem } from '@brokerx/infra/httpProblems.ts';
+import type { Log } from '@brokerx/infra/log.ts';
+import type { Metrics } from '@brokerx/infra/metrics.ts';
+import { accountRoutes } from './account/routes.ts';
+import { allowOrigins } from './cors.ts';
+import type { EventReader } from './eventReader.ts';
+import { eventRoutes } from './events/routes.ts';
+import type { Freshness } from './freshness.ts';
+import { marketRoutes } from './market/routes.ts';
+import { queryMetrics } from './metrics.ts';
+import { problemOf } from './problems.ts';
+import type { ReadDatabase } from './readDatabase.ts';
+import { reading } from './reading.ts';
+import type { DepthHub } from './streams/depthHub.ts';
+import type { LiveEvents } from './streams/liveEvents.ts';
+import type { OpenStreams } from './streams/openStreams.ts';
+import { streamRoutes } from './streams/routes.ts';
+
+/** What the routes answer from; nothing in here can write. */
+export type QueryDeps = {
+  store: EventReader;
+  database: ReadDatabase;
+  hotView: HotView;
+  freshness: Freshness;
+  live: LiveEvents;
+  depths: DepthHub;
+  streams: OpenStreams;
+  runtime: Runtime;
+  log: Log;
+  metrics: Metrics;
+  ready: HttpOptions['ready'];
+  authenticate: HttpOptions['authenticate'];
+  /** Origins of pages that may call from a browser, besides the API's own. */
+  corsOrigins: readonly string[];
+  version: string;
+};
+
+/** The whole API, not yet listening. */
+export async function buildQueryApi(deps: QueryDeps): Promise<Http> {
+  const app = await buildHttp({ ...deps, title: 'BrokerX queries', description, tags });
+  queryMetrics(deps);
+  allowOrigins(app, deps.corsOrigins);
+  // Before the connections are waited for: an open stream would hold the stop up.
+  app.addHook('preClose', async () => deps.streams.close());
+  await app.register(async (scope: Http) => {
+    scope.setErrorHandler((error, request, reply) => sendProblem(problemOf(error), request, reply, deps.log));
+    const reads = reading(deps);
+    accountRoutes(scope, deps, reads);
+    marketRoutes(scope, deps, reads);
+    eventRoutes(scope, deps, reads);
+    streamRoutes(scope, deps);
+  });
+  return app;
+}
+
+const description = `What accounts, orders and markets look like, and what happened. Money and quantities are decimal strings, times
+RFC 3339 UTC. Every reply carries \`X-BrokerX-Position\`, the position of the event store that it reflects. Give the one of a command's
+reply as \`min_position\` (or in the same header) to read your own writes: the answer waits up to two seconds for it.`;
+
+const tags = [
+  { name: 'Account', description: 'Cash, holdings, orders and fills of your account.' },
+  { name: 'Market', description: 'Symbols, prices and trades; for everybody.' },
+  { name: 'Streams', description: 'What happens, as it happens (server-sent events).' },
+  { name: 'Events', description: 'The event history itself, for operators and analysts.' },
+];

@@ -1,0 +1,45 @@
+import { loadConfig, portVariable, sharedVariables } from '@brokerx/infra/config.ts';
+import { z } from 'zod';
+
+const { DATABASE_URL, LOG_LEVEL, BROKERX_INSTANCE } = sharedVariables;
+
+const Variables = z.object({
+  DATABASE_URL,
+  LOG_LEVEL,
+  BROKERX_INSTANCE,
+  READ_DATABASE_URL: DATABASE_URL.optional().describe(
+    'The PostgreSQL database of the read models; the same as DATABASE_URL when not set.',
+  ),
+  QUERY_API_HOST: z.string().default('127.0.0.1').describe('The address that query-api listens on.'),
+  QUERY_API_PORT: portVariable('The port that query-api listens on; 0: any free one.').default(8002),
+  QUERY_API_CORS_ORIGINS: z
+    .string()
+    .default('')
+    .transform((list) => list.split(',').flatMap((origin) => origin.trim() || []))
+    .pipe(z.array(z.string().regex(/^https?:\/\/[^/\s]+$/, 'must be origins such as https://trade.example')))
+    .describe(
+      'Origins of pages that may call query-api from a browser, separated by commas; none when empty.',
+    ),
+  AUTH_JWKS_URL: z
+    .url()
+    .default('http://127.0.0.1:8001/.well-known/jwks.json')
+    .describe('Where the public keys of access tokens are: command-api’s /.well-known/jwks.json.'),
+  AUTH_ISSUER: z.string().min(1).default('brokerx').describe('Who issues access tokens (`iss`).'),
+});
+
+export type QueryConfig = ReturnType<typeof queryConfig>;
+
+export function queryConfig(env?: NodeJS.ProcessEnv) {
+  const given = loadConfig(Variables, env);
+  return Object.freeze({
+    databaseUrl: given.DATABASE_URL,
+    readDatabaseUrl: given.READ_DATABASE_URL ?? given.DATABASE_URL,
+    host: given.QUERY_API_HOST,
+    port: given.QUERY_API_PORT,
+    corsOrigins: given.QUERY_API_CORS_ORIGINS,
+    jwksUrl: given.AUTH_JWKS_URL,
+    issuer: given.AUTH_ISSUER,
+    logLevel: given.LOG_LEVEL,
+    instance: given.BROKERX_INSTANCE,
+  });
+}

@@ -1,0 +1,109 @@
+import { Readable } from 'node:stream';
+import { formatPosition } from '@brokerx/contracts';
+import type { Http } from '@brokerx/infra/http.ts';
+import type { FastifyReply } from 'fastify';
+import { z } from 'zod';
+import { STAFF } from '../actor.ts';
+import type { QueryDeps } from '../app.ts';
+import { EventsQuery } from '../parameters.ts';
+import { refused } from '../problems.ts';
+import { POSITION_HEADER, type Reading } from '../reading.ts';
+import { rawEventLines } from './rawEvents.ts';
+
+/** Each holds a page of events and asks the store without a pause. */
+export const EXPORTS_MAX = 16;
+/** Milliseconds that a reader may take nothing of a page that waits for him. */
+export const STALL_MS = 60_000;
+
+/** The history itself. */
+export function eventRoutes(app: Http, deps: QueryDeps, reads: Reading): void {
+  const { store, runtime, log } = deps;
+  const open = new Set<AbortController>();
+  app.addHook('preClose', async () => {
+    for (const reader of open) reader.abort();
+  });
+
+  app.get(
+    '/v1/events',
+    {
+      config: { auth: STAFF },
+      exposeHeadRoute: false,
+      preHandler: reads.of(),
+      schema: {
+        tags: ['Events'],
+        summary: 'Raw events as NDJSON',
+        description: `One event a line, in the order of the store, up to its head at the time of the request (\`X-BrokerX-Position\`), or
+with \`follow=true\` for ever. Positions need not be dense. A reply that is cut off was not complete: go on after the last position.`,
+        querystring: EventsQuery,
+        response: {
+          200: {
+            description: 'Lines of raw events.',
+            content: { 'application/x-ndjson': { schema: z.string() } },
+          },
+        },
+      },
+    },
+    async (request, reply) => {
+      if (open.size >= EXPORTS_MAX) throw refused('OVERLOADED', `${EXPORTS_MAX} exports are running`);
+      const { after, until, category, stream, type, limit, follow } = request.query;
+      const reader = new AbortController();
+      open.add(reader);
+      const head = await store.head().catch((error: unknown) => {
+        open.delete(reader);
+        throw error;
+      });
+      const follows = follow === 'true';
+      const lines = rawEventLines(
+        store,
+        {
+          after,
+          until: follows ? until : Math.min(until ?? head, head),
+          filter: {
+            ...(category ? { categories: category } : {}),
+            ...(stream ? { streams: stream } : {}),
+          },
+          types: type ? new Set(type) : undefined,
+          limit,
+          follow: follows,
+        },
+        reader.signal,
+      );
+      const body = Readable.from(
+        impatient(lines, () => body.destroy(new Error('the reader takes nothing'))),
+        {
+          objectMode: true,
+          // A chunk is a page already.
+          highWaterMark: 1,
+        },
+      );
+      const cancelExpiry = follows
+        ? runtime.setTimer(Math.max(0, request.actor.expiresAtMs - runtime.nowMs()), () => reader.abort())
+        : () => undefined;
+      body.on('error', (error) => log.warn({ err: error, request_id: request.id }, 'an export was cut off'));
+      body.once('close', () => {
+        cancelExpiry();
+        reader.abort();
+        open.delete(reader);
+      });
+      return send(reply, head, body);
+    },
+  );
+
+  const send = (reply: FastifyReply, head: number, body: Readable) =>
+    reply
+      .header(POSITION_HEADER, formatPosition({ storeId: store.id, position: head }))
+      .type('application/x-ndjson; charset=utf-8')
+      .send(body);
+
+  /** Gives up where a chunk is not taken in time. */
+  async function* impatient(chunks: AsyncGenerator<string>, giveUp: () => void): AsyncGenerator<string> {
+    for await (const chunk of chunks) {
+      const cancel = runtime.setTimer(STALL_MS, giveUp);
+      try {
+        yield chunk;
+      } finally {
+        cancel();
+      }
+    }
+  }
+}

@@ -1,0 +1,48 @@
+import { depthKey, MARKET_DATA_VIEW, tickerKey, tradesKey, type views } from '@brokerx/contracts';
+import type { HotStore, HotView } from '@brokerx/infra';
+import type { z } from 'zod';
+
+/**
+ * Market data as the projectors keep it hot: JSON text of the views as they go over the wire, handed out unread
+ * wherever the whole of it is wanted. Values and position are read as of one moment.
+ */
+export type DepthView = z.infer<typeof views.DepthView>;
+export type TradeView = z.infer<typeof views.TradeView>;
+
+/** The name under which `Freshness` knows the hot view. */
+export const MARKET_DATA = 'market-data';
+
+export const marketDataView = (hotStore: HotStore): HotView =>
+  hotStore.view(MARKET_DATA_VIEW.name, MARKET_DATA_VIEW.version);
+
+/**
+ * `lost`: the view is empty and is being rebuilt; `unknown`: there is no such symbol.
+ * `depth` and `trades` are null for a symbol in whose market nothing has happened.
+ */
+export type MarketData =
+  | { state: 'found'; position: number; depth: string | null; ticker: string; trades: string | null }
+  | { state: 'lost' }
+  | { state: 'unknown'; position: number };
+
+export async function readMarketData(view: HotView, storeId: string, symbol: string): Promise<MarketData> {
+  const { values, cursor } = await view.read([depthKey(symbol), tickerKey(symbol), tradesKey(symbol)]);
+  if (cursor === null || cursor.storeId !== storeId) return { state: 'lost' };
+  const [depth = null, ticker = null, trades = null] = values;
+  if (ticker === null) return { state: 'unknown', position: cursor.position };
+  return { state: 'found', position: cursor.position, depth, ticker, trades };
+}
+
+/** At most `levels` price levels a side, the best ones. */
+export function cutDepth(text: string, levels: number): string {
+  const depth = JSON.parse(text) as DepthView;
+  return JSON.stringify({ ...depth, bids: depth.bids.slice(0, levels), asks: depth.asks.slice(0, levels) });
+}
+
+/** An empty book, for a symbol whose depth was never told. */
+export const emptyDepth = (symbol: string, sequence: number): string =>
+  JSON.stringify({ symbol, sequence, bids: [], asks: [] } satisfies DepthView);
+
+/** The newest first. */
+export function newestTrades(text: string | null, limit: number): TradeView[] {
+  return text === null ? [] : (JSON.parse(text) as TradeView[]).slice(0, limit);
+}

@@ -1,0 +1,161 @@
+import { views } from '@brokerx/contracts';
+import type { Http } from '@brokerx/infra/http.ts';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { tokenKey } from '../account/routes.ts';
+import type { QueryDeps } from '../app.ts';
+import {
+  CandlesQuery,
+  DepthQuery,
+  SymbolPath,
+  SymbolQuery,
+  SymbolsQuery,
+  TradesQuery,
+} from '../parameters.ts';
+import { refused } from '../problems.ts';
+import type { Reading } from '../reading.ts';
+import { candlesToken, readCandles } from './candles.ts';
+import { cutDepth, emptyDepth, MARKET_DATA, newestTrades, readMarketData } from './marketData.ts';
+import { readSymbols, symbolsToken } from './symbols.ts';
+
+/** What everybody may know of the market. */
+export function marketRoutes(app: Http, deps: QueryDeps, reads: Reading): void {
+  const { database, hotView, store, runtime } = deps;
+  const shared = { tags: ['Market'] };
+  const config = { auth: 'public' } as const;
+
+  /** Waits first, then reads; the reply's position is the one that came with the values. */
+  const market = async (request: FastifyRequest, reply: FastifyReply, symbol: string) => {
+    const data = await readMarketData(hotView, store.id, symbol);
+    if (data.state === 'lost') throw refused('READ_MODEL_BEHIND', 'market data are being rebuilt');
+    reads.reflects(request, reply, data.position);
+    if (data.state === 'unknown') throw refused('UNKNOWN_SYMBOL', `there is no symbol ${symbol}`);
+    return data;
+  };
+  const json = (reply: FastifyReply, text: string) =>
+    reply.type('application/json; charset=utf-8').send(text);
+
+  app.get(
+    '/v1/symbols',
+    {
+      config,
+      preHandler: reads.of('symbols'),
+      schema: {
+        ...shared,
+        summary: 'All symbols',
+        querystring: SymbolsQuery,
+        response: { 200: views.page(views.SymbolView) },
+      },
+    },
+    async ({ query: { limit, page_token } }) =>
+      readSymbols(database, { limit, after: tokenKey(page_token, symbolsToken) }),
+  );
+
+  app.get(
+    '/v1/symbols/:symbol',
+    {
+      config,
+      preHandler: reads.of('symbols'),
+      schema: {
+        ...shared,
+        summary: 'One symbol and its rules',
+        params: SymbolPath,
+        querystring: SymbolQuery,
+        response: { 200: views.SymbolView },
+      },
+    },
+    async ({ params: { symbol } }) => {
+      const { items } = await readSymbols(database, { symbol, limit: 1 });
+      if (items[0]) return items[0];
+      throw refused('UNKNOWN_SYMBOL', `there is no symbol ${symbol}`);
+    },
+  );
+
+  app.get(
+    '/v1/symbols/:symbol/depth',
+    {
+      config,
+      preHandler: reads.of(MARKET_DATA),
+      schema: {
+        ...shared,
+        summary: 'What is wanted and offered, by price',
+        description: 'Best prices first. `sequence` is the revision of the book that it shows.',
+        params: SymbolPath,
+        querystring: DepthQuery,
+        response: { 200: views.DepthView },
+      },
+    },
+    async (request, reply) => {
+      const { symbol } = request.params;
+      const { levels } = request.query;
+      const { depth } = await market(request, reply, symbol);
+      const text = depth ?? emptyDepth(symbol, 0);
+      return json(reply, levels === undefined ? text : cutDepth(text, levels));
+    },
+  );
+
+  app.get(
+    '/v1/symbols/:symbol/ticker',
+    {
+      config,
+      preHandler: reads.of(MARKET_DATA),
+      schema: {
+        ...shared,
+        summary: 'Last price, best bid and ask, and the day so far',
+        params: SymbolPath,
+        querystring: SymbolQuery,
+        response: { 200: views.TickerView },
+      },
+    },
+    async (request, reply) => json(reply, (await market(request, reply, request.params.symbol)).ticker),
+  );
+
+  app.get(
+    '/v1/symbols/:symbol/trades',
+    {
+      config,
+      preHandler: reads.of(MARKET_DATA),
+      schema: {
+        ...shared,
+        summary: 'The last trades, the newest first',
+        params: SymbolPath,
+        querystring: TradesQuery,
+        response: { 200: z.array(views.TradeView) },
+      },
+    },
+    async (request, reply) => {
+      const { limit } = request.query;
+      const { trades } = await market(request, reply, request.params.symbol);
+      return json(
+        reply,
+        limit === undefined ? (trades ?? '[]') : JSON.stringify(newestTrades(trades, limit)),
+      );
+    },
+  );
+
+  app.get(
+    '/v1/symbols/:symbol/candles',
+    {
+      config,
+      preHandler: reads.of('candles', 'symbols'),
+      schema: {
+        ...shared,
+        summary: 'Open, high, low and close by interval',
+        description: `In the order of time. With \`from\` the page begins there; without, it is the newest candles. Intervals without a
+trade have none.`,
+        params: SymbolPath,
+        querystring: CandlesQuery,
+        response: { 200: views.page(views.CandleView) },
+      },
+    },
+    async ({ params: { symbol }, query: { interval, from, to, limit, page_token } }) => {
+      const after = tokenKey(page_token, candlesToken);
+      const nowMs = runtime.nowMs();
+      const page = await readCandles(database, { symbol, interval, from, to, after, limit, nowMs });
+      if (page.items.length > 0) return page;
+      const { items } = await readSymbols(database, { symbol, limit: 1 });
+      if (items.length === 0) throw refused('UNKNOWN_SYMBOL', `there is no symbol ${symbol}`);
+      return page;
+    },
+  );
+}

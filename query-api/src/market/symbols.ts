@@ -1,0 +1,63 @@
+import { decimalFromCents, type views } from '@brokerx/contracts';
+import { safeInteger } from '@brokerx/infra';
+import type { z } from 'zod';
+import { keyOfToken, type Page, pageOf } from '../paging.ts';
+import type { ReadDatabase } from '../readDatabase.ts';
+import { statement } from '../statement.ts';
+
+export type SymbolView = z.infer<typeof views.SymbolView>;
+
+export const symbolsToken = (token: string): string | undefined => keyOfToken('symbols', token);
+
+/** In alphabetical order. */
+export async function readSymbols(
+  database: ReadDatabase,
+  query: { symbol?: string | undefined; after?: string | undefined; limit: number },
+): Promise<Page<SymbolView>> {
+  const rows = await database.query<Row>(
+    statement({
+      name: 'symbols',
+      select: `select symbol, name, state, tick_cents, listing_cents, reference_cents, collar_ppm, fee_ppm,
+        order_shares_max, daily_close, bands_off, quotas_off from read.symbol`,
+      conditions: [
+        { name: 'symbol', sql: 'symbol = ?', value: query.symbol },
+        { name: 'after', sql: 'symbol > ?', value: query.after },
+      ],
+      orderBy: 'symbol',
+      limit: query.limit + 1,
+    }),
+  );
+  return pageOf('symbols', query.limit, rows, ({ symbol }) => symbol, symbolView);
+}
+
+function symbolView(row: Row): SymbolView {
+  return {
+    symbol: row.symbol,
+    name: row.name,
+    state: row.state,
+    tick_size: decimalFromCents(safeInteger(row.tick_cents)),
+    listing_price: decimalFromCents(safeInteger(row.listing_cents)),
+    reference_price: decimalFromCents(safeInteger(row.reference_cents)),
+    collar_ppm: safeInteger(row.collar_ppm),
+    fee_ppm: safeInteger(row.fee_ppm),
+    order_qty_max: row.order_shares_max,
+    daily_close: row.daily_close,
+    bands_off: row.bands_off,
+    quotas_off: row.quotas_off,
+  };
+}
+
+type Row = {
+  symbol: string;
+  name: string;
+  state: SymbolView['state'];
+  tick_cents: string;
+  listing_cents: string;
+  reference_cents: string;
+  collar_ppm: string;
+  fee_ppm: string;
+  order_shares_max: string;
+  daily_close: string;
+  bands_off: boolean;
+  quotas_off: boolean;
+};

@@ -1,0 +1,32 @@
+import { Gauge } from 'prom-client';
+import type { QueryDeps } from './app.ts';
+
+/** Requests are counted by the HTTP kit; here stands what only this service knows. */
+export function queryMetrics({ metrics, freshness, streams }: QueryDeps): void {
+  const registers = [metrics.registry];
+  new Gauge({
+    name: 'brokerx_query_streams',
+    help: 'Event streams that are open.',
+    registers,
+    collect() {
+      this.set(streams.count());
+    },
+  });
+  new Gauge({
+    name: 'brokerx_query_waiting',
+    help: 'Requests that wait until what they read has reached the position they ask for.',
+    registers,
+    collect() {
+      this.set(freshness.waiting());
+    },
+  });
+  new Gauge({
+    name: 'brokerx_query_waits_total',
+    help: 'Requests that had to wait, by how that ended.',
+    labelNames: ['outcome'],
+    registers,
+    collect() {
+      for (const [outcome, count] of Object.entries(freshness.outcomes())) this.set({ outcome }, count);
+    },
+  });
+}

@@ -1,0 +1,198 @@
+import {
+  averagePriceDecimal,
+  decimalFromCents,
+  type Event,
+  keyOfStream,
+  type OrderRef,
+  tradeId,
+  type views,
+} from '@brokerx/contracts';
+import type { Recorded } from '@brokerx/infra';
+
+type OrderEventView = views.OrderEventView;
+
+/**
+ * An event as the owner of the order may read it, in wire units; undefined when it is not about an order, or not
+ * about `orderId`. Of a trade only one's own side is told: who stood on the other is nobody's business.
+ */
+export function orderEventView(recorded: Recorded<Event>, orderId?: string): OrderEventView | undefined {
+  const told = tell(recorded.event, recorded, orderId);
+  if (!told || (orderId !== undefined && told.order_id !== orderId)) return undefined;
+  const { event, order_id, symbol, ...rest } = told;
+  return {
+    event,
+    source: recorded.stream.startsWith('book-') ? 'book' : 'account',
+    position: recorded.position,
+    revision: recorded.revision,
+    time: recorded.event.time,
+    order_id,
+    symbol,
+    ...rest,
+  };
+}
+
+type Told = Omit<OrderEventView, 'source' | 'position' | 'revision' | 'time'>;
+
+function tell(event: Event, at: Recorded<Event>, orderId: string | undefined): Told | undefined {
+  switch (event.type) {
+    case 'OrderPlaced.v1': {
+      const { data } = event;
+      const price = money(data.limitTicks, data.tickCents);
+      return {
+        event: 'order_placed',
+        ...asked(data),
+        limit_price: data.type === 'limit' ? price : null,
+        protection_price: data.type === 'market' ? price : null,
+        status: 'pending_new',
+        filled_qty: '0',
+        leaves_qty: String(data.quantity),
+      };
+    }
+    case 'OrderRefused.v1': {
+      const { data } = event;
+      return {
+        event: 'order_refused',
+        ...asked(data),
+        limit_price: data.limitCents === null ? null : decimalFromCents(data.limitCents),
+        status: 'rejected',
+        filled_qty: '0',
+        leaves_qty: '0',
+        reason: data.code,
+        detail: data.detail,
+      };
+    }
+    case 'OrderCancelRequested.v1':
+      return { event: 'cancel_requested', order_id: event.data.orderId, symbol: event.data.symbol };
+    case 'OrderAmendRequested.v1': {
+      const { orderId: order_id, symbol, amendment, quantity } = event.data;
+      return { event: 'amend_requested', order_id, symbol, amendment, qty: String(quantity) };
+    }
+    case 'OrderFilled.v1': {
+      const { data } = event;
+      return {
+        event: 'order_filled',
+        order_id: data.orderId,
+        symbol: data.symbol,
+        side: data.side,
+        status: data.closes ? 'filled' : 'partially_filled',
+        last_qty: String(data.quantity),
+        last_price: money(data.priceTicks, data.tickCents),
+        last_fee: decimalFromCents(data.feeCents),
+        liquidity: data.liquidity,
+        trade_id: data.tradeId,
+        filled_qty: String(data.filledQuantity),
+        filled_avg_price: averagePriceDecimal(data.filledValueCents, data.filledQuantity),
+        leaves_qty: String(data.leavesQuantity),
+        fees: decimalFromCents(data.feesCents),
+        sequence: data.sequence,
+      };
+    }
+    case 'OrderAmended.v1': {
+      const { data } = event;
+      const untouched = data.leavesQuantity === data.quantity;
+      return {
+        event: 'order_amended',
+        order_id: data.orderId,
+        symbol: data.symbol,
+        side: data.side,
+        status: data.closes ? 'filled' : untouched ? 'new' : 'partially_filled',
+        qty: String(data.quantity),
+        filled_qty: String(data.quantity - data.leavesQuantity),
+        leaves_qty: String(data.leavesQuantity),
+        amendment: data.amendment,
+        sequence: data.sequence,
+      };
+    }
+    case 'OrderAmendRejected.v1': {
+      const { orderId: order_id, symbol, amendment, code, sequence } = event.data;
+      return { event: 'amend_rejected', order_id, symbol, amendment, reason: code, sequence };
+    }
+    case 'OrderClosed.v1': {
+      const { orderId: order_id, symbol, side, status, reason, sequence } = event.data;
+      return { event: 'order_closed', order_id, symbol, side, status, leaves_qty: '0', reason, sequence };
+    }
+    default:
+      return tellOfBook(event, at, orderId);
+  }
+}
+
+function tellOfBook(event: Event, at: Recorded<Event>, orderId: string | undefined): Told | undefined {
+  const of = (order: OrderRef) => ({ order_id: order.orderId, symbol: keyOfStream(at.stream) });
+  switch (event.type) {
+    case 'OrderAccepted.v1': {
+      const { order, side, type, timeInForce, quantity } = event.data;
+      const qty = String(quantity);
+      return {
+        event: 'order_accepted',
+        ...of(order),
+        status: 'new',
+        side,
+        type,
+        time_in_force: timeInForce,
+        qty,
+      };
+    }
+    case 'OrderRejected.v1':
+      return {
+        event: 'order_rejected',
+        ...of(event.data.order),
+        status: 'rejected',
+        reason: event.data.code,
+      };
+    case 'TradeExecuted.v1': {
+      const { data } = event;
+      const liquidity = data.maker.orderId === orderId ? 'maker' : 'taker';
+      const mine = data[liquidity];
+      return {
+        event: 'trade_executed',
+        order_id: mine.orderId,
+        symbol: keyOfStream(at.stream),
+        status: mine.leaves === 0 ? 'filled' : 'partially_filled',
+        last_qty: String(data.quantity),
+        last_price: money(data.priceTicks, data.tickCents),
+        liquidity,
+        trade_id: tradeId(keyOfStream(at.stream), data.trade),
+        leaves_qty: String(mine.leaves),
+      };
+    }
+    case 'OrderReplaced.v1': {
+      const { order, side, amendment, quantity, leaves } = event.data;
+      const [qty, leaves_qty] = [String(quantity), String(leaves)];
+      return { event: 'order_replaced', ...of(order), side, amendment, qty, leaves_qty };
+    }
+    case 'OrderCanceled.v1':
+      return { event: 'order_canceled', ...of(event.data.order), side: event.data.side, status: 'canceled' };
+    case 'OrderExpired.v1': {
+      const { order, side, reason } = event.data;
+      return { event: 'order_expired', ...of(order), side, status: 'expired', reason };
+    }
+    case 'OrderCancelRejected.v1':
+      return { event: 'cancel_rejected', ...of(event.data.order), reason: event.data.code };
+    case 'OrderReplaceRejected.v1': {
+      const { order, amendment, code } = event.data;
+      return { event: 'replace_rejected', ...of(order), amendment, reason: code };
+    }
+    default:
+      return undefined;
+  }
+}
+
+const asked = (data: {
+  orderId: string;
+  clientOrderId: string | null;
+  symbol: string;
+  side: 'buy' | 'sell';
+  type: OrderEventView['type'];
+  timeInForce: OrderEventView['time_in_force'];
+  quantity: number;
+}) => ({
+  order_id: data.orderId,
+  symbol: data.symbol,
+  client_order_id: data.clientOrderId,
+  side: data.side,
+  type: data.type,
+  time_in_force: data.timeInForce,
+  qty: String(data.quantity),
+});
+
+const money = (ticks: number, tickCents: number): string => decimalFromCents(ticks * tickCents);

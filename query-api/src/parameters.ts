@@ -1,0 +1,139 @@
+import { CATEGORIES, eventData, parsePosition, SymbolName, views } from '@brokerx/contracts';
+import { z } from 'zod';
+import { statusesOf } from './account/orders.ts';
+import { PAGE_DEFAULT, PAGE_MAX } from './paging.ts';
+
+/** Query and path parameters of the routes. Unknown ones are refused, so that a misspelt filter is never ignored. */
+const position = z
+  .string()
+  .refine((text) => parsePosition(text) !== undefined, 'a position token: <store id>:<position>')
+  .meta({ examples: ['3f0c1f3e-8b0a-4f7e-9d57-0c2f6f6f1e11:1042'] });
+export const minPosition = position
+  .optional()
+  .describe(
+    'The X-BrokerX-Position of an earlier reply: the answer reflects it, or is 503 READ_MODEL_BEHIND after two seconds.',
+  );
+const id = z.uuid().transform((text) => text.toLowerCase());
+const accountId = id.optional().describe('Another account than your own: operators and analysts only.');
+const limit = (max: number, standard: number) => whole(1, max).default(standard).describe(`At most ${max}.`);
+const pageTokenText = z.string().max(200).optional().describe('`next` of the page before.');
+const time = z.iso.datetime({ offset: true }).meta({ examples: ['2026-01-05T14:30:00.000Z'] });
+
+function whole(min: number, max: number) {
+  const text = `a whole number from ${min} to ${max}`;
+  return z
+    .string()
+    .regex(/^\d{1,15}$/, text)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, text);
+}
+
+/** `a,b` or given several times. */
+const several = (itemsMax: number) =>
+  z
+    .union([z.string(), z.array(z.string())])
+    .transform((given) => [given].flat().flatMap((text) => text.split(',')))
+    .refine((items) => items.length <= itemsMax, `at most ${itemsMax}`);
+
+export const WalletQuery = z.strictObject({ account_id: accountId, min_position: minPosition });
+export const LedgerQuery = z.strictObject({
+  account_id: accountId,
+  limit: limit(PAGE_MAX, PAGE_DEFAULT),
+  page_token: pageTokenText,
+  min_position: minPosition,
+});
+export const HoldingsQuery = LedgerQuery.extend({ symbol: SymbolName.optional() });
+export const OrdersQuery = LedgerQuery.extend({
+  status: several(20)
+    .transform((words, context) => {
+      const statuses = statusesOf(words);
+      if (statuses) return statuses;
+      context.addIssue({
+        code: 'custom',
+        message: 'order statuses, `open` or `closed`, separated by commas',
+      });
+      return z.NEVER;
+    })
+    .optional()
+    .describe('One or several, separated by commas; `open` and `closed` stand for groups.'),
+  symbol: SymbolName.optional(),
+  side: z.enum(['buy', 'sell']).optional(),
+  client_order_id: z.string().max(48).optional(),
+  after: time.optional().describe('Created at this time or later.'),
+  before: time.optional().describe('Created before this time.'),
+});
+export const ExecutionsQuery = LedgerQuery.extend({ symbol: SymbolName.optional(), order_id: id.optional() });
+export const OrderPath = z.strictObject({ id });
+export const OrderQuery = z.strictObject({ min_position: minPosition });
+
+export const SymbolsQuery = z.strictObject({
+  limit: limit(PAGE_MAX, PAGE_MAX),
+  page_token: pageTokenText,
+  min_position: minPosition,
+});
+export const SymbolPath = z.strictObject({ symbol: SymbolName });
+export const SymbolQuery = OrderQuery;
+export const DepthQuery = z.strictObject({
+  levels: whole(1, 100)
+    .optional()
+    .describe('Price levels a side, the best ones; all that are kept when absent.'),
+  min_position: minPosition,
+});
+export const TradesQuery = z.strictObject({
+  limit: whole(1, 100).optional().describe('The newest ones; at most 100.'),
+  min_position: minPosition,
+});
+export const CANDLES_MAX = 1_000;
+export const CandlesQuery = z.strictObject({
+  interval: views.CandleInterval.default('1m'),
+  from: time.optional().describe('Candles that begin at this time or later, the oldest first.'),
+  to: time.optional().describe('Candles that begin before this time.'),
+  limit: limit(CANDLES_MAX, PAGE_MAX),
+  page_token: pageTokenText,
+  min_position: minPosition,
+});
+
+const TYPES = new Map(
+  Object.keys(eventData).flatMap((type) => [
+    [type, [type]],
+    [
+      type.split('.', 1)[0] ?? type,
+      Object.keys(eventData).filter((t) => t.split('.', 1)[0] === type.split('.', 1)[0]),
+    ],
+  ]),
+);
+export const EventsQuery = z.strictObject({
+  after: whole(0, Number.MAX_SAFE_INTEGER).default(0).describe('Events beyond this position.'),
+  until: whole(0, Number.MAX_SAFE_INTEGER)
+    .optional()
+    .describe('The last position; the head of the store at the time of the request when absent.'),
+  category: several(CATEGORIES.length)
+    .refine(
+      (given) => given.every((name) => CATEGORIES.some((known) => known === name)),
+      CATEGORIES.join(', '),
+    )
+    .optional()
+    .describe(`Kinds of streams: ${CATEGORIES.join(', ')}.`),
+  stream: several(100).optional().describe('Names of streams, such as `book-AAPL`.'),
+  type: several(100)
+    .transform((given, context) => {
+      const types = given.flatMap((name) => TYPES.get(name) ?? []);
+      if (given.every((name) => TYPES.has(name))) return types;
+      context.addIssue({ code: 'custom', message: 'event types, such as OrderPlaced or OrderPlaced.v1' });
+      return z.NEVER;
+    })
+    .optional()
+    .describe('Event types, such as `TradeExecuted` (every version) or `TradeExecuted.v1`.'),
+  limit: whole(1, 1_000_000_000).optional().describe('Lines at most.'),
+  follow: z
+    .enum(['true', 'false'])
+    .default('false')
+    .describe('`true`: goes on with what is appended, until the client ends or the token expires.'),
+  min_position: minPosition,
+});
+
+const lastEventId = whole(0, Number.MAX_SAFE_INTEGER)
+  .optional()
+  .describe('As the header `Last-Event-ID`: resumes behind this message.');
+export const OrderStreamQuery = z.strictObject({ account_id: accountId, last_event_id: lastEventId });
+export const SymbolStreamQuery = z.strictObject({ last_event_id: lastEventId });

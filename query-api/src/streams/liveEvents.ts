@@ -1,0 +1,99 @@
+import type { Event } from '@brokerx/contracts';
+import { type Feed, type Recorded, type Runtime, type Subscription, sleep } from '@brokerx/infra';
+import type { Log } from '@brokerx/infra/log.ts';
+import type { EventReader } from '../eventReader.ts';
+
+/**
+ * New events of the store's streams that somebody here watches, over one subscription to the feed: what nobody
+ * watches is neither read nor parsed. Who begins to watch makes the subscription be renewed with his stream in it,
+ * from the very position that it had reached, so nobody misses anything.
+ */
+export type LiveEvents = {
+  /**
+   * Calls `listener` with every event of the stream that is appended after this resolves (and maybe with some
+   * before it), in order; returns the function that ends it. Read what was there before after this resolves.
+   */
+  watch(stream: string, listener: Listener): Promise<() => void>;
+  close(): Promise<void>;
+};
+type Listener = (event: Recorded<Event>) => void;
+
+/** Milliseconds: watchers that come together (all clients after a restart) share one renewal. */
+const GATHER_MS = 20;
+const BATCH_EVENTS_MAX = 1_000;
+
+export function liveEvents(options: {
+  store: EventReader;
+  feed: Feed<Event>;
+  runtime: Runtime;
+  log: Log;
+}): LiveEvents {
+  const { store, feed, runtime, log } = options;
+  const watchers = new Map<string, Set<Listener>>();
+  let subscription: Subscription | null = null;
+  let renewing: Promise<void> = Promise.resolve();
+  /** The renewal that has not begun yet: it will cover every stream that is watched when it begins. */
+  let nextRenewal: Promise<void> | null = null;
+  let closed = false;
+
+  const tell = (event: Recorded<Event>) => {
+    for (const listener of watchers.get(event.stream) ?? []) {
+      try {
+        listener(event);
+      } catch (error) {
+        log.error({ err: error, stream: event.stream }, 'a listener failed on an event');
+      }
+    }
+  };
+  const renew = async () => {
+    await sleep(runtime, GATHER_MS);
+    nextRenewal = null;
+    const before = subscription;
+    subscription = null;
+    await before?.stop();
+    if (closed || watchers.size === 0) return;
+    const position = before?.position() ?? (await store.head());
+    subscription = feed.subscribe({
+      name: 'streams',
+      after: { storeId: store.id, position },
+      filter: { streams: [...watchers.keys()].sort() },
+      batchEventsMax: BATCH_EVENTS_MAX,
+      handle: async ({ events }) => events.forEach(tell),
+    });
+  };
+  const renewal = () => {
+    if (!nextRenewal) {
+      nextRenewal = renewing.then(renew);
+      renewing = nextRenewal.catch(() => undefined);
+    }
+    return nextRenewal;
+  };
+  const leave = (stream: string, listener: Listener) => {
+    const listeners = watchers.get(stream);
+    if (!listeners?.delete(listener) || listeners.size > 0) return;
+    watchers.delete(stream);
+    renewal().catch((error) => log.warn({ err: error }, 'the subscription of the streams was not renewed'));
+  };
+
+  return {
+    async watch(stream, listener) {
+      const listeners = watchers.get(stream);
+      if (listeners) listeners.add(listener);
+      else watchers.set(stream, new Set([listener]));
+      try {
+        // Others may have asked for this stream a moment ago, and their renewal may not have come yet.
+        await (listeners && !nextRenewal ? renewing : renewal());
+      } catch (error) {
+        leave(stream, listener);
+        throw error;
+      }
+      return () => leave(stream, listener);
+    },
+    async close() {
+      closed = true;
+      watchers.clear();
+      await renewing;
+      await subscription?.stop();
+    },
+  };
+}

@@ -1,0 +1,34 @@
+import { accountStream, type Event } from '@brokerx/contracts';
+import type { Recorded } from '@brokerx/infra';
+import type { EventReader } from '../eventReader.ts';
+import { orderEventView } from '../orderEvent.ts';
+import { follow } from './follow.ts';
+import type { LiveEvents } from './liveEvents.ts';
+import { resumeAt } from './resume.ts';
+import { type EventStream, frame } from './sse.ts';
+
+/**
+ * An account's orders and fills as they happen. `stream_ready` tells the id to resume from before anything has
+ * happened; `resync_required` that the id given is not one to resume from: ask for the orders, then go on.
+ */
+export async function streamOrders(options: {
+  store: EventReader;
+  live: LiveEvents;
+  to: EventStream;
+  accountId: string;
+  lastEventId: number | undefined;
+}): Promise<void> {
+  const { store, to, accountId, lastEventId } = options;
+  const stream = accountStream(accountId);
+  const resume = lastEventId === undefined ? undefined : await resumeAt(store, stream, lastEventId);
+  if (resume && 'resync' in resume)
+    to.send(frame('resync_required', JSON.stringify({ reason: resume.resync })));
+  const fromRevision = resume && 'from' in resume ? resume.from : (await store.streamRevision(stream)) + 1;
+  to.send(frame('stream_ready', JSON.stringify({ account_id: accountId }), Math.max(0, fromRevision - 1)));
+  await follow({ ...options, stream, fromRevision, frameOf });
+}
+
+function frameOf(recorded: Recorded<Event>): string | null {
+  const view = orderEventView(recorded);
+  return view ? frame(view.event, JSON.stringify(view), recorded.revision) : null;
+}

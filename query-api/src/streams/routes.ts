@@ -1,0 +1,108 @@
+import { accountStream } from '@brokerx/contracts';
+import { NO_STREAM } from '@brokerx/infra';
+import type { Http } from '@brokerx/infra/http.ts';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { accountRead, EVERY_ROLE } from '../actor.ts';
+import type { QueryDeps } from '../app.ts';
+import { readMarketData } from '../market/marketData.ts';
+import { OrderStreamQuery, SymbolPath, SymbolStreamQuery } from '../parameters.ts';
+import { invalidParameter, refused } from '../problems.ts';
+import { streamOrders } from './orderStream.ts';
+import type { EventStream } from './sse.ts';
+import { streamSymbol } from './symbolStream.ts';
+
+/** Server-sent events. Whatever can be refused is refused before the first byte. */
+export function streamRoutes(app: Http, deps: QueryDeps): void {
+  const { store, live, depths, streams, hotView, runtime, log } = deps;
+  const shared = { tags: ['Streams'] };
+  const response = {
+    200: { description: 'Server-sent events.', content: { 'text/event-stream': { schema: z.string() } } },
+  };
+
+  const open = (client: string): EventStream => {
+    const stream = streams.open(client);
+    if (typeof stream === 'string') throw refused(stream);
+    return stream;
+  };
+  /** Sends what `work` writes until the stream ends. A failure is told to the client, who comes back. */
+  const serve = (to: EventStream, request: FastifyRequest, reply: FastifyReply, work: Promise<void>) => {
+    work.catch((error: unknown) => {
+      log.warn({ err: error, request_id: request.id }, 'an event stream failed');
+      to.end('unavailable');
+    });
+    return reply.type('text/event-stream; charset=utf-8').header('x-accel-buffering', 'no').send(to.body);
+  };
+
+  app.get(
+    '/v1/streams/orders',
+    {
+      config: { auth: EVERY_ROLE },
+      exposeHeadRoute: false,
+      schema: {
+        ...shared,
+        summary: 'Orders and fills of the account, as they happen',
+        description: `Events \`order_placed\`, \`order_refused\`, \`cancel_requested\`, \`amend_requested\`, \`order_filled\`, \`order_amended\`,
+\`amend_rejected\`, \`order_closed\` with an \`OrderEventView\` each. Connect again with \`Last-Event-ID\` (browsers do it by themselves) and nothing is
+missed. \`resync_required\`: the id cannot be resumed from, ask for the orders. The last event says why the stream ends:
+\`slow_consumer\`, \`token_expired\`, \`server_shutdown\` or \`unavailable\`.`,
+        querystring: OrderStreamQuery,
+        response,
+      },
+    },
+    async (request, reply) => {
+      const actor = request.actor;
+      const accountId = accountRead(actor, request.query.account_id);
+      const lastEventId = resumeFrom(request, request.query.last_event_id);
+      if ((await store.streamRevision(accountStream(accountId))) === NO_STREAM)
+        throw refused('ACCOUNT_NOT_FOUND');
+      const to = open(actor.clientId);
+      const cancel = runtime.setTimer(Math.max(0, actor.expiresAtMs - runtime.nowMs()), () =>
+        to.end('token_expired'),
+      );
+      to.ended.addEventListener('abort', cancel, { once: true });
+      return serve(to, request, reply, streamOrders({ store, live, to, accountId, lastEventId }));
+    },
+  );
+
+  app.get(
+    '/v1/streams/symbols/:symbol',
+    {
+      config: { auth: 'public' },
+      exposeHeadRoute: false,
+      schema: {
+        ...shared,
+        summary: 'Depth and trades of a symbol, as they happen',
+        description: `\`depth\` (a \`DepthView\`) tells the whole visible book, at most ten times a second, each replacing the one before.
+\`trade\` (a \`TradeView\`) tells every trade; its id is the book's revision, and \`Last-Event-ID\` resumes without a gap. Without an id the stream begins
+with the last trades.`,
+        params: SymbolPath,
+        querystring: SymbolStreamQuery,
+        response,
+      },
+    },
+    async (request, reply) => {
+      const { symbol } = request.params;
+      const lastEventId = resumeFrom(request, request.query.last_event_id);
+      const market = await readMarketData(hotView, store.id, symbol);
+      if (market.state === 'lost') throw refused('READ_MODEL_BEHIND', 'market data are being rebuilt');
+      if (market.state === 'unknown') throw refused('UNKNOWN_SYMBOL', `there is no symbol ${symbol}`);
+      const to = open(request.ip);
+      return serve(
+        to,
+        request,
+        reply,
+        streamSymbol({ store, live, depths, to, symbol, lastEventId, market }),
+      );
+    },
+  );
+}
+
+/** The parameter comes before the header: where a page cannot set headers, it resumes with the parameter. */
+function resumeFrom(request: FastifyRequest, parameter: number | undefined): number | undefined {
+  const header = request.headers['last-event-id'];
+  // A browser that has had no id yet sends none or an empty one.
+  if (parameter !== undefined || typeof header !== 'string' || header === '') return parameter;
+  if (/^\d{1,15}$/.test(header)) return Number(header);
+  throw invalidParameter('#/headers/last-event-id', 'the id of a message of this stream');
+}

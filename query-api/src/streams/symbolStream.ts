@@ -1,0 +1,88 @@
+import { bookStream, decimalFromCents, type Event, keyOfStream, tradeId } from '@brokerx/contracts';
+import type { Recorded } from '@brokerx/infra';
+import type { EventReader } from '../eventReader.ts';
+import {
+  type DepthView,
+  emptyDepth,
+  type MarketData,
+  newestTrades,
+  type TradeView,
+} from '../market/marketData.ts';
+import type { DepthHub } from './depthHub.ts';
+import { follow } from './follow.ts';
+import type { LiveEvents } from './liveEvents.ts';
+import { resumeAt } from './resume.ts';
+import { type EventStream, frame } from './sse.ts';
+
+/**
+ * A symbol's market: `depth` tells the whole visible book whenever it changed (a newer one replaces an older one,
+ * at most ten a second), `trade` every trade, with the book's revision as id, so that none is missed after a
+ * break. Without an id it begins with the last trades, the oldest first.
+ */
+export async function streamSymbol(options: {
+  store: EventReader;
+  live: LiveEvents;
+  depths: DepthHub;
+  to: EventStream;
+  symbol: string;
+  lastEventId: number | undefined;
+  /** As read a moment ago. */
+  market: Extract<MarketData, { state: 'found' }>;
+}): Promise<void> {
+  const { store, depths, to, symbol, lastEventId, market } = options;
+  const stream = bookStream(symbol);
+  const resume = lastEventId === undefined ? undefined : await resumeAt(store, stream, lastEventId);
+  if (resume && 'resync' in resume)
+    to.send(frame('resync_required', JSON.stringify({ reason: resume.resync })));
+
+  const depth = market.depth ?? emptyDepth(symbol, 0);
+  to.sendState(frame('depth', depth));
+  let shown = depth;
+  const unwatch = depths.watch(symbol, (text) => {
+    if (text === shown) return;
+    shown = text;
+    to.sendState(frame('depth', text));
+  });
+  to.ended.addEventListener('abort', unwatch, { once: true });
+  if (to.ended.aborted) unwatch();
+
+  let fromRevision: number;
+  if (resume && 'from' in resume) fromRevision = resume.from;
+  else {
+    const trades = newestTrades(market.trades, INITIAL_TRADES).reverse();
+    for (const trade of trades) to.send(frame('trade', JSON.stringify(trade), trade.sequence));
+    const { sequence } = JSON.parse(depth) as DepthView;
+    fromRevision = Math.max(sequence, trades.at(-1)?.sequence ?? 0) + 1;
+  }
+  await follow({ ...options, stream, fromRevision, frameOf: tradeFrame });
+}
+
+/** A screenful. */
+const INITIAL_TRADES = 50;
+
+/** The same event is told to every watcher of its symbol. */
+const frames = new WeakMap<Recorded<Event>, string | null>();
+
+function tradeFrame(recorded: Recorded<Event>): string | null {
+  const known = frames.get(recorded);
+  if (known !== undefined) return known;
+  const view = tradeView(recorded);
+  const message = view ? frame('trade', JSON.stringify(view), recorded.revision) : null;
+  frames.set(recorded, message);
+  return message;
+}
+
+export function tradeView({ event, stream, revision }: Recorded<Event>): TradeView | undefined {
+  if (event.type !== 'TradeExecuted.v1') return undefined;
+  const { trade, priceTicks, tickCents, quantity, takerSide } = event.data;
+  const symbol = keyOfStream(stream);
+  return {
+    id: tradeId(symbol, trade),
+    symbol,
+    sequence: revision,
+    price: decimalFromCents(priceTicks * tickCents),
+    qty: String(quantity),
+    taker_side: takerSide,
+    executed_at: event.time,
+  };
+}
