@@ -7,6 +7,7 @@ import { type Engine, listing, newEngine } from './engine.ts';
  * An engine's whole state as plain JSON, and back. The orders stand in priority in time, so that a restored book is
  * walked and matched in the same order. The version is that of this form: a snapshot of another one is not read.
  */
+export const SNAPSHOT_KIND = 'book';
 export const SNAPSHOT_VERSION = 1;
 
 export type EngineSnapshot = {

@@ -1,0 +1,90 @@
+import { eventCodec } from '@brokerx/contracts';
+import {
+  createLog,
+  createMetrics,
+  createShutdown,
+  EXIT_FAILED,
+  groupCommit,
+  postgresEventStore,
+  postgresLeases,
+  postgresSnapshots,
+  realRuntime,
+  runMain,
+  startHealthServer,
+  startTelemetry,
+  storeFeed,
+} from '@brokerx/infra';
+import { matchingEngineConfig } from './config.ts';
+import { consume, type MatchingEngine } from './consume.ts';
+import { engineMetrics } from './engineMetrics.ts';
+
+/** A matching engine process: one for all symbols, by lease; a second one waits until the first is gone. */
+const SERVICE = 'matching-engine';
+const VERSION = '0.1.0';
+
+async function main(): Promise<void> {
+  const config = matchingEngineConfig();
+  const databaseUrl = config.DATABASE_URL;
+  const instance = config.BROKERX_INSTANCE;
+  const runtime = realRuntime;
+  const log = createLog({ name: SERVICE, level: config.LOG_LEVEL, instance });
+  const shutdown = createShutdown(log);
+  const metrics = createMetrics(SERVICE, VERSION);
+  const endpoint = config.OTEL_EXPORTER_OTLP_ENDPOINT;
+  const telemetry = await startTelemetry({
+    endpoint,
+    service: SERVICE,
+    version: VERSION,
+    instance,
+    log,
+    runtime,
+  });
+  shutdown.onShutdown('tracing', () => telemetry.stop());
+
+  let engine: MatchingEngine | null = null;
+  const ready = async () =>
+    engine ? { lease: 'ok', ...engine.markets() } : { lease: 'waiting, or recovering' };
+  if (config.HEALTH_PORT > 0) {
+    const health = await startHealthServer({ port: config.HEALTH_PORT, ready, metrics, log });
+    shutdown.onShutdown('health', () => health.close());
+  }
+
+  const store = await postgresEventStore({ databaseUrl, codec: eventCodec(), runtime, log });
+  shutdown.onShutdown('event store', () => store.close());
+  const snapshots = await postgresSnapshots({ databaseUrl, storeId: store.id, runtime, log });
+  shutdown.onShutdown('snapshots', () => snapshots.close());
+  const leases = await postgresLeases({ databaseUrl, owner: instance, runtime, log });
+  shutdown.onShutdown('leases', () => leases.close());
+  const lease = await leases.acquire(SERVICE, shutdown.signal);
+  if (!lease) return;
+  lease.lost.addEventListener('abort', () => {
+    if (shutdown.signal.aborted) return;
+    // Nothing is finished or said goodbye to: another engine may run already, and the book is fenced.
+    log.fatal({ epoch: lease.epoch }, 'the lease is lost: exiting');
+    process.exit(EXIT_FAILED);
+  });
+
+  const appender = groupCommit(store, { runtime, log });
+  shutdown.onShutdown('appends', () => appender.close());
+  const feed = storeFeed({ store, runtime, log });
+  shutdown.onShutdown('feed', () => feed.close());
+  const running = await consume({
+    store,
+    appender,
+    feed,
+    snapshots,
+    runtime,
+    log,
+    metrics: engineMetrics(metrics.registry),
+    telemetry,
+    epoch: lease.epoch,
+  });
+  engine = running;
+  shutdown.onShutdown('engine', () => running.stop());
+  void running.failed.then((error) => {
+    log.fatal({ err: error }, 'the engine cannot go on: exiting');
+    process.exit(EXIT_FAILED);
+  });
+}
+
+await runMain(main);

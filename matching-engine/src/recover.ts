@@ -1,0 +1,212 @@
+import { isDeepStrictEqual } from 'node:util';
+import {
+  type BookEvent,
+  type BookFact,
+  bookStream,
+  type EngineInput,
+  type Event,
+  isEngineInput,
+  mintId,
+  seal,
+  timeOf,
+} from '@brokerx/contracts';
+import {
+  type Appender,
+  type EventStore,
+  type Log,
+  mintTraceparent,
+  type Recorded,
+  type Runtime,
+  type Snapshots,
+} from '@brokerx/infra';
+import {
+  apply,
+  type Engine,
+  KNOWN_MATCHING_RULES,
+  newEngine,
+  outputTime,
+  UnknownMatchingRules,
+} from './engine.ts';
+import { ENGINE_ACTOR } from './outputs.ts';
+import { restore, SNAPSHOT_KIND, SNAPSHOT_VERSION } from './snapshot.ts';
+
+/**
+ * How an engine takes a symbol over: first it fences whoever ran it before, with `EngineStarted` at the book's very
+ * end; from then on nobody else can add to the book. Then it restores the newest snapshot and applies the inputs
+ * after it again. What the book already says of them must come out again, word for word.
+ */
+export type RecoverOptions = {
+  store: EventStore<Event>;
+  appender: Appender<Event>;
+  snapshots: Snapshots;
+  runtime: Runtime;
+  log: Log;
+};
+
+export type Recovered = {
+  engine: Engine;
+  /** Position of the last input applied; 0 before the first. */
+  position: number;
+  /** Revision of the book's last event. */
+  revision: number;
+  /** Inputs applied again. */
+  replayed: number;
+  /** The last input's outputs that the book does not have yet: its commits were cut, and the last ones lost. */
+  missing: { input: Recorded<EngineInput>; facts: BookFact[]; time: string } | null;
+};
+
+/** This symbol cannot go on: the engine failed, or says something else than the book. */
+export class MarketBroken extends Error {
+  override name = 'MarketBroken';
+}
+
+/** A stranger that appends between our look and our append is met at most a few times. */
+const TAKE_OVER_ATTEMPTS_MAX = 10;
+/** Events in one read: some hundred kilobytes. */
+const PAGE_EVENTS_MAX = 1_000;
+
+/** Throws `MarketBroken`, or what the store throws. */
+export async function recover(options: RecoverOptions, symbol: string, epoch: number): Promise<Recovered> {
+  const { store } = options;
+  const revision = await takeOver(options, symbol, epoch);
+  const begin = await beginning(options, symbol, revision);
+  const { engine } = begin;
+  const stored = storedOutputs(store, symbol, begin.revision + 1, revision);
+  let output = await stored.next();
+  let last: BookEvent | null = null;
+  let { position } = begin;
+  let replayed = 0;
+  if (output.done) return { engine, position, revision, replayed, missing: null };
+
+  for await (const input of inputsAfter(store, symbol, position)) {
+    const facts = applyOrBreak(engine, input);
+    position = input.position;
+    replayed += 1;
+    for (const [index, fact] of facts.entries()) {
+      if (output.done) {
+        if (!last?.more) throw divergence(symbol, input, fact, null);
+        const missing = { input, facts: facts.slice(index), time: outputTime(engine, input.event) };
+        return { engine, position, revision, replayed, missing };
+      }
+      if (!sameOutput(fact, input, output.value)) throw divergence(symbol, input, fact, output.value);
+      last = output.value.event;
+      output = await stored.next();
+    }
+    if (output.done) {
+      if (last?.more) throw divergence(symbol, input, null, null);
+      return { engine, position, revision, replayed, missing: null };
+    }
+  }
+  throw new MarketBroken(`book-${symbol}: the output at revision ${output.value.revision} has no input`);
+}
+
+/** Applies an input; what the engine throws breaks this symbol alone. */
+export function applyOrBreak(engine: Engine, input: Recorded<EngineInput>): BookFact[] {
+  try {
+    return apply(engine, input);
+  } catch (error) {
+    const { id, type } = input.event;
+    throw new MarketBroken(`${engine.symbol}: ${type} ${id} could not be applied`, { cause: error });
+  }
+}
+
+/** Puts `EngineStarted` at the end of the book; returns its revision. */
+async function takeOver(
+  { store, appender, runtime }: RecoverOptions,
+  symbol: string,
+  epoch: number,
+): Promise<number> {
+  const stream = bookStream(symbol);
+  for (let attempt = 1; attempt <= TAKE_OVER_ATTEMPTS_MAX; attempt++) {
+    const expectedRevision = await store.streamRevision(stream);
+    const id = mintId(runtime);
+    const started: BookFact = {
+      type: 'EngineStarted.v1',
+      data: { epoch, matchingRules: Math.max(...KNOWN_MATCHING_RULES) },
+    };
+    const cause = {
+      time: timeOf(runtime.nowMs()),
+      actor: ENGINE_ACTOR,
+      correlationId: id,
+      causationId: id,
+      traceparent: mintTraceparent(runtime),
+    };
+    const events = seal(id, cause, [started]);
+    const verdict = await appender.append({
+      id,
+      stream,
+      expectedRevision,
+      chained: false,
+      symbol: null,
+      events,
+    });
+    if (verdict.verdict === 'ok' || verdict.verdict === 'duplicate') return verdict.revision;
+  }
+  throw new Error(`${stream}: somebody else kept writing during ${TAKE_OVER_ATTEMPTS_MAX} take-overs`);
+}
+
+/** The newest snapshot's state, or the empty one. A snapshot is no truth: one that cannot be restored is left. */
+async function beginning({ store, snapshots, log }: RecoverOptions, symbol: string, revision: number) {
+  const found = await snapshots.load({ kind: SNAPSHOT_KIND, key: symbol, version: SNAPSHOT_VERSION });
+  if (found && found.cursor.storeId === store.id && found.revision <= revision) {
+    try {
+      const engine = restore(JSON.parse(found.state));
+      return { engine, position: found.cursor.position, revision: found.revision };
+    } catch (error) {
+      if (error instanceof UnknownMatchingRules) throw error;
+      log.error({ err: error, symbol }, 'a snapshot could not be restored: replaying from the beginning');
+    }
+  }
+  return { engine: newEngine(symbol), position: 0, revision: -1 };
+}
+
+/** What the book says from one revision to another, without the marks of engines that took over. */
+async function* storedOutputs(store: EventStore<Event>, symbol: string, from: number, to: number) {
+  for (let next = from; next <= to; ) {
+    const page = await store.readStream(bookStream(symbol), next, PAGE_EVENTS_MAX);
+    if (page.length === 0) throw new MarketBroken(`book-${symbol}: nothing at revision ${next}`);
+    for (const recorded of page) {
+      next = recorded.revision + 1;
+      if (recorded.revision <= to && recorded.event.type !== 'EngineStarted.v1') {
+        yield recorded as Recorded<BookEvent>;
+      }
+    }
+  }
+}
+
+/** The symbol's inputs after a position, up to the end of the store. */
+async function* inputsAfter(store: EventStore<Event>, symbol: string, position: number) {
+  for (let after = position; ; ) {
+    const page = await inputPage(store, symbol, after);
+    yield* page.inputs;
+    if (page.atEnd) return;
+    after = page.position;
+  }
+}
+
+/** A page of the symbol's inputs, by itself: other symbols are not read. */
+export async function inputPage(store: EventStore<Event>, symbol: string, after: number) {
+  const page = await store.readAll(after, { symbols: [symbol] }, PAGE_EVENTS_MAX);
+  return { inputs: page.events.filter(isInput), position: page.position, atEnd: page.atEnd };
+}
+
+export const isInput = (recorded: Recorded<Event>): recorded is Recorded<EngineInput> =>
+  recorded.symbol !== null && isEngineInput(recorded.event);
+
+const sameOutput = (fact: BookFact, input: Recorded<EngineInput>, { event }: Recorded<BookEvent>): boolean =>
+  fact.type === event.type &&
+  event.causationId === input.event.id &&
+  isDeepStrictEqual(fact.data, event.data);
+
+function divergence(
+  symbol: string,
+  input: Recorded<EngineInput>,
+  computed: BookFact | null,
+  stored: Recorded<BookEvent> | null,
+): MarketBroken {
+  const told = stored && { revision: stored.revision, type: stored.event.type, data: stored.event.data };
+  return new MarketBroken(
+    `book-${symbol} is not what its inputs give: ${input.event.type} ${input.event.id} at ${input.position} ` +
+      `gives ${JSON.stringify(computed)}, the book has ${JSON.stringify(told)}`,
+  );
+}

@@ -1,0 +1,134 @@
+import type { BookFact, EngineInput, EventOf, OrderRef, SymbolRules } from '@brokerx/contracts';
+import type { PlacedInput } from '../src/engine.ts';
+
+/** Inputs as a trader would say them, for tests. Orders are named by letters; a letter is an order's UUID in short. */
+export const SYMBOL = 'ACME';
+export const ACCOUNT = '0000acc0-0000-4000-8000-000000000001';
+export const RULES: SymbolRules = {
+  tickCents: 1,
+  listingTicks: 1_000,
+  collarPpm: 100_000,
+  feePpm: 1_000,
+  orderSharesMax: 10_000,
+  dailyClose: '21:00',
+};
+
+export const idOf = (name: string): string =>
+  `00000000-0000-4000-8000-${Buffer.from(name).toString('hex').padStart(12, '0')}`;
+
+type OrderTerms = Partial<
+  Pick<EventOf<'OrderPlaced.v1'>['data'], 'type' | 'timeInForce' | 'bandExempt' | 'tickCents' | 'accountId'>
+>;
+type Facts = Pick<EngineInput, 'type' | 'data'>;
+
+/** Each input gets the next revision and, unless told, the next second. */
+export function desk(symbol = SYMBOL) {
+  let count = -1;
+  const input = (facts: Facts, time?: string): PlacedInput => {
+    count += 1;
+    const id = idOf(`i${count}`);
+    const event = {
+      id,
+      time:
+        time ??
+        `2026-01-05T14:${String(30 + Math.floor(count / 60)).padStart(2, '0')}:${String(count % 60).padStart(2, '0')}.000Z`,
+      actor: 'client:c',
+      correlationId: id,
+      causationId: id,
+      traceparent: `00-${'1'.repeat(32)}-${String(count + 1).padStart(16, '0')}-01`,
+      ...facts,
+    } as EngineInput;
+    return { event, revision: count };
+  };
+  const order =
+    (side: 'buy' | 'sell') =>
+    (name: string, quantity: number, limitTicks: number, terms: OrderTerms = {}) =>
+      input({
+        type: 'OrderPlaced.v1',
+        data: {
+          orderId: idOf(name),
+          accountId: ACCOUNT,
+          clientOrderId: null,
+          symbol,
+          side,
+          type: 'limit',
+          timeInForce: 'day',
+          quantity,
+          limitTicks,
+          tickCents: 1,
+          referenceTicks: 1_000,
+          bandExempt: false,
+          feePpm: 1_000,
+          holdCents: 0,
+          holdShares: 0,
+          ...terms,
+        },
+      });
+  return {
+    input,
+    buy: order('buy'),
+    sell: order('sell'),
+    cancel: (name: string, accountId = ACCOUNT) =>
+      input({ type: 'OrderCancelRequested.v1', data: { orderId: idOf(name), accountId, symbol } }),
+    amend: (name: string, quantity: number, amendment = 1) =>
+      input({
+        type: 'OrderAmendRequested.v1',
+        data: { orderId: idOf(name), accountId: ACCOUNT, symbol, amendment, quantity },
+      }),
+    list: (rules: Partial<SymbolRules> = {}, matchingRules = 1) =>
+      input({
+        type: 'SymbolListed.v1',
+        data: { symbol, name: 'Acme', rules: { ...RULES, ...rules }, matchingRules },
+      }),
+    exempt: (bandsOff: boolean) =>
+      input({ type: 'SymbolExemptionsChanged.v1', data: { symbol, bandsOff, quotasOff: false } }),
+    halt: () => input({ type: 'TradingHalted.v1', data: { symbol, reason: 'news' } }),
+    resume: () => input({ type: 'TradingResumed.v1', data: { symbol } }),
+    endDay: (closeTicks: number) =>
+      input({
+        type: 'DayEnded.v1',
+        data: { symbol, day: '2026-01-05', at: '2026-01-05T21:00:00.000Z', closeTicks },
+      }),
+  };
+}
+
+export const ref = (name: string, revision: number): OrderRef => ({
+  orderId: idOf(name),
+  accountId: ACCOUNT,
+  revision,
+});
+
+/** The facts in a few words each, such as `trade 1: 100 @ 1000, B takes A (0 and 50 left)`. */
+export const told = (facts: readonly BookFact[]): string[] => facts.map(tell);
+
+function tell({ type, data }: BookFact): string {
+  switch (type) {
+    case 'EngineStarted.v1':
+      return `engine started, epoch ${data.epoch}`;
+    case 'OrderAccepted.v1':
+      return `${nameOf(data.order.orderId)} accepted, ${data.restingQuantity} rest`;
+    case 'OrderRejected.v1':
+      return `${nameOf(data.order.orderId)} rejected: ${data.code}`;
+    case 'TradeExecuted.v1': {
+      const { maker, taker, trade, quantity, priceTicks } = data;
+      const parties = `${nameOf(taker.orderId)} takes ${nameOf(maker.orderId)}`;
+      return `trade ${trade}: ${quantity} @ ${priceTicks}, ${parties} (${taker.leaves} and ${maker.leaves} left)`;
+    }
+    case 'OrderReplaced.v1':
+      return `${nameOf(data.order.orderId)} replaced: ${data.quantity}, ${data.leavesBefore} to ${data.leaves} left`;
+    case 'OrderCanceled.v1':
+      return `${nameOf(data.order.orderId)} canceled: ${data.quantity} @ ${data.priceTicks}`;
+    case 'OrderExpired.v1':
+      return `${nameOf(data.order.orderId)} expired: ${data.quantity}${data.resting ? ' resting' : ''}, ${data.reason}`;
+    case 'OrderCancelRejected.v1':
+      return `cancel of ${nameOf(data.order.orderId)} rejected: ${data.code}`;
+    case 'OrderReplaceRejected.v1':
+      return `amend of ${nameOf(data.order.orderId)} rejected: ${data.code}`;
+    case 'MarketStateChanged.v1':
+      return data.state;
+    case 'InputNoted.v1':
+      return 'noted';
+  }
+}
+
+const nameOf = (id: string): string => Buffer.from(id.slice(-12).replace(/^(00)+/, ''), 'hex').toString();
