@@ -1,0 +1,329 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { availableParallelism, cpus } from 'node:os';
+import { parseArgs } from 'node:util';
+import pg from 'pg';
+import { postgresEventStore } from '../src/eventStore.postgres.ts';
+import { type Codec, type Commit, type EventStore, NO_STREAM } from '../src/eventStore.ts';
+import { createLog } from '../src/log.ts';
+import { openPool } from '../src/postgres.ts';
+import { realRuntime } from '../src/runtime.ts';
+import { startTemporaryPostgres } from '../src/temporaryPostgres.ts';
+
+const HELP = `
+npm run bench:store -- [--seconds N] [--seed N] [--json] [--help]
+
+Measures the PostgreSQL event store: events appended and read each second, for several shapes of a call, each
+beside a raw limit taken in turns with it: one INSERT of the same text into a table with a primary key and nothing
+else. Runs against the database of DATABASE_URL (a fresh database in it), or else a temporary PostgreSQL.
+
+  --seconds N   seconds for each row (default 2)
+  --seed N      of the events' texts (default 1)
+  --json        the last line is one JSON object
+
+What it does not show: many appenders contending, a network between client and server, readers and projections
+beside it, checkpoints and vacuum of a large store, power loss. Disks differ; compare ratios, not figures.
+`;
+
+type Shape = { name: string; commits: number; events: number; streams: number };
+
+/** An order or two from each of many accounts; a hot stream; wider commands; an engine's runs. */
+const SHAPES: Shape[] = [
+  { name: '50 × 1, 1,000 streams', commits: 50, events: 1, streams: 1_000 },
+  { name: '200 × 1, 1,000 streams', commits: 200, events: 1, streams: 1_000 },
+  { name: '200 × 1, one stream, chained', commits: 200, events: 1, streams: 1 },
+  { name: '200 × 4, 1,000 streams', commits: 200, events: 4, streams: 1_000 },
+  { name: '1 × 100 (an engine’s run)', commits: 1, events: 100, streams: 1 },
+  { name: '4 × 100', commits: 4, events: 100, streams: 4 },
+];
+/** Store and raw limit take turns, so that what else the machine does meets both. */
+const TURNS = 4;
+const READ_PAGE_EVENTS = 1_000;
+
+type Row = {
+  name: string;
+  eventsPerSecond: number;
+  rawEventsPerSecond: number;
+  ratio: number;
+  nodeMicrosPerEvent: number;
+  postgresMicrosPerEvent: number | null;
+};
+
+async function bench({
+  seconds,
+  seed,
+  json,
+}: {
+  seconds: number;
+  seed: number;
+  json: boolean;
+}): Promise<void> {
+  if (!(seconds > 0) || !Number.isSafeInteger(seed)) throw new Error('--seconds and --seed are numbers');
+  const server = process.env.DATABASE_URL
+    ? await freshDatabaseIn(process.env.DATABASE_URL)
+    : await startTemporaryPostgres(createLog({ name: 'bench', level: 'warn' }));
+  try {
+    const pool = openPool({ databaseUrl: server.url, max: 1, applicationName: 'brokerx raw limit' });
+    const store = await postgresEventStore({ databaseUrl: server.url, codec, runtime: realRuntime });
+    const about = { ...machine(), postgres: await version(pool), seed, seconds };
+    console.log(
+      Object.entries(about)
+        .map(([name, value]) => `${name}: ${value}`)
+        .join('\n'),
+    );
+    console.log(
+      `\n${line(['commits × events', 'events/s', 'raw limit', 'ratio', 'Node µs', 'PostgreSQL µs'])}`,
+    );
+    await pool.query(
+      'create table raw_limit (place bigint generated always as identity primary key, body text)',
+    );
+    const eventOf = events(seed);
+    const rows: Row[] = [];
+    let appended = 0;
+    for (const shape of SHAPES) {
+      const caller = appendCalls(store, shape, eventOf);
+      rows.push(
+        report(shape.name, await inTurns(seconds, caller, rawInserts(pool, shape, eventOf), server.pid)),
+      );
+      appended += caller.appended();
+    }
+    const reader = pagesBack(store);
+    rows.push(report('reading back', await inTurns(seconds, reader, rawPages(pool), server.pid)));
+    const ok = (await store.head()) === appended && (await readWhole(store)) === appended;
+    console.log(ok ? `\n${appended} events appended, and as many read back.` : '\nEVENTS ARE MISSING');
+    console.log('One appender at a time, no network, an otherwise idle store; see --help.');
+    await Promise.all([store.close(), pool.end()]);
+    if (json) console.log(JSON.stringify({ ok, ...about, rows }));
+    if (!ok) process.exitCode = 1;
+  } finally {
+    await server.stop();
+  }
+}
+
+type Noted = { type: string; id: string } & Record<string, string>;
+type Step = () => Promise<number>;
+
+const codec: Codec<Noted> = {
+  encode: (events) => JSON.stringify(events),
+  decode: (text) => JSON.parse(text) as Noted[],
+};
+
+/** Runs both, in turns, for `seconds` each; every step tells how many events it did. */
+async function inTurns(seconds: number, step: Step, raw: Step, postmaster: number | null) {
+  const total = { events: 0, ms: 0, nodeMicros: 0, postgresMicros: 0 };
+  const rawTotal = { events: 0, ms: 0 };
+  await step();
+  await raw();
+  for (let turn = 0; turn < TURNS; turn++) {
+    const before = { node: process.cpuUsage(), postgres: postgresCpuMicros(postmaster) };
+    const own = await timed((seconds * 1_000) / TURNS, step);
+    const node = process.cpuUsage(before.node);
+    total.events += own.events;
+    total.ms += own.ms;
+    total.nodeMicros += node.user + node.system;
+    total.postgresMicros += (postgresCpuMicros(postmaster) ?? 0) - (before.postgres ?? 0);
+    const limit = await timed((seconds * 1_000) / TURNS, raw);
+    rawTotal.events += limit.events;
+    rawTotal.ms += limit.ms;
+  }
+  return { total, rawTotal, knowsPostgres: postgresCpuMicros(postmaster) !== null };
+}
+
+async function timed(budgetMs: number, step: Step): Promise<{ events: number; ms: number }> {
+  const startedMs = performance.now();
+  let events = 0;
+  while (performance.now() - startedMs < budgetMs) events += await step();
+  return { events, ms: performance.now() - startedMs };
+}
+
+function report(name: string, { total, rawTotal, knowsPostgres }: Awaited<ReturnType<typeof inTurns>>): Row {
+  const perSecond = ({ events, ms }: { events: number; ms: number }) => Math.round((events / ms) * 1_000);
+  const perEvent = (micros: number) => Math.round((micros / total.events) * 10) / 10;
+  const row = {
+    name,
+    eventsPerSecond: perSecond(total),
+    rawEventsPerSecond: perSecond(rawTotal),
+    ratio: Math.round((perSecond(total) / perSecond(rawTotal)) * 100) / 100,
+    nodeMicrosPerEvent: perEvent(total.nodeMicros),
+    postgresMicrosPerEvent: knowsPostgres ? perEvent(total.postgresMicros) : null,
+  };
+  console.log(line(Object.values(row).map((value) => (value === null ? '–' : value.toLocaleString('en')))));
+  return row;
+}
+
+const line = (cells: string[]) =>
+  cells.map((cell, i) => (i === 0 ? cell.padEnd(30) : cell.padStart(14))).join('');
+
+function appendCalls(
+  store: EventStore<Noted>,
+  { name, commits, events, streams }: Shape,
+  eventOf: () => Noted,
+) {
+  const revisions = new Map<string, number>();
+  let next = 0;
+  let appended = 0;
+  const step = async () => {
+    const calls = Array.from({ length: commits }, (): Commit<Noted> => {
+      const stream = `bench-${name.replaceAll(/\W+/g, '.')}-${next++ % streams}`;
+      const expectedRevision = revisions.get(stream) ?? NO_STREAM;
+      revisions.set(stream, expectedRevision + events);
+      const id = crypto.randomUUID();
+      const list = Array.from({ length: events }, eventOf);
+      return { id, stream, expectedRevision, chained: streams === 1, symbol: null, events: list };
+    });
+    for (const { verdict } of await store.append(calls)) if (verdict !== 'ok') throw new Error(verdict);
+    appended += commits * events;
+    return commits * events;
+  };
+  return Object.assign(step, { appended: () => appended });
+}
+
+function rawInserts(pool: pg.Pool, { commits, events }: Shape, eventOf: () => Noted): Step {
+  return async () => {
+    const bodies = Array.from({ length: commits }, () =>
+      codec.encode(Array.from({ length: events }, eventOf)),
+    );
+    await pool.query({
+      name: 'raw_insert',
+      text: 'insert into raw_limit (body) select b from unnest(string_to_array($1, chr(30))) as b',
+      values: [bodies.join('\x1e')],
+    });
+    return commits * events;
+  };
+}
+
+/** Pages through the store from its beginning, again and again. */
+function pagesBack(store: EventStore<Noted>): Step {
+  let after = 0;
+  return async () => {
+    const page = await store.readAll(after, {}, READ_PAGE_EVENTS);
+    after = page.atEnd ? 0 : page.position;
+    return page.events.length;
+  };
+}
+
+/** The same rows as text, neither parsed nor placed. */
+function rawPages(pool: pg.Pool): Step {
+  let after = 0;
+  return async () => {
+    const { rows } = await pool.query<{ last_position: string; events: number }>({
+      name: 'raw_pages',
+      text: `select last_position, events, body from store.commit
+              where last_position > $1 and last_position <= $1 + ${READ_PAGE_EVENTS} order by last_position`,
+      values: [after],
+    });
+    after = Number(rows.at(-1)?.last_position ?? 0);
+    return rows.reduce((sum, { events }) => sum + events, 0);
+  };
+}
+
+async function readWhole(store: EventStore<Noted>): Promise<number> {
+  let count = 0;
+  for (let after = 0, atEnd = false; !atEnd; ) {
+    const page = await store.readAll(after, {}, READ_PAGE_EVENTS);
+    count += page.events.length;
+    after = page.position;
+    atEnd = page.atEnd;
+  }
+  return count;
+}
+
+/** Events made beforehand, in turn: making them is no part of what is measured. */
+function events(seed: number): () => Noted {
+  const made = Array.from({ length: 5_000 }, eventMaker(seed));
+  let next = 0;
+  return () => made[next++ % made.length] as Noted;
+}
+
+/** An order's event of about 450 bytes of JSON, from a seed (mulberry32). */
+function eventMaker(seed: number): () => Noted {
+  let state = seed >>> 0;
+  const random = () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0).toString(16).padStart(8, '0');
+  };
+  const uuid = () =>
+    `${random()}-${random().slice(4)}-7${random().slice(5)}-8${random().slice(5)}-${random()}${random().slice(4)}`;
+  return () => ({
+    type: 'OrderPlaced.v1',
+    id: uuid(),
+    at: '2026-01-05T14:30:00.000Z',
+    actor: `client-${uuid()}`,
+    correlation: uuid(),
+    causation: uuid(),
+    traceparent: `00-${random()}${random()}${random()}${random()}-${random()}${random()}-01`,
+    orderId: uuid(),
+    symbol: 'ACME',
+    side: 'buy',
+    priceCents: String(Number.parseInt(random(), 16) % 100_000),
+    quantity: String(Number.parseInt(random(), 16) % 1_000),
+  });
+}
+
+/** CPU time of a server's processes, ended ones included, in µs; null where it cannot be known. */
+function postgresCpuMicros(postmaster: number | null): number | null {
+  if (postmaster === null || process.platform !== 'linux') return null;
+  let ticks = 0;
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+      // After the command's name, which may hold anything: state, parent, …, utime, stime, cutime, cstime.
+      const fields = stat
+        .slice(stat.lastIndexOf(')') + 2)
+        .split(' ')
+        .map(Number);
+      if (fields[1] === postmaster) ticks += (fields[11] ?? 0) + (fields[12] ?? 0);
+      if (Number(pid) === postmaster) for (let i = 11; i <= 14; i++) ticks += fields[i] ?? 0;
+    } catch {
+      // It ended meanwhile: its parent has its time.
+    }
+  }
+  return ticks * 10_000;
+}
+
+async function freshDatabaseIn(adminUrl: string) {
+  const name = `bench_${Date.now()}`;
+  const administer = async (statement: string) => {
+    const client = new pg.Client({ connectionString: adminUrl });
+    await client.connect();
+    await client.query(statement);
+    await client.end();
+  };
+  await administer(`create database ${name}`);
+  const url = new URL(adminUrl);
+  url.pathname = `/${name}`;
+  return { url: url.href, pid: null, stop: () => administer(`drop database ${name} with (force)`) };
+}
+
+const version = async (pool: pg.Pool) =>
+  (await pool.query<{ version: string }>('select version()')).rows[0]?.version.split(' on ')[0] ?? 'unknown';
+
+function machine() {
+  let commit = 'unknown';
+  try {
+    commit = execFileSync('git', ['describe', '--always', '--dirty'], {
+      encoding: 'utf8',
+      stdio: 'pipe',
+    }).trim();
+  } catch {
+    // Not a clone.
+  }
+  return {
+    machine: `${availableParallelism()} × ${cpus()[0]?.model ?? 'unknown'}`,
+    node: process.version,
+    commit,
+  };
+}
+
+const { values: given } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '2' },
+    seed: { type: 'string', default: '1' },
+    json: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+if (given.help) console.log(HELP);
+else await bench({ seconds: Number(given.seconds), seed: Number(given.seed), json: given.json });
