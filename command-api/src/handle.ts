@@ -11,8 +11,8 @@ import {
   timeOf,
 } from '@brokerx/contracts';
 import {
-  AppendQueueFull,
   AppenderClosed,
+  AppendQueueFull,
   type EventStore,
   isTransient,
   Problem,
@@ -44,16 +44,18 @@ export type CommandRequest = {
   traceparent: string;
 };
 
-export type Answer<F> =
-  | { fact: F; time: string; position: number; replayed: boolean }
-  | { refusal: Refusal };
+export type Answer<F> = { fact: F; time: string; position: number; replayed: boolean } | { refusal: Refusal };
 
 /** What a decision says besides a fact to record: nothing new is needed, this is what stands already. */
 export type Unchanged = { unchanged: AccountFact };
 export type DecideOnAccount = (account: Account, nowMs: number) => AccountFact | Unchanged;
 
 export type Commands = {
-  onAccount(accountId: string, request: CommandRequest, decide: DecideOnAccount): Promise<Answer<AccountFact>>;
+  onAccount(
+    accountId: string,
+    request: CommandRequest,
+    decide: DecideOnAccount,
+  ): Promise<Answer<AccountFact>>;
   onMarket(
     symbol: string,
     request: CommandRequest,
@@ -225,7 +227,9 @@ function symbolOf(fact: AccountFact): string | null {
 async function inTime<T>(runtime: Runtime, outcome: Promise<T>): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>();
   const cancel = runtime.setTimer(COMMAND_TIMEOUT_MS, () => {
-    reject(tryLater(runtime, 'UNAVAILABLE', { detail: 'the outcome is not known yet: repeat with the same key' }));
+    reject(
+      tryLater(runtime, 'UNAVAILABLE', { detail: 'the outcome is not known yet: repeat with the same key' }),
+    );
   });
   try {
     return await Promise.race([outcome, promise]);

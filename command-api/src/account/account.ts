@@ -203,7 +203,10 @@ function openOrder(account: Account, orderId: string): OpenOrder {
   return order;
 }
 
-function endDeposit(account: Account, { depositId, amountCents }: { depositId: string; amountCents: number }) {
+function endDeposit(
+  account: Account,
+  { depositId, amountCents }: { depositId: string; amountCents: number },
+) {
   assert.equal(account.depositsPending.get(depositId), amountCents, 'a deposit ends once, as it began');
   account.depositsPending.delete(depositId);
   account.depositsPendingCents -= amountCents;

@@ -10,7 +10,14 @@ import {
   type Verdict,
 } from '@brokerx/infra';
 import { LRUCache } from 'lru-cache';
-import { ACCOUNT_SNAPSHOT_VERSION, type Account, accountFrom, accountText, evolve, initialAccount } from './account.ts';
+import {
+  ACCOUNT_SNAPSHOT_VERSION,
+  type Account,
+  accountFrom,
+  accountText,
+  evolve,
+  initialAccount,
+} from './account.ts';
 
 /**
  * Accounts in memory: a bounded cache of states with their revisions. A decision is taken on the newest state, which
@@ -48,7 +55,7 @@ export type Decision<T> =
    */
   | { reply: T; rests: 'present' | 'absent' | 'memory' };
 export type Executed<T> =
-  | { events: readonly AccountEvent[]; /** Of the last event. */ revision: number; position: number }
+  | { events: readonly AccountEvent[] /** Of the last event. */; revision: number; position: number }
   | { reply: T; position: number };
 
 /** The account changed under every attempt; nothing was done. */
@@ -166,19 +173,17 @@ export function accountsInMemory(options: {
     entry.inFlight += 1;
     inFlight += 1;
     const stream = accountStream(entry.accountId);
-    const arrived = appender
-      .append({ id: commitId, stream, expectedRevision, chained, symbol, events })
-      .then(
-        (verdict) => {
-          arrive(entry, verdict);
-          if (text !== null && !entry.broken) write(entry, text, revision);
-          return verdict;
-        },
-        (error: unknown) => {
-          arrive(entry, null);
-          throw error;
-        },
-      );
+    const arrived = appender.append({ id: commitId, stream, expectedRevision, chained, symbol, events }).then(
+      (verdict) => {
+        arrive(entry, verdict);
+        if (text !== null && !entry.broken) write(entry, text, revision);
+        return verdict;
+      },
+      (error: unknown) => {
+        arrive(entry, null);
+        throw error;
+      },
+    );
     entry.tail = arrived;
     return arrived;
   }

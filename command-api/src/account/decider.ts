@@ -26,7 +26,10 @@ export function openAccount(account: Account, ids: { accountId: string; clientId
   return account.status === 'open' ? [] : [{ type: 'AccountOpened.v1', data: ids }];
 }
 
-export function requestDeposit(account: Account, command: { depositId: string; amount: string }): AccountFact {
+export function requestDeposit(
+  account: Account,
+  command: { depositId: string; amount: string },
+): AccountFact {
   const amountCents = amountOf(command.amount);
   const total = account.cashCents + account.depositsPendingCents + amountCents;
   if (total > WALLET_CENTS_MAX) {

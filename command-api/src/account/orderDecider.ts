@@ -10,7 +10,13 @@ import {
 } from '@brokerx/contracts';
 import type { z } from 'zod';
 import type { Market } from '../market/market.ts';
-import { type Account, availableCents, availableShares, ORDER_RATE_WINDOW_MS, unfilledOrders } from './account.ts';
+import {
+  type Account,
+  availableCents,
+  availableShares,
+  ORDER_RATE_WINDOW_MS,
+  unfilledOrders,
+} from './account.ts';
 import { type Refusal, raise, refused } from './decider.ts';
 import { worstCaseCents } from './order.ts';
 
@@ -99,7 +105,8 @@ export function amendOrder(
   const order = account.orders.get(orderId);
   const refuse = (refusal: Refusal) => refused('AmendOrder', orderId, refusal);
   if (!order) return refuse(notOpen(account, orderId));
-  if (command.halted(order.symbol)) return refuse({ code: 'SYMBOL_HALTED', detail: `symbol ${order.symbol}` });
+  if (command.halted(order.symbol))
+    return refuse({ code: 'SYMBOL_HALTED', detail: `symbol ${order.symbol}` });
   if (order.amendPending !== null) {
     return refuse({ code: 'AMEND_PENDING', detail: `a change to ${order.amendPending} is not answered yet` });
   }
@@ -153,7 +160,10 @@ function whyNot(
   }
   const quantity = quantityOf(order.qty);
   if (quantity > rules.orderSharesMax) {
-    return { code: 'ORDER_SIZE', detail: `qty ${quantity}; ${symbol} allows ${rules.orderSharesMax} an order` };
+    return {
+      code: 'ORDER_SIZE',
+      detail: `qty ${quantity}; ${symbol} allows ${rules.orderSharesMax} an order`,
+    };
   }
   const money = (inTicks: number) => decimalFromCents(inTicks * rules.tickCents);
   if (priced.limitTicks === undefined) {
@@ -174,7 +184,10 @@ function whyNot(
   }
   if (!account.quotasOff && !market.quotasOff) {
     if (account.orders.size >= OPEN_ORDERS_MAX) {
-      return { code: 'MAX_OPEN_ORDERS', detail: `${account.orders.size} open; the most is ${OPEN_ORDERS_MAX}` };
+      return {
+        code: 'MAX_OPEN_ORDERS',
+        detail: `${account.orders.size} open; the most is ${OPEN_ORDERS_MAX}`,
+      };
     }
     if (unfilledOrders(account, nowMs) >= UNFILLED_ORDERS_MAX) {
       const seconds = ORDER_RATE_WINDOW_MS / 1_000;

@@ -1,4 +1,4 @@
-import { AmendOrder, mintId, OrderChangeView, OrderView, PlaceOrder } from '@brokerx/contracts';
+import { AmendOrder, mintId, PlaceOrder, views } from '@brokerx/contracts';
 import type { Http, Runtime } from '@brokerx/infra';
 import { z } from 'zod';
 import type { Admission } from '../admission.ts';
@@ -49,7 +49,7 @@ export function orderRoutes(app: Http, deps: OrderRoutes): void {
             },
           ],
         }),
-        response: { 202: OrderView.describe('The order as it was recorded.') },
+        response: { 202: views.OrderView.describe('The order as it was recorded.') },
       },
     },
     async (request, reply) => {
@@ -89,7 +89,7 @@ export function orderRoutes(app: Http, deps: OrderRoutes): void {
           'released before. A second cancel of the same order answers the same and asks nothing again.',
         headers: IdempotencyHeaders,
         params: OrderId,
-        response: { 202: OrderChangeView },
+        response: { 202: views.OrderChangeView },
       },
     },
     async (request, reply) => {
@@ -121,7 +121,7 @@ export function orderRoutes(app: Http, deps: OrderRoutes): void {
         headers: IdempotencyHeaders,
         params: OrderId,
         body: AmendOrder.meta({ examples: [{ qty: '5' }] }),
-        response: { 202: OrderChangeView },
+        response: { 202: views.OrderChangeView },
       },
     },
     async (request, reply) => {

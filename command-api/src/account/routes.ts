@@ -1,13 +1,4 @@
-import {
-  AccountExemptionsView,
-  CashTransfer,
-  Deposit,
-  DepositView,
-  Exemptions,
-  mintId,
-  ShareTransfer,
-  TransferView,
-} from '@brokerx/contracts';
+import { CashTransfer, Deposit, Exemptions, mintId, ShareTransfer, views } from '@brokerx/contracts';
 import type { Http, Runtime } from '@brokerx/infra';
 import { z } from 'zod';
 import type { Commands } from '../handle.ts';
@@ -39,7 +30,7 @@ export function accountRoutes(app: Http, deps: AccountRoutes): void {
           'usually within a second. A wallet takes 10,000.00 by deposits.',
         headers: IdempotencyHeaders,
         body: Deposit.meta({ examples: [{ amount: '2500.00' }] }),
-        response: { 202: DepositView },
+        response: { 202: views.DepositView },
       },
     },
     async (request, reply) => {
@@ -69,7 +60,7 @@ export function accountRoutes(app: Http, deps: AccountRoutes): void {
         headers: IdempotencyHeaders,
         params: AccountId,
         body: CashTransfer.meta({ examples: [{ amount: '1000000.00' }] }),
-        response: { 202: TransferView },
+        response: { 202: views.TransferView },
       },
     },
     async (request, reply) => {
@@ -99,7 +90,7 @@ export function accountRoutes(app: Http, deps: AccountRoutes): void {
         headers: IdempotencyHeaders,
         params: AccountId,
         body: ShareTransfer.meta({ examples: [{ symbol: 'XEQT', qty: '1000' }] }),
-        response: { 202: TransferView },
+        response: { 202: views.TransferView },
       },
     },
     async (request, reply) => {
@@ -131,7 +122,7 @@ export function accountRoutes(app: Http, deps: AccountRoutes): void {
         headers: IdempotencyHeaders,
         params: AccountId,
         body: Exemptions.meta({ examples: [{ bands_off: true, quotas_off: true }] }),
-        response: { 202: AccountExemptionsView },
+        response: { 202: views.AccountExemptionsView },
       },
     },
     async (request, reply) => {

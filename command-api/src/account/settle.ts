@@ -1,5 +1,12 @@
 import assert from 'node:assert/strict';
-import { type AccountFact, type BookEvent, cents, feeCents, type OrderRef, tradeId } from '@brokerx/contracts';
+import {
+  type AccountFact,
+  type BookEvent,
+  cents,
+  feeCents,
+  type OrderRef,
+  tradeId,
+} from '@brokerx/contracts';
 import type { Account } from './account.ts';
 import { evolveOrder, type OpenOrder, worstCaseCents } from './order.ts';
 
@@ -8,7 +15,11 @@ import { evolveOrder, type OpenOrder, worstCaseCents } from './order.ts';
  * the last sequence applied to an order, or for an order that is closed, means nothing. Only facts from here lower
  * a hold.
  */
-export type BookOutput = { event: BookEvent; /** Revision in `book-<symbol>`. */ sequence: number; symbol: string };
+export type BookOutput = {
+  event: BookEvent /** Revision in `book-<symbol>`. */;
+  sequence: number;
+  symbol: string;
+};
 
 /** Orders that an output speaks of, each with a revision at or after which its account knows it. */
 export function ordersOf(event: BookEvent): readonly Readonly<OrderRef>[] {
@@ -112,8 +123,7 @@ function filled(order: OpenOrder, { sequence }: BookOutput, { data, time }: Trad
   assert.equal(tickCents, order.tickCents);
   assert.equal(order.quantity - filledQuantity, leavesQuantity, 'book and account agree on what is left');
   const after = { ...order, filledQuantity, filledValueCents, feesCents };
-  const releasedCents =
-    order.side === 'buy' ? order.holdCents - valueCents - fee - worstCaseCents(after) : 0;
+  const releasedCents = order.side === 'buy' ? order.holdCents - valueCents - fee - worstCaseCents(after) : 0;
   assert(releasedCents >= 0, 'no fill costs more than what was held for it');
   return {
     type: 'OrderFilled.v1',

@@ -38,7 +38,7 @@ export const PARKED_OUTPUTS_MAX = 50_000;
 const PARKED_RETRY_MS = 5_000;
 const CURSOR = { kind: 'settlement', key: 'all', version: 1 } as const;
 
-type Work = { outputs: BookOutput[]; /** The account must be known up to here. */ revision: number };
+type Work = { outputs: BookOutput[] /** The account must be known up to here. */; revision: number };
 type Parked = Work & { from: number };
 
 export async function startSettlement(options: SettlementOptions): Promise<RunningSettlement> {
@@ -104,7 +104,7 @@ export async function startSettlement(options: SettlementOptions): Promise<Runni
   };
 
   const retry = async () => {
-    for (const [accountId, { outputs, revision, from }] of [...parked]) {
+    for (const [accountId, { outputs, revision, from }] of parked) {
       try {
         await settleAccount(accountId, { outputs, revision });
         const now = parked.get(accountId);

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { type AccountFact, decimalFromCents, type OrderView } from '@brokerx/contracts';
+import { type AccountFact, decimalFromCents, type views } from '@brokerx/contracts';
 
 /** What the API answers, built from the recorded fact alone, so that a repetition is answered with the same words. */
 export type FactOf<T extends AccountFact['type']> = Extract<AccountFact, { type: T }>;
 
-export function orderView(fact: FactOf<'OrderPlaced.v1'>, time: string): OrderView {
+export function orderView(fact: FactOf<'OrderPlaced.v1'>, time: string): views.OrderView {
   const { data } = fact;
   const price = decimalFromCents(data.limitTicks * data.tickCents);
   return {
@@ -65,6 +65,9 @@ export function transferView(
 
 /** The fact as one of the types that the command can have been answered with. */
 export function expectFact<T extends AccountFact['type']>(fact: AccountFact, ...types: T[]): FactOf<T> {
-  assert(types.some((type) => type === fact.type), `${fact.type} is no answer to this command`);
+  assert(
+    types.some((type) => type === fact.type),
+    `${fact.type} is no answer to this command`,
+  );
   return fact as FactOf<T>;
 }

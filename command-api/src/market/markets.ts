@@ -1,4 +1,11 @@
-import { type BookEvent, type Event, keyOfStream, type MarketEvent, marketStream, mintId } from '@brokerx/contracts';
+import {
+  type BookEvent,
+  type Event,
+  keyOfStream,
+  type MarketEvent,
+  marketStream,
+  mintId,
+} from '@brokerx/contracts';
 import type {
   Appender,
   Batch,

@@ -1,19 +1,34 @@
-import { decimalFromCents, Exemptions, Halt, ListSymbol, type MarketEvent, Resume, SymbolName, SymbolView } from '@brokerx/contracts';
+import {
+  decimalFromCents,
+  Exemptions,
+  Halt,
+  ListSymbol,
+  type MarketEvent,
+  Resume,
+  SymbolName,
+  views,
+} from '@brokerx/contracts';
 import type { Http } from '@brokerx/infra';
 import { z } from 'zod';
 import type { Commands } from '../handle.ts';
 import { IdempotencyHeaders, requestKey } from '../idempotency.ts';
 import { problemOf } from '../refusals.ts';
 import { accepted } from '../reply.ts';
-import { haltTrading, listSymbol, type MarketDecision, resumeTrading, setSymbolExemptions } from './marketDecider.ts';
 import type { Market } from './market.ts';
+import {
+  haltTrading,
+  listSymbol,
+  type MarketDecision,
+  resumeTrading,
+  setSymbolExemptions,
+} from './marketDecider.ts';
 import type { Markets } from './markets.ts';
 
 /** What operators do to a market. */
 export type MarketRoutes = { commands: Commands; markets: Markets; storeId: string };
 
 const Symbol = z.object({ symbol: SymbolName });
-const schema = { tags: ['Operations'], headers: IdempotencyHeaders, response: { 202: SymbolView } };
+const schema = { tags: ['Operations'], headers: IdempotencyHeaders, response: { 202: views.SymbolView } };
 const operator = { auth: ['operator'] } as const;
 
 type Asked = {
@@ -48,7 +63,8 @@ export function marketRoutes(app: Http, { commands, markets, storeId }: MarketRo
       schema: {
         ...schema,
         summary: 'List a symbol',
-        description: 'Its market opens at once. Repeating the very same request answers the symbol as it is now.',
+        description:
+          'Its market opens at once. Repeating the very same request answers the symbol as it is now.',
         body: ListSymbol.meta({
           examples: [{ symbol: 'XEQT', name: 'iShares Core Equity ETF', listing_price: '31.50' }],
         }),
@@ -120,7 +136,7 @@ export function marketRoutes(app: Http, { commands, markets, storeId }: MarketRo
 }
 
 /** The symbol as it is now. */
-export function symbolView(market: Market): z.infer<typeof SymbolView> {
+export function symbolView(market: Market): z.infer<typeof views.SymbolView> {
   const { rules } = market;
   const money = (ticks: number) => decimalFromCents(ticks * rules.tickCents);
   return {

@@ -18,8 +18,9 @@ export function startTimer(options: { markets: Markets; runtime: Runtime; log: L
   let looking: Promise<void> = Promise.resolve();
 
   const look = async () => {
-    for (const { symbol, ...market } of [...markets.all()]) {
-      if (stopped || !endDay({ symbol, ...market }, runtime.nowMs())) continue;
+    for (const market of markets.all()) {
+      const { symbol } = market;
+      if (stopped || !endDay(market, runtime.nowMs())) continue;
       try {
         await endDayOf(symbol);
       } catch (err) {

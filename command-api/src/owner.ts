@@ -1,0 +1,48 @@
+import type { Leases, Log } from '@brokerx/infra';
+
+/**
+ * A role that one process has at a time: taken when its lease is free, given up the moment the lease is lost, and
+ * asked for again. What the role does must be safe with two owners for a moment all the same.
+ */
+export function ownRole(options: {
+  leases: Leases;
+  name: string;
+  log: Log;
+  /** Takes the role up; what it returns puts it down. */
+  start: () => Promise<{ stop(): Promise<void> }> | { stop(): Promise<void> };
+}): { stop(): Promise<void> } {
+  const { leases, name, log, start } = options;
+  const stopping = new AbortController();
+
+  const run = async () => {
+    while (!stopping.signal.aborted) {
+      const lease = await leases.acquire(name, stopping.signal);
+      if (!lease) return;
+      try {
+        const role = await start();
+        log.info({ role: name, epoch: lease.epoch }, 'has the role');
+        await aborted(AbortSignal.any([lease.lost, stopping.signal]));
+        await role.stop();
+      } catch (err) {
+        log.error({ err, role: name }, 'a role could not be taken up or put down; it is asked for again');
+      }
+      await lease
+        .release()
+        .catch((err: unknown) => log.warn({ err, role: name }, 'a lease was not released'));
+    }
+  };
+
+  const running = run();
+  return {
+    async stop() {
+      stopping.abort();
+      await running;
+    },
+  };
+}
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
