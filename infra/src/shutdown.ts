@@ -16,8 +16,10 @@ export type Shutdown = {
 /** Then the process exits whatever still hangs: below the 10 s after which process managers kill. */
 export const SHUTDOWN_DEADLINE_MS = 9_500;
 export const EXIT_FAILED = 1;
+/** A Ctrl-C may arrive twice, from the terminal and passed on by npm: what follows so soon is the same one. */
+export const SIGNAL_REPEAT_MS = 500;
 
-/** Takes over SIGINT, SIGTERM and what nobody caught. A second signal exits at once. */
+/** Takes over SIGINT, SIGTERM and what nobody caught. A second signal exits at once, unless it is the first one's echo. */
 export function createShutdown(log: Log, exit: (code: number) => void = process.exit): Shutdown {
   const closers: { name: string; close: () => Promise<void> | void }[] = [];
   const aborter = new AbortController();
@@ -48,10 +50,15 @@ export function createShutdown(log: Log, exit: (code: number) => void = process.
     return ending;
   };
 
+  let firstMs = 0;
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
-      if (ending) exit(EXIT_FAILED);
-      else void begin(signal);
+      if (!ending) {
+        firstMs = performance.now();
+        void begin(signal);
+      } else if (performance.now() - firstMs > SIGNAL_REPEAT_MS) {
+        exit(EXIT_FAILED);
+      }
     });
   }
   // The state is unknown after either: no closer can be trusted, and the events are safe.

@@ -1,0 +1,21 @@
+import type { InstallationStatus } from '../installation.ts';
+
+/** What a person reads when BrokerX is ready: where things are, how to sign in, what to try next. */
+export function banner(status: InstallationStatus, traders: boolean): string {
+  const { commandUrl, queryUrl, operatorEmail, operatorPassword, dataDir } = status;
+  return `
+BrokerX is ready. No real money; open to this machine only.
+
+  Commands    ${commandUrl}      try them at ${commandUrl}/docs
+  Queries     ${queryUrl}      try them at ${queryUrl}/docs
+  Dev inbox   ${commandUrl}/dev/inbox      the mail that BrokerX sends: passcodes
+  Operator    ${operatorEmail}  ${operatorPassword}
+  Market      ${traders ? 'simulated traders keep it moving' : 'empty: started without the simulated traders'}
+  Data        ${dataDir}
+
+  Try next    curl ${queryUrl}/v1/symbols
+              curl ${commandUrl}/readyz
+  Stop        Ctrl-C; everything is kept
+
+`;
+}

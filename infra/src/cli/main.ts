@@ -1,0 +1,18 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from 'commander';
+import { EXIT_USAGE } from '../config.ts';
+import { addStart } from './start.ts';
+
+/** The `brokerx` command. Exit codes: 0 done, 1 failed, 2 used wrongly. */
+const program = new Command('brokerx')
+  .description('BrokerX, a simulated stock brokerage with its own market, on this machine.')
+  .exitOverride();
+addStart(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error;
+  // Commander has said it already; help that was asked for is no mistake.
+  process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE;
+}

@@ -1,0 +1,128 @@
+import { writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { EmbeddedPostgresError } from '../embeddedPostgres.ts';
+import { type Installation, StartRefused, startInstallation } from '../installation.ts';
+import { createLog, LOG_LEVELS, type LogLevel } from '../log.ts';
+import { asJsonLine, renderLine } from '../logRendering.ts';
+import { killRecorded } from '../runFile.ts';
+import { EXIT_FAILED, SIGNAL_REPEAT_MS } from '../shutdown.ts';
+import { banner } from './banner.ts';
+
+type StartOptions = {
+  data: string;
+  commandPort: number;
+  queryPort: number;
+  ports?: 'free';
+  traders: boolean;
+  jsonLogs: boolean;
+  jsonStatus: boolean;
+  statusFile?: string;
+};
+
+const ROOT = resolve(import.meta.dirname, '../../..');
+
+/** Also read by the services themselves; here because the options that set them are. */
+export function addStart(program: Command): void {
+  program
+    .command('start')
+    .description('Start the database and all services; Ctrl-C stops them.')
+    .addOption(
+      new Option('--data <folder>', 'where everything is kept').env('BROKERX_DATA').default('.brokerx'),
+    )
+    .addOption(apiPort('--command-port <port>', 'port of command-api', 'COMMAND_API_PORT', 8001))
+    .addOption(apiPort('--query-port <port>', 'port of query-api', 'QUERY_API_PORT', 8002))
+    .addOption(new Option('--ports <which>', 'take any free ports').choices(['free']))
+    .option('--no-traders', 'do not run the simulated traders')
+    .option('--json-logs', 'logs as JSON lines', false)
+    .option(
+      '--json-status',
+      'when ready, print one JSON line on standard output and nothing else there',
+      false,
+    )
+    .option('--status-file <file>', 'when ready, write the same JSON to this file')
+    .action(start);
+}
+
+const apiPort = (flags: string, what: string, variable: string, value: number) =>
+  new Option(flags, what).env(variable).default(value).argParser(parsePort);
+
+function parsePort(text: string): number {
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535)
+    throw new InvalidArgumentError('It must be 1 to 65535.');
+  return port;
+}
+
+async function start(options: StartOptions): Promise<void> {
+  const color = process.stderr.isTTY === true && !process.env.NO_COLOR;
+  const onLine = (service: string, line: string) => {
+    process.stderr.write(
+      `${options.jsonLogs ? asJsonLine(service, line) : renderLine(service, line, color)}\n`,
+    );
+  };
+  const log = createLog({
+    name: 'brokerx',
+    level: logLevel(),
+    destination: { write: (line: string) => onLine('brokerx', line.trimEnd()) },
+  });
+  const dataDir = resolve(options.data);
+  const interrupted = interruption(dataDir);
+  let installation: Installation;
+  try {
+    installation = await startInstallation({
+      dataDir,
+      root: ROOT,
+      ports: options.ports ?? { command: options.commandPort, query: options.queryPort },
+      traders: options.traders,
+      env: process.env,
+      log,
+      onLine,
+      signal: interrupted,
+    });
+  } catch (error) {
+    const isSaid = error instanceof StartRefused || error instanceof EmbeddedPostgresError;
+    const text = isSaid
+      ? error.message
+      : error instanceof Error
+        ? (error.stack ?? error.message)
+        : String(error);
+    process.stderr.write(`brokerx: ${text}\n`);
+    process.exit(interrupted.aborted ? 0 : EXIT_FAILED);
+  }
+  const { status } = installation;
+  const json = JSON.stringify(status);
+  if (options.statusFile) writeFileSync(options.statusFile, `${json}\n`, { mode: 0o600 });
+  process.stdout.write(options.jsonStatus ? `${json}\n` : banner(status, options.traders));
+  if (!interrupted.aborted) {
+    await new Promise<void>((done) => interrupted.addEventListener('abort', () => done(), { once: true }));
+  }
+  log.info('stopping');
+  await installation.stop();
+  log.info('stopped; everything is kept');
+  process.exit(0);
+}
+
+/** Aborted by the first signal, or when nobody reads our output any more. A second signal kills everything. */
+function interruption(dataDir: string): AbortSignal {
+  const controller = new AbortController();
+  let firstMs = 0;
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      if (!controller.signal.aborted) {
+        firstMs = performance.now();
+        controller.abort();
+      } else if (performance.now() - firstMs > SIGNAL_REPEAT_MS) {
+        killRecorded(dataDir);
+        process.exit(EXIT_FAILED);
+      }
+    });
+  }
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => controller.abort());
+  return controller.signal;
+}
+
+function logLevel(): LogLevel {
+  const asked = process.env.LOG_LEVEL;
+  return LOG_LEVELS.find((level) => level === asked) ?? 'info';
+}

@@ -1,0 +1,205 @@
+import { accessSync, constants, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import pg from 'pg';
+import { startEmbeddedPostgres } from './embeddedPostgres.ts';
+import { acquireLock, type FolderLock, LockHeld } from './folderLock.ts';
+import type { Log } from './log.ts';
+import { freePort, LOOPBACK, portTaken } from './ports.ts';
+import { DATABASE_PROCESS, openRunFile, type RunFile, stopLeftovers } from './runFile.ts';
+import { realRuntime } from './runtime.ts';
+import { keptSecrets } from './secrets.ts';
+import { brokerxServices, type Surroundings } from './serviceCatalog.ts';
+import { type ServiceSpec, startService } from './serviceProcess.ts';
+import { NotReady, type Running, type Supervised, supervise } from './supervisor.ts';
+
+/** A whole BrokerX on this machine: its database and its services, each a process that is kept running. */
+export type Installation = {
+  status: InstallationStatus;
+  /** Pids as they are now. */
+  pids(): Record<string, number>;
+  /** Ends everything in reverse order. */
+  stop(): Promise<void>;
+};
+
+export type InstallationStatus = {
+  commandUrl: string;
+  queryUrl: string;
+  databaseUrl: string;
+  operatorEmail: string;
+  operatorPassword: string;
+  dataDir: string;
+  pids: Record<string, number>;
+};
+
+export type InstallationOptions = {
+  /** Holds everything that is kept. Made when absent. */
+  dataDir: string;
+  /** The repository, where the services are. */
+  root: string;
+  ports: 'free' | { command: number; query: number };
+  /** Simulated traders beside it. */
+  traders: boolean;
+  /** The environment of the services. With DATABASE_URL in it no database is started. */
+  env: Readonly<Record<string, string | undefined>>;
+  log: Log;
+  /** Every line that a service writes. */
+  onLine(service: string, line: string): void;
+  /** Aborted: the start is given up. */
+  signal?: AbortSignal;
+  /** What is run; BrokerX' own services when absent. */
+  services?(surroundings: Surroundings): ServiceSpec[];
+};
+
+/** What stands in the way of a start, said to a person. */
+export class StartRefused extends Error {
+  override name = 'StartRefused';
+}
+
+/** A database that crashed under load redoes up to 2 GB of log. */
+const DATABASE_READY_TIMEOUT_MS = 300_000;
+/** The engine recovers every book, projections catch up. */
+const SERVICE_READY_TIMEOUT_MS = 120_000;
+
+export async function startInstallation(options: InstallationOptions): Promise<Installation> {
+  const { dataDir, log } = options;
+  const lock = lockFolder(dataDir);
+  const started: Supervised[] = [];
+  const stop = async () => {
+    for (const service of started.toReversed()) {
+      await service.stop();
+      log.debug(`${service.name} stopped`);
+    }
+    lock.release();
+  };
+  try {
+    await stopLeftovers(dataDir, log);
+    const ports = options.ports === 'free' ? await freePorts() : options.ports;
+    if (options.ports !== 'free') await refuseTakenPorts(ports);
+    const secrets = keptSecrets(dataDir);
+    const run = openRunFile(dataDir);
+    const databaseUrl = options.env.DATABASE_URL || (await database(options, run, started));
+    if (options.env.DATABASE_URL) await refuseAbsentDatabase(databaseUrl);
+    const { root, env, traders } = options;
+    const surroundings = { root, dataDir, databaseUrl, ports, secrets, env, traders };
+    const specs = (options.services ?? brokerxServices)(surroundings);
+    // Started one after the other, but not waited for in between: on a cold machine loading is what takes time.
+    for (const spec of specs) started.push(superviseService(spec, options, run));
+    const needed = started.filter(({ name }) => !specs.find((spec) => spec.name === name)?.optional);
+    await Promise.race([Promise.all(needed.map((service) => service.ready)), abandoned(options.signal)]);
+    const of = (name: keyof typeof secrets) => env[name] || secrets[name];
+    const status = {
+      commandUrl: `http://${LOOPBACK}:${ports.command}`,
+      queryUrl: `http://${LOOPBACK}:${ports.query}`,
+      databaseUrl,
+      operatorEmail: of('OPERATOR_EMAIL'),
+      operatorPassword: of('OPERATOR_PASSWORD'),
+      dataDir,
+      pids: run.pids(),
+    };
+    return { status, pids: run.pids, stop };
+  } catch (error) {
+    await stop();
+    throw error instanceof NotReady ? new StartRefused(error.message, { cause: error }) : error;
+  }
+}
+
+/** Starts and keeps the embedded database; a restart keeps its port, which is in every service's environment. */
+async function database(options: InstallationOptions, run: RunFile, started: Supervised[]): Promise<string> {
+  const { dataDir, log } = options;
+  let url = '';
+  let port: number | undefined;
+  const kept = supervise({
+    name: DATABASE_PROCESS,
+    start: async (): Promise<Running> => {
+      const server = await startEmbeddedPostgres({ dataRoot: dataDir, log, ...(port ? { port } : {}) });
+      ({ url, port } = server);
+      const exited = server.exited.then(({ reason }) => ({ reason, code: null }));
+      return { pid: server.pid, readyUrl: null, exited, stop: server.stop };
+    },
+    readyTimeoutMs: DATABASE_READY_TIMEOUT_MS,
+    log,
+    runtime: realRuntime,
+    onProcess: (running) => run.set(DATABASE_PROCESS, running?.pid ?? null),
+  });
+  started.push(kept);
+  await Promise.race([kept.ready, abandoned(options.signal)]);
+  return url;
+}
+
+function superviseService(spec: ServiceSpec, { log, onLine }: InstallationOptions, run: RunFile): Supervised {
+  return supervise({
+    name: spec.name,
+    start: () => startService(spec, (line) => onLine(spec.name, line)),
+    readyTimeoutMs: SERVICE_READY_TIMEOUT_MS,
+    log,
+    runtime: realRuntime,
+    onProcess: (running) => run.set(spec.name, running?.pid ?? null),
+  });
+}
+
+function lockFolder(dataDir: string): FolderLock {
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    accessSync(dataDir, constants.W_OK);
+    return acquireLock(join(dataDir, 'brokerx.lock'));
+  } catch (error) {
+    if (error instanceof LockHeld) {
+      throw new StartRefused(
+        `BrokerX is already running on ${dataDir} (process ${error.holderPid}). Stop it, or choose another folder with --data.`,
+      );
+    }
+    const { message } = error as Error;
+    throw new StartRefused(`${dataDir} cannot be used: ${message}. Choose another folder with --data.`, {
+      cause: error,
+    });
+  }
+}
+
+async function freePorts(): Promise<{ command: number; query: number }> {
+  const command = await freePort();
+  let query = await freePort();
+  while (query === command) query = await freePort();
+  return { command, query };
+}
+
+async function refuseTakenPorts(ports: { command: number; query: number }): Promise<void> {
+  const named = [
+    { port: ports.command, of: 'command-api', flag: '--command-port', variable: 'COMMAND_API_PORT' },
+    { port: ports.query, of: 'query-api', flag: '--query-port', variable: 'QUERY_API_PORT' },
+  ];
+  if (ports.command === ports.query) {
+    throw new StartRefused(`--command-port and --query-port are both ${ports.command}: they must differ.`);
+  }
+  for (const { port, of, flag, variable } of named) {
+    const taken = await portTaken(port);
+    if (taken) {
+      throw new StartRefused(
+        `port ${port} of ${of} is ${taken}. Choose another one with ${flag} or ${variable}.`,
+      );
+    }
+  }
+}
+
+const CONNECT_TIMEOUT_MS = 5_000;
+
+async function refuseAbsentDatabase(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
+  try {
+    await client.connect();
+    await client.end();
+  } catch (error) {
+    const { message } = error as Error;
+    throw new StartRefused(
+      `the database that DATABASE_URL names cannot be reached: ${message}. Unset DATABASE_URL to use the embedded one.`,
+      { cause: error },
+    );
+  }
+}
+
+function abandoned(signal: AbortSignal | undefined): Promise<never> {
+  return new Promise((_, reject) => {
+    const abandon = () => reject(new StartRefused('the start was interrupted'));
+    if (signal?.aborted) abandon();
+    else signal?.addEventListener('abort', abandon, { once: true });
+  });
+}

@@ -1,0 +1,53 @@
+import { join } from 'node:path';
+import { LOOPBACK } from './ports.ts';
+import type { Secrets } from './secrets.ts';
+import type { ServiceSpec } from './serviceProcess.ts';
+
+export type Surroundings = {
+  /** The repository. */
+  root: string;
+  dataDir: string;
+  databaseUrl: string;
+  ports: { command: number; query: number };
+  secrets: Secrets;
+  /** Passed on to every service; what the installation decides itself comes before it. */
+  env: Readonly<Record<string, string | undefined>>;
+  traders: boolean;
+};
+
+/** The services of BrokerX in the order in which they are started. */
+export function brokerxServices(surroundings: Surroundings): ServiceSpec[] {
+  const { root, dataDir, databaseUrl, ports, secrets, env, traders } = surroundings;
+  const commandUrl = `http://${LOOPBACK}:${ports.command}`;
+  const queryUrl = `http://${LOOPBACK}:${ports.query}`;
+  const shared = {
+    ...defined({ ...secrets, ...env }),
+    DATABASE_URL: databaseUrl,
+    COMMAND_API_PORT: String(ports.command),
+    QUERY_API_PORT: String(ports.query),
+    COMMAND_API_URL: commandUrl,
+    QUERY_API_URL: queryUrl,
+  };
+  const service = (name: string, port: ServiceSpec['port'], file = `${name}/src/main.ts`): ServiceSpec => ({
+    name,
+    script: join(root, file),
+    port,
+    env: { ...shared, BROKERX_INSTANCE: `${name}-1` },
+  });
+  const services = [
+    service('command-api', ports.command),
+    service('matching-engine', 'free'),
+    service('projectors', 'free'),
+    service('query-api', ports.query),
+  ];
+  if (!traders) return services;
+  const simulated = service('traders', null, 'loadtests/src/traders.ts');
+  const state = { TRADERS_STATE: join(dataDir, 'traders.json') };
+  return [...services, { ...simulated, optional: true, env: { ...simulated.env, ...state } }];
+}
+
+function defined(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  const set: Record<string, string> = {};
+  for (const [name, value] of Object.entries(env)) if (value !== undefined && value !== '') set[name] = value;
+  return set;
+}

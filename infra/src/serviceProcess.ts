@@ -1,0 +1,61 @@
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { freePort, LOOPBACK } from './ports.ts';
+import { identify, type ProcessIdentity, stopProcess } from './processes.ts';
+import type { Running } from './supervisor.ts';
+
+/** A service of this repository as a process of its own: Node running its `main.ts`. */
+export type ServiceSpec = {
+  name: string;
+  /** The file to run. */
+  script: string;
+  env: Readonly<Record<string, string>>;
+  /** The port of its API; `'free'`: it has none, and is given a port for its health; null: it has neither. */
+  port: number | 'free' | null;
+  /** A service that others do without: BrokerX is ready before it is, and without it. */
+  optional?: boolean;
+};
+
+/** Services finish what is in flight within their own deadline of 9.5 s; then they are killed. */
+const STOP_TIMEOUT_MS = 10_000;
+const KILL_TIMEOUT_MS = 5_000;
+
+export async function startService(spec: ServiceSpec, onLine: (line: string) => void): Promise<Running> {
+  const port = spec.port === 'free' ? await freePort() : spec.port;
+  const env = spec.port === 'free' ? { ...spec.env, HEALTH_PORT: String(port) } : spec.env;
+  // A session of its own: Ctrl-C reaches the supervisor alone, which stops the services in order.
+  const child = spawn(process.execPath, [spec.script], {
+    env,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  relay(child.stdout, onLine);
+  relay(child.stderr, onLine);
+  const exited = new Promise<{ reason: string; code: number | null }>((resolve) => {
+    child.once('error', (error) => resolve({ reason: error.message, code: null }));
+    child.once('close', (code, signal) => resolve({ reason: signal ?? `exit code ${code}`, code }));
+  });
+  const pid = child.pid ?? 0;
+  const identity = identify(pid);
+  return {
+    pid,
+    readyUrl: port === null ? null : `http://${LOOPBACK}:${port}/readyz`,
+    exited,
+    stop: async () => {
+      if (identity) await stopFirmly(identity);
+      await exited;
+    },
+  };
+}
+
+/** Asks, waits, and kills what does not heed. */
+export async function stopFirmly(identity: ProcessIdentity): Promise<void> {
+  if (await stopProcess(identity, 'SIGTERM', STOP_TIMEOUT_MS)) return;
+  if (await stopProcess(identity, 'SIGKILL', KILL_TIMEOUT_MS)) return;
+  throw new Error(`process ${identity.pid} cannot be stopped`);
+}
+
+function relay(stream: Readable, onLine: (line: string) => void): void {
+  createInterface({ input: stream }).on('line', onLine);
+}

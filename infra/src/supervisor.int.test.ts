@@ -1,0 +1,174 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import pg from 'pg';
+import { afterEach, beforeEach, expect, inject, test } from 'vitest';
+import type { InstallationStatus } from './installation.ts';
+import { freePort } from './ports.ts';
+import { identify } from './processes.ts';
+
+let dataDir = '';
+let children: ChildProcess[] = [];
+
+beforeEach(() => {
+  dataDir = mkdtempSync(join(tmpdir(), 'brokerx-supervisor-'));
+  children = [];
+});
+afterEach(async () => {
+  const alive = children.filter((child) => child.exitCode === null && child.signalCode === null);
+  await Promise.all(
+    alive.map((child) => {
+      child.kill('SIGTERM');
+      return new Promise((done) => child.once('close', done));
+    }),
+  );
+  rmSync(dataDir, { recursive: true, force: true });
+});
+
+/** Starts an installation of fake services in a process of its own. */
+function launch(names: string, { database = inject('postgresAdminUrl'), ports = [] as number[] } = {}) {
+  const script = fileURLToPath(new URL('../test/fakeInstallation.ts', import.meta.url));
+  const child = spawn(process.execPath, [script, dataDir, names, ...ports.map(String)], {
+    env: { PATH: process.env.PATH, DATABASE_URL: database },
+  });
+  children.push(child);
+  let errors = '';
+  let output = '';
+  child.stderr.on('data', (data) => {
+    errors += String(data);
+  });
+  const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+  const status = new Promise<InstallationStatus>((resolve, reject) => {
+    child.stdout.on('data', (data) => {
+      output += String(data);
+      if (output.endsWith('\n')) resolve(JSON.parse(output) as InstallationStatus);
+    });
+    void ended.then((code) => reject(new Error(`ended with ${code}: ${errors}`)));
+  });
+  status.catch(() => {}); // Tests of a failing start look at the end instead.
+  return { child, status, ended, errors: () => errors };
+}
+
+const notes = () => readFileSync(join(dataDir, 'notes'), 'utf8').trimEnd().split('\n');
+const pids = () =>
+  (JSON.parse(readFileSync(join(dataDir, 'run.json'), 'utf8')) as { pids: Record<string, number> }).pids;
+
+test('services are started in order, and on SIGTERM stopped in reverse; no process is left', async () => {
+  const { child, status, ended } = launch('a,b,c');
+  const { pids: started } = await status;
+  expect(Object.keys(started)).toEqual(['a', 'b', 'c']);
+  expect(started).toEqual(pids());
+  child.kill('SIGTERM');
+  expect(await ended).toBe(0);
+  expect(notes().slice(0, 3).toSorted()).toEqual(['a started', 'b started', 'c started']);
+  expect(notes().slice(3)).toEqual(['c stopped', 'b stopped', 'a stopped']);
+  for (const pid of Object.values(started)) expect(identify(pid)).toBeNull();
+  expect(existsSync(join(dataDir, 'brokerx.lock'))).toBe(false);
+});
+
+test('a service that dies is started again, and run.json has its new pid', async () => {
+  const { status } = launch('a,b');
+  const { pids: before } = await status;
+  process.kill(before.b ?? 0, 'SIGKILL');
+  await expect.poll(() => pids().b ?? before.b, { timeout: 5_000 }).not.toBe(before.b);
+  expect(pids().a).toBe(before.a);
+  await expect.poll(notes, { timeout: 5_000 }).toHaveLength(3);
+});
+
+test('a service that does not heed SIGTERM is killed after its deadline', async () => {
+  const { child, status, ended } = launch('a,b:stubborn');
+  const { pids: started } = await status;
+  child.kill('SIGTERM');
+  expect(await ended).toBe(0);
+  for (const pid of Object.values(started)) expect(identify(pid)).toBeNull();
+});
+
+test('after kill -9 of the supervisor the next start stops the orphans and works', async () => {
+  const first = launch('a,b');
+  const { pids: orphans } = await first.status;
+  first.child.kill('SIGKILL');
+  await first.ended;
+  expect(Object.values(orphans).map((pid) => identify(pid) !== null)).toEqual([true, true]);
+  const { pids: next } = await launch('a,b').status;
+  for (const pid of Object.values(orphans)) expect(identify(pid)).toBeNull();
+  for (const pid of Object.values(next)) expect(identify(pid)).not.toBeNull();
+});
+
+test.for([
+  ['ends at once', 'broken', /b does not start \(exit code 3\)/],
+  ['is configured wrongly', 'misconfigured', /SOME_VARIABLE: is not set.*b does not start \(exit code 2\)/s],
+] as const)(
+  'a start with a service that %s fails with the reason and leaves nothing behind',
+  async ([, mode, reason]) => {
+    const { ended, errors } = launch(`a,b:${mode}`);
+    expect(await ended).toBe(1);
+    expect(errors()).toMatch(reason);
+    expect(pids()).toEqual({});
+  },
+);
+
+test('one folder is run once at a time', async () => {
+  const first = launch('a');
+  await first.status;
+  const second = launch('a');
+  expect(await second.ended).toBe(1);
+  expect(second.errors()).toContain(
+    `BrokerX is already running on ${dataDir} (process ${first.child.pid}). Stop it, or choose another folder with --data.`,
+  );
+});
+
+test('a port that is taken is named with the ways to choose another one', async () => {
+  const [command, query] = [await freePort(), await freePort()];
+  const blocker = createServer().listen(query, '127.0.0.1');
+  const { ended, errors } = launch('a', { ports: [command, query] });
+  expect(await ended).toBe(1);
+  expect(errors()).toContain(
+    `port ${query} of query-api is in use. Choose another one with --query-port or QUERY_API_PORT.`,
+  );
+  blocker.close();
+});
+
+test('a database that cannot be reached is named before anything is started', async () => {
+  const { ended, errors } = launch('a', { database: `postgres://127.0.0.1:${await freePort()}/brokerx` });
+  expect(await ended).toBe(1);
+  expect(errors()).toMatch(/the database that DATABASE_URL names cannot be reached: .*ECONNREFUSED/);
+  expect(existsSync(join(dataDir, 'notes'))).toBe(false);
+});
+
+test('the embedded database is kept running on its port, and secrets are made once for their owner alone', async () => {
+  const first = launch('a', { database: '' });
+  const before = await first.status;
+  process.kill(before.pids.postgres ?? 0, 'SIGKILL');
+  await expect.poll(() => answers(before.databaseUrl), { timeout: 20_000 }).toBe(true);
+  await expect.poll(() => pids().postgres ?? before.pids.postgres).not.toBe(before.pids.postgres);
+  expect(pids().a).toBe(before.pids.a);
+  expect(statSync(join(dataDir, 'secrets.json')).mode & 0o777).toBe(0o600);
+  // Its supervisor is killed: the next one finds the database running, stops it and takes the data over.
+  first.child.kill('SIGKILL');
+  await first.ended;
+  const second = launch('a', { database: '' });
+  const after = await second.status;
+  expect(after).toMatchObject({ databaseUrl: before.databaseUrl, operatorPassword: before.operatorPassword });
+  second.child.kill('SIGTERM');
+  expect(await second.ended).toBe(0);
+  for (const pid of Object.values(after.pids)) expect(identify(pid)).toBeNull();
+  rmSync(join(dataDir, 'secrets.json'));
+  const third = launch('a', { database: '' });
+  expect(await third.ended).toBe(1);
+  expect(third.errors()).toContain('secrets.json is missing, but there is a database');
+});
+
+async function answers(url: string): Promise<boolean> {
+  const client = new pg.Client({ connectionString: url });
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    await client.end();
+    return true;
+  } catch {
+    return false;
+  }
+}
