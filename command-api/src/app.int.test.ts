@@ -1,0 +1,266 @@
+import { randomUUID } from 'node:crypto';
+import { type Event, eventCodec, type Role } from '@brokerx/contracts';
+import { postgresEventStore, postgresSnapshots, realRuntime } from '@brokerx/infra';
+import { freshDatabase } from '@brokerx/infra/services.ts';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { commandApi, openAccount } from '../test/world.ts';
+
+/** The API of commands over a real PostgreSQL: what a client sees. */
+let api: Awaited<ReturnType<typeof commandApi>>;
+let close: () => Promise<void>;
+let operator: string;
+
+beforeAll(async () => {
+  const database = await freshDatabase();
+  const store = await postgresEventStore<Event>({
+    databaseUrl: database.url,
+    codec: eventCodec(),
+    runtime: realRuntime,
+  });
+  const snapshots = await postgresSnapshots({
+    databaseUrl: database.url,
+    storeId: store.id,
+    runtime: realRuntime,
+  });
+  api = await commandApi({ store, snapshots });
+  close = async () => {
+    await api.stop();
+    await snapshots.close();
+    await store.close();
+    await database.drop();
+  };
+  operator = await api.token(randomUUID(), ['operator']);
+  const listed = await send(operator, 'POST', '/v1/symbols', {
+    symbol: 'ACME',
+    name: 'Acme Inc.',
+    listing_price: '10.00',
+    fee_ppm: 1_000,
+  });
+  expect(listed.statusCode).toBe(202);
+});
+afterAll(() => close());
+
+type Method = 'POST' | 'PATCH' | 'DELETE' | 'PUT';
+const send = (token: string, method: Method, url: string, payload?: object, key: string = randomUUID()) =>
+  api.app.inject({
+    method,
+    url,
+    headers: { authorization: `Bearer ${token}`, 'idempotency-key': key },
+    ...(payload ? { payload } : {}),
+  });
+
+/** A trader with cash of an operator. */
+async function trader(amount: string, roles: Role[] = ['trader']) {
+  const accountId = await openAccount(api.accounts);
+  const funded = await send(operator, 'POST', `/v1/accounts/${accountId}/cash-transfers`, { amount });
+  expect(funded.statusCode).toBe(202);
+  return { accountId, token: await api.token(accountId, roles) };
+}
+const buy = { symbol: 'ACME', side: 'buy', type: 'limit', qty: '10', limit_price: '9.99' };
+
+test('an order is on disk when 202 is answered, and the reply says where', async () => {
+  const { accountId, token } = await trader('1000.00');
+  const reply = await send(token, 'POST', '/v1/orders', buy);
+  const order = reply.json();
+  expect(reply.statusCode).toBe(202);
+  expect(order).toEqual({
+    id: expect.any(String),
+    client_order_id: null,
+    account_id: accountId,
+    symbol: 'ACME',
+    side: 'buy',
+    type: 'limit',
+    time_in_force: 'day',
+    qty: '10',
+    limit_price: '9.99',
+    protection_price: null,
+    status: 'pending_new',
+    filled_qty: '0',
+    leaves_qty: '10',
+    filled_avg_price: null,
+    fees: '0.00',
+    reason: null,
+    created_at: expect.any(String),
+    updated_at: order.created_at,
+  });
+  expect(reply.headers.location).toBe(`/v1/orders/${order.id}`);
+  const stored = await api.store.readStream(`account-${accountId}`, 0, 10);
+  expect(stored.map(({ event }) => event.type)).toEqual([
+    'AccountOpened.v1',
+    'CashTransferredIn.v1',
+    'OrderPlaced.v1',
+  ]);
+  expect(reply.headers['x-brokerx-position']).toBe(`${api.store.id}:${stored.at(-1)?.position}`);
+  expect(stored.at(-1)?.symbol).toBe('ACME');
+  expect(stored.at(-1)?.event.traceparent.slice(3, 35)).toBe(String(reply.headers.traceparent).slice(3, 35));
+});
+
+test('the same key gives the same answer and happens once; with another body it is refused', async () => {
+  const { accountId, token } = await trader('1000.00');
+  const key = randomUUID();
+  const first = await send(token, 'POST', '/v1/orders', buy, key);
+  const again = await send(token, 'POST', '/v1/orders', { ...buy, limit_price: '9.99' }, key);
+  expect(again.statusCode).toBe(202);
+  expect(again.json()).toEqual(first.json());
+  expect(first.headers['idempotent-replayed']).toBeUndefined();
+  expect(again.headers['idempotent-replayed']).toBe('true');
+  expect(again.headers['x-brokerx-position']).toBe(first.headers['x-brokerx-position']);
+  const other = await send(token, 'POST', '/v1/orders', { ...buy, qty: '11' }, key);
+  expect([other.statusCode, other.json().code]).toEqual([422, 'IDEMPOTENCY_KEY_REUSED']);
+  expect(await api.store.streamRevision(`account-${accountId}`)).toBe(2);
+});
+
+test('one of many requests with one key at once is carried out', async () => {
+  const { accountId, token } = await trader('1000.00');
+  const key = randomUUID();
+  const replies = await Promise.all(
+    Array.from({ length: 8 }, () => send(token, 'POST', '/v1/orders', buy, key)),
+  );
+  const statuses = replies.map(({ statusCode }) => statusCode);
+  expect(statuses.filter((status) => status === 202).length).toBeGreaterThan(0);
+  expect(statuses.every((status) => status === 202 || status === 409)).toBe(true);
+  expect(await api.store.streamRevision(`account-${accountId}`)).toBe(2);
+});
+
+test('a refused order is recorded, has an address, and is answered again with the same words', async () => {
+  const { accountId, token } = await trader('50.00');
+  const key = randomUUID();
+  const refused = await send(token, 'POST', '/v1/orders', buy, key);
+  expect(refused.statusCode).toBe(422);
+  expect(refused.json()).toEqual({
+    type: 'about:blank',
+    title: 'The available cash does not cover the order.',
+    status: 422,
+    detail: 'needs 100.00 with fees; available 50.00',
+    instance: '/v1/orders',
+    code: 'INSUFFICIENT_FUNDS',
+    request_id: expect.any(String),
+    retryable: false,
+  });
+  const [recorded] = await api.store.readStream(`account-${accountId}`, 2, 1);
+  expect(recorded?.event).toMatchObject({
+    type: 'OrderRefused.v1',
+    data: { code: 'INSUFFICIENT_FUNDS', limitCents: 999, quantity: 10 },
+  });
+  expect(refused.headers.location).toBe(
+    `/v1/orders/${(recorded?.event.data as { orderId: string }).orderId}`,
+  );
+  const again = await send(token, 'POST', '/v1/orders', buy, key);
+  expect(again.headers['idempotent-replayed']).toBe('true');
+  expect(again.headers.location).toBe(refused.headers.location);
+});
+
+test('cancel and reduce are asked of the market; a second cancel asks nothing again', async () => {
+  const { accountId, token } = await trader('1000.00');
+  const { id } = (await send(token, 'POST', '/v1/orders', buy)).json();
+  const reduced = await send(token, 'PATCH', `/v1/orders/${id}`, { qty: '4' });
+  expect([reduced.statusCode, reduced.json()]).toEqual([
+    202,
+    { id, account_id: accountId, symbol: 'ACME', status: 'pending_replace', qty: '4' },
+  ]);
+  const canceled = await send(token, 'DELETE', `/v1/orders/${id}`);
+  const twice = await send(token, 'DELETE', `/v1/orders/${id}`);
+  for (const reply of [canceled, twice]) {
+    expect([reply.statusCode, reply.json().status]).toEqual([202, 'pending_cancel']);
+    expect(reply.headers['x-brokerx-position']).toBe(canceled.headers['x-brokerx-position']);
+  }
+  const stored = await api.store.readStream(`account-${accountId}`, 2, 10);
+  expect(stored.map(({ event }) => event.type)).toEqual([
+    'OrderPlaced.v1',
+    'OrderAmendRequested.v1',
+    'OrderCancelRequested.v1',
+  ]);
+});
+
+test("someone else's order is not there", async () => {
+  const owner = await trader('1000.00');
+  const other = await trader('1000.00');
+  const { id } = (await send(owner.token, 'POST', '/v1/orders', buy)).json();
+  const reply = await send(other.token, 'DELETE', `/v1/orders/${id}`);
+  expect([reply.statusCode, reply.json().code]).toEqual([404, 'ORDER_NOT_FOUND']);
+});
+
+// What is asked, as whom, and what it is answered.
+test.for([
+  ['no key', 'POST', '/v1/orders', buy, '', 400, 'IDEMPOTENCY_KEY_REQUIRED'],
+  ['a key that is no UUID', 'POST', '/v1/orders', buy, 'abc', 400, 'IDEMPOTENCY_KEY_REQUIRED'],
+  ['an old key', 'POST', '/v1/orders', buy, '01890000-0000-7000-8000-000000000000', 422, 'STALE_REQUEST'],
+  ['an unknown field', 'POST', '/v1/orders', { ...buy, x: 1 }, randomUUID(), 400, 'INVALID_REQUEST'],
+  [
+    'a price as a number',
+    'POST',
+    '/v1/orders',
+    { ...buy, limit_price: 9.99 },
+    randomUUID(),
+    400,
+    'INVALID_REQUEST',
+  ],
+  ['no such symbol', 'POST', '/v1/orders', { ...buy, symbol: 'NONE' }, randomUUID(), 422, 'UNKNOWN_SYMBOL'],
+  ['no such order', 'DELETE', `/v1/orders/${randomUUID()}`, undefined, randomUUID(), 404, 'ORDER_NOT_FOUND'],
+  ['an id that is none', 'DELETE', '/v1/orders/x', undefined, randomUUID(), 400, 'INVALID_REQUEST'],
+  ['too large a deposit', 'POST', '/v1/deposits', { amount: '10000.01' }, randomUUID(), 422, 'WALLET_LIMIT'],
+  ['for operators', 'POST', '/v1/symbols/ACME/halt', { reason: 'x' }, randomUUID(), 403, 'FORBIDDEN'],
+] as const)('a trader is refused: %s', async ([, method, url, body, key, status, code]) => {
+  const { token } = await trader('1000.00');
+  const reply = await send(token, method, url, body, key);
+  expect([reply.statusCode, reply.json().code]).toEqual([status, code]);
+});
+
+test('an operator halts and resumes a market; orders are refused in between', async () => {
+  const { token } = await trader('1000.00');
+  await send(operator, 'POST', '/v1/symbols', { symbol: 'HALT', name: 'Halted', listing_price: '10.00' });
+  const order = { ...buy, symbol: 'HALT' };
+  const key = randomUUID();
+  const halted = await send(operator, 'POST', '/v1/symbols/HALT/halt', { reason: 'news' }, key);
+  expect([halted.statusCode, halted.json().state]).toEqual([202, 'halt']);
+  expect((await send(token, 'POST', '/v1/orders', order)).json().code).toBe('SYMBOL_HALTED');
+  const again = await send(operator, 'POST', '/v1/symbols/HALT/halt', { reason: 'news' }, key);
+  expect([again.statusCode, again.headers['idempotent-replayed']]).toEqual([202, 'true']);
+  expect((await send(operator, 'POST', '/v1/symbols/HALT/halt', { reason: 'x' })).json().code).toBe(
+    'SYMBOL_HALTED',
+  );
+  const resumed = await send(operator, 'POST', '/v1/symbols/HALT/resume', {});
+  expect([resumed.statusCode, resumed.json().state]).toEqual([202, 'continuous']);
+  expect((await send(token, 'POST', '/v1/orders', order)).statusCode).toBe(202);
+});
+
+test('a symbol is listed once, and the listing answers the symbol', async () => {
+  const body = { symbol: 'ONCE', name: 'Once', listing_price: '1.05', tick_size: '0.05' };
+  const listed = await send(operator, 'POST', '/v1/symbols', body);
+  expect(listed.json()).toEqual({
+    symbol: 'ONCE',
+    name: 'Once',
+    state: 'continuous',
+    tick_size: '0.05',
+    listing_price: '1.05',
+    reference_price: '1.05',
+    collar_ppm: 100_000,
+    fee_ppm: 500,
+    order_qty_max: '1000000',
+    daily_close: '21:00',
+    bands_off: false,
+    quotas_off: false,
+  });
+  expect((await send(operator, 'POST', '/v1/symbols', body)).json().code).toBe('SYMBOL_ALREADY_LISTED');
+  const offGrid = { ...body, symbol: 'GRID', listing_price: '1.01' };
+  expect((await send(operator, 'POST', '/v1/symbols', offGrid)).json().code).toBe('PRICE_TICK');
+});
+
+test('shares and exemptions come by an operator; an account that is not there is 404', async () => {
+  const { accountId, token } = await trader('1.00');
+  const sell = { ...buy, side: 'sell', limit_price: '20.00' };
+  expect((await send(token, 'POST', '/v1/orders', sell)).json().code).toBe('PRICE_BAND');
+  const exempt = { bands_off: true, quotas_off: false };
+  const url = `/v1/accounts/${accountId}`;
+  expect((await send(operator, 'PUT', `${url}/exemptions`, exempt)).json()).toEqual({
+    account_id: accountId,
+    ...exempt,
+  });
+  expect((await send(token, 'POST', '/v1/orders', sell)).json().code).toBe('INSUFFICIENT_SHARES');
+  const shares = await send(operator, 'POST', `${url}/share-transfers`, { symbol: 'ACME', qty: '10' });
+  expect(shares.json()).toMatchObject({ account_id: accountId, amount: null, symbol: 'ACME', qty: '10' });
+  expect((await send(token, 'POST', '/v1/orders', sell)).statusCode).toBe(202);
+  const nobody = `/v1/accounts/${randomUUID()}/cash-transfers`;
+  const reply = await send(operator, 'POST', nobody, { amount: '1.00' });
+  expect([reply.statusCode, reply.json().code]).toEqual([404, 'ACCOUNT_NOT_FOUND']);
+});
