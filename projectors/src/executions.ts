@@ -6,7 +6,13 @@ import { type Database, statelessProjection } from './projection.ts';
 /** Fills as their account sees them: one row for each leg of a trade, once it is settled. */
 export const executions = () =>
   statelessProjection(
-    { name: 'executions', version: 1, tables: ['read.execution_v1'], categories: ['account'], onFailure: 'park' },
+    {
+      name: 'executions',
+      version: 1,
+      tables: ['read.execution_v1'],
+      categories: ['account'],
+      onFailure: 'park',
+    },
     foldExecutions,
     write,
   );

@@ -93,7 +93,10 @@ function release(
 function moves(e: JournalEntry): boolean {
   const cash = e.cashAvailable + e.cashHeld + e.cashClearing + e.cashFees + e.cashOutside;
   const shares = e.sharesAvailable + e.sharesHeld + e.sharesClearing + e.sharesOutside;
-  assert(cash === 0 && shares === 0, `${e.kind} at ${e.position} is out of balance: ${cash} cents, ${shares} shares`);
+  assert(
+    cash === 0 && shares === 0,
+    `${e.kind} at ${e.position} is out of balance: ${cash} cents, ${shares} shares`,
+  );
   return (
     e.cashAvailable !== 0 ||
     e.cashHeld !== 0 ||

@@ -98,7 +98,14 @@ export function openRow({ event, stream, position }: Recorded<Event>): OrderRow 
   };
   if (event.type === 'OrderRefused.v1') {
     const { limitCents, code } = event.data;
-    return { ...common, limitCents, protectionCents: null, status: 'rejected', leavesQuantity: 0, reason: code };
+    return {
+      ...common,
+      limitCents,
+      protectionCents: null,
+      status: 'rejected',
+      leavesQuantity: 0,
+      reason: code,
+    };
   }
   const { limitTicks, tickCents, type, quantity } = event.data;
   return {

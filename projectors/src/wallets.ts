@@ -13,7 +13,12 @@ export const wallets = () =>
   );
 
 /** What a batch changes in one wallet: differences, so that the stored row need not be read. */
-export type WalletChange = { accountId: string; clientId: string | null; cashCents: number; heldCents: number };
+export type WalletChange = {
+  accountId: string;
+  clientId: string | null;
+  cashCents: number;
+  heldCents: number;
+};
 
 /** One change for each wallet that the batch touches, by account id. */
 export function foldWallets(events: readonly Recorded<Event>[]): WalletChange[] {

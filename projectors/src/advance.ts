@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict';
+import type { Event } from '@brokerx/contracts';
+import { asError, isTransient, type Recorded, transaction } from '@brokerx/infra';
+import type pg from 'pg';
+import { CursorMoved, moveCursors } from './cursors.ts';
+import { type Change, keyOf, type TableProjection } from './projection.ts';
+
+/**
+ * One step of projections that stand at the same position: the rows of a batch and the cursors of all of them in one
+ * transaction. Written without waiting for the disk: what a crash takes back it takes back together with the cursor.
+ */
+export type Tables = {
+  pool: pg.Pool;
+  storeId: string;
+  onParked(projection: TableProjection, recorded: Recorded<Event>, error: Error): void;
+};
+
+/** Events after some position, and the position that is reached with them. */
+export type Stretch = { events: readonly Recorded<Event>[]; position: number };
+
+/** A projection cannot take the events of a stretch: a defect, which repeating does not mend. */
+export class ProjectionFailed extends Error {
+  override name = 'ProjectionFailed';
+  readonly projection: TableProjection;
+  constructor(projection: TableProjection, cause: unknown) {
+    super(`projection ${keyOf(projection)} failed: ${asError(cause).message}`, { cause });
+    this.projection = projection;
+  }
+}
+
+/** Throws `ProjectionFailed`, `CursorMoved`, or what the database threw; nothing is changed then. */
+export async function advance(
+  { pool, storeId }: Tables,
+  projections: readonly TableProjection[],
+  from: number,
+  stretch: Stretch,
+): Promise<void> {
+  const changes: { projection: TableProjection; change: Change }[] = [];
+  if (stretch.events.length > 0) {
+    for (const projection of projections) {
+      const change = await blaming(projection, () => projection.fold(stretch.events, pool));
+      changes.push({ projection, change });
+    }
+  }
+  await transaction(
+    pool,
+    async (db) => {
+      await moveCursors(db, storeId, projections, from, stretch.position);
+      for (const { projection, change } of changes) await blaming(projection, () => change.write(db));
+    },
+    { synchronousCommit: 'off' },
+  );
+  for (const { change } of changes) change.committed();
+}
+
+/**
+ * Takes one projection over a stretch in which it fails: the halves apart, down to the single events that cannot be
+ * folded, which are parked.
+ */
+export async function advanceParking(
+  tables: Tables,
+  projection: TableProjection,
+  from: number,
+  stretch: Stretch,
+): Promise<void> {
+  assert.equal(projection.onFailure, 'park');
+  try {
+    return await advance(tables, [projection], from, stretch);
+  } catch (error) {
+    if (!(error instanceof ProjectionFailed)) throw error;
+    const { events, position } = stretch;
+    const [first] = events;
+    assert(first, 'without events nothing can fail');
+    if (events.length === 1) return park(tables, projection, from, first, position, asError(error.cause));
+    const left = events.slice(0, events.length >> 1);
+    const middle = left.at(-1)?.position ?? from;
+    await advanceParking(tables, projection, from, { events: left, position: middle });
+    await advanceParking(tables, projection, middle, { events: events.slice(left.length), position });
+  }
+}
+
+/** Errors are noted for people, not kept whole: a failed statement may quote pages of values. */
+const ERROR_CHARACTERS_MAX = 2_000;
+
+async function park(
+  { pool, storeId, onParked }: Tables,
+  projection: TableProjection,
+  from: number,
+  recorded: Recorded<Event>,
+  to: number,
+  error: Error,
+): Promise<void> {
+  const { name, version } = projection;
+  await transaction(
+    pool,
+    async (db) => {
+      await moveCursors(db, storeId, [projection], from, to);
+      await db.query(
+        'insert into read.parked (projection, version, position, event_id, error) values ($1, $2, $3, $4, $5)',
+        [name, version, recorded.position, recorded.event.id, String(error).slice(0, ERROR_CHARACTERS_MAX)],
+      );
+    },
+    { synchronousCommit: 'off' },
+  );
+  onParked(projection, recorded, error);
+}
+
+/** What is neither the database's absence nor another projector is the projection's own failure. */
+async function blaming<T>(projection: TableProjection, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (isTransient(error) || error instanceof CursorMoved) throw error;
+    throw new ProjectionFailed(projection, error);
+  }
+}

@@ -1,0 +1,91 @@
+import { eventCodec } from '@brokerx/contracts';
+import {
+  createLog,
+  createMetrics,
+  createShutdown,
+  EXIT_FAILED,
+  postgresEventStore,
+  postgresHotStore,
+  postgresLeases,
+  postgresSnapshots,
+  runMain,
+  realRuntime as runtime,
+  startHealthServer,
+  startTelemetry,
+  storeFeed,
+} from '@brokerx/infra';
+import packageJson from '../package.json' with { type: 'json' };
+import { allProjections } from './allProjections.ts';
+import { readConfig } from './config.ts';
+import { startMarketData } from './marketData.ts';
+import { marketDataMetrics } from './marketDataMetrics.ts';
+import { startProjecting } from './project.ts';
+import { projectionMetrics } from './projectionMetrics.ts';
+import { openReadModels, readModelsState } from './readModels.ts';
+
+const SERVICE = 'projectors';
+
+/** Read models and market data, from the event store's one order. */
+await runMain(async () => {
+  const config = readConfig();
+  const { databaseUrl, readDatabaseUrl, instance } = config;
+  const log = createLog({ name: SERVICE, level: config.logLevel, instance });
+  const shutdown = createShutdown(log);
+  const metrics = createMetrics(SERVICE, packageJson.version);
+  const about = { service: SERVICE, version: packageJson.version, instance, log, runtime };
+  const telemetry = await startTelemetry({ ...about, endpoint: config.telemetryEndpoint });
+  shutdown.onShutdown('telemetry', () => telemetry.stop());
+
+  const store = await postgresEventStore({ databaseUrl, codec: eventCodec(), runtime, log });
+  shutdown.onShutdown('event store', () => store.close());
+  const pool = await openReadModels({ databaseUrl: readDatabaseUrl, runtime, log });
+  shutdown.onShutdown('read models', () => pool.end());
+  const hotStore = await postgresHotStore({ databaseUrl, runtime, log });
+  shutdown.onShutdown('hot store', () => hotStore.close());
+  const snapshots = await postgresSnapshots({ databaseUrl, storeId: store.id, runtime, log });
+  shutdown.onShutdown('snapshots', () => snapshots.close());
+  const leases = await postgresLeases({ databaseUrl, owner: instance, runtime, log });
+  shutdown.onShutdown('leases', () => leases.close());
+  const feed = storeFeed({ store, runtime, log });
+  shutdown.onShutdown('feed', () => feed.close());
+
+  const shared = { store, feed, leases, runtime, log };
+  const projecting = startProjecting({
+    ...shared,
+    projections: allProjections(),
+    pool,
+    telemetry,
+    metrics: projectionMetrics(metrics, () => feed.head()),
+  });
+  shutdown.onShutdown('projections', () => projecting.stop());
+  const marketData = startMarketData({
+    ...shared,
+    hotStore,
+    snapshots,
+    metrics: marketDataMetrics(metrics),
+  });
+  shutdown.onShutdown('market data', () => marketData.stop());
+  projecting.ended.catch((err: unknown) => {
+    log.fatal({ err }, 'the projections cannot go on');
+    void shutdown.begin('the projections cannot go on', EXIT_FAILED);
+  });
+
+  if (config.healthPort > 0) {
+    const ready = async () => {
+      const halted = projecting.halted();
+      return {
+        'read models': await readModelsState(pool),
+        projections: halted.length === 0 ? 'ok' : `halted by a defect: ${halted.join(', ')}`,
+      };
+    };
+    const health = await startHealthServer({
+      port: config.healthPort,
+      host: config.host,
+      ready,
+      metrics,
+      log,
+    });
+    shutdown.onShutdown('health', () => health.close());
+  }
+  log.info({ store: store.id }, 'ready');
+});

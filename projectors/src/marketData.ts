@@ -1,0 +1,157 @@
+import { type Event, MARKET_DATA_VIEW, timeOf } from '@brokerx/contracts';
+import {
+  type Batch,
+  type EventStore,
+  type Feed,
+  type HotStore,
+  type Lease,
+  type Leases,
+  type Log,
+  type Runtime,
+  type Snapshots,
+  sleep,
+} from '@brokerx/infra';
+import { followBooks } from './books.ts';
+import { hotPublisher } from './hotPublisher.ts';
+import type { MarketDataMetrics } from './marketDataMetrics.ts';
+import { loadMarkets, marketSnapshots } from './marketSnapshots.ts';
+import { hotValues } from './symbolMarket.ts';
+import { dayOf } from './ticker.ts';
+
+/**
+ * Market data: follows every book in memory and publishes what changed to the hot store. It starts from snapshots
+ * and their tail. The hot view's own cursor says what is published: a view that was lost, or that another process
+ * wrote, is written anew from memory.
+ */
+export type MarketDataFeed = {
+  /** Position up to which the books are followed; undefined while another process holds the lease. */
+  position(): number | undefined;
+  stop(): Promise<void>;
+};
+
+type Options = {
+  store: EventStore<Event>;
+  feed: Feed<Event>;
+  hotStore: HotStore;
+  snapshots: Snapshots;
+  leases: Leases;
+  runtime: Runtime;
+  log: Log;
+  metrics: MarketDataMetrics;
+  batchEventsMax?: number;
+  snapshotEveryMs?: number;
+};
+
+const BATCH_EVENTS_MAX = 2_000;
+/** Twenty times a second is faster than anybody reads, and lets a busy book's changes share a write. */
+const PUBLISH_EVERY_MS = 50;
+/** While nothing changes, the view is looked at this often: it may have been lost. */
+const CHECK_EVERY_MS = 1_000;
+/** Bounds the tail that a start folds: half a second's work at full load. */
+const SNAPSHOT_EVERY_MS = 10_000;
+const RETRY_MS = 1_000;
+const LEASE = `projection:${MARKET_DATA_VIEW.name}:${MARKET_DATA_VIEW.version}`;
+
+export function startMarketData(options: Options): MarketDataFeed {
+  const { leases, runtime, log } = options;
+  const stopping = new AbortController();
+  let position: number | undefined;
+
+  const run = async (): Promise<void> => {
+    while (!stopping.signal.aborted) {
+      try {
+        const lease = await leases.acquire(LEASE, stopping.signal);
+        if (!lease) continue;
+        await lead(options, lease, stopping.signal, (reached) => {
+          position = reached;
+        });
+      } catch (error) {
+        log.warn({ err: error }, 'market data stopped; it starts again');
+        await sleep(runtime, RETRY_MS, stopping.signal);
+      }
+      position = undefined;
+    }
+  };
+
+  const ended = run();
+  return {
+    position: () => position,
+    async stop() {
+      stopping.abort();
+      await ended;
+    },
+  };
+}
+
+/** Follows and publishes for as long as the lease is ours. */
+async function lead(
+  options: Options,
+  lease: Lease,
+  stop: AbortSignal,
+  reached: (position: number) => void,
+): Promise<void> {
+  const { store, feed, hotStore, snapshots, runtime, log, metrics } = options;
+  const over = AbortSignal.any([stop, lease.lost]);
+  const loaded = await loadMarkets(snapshots, store.id);
+  const books = followBooks(loaded.markets, loaded.reflected, (symbol, err) => {
+    metrics.broken(symbol);
+    log.error({ err, symbol }, 'a book cannot be followed; its market data is withdrawn');
+  });
+  let position = loaded.cursor?.position ?? 0;
+  let moved = new AbortController();
+  const subscription = feed.subscribe({
+    name: `${MARKET_DATA_VIEW.name}:${MARKET_DATA_VIEW.version}`,
+    after: loaded.cursor,
+    filter: { categories: ['book', 'market'] },
+    batchEventsMax: options.batchEventsMax ?? BATCH_EVENTS_MAX,
+    async handle(batch: Batch<Event>) {
+      books.fold(batch.events);
+      position = batch.position;
+      metrics.moved(position);
+      reached(position);
+      moved.abort();
+    },
+  });
+
+  const publisher = hotPublisher(hotStore.view(MARKET_DATA_VIEW.name, MARKET_DATA_VIEW.version), store.id);
+  const keeper = marketSnapshots(snapshots, store.id);
+  let today = '';
+  let keptMs = runtime.monotonicMs();
+  let keeping: Promise<void> = Promise.resolve();
+  const keepDue = () => {
+    if (runtime.monotonicMs() - keptMs < (options.snapshotEveryMs ?? SNAPSHOT_EVERY_MS)) return;
+    keptMs = runtime.monotonicMs();
+    keeping = keeping.then(() => keep());
+  };
+  const keep = async () => {
+    try {
+      await keeper.save(books, () => position);
+    } catch (error) {
+      log.warn({ err: error }, 'a snapshot of market data could not be saved');
+    }
+  };
+
+  try {
+    while (!over.aborted) {
+      moved = new AbortController();
+      const nowDay = dayOf(timeOf(runtime.nowMs()));
+      if (nowDay !== today) books.touchAll();
+      today = nowDay;
+      try {
+        const written = await publisher.publish(books, position, (market) => hotValues(market, today));
+        metrics.published(written);
+      } catch (error) {
+        log.warn({ err: error }, 'market data could not be published; it is tried again');
+        await sleep(runtime, RETRY_MS, over);
+      }
+      keepDue();
+      await sleep(runtime, PUBLISH_EVERY_MS, over);
+      await sleep(runtime, CHECK_EVERY_MS, AbortSignal.any([over, moved.signal]));
+    }
+  } finally {
+    await subscription.stop();
+    await keeping;
+    if (!lease.lost.aborted) await keep();
+    await lease.release().catch(() => undefined);
+  }
+}
