@@ -1,0 +1,180 @@
+import { formatPosition, isUuid, Register, SignIn, Verify, views } from '@brokerx/contracts';
+import type { Http } from '@brokerx/infra';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { IdempotencyHeaders } from '../idempotency.ts';
+import { problemOf } from '../refusals.ts';
+import type { TokenIssuer } from '../tokens.ts';
+import { failedSignIns } from './failedSignIns.ts';
+import { outcomeOf, refusalProblem } from './outcome.ts';
+import type { Answer, People, Request } from './people.ts';
+import {
+  type RegistrationView,
+  registerClient,
+  sendPasscodeAgain,
+  verifyRegistration,
+} from './registration.ts';
+import { signIn } from './sessions.ts';
+
+/** Registration, sign-in, and the keys that access tokens are verified with. All of it is public. */
+export type ClientRouteDeps = { people: People; tokens: TokenIssuer; storeId: string };
+
+export function clientRoutes(app: Http, { people, tokens, storeId }: ClientRouteDeps): void {
+  const { runtime } = people;
+  const inFlight = new Set<string>();
+
+  /** One request of a key at a time; repetitions after it are answered from what it recorded. */
+  const keyed = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    work: (from: Request) => Promise<Answer<RegistrationView>>,
+  ): Promise<RegistrationView> => {
+    const key = keyOf(request);
+    if (inFlight.has(key)) throw problemOf({ code: 'REQUEST_IN_FLIGHT', detail: '' });
+    inFlight.add(key);
+    const working = work({ key, traceparent: request.traceparent }).finally(() => inFlight.delete(key));
+    const answer = await outcomeOf(runtime, working);
+    if ('refused' in answer) throw refusalProblem(answer);
+    const { view, replayed, position } = answer;
+    reply
+      .code(202)
+      .header('location', `/v1/registrations/${view.registration_id}/verification`)
+      .header('x-brokerx-position', formatPosition({ storeId, position }));
+    if (replayed) reply.header('idempotent-replayed', 'true');
+    return view;
+  };
+
+  app.post(
+    '/v1/registrations',
+    {
+      config: { auth: 'public' },
+      schema: {
+        tags: ['People'],
+        summary: 'Register',
+        description:
+          'Asks for an account. The reply is the same whether or not the e-mail address is known here; what to do next comes by e-mail: a passcode of six digits, valid for ten minutes.',
+        headers: IdempotencyHeaders,
+        body: Register.meta({
+          examples: [
+            {
+              name: 'Ann Example',
+              address: '1 Example Street, Montréal',
+              birth_date: '1990-04-01',
+              email: 'ann@example.com',
+              phone: '+15145550123',
+              password: 'correct horse battery staple',
+            },
+          ],
+        }),
+        response: { 202: views.RegistrationView },
+      },
+    },
+    (request, reply) => keyed(request, reply, (from) => registerClient(people, request.body, from)),
+  );
+
+  app.post(
+    '/v1/registrations/:registration_id/verification',
+    {
+      config: { auth: 'public' },
+      schema: {
+        tags: ['People'],
+        summary: 'Verify the e-mail address',
+        description:
+          'Returns the passcode. The right one opens the account. Five wrong ones void the passcode.',
+        headers: IdempotencyHeaders,
+        params: RegistrationId,
+        body: Verify.meta({ examples: [{ code: '123456' }] }),
+        response: { 202: views.RegistrationView },
+      },
+    },
+    (request, reply) =>
+      keyed(request, reply, (from) =>
+        verifyRegistration(people, request.params.registration_id, request.body, from),
+      ),
+  );
+
+  app.post(
+    '/v1/registrations/:registration_id/passcode',
+    {
+      config: { auth: 'public' },
+      schema: {
+        tags: ['People'],
+        summary: 'Send another passcode',
+        description: 'The one before is void then. At most three an hour.',
+        headers: IdempotencyHeaders,
+        params: RegistrationId,
+        response: { 202: views.RegistrationView },
+      },
+    },
+    (request, reply) =>
+      keyed(request, reply, (from) => sendPasscodeAgain(people, request.params.registration_id, from)),
+  );
+
+  const failed = failedSignIns(runtime);
+  app.post(
+    '/v1/sessions',
+    {
+      config: { auth: 'public' },
+      schema: {
+        tags: ['People'],
+        summary: 'Sign in',
+        description:
+          'Gives an access token for `Authorization: Bearer …` on both APIs. It is valid for `expires_in` seconds; sign in again before it runs out.',
+        body: SignIn.meta({
+          examples: [{ email: 'ann@example.com', password: 'correct horse battery staple' }],
+        }),
+        response: { 201: views.SessionView },
+      },
+    },
+    async (request, reply) => {
+      const from = { ip: request.ip, traceparent: request.traceparent };
+      const answer = await outcomeOf(runtime, signIn(people, { tokens, failed }, request.body, from));
+      if ('refused' in answer) throw refusalProblem(answer);
+      reply.code(201);
+      return answer.view;
+    },
+  );
+
+  app.get(
+    '/.well-known/jwks.json',
+    {
+      config: { auth: 'public' },
+      schema: {
+        tags: ['People'],
+        summary: 'Public keys of access tokens',
+        description: 'A JSON Web Key Set (RFC 7517).',
+        response: { 200: JwksView },
+      },
+    },
+    (_, reply) => {
+      reply.header('cache-control', `public, max-age=${JWKS_MAX_AGE_SECONDS}`);
+      return tokens.jwks as z.input<typeof JwksView>;
+    },
+  );
+}
+
+/** A new key is published this long before it signs. */
+const JWKS_MAX_AGE_SECONDS = 300;
+
+const JwksView = z.object({
+  keys: z.array(
+    z.object({
+      kty: z.string(),
+      crv: z.string(),
+      x: z.string(),
+      y: z.string(),
+      kid: z.string(),
+      alg: z.string(),
+      use: z.string(),
+    }),
+  ),
+});
+
+const RegistrationId = z.object({ registration_id: z.uuid().transform((id) => id.toLowerCase()) });
+
+function keyOf(request: FastifyRequest): string {
+  const { 'idempotency-key': header } = request.headers;
+  const key = typeof header === 'string' ? header.toLowerCase() : '';
+  if (!isUuid(key)) throw problemOf({ code: 'IDEMPOTENCY_KEY_REQUIRED', detail: '' });
+  return key;
+}

@@ -1,0 +1,68 @@
+import { parseMasterKey } from '@brokerx/infra';
+import type { JWK } from 'jose';
+import { z } from 'zod';
+
+/** Variables of people, keys, mail and payments, for the service's configuration to spread. Secrets have no default. */
+export const peopleVariables = {
+  BROKERX_MASTER_KEY: z
+    .string()
+    .transform(
+      (text, context) => parseMasterKey(text) ?? refuse(context, 'must be base64 of 32 random bytes'),
+    )
+    .describe('Wraps the keys of all personal data: base64 of 32 random bytes (openssl rand -base64 32).'),
+  AUTH_PRIVATE_JWK: z
+    .string()
+    .transform(
+      (text, context) => parseJwk(text) ?? refuse(context, 'must be a private EC P-256 key as a JWK'),
+    )
+    .describe('Signs access tokens (ES256): a private JWK as JSON, with kty, crv, x, y and d.'),
+  AUTH_ISSUER: z
+    .string()
+    .min(1)
+    .default('http://127.0.0.1:8001')
+    .describe('The `iss` of access tokens; every service that verifies them is told the same.'),
+  VAULT_URL: z
+    .string()
+    .regex(/^postgres(ql)?:\/\//, 'must begin with postgres://')
+    .optional()
+    .describe('PostgreSQL database of the key vault, with backups of its own; DATABASE_URL when not set.'),
+  SMTP_URL: z
+    .string()
+    .regex(/^smtps?:\/\//, 'must begin with smtp:// or smtps://')
+    .optional()
+    .describe(
+      'The mail server, such as smtps://user:password@mail.example.com; not set: mail goes to /dev/inbox.',
+    ),
+  MAIL_FROM: z.string().min(3).default('BrokerX <no-reply@brokerx.test>').describe('Sender of all mail.'),
+  OPERATOR_EMAIL: z.email().optional().describe('E-mail address of the first operator, made at the start.'),
+  OPERATOR_PASSWORD: z
+    .string()
+    .min(12)
+    .max(256)
+    .optional()
+    .describe('Password of the first operator, 12 to 256 characters.'),
+  PAYMENTS_DELAY_MS: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(60_000)
+    .default(50)
+    .describe('How long the simulated payment service thinks about a deposit, in milliseconds.'),
+} as const;
+
+export type PeopleSettings = z.output<z.ZodObject<typeof peopleVariables>>;
+
+function parseJwk(text: string): JWK | undefined {
+  try {
+    const jwk = JSON.parse(text) as JWK;
+    const complete = [jwk.x, jwk.y, jwk.d].every((part) => typeof part === 'string');
+    return jwk.kty === 'EC' && jwk.crv === 'P-256' && complete ? jwk : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function refuse(context: z.RefinementCtx, message: string): never {
+  context.addIssue({ code: 'custom', message });
+  return z.NEVER;
+}

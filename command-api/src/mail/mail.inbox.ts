@@ -1,0 +1,66 @@
+import type { AddressInfo } from 'node:net';
+import type { Log, Runtime } from '@brokerx/infra';
+import { LOOPBACK } from '@brokerx/infra/ports.ts';
+import { type ParsedMail, simpleParser } from 'mailparser';
+import { SMTPServer } from 'smtp-server';
+
+/**
+ * The development inbox: a mail server of this machine alone, in use when no real one is configured. It keeps the
+ * newest mails in memory and writes each on one line of the log, so that a newcomer finds his passcode.
+ */
+export type Inbox = {
+  /** For the SMTP mailer. */
+  url: string;
+  /** Newest first; `to` any case. */
+  mails(filter: { to?: string | undefined; limit: number }): ReceivedMail[];
+  close(): Promise<void>;
+};
+export type ReceivedMail = { id: number; to: string; subject: string; text: string; receivedAtMs: number };
+
+/** Some hundred bytes each. */
+export const INBOX_MAILS_MAX = 200;
+const MAIL_BYTES_MAX = 64 * 1024;
+const CLIENTS_MAX = 10;
+const CLOSE_TIMEOUT_MS = 500;
+
+export async function developmentInbox({ runtime, log }: { runtime: Runtime; log: Log }): Promise<Inbox> {
+  const mails: ReceivedMail[] = [];
+  let received = 0;
+  const keep = (mail: ParsedMail, recipients: string[]) => {
+    for (const to of recipients) {
+      received += 1;
+      const { subject = '', text = '' } = mail;
+      mails.unshift({ id: received, to, subject, text: text.trim(), receivedAtMs: runtime.nowMs() });
+      log.info(`mail to ${to}: ${subject} | ${text.replaceAll(/\s+/g, ' ').trim()}`);
+    }
+    mails.length = Math.min(mails.length, INBOX_MAILS_MAX);
+  };
+  const server = new SMTPServer({
+    disabledCommands: ['AUTH', 'STARTTLS'],
+    size: MAIL_BYTES_MAX,
+    maxClients: CLIENTS_MAX,
+    closeTimeout: CLOSE_TIMEOUT_MS,
+    banner: 'BrokerX development inbox',
+    onData(stream, session, done) {
+      const recipients = session.envelope.rcptTo.map(({ address }) => address);
+      simpleParser(stream).then(
+        (mail) => {
+          keep(mail, recipients);
+          done();
+        },
+        (error: Error) => done(error),
+      );
+    },
+  });
+  server.on('error', (err) => log.warn({ err }, 'the development inbox met an error'));
+  await new Promise<void>((resolve) => server.listen(0, LOOPBACK, resolve));
+  const { port } = server.server.address() as AddressInfo;
+  return {
+    url: `smtp://${LOOPBACK}:${port}`,
+    mails({ to, limit }) {
+      const wanted = to?.trim().toLowerCase();
+      return mails.filter((mail) => wanted === undefined || mail.to.toLowerCase() === wanted).slice(0, limit);
+    },
+    close: () => new Promise((resolve) => server.close(() => resolve())),
+  };
+}

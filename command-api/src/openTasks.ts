@@ -1,0 +1,180 @@
+import type { Event } from '@brokerx/contracts';
+import {
+  type Batch,
+  type Feed,
+  type Leases,
+  type Log,
+  type Recorded,
+  type Runtime,
+  type Snapshots,
+  type Subscription,
+} from '@brokerx/infra';
+import { ownRole } from './owner.ts';
+
+/**
+ * Work outside the store that events ask for: a mail to send, a deposit to collect. An event opens a task, and it
+ * stays open, through crashes too, until the work on it is done. One process at a time works on a list, by lease.
+ * What was done just before a crash may be done again: the work must bear that.
+ */
+export type TaskList<T extends { id: string }> = {
+  /** Names the lease, the snapshot and the consumer of the feed. */
+  name: string;
+  /** Version of the form of `T`: another version's snapshot is ignored. */
+  version: number;
+  /** Category of the streams that are read. */
+  category: string;
+  opens(recorded: Recorded<Event>): T | null;
+  /** Id of the task that this event shows to be done. */
+  closes(recorded: Recorded<Event>): string | null;
+  /**
+   * Does it, or says after how many milliseconds to look at it again. A rejection is retried with a back-off.
+   * `attempt` counts from 1 since the process has owned the list.
+   */
+  work(task: T, attempt: number): Promise<'done' | { againInMs: number }>;
+};
+
+export type TaskDeps = {
+  feed: Feed<Event>;
+  snapshots: Snapshots;
+  leases: Leases;
+  /** The store that the feed reads. */
+  storeId: string;
+  runtime: Runtime;
+  log: Log;
+};
+
+/** Worked on at the same time: each may wait for somebody slow. */
+const AT_A_TIME_MAX = 16;
+/** Open tasks in memory, some 300 bytes each; beyond it the feed waits. */
+export const OPEN_TASKS_MAX = 10_000;
+const BATCH_EVENTS_MAX = 500;
+/** A killed process repeats what it did since. */
+const SAVE_EVERY_MS = 2_000;
+const RETRY_FIRST_MS = 250;
+const RETRY_LAST_MS = 30_000;
+
+export function startTasks<T extends { id: string }>(
+  list: TaskList<T>,
+  deps: TaskDeps,
+): { open(): number; close(): Promise<void> } {
+  const { leases, log } = deps;
+  let owned: Owned | null = null;
+  const role = ownRole({
+    leases,
+    name: list.name,
+    log,
+    start: async () => {
+      const taken = await takeUp(list, deps);
+      owned = taken;
+      return {
+        stop: async () => {
+          owned = null;
+          await taken.stop();
+        },
+      };
+    },
+  });
+  return { open: () => owned?.open() ?? 0, close: () => role.stop() };
+}
+
+type Owned = { open(): number; stop(): Promise<void> };
+type Open<T> = { task: T; attempts: number; dueMs: number; busy: boolean };
+
+async function takeUp<T extends { id: string }>(
+  list: TaskList<T>,
+  { feed, snapshots, storeId, runtime, log }: TaskDeps,
+): Promise<Owned> {
+  const stopping = new AbortController();
+  const key = { kind: 'tasks', key: list.name, version: list.version };
+  const snapshot = await snapshots.load(key);
+  const tasks = new Map<string, Open<T>>();
+  const add = (task: T) => tasks.set(task.id, { task, attempts: 0, dueMs: 0, busy: false });
+  if (snapshot) for (const task of JSON.parse(snapshot.state) as T[]) add(task);
+
+  let position = snapshot?.cursor.position ?? 0;
+  let savedMs = runtime.monotonicMs();
+  let busy = 0;
+  let caughtUp = false;
+  let cancelTimer = () => {};
+  let room = Promise.withResolvers<void>();
+
+  const save = async () => {
+    savedMs = runtime.monotonicMs();
+    const state = JSON.stringify([...tasks.values()].map(({ task }) => task));
+    await snapshots.save(key, { cursor: { storeId, position }, revision: -1, state });
+  };
+  const finish = (id: string) => {
+    if (tasks.delete(id) && tasks.size < OPEN_TASKS_MAX) room.resolve();
+  };
+
+  const attend = async (open: Open<T>) => {
+    const { id } = open.task;
+    open.busy = true;
+    open.attempts += 1;
+    busy += 1;
+    try {
+      const result = await list.work(open.task, open.attempts);
+      if (result === 'done') finish(id);
+      else open.dueMs = runtime.monotonicMs() + result.againInMs;
+    } catch (err) {
+      const waitMs = Math.min(RETRY_LAST_MS, RETRY_FIRST_MS * 2 ** Math.min(open.attempts - 1, 10));
+      open.dueMs = runtime.monotonicMs() + waitMs;
+      log.warn({ err, list: list.name, task: id, attempts: open.attempts, waitMs }, 'a task is tried again');
+    }
+    open.busy = false;
+    busy -= 1;
+    pump();
+  };
+
+  const pump = () => {
+    cancelTimer();
+    if (stopping.signal.aborted || !caughtUp) return;
+    let nextMs = Number.POSITIVE_INFINITY;
+    for (const open of tasks.values()) {
+      if (busy >= AT_A_TIME_MAX) return;
+      if (open.busy) continue;
+      if (open.dueMs <= runtime.monotonicMs()) void attend(open);
+      else nextMs = Math.min(nextMs, open.dueMs);
+    }
+    if (nextMs < Number.POSITIVE_INFINITY) {
+      cancelTimer = runtime.setTimer(Math.max(1, nextMs - runtime.monotonicMs()), pump);
+    }
+  };
+
+  const handle = async (batch: Batch<Event>) => {
+    for (const recorded of batch.events) {
+      const done = list.closes(recorded);
+      if (done !== null) finish(done);
+      const task = list.opens(recorded);
+      if (task && !tasks.has(task.id)) add(task);
+    }
+    position = batch.position;
+    // Not before the end is reached: most tasks of the past are closed by events of the past.
+    caughtUp ||= batch.live || tasks.size >= OPEN_TASKS_MAX;
+    pump();
+    if (runtime.monotonicMs() - savedMs >= SAVE_EVERY_MS) await save();
+    if (tasks.size >= OPEN_TASKS_MAX) {
+      log.error({ list: list.name, open: tasks.size }, 'too many tasks are open; no more are taken up');
+      room = Promise.withResolvers<void>();
+      stopping.signal.addEventListener('abort', () => room.resolve(), { once: true });
+      await room.promise;
+    }
+  };
+
+  const subscription: Subscription = feed.subscribe({
+    name: list.name,
+    after: snapshot?.cursor ?? null,
+    filter: { categories: [list.category] },
+    batchEventsMax: BATCH_EVENTS_MAX,
+    handle,
+  });
+  return {
+    open: () => tasks.size,
+    async stop() {
+      stopping.abort();
+      cancelTimer();
+      await subscription.stop();
+      await save().catch((err: unknown) => log.warn({ err, list: list.name }, 'open tasks were not saved'));
+    },
+  };
+}

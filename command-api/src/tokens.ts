@@ -1,0 +1,50 @@
+import type { Role } from '@brokerx/contracts';
+import { type Runtime, TOKEN_ALGORITHM, TOKEN_AUDIENCE, TOKEN_TYPE } from '@brokerx/infra';
+import { calculateJwkThumbprint, importJWK, type JSONWebKeySet, type JWK, SignJWT } from 'jose';
+
+/**
+ * Issues access tokens: JWTs of RFC 9068, signed with ES256. Whoever has the public keys (`jwks`) can verify one
+ * without asking; so it is short-lived, and says who acts for which account in which roles.
+ */
+export type TokenIssuer = {
+  issue(session: Session): Promise<{ token: string; expiresAtMs: number }>;
+  /** The public keys, as `/.well-known/jwks.json` serves them. */
+  jwks: JSONWebKeySet;
+};
+export type Session = { sessionId: string; clientId: string; accountId: string; roles: readonly Role[] };
+
+/** A stolen token works for this long; a program signs in four times an hour. */
+export const TOKEN_VALID_MS = 15 * 60_000;
+
+export async function tokenIssuer(options: {
+  privateJwk: JWK;
+  issuer: string;
+  runtime: Runtime;
+  validMs?: number;
+}): Promise<TokenIssuer> {
+  const { privateJwk, issuer, runtime, validMs = TOKEN_VALID_MS } = options;
+  const { kty, crv, x, y } = privateJwk;
+  if (kty !== 'EC' || crv !== 'P-256' || !x || !y || !privateJwk.d) {
+    throw new TypeError('the signing key must be a private JWK of an EC key on P-256');
+  }
+  const publicJwk = { kty, crv, x, y };
+  const kid = privateJwk.kid ?? (await calculateJwkThumbprint(publicJwk));
+  const key = await importJWK({ ...publicJwk, d: privateJwk.d }, TOKEN_ALGORITHM);
+  return {
+    jwks: { keys: [{ ...publicJwk, kid, alg: TOKEN_ALGORITHM, use: 'sig' }] },
+    async issue({ sessionId, clientId, accountId, roles }) {
+      const issuedAt = Math.floor(runtime.nowMs() / 1_000);
+      const expiresAt = issuedAt + Math.floor(validMs / 1_000);
+      const token = await new SignJWT({ account_id: accountId, roles })
+        .setProtectedHeader({ alg: TOKEN_ALGORITHM, typ: TOKEN_TYPE, kid })
+        .setIssuer(issuer)
+        .setSubject(clientId)
+        .setAudience(TOKEN_AUDIENCE)
+        .setJti(sessionId)
+        .setIssuedAt(issuedAt)
+        .setExpirationTime(expiresAt)
+        .sign(key);
+      return { token, expiresAtMs: expiresAt * 1_000 };
+    },
+  };
+}
