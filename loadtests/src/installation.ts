@@ -12,8 +12,11 @@ export type Installation = {
   dataDir: string;
   /** Pids as they are now: a killed process has another one after its restart. */
   pids(): Record<string, number>;
-  /** Stops it and starts it again on the same data; `between` runs while it is down. */
-  restart(options?: { between?: () => Promise<void> }): Promise<{ startMs: number }>;
+  /**
+   * Ends the services, runs `work` while nothing but the database is up, and starts everything again. The services are
+   * killed: it is for installations that nobody has used yet, or that must survive it.
+   */
+  withDatabaseAlone(work: () => Promise<void>): Promise<{ startMs: number }>;
   stop(): Promise<void>;
 };
 
@@ -31,6 +34,8 @@ const RunFile = z.object({ pids: z.record(z.string(), z.int()) });
 
 export const REPOSITORY = resolve(import.meta.dirname, '../..');
 const BROKERX = join(REPOSITORY, 'infra/src/cli/main.ts');
+/** The database's name in `run.json`; its pid is the postmaster's. */
+export const DATABASE_PROCESS = 'postgres';
 /** The first start makes a database; a start after a crash redoes its log and recovers every book. */
 const START_TIMEOUT_MS = 180_000;
 /** Services finish what is in flight within 10 s each, PostgreSQL writes a checkpoint. */
@@ -71,11 +76,21 @@ export async function startInstallation(options: InstallationOptions = {}): Prom
       return running.status;
     },
     dataDir,
-    pids: () =>
-      RunFile.parse(JSON.parse(readFileSync(join(running.status.dataDir, 'run.json'), 'utf8'))).pids,
-    restart: async ({ between } = {}) => {
-      await end(running.child);
-      await between?.();
+    pids: () => currentPids(running.status),
+    withDatabaseAlone: async (work) => {
+      const { child, status } = running;
+      // A supervisor that is held cannot start its services again; the database needs no supervision to work.
+      child.kill('SIGSTOP');
+      try {
+        for (const [name, pid] of Object.entries(currentPids(status))) {
+          if (name !== DATABASE_PROCESS) process.kill(pid, 'SIGKILL');
+        }
+        await work();
+      } finally {
+        child.kill('SIGTERM'); // Taken up when it goes on: it stops before it restarts anything.
+        child.kill('SIGCONT');
+      }
+      await end(child);
       const begun = performance.now();
       running = await launch(dataDir, options);
       return { startMs: performance.now() - begun };
@@ -83,6 +98,9 @@ export async function startInstallation(options: InstallationOptions = {}): Prom
     stop,
   };
 }
+
+const currentPids = ({ dataDir }: Status): Record<string, number> =>
+  RunFile.parse(JSON.parse(readFileSync(join(dataDir, 'run.json'), 'utf8'))).pids;
 
 type Running = { child: ChildProcess; status: Status };
 

@@ -1,0 +1,42 @@
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** CPU and memory of processes by pid, from /proc (Linux). PostgreSQL's backends count with their postmaster. */
+export type Usage = { cpuSeconds: number; rssBytes: number };
+
+/** USER_HZ: 100 on every Linux that Node runs on. */
+const TICKS_PER_SECOND = 100;
+const PAGE_BYTES = 4096;
+
+type Stat = { pid: number; parent: number; cpuSeconds: number; rssBytes: number };
+
+export function usageOf(pids: Readonly<Record<string, number>>): Record<string, Usage> {
+  const all = readdirSync('/proc').flatMap((entry) => {
+    const stat = /^\d+$/.test(entry) ? statOf(Number(entry)) : undefined;
+    return stat ? [stat] : [];
+  });
+  const usage: Record<string, Usage> = {};
+  const direct = new Set(Object.values(pids));
+  for (const [name, pid] of Object.entries(pids)) {
+    const own = all.filter((stat) => stat.pid === pid || (stat.parent === pid && !direct.has(stat.pid)));
+    usage[name] = {
+      cpuSeconds: own.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0),
+      rssBytes: own.reduce((sum, { rssBytes }) => sum + rssBytes, 0),
+    };
+  }
+  return usage;
+}
+
+function statOf(pid: number): Stat | undefined {
+  let text: string;
+  try {
+    text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  } catch {
+    return undefined; // It ended meanwhile.
+  }
+  // The second field is the program's name in brackets, which may contain anything.
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  const field = (number: number) => Number(fields[number - 3]);
+  // Own time, and that of children that have ended.
+  const ticks = field(14) + field(15) + field(16) + field(17);
+  return { pid, parent: field(4), cpuSeconds: ticks / TICKS_PER_SECOND, rssBytes: field(24) * PAGE_BYTES };
+}

@@ -1,0 +1,105 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { decimalFromCents, mintId } from '@brokerx/contracts';
+import type { Api, Command, Outcome } from '../client.ts';
+import type { CommandKind, Journal } from '../journal.ts';
+import type { Person } from '../people.ts';
+import { idSource, type Random } from '../random.ts';
+
+/**
+ * One client of a crash drill: it places, cancels, amends and deposits without pause, and writes down what it meant
+ * and what it was told. What it is not told it asks again, under the same key.
+ */
+export type DrillClient = { done: Promise<void>; sent(): number };
+
+export type DrillClientOptions = {
+  api: Api;
+  person: Person;
+  journal: Journal;
+  random: Random;
+  symbols: readonly { symbol: string; midCents: number }[];
+  stop: AbortSignal;
+};
+
+const PAUSE_MS_MAX = 40;
+/** Prices lie this far around the mid: about half of the orders meet another. */
+const SPREAD_CENTS = 10;
+const QUANTITY_MAX = 20;
+const DEPOSIT_CENTS_MAX = 2_000;
+/** Only so many of its own orders are remembered for cancels and amends. */
+const REMEMBERED_ORDERS = 40;
+
+type Remembered = { id: string; quantity: number };
+
+export function drillClient(options: DrillClientOptions): DrillClient {
+  const { api, person, journal, random, symbols, stop } = options;
+  const orders: Remembered[] = [];
+  let sent = 0;
+
+  const send = async (
+    kind: CommandKind,
+    command: Omit<Command, 'key' | 'token'>,
+  ): Promise<Outcome<{ id: string }>> => {
+    const key = mintId(idSource);
+    journal.intent({ key, accountId: person.accountId, kind });
+    sent += 1;
+    const outcome = await api.command<{ id: string }>({ ...command, key, token: await person.token() });
+    if (outcome.kind === 'ok') journal.outcome({ key, outcome: 'ok', subjectId: outcome.body.id });
+    else if (outcome.kind === 'refused') journal.outcome({ key, outcome: 'refused', code: outcome.code });
+    else journal.outcome({ key, outcome: 'unknown' });
+    return outcome;
+  };
+
+  const place = async () => {
+    const { symbol, midCents } = random.pick(symbols);
+    const quantity = 1 + random.below(QUANTITY_MAX);
+    const market = random.chance(0.05);
+    const outcome = await send('place', {
+      method: 'POST',
+      path: '/v1/orders',
+      body: {
+        symbol,
+        side: random.chance(0.5) ? 'buy' : 'sell',
+        type: market ? 'market' : 'limit',
+        qty: String(quantity),
+        ...(market
+          ? {}
+          : { limit_price: decimalFromCents(midCents + random.below(2 * SPREAD_CENTS + 1) - SPREAD_CENTS) }),
+        time_in_force: market ? 'ioc' : random.pick(['day', 'gtc', 'gtc', 'ioc', 'fok']),
+      },
+    });
+    if (outcome.kind !== 'ok') return;
+    orders.push({ id: outcome.body.id, quantity });
+    if (orders.length > REMEMBERED_ORDERS) orders.shift();
+  };
+
+  const act = async () => {
+    const order = orders.length > 0 ? random.pick(orders) : undefined;
+    const dice = random.below(100);
+    if (order && dice < 25) {
+      orders.splice(orders.indexOf(order), 1);
+      await send('cancel', { method: 'DELETE', path: `/v1/orders/${order.id}` });
+    } else if (order && order.quantity > 1 && dice < 40) {
+      order.quantity = 1 + random.below(order.quantity - 1);
+      await send('amend', {
+        method: 'PATCH',
+        path: `/v1/orders/${order.id}`,
+        body: { qty: String(order.quantity) },
+      });
+    } else if (dice < 45) {
+      await send('deposit', {
+        method: 'POST',
+        path: '/v1/deposits',
+        body: { amount: decimalFromCents(1 + random.below(DEPOSIT_CENTS_MAX)) },
+      });
+    } else await place();
+  };
+
+  const run = async () => {
+    while (!stop.aborted) {
+      await act();
+      await delay(random.below(PAUSE_MS_MAX));
+    }
+    journal.close();
+  };
+  return { done: run(), sent: () => sent };
+}
