@@ -1,7 +1,7 @@
 import type { Event } from '@brokerx/contracts';
 import type { Batch, Feed, Subscription } from '@brokerx/infra';
 import { discover } from './discover.ts';
-import { inputPage, isInput, MarketBroken, type RecoverOptions, recover } from './recover.ts';
+import { inputPage, isInput, MarketBroken, recover } from './recover.ts';
 import { type SymbolEngine, type SymbolEngineOptions, symbolEngine } from './symbolEngine.ts';
 
 /**
@@ -13,6 +13,8 @@ export type MatchingEngine = {
   readonly failed: Promise<Error>;
   /** By symbol: `ok`, or why it stands still. */
   markets(): Record<string, string>;
+  /** Inputs applied whose outputs are not known to be stored. */
+  unacknowledged(): number;
   /** Resolves when every input up to the position is applied and its outputs are stored. */
   reached(position: number, timeoutMs: number): Promise<void>;
   /** Finishes what is on its way and keeps snapshots. */
@@ -98,6 +100,7 @@ export async function consume(options: ConsumeOptions): Promise<MatchingEngine> 
 
   return {
     failed,
+    unacknowledged,
     markets: () => ({
       ...Object.fromEntries(
         Array.from(engines.values(), (engine) => [engine.symbol, engine.broken() ?? 'ok']),

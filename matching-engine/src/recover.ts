@@ -204,9 +204,16 @@ function divergence(
   computed: BookFact | null,
   stored: Recorded<BookEvent> | null,
 ): MarketBroken {
-  const told = stored && { revision: stored.revision, type: stored.event.type, data: stored.event.data };
+  const { id, type } = input.event;
+  const gives = computed ? JSON.stringify(computed) : 'nothing more';
+  const event = stored?.event;
+  const has = event
+    ? JSON.stringify({ type: event.type, data: event.data, causationId: event.causationId })
+    : computed
+      ? 'nothing more'
+      : 'a mark that there is more';
   return new MarketBroken(
-    `book-${symbol} is not what its inputs give: ${input.event.type} ${input.event.id} at ${input.position} ` +
-      `gives ${JSON.stringify(computed)}, the book has ${JSON.stringify(told)}`,
+    `book-${symbol} is not what its inputs give: ${type} ${id} at position ${input.position} gives ${gives}; ` +
+      `the book has ${has}`,
   );
 }

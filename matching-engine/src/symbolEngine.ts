@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { EngineInput, Event } from '@brokerx/contracts';
+import type { EngineInput } from '@brokerx/contracts';
 import type { Recorded, Telemetry, Verdict } from '@brokerx/infra';
 import { outputTime } from './engine.ts';
 import type { EngineMetrics } from './engineMetrics.ts';
