@@ -1,0 +1,130 @@
+import { type Event, eventCodec } from '@brokerx/contracts';
+import {
+  createLog,
+  createMetrics,
+  createShutdown,
+  type EventStore,
+  groupCommit,
+  mintTraceparent,
+  postgresEventStore,
+  postgresLeases,
+  postgresSnapshots,
+  postgresVault,
+  realRuntime,
+  runMain,
+  sleep,
+  startTelemetry,
+  storeFeed,
+  tokenVerifier,
+} from '@brokerx/infra';
+import { buildApp } from './app.ts';
+import { lookups } from './client/lookups.ts';
+import { bootstrapOperator } from './client/operator.ts';
+import { startPasscodeMail } from './client/passcodeMail.ts';
+import { argon2Passwords } from './client/passwords.ts';
+import { people as peopleOver } from './client/people.ts';
+import { clientRoutes } from './client/routes.ts';
+import { commandApiConfig } from './config.ts';
+import { inboxRoutes } from './mail/inboxRoutes.ts';
+import { developmentInbox } from './mail/mail.inbox.ts';
+import { smtpMailer } from './mail/mail.smtp.ts';
+import { simulatedPayments } from './payments/payments.simulated.ts';
+import { startPayments } from './payments/process.ts';
+import { tokenIssuer } from './tokens.ts';
+import { startTrading } from './trading.ts';
+
+/** One command-api process: everything wired by hand, closed in reverse order. */
+const SERVICE = 'command-api';
+const VERSION = '0.1.0';
+
+async function main(): Promise<void> {
+  const config = commandApiConfig();
+  const { DATABASE_URL: databaseUrl, BROKERX_INSTANCE: instance } = config;
+  const runtime = realRuntime;
+  const log = createLog({ name: SERVICE, level: config.LOG_LEVEL, instance });
+  const shutdown = createShutdown(log);
+  const metrics = createMetrics(SERVICE, VERSION);
+  const telemetry = await startTelemetry({
+    endpoint: config.OTEL_EXPORTER_OTLP_ENDPOINT,
+    service: SERVICE,
+    version: VERSION,
+    instance,
+    log,
+    runtime,
+  });
+  shutdown.onShutdown('tracing', () => telemetry.stop());
+
+  const store = await postgresEventStore<Event>({ databaseUrl, codec: eventCodec(), runtime, log });
+  shutdown.onShutdown('event store', () => store.close());
+  const storeId = store.id;
+  const snapshots = await postgresSnapshots({ databaseUrl, storeId, runtime, log });
+  shutdown.onShutdown('snapshots', () => snapshots.close());
+  const leases = await postgresLeases({ databaseUrl, owner: instance, runtime, log });
+  shutdown.onShutdown('leases', () => leases.close());
+  const masterKey = config.BROKERX_MASTER_KEY;
+  const vaultUrl = config.VAULT_URL ?? databaseUrl;
+  const vault = await postgresVault({ databaseUrl: vaultUrl, masterKey, runtime, log });
+  shutdown.onShutdown('vault', () => vault.close());
+  const appender = groupCommit(store, { runtime, log });
+  shutdown.onShutdown('appends', () => appender.close());
+  const feed = storeFeed({ store, runtime, log });
+  shutdown.onShutdown('feed', () => feed.close());
+
+  const ports = { store, storeId, appender, feed, snapshots, leases, runtime, log };
+  const trading = await startTrading({ ...ports, telemetry, metrics });
+  shutdown.onShutdown('trading', () => trading.stop());
+  const { accounts } = trading;
+
+  const passwords = argon2Passwords(runtime);
+  const people = peopleOver({ ...ports, accounts, vault, lookups: lookups(masterKey), passwords });
+  const inbox = config.SMTP_URL === undefined ? await developmentInbox({ runtime, log }) : null;
+  if (inbox) shutdown.onShutdown('inbox', () => inbox.close());
+  const mailUrl = inbox?.url ?? config.SMTP_URL ?? '';
+  const mailer = smtpMailer({ url: mailUrl, from: config.MAIL_FROM });
+  shutdown.onShutdown('mailer', () => mailer.close());
+  const passcodeMail = startPasscodeMail({ ...ports, people, mailer });
+  shutdown.onShutdown('passcode mail', () => passcodeMail.close());
+  const payments = startPayments({
+    ...ports,
+    accounts,
+    payments: simulatedPayments({ runtime, delayMs: config.PAYMENTS_DELAY_MS }),
+  });
+  shutdown.onShutdown('payments', () => payments.close());
+
+  const { OPERATOR_EMAIL: email, OPERATOR_PASSWORD: password } = config;
+  if (email !== undefined && password !== undefined) {
+    await bootstrapOperator(people, { email, password }, mintTraceparent(runtime));
+  }
+
+  const issuer = config.AUTH_ISSUER;
+  const tokens = await tokenIssuer({ privateJwk: config.AUTH_PRIVATE_JWK, issuer, runtime });
+  const app = await buildApp({
+    ...ports,
+    ...trading,
+    verifier: tokenVerifier({ jwks: tokens.jwks, issuer, runtime }),
+    metrics,
+    ready: async () => ({ database: await answers(store) }),
+    version: VERSION,
+    addRoutes(http) {
+      clientRoutes(http, { people, tokens, storeId });
+      if (inbox) inboxRoutes(http, inbox);
+    },
+  });
+  shutdown.onShutdown('http', () => app.close());
+  const address = await app.listen({ host: config.COMMAND_API_HOST, port: config.COMMAND_API_PORT });
+  log.info({ address }, 'takes commands');
+}
+
+/** Readiness is asked often and must not hang while the database is away. */
+const DATABASE_ANSWERS_MS = 1_000;
+
+async function answers(store: EventStore<Event>): Promise<string> {
+  const late = sleep(realRuntime, DATABASE_ANSWERS_MS).then(() => 'does not answer');
+  const head = store.head().then(
+    () => 'ok',
+    (error: unknown) => `away: ${error instanceof Error ? error.message : String(error)}`,
+  );
+  return Promise.race([head, late]);
+}
+
+await runMain(main);

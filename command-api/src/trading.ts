@@ -1,0 +1,109 @@
+import type { Event } from '@brokerx/contracts';
+import type {
+  Appender,
+  EventStore,
+  Feed,
+  Leases,
+  Log,
+  Metrics,
+  Runtime,
+  Snapshots,
+  Telemetry,
+} from '@brokerx/infra';
+import { accountsInMemory } from './account/accounts.ts';
+import { type RunningSettlement, startSettlement } from './account/settlement.ts';
+import { admissionControl } from './admission.ts';
+import { type CommandMetrics, commandMetrics } from './commandMetrics.ts';
+import { commandsOn } from './handle.ts';
+import { startMarkets } from './market/markets.ts';
+import { startTimer } from './market/timer.ts';
+import { ownRole } from './owner.ts';
+
+/** Accounts, markets, settlement and market time of one process, over the ports that it is given. */
+export type TradingPorts = {
+  store: EventStore<Event>;
+  appender: Appender<Event>;
+  feed: Feed<Event>;
+  snapshots: Snapshots;
+  leases: Leases;
+  runtime: Runtime;
+  log: Log;
+  telemetry: Telemetry;
+  metrics: Metrics;
+};
+
+/** Reading what happened since the last snapshot, at 100,000 events a second and more. */
+const START_CATCH_UP_MS = 600_000;
+
+export async function startTrading(ports: TradingPorts) {
+  const { store, feed, snapshots, leases, runtime, log } = ports;
+  const admission = admissionControl();
+  const accounts = accountsInMemory(ports);
+  const markets = await startMarkets({
+    ...ports,
+    onBook: (event) => {
+      if (event.type === 'OrderAccepted.v1' || event.type === 'OrderRejected.v1') {
+        admission.answered(event.data.order.orderId);
+      }
+    },
+  });
+  await markets.catchUp(START_CATCH_UP_MS);
+
+  let settlement: RunningSettlement | null = null;
+  const metrics: CommandMetrics = commandMetrics(ports.metrics, {
+    admission,
+    accounts,
+    settlement: () => settlement,
+    head: () => feed.head(),
+  });
+  const settler = ownRole({
+    leases,
+    name: 'settler',
+    log,
+    start: async () => {
+      const running = await startSettlement({
+        accounts,
+        feed,
+        snapshots,
+        storeId: store.id,
+        runtime,
+        log,
+        onSettled: metrics.settled,
+      });
+      settlement = running;
+      return {
+        async stop() {
+          settlement = null;
+          await running.stop();
+        },
+      };
+    },
+  });
+  const timer = ownRole({
+    leases,
+    name: 'market-time',
+    log,
+    start: () => startTimer({ markets, runtime, log }),
+  });
+  const commands = commandsOn({
+    ...ports,
+    accounts,
+    markets,
+    onOutcome: metrics.outcome,
+    onRecorded: (event) => {
+      if (event.type === 'OrderPlaced.v1') admission.placed(event.data.orderId, event.data.symbol);
+    },
+  });
+  return {
+    admission,
+    accounts,
+    markets,
+    commands,
+    settlement: () => settlement,
+    async stop() {
+      await Promise.all([settler.stop(), timer.stop()]);
+      await markets.stop();
+      await accounts.close();
+    },
+  };
+}
