@@ -50,12 +50,11 @@ export async function postgresEventStore<E>(options: {
       if (commits.length === 0) return [];
       assertAppendable(commits);
       const call = appendCall(commits, codec);
-      const verdicts = await repeat(async () => parseVerdicts(await appends.query<AppendRow>(call))).catch(
-        (error) => {
-          throw isTransient(error) ? new UnknownOutcome('the append got no reply', { cause: error }) : error;
-        },
-      );
-      assert.equal(verdicts.length, commits.length);
+      const verdicts = await repeat(async () =>
+        parseVerdicts(commits, await appends.query<AppendRow>(call)),
+      ).catch((error) => {
+        throw isTransient(error) ? new UnknownOutcome('the append got no reply', { cause: error }) : error;
+      });
       for (const verdict of verdicts) if (verdict.verdict === 'ok') wakeUps.advanced(verdict.position);
       return verdicts;
     },
@@ -153,7 +152,7 @@ type Nothing = [null, null, null, null, null, null, null];
 type PageRow =
   | [head: string | null, bound: string | null, ...row: Row]
   | [string | null, string | null, ...Nothing];
-type AppendRow = [verdicts: string, revisions: string, positions: string];
+type AppendRow = [verdicts: string, actuals: string, positions: string];
 
 const isFound = (row: PageRow): row is [string | null, string | null, ...Row] => row[2] !== null;
 
@@ -180,16 +179,22 @@ function appendCall<E>(commits: readonly Commit<E>[], codec: Codec<E>): pg.Query
 /** For numbers, booleans and UUIDs, which need no quotes. */
 const arrayLiteral = (values: readonly (number | boolean | string)[]) => `{${values.join(',')}}`;
 
-function parseVerdicts({ rows }: pg.QueryArrayResult<AppendRow>): Verdict[] {
+function parseVerdicts<E>(
+  commits: readonly Commit<E>[],
+  { rows }: pg.QueryArrayResult<AppendRow>,
+): Verdict[] {
   assert(rows[0]);
-  const [verdicts, revisions, positions] = [rows[0][0], rows[0][1].split(','), rows[0][2].split(',')];
-  return Array.from(verdicts, (verdict, i): Verdict => {
-    const revision = safeInteger(revisions[i] ?? '');
+  const [verdicts, actuals, positions] = [rows[0][0], rows[0][1].split(','), rows[0][2].split(',')];
+  return commits.map(({ expectedRevision, events }, i): Verdict => {
+    const verdict = verdicts[i];
     if (verdict === 'b') return { verdict: 'broken-chain' };
-    if (verdict === 'c') return { verdict: 'conflict', actualRevision: revision };
+    if (verdict === 'c') return { verdict: 'conflict', actualRevision: safeInteger(actuals[i] ?? '') };
     assert(verdict === 'o' || verdict === 'd');
-    const position = safeInteger(positions[i] ?? '');
-    return { verdict: verdict === 'o' ? 'ok' : 'duplicate', revision, position };
+    return {
+      verdict: verdict === 'o' ? 'ok' : 'duplicate',
+      revision: expectedRevision + events.length,
+      position: safeInteger(positions[i] ?? ''),
+    };
   });
 }
 

@@ -26,6 +26,8 @@ export const STATEMENT_TIMEOUT_MS = 15_000;
 export const IDLE_IN_TRANSACTION_TIMEOUT_MS = 5_000;
 /** A server that does not answer a connection attempt within this is treated as down. */
 export const CONNECT_TIMEOUT_MS = 5_000;
+/** A reply that is this late after the server's own limit never comes: the way to it is broken. */
+const REPLY_GRACE_MS = 5_000;
 /** Idle connections keep their prepared statements this long. */
 const IDLE_CONNECTION_MS = 60_000;
 const BACK_OFF_FIRST_MS = 20;
@@ -82,11 +84,13 @@ export function isTransient(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
   if (TRANSIENT_CODES.has(code) || code.startsWith('08')) return true;
-  if (/connection terminated|timeout exceeded when trying to connect|connection ended/i.test(error.message)) {
-    return true;
-  }
+  if (BROKEN_WAY.test(error.message)) return true;
   return error instanceof AggregateError && error.errors.some(isTransient);
 }
+
+/** Errors of the client that have no code. */
+const BROKEN_WAY =
+  /connection (terminated|ended)|timeout exceeded when trying to connect|query read timeout/i;
 
 const TRANSIENT_CODES = new Set([
   '57P01', // the administrator ends the connection
@@ -202,7 +206,7 @@ async function listenOnce(
 
 /** `bigint` columns arrive as text; every number of ours is meant to be a safe integer. */
 export function safeInteger(text: string | number): number {
-  const value = Number(text);
+  const value = text === '' ? Number.NaN : Number(text);
   if (!Number.isSafeInteger(value)) throw new RangeError(`not a safe integer: ${text}`);
   return value;
 }
@@ -219,6 +223,7 @@ function session(options: PoolOptions) {
     application_name: applicationName,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     statement_timeout: statementTimeoutMs,
+    query_timeout: statementTimeoutMs + REPLY_GRACE_MS,
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
     keepAlive: true,
     options: Object.entries(settings)

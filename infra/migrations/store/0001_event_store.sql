@@ -23,6 +23,9 @@ create table store.commit (
   autovacuum_vacuum_insert_scale_factor = 0.02
 );
 
+-- Compressing a long text, an engine's run, costs more than all else that is done with it.
+alter table store.commit alter column body set storage external;
+
 -- Engine inputs are a fraction of all commits and are read by themselves.
 create index commit_symbol on store.commit (symbol, last_position) where symbol is not null;
 
@@ -40,8 +43,7 @@ create trigger only_one before insert or update or delete or truncate on store.h
 -- The lists arrive as text, parted by the ASCII record separator, which JSON text cannot contain: PostgreSQL
 -- splits them faster than it parses an array literal.
 -- `previous[i]` is the index of the commit before the i-th one on the same stream in this call, or 0.
--- For o and d, `revisions` and `positions` are those of the commit's last event; for c the revision is the
--- stream's actual one.
+-- `positions` are those of the last events of o and d; `actuals` the revisions of the streams after each commit.
 create function store.append(
   in stream_list text,
   in expected bigint[],
@@ -52,7 +54,7 @@ create function store.append(
   in symbol_list text,
   in body_list text,
   out verdicts text,
-  out revisions text,
+  out actuals text,
   out positions text
 ) language plpgsql as $$
 declare
@@ -61,12 +63,9 @@ declare
   total constant integer := cardinality(expected);
   head bigint;
   next_position bigint;
-  verdict "char"[] := array_fill('b'::"char", array[total]);
-  -- The stream's revision after the i-th commit, whatever became of it.
-  actual bigint[] := array_fill(null::bigint, array[total]);
-  last_revision bigint[] := array_fill(null::bigint, array[total]);
-  last_position bigint[] := array_fill(null::bigint, array[total]);
-  inserted bigint[] := array_fill(null::bigint, array[total]);
+  verdict "char"[] := array_fill('o'::"char", array[total]);
+  place bigint[] := array_fill(null::bigint, array[total]);
+  actual bigint[];
   before integer;
   at integer;
   found_count integer;
@@ -82,27 +81,28 @@ begin
   head := coalesce((select max(c.last_position) from store.commit c), 0);
   next_position := head;
 
+  -- One statement for all streams. Sub-selects, because a join would be planned as if the table were small.
+  actual := array(
+    select case when n.previous = 0 then coalesce(
+             (select c.revision + c.events - 1 from store.commit c
+               where c.stream = n.stream order by c.revision desc limit 1), -1) end
+      from unnest(streams, previous) with ordinality as n (stream, previous, i)
+     order by n.i);
+
   for i in 1 .. total loop
     before := previous[i];
     if before > 0 then
       actual[i] := actual[before];
-    else
-      actual[i] := coalesce(
-        (select c.revision + c.events - 1 from store.commit c
-          where c.stream = streams[i] order by c.revision desc limit 1), -1);
-    end if;
-
-    if chained[i] and before > 0 and verdict[before] in ('c', 'b') then
-      continue;
+      if chained[i] and verdict[before] in ('c', 'b') then
+        verdict[i] := 'b';
+        continue;
+      end if;
     end if;
 
     if actual[i] = expected[i] then
       next_position := next_position + counts[i];
+      place[i] := next_position;
       actual[i] := expected[i] + counts[i];
-      verdict[i] := 'o';
-      last_revision[i] := actual[i];
-      last_position[i] := next_position;
-      inserted[i] := next_position;
       continue;
     end if;
 
@@ -113,7 +113,7 @@ begin
       if verdict[at] = 'o' and expected[at] = expected[i] then
         found_id := commit_ids[at];
         found_count := counts[at];
-        found_position := last_position[at];
+        found_position := place[at];
         exit;
       end if;
       at := previous[at];
@@ -124,26 +124,24 @@ begin
     end if;
     if found_id = commit_ids[i] and found_count = counts[i] then
       verdict[i] := 'd';
-      last_revision[i] := expected[i] + counts[i];
-      last_position[i] := found_position;
+      place[i] := found_position;
     else
       verdict[i] := 'c';
-      last_revision[i] := actual[i];
     end if;
   end loop;
 
   if next_position > head then
     insert into store.commit (last_position, stream, revision, events, commit_id, symbol, body)
       select n.place, n.stream, n.expected + 1, n.events, n.commit_id, n.symbol, n.body
-        from unnest(inserted, streams, expected, counts, commit_ids,
+        from unnest(verdict, place, streams, expected, counts, commit_ids,
                     string_to_array(symbol_list, separator, ''), string_to_array(body_list, separator))
-          as n (place, stream, expected, events, commit_id, symbol, body)
-       where n.place is not null;
+          as n (verdict, place, stream, expected, events, commit_id, symbol, body)
+       where n.verdict = 'o';
     -- One for the whole call: notifications serialise commits across the server.
     perform pg_notify('brokerx_store', next_position::text);
   end if;
 
   verdicts := array_to_string(verdict, '');
-  revisions := array_to_string(last_revision, ',', '');
-  positions := array_to_string(last_position, ',', '');
+  actuals := array_to_string(actual, ',');
+  positions := array_to_string(place, ',', '');
 end $$;
