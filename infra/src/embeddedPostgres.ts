@@ -125,6 +125,8 @@ const tunedSettings: Readonly<Record<string, string | number>> = {
   log_min_messages: 'warning',
   log_checkpoints: 'off',
   lc_messages: 'C',
+  // After a crash: one flush of the file system instead of one for each file, a second less to wait.
+  ...(process.platform === 'linux' ? { recovery_init_sync_method: 'syncfs' } : {}),
 };
 
 async function launchUntilReady(

@@ -27,6 +27,9 @@ export function brokerxServices(surroundings: Surroundings): ServiceSpec[] {
     QUERY_API_PORT: String(ports.query),
     COMMAND_API_URL: commandUrl,
     QUERY_API_URL: queryUrl,
+    AUTH_JWKS_URL: `${commandUrl}/.well-known/jwks.json`,
+    // Some shells set it to the machine's name: then health would be open to the network.
+    HOST: LOOPBACK,
   };
   const service = (name: string, port: ServiceSpec['port'], file = `${name}/src/main.ts`): ServiceSpec => ({
     name,

@@ -1,0 +1,128 @@
+import { globSync, readFileSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+import { expect, test } from 'vitest';
+
+/** The rules of the house, as tests over every package. */
+const root = resolve(import.meta.dirname, '../..');
+const packages = [
+  'contracts',
+  'infra',
+  'command-api',
+  'matching-engine',
+  'projectors',
+  'query-api',
+  'loadtests',
+] as const;
+const files = packages.flatMap((name) =>
+  globSync(join(root, name, '{src,sim,bench,test}/**/*.ts')).map((path) => relative(root, path)),
+);
+const isTest = (path: string) => /\.test\.ts$|\.contract\.ts$|\/test\//.test(path);
+const read = (path: string) => readFileSync(join(root, path), 'utf8');
+
+/** The aim is 300; what is cohesive may go a little beyond. */
+const FILE_LINES_MAX = 350;
+
+const banned = [
+  {
+    pattern: /\bDate\.now\(|\bnew Date\(\)|\bMath\.random\(|\brandomUUID\(/,
+    // Load tools are people's programs: they live in real time.
+    where: (path: string) => !isTest(path) && !/\/runtime\.ts$|\/bench\/|^loadtests\//.test(path),
+    instead: 'take time, randomness and ids from the Runtime or the command',
+  },
+  {
+    pattern: /\bprocess\.env\b/,
+    where: (path: string) => !isTest(path) && !/config\.ts$|\/cli\/|\/bench\//.test(path),
+    instead: 'read it in config.ts',
+  },
+  {
+    pattern: /\b(test|describe|it)\.(skip|only|todo)\(/,
+    where: isTest,
+    instead: 'a test that does not run proves nothing',
+  },
+  {
+    pattern: /(:|<|\bas)\s*any\b/,
+    where: (path: string) => !path.endsWith('/tidy.test.ts'),
+    instead: 'say what it is, or `unknown`',
+  },
+] as const;
+
+test.for(files)('%s is tidy', (path) => {
+  const text = read(path);
+  const code = withoutComments(text).replaceAll(/'(?:[^'\\\n]|\\.)*'/g, "''");
+  for (const { pattern, where, instead } of banned) {
+    if (where(path)) expect(pattern.exec(code)?.[0], instead).toBeUndefined();
+  }
+  if (!isTest(path))
+    expect(text.split('\n').length, 'split it by concept').toBeLessThanOrEqual(FILE_LINES_MAX);
+});
+
+/** What a package may import beside Node's own modules and itself: architecture, section 2. */
+const allowed: Record<(typeof packages)[number], (name: string) => boolean> = {
+  contracts: (name) => name === 'zod',
+  infra: (name) => !name.startsWith('@brokerx/'),
+  'command-api': isContractsOrInfra,
+  'matching-engine': isContractsOrInfra,
+  projectors: isContractsOrInfra,
+  'query-api': isContractsOrInfra,
+  loadtests: (name) => name === '@brokerx/contracts' || !name.startsWith('@brokerx/'),
+};
+
+function isContractsOrInfra(name: string): boolean {
+  return name === '@brokerx/contracts' || name === '@brokerx/infra' || !name.startsWith('@brokerx/');
+}
+
+test.for(files)('%s imports what its package may', (path) => {
+  const own = path.split('/')[0] as (typeof packages)[number];
+  for (const specifier of imports(withoutComments(read(path)))) {
+    if (specifier.startsWith('node:')) continue;
+    if (specifier.startsWith('.')) {
+      const target = relative(root, resolve(root, path, '..', specifier));
+      expect(target.split('/')[0], `${specifier} leaves the package`).toBe(own);
+      expect(specifier, 'imports name the file').toMatch(/\.(ts|json)$/);
+      continue;
+    }
+    const name = specifier
+      .split('/')
+      .slice(0, specifier.startsWith('@') ? 2 : 1)
+      .join('/');
+    const isTestTool = ['vitest', 'fast-check'].includes(name) && isTestTooling(path);
+    expect(isTestTool || allowed[own](name), `${own} may not import ${specifier}`).toBe(true);
+  }
+});
+
+const isTestTooling = (path: string) =>
+  isTest(path) || path.includes('/sim/') || path === 'infra/src/services.ts';
+
+/** The deterministic core: no clock, no I/O, no waiting. */
+const pure = files.filter(
+  (path) => /\/(decider|book|levels|engine)\.ts$/.test(path) && /^(command-api|matching-engine)\//.test(path),
+);
+test.for(pure)('%s is pure', (path) => {
+  const text = withoutComments(read(path));
+  for (const specifier of imports(text)) {
+    expect(specifier, 'it imports contracts, asserts and files beside it only').toMatch(
+      /^(\.|@brokerx\/contracts|node:assert)/,
+    );
+  }
+  expect(text, 'it does not wait').not.toMatch(/\bawait\b|\basync\b/);
+});
+
+test('every variable that a config.ts reads is explained in .env.example', () => {
+  const explained = new Set(
+    [...read('.env.example').matchAll(/^#?\s?([A-Z][A-Z0-9_]+)=/gm)].map(([, name]) => name),
+  );
+  const asked = files
+    .filter((path) => /(config|settings)\.ts$/.test(path))
+    .flatMap((path) =>
+      [...withoutComments(read(path)).matchAll(/^\s+([A-Z][A-Z0-9_]{2,}):/gm)].map(([, name]) => name),
+    );
+  expect(asked.filter((name) => !explained.has(name))).toEqual([]);
+});
+
+function imports(text: string): string[] {
+  return [...text.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*'([^']+)'/g)].map(([, specifier = '']) => specifier);
+}
+
+function withoutComments(text: string): string {
+  return text.replaceAll(/\/\*[\s\S]*?\*\//g, '').replaceAll(/(^|\s)\/\/ .*$/gm, '');
+}
