@@ -24,7 +24,11 @@ const Variables = z.object({
     .url()
     .default('http://127.0.0.1:8001/.well-known/jwks.json')
     .describe('Where the public keys of access tokens are: command-api’s /.well-known/jwks.json.'),
-  AUTH_ISSUER: z.string().min(1).default('brokerx').describe('Who issues access tokens (`iss`).'),
+  AUTH_ISSUER: z
+    .string()
+    .min(1)
+    .default('http://127.0.0.1:8001')
+    .describe('The `iss` of access tokens, the same as command-api’s.'),
 });
 
 export type QueryConfig = ReturnType<typeof queryConfig>;

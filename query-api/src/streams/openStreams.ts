@@ -60,7 +60,7 @@ export function openStreams(options: {
     count: () => streams.size,
     close() {
       closed = true;
-      for (const stream of [...streams]) stream.end('server_shutdown');
+      for (const stream of streams) stream.end('server_shutdown');
     },
   };
 }

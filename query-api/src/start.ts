@@ -1,0 +1,95 @@
+import { eventCodec } from '@brokerx/contracts';
+import {
+  bearerAuth,
+  createMetrics,
+  type Http,
+  type Log,
+  postgresEventStore,
+  postgresHotStore,
+  type Runtime,
+  type Shutdown,
+  storeFeed,
+  tokenVerifier,
+} from '@brokerx/infra';
+import { buildQueryApi } from './app.ts';
+import { freshness as createFreshness } from './freshness.ts';
+import { MARKET_DATA, marketDataView } from './market/marketData.ts';
+import { projectionPositions } from './projectionPositions.ts';
+import { openReadDatabase } from './readDatabase.ts';
+import { depthHub } from './streams/depthHub.ts';
+import { liveEvents } from './streams/liveEvents.ts';
+import { openStreams } from './streams/openStreams.ts';
+
+export type QueryApiOptions = {
+  databaseUrl: string;
+  readDatabaseUrl: string;
+  host: string;
+  port: number;
+  corsOrigins: readonly string[];
+  jwks: Parameters<typeof tokenVerifier>[0]['jwks'];
+  issuer: string;
+  version: string;
+  runtime: Runtime;
+  log: Log;
+  /** Told, in the order of opening, how to close what was opened. */
+  onShutdown: Shutdown['onShutdown'];
+  /** Bytes that an event stream may hold for a client; the standard when absent. */
+  bufferBytesMax?: number;
+};
+
+/** Opens everything that is read from, then the API, then the port; gives the address it answers at. */
+export async function startQueryApi(options: QueryApiOptions): Promise<{ url: string; app: Http }> {
+  const { databaseUrl, readDatabaseUrl, runtime, log, onShutdown } = options;
+  const metrics = createMetrics('query-api', options.version);
+
+  const store = await postgresEventStore({ databaseUrl, codec: eventCodec(), runtime, log });
+  onShutdown('event store', () => store.close());
+  const feed = storeFeed({ store, runtime, log });
+  onShutdown('feed', () => feed.close());
+  const hotStore = await postgresHotStore({ databaseUrl: readDatabaseUrl, runtime, log });
+  onShutdown('hot store', () => hotStore.close());
+  const hotView = marketDataView(hotStore);
+  const database = openReadDatabase({ databaseUrl: readDatabaseUrl, log });
+  onShutdown('read database', () => database.close());
+
+  const storeId = store.id;
+  const freshness = createFreshness({ storeId, runtime, onWaiting: (anybody) => positions.poll(anybody) });
+  const positions = projectionPositions({
+    databaseUrl: readDatabaseUrl,
+    database,
+    storeId,
+    freshness,
+    runtime,
+    log,
+  });
+  onShutdown('projection positions', () => positions.close());
+  const depths = depthHub({ view: hotView, runtime, log });
+  onShutdown('depths', () => depths.close());
+  hotView.onChange((position) => {
+    freshness.moved(MARKET_DATA, position);
+    depths.changed();
+  });
+  const live = liveEvents({ store, feed, runtime, log });
+  onShutdown('live events', () => live.close());
+
+  const app = await buildQueryApi({
+    ...options,
+    store,
+    database,
+    hotView,
+    freshness,
+    live,
+    depths,
+    streams: openStreams(options),
+    metrics,
+    ready: async () => ({ 'read model': (await positions.reread()) ? 'ok' : 'does not answer' }),
+    authenticate: bearerAuth(tokenVerifier(options)),
+  });
+  onShutdown('http', async () => {
+    freshness.close();
+    await app.close();
+  });
+  // What is behind then is told by the replies; the projectors may not have started yet.
+  await positions.reread();
+  return { url: await app.listen({ host: options.host, port: options.port }), app };
+}

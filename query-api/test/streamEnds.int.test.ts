@@ -1,0 +1,81 @@
+import { connect } from 'node:net';
+import { accountStream, bookStream, type Fact } from '@brokerx/contracts';
+import { afterEach, expect, test } from 'vitest';
+import { openEventSource } from './eventSource.ts';
+import { ann, idOf, startTestQueryApi, type TestQueryApi } from './queryApi.ts';
+
+let api: TestQueryApi | undefined;
+afterEach(async () => {
+  await api?.close();
+  api = undefined;
+});
+
+const trades = (count: number, from: number): Fact[] =>
+  Array.from({ length: count }, (_, i) => ({
+    type: 'TradeExecuted.v1',
+    data: {
+      trade: from + i,
+      priceTicks: 3050,
+      tickCents: 1,
+      quantity: 5,
+      takerSide: 'buy',
+      maker: { orderId: idOf('maker'), accountId: ann.accountId, revision: 1, leaves: 0 },
+      taker: { orderId: idOf('taker'), accountId: ann.accountId, revision: 1, leaves: 0 },
+    },
+  }));
+const openStreamCount = async ({ url }: TestQueryApi): Promise<number> => {
+  const text = await (await fetch(`${url}/metrics`)).text();
+  return Number(/^brokerx_query_streams\{.*\} (\d+)$/m.exec(text)?.[1]);
+};
+const SYMBOL = { 'depth:XEQT': { symbol: 'XEQT', sequence: 0, bids: [], asks: [] }, 'ticker:XEQT': {} };
+
+test('open streams are told that the server stops, and do not hold it up', async () => {
+  api = await startTestQueryApi();
+  const { accountId, clientId } = ann;
+  await api.append(accountStream(accountId), [{ type: 'AccountOpened.v1', data: { accountId, clientId } }]);
+  const authorization = `Bearer ${await api.token(ann)}`;
+  const source = await openEventSource(`${api.url}/v1/streams/orders`, { authorization });
+  await source.until((messages) => messages.length === 1);
+
+  await api.closeApi();
+  await source.ended;
+  expect(source.messages.at(-1)).toEqual({ event: 'server_shutdown', id: undefined, data: {} });
+});
+
+test('a client that does not keep up is cut off as a slow consumer, and resumes without a gap', async () => {
+  api = await startTestQueryApi({ bufferBytesMax: 200 * 1024 });
+  await api.marketData(1, SYMBOL);
+  await api.append(bookStream('XEQT'), trades(1, 1));
+  const socket = connect({ port: Number(new URL(api.url).port), host: '127.0.0.1' });
+  const head =
+    'GET /v1/streams/symbols/XEQT HTTP/1.1\r\nhost: x\r\nconnection: close\r\nlast-event-id: 0\r\n\r\n';
+  socket.write(head);
+  await new Promise((resolve) => socket.once('data', resolve));
+  socket.pause();
+
+  // The sockets' own buffers take megabytes before the server's begins to fill.
+  let total = 1;
+  for (; (await openStreamCount(api)) > 0; total += 500) {
+    await api.append(bookStream('XEQT'), trades(500, total + 1));
+  }
+  let text = '';
+  socket.setEncoding('utf8').on('data', (chunk: string) => {
+    text += chunk;
+  });
+  socket.resume();
+  await new Promise((resolve) => socket.once('close', resolve));
+
+  expect(text).toContain('event: slow_consumer');
+  const heard = [...text.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id));
+  const last = heard.at(-1) ?? 0;
+  expect(last).toBeLessThan(total - 1);
+  expect(heard).toEqual(Array.from({ length: heard.length }, (_, i) => last - heard.length + 1 + i));
+
+  const source = await openEventSource(`${api.url}/v1/streams/symbols/XEQT`, {
+    'last-event-id': String(last),
+  });
+  await source.until((messages) => messages.at(-1)?.id === String(total - 1));
+  await source.close();
+  const rest = source.messages.filter(({ event }) => event === 'trade').map(({ id }) => Number(id));
+  expect(rest).toEqual(Array.from({ length: total - 1 - last }, (_, i) => last + 1 + i));
+});
