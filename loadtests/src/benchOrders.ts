@@ -133,11 +133,9 @@ async function drained(api: Api, operator: Person, lastReplies: readonly string[
   const deadline = begun + DRAIN_MAX_MS;
   const token = await operator.token();
   for (const text of lastReplies) {
-    const { id, account_id } = JSON.parse(text) as views.OrderView;
+    const { id } = JSON.parse(text) as views.OrderView;
     for (;;) {
-      const shown = await api
-        .query<views.OrderView>(`/v1/orders/${id}?account_id=${account_id}`, { token })
-        .catch(() => undefined);
+      const shown = await api.query<views.OrderView>(`/v1/orders/${id}`, { token }).catch(() => undefined);
       if (shown && shown.status !== 'pending_new') break;
       if (performance.now() > deadline)
         throw new Error(`order ${id} is ${shown?.status ?? 'not shown'} after ${DRAIN_MAX_MS} ms`);

@@ -60,6 +60,8 @@ export type ApiOptions = {
   attemptTimeoutMs?: number;
   /** How long a command is repeated before its outcome is called unknown. */
   patienceMs?: number;
+  /** Longest pause between two attempts, whatever `Retry-After` asks for: only a stop-watch may be so impolite. */
+  pauseMaxMs?: number;
 };
 
 /** A reply that was not 2xx, or none within the patience. */
@@ -80,6 +82,8 @@ const ATTEMPT_TIMEOUT_MS = 10_000;
 const PATIENCE_MS = 60_000;
 const BACK_OFF_FIRST_MS = 20;
 const BACK_OFF_MAX_MS = 500;
+/** A server that asks for longer pauses is asked again all the same. */
+const RETRY_AFTER_MAX_MS = 5_000;
 /** A stream may be silent for its 15 s heartbeat and a slow server. */
 const STREAM_SILENCE_MS = 60_000;
 const STREAM_CONNECTIONS_MAX = 64;
@@ -88,6 +92,7 @@ export function brokerApi(options: ApiOptions): Api {
   const { commandUrl, queryUrl } = options;
   const timeoutMs = options.attemptTimeoutMs ?? ATTEMPT_TIMEOUT_MS;
   const patienceMs = options.patienceMs ?? PATIENCE_MS;
+  const pauseMaxMs = options.pauseMaxMs ?? RETRY_AFTER_MAX_MS;
   const pool = (url: string, connections: number, silenceMs: number) =>
     new Pool(url, {
       connections,
@@ -151,6 +156,7 @@ export function brokerApi(options: ApiOptions): Api {
         } catch (cause) {
           error = describe(cause);
         }
+        pauseMs = Math.min(pauseMs, pauseMaxMs);
         if (performance.now() + pauseMs > deadline) return { kind: 'unknown', error, attempts };
         await delay(pauseMs);
       }
@@ -177,7 +183,7 @@ export function brokerApi(options: ApiOptions): Api {
           if (cause instanceof ApiError) throw cause;
           failure = new ApiError(`GET ${path}`, 0, '', describe(cause));
         }
-        const pauseMs = backOff(attempts);
+        const pauseMs = Math.min(backOff(attempts), pauseMaxMs);
         if (performance.now() + pauseMs > deadline) throw failure;
         await delay(pauseMs);
       }
@@ -249,7 +255,7 @@ const backOff = (attempts: number): number =>
 
 function retryAfterMs(reply: Reply): number {
   const seconds = Number(reply.headers['retry-after']);
-  return Number.isFinite(seconds) && seconds > 0 ? Math.min(seconds * 1000, 5_000) : 0;
+  return Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : 0;
 }
 
 function jsonOf(reply: Reply): Record<string, unknown> {

@@ -40,6 +40,8 @@ const CASH_CENTS = 100_000_000;
 const SHARES = 1_000_000;
 /** The whole of BrokerX restarted after PostgreSQL's death, on a busy machine. */
 const RECOVERY_MAX_MS = 90_000;
+/** How finely a recovery is timed. */
+const PROBE_PAUSE_MAX_MS = 50;
 /** Processes whose death is not the system's to survive. */
 const SPARED = /supervisor|traders|^brokerx$/;
 
@@ -52,6 +54,7 @@ export async function crashDrill(installation: Installation, options: DrillOptio
     attemptTimeoutMs: 5_000,
     patienceMs: RECOVERY_MAX_MS,
   });
+  const apis = [api];
   const folder = mkdtempSync(join(tmpdir(), 'brokerx-journals-'));
   const stop = new AbortController();
   try {
@@ -77,7 +80,19 @@ export async function crashDrill(installation: Installation, options: DrillOptio
         stop: stop.signal,
       }),
     );
-    const probe = { api, person: prober, symbol: SYMBOLS[0]?.symbol ?? '', priceCents: PROBE_CENTS };
+    const stopWatch = brokerApi({
+      commandUrl: status.commandUrl,
+      queryUrl: status.queryUrl,
+      attemptTimeoutMs: 2_000,
+      pauseMaxMs: PROBE_PAUSE_MAX_MS,
+    });
+    apis.push(stopWatch);
+    const probe = {
+      api: stopWatch,
+      person: prober,
+      symbol: SYMBOLS[0]?.symbol ?? '',
+      priceCents: PROBE_CENTS,
+    };
     const { kills, unexpectedExits } = await killing(installation, options, random, (waitMs) =>
       wholeLife(probe, waitMs),
     );
@@ -101,7 +116,7 @@ export async function crashDrill(installation: Installation, options: DrillOptio
     };
   } finally {
     stop.abort();
-    await api.close();
+    await Promise.all(apis.map((each) => each.close()));
     rmSync(folder, { recursive: true, force: true });
   }
 }

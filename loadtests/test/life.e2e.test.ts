@@ -1,0 +1,387 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { mintId, type views } from '@brokerx/contracts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { auditInstallation } from '../src/audit.ts';
+import {
+  type Api,
+  brokerApi,
+  type Outcome,
+  type StreamEvent,
+  streamEvents,
+  succeeded,
+} from '../src/client.ts';
+import { type Installation, startInstallation } from '../src/installation.ts';
+import { type Operator, operatorOf } from '../src/operator.ts';
+import { type Person, registerMany } from '../src/people.ts';
+import { idSource } from '../src/random.ts';
+
+/** One order's whole life on the embedded default, as a client sees it. */
+let installation: Installation;
+let api: Api;
+let operator: Operator;
+let alice: Person;
+let bob: Person;
+const SYMBOL = 'LIFE';
+
+beforeAll(async () => {
+  installation = await startInstallation();
+  const { commandUrl, queryUrl, operatorEmail, operatorPassword } = installation.status;
+  api = brokerApi({ commandUrl, queryUrl });
+  operator = await operatorOf(api, operatorEmail, operatorPassword);
+  [alice, bob] = (await registerMany(api, 'life', 2)) as [Person, Person];
+  await operator.list({ symbol: SYMBOL, name: 'Whole Life', listingCents: 5_000 });
+}, 120_000);
+
+afterAll(async () => {
+  await api?.close();
+  await installation?.stop();
+}, 60_000);
+
+const place = async (person: Person, order: object, key?: string): Promise<Outcome<views.OrderView>> =>
+  api.command({
+    method: 'POST',
+    path: '/v1/orders',
+    token: await person.token(),
+    body: { symbol: SYMBOL, type: 'limit', time_in_force: 'day', ...order },
+    ...(key ? { key } : {}),
+  });
+const cancel = async (person: Person, id: string): Promise<Outcome<views.OrderView>> =>
+  api.command({ method: 'DELETE', path: `/v1/orders/${id}`, token: await person.token() });
+const codeOf = (outcome: Outcome<unknown>) => (outcome.kind === 'refused' ? outcome.code : outcome.kind);
+
+/** Asks until the answer is as wished: settlement follows a trade within moments. */
+async function eventually<T>(path: string, person: Person, wished: (answer: T) => boolean): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    const answer = await api.query<T>(path, { token: await person.token() });
+    if (wished(answer) || attempt === 500) return answer;
+    await delay(20);
+  }
+}
+const becomes = (person: Person, id: string, status: string) =>
+  eventually<views.OrderView>(`/v1/orders/${id}`, person, (order) => order.status === status);
+
+describe('one order’s whole life', () => {
+  test('two people trade: fill on the stream, money and shares on both sides, a ledger that balances', async () => {
+    succeeded(
+      'the deposit',
+      await api.command({
+        method: 'POST',
+        path: '/v1/deposits',
+        token: await alice.token(),
+        body: { amount: '1000.50' },
+      }),
+    );
+    await operator.giveShares(bob.accountId, SYMBOL, 100);
+    const funded = await eventually<{ cash: string }>('/v1/wallet', alice, ({ cash }) => cash === '1000.50');
+    expect(funded).toEqual({
+      account_id: alice.accountId,
+      cash: '1000.50',
+      held: '0.00',
+      available: '1000.50',
+    });
+
+    const watching = new AbortController();
+    const seen = watch(alice, watching.signal);
+    const sale = succeeded(
+      'the sale',
+      await place(bob, { side: 'sell', qty: '10', limit_price: '50.00' }),
+    ).body;
+    const purchase = succeeded(
+      'the purchase',
+      await place(alice, { side: 'buy', qty: '10', limit_price: '50.10', client_order_id: 'first' }),
+    );
+    expect(purchase.body).toMatchObject({
+      status: 'pending_new',
+      qty: '10',
+      limit_price: '50.10',
+      leaves_qty: '10',
+    });
+
+    const bought = await becomes(alice, purchase.body.id, 'filled');
+    expect(bought).toMatchObject({
+      id: purchase.body.id,
+      client_order_id: 'first',
+      account_id: alice.accountId,
+      filled_qty: '10',
+      leaves_qty: '0',
+      fees: '0.25',
+      reason: null,
+    });
+    expect(Number(bought.filled_avg_price)).toBe(50);
+    expect(await becomes(bob, sale.id, 'filled')).toMatchObject({ filled_qty: '10', fees: '0.25' });
+
+    const fill = await seen((event) => event.event === 'order_filled');
+    watching.abort();
+    expect(JSON.parse(fill.data)).toMatchObject({
+      order_id: purchase.body.id,
+      last_qty: '10',
+      last_price: '50.00',
+    });
+
+    expect(await api.query('/v1/wallet', { token: await alice.token() })).toEqual({
+      account_id: alice.accountId,
+      cash: '500.25',
+      held: '0.00',
+      available: '500.25',
+    });
+    expect(await api.query('/v1/wallet', { token: await bob.token() })).toEqual({
+      account_id: bob.accountId,
+      cash: '499.75',
+      held: '0.00',
+      available: '499.75',
+    });
+    expect(await api.query('/v1/holdings', { token: await alice.token() })).toEqual({
+      items: [{ symbol: SYMBOL, qty: '10', held: '0', available: '10' }],
+      next: null,
+    });
+    const { items: ledger } = await api.query<{
+      items: { kind: string; postings: { asset: string; amount: string }[] }[];
+    }>('/v1/ledger', { token: await alice.token() });
+    expect(ledger.map(({ kind }) => kind)).toEqual(['OrderFilled', 'OrderPlaced', 'DepositSettled']);
+    for (const { postings } of ledger)
+      expect(sums(postings)).toEqual(new Map([...sums(postings).keys()].map((asset) => [asset, 0])));
+    const ticker = await eventually<{ last_price: string | null }>(
+      `/v1/symbols/${SYMBOL}/ticker`,
+      alice,
+      (t) => t.last_price !== null,
+    );
+    expect(ticker).toMatchObject({ last_price: '50.00', volume: '10', trades: 1, state: 'continuous' });
+  });
+
+  test('a query with the position of a command’s reply reflects that command', async () => {
+    for (let round = 0; round < 10; round++) {
+      const placed = succeeded(
+        'an order',
+        await place(alice, { side: 'buy', qty: '1', limit_price: '46.00' }),
+      );
+      const shown = await api.query<views.OrderView>(`/v1/orders/${placed.body.id}`, {
+        token: await alice.token(),
+        minPosition: placed.position,
+      });
+      expect(shown.id).toBe(placed.body.id);
+      succeeded('its cancel', await cancel(alice, placed.body.id));
+      await becomes(alice, placed.body.id, 'canceled');
+    }
+  });
+
+  test('one key is one order, whatever is repeated', async () => {
+    const key = mintId(idSource);
+    const order = { side: 'buy', qty: '2', limit_price: '47.00' };
+    const once = succeeded('once', await place(alice, order, key));
+    const again = succeeded('again', await place(alice, order, key));
+    expect(again).toMatchObject({ replayed: true, body: { id: once.body.id } });
+    expect(codeOf(await place(alice, { ...order, qty: '3' }, key))).toBe('IDEMPOTENCY_KEY_REUSED');
+    const all = await api.query<{ items: views.OrderView[] }>('/v1/orders?status=open', {
+      token: await alice.token(),
+      minPosition: once.position,
+    });
+    expect(all.items.filter(({ limit_price }) => limit_price === '47.00')).toHaveLength(1);
+    succeeded('its cancel', await cancel(alice, once.body.id));
+    await becomes(alice, once.body.id, 'canceled');
+  });
+
+  test('an order is reduced in place, and canceled; what it held is free again', async () => {
+    const { body } = succeeded(
+      'an order',
+      await place(bob, { side: 'sell', qty: '20', limit_price: '54.00' }),
+    );
+    await becomes(bob, body.id, 'new');
+    succeeded(
+      'the reduction',
+      await api.command({
+        method: 'PATCH',
+        path: `/v1/orders/${body.id}`,
+        token: await bob.token(),
+        body: { qty: '5' },
+      }),
+    );
+    await eventually<views.OrderView>(
+      `/v1/orders/${body.id}`,
+      bob,
+      ({ qty, status }) => qty === '5' && status === 'new',
+    );
+    const holding = { symbol: SYMBOL, qty: '90', held: '5', available: '85' };
+    expect(await api.query('/v1/holdings', { token: await bob.token() })).toEqual({
+      items: [holding],
+      next: null,
+    });
+    succeeded('the cancel', await cancel(bob, body.id));
+    await becomes(bob, body.id, 'canceled');
+    expect(await api.query('/v1/holdings', { token: await bob.token() })).toEqual({
+      items: [{ ...holding, held: '0', available: '90' }],
+      next: null,
+    });
+  });
+
+  test('a halted market takes cancels alone; resumed, it takes orders again', async () => {
+    const { body } = succeeded(
+      'an order',
+      await place(alice, { side: 'buy', qty: '1', limit_price: '48.00' }),
+    );
+    await becomes(alice, body.id, 'new');
+    await operator.halt(SYMBOL, 'news pending');
+    await eventually<{ state: string }>(`/v1/symbols/${SYMBOL}`, alice, ({ state }) => state === 'halt');
+    expect(codeOf(await place(alice, { side: 'buy', qty: '1', limit_price: '48.00' }))).toBe('SYMBOL_HALTED');
+    succeeded('the cancel', await cancel(alice, body.id));
+    await becomes(alice, body.id, 'canceled');
+    await operator.resume(SYMBOL);
+    await eventually<{ state: string }>(
+      `/v1/symbols/${SYMBOL}`,
+      alice,
+      ({ state }) => state === 'continuous',
+    );
+    const after = succeeded(
+      'an order',
+      await place(alice, { side: 'buy', qty: '1', limit_price: '48.00', time_in_force: 'ioc' }),
+    );
+    await becomes(alice, after.body.id, 'expired');
+  });
+
+  test('the engine is killed; an order placed meanwhile is answered by the next one', async () => {
+    process.kill(installation.pids()['matching-engine'] as number, 'SIGKILL');
+    const { body } = succeeded(
+      'an order',
+      await place(alice, { side: 'buy', qty: '1', limit_price: '46.50' }),
+    );
+    expect(await becomes(alice, body.id, 'new')).toMatchObject({ status: 'new', leaves_qty: '1' });
+    succeeded('its cancel', await cancel(alice, body.id));
+    await becomes(alice, body.id, 'canceled');
+  });
+});
+
+describe('what is not acceptable is refused with a reason, and nothing breaks', () => {
+  const order = {
+    symbol: SYMBOL,
+    side: 'buy',
+    type: 'limit',
+    qty: '1',
+    limit_price: '50.00',
+    time_in_force: 'day',
+  };
+  const send = async (body: string, headers: Record<string, string> = {}) => {
+    const reply = await api.raw('command', {
+      method: 'POST',
+      path: '/v1/orders',
+      headers: {
+        'content-type': 'application/json',
+        'idempotency-key': mintId(idSource),
+        authorization: `Bearer ${await alice.token()}`,
+        ...headers,
+      },
+      body,
+    });
+    return { ...reply, problem: JSON.parse(reply.text) as { status: number; code: string } };
+  };
+
+  test.for<[what: string, status: number, body: string]>([
+    ['no JSON', 400, '{"symbol":'],
+    ['an array', 400, '[]'],
+    ['an unknown field', 400, JSON.stringify({ ...order, leverage: '10' })],
+    ['a missing field', 400, JSON.stringify({ ...order, qty: undefined })],
+    ['a number for money', 400, JSON.stringify({ ...order, limit_price: 50 })],
+    ['a negative quantity', 400, JSON.stringify({ ...order, qty: '-1' })],
+    ['a quantity of zero', 400, JSON.stringify({ ...order, qty: '0' })],
+    ['an absurd quantity', 400, JSON.stringify({ ...order, qty: '9'.repeat(40) })],
+    ['a price in scientific notation', 400, JSON.stringify({ ...order, limit_price: '5e1' })],
+    ['a price with three decimals', 400, JSON.stringify({ ...order, limit_price: '50.001' })],
+    ['NaN', 400, JSON.stringify({ ...order, limit_price: 'NaN' })],
+    ['an unknown side', 400, JSON.stringify({ ...order, side: 'short' })],
+    ['a prototype', 400, '{"__proto__":{"admin":true},"symbol":"LIFE"}'],
+    ['a body of 1 MB', 413, JSON.stringify({ ...order, symbol: 'X'.repeat(1_000_000) })],
+    ['an unknown symbol', 422, JSON.stringify({ ...order, symbol: 'NOWHERE' })],
+    ['a price outside the band', 422, JSON.stringify({ ...order, limit_price: '5000.00' })],
+    ['more than there is', 422, JSON.stringify({ ...order, qty: '100000' })],
+  ])('%s → %i', async ([, status, body]) => {
+    const { problem, status: actual, headers } = await send(body);
+    expect([actual, problem.status]).toEqual([status, status]);
+    expect(headers['content-type']).toMatch(/^application\/problem\+json/);
+    expect(problem.code).toMatch(/^[A-Z_]+$/);
+  });
+
+  test.for<[what: string, status: number, headers: Record<string, string>]>([
+    ['no Idempotency-Key', 400, { 'idempotency-key': '' }],
+    ['a key that is no UUID', 400, { 'idempotency-key': 'once' }],
+    ['a garbage token', 401, { authorization: 'Bearer eyJhbGciOiJub25lIn0.e30.' }],
+    ['no token', 401, { authorization: '' }],
+    ['another content type', 415, { 'content-type': 'text/xml' }],
+  ])('%s → %i', async ([, status, headers]) => {
+    const { status: actual } = await send(JSON.stringify(order), headers);
+    expect(actual).toBe(status);
+  });
+
+  test('a tampered token is refused', async () => {
+    const [head, claims, signature] = (await alice.token()).split('.') as [string, string, string];
+    const payload = JSON.parse(Buffer.from(claims, 'base64url').toString()) as Record<string, unknown>;
+    const forged = Buffer.from(JSON.stringify({ ...payload, roles: ['operator'] })).toString('base64url');
+    const { status } = await send(JSON.stringify(order), {
+      authorization: `Bearer ${head}.${forged}.${signature}`,
+    });
+    expect(status).toBe(401);
+  });
+
+  test('somebody else’s order is not there for anybody but its owner', async () => {
+    const { body, position } = succeeded(
+      'an order',
+      await place(alice, { side: 'buy', qty: '1', limit_price: '46.00' }),
+    );
+    expect(codeOf(await cancel(bob, body.id))).toBe('ORDER_NOT_FOUND');
+    await expect(
+      api.query(`/v1/orders/${body.id}`, { token: await bob.token(), minPosition: position }),
+    ).rejects.toMatchObject({ status: 404, code: 'ORDER_NOT_FOUND' });
+    await expect(
+      api.query(`/v1/wallet?account_id=${alice.accountId}`, { token: await bob.token() }),
+    ).rejects.toMatchObject({
+      status: expect.toSatisfy((status: number) => status === 403 || status === 404),
+    });
+    succeeded('its cancel', await cancel(alice, body.id));
+  });
+
+  test('an operator’s commands are not for traders', async () => {
+    const outcome = await api.command({
+      method: 'POST',
+      path: `/v1/accounts/${alice.accountId}/cash-transfers`,
+      token: await alice.token(),
+      body: { amount: '1000000.00' },
+    });
+    expect(outcome).toMatchObject({ kind: 'refused', status: 403, code: 'FORBIDDEN' });
+  });
+});
+
+test('at the end an audit from outside finds nothing', async () => {
+  const { findings, history } = await auditInstallation({ api, operator: operator.person });
+  expect(findings.list).toEqual([]);
+  expect(history.counts.trades).toBe(1);
+});
+
+/** Follows a person's stream from now on; the result waits for an event. */
+function watch(
+  person: Person,
+  signal: AbortSignal,
+): (wished: (event: StreamEvent) => boolean) => Promise<StreamEvent> {
+  const events: StreamEvent[] = [];
+  let failure: unknown;
+  void (async () => {
+    const lines = api.lines('/v1/streams/orders', { token: await person.token(), signal });
+    for await (const event of streamEvents(lines)) events.push(event);
+  })().catch((error: unknown) => {
+    failure = error;
+  });
+  return async (wished) => {
+    for (let attempt = 0; attempt < 500; attempt++) {
+      const found = events.find(wished);
+      if (found) return found;
+      if (failure) throw failure;
+      await delay(20);
+    }
+    throw new Error(`not seen; only ${JSON.stringify(events)}`);
+  };
+}
+
+/** Sums of postings by asset, in hundredths. */
+function sums(postings: readonly { asset: string; amount: string }[]): Map<string, number> {
+  const totals = new Map<string, number>();
+  for (const { asset, amount } of postings) {
+    totals.set(asset, (totals.get(asset) ?? 0) + Math.round(Number(amount) * 100));
+  }
+  return totals;
+}
