@@ -19,14 +19,14 @@ export type Freshness = {
   reach(sources: readonly string[], min: PositionToken | undefined): Promise<Reached>;
   /** Readers waiting now. */
   waiting(): number;
-  /** How waits have ended since the start. */
-  outcomes(): Readonly<Record<'reached' | 'behind' | 'turned_away', number>>;
   /** Ends all waits as behind. */
   close(): void;
 };
 export type Reached =
   | { position: number }
   | { refused: 'READ_MODEL_BEHIND' | 'FOREIGN_POSITION' | 'OVERLOADED'; detail: string };
+
+export type WaitOutcome = 'reached' | 'behind' | 'turned_away';
 
 /** Milliseconds: longer than a projection is ever behind in good health, shorter than a client's patience. */
 export const WAIT_MS = 2_000;
@@ -38,20 +38,21 @@ export function freshness(options: {
   runtime: Runtime;
   /** Told when the first reader begins to wait and when the last one has gone. */
   onWaiting?: (anybody: boolean) => void;
+  /** Told how each wait ended. */
+  onWaited?: (outcome: WaitOutcome) => void;
   waitMs?: number;
   waitersMax?: number;
 }): Freshness {
-  const { storeId, runtime, onWaiting, waitMs = WAIT_MS, waitersMax = WAITERS_MAX } = options;
+  const { storeId, runtime, onWaiting, onWaited, waitMs = WAIT_MS, waitersMax = WAITERS_MAX } = options;
   const positions = new Map<string, number>();
   const waiters = new Set<Waiter>();
-  const outcomes = { reached: 0, behind: 0, turned_away: 0 };
   const lowest = (sources: readonly string[]) =>
     sources.length === 0 ? 0 : Math.min(...sources.map((source) => positions.get(source) ?? 0));
 
   const leave = (waiter: Waiter, reached: boolean) => {
     if (!waiters.delete(waiter)) return;
     waiter.cancelTimer();
-    outcomes[reached ? 'reached' : 'behind'] += 1;
+    onWaited?.(reached ? 'reached' : 'behind');
     if (waiters.size === 0) onWaiting?.(false);
     waiter.resolve(reached);
   };
@@ -79,7 +80,7 @@ export function freshness(options: {
       }
       if (lowest(sources) < min.position) {
         if (waiters.size >= waitersMax) {
-          outcomes.turned_away += 1;
+          onWaited?.('turned_away');
           return { refused: 'OVERLOADED', detail: 'too many requests wait for what is read to catch up' };
         }
         if (!(await until(sources, min.position))) {
@@ -90,7 +91,6 @@ export function freshness(options: {
       return { position: lowest(sources) };
     },
     waiting: () => waiters.size,
-    outcomes: () => outcomes,
     close() {
       for (const waiter of waiters) leave(waiter, false);
     },

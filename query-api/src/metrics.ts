@@ -1,5 +1,7 @@
-import { Gauge } from 'prom-client';
+import type { Metrics } from '@brokerx/infra';
+import { Counter, Gauge } from 'prom-client';
 import type { QueryDeps } from './app.ts';
+import type { WaitOutcome } from './freshness.ts';
 
 /** Requests are counted by the HTTP kit; here stands what only this service knows. */
 export function queryMetrics({ metrics, freshness, streams }: QueryDeps): void {
@@ -20,13 +22,14 @@ export function queryMetrics({ metrics, freshness, streams }: QueryDeps): void {
       this.set(freshness.waiting());
     },
   });
-  new Gauge({
+}
+
+export function waitCounter({ registry }: Metrics): (outcome: WaitOutcome) => void {
+  const waits = new Counter({
     name: 'brokerx_query_waits_total',
-    help: 'Requests that had to wait, by how that ended.',
-    labelNames: ['outcome'],
-    registers,
-    collect() {
-      for (const [outcome, count] of Object.entries(freshness.outcomes())) this.set({ outcome }, count);
-    },
+    help: 'Requests that had to wait until what they read had reached a position, by how that ended.',
+    labelNames: ['outcome'] as const,
+    registers: [registry],
   });
+  return (outcome) => waits.inc({ outcome });
 }

@@ -14,6 +14,7 @@ import {
 import { buildQueryApi } from './app.ts';
 import { freshness as createFreshness } from './freshness.ts';
 import { MARKET_DATA, marketDataView } from './market/marketData.ts';
+import { waitCounter } from './metrics.ts';
 import { projectionPositions } from './projectionPositions.ts';
 import { openReadDatabase } from './readDatabase.ts';
 import { depthHub } from './streams/depthHub.ts';
@@ -53,7 +54,12 @@ export async function startQueryApi(options: QueryApiOptions): Promise<{ url: st
   onShutdown('read database', () => database.close());
 
   const storeId = store.id;
-  const freshness = createFreshness({ storeId, runtime, onWaiting: (anybody) => positions.poll(anybody) });
+  const freshness = createFreshness({
+    storeId,
+    runtime,
+    onWaiting: (anybody) => positions.poll(anybody),
+    onWaited: waitCounter(metrics),
+  });
   const positions = projectionPositions({
     databaseUrl: readDatabaseUrl,
     database,
