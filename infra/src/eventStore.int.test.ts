@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { reusedDatabase } from '../test/reusedDatabase.ts';
 import {
   commit,
   conflict,
@@ -17,38 +18,34 @@ import {
 import { postgresEventStore } from './eventStore.postgres.ts';
 import { type EventStore, NO_STREAM, type Recorded } from './eventStore.ts';
 import { realRuntime } from './runtime.ts';
-import { type FreshDatabase, freshDatabase } from './services.ts';
 
 const open = (databaseUrl: string) =>
   postgresEventStore({ databaseUrl, codec: notedCodec, runtime: realRuntime });
 
+const database = reusedDatabase();
+
 eventStoreContract('postgres', async () => {
-  const database = await freshDatabase();
-  const store = await open(database.url);
+  const store = await open(await database.emptied());
   return {
     store,
-    close: async () => {
-      await store.close();
-      await database.drop();
-    },
+    close: () => store.close(),
   };
 });
 
 describe('on one PostgreSQL', () => {
-  let database: FreshDatabase;
+  let url: string;
   let store: EventStore<Noted>;
   let other: EventStore<Noted>;
   let client: pg.Client;
   beforeEach(async () => {
-    database = await freshDatabase();
-    [store, other] = await Promise.all([open(database.url), open(database.url)]);
-    client = new pg.Client({ connectionString: database.url });
+    url = await database.emptied();
+    [store, other] = await Promise.all([open(url), open(url)]);
+    client = new pg.Client({ connectionString: url });
     client.on('error', () => undefined);
     await client.connect();
   });
   afterEach(async () => {
     await Promise.all([store.close(), other.close(), client.end()]);
-    await database.drop();
   });
 
   const rawAppend = (stream: string, text: string) =>
@@ -58,7 +55,7 @@ describe('on one PostgreSQL', () => {
     );
 
   test('stores that are opened at once are one store', async () => {
-    const others = await Promise.all([1, 2, 3].map(() => open(database.url)));
+    const others = await Promise.all([1, 2, 3].map(() => open(url)));
     expect(others.map(({ id }) => id)).toEqual([store.id, store.id, store.id]);
     await Promise.all(others.map((each) => each.close()));
   });
@@ -160,7 +157,7 @@ describe('on one PostgreSQL', () => {
     const [WRITERS, EVENTS_EACH] = [8, 12_500];
     const script = fileURLToPath(new URL('../test/storeWriter.ts', import.meta.url));
     const processes = Array.from({ length: WRITERS / 2 }, (_, i) =>
-      promisify(execFile)(process.execPath, [script, database.url, String(i), String(EVENTS_EACH)]),
+      promisify(execFile)(process.execPath, [script, url, String(i), String(EVENTS_EACH)]),
     );
     let finished = false;
     const written = Promise.all(processes).finally(() => {

@@ -1,16 +1,14 @@
+import { reusedDatabase } from '../test/reusedDatabase.ts';
 import { hotStoreContract } from './hotStore.contract.ts';
 import { postgresHotStore } from './hotStore.postgres.ts';
 import { realRuntime } from './runtime.ts';
-import { freshDatabase } from './services.ts';
+
+const database = reusedDatabase();
 
 hotStoreContract('postgres', async () => {
-  const database = await freshDatabase();
-  const hotStore = await postgresHotStore({ databaseUrl: database.url, runtime: realRuntime });
+  const hotStore = await postgresHotStore({ databaseUrl: await database.emptied(), runtime: realRuntime });
   return {
     hotStore,
-    close: async () => {
-      await hotStore.close();
-      await database.drop();
-    },
+    close: () => hotStore.close(),
   };
 });

@@ -1,12 +1,14 @@
+import { reusedDatabase } from '../test/reusedDatabase.ts';
 import { leaseContract } from './lease.contract.ts';
 import { postgresLeases } from './lease.postgres.ts';
 import { realRuntime } from './runtime.ts';
-import { freshDatabase } from './services.ts';
+
+const database = reusedDatabase();
 
 leaseContract('postgres', async () => {
-  const database = await freshDatabase();
+  const databaseUrl = await database.emptied();
   return {
-    join: (owner, ttlMs) => postgresLeases({ databaseUrl: database.url, owner, ttlMs, runtime: realRuntime }),
-    close: () => database.drop(),
+    join: (owner, ttlMs) => postgresLeases({ databaseUrl, owner, ttlMs, runtime: realRuntime }),
+    close: async () => {},
   };
 });

@@ -13,7 +13,7 @@ import { realRuntime } from '../src/runtime.ts';
  */
 const [databaseUrl = '', name = '', eventsText = '0'] = process.argv.slice(2);
 
-const SHARED_STREAMS = 16;
+const SHARED_STREAMS = 100;
 const IN_FLIGHT = 40;
 
 async function write(writer: string, eventsMax: number): Promise<number> {
@@ -23,7 +23,7 @@ async function write(writer: string, eventsMax: number): Promise<number> {
   const lane = async (number: number) => {
     let ownRevision = NO_STREAM;
     for (let turn = 0; written < eventsMax; turn++) {
-      const size = Math.min(1 + ((number + turn) % 5), eventsMax - written);
+      const size = Math.min(1 + ((number + turn) % 9), eventsMax - written);
       const texts = Array.from({ length: size }, (_, i) => `${writer}:${written + i}`);
       written += size;
       if (turn % 2 === 0) {
