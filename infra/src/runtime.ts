@@ -18,7 +18,7 @@ export type Runtime = {
 export const realRuntime: Runtime = {
   nowMs: () => Date.now(),
   monotonicMs: () => performance.now(),
-  randomBytes: (count) => randomBytes(count),
+  randomBytes: pooledRandomBytes,
   setTimer: (ms, callback) => {
     const timer = setTimeout(callback, ms);
     return () => clearTimeout(timer);
@@ -37,3 +37,19 @@ export const sleep = (runtime: Runtime, ms: number, signal?: AbortSignal): Promi
     const cancel = runtime.setTimer(ms, done);
     signal?.addEventListener('abort', done, { once: true });
   });
+
+/** Bytes fetched from the system at a time: a call costs 2 µs, and every event needs a few for ids and traces. */
+const POOL_BYTES = 4_096;
+let pool = new Uint8Array(0);
+let poolUsed = 0;
+
+/** No byte is given twice: a used-up pool is left to those who hold parts of it. */
+function pooledRandomBytes(count: number): Uint8Array {
+  if (count > POOL_BYTES / 4) return randomBytes(count);
+  if (poolUsed + count > pool.length) {
+    pool = randomBytes(POOL_BYTES);
+    poolUsed = 0;
+  }
+  poolUsed += count;
+  return pool.subarray(poolUsed - count, poolUsed);
+}
