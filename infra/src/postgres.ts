@@ -17,6 +17,8 @@ export type PoolOptions = {
   statementTimeoutMs?: number;
   /** Server settings of every session, such as `enable_seqscan: 'off'`. */
   settings?: Readonly<Record<string, string>>;
+  /** Statements are sent at once, each without waiting for the one before it: one round trip for many writes. */
+  pipeline?: boolean;
   log?: Log | undefined;
 };
 
@@ -36,7 +38,8 @@ const BACK_OFF_LAST_MS = 1_000;
 const LISTEN_PROBE_MS = 15_000;
 
 export function openPool(options: PoolOptions): pg.Pool {
-  const pool = new pg.Pool({ ...session(options), max: options.max, idleTimeoutMillis: IDLE_CONNECTION_MS });
+  const { max, pipeline = false } = options;
+  const pool = new pg.Pool({ ...session(options), max, pipeline, idleTimeoutMillis: IDLE_CONNECTION_MS });
   // Without a listener, a connection that dies while nobody uses it ends the process.
   pool.on('error', (error) => options.log?.warn({ err: error }, 'an idle PostgreSQL connection was lost'));
   // The pool stops listening while a connection is checked out: there the caller's query tells the error.

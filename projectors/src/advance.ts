@@ -45,13 +45,29 @@ export async function advance(
   await transaction(
     pool,
     async (db) => {
-      await moveCursors(db, storeId, projections, from, stretch.position);
-      for (const { projection, change } of changes) await blaming(projection, () => change.write(db));
+      // All in one round trip, so nothing here waits for the statement before it.
+      const moved = moveCursors(db, storeId, projections, from, stretch.position);
+      const writes = changes.map(({ projection, change }) => blaming(projection, () => change.write(db)));
+      await firstFailure([moved, ...writes]);
     },
     { synchronousCommit: 'off' },
   );
   for (const { change } of changes) change.committed();
 }
+
+/** Waits for all, then throws what failed by itself rather than because an earlier statement had failed. */
+async function firstFailure(statements: Promise<void>[]): Promise<void> {
+  const failures = (await Promise.allSettled(statements)).flatMap((result) =>
+    result.status === 'rejected' ? [asError(result.reason)] : [],
+  );
+  const cause = failures.find((error) => !isConsequence(error)) ?? failures[0];
+  if (cause) throw cause;
+}
+
+const isConsequence = ({ cause }: Error): boolean =>
+  cause instanceof Error && 'code' in cause && cause.code === IN_FAILED_TRANSACTION;
+/** SQLSTATE of every statement after the one that failed. */
+const IN_FAILED_TRANSACTION = '25P02';
 
 /**
  * Takes one projection over a stretch in which it fails: the halves apart, down to the single events that cannot be

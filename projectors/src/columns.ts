@@ -3,25 +3,21 @@
  * whatever the number of rows. Built here because the client's own conversion of arrays costs several times
  * as much, and these are most of what the projectors send.
  */
-export function column(values: readonly (string | number | boolean | null)[]): string {
-  let text = '{';
-  let separator = '';
-  for (const value of values) {
-    text += separator;
-    separator = ',';
-    // Quoted even where it need not be: unquoted, the symbol NULL would mean the absence of one.
-    text += typeof value === 'string' ? `"${escaped(value)}"` : value;
-  }
-  return `${text}}`;
+export function columns<Row>(rows: readonly Row[], cells: readonly ((row: Row) => Cell)[]): string[] {
+  return cells.map((cell) => {
+    let text = '{';
+    for (let n = 0; n < rows.length; n++) text += (n === 0 ? '' : ',') + literal(cell(rows[n] as Row));
+    return `${text}}`;
+  });
 }
 
-/** The columns of rows, in the order of `cells`. */
-export function columns<Row>(
-  rows: readonly Row[],
-  cells: readonly ((row: Row) => string | number | boolean | null)[],
-): string[] {
-  return cells.map((cell) => column(rows.map(cell)));
-}
+export type Cell = string | number | boolean | null;
+
+/** One column of values. */
+export const column = (values: readonly Cell[]): string => `{${values.map(literal).join(',')}}`;
+
+// Quoted even where it need not be: unquoted, the symbol NULL would mean the absence of one.
+const literal = (value: Cell): string => (typeof value === 'string' ? `"${escaped(value)}"` : String(value));
 
 const SPECIAL = /["\\]/g;
 const escaped = (text: string): string =>

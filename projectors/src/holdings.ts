@@ -1,7 +1,7 @@
 import type { Event } from '@brokerx/contracts';
 import type { Recorded } from '@brokerx/infra';
 import { columns } from './columns.ts';
-import { journalEntry } from './journal.ts';
+import { journalOf } from './journal.ts';
 import { type Database, statelessProjection } from './projection.ts';
 
 /** Shares of each account by symbol; what is held for its open sell orders is part of them. */
@@ -18,9 +18,8 @@ export type HoldingChange = { accountId: string; symbol: string; shares: number;
 /** One change for each holding that the batch touches, by account id and symbol; a holding of 0 keeps its row. */
 export function foldHoldings(events: readonly Recorded<Event>[]): HoldingChange[] {
   const changes = new Map<string, HoldingChange>();
-  for (const recorded of events) {
-    const entry = journalEntry(recorded);
-    if (!entry || entry.symbol === null || (entry.sharesAvailable === 0 && entry.sharesHeld === 0)) continue;
+  for (const entry of journalOf(events)) {
+    if (entry.symbol === null || (entry.sharesAvailable === 0 && entry.sharesHeld === 0)) continue;
     const { accountId, symbol } = entry;
     const key = `${accountId} ${symbol}`;
     const change = changes.get(key) ?? { accountId, symbol, shares: 0, heldShares: 0 };

@@ -27,9 +27,24 @@ export type JournalEntry = {
   time: string;
 };
 
+/**
+ * The entries of a batch, in order. The same batch is asked for by several projections and read once; like the
+ * events themselves, its entries belong to all of them.
+ */
+export function journalOf(events: readonly Recorded<Event>[]): readonly JournalEntry[] {
+  let entries = read.get(events);
+  if (!entries) {
+    entries = events.map(journalEntry).filter((entry) => entry !== undefined);
+    read.set(events, entries);
+  }
+  return entries;
+}
+const read = new WeakMap<readonly Recorded<Event>[], readonly JournalEntry[]>();
+
 /** The entry of an event, or undefined when it moves nothing. Throws when it does not balance: that is a defect. */
 export function journalEntry(recorded: Recorded<Event>): JournalEntry | undefined {
   const { event } = recorded;
+  if (!MOVING.has(event.type)) return undefined;
   const entry = blank(recorded);
   switch (event.type) {
     case 'DepositSettled.v1':
@@ -76,6 +91,16 @@ export function journalEntry(recorded: Recorded<Event>): JournalEntry | undefine
   }
   return moves(entry) ? entry : undefined;
 }
+
+const MOVING: ReadonlySet<string> = new Set<Event['type']>([
+  'DepositSettled.v1',
+  'CashTransferredIn.v1',
+  'SharesTransferredIn.v1',
+  'OrderPlaced.v1',
+  'OrderFilled.v1',
+  'OrderAmended.v1',
+  'OrderClosed.v1',
+]);
 
 /** Puts what is no longer held back to what is available. */
 function release(

@@ -1,19 +1,14 @@
-import type { Event } from '@brokerx/contracts';
-import type { Recorded } from '@brokerx/infra';
 import { columns } from './columns.ts';
-import { type JournalEntry, journalEntry } from './journal.ts';
+import { type JournalEntry, journalOf } from './journal.ts';
 import { type Database, statelessProjection } from './projection.ts';
 
 /** The journal: one row for each account event that moves cash or shares. It never goes on without an event. */
 export const ledger = () =>
   statelessProjection(
     { name: 'ledger', version: 1, tables: ['read.ledger_v1'], categories: ['account'], onFailure: 'stop' },
-    foldLedger,
+    journalOf,
     write,
   );
-
-export const foldLedger = (events: readonly Recorded<Event>[]): JournalEntry[] =>
-  events.map(journalEntry).filter((entry) => entry !== undefined);
 
 async function write(db: Database, rows: readonly JournalEntry[]): Promise<void> {
   if (rows.length === 0) return;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { Event, OrderStatus } from '@brokerx/contracts';
 import { type Recorded, safeInteger } from '@brokerx/infra';
 import { LRUCache } from 'lru-cache';
-import { column, columns } from './columns.ts';
+import { type Cell, column, columns } from './columns.ts';
 import { begins, evolveRow, type OrderRow, openRow, ordersOf } from './order.ts';
 import type { Database, TableProjection } from './projection.ts';
 
@@ -34,8 +34,7 @@ export function orders(): TableProjection {
       const { added, changed } = foldOrders(before, events);
       return {
         write: async (within) => {
-          await insertRows(within, added);
-          await updateRows(within, changed);
+          await Promise.all([insertRows(within, added), updateRows(within, changed)]);
         },
         committed() {
           for (const row of added) known.set(row.orderId, row);
@@ -136,7 +135,7 @@ async function updateRows(db: Database, rows: readonly OrderRow[]): Promise<void
 }
 
 /** The key and what may change after an order's first event. */
-const changingCells: readonly ((row: OrderRow) => string | number | boolean | null)[] = [
+const changingCells: readonly ((row: OrderRow) => Cell)[] = [
   (row) => row.orderId,
   (row) => row.quantity,
   (row) => row.status,
@@ -147,7 +146,7 @@ const changingCells: readonly ((row: OrderRow) => string | number | boolean | nu
   (row) => row.reason,
   (row) => row.updatedAt,
   // `unnest` would flatten an array of arrays.
-  (row) => column(row.eventPositions),
+  (row) => `{${row.eventPositions.join(',')}}`,
   (row) => row.accepted,
   (row) => row.cancelsUnanswered,
   (row) => row.amendsUnanswered,

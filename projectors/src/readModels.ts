@@ -16,6 +16,7 @@ export async function openReadModels(options: {
     max: CONNECTIONS,
     applicationName: 'brokerx projectors',
     settings: SESSION,
+    pipeline: true,
   });
 }
 

@@ -60,8 +60,9 @@ export function foldSymbols(events: readonly Recorded<Event>[]): SymbolChange[] 
 
 async function write(db: Database, rows: readonly SymbolChange[]): Promise<void> {
   const listings = rows.flatMap(({ symbol, listed }) => (listed ? { symbol, ...listed } : []));
+  const statements = [];
   if (listings.length > 0) {
-    await db.query({
+    statements.push({
       name: 'symbols_insert',
       text: `
         insert into read.symbol_v1
@@ -83,7 +84,7 @@ async function write(db: Database, rows: readonly SymbolChange[]): Promise<void>
     });
   }
   if (rows.length > 0) {
-    await db.query({
+    statements.push({
       name: 'symbols_update',
       text: `
         update read.symbol_v1 s set
@@ -103,4 +104,5 @@ async function write(db: Database, rows: readonly SymbolChange[]): Promise<void>
       ]),
     });
   }
+  await Promise.all(statements.map((statement) => db.query(statement)));
 }

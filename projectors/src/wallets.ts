@@ -1,7 +1,7 @@
 import { type Event, keyOfStream } from '@brokerx/contracts';
 import type { Recorded } from '@brokerx/infra';
 import { columns } from './columns.ts';
-import { journalEntry } from './journal.ts';
+import { journalOf } from './journal.ts';
 import { type Database, statelessProjection } from './projection.ts';
 
 /** Cash of each account, in cents; what is held for its open buy orders is part of it. */
@@ -28,11 +28,11 @@ export function foldWallets(events: readonly Recorded<Event>[]): WalletChange[] 
     changes.set(accountId, change);
     return change;
   };
-  for (const recorded of events) {
-    const { event, stream } = recorded;
+  for (const { event, stream } of events) {
     if (event.type === 'AccountOpened.v1') changeOf(keyOfStream(stream)).clientId = event.data.clientId;
-    const entry = journalEntry(recorded);
-    if (!entry || (entry.cashAvailable === 0 && entry.cashHeld === 0)) continue;
+  }
+  for (const entry of journalOf(events)) {
+    if (entry.cashAvailable === 0 && entry.cashHeld === 0) continue;
     const change = changeOf(entry.accountId);
     change.cashCents += entry.cashAvailable + entry.cashHeld;
     change.heldCents += entry.cashHeld;
