@@ -28,7 +28,15 @@ import { startQueryApi } from '../src/start.ts';
  * A query-api on a real database of its own: tables as the projectors' migrations make them, and ways to write
  * what the other services would have written.
  */
-export async function startTestQueryApi(options: { bufferBytesMax?: number; corsOrigins?: string[] } = {}) {
+export async function startTestQueryApi(
+  options: {
+    bufferBytesMax?: number;
+    corsOrigins?: string[];
+    /** How the API itself reaches the database, given its address. */
+    way?: (databaseUrl: string) => Promise<string>;
+  } = {},
+) {
+  const { way = async (url) => url, ...given } = options;
   const database = await freshDatabase();
   const runtime = realRuntime;
   const log = createLog({ name: 'query-api-test', level: 'fatal' });
@@ -41,9 +49,10 @@ export async function startTestQueryApi(options: { bufferBytesMax?: number; cors
   const key = { ...(await exportJWK(publicKey)), kid: 'test', alg: 'ES256', use: 'sig' };
 
   const closers: (() => Promise<void> | void)[] = [];
+  const apiDatabaseUrl = await way(database.url);
   const { url, app } = await startQueryApi({
-    databaseUrl: database.url,
-    readDatabaseUrl: database.url,
+    databaseUrl: apiDatabaseUrl,
+    readDatabaseUrl: apiDatabaseUrl,
     host: '127.0.0.1',
     port: 0,
     corsOrigins: [],
@@ -53,7 +62,7 @@ export async function startTestQueryApi(options: { bufferBytesMax?: number; cors
     runtime,
     log,
     onShutdown: (_name, close) => void closers.push(close),
-    ...options,
+    ...given,
   });
   const closeApi = async () => {
     for (const close of closers.splice(0).reverse()) await close();
