@@ -82,8 +82,12 @@ export async function startInstallation(options: InstallationOptions): Promise<I
     const { root, env, traders } = options;
     const surroundings = { root, dataDir, databaseUrl, ports, secrets, env, traders };
     const specs = (options.services ?? brokerxServices)(surroundings);
-    // Started one after the other, but not waited for in between: on a cold machine loading is what takes time.
-    for (const spec of specs) started.push(superviseService(spec, options, run));
+    // In order, but none waits until the one before is ready: on a cold machine loading is what takes time.
+    for (const spec of specs) {
+      const { service, launched } = superviseService(spec, options, run);
+      started.push(service);
+      await launched;
+    }
     const needed = started.filter(({ name }) => !specs.find((spec) => spec.name === name)?.optional);
     await Promise.race([Promise.all(needed.map((service) => service.ready)), abandoned(options.signal)]);
     const of = (name: keyof typeof secrets) => env[name] || secrets[name];
@@ -126,15 +130,24 @@ async function database(options: InstallationOptions, run: RunFile, started: Sup
   return url;
 }
 
-function superviseService(spec: ServiceSpec, { log, onLine }: InstallationOptions, run: RunFile): Supervised {
-  return supervise({
+function superviseService(
+  spec: ServiceSpec,
+  { log, onLine }: InstallationOptions,
+  run: RunFile,
+): { service: Supervised; launched: Promise<void> } {
+  const launched = Promise.withResolvers<void>();
+  const service = supervise({
     name: spec.name,
     start: () => startService(spec, (line) => onLine(spec.name, line)),
     readyTimeoutMs: SERVICE_READY_TIMEOUT_MS,
     log,
     runtime: realRuntime,
-    onProcess: (running) => run.set(spec.name, running?.pid ?? null),
+    onProcess: (running) => {
+      run.set(spec.name, running?.pid ?? null);
+      launched.resolve();
+    },
   });
+  return { service, launched: launched.promise };
 }
 
 function lockFolder(dataDir: string): FolderLock {
