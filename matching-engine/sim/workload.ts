@@ -81,6 +81,9 @@ export function* workload(seed: number, symbol: string): Generator<PlacedInput, 
     return { event, revision };
   };
 
+  /** Round lots half the time, so that equal sizes and exact fills are common. */
+  const size = () => (random(2) === 0 ? 10 * (1 + random(5)) : 1 + random(300));
+
   function order(): PlacedInput {
     placed += 1;
     const orderId = numbered(ORDER, placed);
@@ -104,7 +107,7 @@ export function* workload(seed: number, symbol: string): Generator<PlacedInput, 
         side: buy ? 'buy' : 'sell',
         type,
         timeInForce,
-        quantity: odd === 0 ? 100_001 : odd === 1 ? 0 : odd < 10 ? 2_000 + random(3_000) : 1 + random(300),
+        quantity: odd === 0 ? 100_001 : odd === 1 ? 0 : odd < 10 ? 2_000 + random(3_000) : size(),
         limitTicks: odd === 2 ? 0 : odd === 3 ? 1 + random(30_000) : Math.max(1, limit),
         tickCents: odd === 4 ? 5 : RULES.tickCents,
         referenceTicks: RULES.listingTicks,
@@ -124,7 +127,7 @@ export function* workload(seed: number, symbol: string): Generator<PlacedInput, 
     const stream = `account-${accountId}`;
     if (type === 'OrderCancelRequested.v1')
       return input(stream, { type, data: { orderId, accountId, symbol } });
-    const quantity = 1 + random(300);
+    const quantity = size();
     return input(stream, { type, data: { orderId, accountId, symbol, amendment: count, quantity } });
   }
 

@@ -1,12 +1,13 @@
 import { loadConfig, sharedVariables } from '@brokerx/infra';
 import { z } from 'zod';
 
-const { DATABASE_URL, LOG_LEVEL, HEALTH_PORT, BROKERX_INSTANCE, OTEL_EXPORTER_OTLP_ENDPOINT } =
+const { DATABASE_URL, LOG_LEVEL, HOST, HEALTH_PORT, BROKERX_INSTANCE, OTEL_EXPORTER_OTLP_ENDPOINT } =
   sharedVariables;
 
 const schema = z.object({
   DATABASE_URL,
   LOG_LEVEL,
+  HOST,
   HEALTH_PORT,
   BROKERX_INSTANCE: BROKERX_INSTANCE.default('matching-engine-1'),
   OTEL_EXPORTER_OTLP_ENDPOINT,

@@ -102,6 +102,34 @@ test('an engine that slept while another took over is fenced: it ends and has ad
   await Promise.all([sleeper.stop(), successor.stop()]);
 });
 
+test('a take-over that meets a last append of the one before looks again', async () => {
+  const world = newWorld();
+  await plant(world.store, [desk().list()]);
+  const sleeper = await startEngine(world, 1);
+  await sleeper.caughtUp();
+  let looks = 0;
+  const store: EventStore<Event> = {
+    ...world.store,
+    async streamRevision(stream) {
+      const revision = await world.store.streamRevision(stream);
+      looks += 1;
+      if (looks > 1) return revision;
+      await plant(world.store, [desk().halt()]);
+      await sleeper.caughtUp();
+      return revision;
+    },
+  };
+  const successor = await startEngine({ ...world, store }, 2);
+  await successor.caughtUp();
+  expect((await bookOf(world.store, SYMBOL)).map(({ event }) => event.type)).toEqual([
+    'EngineStarted.v1',
+    'MarketStateChanged.v1',
+    'MarketStateChanged.v1',
+    'EngineStarted.v1',
+  ]);
+  await Promise.all([sleeper.cutOff(), successor.stop()]);
+});
+
 test('outputs that exceed a commit are cut, and what was lost of them is added by the next engine', async () => {
   const world = newWorld();
   const d = desk();

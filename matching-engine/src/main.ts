@@ -45,7 +45,13 @@ async function main(): Promise<void> {
   const ready = async () =>
     engine ? { lease: 'ok', ...engine.markets() } : { lease: 'waiting, or recovering' };
   if (config.HEALTH_PORT > 0) {
-    const health = await startHealthServer({ port: config.HEALTH_PORT, ready, metrics, log });
+    const health = await startHealthServer({
+      port: config.HEALTH_PORT,
+      host: config.HOST,
+      ready,
+      metrics,
+      log,
+    });
     shutdown.onShutdown('health', () => health.close());
   }
 
@@ -78,7 +84,12 @@ async function main(): Promise<void> {
     metrics: engineMetrics(metrics.registry),
     telemetry,
     epoch: lease.epoch,
+  }).catch((error: unknown) => {
+    // What was closed under its feet is no failure.
+    if (shutdown.signal.aborted) return null;
+    throw error;
   });
+  if (!running) return;
   engine = running;
   shutdown.onShutdown('engine', () => running.stop());
   void running.failed.then((error) => {
