@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { broken, commit, conflict, duplicate, type Noted, ok, texts } from '../test/noted.ts';
 import {
   COMMITS_PER_APPEND_MAX,
-  type Codec,
   type Commit,
   EVENTS_PER_COMMIT_MAX,
   type EventStore,
@@ -10,7 +10,6 @@ import {
   matches,
   NO_STREAM,
   type Recorded,
-  type Verdict,
 } from './eventStore.ts';
 
 /** What every adapter of the event store must do. `open` gives an empty store; `close` ends and removes it. */
@@ -298,36 +297,6 @@ export function eventStoreContract(
   });
 }
 
-/** The event of these tests. */
-export type Noted = { text: string };
-export const notedCodec: Codec<Noted> = {
-  encode: (events) => JSON.stringify(events),
-  decode: (text) => JSON.parse(text) as Noted[],
-};
-
-export const commit = (
-  stream: string,
-  expectedRevision: number,
-  texts: readonly string[],
-  { symbol = null, chained = false }: { symbol?: string | null; chained?: boolean } = {},
-): Commit<Noted> => ({
-  id: randomUUID(),
-  stream,
-  expectedRevision,
-  chained,
-  symbol,
-  events: texts.map((text) => ({ text })),
-});
-
-export const ok = (revision: number, position: number): Verdict => ({ verdict: 'ok', revision, position });
-export const duplicate = (revision: number, position: number): Verdict => ({
-  verdict: 'duplicate',
-  revision,
-  position,
-});
-export const conflict = (actualRevision: number): Verdict => ({ verdict: 'conflict', actualRevision });
-export const broken: Verdict = { verdict: 'broken-chain' };
-
 const recorded = (text: string, at: Omit<Recorded<Noted>, 'event' | 'symbol'> & { symbol?: string }) => ({
   symbol: null,
   ...at,
@@ -335,11 +304,6 @@ const recorded = (text: string, at: Omit<Recorded<Noted>, 'event' | 'symbol'> & 
 });
 
 const numbered = (count: number) => Array.from({ length: count }, (_, i) => String(i));
-
-/** Every event's text, in order. */
-export async function texts(store: EventStore<Noted>): Promise<string[]> {
-  return (await store.readAll(0, {}, 100_000)).events.map(({ event }) => event.text);
-}
 
 /** Commits of several sizes, categories, streams and symbols, from a fixed pattern. */
 async function fill(store: EventStore<Noted>): Promise<void> {

@@ -4,17 +4,9 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { commit, conflict, duplicate, type Noted, notedCodec, ok, texts } from '../test/noted.ts';
 import { reusedDatabase } from '../test/reusedDatabase.ts';
-import {
-  commit,
-  conflict,
-  duplicate,
-  eventStoreContract,
-  type Noted,
-  notedCodec,
-  ok,
-  texts,
-} from './eventStore.contract.ts';
+import { eventStoreContract } from './eventStore.contract.ts';
 import { postgresEventStore } from './eventStore.postgres.ts';
 import { type EventStore, NO_STREAM, type Recorded } from './eventStore.ts';
 import { realRuntime } from './runtime.ts';

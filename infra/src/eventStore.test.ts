@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { eventStoreContract, notedCodec } from './eventStore.contract.ts';
+import { notedCodec } from '../test/noted.ts';
+import { eventStoreContract } from './eventStore.contract.ts';
 import { memoryEventStore } from './eventStore.memory.ts';
 
 eventStoreContract('memory', async () => {

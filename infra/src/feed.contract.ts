@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { commit, type Noted } from './eventStore.contract.ts';
+import { commit, type Noted } from '../test/noted.ts';
 import { type EventStore, matches, NO_STREAM, type Recorded } from './eventStore.ts';
 import { type Batch, type Consumer, type Feed, ForeignCursor } from './feed.ts';
 

@@ -1,5 +1,5 @@
+import { notedCodec } from '../test/noted.ts';
 import { reusedDatabase } from '../test/reusedDatabase.ts';
-import { notedCodec } from './eventStore.contract.ts';
 import { postgresEventStore } from './eventStore.postgres.ts';
 import { feedContract } from './feed.contract.ts';
 import { storeFeed } from './feed.store.ts';

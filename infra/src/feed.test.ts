@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { type Noted, notedCodec } from './eventStore.contract.ts';
+import { type Noted, notedCodec } from '../test/noted.ts';
 import { memoryEventStore } from './eventStore.memory.ts';
 import type { EventStore } from './eventStore.ts';
 import { appendTexts, collector, feedContract, textsOf } from './feed.contract.ts';

@@ -1,15 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
-import {
-  broken,
-  commit,
-  conflict,
-  duplicate,
-  type Noted,
-  notedCodec,
-  ok,
-  texts,
-} from './eventStore.contract.ts';
+import { broken, commit, conflict, duplicate, type Noted, notedCodec, ok, texts } from '../test/noted.ts';
 import { memoryEventStore } from './eventStore.memory.ts';
 import { type Commit, type EventStore, NO_STREAM, UnknownOutcome, type Verdict } from './eventStore.ts';
 import { APPEND_EVENTS_MAX, AppenderClosed, AppendQueueFull, groupCommit } from './groupCommit.ts';

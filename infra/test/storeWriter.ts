@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { commit, type Noted, notedCodec } from '../src/eventStore.contract.ts';
 import { postgresEventStore } from '../src/eventStore.postgres.ts';
 import { NO_STREAM, type Verdict } from '../src/eventStore.ts';
 import { type Appender, groupCommit } from '../src/groupCommit.ts';
 import { realRuntime } from '../src/runtime.ts';
+import { commit, type Noted, notedCodec } from './noted.ts';
 
 /**
  * A process with two writers, each with a store and a group commit of its own:

@@ -1,0 +1,37 @@
+import { randomUUID } from 'node:crypto';
+import type { Codec, Commit, EventStore, Verdict } from '../src/eventStore.ts';
+
+/** The event of these tests. */
+export type Noted = { text: string };
+export const notedCodec: Codec<Noted> = {
+  encode: (events) => JSON.stringify(events),
+  decode: (text) => JSON.parse(text) as Noted[],
+};
+
+export const commit = (
+  stream: string,
+  expectedRevision: number,
+  texts: readonly string[],
+  { symbol = null, chained = false }: { symbol?: string | null; chained?: boolean } = {},
+): Commit<Noted> => ({
+  id: randomUUID(),
+  stream,
+  expectedRevision,
+  chained,
+  symbol,
+  events: texts.map((text) => ({ text })),
+});
+
+export const ok = (revision: number, position: number): Verdict => ({ verdict: 'ok', revision, position });
+export const duplicate = (revision: number, position: number): Verdict => ({
+  verdict: 'duplicate',
+  revision,
+  position,
+});
+export const conflict = (actualRevision: number): Verdict => ({ verdict: 'conflict', actualRevision });
+export const broken: Verdict = { verdict: 'broken-chain' };
+
+/** Every event's text, in order. */
+export async function texts(store: EventStore<Noted>): Promise<string[]> {
+  return (await store.readAll(0, {}, 100_000)).events.map(({ event }) => event.text);
+}
