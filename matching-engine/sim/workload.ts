@@ -36,17 +36,17 @@ const ORDER = 1;
 const EVENT = 2;
 const ACCOUNT = 3;
 const ACCOUNTS = 20;
-/** Orders that cancels and amends aim at: the newest ones, gone or not. */
-const RECENT_ORDERS_MAX = 120;
+/** Orders that cancels and amends aim at: the newest that may rest, gone by now or not. */
+const RECENT_ORDERS_MAX = 60;
 const START_MS = Date.UTC(2026, 0, 5, 14, 30);
 
 /** What of 100 inputs are orders, cancels, amends; the rest is on the market. Spread of prices in ticks. */
 type Mix = { orders: number; cancels: number; amends: number; spreadTicks: number; aggressive: number };
 const MIXES: readonly Mix[] = [
-  { orders: 60, cancels: 30, amends: 9, spreadTicks: 20, aggressive: 20 },
+  { orders: 70, cancels: 15, amends: 14, spreadTicks: 20, aggressive: 20 },
   { orders: 80, cancels: 10, amends: 9, spreadTicks: 5, aggressive: 50 },
-  { orders: 45, cancels: 48, amends: 6, spreadTicks: 60, aggressive: 10 },
-  { orders: 55, cancels: 20, amends: 20, spreadTicks: 1_500, aggressive: 35 },
+  { orders: 55, cancels: 35, amends: 9, spreadTicks: 60, aggressive: 5 },
+  { orders: 65, cancels: 14, amends: 20, spreadTicks: 1_500, aggressive: 35 },
 ];
 const INPUTS_PER_MIX = 500;
 
@@ -88,14 +88,15 @@ export function* workload(seed: number, symbol: string): Generator<PlacedInput, 
     placed += 1;
     const orderId = numbered(ORDER, placed);
     const accountId = numbered(ACCOUNT, random(ACCOUNTS));
-    recent.push({ orderId, accountId });
-    if (recent.length > RECENT_ORDERS_MAX) recent.shift();
     const buy = random(2) === 0;
     const away = random(mix.spreadTicks) + 1;
     const crossing = random(100) < mix.aggressive;
     const limit = centre + (buy === crossing ? away : -away);
     const type = random(12) === 0 ? 'market' : 'limit';
     const timeInForce = (['day', 'gtc', 'day', 'gtc', 'day', 'ioc', 'fok'] as const)[random(7)] ?? 'day';
+    const rests = type === 'limit' && !crossing && (timeInForce === 'day' || timeInForce === 'gtc');
+    if (rests || random(8) === 0) recent.push({ orderId, accountId });
+    if (recent.length > RECENT_ORDERS_MAX) recent.shift();
     const odd = random(200);
     return input(`account-${accountId}`, {
       type: 'OrderPlaced.v1',
@@ -120,7 +121,10 @@ export function* workload(seed: number, symbol: string): Generator<PlacedInput, 
   }
 
   function request(type: 'OrderCancelRequested.v1' | 'OrderAmendRequested.v1'): PlacedInput {
-    const known = recent[random(recent.length)] as (typeof recent)[number];
+    const at = random(recent.length);
+    const known = recent[at] as (typeof recent)[number];
+    // Mostly it is canceled once; now and then again.
+    if (type === 'OrderCancelRequested.v1' && random(6) > 0) recent.splice(at, 1);
     const stray = random(50);
     const orderId = stray === 0 ? numbered(ORDER, 1_000_000_000 + count) : known.orderId;
     const accountId = stray === 1 ? numbered(ACCOUNT, random(ACCOUNTS)) : known.accountId;
