@@ -112,7 +112,7 @@ async function main(): Promise<void> {
   });
   shutdown.onShutdown('http', () => app.close());
   const address = await app.listen({ host: config.COMMAND_API_HOST, port: config.COMMAND_API_PORT });
-  log.info({ address }, 'takes commands');
+  log.info({ url: address }, 'takes commands');
 }
 
 /** Readiness is asked often and must not hang while the database is away. */
