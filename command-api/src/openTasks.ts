@@ -8,6 +8,7 @@ import {
   type Runtime,
   type Snapshots,
   type Subscription,
+  sleep,
 } from '@brokerx/infra';
 import { ownRole } from './owner.ts';
 
@@ -50,6 +51,8 @@ export const OPEN_TASKS_MAX = 10_000;
 const BATCH_EVENTS_MAX = 500;
 /** A killed process repeats what it did since. */
 const SAVE_EVERY_MS = 2_000;
+/** At a stop, work that has begun is given this long; what is not done then is done again by the next owner. */
+const FINISH_WITHIN_MS = 2_000;
 const RETRY_FIRST_MS = 250;
 const RETRY_LAST_MS = 30_000;
 
@@ -94,7 +97,9 @@ async function takeUp<T extends { id: string }>(
   let position = snapshot?.cursor.position ?? 0;
   let savedMs = runtime.monotonicMs();
   let busy = 0;
-  let caughtUp = false;
+  // From the beginning, most tasks were closed long ago: nothing is begun before the end is reached. Behind a
+  // snapshot only the last moments are read again, perhaps nothing at all.
+  let caughtUp = snapshot !== null;
   let cancelTimer = () => {};
   let room = Promise.withResolvers<void>();
 
@@ -107,6 +112,11 @@ async function takeUp<T extends { id: string }>(
     if (tasks.delete(id) && tasks.size < OPEN_TASKS_MAX) room.resolve();
   };
 
+  const attending = new Set<Promise<void>>();
+  const begin = (open: Open<T>) => {
+    const attended = attend(open).finally(() => attending.delete(attended));
+    attending.add(attended);
+  };
   const attend = async (open: Open<T>) => {
     const { id } = open.task;
     open.busy = true;
@@ -133,7 +143,7 @@ async function takeUp<T extends { id: string }>(
     for (const open of tasks.values()) {
       if (busy >= AT_A_TIME_MAX) return;
       if (open.busy) continue;
-      if (open.dueMs <= runtime.monotonicMs()) void attend(open);
+      if (open.dueMs <= runtime.monotonicMs()) begin(open);
       else nextMs = Math.min(nextMs, open.dueMs);
     }
     if (nextMs < Number.POSITIVE_INFINITY) {
@@ -149,7 +159,6 @@ async function takeUp<T extends { id: string }>(
       if (task && !tasks.has(task.id)) add(task);
     }
     position = batch.position;
-    // Not before the end is reached: most tasks of the past are closed by events of the past.
     caughtUp ||= batch.live || tasks.size >= OPEN_TASKS_MAX;
     pump();
     if (runtime.monotonicMs() - savedMs >= SAVE_EVERY_MS) await save();
@@ -168,12 +177,14 @@ async function takeUp<T extends { id: string }>(
     batchEventsMax: BATCH_EVENTS_MAX,
     handle,
   });
+  pump();
   return {
     open: () => tasks.size,
     async stop() {
       stopping.abort();
       cancelTimer();
       await subscription.stop();
+      await Promise.race([Promise.all(attending), sleep(runtime, FINISH_WITHIN_MS)]);
       await save().catch((err: unknown) => log.warn({ err, list: list.name }, 'open tasks were not saved'));
     },
   };

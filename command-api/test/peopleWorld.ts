@@ -7,19 +7,34 @@ import {
   createLog,
   createMetrics,
   groupCommit,
+  mintTraceparent,
   postgresEventStore,
   postgresLeases,
   postgresSnapshots,
+  postgresVault,
   type Runtime,
   realRuntime,
   storeFeed,
+  tokenVerifier,
 } from '@brokerx/infra';
 import { simpleParser } from 'mailparser';
 import { SMTPServer } from 'smtp-server';
 import { z } from 'zod';
 import { accountsInMemory } from '../src/account/accounts.ts';
+import { lookups } from '../src/client/lookups.ts';
+import { bootstrapOperator } from '../src/client/operator.ts';
+import { startPasscodeMail } from '../src/client/passcodeMail.ts';
+import { argon2Passwords } from '../src/client/passwords.ts';
+import { people } from '../src/client/people.ts';
+import { clientRoutes } from '../src/client/routes.ts';
 import { peopleVariables } from '../src/client/settings.ts';
-import { startPeople } from '../src/client/start.ts';
+import { inboxRoutes } from '../src/mail/inboxRoutes.ts';
+import { developmentInbox } from '../src/mail/mail.inbox.ts';
+import { smtpMailer } from '../src/mail/mail.smtp.ts';
+import { simulatedPayments } from '../src/payments/payments.simulated.ts';
+import type { Payments } from '../src/payments/payments.ts';
+import { startPayments } from '../src/payments/process.ts';
+import { tokenIssuer } from '../src/tokens.ts';
 
 /** A clock that a test sets forward; timers stay real. */
 export function testClock(): Runtime & { forward(ms: number): void } {
@@ -73,6 +88,7 @@ export async function peopleProcess(options: {
   databaseUrl: string;
   runtime: Runtime;
   variables?: Record<string, string>;
+  payments?: Payments;
 }) {
   const { databaseUrl, runtime } = options;
   const logged: string[] = [];
@@ -90,18 +106,27 @@ export async function peopleProcess(options: {
   const feed = storeFeed({ store, runtime });
   const leases = await postgresLeases({ databaseUrl, owner: randomUUID(), runtime: realRuntime });
   const accounts = accountsInMemory({ store, appender, snapshots, runtime, log });
-  const room = await startPeople({
-    settings: { ...settings, DATABASE_URL: databaseUrl },
-    storeId: store.id,
-    store,
-    appender,
-    feed,
-    snapshots,
-    leases,
+  const vault = await postgresVault({ databaseUrl, masterKey: settings.BROKERX_MASTER_KEY, runtime, log });
+  const ports = { store, storeId: store.id, appender, feed, snapshots, leases, runtime, log };
+  const who = people({
+    ...ports,
     accounts,
-    runtime,
-    log,
+    vault,
+    lookups: lookups(settings.BROKERX_MASTER_KEY),
+    passwords: argon2Passwords(runtime),
   });
+  const { OPERATOR_EMAIL: email, OPERATOR_PASSWORD: password } = settings;
+  if (email && password) await bootstrapOperator(who, { email, password }, mintTraceparent(runtime));
+  const inbox = settings.SMTP_URL === undefined ? await developmentInbox({ runtime, log }) : null;
+  const mailer = smtpMailer({ url: settings.SMTP_URL ?? inbox?.url ?? '', from: settings.MAIL_FROM });
+  const mails = startPasscodeMail({ ...ports, people: who, mailer });
+  const payments = startPayments({
+    ...ports,
+    accounts,
+    payments: options.payments ?? simulatedPayments({ runtime, delayMs: 0 }),
+  });
+  const issuer = settings.AUTH_ISSUER;
+  const tokens = await tokenIssuer({ privateJwk: settings.AUTH_PRIVATE_JWK, issuer, runtime });
   const app = await buildHttp({
     title: 'People',
     version: 'test',
@@ -109,9 +134,10 @@ export async function peopleProcess(options: {
     metrics: createMetrics('command-api', 'test'),
     ready: async () => ({}),
     runtime,
-    authenticate: bearerAuth(room.verifier),
+    authenticate: bearerAuth(tokenVerifier({ jwks: tokens.jwks, issuer, runtime })),
   });
-  room.addRoutes(app);
+  clientRoutes(app, { people: who, tokens, storeId: store.id });
+  if (inbox) inboxRoutes(app, inbox);
   app.get(
     '/v1/me',
     {
@@ -136,17 +162,20 @@ export async function peopleProcess(options: {
     store,
     appender,
     accounts,
-    room,
+    payments,
     logged,
     post,
     async stop() {
       await app.close();
-      await room.close();
+      await Promise.all([mails.close(), payments.close()]);
+      await mailer.close();
+      await inbox?.close();
       await feed.close();
       await accounts.close();
       await appender.close();
       await leases.close();
       await snapshots.close();
+      await vault.close();
       await store.close();
     },
   };
