@@ -1,0 +1,118 @@
+import { type ClientEvent, type ClientFact, timeOf } from '@brokerx/contracts';
+import { expect, test } from 'vitest';
+import { type Client, evolveClient, unknownClient } from './client.ts';
+import { PASSCODE_VALID_MS, PASSCODES_MAX, register, resendPasscode, verifyPasscode } from './decider.ts';
+
+const NOON = Date.parse('2026-01-05T12:00:00.000Z');
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const registration = {
+  clientId: '0198c0de-0000-7000-8000-00000000000a',
+  accountId: '0198c0de-0000-5000-8000-00000000000b',
+  roles: ['trader' as const],
+  name: 'sealed name',
+  address: 'sealed address',
+  birthDate: 'sealed date',
+  email: 'sealed e-mail',
+  phone: 'sealed phone',
+  passwordHash: 'sealed hash',
+  emailHmac: 'e',
+  phoneHmac: 'p',
+};
+const registered: ClientFact = { type: 'ClientRegistered.v1', data: registration };
+const issued = (codeHmac: string, atMs: number): [ClientFact, number] => [
+  { type: 'PasscodeIssued.v1', data: { codeHmac, expiresAt: timeOf(atMs + PASSCODE_VALID_MS) } },
+  atMs,
+];
+const failed: ClientFact = { type: 'PasscodeFailed.v1', data: {} };
+const verified: ClientFact = { type: 'ClientVerified.v1', data: {} };
+
+/** The client after these facts, each at noon or at the time beside it. */
+const after = (...facts: (ClientFact | [ClientFact, number])[]): Client =>
+  facts.reduce<Client>((client, given, i) => {
+    const [fact, atMs] = Array.isArray(given) ? given : [given, NOON];
+    return evolveClient(client, { id: `event-${i}`, time: timeOf(atMs), ...fact } as ClientEvent);
+  }, unknownClient);
+
+const pending = after(registered, issued('right', NOON));
+const five = [failed, failed, failed, failed, failed];
+
+test('a client registers with a passcode, once', () => {
+  const command = { registration, passcode: { codeHmac: 'right', nowMs: NOON } };
+  expect(register(unknownClient, command)).toEqual({ facts: [registered, issued('right', NOON)[0]] });
+  expect(register(unknownClient, { registration, passcode: null })).toEqual({ facts: [registered] });
+  expect(register(pending, command)).toEqual({ facts: [] });
+});
+
+test('the right passcode verifies, also as the fifth try and at the last moment', () => {
+  expect(verifyPasscode(pending, { codeHmac: 'right', nowMs: NOON })).toEqual({ facts: [verified] });
+  const fourWrong = after(registered, issued('right', NOON), ...five.slice(1));
+  expect(verifyPasscode(fourWrong, { codeHmac: 'right', nowMs: NOON + PASSCODE_VALID_MS - 1 })).toEqual({
+    facts: [verified],
+  });
+});
+
+// In order of precedence: when two apply, the upper one is the answer.
+test.for([
+  ['REGISTRATION_NOT_FOUND', 'there is none', unknownClient, 'right', NOON, []],
+  ['PASSCODE_WRONG', 'none was sent', after(registered), 'right', NOON, []],
+  ['PASSCODE_WRONG', 'it was used', after(registered, issued('right', NOON), verified), 'right', NOON, []],
+  [
+    'PASSCODE_LOCKED',
+    'five were wrong',
+    after(registered, issued('right', NOON), ...five),
+    'right',
+    NOON + HOUR,
+    [],
+  ],
+  ['PASSCODE_WRONG', 'it is too old', pending, 'right', NOON + PASSCODE_VALID_MS, []],
+  [
+    'PASSCODE_WRONG',
+    'it was replaced',
+    after(registered, issued('right', NOON), issued('next', NOON)),
+    'right',
+    NOON,
+    [failed],
+  ],
+  ['PASSCODE_WRONG', 'it is wrong, which counts', pending, 'wrong', NOON, [failed]],
+] as const)('a passcode is refused: %s, as %s', ([refused, , client, codeHmac, nowMs, facts]) => {
+  expect(verifyPasscode(client, { codeHmac, nowMs })).toEqual({ facts, refused });
+});
+
+test('a new passcode has five tries of its own', () => {
+  const client = after(registered, issued('right', NOON), ...five, issued('next', NOON + MINUTE));
+  expect(verifyPasscode(client, { codeHmac: 'next', nowMs: NOON + MINUTE })).toEqual({ facts: [verified] });
+});
+
+const again = (nowMs: number) => ({ codeHmac: 'next', nowMs });
+const thrice = after(
+  registered,
+  issued('a', NOON),
+  issued('b', NOON + MINUTE),
+  issued('c', NOON + 2 * MINUTE),
+  issued('d', NOON + 3 * MINUTE),
+);
+const often = after(
+  registered,
+  ...Array.from({ length: PASSCODES_MAX }, (_, i) => issued(`${i}`, NOON + i * HOUR)),
+);
+test.for([
+  ['a registration that is not there', unknownClient, NOON, { facts: [], refused: 'REGISTRATION_NOT_FOUND' }],
+  ['a verified client: nothing is sent', after(registered, verified), NOON, { facts: [] }],
+  ['a pending one', pending, NOON, { facts: [issued('next', NOON)[0]] }],
+  [
+    'a fourth within an hour',
+    thrice,
+    NOON + 4 * MINUTE,
+    { facts: [], refused: 'PASSCODE_LIMIT', retryAfterMs: 57 * MINUTE },
+  ],
+  [
+    'an hour after the first of three',
+    thrice,
+    NOON + 61 * MINUTE,
+    { facts: [issued('next', NOON + 61 * MINUTE)[0]] },
+  ],
+  ['the last of all', often, NOON + 20 * HOUR, { facts: [], refused: 'PASSCODE_LIMIT' }],
+] as const)('sending a passcode again: %s', ([, client, nowMs, decision]) => {
+  expect(resendPasscode(client, again(nowMs))).toEqual(decision);
+});

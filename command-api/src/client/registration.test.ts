@@ -1,0 +1,162 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import {
+  type ClientEvent,
+  clientStream,
+  type Event,
+  emailStream,
+  eventCodec,
+  phoneStream,
+} from '@brokerx/contracts';
+import {
+  type Appender,
+  AppenderClosed,
+  groupCommit,
+  memoryEventStore,
+  memorySnapshots,
+  memoryVault,
+  realRuntime,
+} from '@brokerx/infra';
+import { expect, test } from 'vitest';
+import { quiet } from '../../test/world.ts';
+import { accountsInMemory } from '../account/accounts.ts';
+import { lookups } from './lookups.ts';
+import type { Passwords } from './passwords.ts';
+import { people } from './people.ts';
+import { registerClient, sendPasscodeAgain, verifyRegistration } from './registration.ts';
+
+/** Processes about people that die at a chosen append, over one store and one vault in memory. */
+const body = {
+  name: 'Ann Example',
+  address: '1 Example Street',
+  birth_date: '1990-04-01',
+  email: 'ann@example.com',
+  phone: '+15145550123',
+  password: 'correct horse battery staple',
+};
+const traceparent = `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`;
+const plain: Passwords = { hash: async () => 'a hash', verify: async () => true };
+
+function installation() {
+  const store = memoryEventStore<Event>({ id: randomUUID(), codec: eventCodec() });
+  const vault = memoryVault();
+  const found = lookups(randomBytes(32));
+  /** A process that dies before its append number `dies`, counted from 0. */
+  const process = (dies = Number.POSITIVE_INFINITY) => {
+    let appends = 0;
+    const live = groupCommit(store);
+    const appender: Appender<Event> = {
+      async append(commit) {
+        appends += 1;
+        if (appends > dies) throw new AppenderClosed('killed');
+        return live.append(commit);
+      },
+      close: () => live.close(),
+    };
+    const ports = { store, appender, runtime: realRuntime, log: quiet };
+    const accounts = accountsInMemory({ ...ports, snapshots: memorySnapshots({ storeId: store.id }) });
+    return people({ ...ports, accounts, vault, lookups: found, passwords: plain });
+  };
+  const events = async () => {
+    const { events } = await store.readAll(0, {}, 1_000);
+    return events.map(({ stream, event }) => `${stream.split('-')[0]} ${event.type}`);
+  };
+  const code = async (clientId: string) => {
+    const stored = await store.readStream(clientStream(clientId), 0, 100);
+    const issued = stored.findLast(({ event }) => (event as ClientEvent).type === 'PasscodeIssued.v1');
+    return found.passcode(clientId, issued?.event.id ?? '');
+  };
+  return { store, process, events, code, found };
+}
+
+const REGISTERED = [
+  'email ReservationClaimed.v1',
+  'phone ReservationClaimed.v1',
+  'client ClientRegistered.v1',
+  'client PasscodeIssued.v1',
+];
+const VERIFIED = [
+  'account AccountOpened.v1',
+  'email ReservationConfirmed.v1',
+  'phone ReservationConfirmed.v1',
+  'client ClientVerified.v1',
+];
+
+test('registration records each address, then the client; verification the account, then the client', async () => {
+  const { process, events, code } = installation();
+  const registered = await registerClient(process(), body, { key: randomUUID(), traceparent });
+  expect(await events()).toEqual(REGISTERED);
+  if ('refused' in registered) throw new Error(registered.refused);
+  const clientId = registered.view.registration_id;
+  const request = { key: randomUUID(), traceparent };
+  await verifyRegistration(process(), clientId, { code: await code(clientId) }, request);
+  expect(await events()).toEqual([...REGISTERED, ...VERIFIED]);
+});
+
+test.for([0, 1, 2])(
+  'a registration killed before its step %i is finished by its repetition',
+  async (dies) => {
+    const { process, events } = installation();
+    const request = { key: randomUUID(), traceparent };
+    await expect(registerClient(process(dies), body, request)).rejects.toThrow(AppenderClosed);
+    const again = await registerClient(process(), body, request);
+    expect(again).toMatchObject({ view: { status: 'pending_verification' }, replayed: false });
+    // A claim may be prolonged on the way; every fact else is there once.
+    const recorded = await events();
+    expect([...new Set(recorded)].sort()).toEqual([...REGISTERED].sort());
+    expect(recorded.filter((name) => name.startsWith('client'))).toEqual(REGISTERED.slice(2));
+  },
+);
+
+test.for([0, 1, 2, 3])(
+  'a verification killed before its step %i is finished by its repetition',
+  async (dies) => {
+    const { process, events, code } = installation();
+    const registered = await registerClient(process(), body, { key: randomUUID(), traceparent });
+    if ('refused' in registered) throw new Error(registered.refused);
+    const clientId = registered.view.registration_id;
+    const request = { key: randomUUID(), traceparent };
+    const typed = { code: await code(clientId) };
+    await expect(verifyRegistration(process(dies), clientId, typed, request)).rejects.toThrow(AppenderClosed);
+    const done = await verifyRegistration(process(), clientId, typed, request);
+    expect(done).toMatchObject({ view: { status: 'verified', client_id: clientId }, replayed: false });
+    expect(await events()).toEqual([...REGISTERED, ...VERIFIED]);
+    const replayed = await verifyRegistration(process(), clientId, typed, request);
+    expect(replayed).toMatchObject({ view: { status: 'verified', client_id: clientId }, replayed: true });
+  },
+);
+
+test('a second client of one telephone number gives the e-mail address back', async () => {
+  const { store, process, found } = installation();
+  await registerClient(process(), body, { key: randomUUID(), traceparent });
+  const other = { ...body, email: 'bob@example.com' };
+  await registerClient(process(), other, { key: randomUUID(), traceparent });
+  const email = await store.readStream(emailStream(found.emailHmac(other.email)), 0, 10);
+  expect(email.map(({ event }) => event.type)).toEqual(['ReservationClaimed.v1', 'ReservationReleased.v1']);
+  const phone = await store.readStream(phoneStream(found.phoneHmac(body.phone)), 0, 10);
+  expect(phone.map(({ event }) => event.type)).toEqual(['ReservationClaimed.v1']);
+});
+
+test('a key belongs to one command', async () => {
+  const { process, code } = installation();
+  const key = randomUUID();
+  const registered = await registerClient(process(), body, { key, traceparent });
+  if ('refused' in registered) throw new Error(registered.refused);
+  const clientId = registered.view.registration_id;
+  const reused = { refused: 'IDEMPOTENCY_KEY_REUSED' };
+  const request = { key, traceparent };
+  expect(await verifyRegistration(process(), clientId, { code: await code(clientId) }, request)).toEqual(
+    reused,
+  );
+  expect(await sendPasscodeAgain(process(), clientId, request)).toEqual(reused);
+});
+
+test('the body of a request is stored neither in the clear nor as a hash that could be guessed', async () => {
+  const { store, process } = installation();
+  const [one, other] = [randomUUID(), randomUUID()];
+  await registerClient(process(), body, { key: one, traceparent });
+  await registerClient(process(), body, { key: other, traceparent });
+  const { events } = await store.readAll(0, { categories: ['client'] }, 100);
+  const hashes = events.flatMap(({ event }) => (event.key ? [event.key.hash] : []));
+  expect(hashes.length).toBe(2);
+  expect(hashes[0]).not.toBe(hashes[1]);
+});

@@ -1,0 +1,47 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { realRuntime, tokenVerifier } from '@brokerx/infra';
+import type { JWK } from 'jose';
+import { expect, test } from 'vitest';
+import { TOKEN_VALID_MS, tokenIssuer } from './tokens.ts';
+
+const ISSUER = 'http://brokerx.test';
+const jwkOf = (curve: 'P-256' | 'P-384') =>
+  generateKeyPairSync('ec', { namedCurve: curve }).privateKey.export({ format: 'jwk' }) as JWK;
+const session = {
+  sessionId: '0198c0de-0000-7000-8000-000000000001',
+  clientId: '0198c0de-0000-7000-8000-000000000002',
+  accountId: '0198c0de-0000-7000-8000-000000000003',
+  roles: ['trader', 'analyst'] as const,
+};
+
+test('what is issued is verified with the public keys alone', async () => {
+  const nowMs = Date.parse('2026-01-05T14:30:00.000Z');
+  const runtime = { ...realRuntime, nowMs: () => nowMs };
+  const issuer = await tokenIssuer({ privateJwk: jwkOf('P-256'), issuer: ISSUER, runtime });
+  const { token, expiresAtMs } = await issuer.issue(session);
+  expect(expiresAtMs).toBe(nowMs + TOKEN_VALID_MS);
+  expect(await tokenVerifier({ jwks: issuer.jwks, issuer: ISSUER, runtime }).verify(token)).toEqual({
+    ...session,
+    expiresAtMs,
+  });
+  expect(JSON.stringify(issuer.jwks)).not.toContain('"d"');
+});
+
+test('another installation does not take it', async () => {
+  const issuer = await tokenIssuer({ privateJwk: jwkOf('P-256'), issuer: ISSUER, runtime: realRuntime });
+  const other = await tokenIssuer({ privateJwk: jwkOf('P-256'), issuer: ISSUER, runtime: realRuntime });
+  const { token } = await issuer.issue(session);
+  expect(await tokenVerifier({ jwks: other.jwks, issuer: ISSUER, runtime: realRuntime }).verify(token)).toBe(
+    'invalid',
+  );
+});
+
+test.for([
+  ['of another curve', jwkOf('P-384')],
+  ['without its private part', { ...jwkOf('P-256'), d: undefined }],
+  ['that is shared', { kty: 'oct', k: 'AAAA' }],
+] as const)('a signing key %s is refused at the start', async ([, privateJwk]) => {
+  await expect(
+    tokenIssuer({ privateJwk: privateJwk as JWK, issuer: ISSUER, runtime: realRuntime }),
+  ).rejects.toThrow('P-256');
+});
