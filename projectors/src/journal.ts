@@ -49,20 +49,20 @@ export function journalEntry(recorded: Recorded<Event>): JournalEntry | undefine
   switch (event.type) {
     case 'DepositSettled.v1':
     case 'CashTransferredIn.v1':
-      entry.cashOutside = -event.data.amountCents;
+      entry.cashOutside -= event.data.amountCents;
       entry.cashAvailable = event.data.amountCents;
       break;
     case 'SharesTransferredIn.v1':
       entry.symbol = event.data.symbol;
-      entry.sharesOutside = -event.data.quantity;
+      entry.sharesOutside -= event.data.quantity;
       entry.sharesAvailable = event.data.quantity;
       break;
     case 'OrderPlaced.v1':
       entry.orderId = event.data.orderId;
       entry.symbol = event.data.symbol;
-      entry.cashAvailable = -event.data.holdCents;
+      entry.cashAvailable -= event.data.holdCents;
       entry.cashHeld = event.data.holdCents;
-      entry.sharesAvailable = -event.data.holdShares;
+      entry.sharesAvailable -= event.data.holdShares;
       entry.sharesHeld = event.data.holdShares;
       break;
     case 'OrderFilled.v1': {
@@ -110,9 +110,9 @@ function release(
   entry.orderId = released.orderId;
   entry.symbol = released.symbol;
   entry.cashAvailable = released.releasedCents;
-  entry.cashHeld = -released.releasedCents;
+  entry.cashHeld -= released.releasedCents;
   entry.sharesAvailable = released.releasedShares;
-  entry.sharesHeld = -released.releasedShares;
+  entry.sharesHeld -= released.releasedShares;
 }
 
 function moves(e: JournalEntry): boolean {

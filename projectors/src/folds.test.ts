@@ -1,0 +1,79 @@
+import { expect, test } from 'vitest';
+import { ALICE, aliceGets40, listed, ORDER, RULES, second, story, traded } from '../test/given.ts';
+import { foldCandles } from './candles.ts';
+import { columns } from './columns.ts';
+import { foldExecutions } from './executions.ts';
+import { foldSymbols } from './symbols.ts';
+
+test('a fill is an execution of its account', () => {
+  expect(foldExecutions([story().account(ALICE, aliceGets40())])).toEqual([
+    {
+      position: 1,
+      accountId: ALICE,
+      orderId: ORDER,
+      symbol: 'AAPL',
+      side: 'buy',
+      liquidity: 'taker',
+      tradeId: 'AAPL-1',
+      priceCents: 14_990,
+      quantity: 40,
+      valueCents: 599_600,
+      feeCents: 300,
+      sequence: 3,
+      executedAt: second(9),
+    },
+  ]);
+});
+
+test('trades make candles by their time, in each interval', () => {
+  const { book } = story();
+  const trade = (time: string, priceTicks: number, quantity: number) =>
+    book('AAPL', traded({ priceTicks, quantity, tickCents: 5 }), `2026-01-05T${time}Z`);
+  const events = [
+    trade('14:31:00.000', 100, 1),
+    trade('14:31:59.999', 90, 2),
+    trade('14:31:59.999', 95, 3),
+    trade('14:35:00.000', 120, 4),
+  ];
+  const start = (time: string) => `2026-01-05T${time}:00.000Z`;
+  const first = { openCents: 500, highCents: 500, lowCents: 450, closeCents: 475, volume: 6, trades: 3 };
+  const second = { openCents: 600, highCents: 600, lowCents: 600, closeCents: 600, volume: 4, trades: 1 };
+  const both = { openCents: 500, highCents: 600, lowCents: 450, closeCents: 600, volume: 10, trades: 4 };
+  expect(foldCandles(events)).toEqual([
+    { symbol: 'AAPL', interval: '1d', start: start('00:00'), ...both },
+    { symbol: 'AAPL', interval: '1h', start: start('14:00'), ...both },
+    { symbol: 'AAPL', interval: '1m', start: start('14:31'), ...first },
+    { symbol: 'AAPL', interval: '1m', start: start('14:35'), ...second },
+    { symbol: 'AAPL', interval: '5m', start: start('14:30'), ...first },
+    { symbol: 'AAPL', interval: '5m', start: start('14:35'), ...second },
+  ]);
+});
+
+test('a symbol is what its market stream last said of it', () => {
+  const { market } = story();
+  const symbol = 'AAPL';
+  const listing = market(listed());
+  const later = [
+    market({ type: 'TradingHalted.v1', data: { symbol, reason: 'news' } }),
+    market({ type: 'DayEnded.v1', data: { symbol, day: '2026-01-05', at: second(3), closeTicks: 14_990 } }),
+    market({ type: 'SymbolExemptionsChanged.v1', data: { symbol, bandsOff: true, quotasOff: false } }),
+  ];
+  const said = { state: 'halt', closeTicks: 14_990, exemptions: { bandsOff: true, quotasOff: false } };
+  expect(foldSymbols([listing, ...later])).toEqual([
+    { symbol, listed: { name: 'Apple', rules: RULES }, ...said },
+  ]);
+  expect(foldSymbols(later)).toEqual([{ symbol, ...said }]);
+});
+
+test('columns are array literals that no text can break out of', () => {
+  const rows = [
+    { name: 'Say "hi", {you} \\ NULL', count: 1, flag: true },
+    { name: 'NULL', count: -2, flag: null },
+    { name: null, count: null, flag: false },
+  ];
+  expect(columns(rows, [(row) => row.name, (row) => row.count, (row) => row.flag])).toEqual([
+    '{"Say \\"hi\\", {you} \\\\ NULL","NULL",null}',
+    '{1,-2,null}',
+    '{true,null,false}',
+  ]);
+});

@@ -1,0 +1,184 @@
+import type { AccountFact, BookFact } from '@brokerx/contracts';
+import { expect, test } from 'vitest';
+import {
+  ALICE,
+  accepted,
+  aliceBuys,
+  aliceGets40,
+  BOB,
+  bobSells,
+  ORDER,
+  OTHER,
+  ref,
+  second,
+  settled,
+  story,
+  traded,
+} from '../test/given.ts';
+import { EVENT_POSITIONS_MAX, type OrderRow } from './order.ts';
+import { foldOrders } from './orders.ts';
+
+const cancelRequested: AccountFact = {
+  type: 'OrderCancelRequested.v1',
+  data: { orderId: ORDER, accountId: ALICE, symbol: 'AAPL' },
+};
+const amendRequested: AccountFact = {
+  type: 'OrderAmendRequested.v1',
+  data: { orderId: ORDER, accountId: ALICE, symbol: 'AAPL', amendment: 1, quantity: 50 },
+};
+const cancelRejected: BookFact = {
+  type: 'OrderCancelRejected.v1',
+  data: { order: ref(), code: 'ORDER_NOT_OPEN' },
+};
+const amendRejected: AccountFact = {
+  type: 'OrderAmendRejected.v1',
+  data: { orderId: ORDER, symbol: 'AAPL', sequence: 4, amendment: 1, code: 'AMEND_NO_CHANGE' },
+};
+const amended = (leavesQuantity: number): AccountFact => ({
+  type: 'OrderAmended.v1',
+  data: { ...settled, amendment: 1, quantity: 50, leavesQuantity, closes: leavesQuantity === 0 },
+});
+const filledWhole = aliceGets40({ filledQuantity: 100, leavesQuantity: 0, closes: true });
+const closed = (status: 'canceled' | 'expired' | 'rejected'): AccountFact => ({
+  type: 'OrderClosed.v1',
+  data: { ...settled, status, reason: status === 'expired' ? 'DAY_ENDED' : null, unfilledQuantity: 100 },
+});
+
+/** Folds an order's life; book events are told by the shape of their data. */
+function life(...facts: (AccountFact | BookFact)[]): OrderRow {
+  const { account, book } = story();
+  const isOfBook = (fact: AccountFact | BookFact): fact is BookFact =>
+    'order' in fact.data || 'maker' in fact.data;
+  const events = facts.map((fact) => (isOfBook(fact) ? book('AAPL', fact) : account(ALICE, fact)));
+  const [row] = foldOrders(new Map(), events).added;
+  if (!row) throw new Error('no order began');
+  return row;
+}
+
+test('a limit order is shown as it was placed', () => {
+  expect(life(aliceBuys())).toEqual({
+    orderId: ORDER,
+    clientOrderId: 'mine-1',
+    accountId: ALICE,
+    symbol: 'AAPL',
+    side: 'buy',
+    type: 'limit',
+    timeInForce: 'day',
+    quantity: 100,
+    limitCents: 15_000,
+    protectionCents: null,
+    status: 'pending_new',
+    filledQuantity: 0,
+    filledValueCents: 0,
+    feesCents: 0,
+    leavesQuantity: 100,
+    reason: null,
+    createdAt: second(1),
+    updatedAt: second(1),
+    position: 1,
+    eventPositions: [1],
+    accepted: false,
+    cancelsUnanswered: 0,
+    amendsUnanswered: 0,
+  });
+});
+
+test("a market order's limit is its protection price", () => {
+  const { limitCents, protectionCents } = life(
+    aliceBuys({ type: 'market', timeInForce: 'ioc', limitTicks: 16_500 }),
+  );
+  expect({ limitCents, protectionCents }).toEqual({ limitCents: null, protectionCents: 16_500 });
+});
+
+test('a refused order is there, with its reason', () => {
+  const { orderId, side, type, timeInForce, quantity } = life(aliceBuys());
+  const refused = {
+    orderId,
+    accountId: ALICE,
+    clientOrderId: null,
+    symbol: 'NOPE',
+    side: 'buy',
+    type: 'limit',
+    timeInForce: 'day',
+    quantity,
+    limitCents: 15_000,
+    code: 'UNKNOWN_SYMBOL',
+    detail: 'NOPE',
+  } as const;
+  const row = life({ type: 'OrderRefused.v1', data: refused });
+  expect({ side, type, timeInForce }).toEqual({
+    side: row.side,
+    type: row.type,
+    timeInForce: row.timeInForce,
+  });
+  expect([row.status, row.reason, row.leavesQuantity, row.limitCents]).toEqual([
+    'rejected',
+    'UNKNOWN_SYMBOL',
+    0,
+    15_000,
+  ]);
+});
+
+test.for<[status: string, leaves: number, ...facts: (AccountFact | BookFact)[]]>([
+  ['new', 100, accepted()],
+  ['partially_filled', 60, accepted(), aliceGets40()],
+  ['filled', 0, accepted(), filledWhole],
+  ['pending_cancel', 100, cancelRequested],
+  ['pending_cancel', 100, accepted(), cancelRequested],
+  ['pending_replace', 100, accepted(), amendRequested],
+  ['pending_cancel', 100, accepted(), amendRequested, cancelRequested],
+  ['pending_cancel', 60, accepted(), cancelRequested, aliceGets40()],
+  ['pending_replace', 100, accepted(), amendRequested, cancelRequested, cancelRejected],
+  ['new', 100, accepted(), cancelRequested, cancelRejected],
+  ['pending_cancel', 100, accepted(), cancelRequested, cancelRequested, cancelRejected],
+  ['new', 100, accepted(), amendRequested, amendRejected],
+  ['new', 50, accepted(), amendRequested, amended(50)],
+  ['partially_filled', 10, accepted(), amendRequested, aliceGets40(), amended(10)],
+  ['filled', 0, accepted(), amendRequested, aliceGets40(), amended(0)],
+  ['canceled', 0, accepted(), cancelRequested, closed('canceled')],
+  ['canceled', 0, accepted(), aliceGets40(), cancelRequested, closed('canceled')],
+  ['expired', 0, accepted(), amendRequested, closed('expired')],
+  ['rejected', 0, closed('rejected')],
+  ['filled', 0, accepted(), cancelRequested, filledWhole, cancelRejected],
+  ['canceled', 0, accepted(), closed('canceled'), amendRejected],
+])('%s with %i left', ([status, leaves, ...facts]) => {
+  const row = life(aliceBuys(), ...facts);
+  expect({ status: row.status, leaves: row.leavesQuantity }).toEqual({ status, leaves });
+  expect(row.eventPositions).toEqual([1, ...facts.map((_, n) => n + 2)]);
+});
+
+test('an expiry says why', () => {
+  expect(life(aliceBuys(), closed('expired')).reason).toBe('DAY_ENDED');
+});
+
+test('a trade is an event of both its orders', () => {
+  const { account, book } = story();
+  const { added } = foldOrders(new Map(), [
+    account(ALICE, aliceBuys()),
+    account(BOB, bobSells()),
+    book('AAPL', traded()),
+  ]);
+  expect(added.map(({ orderId, eventPositions }) => [orderId, eventPositions])).toEqual([
+    [ORDER, [1, 3]],
+    [OTHER, [2, 3]],
+  ]);
+});
+
+test('of very many events the oldest and the last are kept', () => {
+  const requests = Array.from({ length: 300 }, () => cancelRequested);
+  const { eventPositions } = life(aliceBuys(), ...requests);
+  expect(eventPositions).toEqual([...Array.from({ length: EVENT_POSITIONS_MAX }, (_, n) => n + 1), 301]);
+});
+
+test('an earlier row is left as it was, so that a batch can be folded again', () => {
+  const before = life(aliceBuys());
+  const copy = structuredClone(before);
+  const { added, changed } = foldOrders(new Map([[ORDER, before]]), [story().book('AAPL', accepted())]);
+  expect(before).toEqual(copy);
+  expect(added).toEqual([]);
+  expect(changed).toEqual([{ ...copy, accepted: true, status: 'new', eventPositions: [1, 1] }]);
+});
+
+test('an event about an order that never began is a defect', () => {
+  expect(() => foldOrders(new Map(), [story().account(ALICE, cancelRequested)])).toThrow(/never began/);
+});

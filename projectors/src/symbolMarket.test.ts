@@ -1,0 +1,245 @@
+import type { BookFact } from '@brokerx/contracts';
+import { expect, test } from 'vitest';
+import { accepted, OTHER, ref, second, story, traded } from '../test/given.ts';
+import {
+  depthView,
+  evolveMarket,
+  hotValues,
+  openMarket,
+  restoreMarket,
+  type SymbolMarket,
+  storeMarket,
+  tickerView,
+} from './symbolMarket.ts';
+
+const TODAY = '2026-01-05';
+
+function after(...facts: BookFact[]): SymbolMarket {
+  const { book } = story();
+  const market = openMarket('AAPL', 1);
+  for (const fact of facts) evolveMarket(market, book('AAPL', fact));
+  return market;
+}
+const sell = (ticks: number, quantity: number) =>
+  accepted({ order: ref(OTHER), side: 'sell', limitTicks: ticks, quantity, restingQuantity: quantity });
+const buy = (ticks: number, quantity: number, restingQuantity = quantity) =>
+  accepted({ limitTicks: ticks, quantity, restingQuantity });
+const levels = (market: SymbolMarket) => {
+  const { bids, asks } = depthView(market);
+  return { bids, asks };
+};
+
+test('resting orders are shown by price, best first', () => {
+  expect(
+    depthView(after(sell(15_010, 5), sell(15_000, 7), sell(15_010, 1), buy(14_990, 3), buy(14_995, 2))),
+  ).toEqual({
+    symbol: 'AAPL',
+    sequence: 4,
+    bids: [
+      ['149.95', '2'],
+      ['149.90', '3'],
+    ],
+    asks: [
+      ['150.00', '7'],
+      ['150.10', '6'],
+    ],
+  });
+});
+
+const standing = [sell(14_990, 100), buy(14_900, 10)];
+test.for<[what: string, facts: BookFact[], bids: [string, string][], asks: [string, string][]]>([
+  [
+    'a trade takes from the level of the maker',
+    [buy(14_990, 40, 0), traded()],
+    [['149.00', '10']],
+    [['149.90', '60']],
+  ],
+  [
+    'what a taker leaves enters its own side after its last trade',
+    [buy(14_995, 130, 30), traded({ quantity: 100, taker: { ...ref(), leaves: 30 } })],
+    [
+      ['149.95', '30'],
+      ['149.00', '10'],
+    ],
+    [],
+  ],
+  [
+    'a cancel takes the rest out',
+    [
+      {
+        type: 'OrderCanceled.v1',
+        data: { order: ref(OTHER), side: 'sell', priceTicks: 14_990, quantity: 100 },
+      },
+    ],
+    [['149.00', '10']],
+    [],
+  ],
+  [
+    'a reduction takes the difference out',
+    [
+      {
+        type: 'OrderReplaced.v1',
+        data: {
+          order: ref(),
+          amendment: 1,
+          side: 'buy',
+          priceTicks: 14_900,
+          quantity: 4,
+          leavesBefore: 10,
+          leaves: 4,
+        },
+      },
+    ],
+    [['149.00', '4']],
+    [['149.90', '100']],
+  ],
+  [
+    'an order that expires leaves the book',
+    [
+      {
+        type: 'OrderExpired.v1',
+        data: {
+          order: ref(),
+          side: 'buy',
+          priceTicks: 14_900,
+          quantity: 10,
+          resting: true,
+          reason: 'DAY_ENDED',
+        },
+      },
+    ],
+    [],
+    [['149.90', '100']],
+  ],
+  [
+    'a rest that never entered the book changes nothing there',
+    [
+      {
+        type: 'OrderExpired.v1',
+        data: {
+          order: ref(),
+          side: 'buy',
+          priceTicks: 14_900,
+          quantity: 10,
+          resting: false,
+          reason: 'UNFILLED_IOC_QUANTITY_EXPIRED',
+        },
+      },
+    ],
+    [['149.00', '10']],
+    [['149.90', '100']],
+  ],
+])('%s', ([, facts, bids, asks]) => {
+  expect(levels(after(...standing, ...facts))).toEqual({ bids, asks });
+});
+
+test('between an acceptance and its trades the book is not crossed', () => {
+  expect(levels(after(...standing, buy(14_995, 130, 30)))).toEqual({
+    bids: [['149.00', '10']],
+    asks: [['149.90', '100']],
+  });
+});
+
+test('the ticker has the last trade, the best prices and the figures of the day', () => {
+  const market = after(
+    ...standing,
+    buy(14_990, 40, 0),
+    traded(),
+    buy(14_990, 10, 0),
+    traded({ trade: 2, quantity: 10 }),
+  );
+  const today = {
+    symbol: 'AAPL',
+    sequence: 5,
+    state: 'continuous',
+    last_price: '149.90',
+    bid: '149.00',
+    bid_qty: '10',
+    ask: '149.90',
+    ask_qty: '50',
+    open: '149.90',
+    high: '149.90',
+    low: '149.90',
+    volume: '50',
+    trades: 2,
+  };
+  expect(tickerView(market, TODAY)).toEqual(today);
+  expect(tickerView(market, '2026-01-06')).toEqual({
+    ...today,
+    open: null,
+    high: null,
+    low: null,
+    volume: '0',
+    trades: 0,
+  });
+});
+
+test('the first trade of a day begins new figures', () => {
+  const { book } = story();
+  const market = openMarket('AAPL', 1);
+  const at = (time: string, ticks: number) => {
+    evolveMarket(market, book('AAPL', buy(ticks, 40, 0), time));
+    evolveMarket(market, book('AAPL', traded({ priceTicks: ticks, takerSide: 'buy' }), time));
+  };
+  evolveMarket(market, book('AAPL', sell(15_000, 40)));
+  at('2026-01-05T23:59:59.999Z', 15_000);
+  evolveMarket(market, book('AAPL', sell(15_500, 40)));
+  at('2026-01-06T00:00:00.000Z', 15_500);
+  const { open, high, low, volume, trades } = tickerView(market, '2026-01-06');
+  expect({ open, high, low, volume, trades }).toEqual({
+    open: '155.00',
+    high: '155.00',
+    low: '155.00',
+    volume: '40',
+    trades: 1,
+  });
+});
+
+test('the values of the hot view are the JSON texts of the views, trades newest first', () => {
+  const market = after(
+    sell(14_990, 100),
+    buy(14_990, 40, 0),
+    traded(),
+    buy(14_990, 60, 0),
+    traded({ trade: 2, quantity: 60 }),
+  );
+  const values = Object.fromEntries(hotValues(market, TODAY).map(([key, text]) => [key, JSON.parse(text)]));
+  const trade = (n: number, sequence: number, qty: string) => ({
+    id: `AAPL-${n}`,
+    symbol: 'AAPL',
+    sequence,
+    price: '149.90',
+    qty,
+    taker_side: 'buy',
+    executed_at: second(sequence + 1),
+  });
+  expect(values).toEqual({
+    'depth:AAPL': depthView(market),
+    'ticker:AAPL': tickerView(market, TODAY),
+    'trades:AAPL': [trade(2, 4, '60'), trade(1, 2, '40')],
+  });
+});
+
+test('a halt shows in the ticker', () => {
+  expect(tickerView(after({ type: 'MarketStateChanged.v1', data: { state: 'halt' } }), TODAY).state).toBe(
+    'halt',
+  );
+});
+
+test('a restored market is the stored one and goes on the same', () => {
+  const { book } = story();
+  const market = after(...standing, buy(14_995, 130, 30));
+  for (let n = 0; n < 3; n++) book('AAPL', accepted());
+  const restored = restoreMarket(storeMarket(market));
+  expect(restored).toEqual(market);
+  const next = book('AAPL', traded({ quantity: 100, taker: { ...ref(), leaves: 30 } }));
+  evolveMarket(market, next);
+  evolveMarket(restored, next);
+  expect(depthView(restored)).toEqual(depthView(market));
+});
+
+test('a gap in the book is a defect', () => {
+  const { book } = story();
+  book('AAPL', accepted());
+  expect(() => evolveMarket(openMarket('AAPL', 1), book('AAPL', accepted()))).toThrow(/has a gap/);
+});
