@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { type Event, eventCodec } from '@brokerx/contracts';
+import { bookStream, type Event, eventCodec, mintId, seal } from '@brokerx/contracts';
 import { type EventStore, postgresEventStore, realRuntime } from '@brokerx/infra';
 import { freePort } from '@brokerx/infra/ports.ts';
 import { freshDatabase } from '@brokerx/infra/services.ts';
@@ -9,6 +9,9 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { mulberry32, workload } from '../sim/workload.ts';
 import { desk, SYMBOL } from '../test/desk.ts';
 import { bookOf, expectedOutputs, outputsOf, plant } from '../test/process.ts';
+
+/** Several starts of a process, on a machine that may be busy. */
+vi.setConfig({ testTimeout: 120_000 });
 
 /** The real process against a real PostgreSQL: orders arrive through the store alone. */
 let database: Awaited<ReturnType<typeof freshDatabase>>;
@@ -73,6 +76,26 @@ test('it says that it is ready and what it does, ends when asked to, and goes on
   expect(await end(next, 'SIGTERM')).toBe(0);
 });
 
+test('a market whose book was tampered with is named, and does not keep the process from being ready', async () => {
+  const listing = desk().list();
+  await plant(store, [listing]);
+  const id = mintId(realRuntime);
+  const cause = { ...listing.event, key: undefined, causationId: listing.event.id, actor: 'system:engine' };
+  const events = seal(id, cause, [{ type: 'InputNoted.v1', data: {} } as const]);
+  await store.append([
+    { id, stream: bookStream(SYMBOL), expectedRevision: -1, chained: false, symbol: null, events },
+  ]);
+  await plant(store, [desk('OTHER').list()]);
+  const port = await freePort();
+  startProcess({ HEALTH_PORT: String(port), LOG_LEVEL: 'silent' });
+  const get = () => fetch(`http://127.0.0.1:${port}/readyz`).catch(() => null);
+  await vi.waitUntil(async () => (await get())?.ok, WAIT);
+  expect(await (await get())?.json()).toEqual({
+    status: 'ok',
+    dependencies: { lease: 'ok', [`${SYMBOL} is stopped (see the log); the process`]: 'ok', OTHER: 'ok' },
+  });
+});
+
 test('a second one of another name waits for the lease', async () => {
   await plant(store, [desk().list()]);
   const first = startProcess({ BROKERX_INSTANCE: 'matching-engine-1' });
@@ -91,7 +114,7 @@ test('started without a database it says what is missing and exits with 2', asyn
   expect((await text)?.join('')).toContain('DATABASE_URL: is not set');
 });
 
-const WAIT = { timeout: 20_000, interval: 20 };
+const WAIT = { timeout: 40_000, interval: 20 };
 const answered = async () => (await outputsOf(store, SYMBOL)).length;
 
 function startProcess(env: Record<string, string>, stderr: 'inherit' | 'pipe' = 'inherit'): ChildProcess {
