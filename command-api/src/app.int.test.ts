@@ -142,9 +142,8 @@ test('a refused order is recorded, has an address, and is answered again with th
     type: 'OrderRefused.v1',
     data: { code: 'INSUFFICIENT_FUNDS', limitCents: 999, quantity: 10 },
   });
-  expect(refused.headers.location).toBe(
-    `/v1/orders/${(recorded?.event.data as { orderId: string }).orderId}`,
-  );
+  const { orderId } = (recorded as unknown as { event: { data: { orderId: string } } }).event.data;
+  expect(refused.headers.location).toBe(`/v1/orders/${orderId}`);
   const again = await send(token, 'POST', '/v1/orders', buy, key);
   expect(again.headers['idempotent-replayed']).toBe('true');
   expect(again.headers.location).toBe(refused.headers.location);
