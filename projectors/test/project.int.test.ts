@@ -90,3 +90,134 @@ test('projected live in small batches, the tables show what happened, and a rebu
   expect(await dump(pool)).toEqual(liveRows);
   expect((await pool.query('select * from read.parked')).rows).toEqual([]);
 });
+
+test('a projection begins anew when its cursor is gone, while the others go on', async () => {
+  const history = makeHistory({ seed: 12, orders: 300 });
+  const store = storeInMemory();
+  const pool = await readModels();
+  await appendAll(store, history.commits.slice(0, 500));
+  project({ store, pool });
+  await allReached(pool, await store.head());
+  await pool.query(`delete from read.projection where name = 'orders'`);
+  await appendAll(store, history.commits.slice(500));
+  await allReached(pool, await store.head());
+  expect(await shown(pool)).toEqual(expected(history));
+});
+
+test('a read model of another event store is refused: it has to be rebuilt', async () => {
+  const store = storeInMemory();
+  const pool = await readModels();
+  const first = project({ store, pool });
+  await appendAll(store, makeHistory({ seed: 1, orders: 1 }).commits);
+  await allReached(pool, await store.head());
+  await first.stop();
+  await pool.query(`update read.projection set store_id = gen_random_uuid() where name = 'ledger'`);
+  const { ended } = project({ store, pool });
+  await expect(ended).rejects.toThrow(/projection ledger version 1 was built from event store .* rebuild it/);
+});
+
+test('two processes that project the same at once repeat nothing', async () => {
+  const history = makeHistory({ seed: 13, orders: 800 });
+  const store = storeInMemory();
+  const pool = await readModels();
+  // Leases of their own, as if one had slept through the loss of its lease.
+  project({ store, pool, batchEventsMax: 50, owner: 'a' });
+  project({ store, pool, batchEventsMax: 70, owner: 'b' });
+  for (let done = 0; done < history.commits.length; done += 250) {
+    await appendAll(store, history.commits.slice(done, done + 250));
+  }
+  await allReached(pool, await store.head());
+  expect(await shown(pool)).toEqual(expected(history));
+});
+
+/** The projection, failing at the event of this position for as long as `isBroken` says. */
+function failingAt(projection: TableProjection, position: number, isBroken = () => true): TableProjection {
+  return {
+    ...projection,
+    fold(events, db) {
+      const hit = isBroken() && events.some((recorded) => recorded.position === position);
+      return hit ? Promise.reject(new Error(`cannot fold ${position}`)) : projection.fold(events, db);
+    },
+  };
+}
+
+test('an event that a projection cannot fold is parked, and everything else is projected', async () => {
+  const history = makeHistory({ seed: 14, orders: 200 });
+  const store = storeInMemory();
+  await appendAll(store, history.commits);
+  const { events } = await store.readAll(0, {}, 100_000);
+  const fill = events.find(({ event }) => event.type === 'OrderFilled.v1');
+  const position = fill?.position ?? 0;
+  const pool = await readModels();
+  project({
+    store,
+    pool,
+    projections: allProjections().map((p) => (p.name === 'executions' ? failingAt(p, position) : p)),
+  });
+  await allReached(pool, await store.head());
+
+  const { rows } = await pool.query(
+    'select projection, version, position::int, event_id, error from read.parked',
+  );
+  expect(rows).toEqual([
+    {
+      projection: 'executions',
+      version: 1,
+      position,
+      event_id: fill?.event.id,
+      error: `Error: cannot fold ${position}`,
+    },
+  ]);
+  const { executions, ...others } = await shown(pool);
+  const { executions: all, ...rest } = expected(history);
+  expect(others).toEqual(rest);
+  expect(executions).toEqual([{ legs: (all[0]?.legs ?? 0) - 1, shares: expect.any(Number) }]);
+});
+
+test('a row that the database refuses is parked as well', async () => {
+  const history = makeHistory({ seed: 15, orders: 100 });
+  const store = storeInMemory();
+  await appendAll(store, history.commits);
+  const pool = await readModels();
+  await pool.query(`alter table read.execution_v1 add check (liquidity = 'maker')`);
+  project({ store, pool });
+  await allReached(pool, await store.head());
+  const { rows } = await pool.query('select projection, count(*)::int from read.parked group by 1');
+  expect(rows).toEqual([{ projection: 'executions', count: history.trades.length }]);
+  const { executions: _, ...others } = await shown(pool);
+  const { executions: __, ...rest } = expected(history);
+  expect(others).toEqual(rest);
+});
+
+test('the ledger leaves nothing out: it halts, the others go on, and once mended it catches up', async () => {
+  const history = makeHistory({ seed: 16, orders: 300 });
+  const store = storeInMemory();
+  await appendAll(store, history.commits);
+  const head = await store.head();
+  const { events } = await store.readAll(0, {}, 100_000);
+  const position = events.find(({ event }) => event.type === 'OrderFilled.v1')?.position ?? 0;
+  let broken = true;
+  const pool = await readModels();
+  const projections = allProjections().map((p) =>
+    p.name === 'ledger' ? failingAt(p, position, () => broken) : p,
+  );
+  const projecting = project({ store, pool, projections, batchEventsMax: 100 });
+  const standing = async (name: string) =>
+    Number(
+      (await pool.query('select position from read.projection where name = $1', [name])).rows[0]?.position ??
+        0,
+    );
+  await expect.poll(() => standing('wallets'), { timeout: 20_000 }).toBe(head);
+  await expect.poll(() => projecting.halted()).toEqual(['ledger:1']);
+  expect(await standing('ledger')).toBeLessThan(position);
+  expect((await pool.query('select * from read.parked')).rows).toEqual([]);
+
+  broken = false;
+  await allReached(pool, head);
+  expect(await shown(pool)).toEqual(expected(history));
+  expect(projecting.halted()).toEqual([]);
+  // All are together again.
+  await expect
+    .poll(() => [...projecting.positions().values()])
+    .toEqual(Array.from({ length: 7 }, () => head));
+});

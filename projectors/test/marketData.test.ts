@@ -1,0 +1,134 @@
+import { type Event, MARKET_DATA_VIEW } from '@brokerx/contracts';
+import {
+  createLog,
+  createMetrics,
+  type EventStore,
+  type HotStore,
+  memoryHotStore,
+  memoryLeases,
+  memorySnapshots,
+  realRuntime as runtime,
+  type Snapshots,
+  storeFeed,
+} from '@brokerx/infra';
+import { expect, onTestFinished, test } from 'vitest';
+import { startMarketData } from '../src/marketData.ts';
+import { marketDataMetrics } from '../src/marketDataMetrics.ts';
+import { makeHistory } from './history.ts';
+import { hotExpected, hotShown } from './hotViewOf.ts';
+import { appendAll, STORE_ID, storeInMemory } from './readModelsOf.ts';
+
+const log = createLog({ name: 'test-market-data', level: 'silent' });
+type Given = { store: EventStore<Event>; hotStore: HotStore; snapshots: Snapshots; snapshotEveryMs?: number };
+
+function follow({ store, hotStore, snapshots, snapshotEveryMs = 10_000 }: Given) {
+  const feed = storeFeed({ store, runtime, log });
+  const leases = memoryLeases({ rows: new Map(), owner: 'a', runtime });
+  const metrics = marketDataMetrics(createMetrics('test', '0'));
+  const following = startMarketData({
+    store,
+    feed,
+    hotStore,
+    snapshots,
+    leases,
+    runtime,
+    log,
+    metrics,
+    snapshotEveryMs,
+  });
+  const stop = async () => {
+    await following.stop();
+    await feed.close();
+  };
+  onTestFinished(stop);
+  return { stop };
+}
+
+const memory = () => {
+  const hotStore = memoryHotStore();
+  const view = hotStore.view(MARKET_DATA_VIEW.name, MARKET_DATA_VIEW.version);
+  return { store: storeInMemory(), hotStore, view, snapshots: memorySnapshots({ storeId: STORE_ID }) };
+};
+
+/** Commits that are of no market. */
+const elsewhere = (count: number) =>
+  makeHistory({ seed: 99, orders: count * 30 })
+    .commits.filter(({ stream }) => stream.startsWith('client-'))
+    .slice(0, count);
+
+test('the hot view shows every book as it is, and its cursor moves with the store', async () => {
+  const { view, ...given } = memory();
+  const history = makeHistory({ seed: 31, orders: 1_000 });
+  follow(given);
+  for (let done = 0; done < history.commits.length; done += 300) {
+    await appendAll(given.store, history.commits.slice(done, done + 300));
+  }
+  await expect.poll(() => view.cursor()).toEqual({ storeId: STORE_ID, position: await given.store.head() });
+  expect(await hotShown(view, history)).toEqual(hotExpected(history));
+});
+
+test('a lost view is written anew by itself, though nothing happens in the market', async () => {
+  const { view, ...given } = memory();
+  const history = makeHistory({ seed: 32, orders: 200 });
+  await appendAll(given.store, history.commits);
+  follow(given);
+  const whole = { storeId: STORE_ID, position: await given.store.head() };
+  await expect.poll(() => view.cursor()).toEqual(whole);
+  await view.clear();
+  await expect.poll(() => view.cursor(), { timeout: 5_000 }).toEqual(whole);
+  expect(await hotShown(view, history)).toEqual(hotExpected(history));
+});
+
+test('a start folds from the snapshots on, and publishes the same', async () => {
+  const { view, ...given } = memory();
+  const history = makeHistory({ seed: 33, orders: 1_000, symbols: 5 });
+  const half = history.commits.length >> 1;
+  await appendAll(given.store, history.commits.slice(0, half));
+  const first = follow({ ...given, snapshotEveryMs: 1 });
+  const then = await given.store.head();
+  await expect.poll(async () => (await view.cursor())?.position).toBe(then);
+  await first.stop();
+  await appendAll(given.store, history.commits.slice(half));
+
+  const read: number[] = [];
+  const store: EventStore<Event> = {
+    ...given.store,
+    readAll(after, filter, eventsMax) {
+      read.push(after);
+      return given.store.readAll(after, filter, eventsMax);
+    },
+  };
+  await view.clear();
+  follow({ ...given, store });
+  await expect.poll(() => view.cursor()).toEqual({ storeId: STORE_ID, position: await store.head() });
+  expect(await hotShown(view, history)).toEqual(hotExpected(history));
+  expect(Math.min(...read)).toBe(then);
+});
+
+test('a view that is ahead is not set back', async () => {
+  const { view, ...given } = memory();
+  const history = makeHistory({ seed: 34, orders: 50 });
+  await appendAll(given.store, history.commits);
+  const ahead = { storeId: STORE_ID, position: (await given.store.head()) + 50 };
+  await view.write({ from: null, to: ahead, set: new Map([['depth:SYM0', 'newer']]) });
+  follow(given);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  expect(await view.read(['depth:SYM0'])).toEqual({ values: ['newer'], cursor: ahead });
+
+  // Caught up with, it is written again.
+  await appendAll(given.store, elsewhere(60));
+  await expect.poll(() => view.cursor()).toEqual({ storeId: STORE_ID, position: await given.store.head() });
+  expect(await hotShown(view, history)).toEqual(hotExpected(history));
+});
+
+test('the view of another store is replaced', async () => {
+  const { view, ...given } = memory();
+  const history = makeHistory({ seed: 35, orders: 100 });
+  await appendAll(given.store, history.commits);
+  const foreign = { storeId: '11111111-1111-4111-8111-111111111111', position: 9_999_999 };
+  await view.write({ from: null, to: foreign, set: new Map([['depth:GONE', '{}']]) });
+  follow(given);
+  await expect.poll(() => view.cursor()).toEqual({ storeId: STORE_ID, position: await given.store.head() });
+  expect(await hotShown(view, history)).toEqual(hotExpected(history));
+  expect((await view.read(['depth:GONE'])).values).toEqual([null]);
+});
