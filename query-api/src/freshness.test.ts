@@ -1,34 +1,10 @@
-import type { Runtime } from '@brokerx/infra';
 import { expect, test } from 'vitest';
+import { handClock } from '../test/handClock.ts';
 import { freshness, type Reached, type WaitOutcome } from './freshness.ts';
 
 const STORE = '11111111-1111-4111-8111-111111111111';
 const OTHER = '22222222-2222-4222-8222-222222222222';
 const at = (position: number, storeId = STORE) => ({ storeId, position });
-
-/** A clock that stands until it is moved. */
-function handClock(): Runtime & { pass(ms: number): void } {
-  let nowMs = 0;
-  let timers: { atMs: number; callback: () => void }[] = [];
-  return {
-    nowMs: () => nowMs,
-    monotonicMs: () => nowMs,
-    randomBytes: (count) => new Uint8Array(count),
-    setTimer(ms, callback) {
-      const timer = { atMs: nowMs + ms, callback };
-      timers.push(timer);
-      return () => {
-        timers = timers.filter((other) => other !== timer);
-      };
-    },
-    pass(ms) {
-      nowMs += ms;
-      const due = timers.filter(({ atMs }) => atMs <= nowMs);
-      timers = timers.filter(({ atMs }) => atMs > nowMs);
-      for (const { callback } of due) callback();
-    },
-  };
-}
 
 const given = (positions: Record<string, number>, options: { waitersMax?: number } = {}) => {
   const clock = handClock();

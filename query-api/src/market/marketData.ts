@@ -17,19 +17,37 @@ export const marketDataView = (hotStore: HotStore): HotView =>
 
 /**
  * `lost`: the view is empty and is being rebuilt; `unknown`: there is no such symbol.
- * `depth` and `trades` are null for a symbol in whose market nothing has happened.
+ * `depth` and `trades` are null where they were not wanted, and for a symbol in whose market nothing has happened.
  */
 export type MarketData =
   | { state: 'found'; position: number; depth: string | null; ticker: string; trades: string | null }
   | { state: 'lost' }
   | { state: 'unknown'; position: number };
 
-export async function readMarketData(view: HotView, storeId: string, symbol: string): Promise<MarketData> {
-  const { values, cursor } = await view.read([depthKey(symbol), tickerKey(symbol), tradesKey(symbol)]);
+/** The ticker is always read: it is there for every symbol that was listed. */
+export async function readMarketData(
+  view: HotView,
+  storeId: string,
+  symbol: string,
+  wanted: { depth?: boolean; trades?: boolean },
+): Promise<MarketData> {
+  const keys = [
+    tickerKey(symbol),
+    ...(wanted.depth ? [depthKey(symbol)] : []),
+    ...(wanted.trades ? [tradesKey(symbol)] : []),
+  ];
+  const { values, cursor } = await view.read(keys);
   if (cursor === null || cursor.storeId !== storeId) return { state: 'lost' };
-  const [depth = null, ticker = null, trades = null] = values;
+  const value = (key: string) => values[keys.indexOf(key)] ?? null;
+  const ticker = value(tickerKey(symbol));
   if (ticker === null) return { state: 'unknown', position: cursor.position };
-  return { state: 'found', position: cursor.position, depth, ticker, trades };
+  return {
+    state: 'found',
+    position: cursor.position,
+    ticker,
+    depth: value(depthKey(symbol)),
+    trades: value(tradesKey(symbol)),
+  };
 }
 
 /** At most `levels` price levels a side, the best ones. */

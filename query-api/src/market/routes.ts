@@ -25,8 +25,13 @@ export function marketRoutes(app: Http, deps: QueryDeps, reads: Reading): void {
   const config = { auth: 'public' } as const;
 
   /** Waits first, then reads; the reply's position is the one that came with the values. */
-  const market = async (request: FastifyRequest, reply: FastifyReply, symbol: string) => {
-    const data = await readMarketData(hotView, store.id, symbol);
+  const market = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    symbol: string,
+    wanted: { depth?: boolean; trades?: boolean } = {},
+  ) => {
+    const data = await readMarketData(hotView, store.id, symbol, wanted);
     if (data.state === 'lost') throw refused('READ_MODEL_BEHIND', 'market data are being rebuilt');
     reads.reflects(request, reply, data.position);
     if (data.state === 'unknown') throw refused('UNKNOWN_SYMBOL', `there is no symbol ${symbol}`);
@@ -88,7 +93,7 @@ export function marketRoutes(app: Http, deps: QueryDeps, reads: Reading): void {
     async (request, reply) => {
       const { symbol } = request.params;
       const { levels } = request.query;
-      const { depth } = await market(request, reply, symbol);
+      const { depth } = await market(request, reply, symbol, { depth: true });
       const text = depth ?? emptyDepth(symbol, 0);
       return json(reply, levels === undefined ? text : cutDepth(text, levels));
     },
@@ -125,7 +130,7 @@ export function marketRoutes(app: Http, deps: QueryDeps, reads: Reading): void {
     },
     async (request, reply) => {
       const { limit } = request.query;
-      const { trades } = await market(request, reply, request.params.symbol);
+      const { trades } = await market(request, reply, request.params.symbol, { trades: true });
       return json(
         reply,
         limit === undefined ? (trades ?? '[]') : JSON.stringify(newestTrades(trades, limit)),

@@ -31,6 +31,7 @@ export function liveEvents(options: {
   const { store, feed, runtime, log } = options;
   const watchers = new Map<string, Set<Listener>>();
   let subscription: Subscription | null = null;
+  /** The last renewal that was asked for; when it succeeds, everything that was watched as it began is covered. */
   let renewing: Promise<void> = Promise.resolve();
   /** The renewal that has not begun yet: it will cover every stream that is watched when it begins. */
   let nextRenewal: Promise<void> | null = null;
@@ -63,8 +64,8 @@ export function liveEvents(options: {
   };
   const renewal = () => {
     if (!nextRenewal) {
-      nextRenewal = renewing.then(renew);
-      renewing = nextRenewal.catch(() => undefined);
+      nextRenewal = renewing.then(renew, renew);
+      renewing = nextRenewal;
     }
     return nextRenewal;
   };
@@ -92,7 +93,7 @@ export function liveEvents(options: {
     async close() {
       closed = true;
       watchers.clear();
-      await renewing;
+      await renewing.catch(() => undefined);
       await subscription?.stop();
     },
   };

@@ -84,7 +84,7 @@ with the last trades.`,
     async (request, reply) => {
       const { symbol } = request.params;
       const lastEventId = resumeFrom(request, request.query.last_event_id);
-      const market = await readMarketData(hotView, store.id, symbol);
+      const market = await readMarketData(hotView, store.id, symbol, { depth: true, trades: true });
       if (market.state === 'lost') throw refused('READ_MODEL_BEHIND', 'market data are being rebuilt');
       if (market.state === 'unknown') throw refused('UNKNOWN_SYMBOL', `there is no symbol ${symbol}`);
       const to = open(request.ip);

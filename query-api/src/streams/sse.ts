@@ -43,8 +43,9 @@ export function eventStream(options: { runtime: Runtime; bufferBytesMax?: number
 
   const body = new Readable({
     highWaterMark: STATE_BUFFER_BYTES_MAX,
+    // Called when less than the mark will be left, the chunk that is being taken not counted.
     read: () => {
-      if (state !== null && body.readableLength <= STATE_BUFFER_BYTES_MAX) {
+      if (state !== null) {
         const frame = state;
         state = null;
         body.push(frame);
