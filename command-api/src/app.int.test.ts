@@ -263,3 +263,39 @@ test('shares and exemptions come by an operator; an account that is not there is
   const reply = await send(operator, 'POST', nobody, { amount: '1.00' });
   expect([reply.statusCode, reply.json().code]).toEqual([404, 'ACCOUNT_NOT_FOUND']);
 });
+
+test('an operator is told 404 for a market that is not there', async () => {
+  const reply = await send(operator, 'POST', '/v1/symbols/NONE/resume', {});
+  expect([reply.statusCode, reply.json().code]).toEqual([404, 'UNKNOWN_SYMBOL']);
+});
+
+test('the reference has every command with a summary and the key that it needs', async () => {
+  const { paths } = (await api.app.inject({ url: '/openapi.json' })).json();
+  const commands = Object.entries(
+    paths as Record<string, Record<string, { summary?: string; parameters?: { name: string }[] }>>,
+  )
+    .flatMap(([path, methods]) =>
+      Object.entries(methods).map(([method, route]) => ({ name: `${method} ${path}`, route })),
+    )
+    .filter(({ name }) => !name.startsWith('get'));
+  expect(commands.map(({ name }) => name).toSorted()).toEqual([
+    'delete /v1/orders/{id}',
+    'patch /v1/orders/{id}',
+    'post /v1/accounts/{id}/cash-transfers',
+    'post /v1/accounts/{id}/share-transfers',
+    'post /v1/deposits',
+    'post /v1/orders',
+    'post /v1/symbols',
+    'post /v1/symbols/{symbol}/halt',
+    'post /v1/symbols/{symbol}/resume',
+    'put /v1/accounts/{id}/exemptions',
+    'put /v1/symbols/{symbol}/exemptions',
+  ]);
+  for (const { name, route } of commands) {
+    expect(route.summary, name).toBeTruthy();
+    expect(
+      route.parameters?.map((parameter) => parameter.name),
+      name,
+    ).toContain('idempotency-key');
+  }
+});

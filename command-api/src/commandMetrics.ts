@@ -1,5 +1,6 @@
-import type { Metrics } from '@brokerx/infra';
-import { Counter, Gauge } from 'prom-client';
+import type { Event } from '@brokerx/contracts';
+import type { EventStore, Metrics, Runtime } from '@brokerx/infra';
+import { Counter, Gauge, Histogram } from 'prom-client';
 import type { Accounts } from './account/accounts.ts';
 import type { RunningSettlement } from './account/settlement.ts';
 import type { Admission } from './admission.ts';
@@ -75,5 +76,36 @@ export function commandMetrics(
       counter.inc();
     },
     settled: (count) => facts.inc(count),
+  };
+}
+
+/** The store, with its appends measured: how many commits share one, and how long it takes to be on disk. */
+export function measured(
+  store: EventStore<Event>,
+  { registry }: Metrics,
+  runtime: Runtime,
+): EventStore<Event> {
+  const registers = [registry];
+  const commitsPerAppend = new Histogram({
+    name: 'brokerx_append_commits',
+    help: 'Commits that share one append (group commit).',
+    buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500],
+    registers,
+  });
+  const seconds = new Histogram({
+    name: 'brokerx_append_seconds',
+    help: 'Time of one append until it is on disk.',
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
+    registers,
+  });
+  return {
+    ...store,
+    async append(commits) {
+      const startedMs = runtime.monotonicMs();
+      const verdicts = await store.append(commits);
+      commitsPerAppend.observe(commits.length);
+      seconds.observe((runtime.monotonicMs() - startedMs) / 1_000);
+      return verdicts;
+    },
   };
 }

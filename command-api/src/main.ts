@@ -24,6 +24,7 @@ import { startPasscodeMail } from './client/passcodeMail.ts';
 import { argon2Passwords } from './client/passwords.ts';
 import { people as peopleOver } from './client/people.ts';
 import { clientRoutes } from './client/routes.ts';
+import { measured } from './commandMetrics.ts';
 import { commandApiConfig } from './config.ts';
 import { inboxRoutes } from './mail/inboxRoutes.ts';
 import { developmentInbox } from './mail/mail.inbox.ts';
@@ -65,7 +66,7 @@ async function main(): Promise<void> {
   const vaultUrl = config.VAULT_URL ?? databaseUrl;
   const vault = await postgresVault({ databaseUrl: vaultUrl, masterKey, runtime, log });
   shutdown.onShutdown('vault', () => vault.close());
-  const appender = groupCommit(store, { runtime, log });
+  const appender = groupCommit(measured(store, metrics, runtime), { runtime, log });
   shutdown.onShutdown('appends', () => appender.close());
   const feed = storeFeed({ store, runtime, log });
   shutdown.onShutdown('feed', () => feed.close());

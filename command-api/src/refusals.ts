@@ -50,10 +50,10 @@ const RETRYABLE: ReadonlySet<RefusalCode> = new Set(['REQUEST_IN_FLIGHT', 'OVERL
 
 export function problemOf(
   { code, detail }: Refusal,
-  given: { headers?: Readonly<Record<string, string>>; cause?: unknown } = {},
+  given: { headers?: Readonly<Record<string, string>>; cause?: unknown; status?: number } = {},
 ): Problem {
   return new Problem({
-    status: HTTP_STATUS[code],
+    status: given.status ?? HTTP_STATUS[code],
     code,
     title: REFUSALS[code],
     ...(detail === '' ? {} : { detail }),

@@ -49,6 +49,10 @@ export function marketRoutes(app: Http, { commands, markets, storeId }: MarketRo
     const { traceparent } = request;
     const actor = `operator:${request.actor.clientId}`;
     const answer = await commands.onMarket(symbol, { command, actor, key, traceparent }, decide);
+    // Here the symbol is what the address names.
+    if ('refusal' in answer && answer.refusal.code === 'UNKNOWN_SYMBOL') {
+      throw problemOf(answer.refusal, { status: 404 });
+    }
     accepted<MarketEvent>(reply, answer, { storeId, location: () => `/v1/symbols/${symbol}` });
     const market = markets.get(symbol);
     // Recorded, but this process has not read it back in time.
