@@ -8,6 +8,7 @@ import { generateLoad, type LoadResult } from './bench/loadGenerator.ts';
 import { BENCH_SYMBOLS, MID_CENTS, orderBodies } from './bench/orderMix.ts';
 import { type Usage, usageOf } from './bench/processUsage.ts';
 import type { Api } from './client.ts';
+import type { Installation } from './installation.ts';
 import { type Person, registerMany } from './people.ts';
 import { seededRandom } from './random.ts';
 import { circumstances, EXIT, print, progress, type Row, table } from './report.ts';
@@ -38,13 +39,16 @@ const BODIES = 4_096;
 const DRAIN_MAX_MS = 120_000;
 const DRAIN_POLL_MS = 20;
 const FUNDED_AT_ONCE = 16;
+/** Every round of a history takes 20 ms of its time: a million events fit in well. */
+const HISTORY_AGE_MS = 6 * 3_600_000;
+const CATCH_UP_MAX_MS = 600_000;
 
 type Measured = {
   load: LoadResult;
   /** From the last reply until every order was answered, settled and shown. */
   drainMs: number;
   cpuSeconds: Record<string, number>;
-  rssBytes: Record<string, number>;
+  memoryBytes: Record<string, number>;
   eventsWritten: number;
 };
 
@@ -90,7 +94,7 @@ async function measure(target: Target, options: Options): Promise<Measured & { p
     drainMs,
     people,
     cpuSeconds: difference(before, after),
-    rssBytes: Object.fromEntries(Object.entries(after).map(([name, usage]) => [name, usage.rssBytes])),
+    memoryBytes: Object.fromEntries(Object.entries(after).map(([name, usage]) => [name, usage.memoryBytes])),
     eventsWritten: (await headPosition(api, operator.person)) - position,
   };
 }
@@ -150,6 +154,11 @@ const difference = (before: Record<string, Usage>, after: Record<string, Usage>)
     Object.entries(after).map(([name, usage]) => [name, usage.cpuSeconds - (before[name]?.cpuSeconds ?? 0)]),
   );
 
+function tradedShare({ history }: AuditResult, people: readonly Person[]): number {
+  const orders = people.flatMap(({ accountId }) => history.accounts.get(accountId)?.orders ?? []);
+  return orders.filter(({ filled }) => filled > 0).length / Math.max(1, orders.length);
+}
+
 /** The same load on a web server that does nothing but validate. */
 async function bareLimit(options: Options): Promise<{ rate: number; p95Ms: number }> {
   const bare = await startBareEndpoint();
@@ -174,29 +183,42 @@ async function bareLimit(options: Options): Promise<{ rate: number; p95Ms: numbe
   }
 }
 
-async function preload(
-  target: Target,
-  options: Options,
-): Promise<{ events: number; startMs: number } | undefined> {
-  if (options.preload === 0) return undefined;
-  const { installation } = target;
-  if (!installation) throw new Error('--preload needs an installation of its own');
-  progress(`writing ${options.preload.toLocaleString('en-US')} events of history …`);
+type History = { events: number; startMs: number };
+
+/** Gives an installation a past before it is used. */
+async function preload(installation: Installation, { preload: wanted, seed }: Options): Promise<History> {
+  progress(`writing ${wanted.toLocaleString('en-US')} events of history …`);
   let events = 0;
   const { startMs } = await installation.withDatabaseAlone(async () => {
-    const startedMs = Date.now() - 6 * 3_600_000;
-    ({ events } = await seedStore(installation.status.databaseUrl, {
-      seed: options.seed,
-      events: options.preload,
-      startMs: startedMs,
+    const { databaseUrl } = installation.status;
+    ({ events } = await seedStore(databaseUrl, {
+      seed,
+      events: wanted,
+      startMs: Date.now() - HISTORY_AGE_MS,
     }));
   });
   progress(`started on ${events.toLocaleString('en-US')} events in ${Math.round(startMs)} ms`);
   return { events, startMs };
 }
 
+/** Waits until the read models show all of the history. */
+async function caughtUp({ api, operator }: Target): Promise<number> {
+  const begun = performance.now();
+  const reply = await api.raw('query', {
+    path: '/v1/events?limit=1',
+    headers: { authorization: `Bearer ${await operator.person.token()}` },
+  });
+  const head = parsePosition(reply.headers['x-brokerx-position'] ?? '')?.position ?? 0;
+  while ((await headPosition(api, operator.person)) < head) {
+    if (performance.now() - begun > CATCH_UP_MAX_MS)
+      throw new Error('the read models do not catch up with the history');
+    await delay(DRAIN_POLL_MS);
+  }
+  return performance.now() - begun;
+}
+
 function report(options: Options, measured: Measured, bare: { rate: number; p95Ms: number } | undefined) {
-  const { load, drainMs, cpuSeconds, rssBytes, eventsWritten } = measured;
+  const { load, drainMs, cpuSeconds, memoryBytes, eventsWritten } = measured;
   const ordersPerSecond = load.ok / load.seconds;
   const all = load.latencyUs;
   const cpuTotal = Object.values(cpuSeconds).reduce((sum, seconds) => sum + seconds, 0);
@@ -215,7 +237,7 @@ function report(options: Options, measured: Measured, bare: { rate: number; p95M
     drain_ms: Math.round(drainMs),
     cpu_us_per_order: Math.round((cpuTotal * 1e6) / load.ok),
     cpu_seconds: mapValues(cpuSeconds, (seconds) => round(seconds, 2)),
-    rss_mib: mapValues(rssBytes, (bytes) => Math.round(bytes / 2 ** 20)),
+    memory_mib: mapValues(memoryBytes, (bytes) => Math.round(bytes / 2 ** 20)),
     ...(bare
       ? {
           bare_requests_per_second: round(bare.rate, 1),
@@ -247,12 +269,12 @@ function report(options: Options, measured: Measured, bare: { rate: number; p95M
   print(table(['benchmark', 'value'], rows));
   print(
     table(
-      ['process', 'CPU s', 'core-µs an order', 'RSS MiB'],
+      ['process', 'CPU s', 'core-µs an order', 'memory MiB'],
       Object.keys(cpuSeconds).map((name) => [
         name,
         cpuSeconds[name] ?? 0,
         ((cpuSeconds[name] ?? 0) * 1e6) / load.ok,
-        Math.round((rssBytes[name] ?? 0) / 2 ** 20),
+        Math.round((memoryBytes[name] ?? 0) / 2 ** 20),
       ]),
     ),
   );
@@ -303,9 +325,18 @@ async function main(): Promise<void> {
   };
   await runTool(raw.json, async () => {
     const bare = options.bareSeconds > 0 ? await bareLimit(options) : undefined;
-    const target = await openTarget(raw, { connections: 32 });
+    let history: History | undefined;
+    const prepare = async (installation: Installation) => {
+      history = await preload(installation, options);
+    };
+    if (options.preload > 0 && raw.commandUrl) throw new Error('--preload needs an installation of its own');
+    const target = await openTarget(raw, {
+      connections: 32,
+      prepare: options.preload > 0 ? prepare : undefined,
+    });
     try {
-      const history = await preload(target, options);
+      const catchUpMs = await caughtUp(target);
+      if (history) progress(`read models caught up after another ${Math.round(catchUpMs)} ms`);
       const measured = await measure(target, options);
       const figures = report(options, measured, bare);
       const audit: AuditResult | undefined = raw.audit
@@ -317,6 +348,9 @@ async function main(): Promise<void> {
           })
         : undefined;
       if (audit) print(auditTable(audit));
+      const traded = audit && tradedShare(audit, measured.people);
+      if (traded !== undefined)
+        print(`${Math.round(traded * 100)} % of the orders were filled, wholly or in part`);
       const fastEnough =
         figures.orders_per_second >= options.minRate &&
         (options.maxP95Ms === 0 || figures.p95_ms <= options.maxP95Ms);
@@ -328,8 +362,14 @@ async function main(): Promise<void> {
         exitCode: audit?.exitCode || (fastEnough ? EXIT.ok : EXIT.tooSlow),
         figures: {
           ...figures,
-          ...(history ? { preloaded_events: history.events, start_ms: Math.round(history.startMs) } : {}),
-          ...(audit ? { audit: auditFigures(audit) } : {}),
+          ...(history
+            ? {
+                preloaded_events: history.events,
+                start_ms: Math.round(history.startMs),
+                catch_up_ms: Math.round(catchUpMs),
+              }
+            : {}),
+          ...(audit ? { traded_share: round(traded ?? 0, 3), audit: auditFigures(audit) } : {}),
           ...circumstances(options.seed),
         },
       };

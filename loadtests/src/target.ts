@@ -32,7 +32,11 @@ export const withTarget = (program: Command): Command =>
 
 export async function openTarget(
   options: TargetOptions,
-  own: InstallationOptions & { connections?: number } = {},
+  own: InstallationOptions & {
+    connections?: number;
+    /** What happens to an installation of its own before anybody talks to it. */
+    prepare?: ((installation: Installation) => Promise<void>) | undefined;
+  } = {},
 ): Promise<Target> {
   const { commandUrl, queryUrl, operatorEmail, operatorPassword } = options;
   const given = [commandUrl, queryUrl, operatorEmail, operatorPassword].filter(
@@ -47,6 +51,12 @@ export async function openTarget(
   if (given.length === 0) {
     progress('starting an installation of its own …');
     installation = await startInstallation(own);
+    try {
+      await own.prepare?.(installation);
+    } catch (error) {
+      await installation.stop();
+      throw error;
+    }
   }
   const api = brokerApi({
     commandUrl: commandUrl ?? installation?.status.commandUrl ?? '',

@@ -1,13 +1,15 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** CPU and memory of processes by pid, from /proc (Linux). PostgreSQL's backends count with their postmaster. */
-export type Usage = { cpuSeconds: number; rssBytes: number };
+/**
+ * CPU and memory of processes by pid, from /proc (Linux). Children (PostgreSQL's backends) count with their parent;
+ * memory that several of them share counts once (PSS).
+ */
+export type Usage = { cpuSeconds: number; memoryBytes: number };
 
 /** USER_HZ: 100 on every Linux that Node runs on. */
 const TICKS_PER_SECOND = 100;
-const PAGE_BYTES = 4096;
 
-type Stat = { pid: number; parent: number; cpuSeconds: number; rssBytes: number };
+type Stat = { pid: number; parent: number; cpuSeconds: number };
 
 export function usageOf(pids: Readonly<Record<string, number>>): Record<string, Usage> {
   const all = readdirSync('/proc').flatMap((entry) => {
@@ -20,7 +22,7 @@ export function usageOf(pids: Readonly<Record<string, number>>): Record<string, 
     const own = all.filter((stat) => stat.pid === pid || (stat.parent === pid && !direct.has(stat.pid)));
     usage[name] = {
       cpuSeconds: own.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0),
-      rssBytes: own.reduce((sum, { rssBytes }) => sum + rssBytes, 0),
+      memoryBytes: own.reduce((sum, stat) => sum + memoryOf(stat.pid), 0),
     };
   }
   return usage;
@@ -38,5 +40,15 @@ function statOf(pid: number): Stat | undefined {
   const field = (number: number) => Number(fields[number - 3]);
   // Own time, and that of children that have ended.
   const ticks = field(14) + field(15) + field(16) + field(17);
-  return { pid, parent: field(4), cpuSeconds: ticks / TICKS_PER_SECOND, rssBytes: field(24) * PAGE_BYTES };
+  return { pid, parent: field(4), cpuSeconds: ticks / TICKS_PER_SECOND };
+}
+
+/** Bytes of a process, shared pages by its part in them; 0 when it has ended. */
+function memoryOf(pid: number): number {
+  try {
+    const kibibytes = /^Pss:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1];
+    return Number(kibibytes ?? 0) * 1024;
+  } catch {
+    return 0;
+  }
 }
