@@ -131,8 +131,19 @@ test('however outputs come, late, in runs or repeatedly, the accounts end alike'
 });
 
 test('a snapshot is the state, and goes on as the state does', () => {
-  const steps = fc.sample(step, { numRuns: 200, seed: 7 });
-  for (const account of life(steps).accounts) {
+  const steps = fc.sample(step, { numRuns: 400, seed: 7 });
+  const { accounts, outputs } = life(steps);
+  // Lives are not idle: without trades, reductions and open orders the properties above would say nothing.
+  const kinds = new Set(outputs.map(({ event }) => event.type));
+  expect([...kinds].toSorted()).toEqual([
+    'OrderCanceled.v1',
+    'OrderRejected.v1',
+    'OrderReplaceRejected.v1',
+    'OrderReplaced.v1',
+    'TradeExecuted.v1',
+  ]);
+  expect(outputs.filter(({ event }) => event.type === 'TradeExecuted.v1').length).toBeGreaterThan(20);
+  for (const account of accounts) {
     const copy = accountFrom(accountText(account));
     expect(copy).toEqual(account);
     evolve(copy, eventOf(placed({ orderId: at(4), clientOrderId: 'x' }), { id: at(3), hash: 'h' }), 999);

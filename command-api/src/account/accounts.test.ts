@@ -16,9 +16,13 @@ import { type Accounts, accountsInMemory, type Decide } from './accounts.ts';
 const ACCOUNT = randomUUID();
 
 /** One process's accounts over a store that others may write to. */
-function instance(store: EventStore<Event>, snapshots = memorySnapshots({ storeId: store.id })): Accounts {
+function instance(
+  store: EventStore<Event>,
+  snapshots = memorySnapshots({ storeId: store.id }),
+  accountsMax = 1_000,
+): Accounts {
   const appender = groupCommit(store, { runtime: realRuntime });
-  return accountsInMemory({ store, appender, snapshots, runtime: realRuntime, log: quiet });
+  return accountsInMemory({ store, appender, snapshots, runtime: realRuntime, log: quiet, accountsMax });
 }
 const newStore = () => memoryEventStore<Event>({ id: randomUUID(), codec: eventCodec() });
 
@@ -150,4 +154,22 @@ test('an account is taken up from its snapshot and the events after it', async (
   };
   expect(await cashOf(instance(watched, snapshots))).toBe(301);
   expect(reads).toEqual([301]);
+});
+
+test('far more accounts than are kept in memory are all right, those with commits on their way too', async () => {
+  const store = newStore();
+  const snapshots = memorySnapshots({ storeId: store.id });
+  const accounts = instance(store, snapshots, 2);
+  const ids = Array.from({ length: 12 }, () => randomUUID());
+  const openOf = (accountId: string) =>
+    decideTo(() => ({ type: 'AccountOpened.v1', data: { accountId, clientId: randomUUID() } }));
+  for (const id of ids) await accounts.execute(id, openOf(id));
+  for (let round = 0; round < 25; round++) {
+    const all = ids.flatMap((id) => Array.from({ length: 10 }, () => accounts.execute(id, transfer(1))));
+    await Promise.all(all);
+  }
+  for (const id of ids) expect(await store.streamRevision(accountStream(id))).toBe(250);
+  expect(accounts.stats()).toEqual({ cached: 2, inFlight: 0 });
+  await accounts.close();
+  expect((await snapshots.keys('account', 1)).length).toBeGreaterThan(0);
 });

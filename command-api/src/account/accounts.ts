@@ -97,15 +97,16 @@ export function accountsInMemory(options: {
   snapshots: Snapshots;
   runtime: Runtime;
   log: Log;
+  accountsMax?: number;
 }): Accounts {
-  const { store, appender, snapshots, runtime, log } = options;
+  const { store, appender, snapshots, runtime, log, accountsMax = ACCOUNTS_MAX } = options;
   /** Evicted while commits were on their way: they stay until these have arrived. */
   const pinned = new Map<string, Entry>();
   const loading = new Map<string, Promise<Entry>>();
   const writing = new Set<Promise<void>>();
   let inFlight = 0;
   const cache = new LRUCache<string, Entry>({
-    max: ACCOUNTS_MAX,
+    max: accountsMax,
     maxSize: CACHE_WEIGHT_MAX,
     sizeCalculation: ({ account }) => 1 + account.keys.kept.size + account.orders.size,
     dispose: (entry, accountId, reason) => {
