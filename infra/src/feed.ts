@@ -37,7 +37,7 @@ export type Subscription = {
   position(): number;
   /** Resolves when everything up to `position` has been handled; rejects after `timeoutMs` or on stop. */
   reached(position: number, timeoutMs: number): Promise<void>;
-  /** Lets a running handler finish, then ends. */
+  /** Lets a running handler finish, then ends. A handler must not await it: it would wait for itself. */
   stop(): Promise<void>;
 };
 
