@@ -16,6 +16,7 @@ import {
 } from '@brokerx/infra';
 import packageJson from '../package.json' with { type: 'json' };
 import { allProjections } from './allProjections.ts';
+import { calmAppends } from './calmAppends.ts';
 import { readConfig } from './config.ts';
 import { startMarketData } from './marketData.ts';
 import { marketDataMetrics } from './marketDataMetrics.ts';
@@ -24,6 +25,8 @@ import { projectionMetrics } from './projectionMetrics.ts';
 import { openReadModels, readModelsState } from './readModels.ts';
 
 const SERVICE = 'projectors';
+/** Below the pace of the flushes, so that reading adds little to what a reader waits. */
+const READ_EVERY_MS = 20;
 
 /** Read models and market data, from the event store's one order. */
 await runMain(async () => {
@@ -46,7 +49,7 @@ await runMain(async () => {
   shutdown.onShutdown('snapshots', () => snapshots.close());
   const leases = await postgresLeases({ databaseUrl, owner: instance, runtime, log });
   shutdown.onShutdown('leases', () => leases.close());
-  const feed = storeFeed({ store, runtime, log });
+  const feed = storeFeed({ store: calmAppends(store, runtime, READ_EVERY_MS), runtime, log });
   shutdown.onShutdown('feed', () => feed.close());
 
   const shared = { store, feed, leases, runtime, log };

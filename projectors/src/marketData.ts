@@ -43,8 +43,13 @@ type Options = {
 };
 
 const BATCH_EVENTS_MAX = 2_000;
-/** Twenty times a second is faster than anybody reads, and lets a busy book's changes share a write. */
+/**
+ * Twenty times a second is faster than anybody reads, and lets a busy book's changes share a write; less often where
+ * many symbols make a write long, so that it costs a tenth of the time at most.
+ */
 const PUBLISH_EVERY_MS = 50;
+const PUBLISH_EVERY_MOST_MS = 250;
+const PUBLISH_PACE = 10;
 /** While nothing changes, the view is looked at this often: it may have been lost. */
 const CHECK_EVERY_MS = 1_000;
 /** Bounds the tail that a start folds: half a second's work at full load. */
@@ -137,6 +142,7 @@ async function lead(
       const nowDay = dayOf(timeOf(runtime.nowMs()));
       if (nowDay !== today) books.touchAll();
       today = nowDay;
+      const startedMs = runtime.monotonicMs();
       try {
         const written = await publisher.publish(books, position, (market) => hotValues(market, today));
         metrics.published(written);
@@ -145,7 +151,8 @@ async function lead(
         await sleep(runtime, RETRY_MS, over);
       }
       keepDue();
-      await sleep(runtime, PUBLISH_EVERY_MS, over);
+      const paceMs = (runtime.monotonicMs() - startedMs) * PUBLISH_PACE;
+      await sleep(runtime, Math.min(PUBLISH_EVERY_MOST_MS, Math.max(PUBLISH_EVERY_MS, paceMs)), over);
       await sleep(runtime, CHECK_EVERY_MS, AbortSignal.any([over, moved.signal]));
     }
   } finally {

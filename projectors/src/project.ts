@@ -53,13 +53,13 @@ type Options = {
 /** One transaction's events (some 20,000 rows): about 200 ms of PostgreSQL's work. */
 export const BATCH_EVENTS_MAX = 2_000;
 /**
- * The least time from one flush to the next while events come in small batches. A flush has a fixed price (a
- * dozen round trips), so the next one waits until it costs at most a fifth of the time, and never longer than
- * a reader of his own writes would notice.
+ * Time from one flush to the next while events come in small batches. A flush has a fixed price (three round trips,
+ * a statement a table), and orders settle within it more often the longer it waits: it may cost a tenth of the
+ * time, but never waits longer than a reader of his own writes would notice.
  */
-const PACE_LEAST_MS = 20;
+const PACE_LEAST_MS = 25;
 const PACE_MOST_MS = 100;
-const PACE_FLUSHES = 5;
+const PACE_FLUSHES = 10;
 /** Position-only moves are told at most twenty times a second. */
 const QUIET_PACE_MS = 50;
 /** A lane this close behind another is brought up to it while that one waits: well below a second. */
