@@ -64,7 +64,7 @@ export async function startInstallation(options: InstallationOptions = {}): Prom
   }
   const stop = async () => {
     releaseSignals();
-    await end(running.child);
+    await end(running);
     if (!options.keep) {
       rmSync(dataDir, { recursive: true, force: true });
       process.removeListener('exit', onExit);
@@ -90,7 +90,7 @@ export async function startInstallation(options: InstallationOptions = {}): Prom
         child.kill('SIGTERM'); // Taken up when it goes on: it stops before it restarts anything.
         child.kill('SIGCONT');
       }
-      await end(child);
+      await end(running);
       const begun = performance.now();
       running = await launch(dataDir, options);
       return { startMs: performance.now() - begun };
@@ -102,7 +102,30 @@ export async function startInstallation(options: InstallationOptions = {}): Prom
 const currentPids = ({ dataDir }: Status): Record<string, number> =>
   RunFile.parse(JSON.parse(readFileSync(join(dataDir, 'run.json'), 'utf8'))).pids;
 
-type Running = { child: ChildProcess; status: Status };
+type Running = { child: ChildProcess; watcher: ChildProcess; status: Status };
+
+/**
+ * A shell that stops the installation and removes its folder when we are gone without having done so: who is killed
+ * cannot clean up. It waits for the end of its input, which comes with our end.
+ */
+function undertaker(pid: number | undefined, folder: string): ChildProcess {
+  const shell = spawn('/bin/sh', ['-c', UNDERTAKER, 'undertaker', String(pid ?? ''), folder], {
+    detached: true,
+    cwd: '/',
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
+  shell.unref();
+  return shell;
+}
+// Waits at most a minute (600 × 0.1 s) for the installation to stop.
+const UNDERTAKER = `
+trap '' INT TERM HUP
+cat > /dev/null
+kill -TERM "$1" 2> /dev/null
+tries=0
+while kill -0 "$1" 2> /dev/null && [ "$tries" -lt 600 ]; do sleep 0.1; tries=$((tries + 1)); done
+if [ -n "$2" ]; then rm -rf "$2"; fi
+`;
 
 async function launch(dataDir: string, options: InstallationOptions): Promise<Running> {
   const logFile = join(dataDir, 'brokerx.log');
@@ -122,11 +145,12 @@ async function launch(dataDir: string, options: InstallationOptions): Promise<Ru
     { cwd: REPOSITORY, stdio: ['ignore', 'pipe', log], env: { ...plainEnvironment(), ...options.env } },
   );
   closeSync(log);
+  const watcher = undertaker(child.pid, options.keep ? '' : dataDir);
   try {
     const status = await firstLine(child);
-    return { child, status };
+    return { child, watcher, status };
   } catch (cause) {
-    await end(child);
+    await end({ child, watcher });
     const tail = readFileSync(logFile, 'utf8').trimEnd().split('\n').slice(-LOG_TAIL_LINES).join('\n');
     throw new Error(`brokerx start did not come up: ${(cause as Error).message}\n${tail}`, { cause });
   }
@@ -163,7 +187,8 @@ function firstLine(child: ChildProcess): Promise<Status> {
   });
 }
 
-async function end(child: ChildProcess): Promise<void> {
+async function end({ child, watcher }: Pick<Running, 'child' | 'watcher'>): Promise<void> {
+  watcher.kill('SIGKILL');
   if (child.exitCode !== null || child.signalCode !== null) return;
   const gone = new Promise<void>((done) => child.once('exit', () => done()));
   child.kill('SIGTERM');

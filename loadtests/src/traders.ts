@@ -25,6 +25,7 @@ async function main(): Promise<void> {
   const log = pino({
     level: config.LOG_LEVEL,
     base: { service: 'traders' },
+    timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }) },
   });
   const stopping = new AbortController();
@@ -66,8 +67,10 @@ async function main(): Promise<void> {
   const symbols = operator && (await eventually('listing symbols', () => listDemoSymbols(operator)));
   const cast = castIn(config.TRADERS_STATE);
   const people: Person[] = [];
-  for (const member of cast.people) {
-    const person = await eventually(`bringing in ${member.name}`, () => enter(api, member));
+  for (const [index, { name }] of cast.people.entries()) {
+    const person = await eventually(`bringing in ${name}`, () =>
+      enter(api, config.TRADERS_STATE, cast, index),
+    );
     if (person) people.push(person);
   }
   const [maker, ...takers] = people;

@@ -13,6 +13,7 @@ const Cast = z.object({
   people: z.array(z.object({ name: z.string(), email: z.string(), password: z.string() })).min(1),
 });
 export type Cast = z.infer<typeof Cast>;
+type Member = Cast['people'][number];
 
 const NAMES = ['Mia Maker', 'Tom Taker', 'Tess Taker'] as const;
 
@@ -22,27 +23,41 @@ export function castIn(file: string): Cast {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
-  // The house may have been deleted without its history: fresh addresses never meet old accounts.
-  const house = randomBytes(3).toString('hex');
-  const cast: Cast = {
-    people: NAMES.map((name) => ({
-      name,
-      email: `${name.split(' ')[0]?.toLowerCase()}.${house}@traders.test`,
-      password: `${randomBytes(9).toString('base64url')}-demo`,
-    })),
-  };
-  mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(`${file}.new`, JSON.stringify(cast, undefined, 2), { mode: 0o600 });
-  renameSync(`${file}.new`, file);
+  const cast: Cast = { people: NAMES.map(newMember) };
+  keep(file, cast);
   return cast;
 }
 
 /** Signs in, or registers whoever is not known yet. */
-export async function enter(api: Api, { name, email, password }: Cast['people'][number]): Promise<Person> {
+export async function enter(api: Api, file: string, cast: Cast, index: number): Promise<Person> {
+  const { name, email, password } = cast.people[index] as Member;
   try {
     return await signIn(api, email, password);
   } catch (error) {
     if (!(error instanceof ApiError) || error.code !== 'WRONG_CREDENTIALS') throw error;
-    return register(api, { name, email, password });
   }
+  try {
+    return await register(api, { name, email, password });
+  } catch (error) {
+    // Perhaps a registration that was cut short holds the address: the next try is somebody else.
+    cast.people[index] = newMember(name);
+    keep(file, cast);
+    throw error;
+  }
+}
+
+/** An address of its own each time: the data may be deleted and this file not, or the other way round. */
+function newMember(name: string): Member {
+  const house = randomBytes(3).toString('hex');
+  return {
+    name,
+    email: `${name.split(' ')[0]?.toLowerCase()}.${house}@traders.test`,
+    password: `${randomBytes(9).toString('base64url')}-demo`,
+  };
+}
+
+function keep(file: string, cast: Cast): void {
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(`${file}.new`, JSON.stringify(cast, undefined, 2), { mode: 0o600 });
+  renameSync(`${file}.new`, file);
 }
