@@ -1,5 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Command } from 'commander';
@@ -55,7 +54,8 @@ export async function crashDrill(installation: Installation, options: DrillOptio
     patienceMs: RECOVERY_MAX_MS,
   });
   const apis = [api];
-  const folder = mkdtempSync(join(tmpdir(), 'brokerx-journals-'));
+  // In the installation's folder: gone with it, however we end.
+  const folder = mkdtempSync(join(installation.dataDir, 'journals-'));
   const stop = new AbortController();
   try {
     const operator = await operatorOf(api, status.operatorEmail, status.operatorPassword);
@@ -117,7 +117,6 @@ export async function crashDrill(installation: Installation, options: DrillOptio
   } finally {
     stop.abort();
     await Promise.all(apis.map((each) => each.close()));
-    rmSync(folder, { recursive: true, force: true });
   }
 }
 
