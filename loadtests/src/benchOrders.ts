@@ -251,7 +251,7 @@ function report(options: Options, measured: Measured, bare: { rate: number; p95M
     ['latency p50 ms', figures.p50_ms],
     ['latency p95 ms', figures.p95_ms],
     ['latency p99 ms', figures.p99_ms],
-    [`one account alone: orders (of ${options.fastRate}/s)`, figures.fast_account_orders],
+    [`one account alone: orders/s (of ${options.fastRate})`, figures.fast_account_orders / load.seconds],
     ['one account alone: p95 ms', figures.fast_account_p95_ms],
     ['events/s', figures.events_per_second],
     ['events an order', figures.events_per_order],

@@ -45,7 +45,7 @@ const REPLY_TIMEOUT_MS = 30_000;
 const PAUSE_AFTER_REFUSAL_MS = 200;
 const HIGHEST_LATENCY_US = 60_000_000;
 /** Connections of the fast account: enough that a slow reply does not hold back the next order. */
-const FAST_CONNECTIONS = 16;
+const FAST_CONNECTIONS = 64;
 
 export async function generateLoad(options: LoadOptions): Promise<LoadResult> {
   const { clients, fast, seconds, rate } = options;
