@@ -24,14 +24,14 @@ const KILL_TIMEOUT_MS = 5_000;
 export async function startService(spec: ServiceSpec, onLine: (line: string) => void): Promise<Running> {
   const port = spec.port === 'free' ? await freePort() : spec.port;
   const env = spec.port === 'free' ? { ...spec.env, HEALTH_PORT: String(port) } : spec.env;
-  // A session of its own: Ctrl-C reaches the supervisor alone, which stops the services in order.
+  // A session of its own: Ctrl-C reaches the supervisor alone, which stops the services in order. The channel
+  // carries nothing: its end tells a service that the supervisor is gone.
   const child = spawn(process.execPath, [spec.script], {
     env,
     detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
-  relay(child.stdout, onLine);
-  relay(child.stderr, onLine);
+  for (const stream of [child.stdout, child.stderr]) if (stream) relay(stream, onLine);
   const exited = new Promise<{ reason: string; code: number | null }>((resolve) => {
     child.once('error', (error) => resolve({ reason: error.message, code: null }));
     child.once('close', (code, signal) => resolve({ reason: signal ?? `exit code ${code}`, code }));

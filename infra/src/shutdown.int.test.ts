@@ -44,3 +44,21 @@ test('what nobody caught is logged as fatal and ends the process', async () => {
   expect(code).toBe(1);
   expect(output).toMatch(/"level":"fatal".*a bug/);
 });
+
+test('a process whose supervisor was killed stops by itself, in order', async () => {
+  const child = spawn(
+    process.execPath,
+    [fileURLToPath(new URL('../test/stoppable.ts', import.meta.url)), 'stay'],
+    { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] },
+  );
+  let output = '';
+  child.stdout?.on('data', (data) => {
+    output += String(data);
+    if (output.endsWith('ready\n')) child.disconnect();
+  });
+  const code = await new Promise<number | null>((resolve) => child.once('exit', resolve));
+  expect({ code, output }).toEqual({
+    code: 0,
+    output: expect.stringMatching(/"reason":"the supervisor is gone".*\nlistener closed\ndatabase closed\n/),
+  });
+});

@@ -61,6 +61,11 @@ export function createShutdown(log: Log, exit: (code: number) => void = process.
       }
     });
   }
+  // Whoever started this process and meant to look after it was killed: nobody would restart or stop it.
+  if (process.connected) {
+    process.once('disconnect', () => void begin('the supervisor is gone'));
+    process.channel?.unref();
+  }
   // The state is unknown after either: no closer can be trusted, and the events are safe.
   process.on('uncaughtException', (err) => {
     log.fatal({ err }, 'uncaught exception');

@@ -53,8 +53,6 @@ export type InstallationOptions = {
 
 export async function startInstallation(options: InstallationOptions = {}): Promise<Installation> {
   const dataDir = mkdtempSync(join(tmpdir(), 'brokerx-load-'));
-  const onExit = () => rmSync(dataDir, { recursive: true, force: true });
-  if (!options.keep) process.once('exit', onExit);
   let running: Running;
   try {
     running = await launch(dataDir, options);
@@ -65,10 +63,7 @@ export async function startInstallation(options: InstallationOptions = {}): Prom
   const stop = async () => {
     releaseSignals();
     await end(running);
-    if (!options.keep) {
-      rmSync(dataDir, { recursive: true, force: true });
-      process.removeListener('exit', onExit);
-    }
+    if (!options.keep) rmSync(dataDir, { recursive: true, force: true });
   };
   const releaseSignals = onInterruption(stop);
   return {

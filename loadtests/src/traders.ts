@@ -35,6 +35,9 @@ async function main(): Promise<void> {
     setTimeout(() => process.exit(0), STOP_MS).unref();
   };
   process.on('SIGTERM', stop).on('SIGINT', stop);
+  // Whoever started the traders was killed.
+  process.once('disconnect', stop);
+  process.channel?.unref();
   const api = brokerApi({
     commandUrl: config.COMMAND_API_URL,
     queryUrl: config.QUERY_API_URL,
