@@ -6,6 +6,7 @@ import {
   type Metrics,
   type Readiness,
   type Runtime,
+  type Telemetry,
   type TokenVerifier,
 } from '@brokerx/infra';
 import type { FastifyRequest } from 'fastify';
@@ -28,6 +29,7 @@ export type AppOptions = {
   log: Log;
   metrics: Metrics;
   ready: Readiness;
+  telemetry: Telemetry;
   version: string;
   /** Adds the routes of people: registration, sign-in, mail in development. */
   addRoutes?: (app: Http) => void | Promise<void>;
@@ -41,7 +43,7 @@ declare module 'fastify' {
 }
 
 export async function buildApp(options: AppOptions): Promise<Http> {
-  const { admission, verifier, runtime, log, metrics, ready, version, addRoutes } = options;
+  const { admission, verifier, runtime, log, metrics, ready, telemetry, version, addRoutes } = options;
   const app = await buildHttp({
     title: 'BrokerX commands',
     version,
@@ -56,6 +58,7 @@ export async function buildApp(options: AppOptions): Promise<Http> {
     metrics,
     ready,
     runtime,
+    telemetry,
     authenticate: bearerAuth(verifier),
   });
   admit(app, admission, runtime);

@@ -102,6 +102,7 @@ async function main(): Promise<void> {
   const app = await buildApp({
     ...ports,
     ...trading,
+    telemetry,
     verifier: tokenVerifier({ jwks: tokens.jwks, issuer, runtime }),
     metrics,
     ready: async () => ({ database: await answers(store) }),

@@ -36,7 +36,7 @@ export type TradingPorts = {
 const START_CATCH_UP_MS = 600_000;
 
 export async function startTrading(ports: TradingPorts) {
-  const { store, feed, snapshots, leases, runtime, log } = ports;
+  const { store, feed, snapshots, leases, runtime, log, telemetry } = ports;
   const admission = admissionControl();
   const accounts = accountsInMemory(ports);
   const markets = await startMarkets({
@@ -68,6 +68,7 @@ export async function startTrading(ports: TradingPorts) {
         storeId: store.id,
         runtime,
         log,
+        telemetry,
         onSettled: metrics.settled,
       });
       settlement = running;

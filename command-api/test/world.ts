@@ -49,12 +49,13 @@ export async function commandApi(options: {
       }
     },
   });
+  const telemetry = noTelemetry(runtime);
   const commands = commandsOn({
     store,
     accounts,
     markets,
     runtime,
-    telemetry: noTelemetry(runtime),
+    telemetry,
     onOutcome: () => undefined,
     onRecorded: (event) => {
       if (event.type === 'OrderPlaced.v1') admission.placed(event.data.orderId, event.data.symbol);
@@ -70,6 +71,7 @@ export async function commandApi(options: {
     runtime,
     log: quiet,
     metrics: createMetrics('command-api', 'test'),
+    telemetry,
     ready: async () => ({}),
     version: 'test',
   });

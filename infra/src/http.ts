@@ -18,12 +18,13 @@ import {
   routeNotFound,
   sendProblem,
 } from './httpProblems.ts';
+import { traceRequests } from './httpTracing.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import { Problem, ProblemBody } from './problem.ts';
 import { type Readiness, readiness } from './readiness.ts';
 import { type Runtime, realRuntime } from './runtime.ts';
-import { childTraceparent } from './traceparent.ts';
+import type { Telemetry } from './telemetry.ts';
 
 /**
  * The HTTP kit: a fastify instance on which every route has schemas and says who may call it, every failure is a
@@ -42,6 +43,8 @@ export type HttpOptions = ApiDescription & {
    */
   authenticate(request: FastifyRequest, scopes: readonly string[]): void | Promise<void>;
   runtime?: Runtime;
+  /** Where requests are traced; absent: nowhere. */
+  telemetry?: Telemetry;
 };
 
 declare module 'fastify' {
@@ -50,10 +53,6 @@ declare module 'fastify' {
     auth?: 'public' | readonly string[];
     /** Headers of a page, set by @fastify/helmet instead of those for data. */
     helmet?: typeof docsHelmet;
-  }
-  interface FastifyRequest {
-    /** W3C trace context of this request: a step in the caller's trace, or a trace of its own. */
-    traceparent: string;
   }
 }
 
@@ -103,10 +102,9 @@ export async function buildHttp(options: HttpOptions): Promise<Http> {
   app.addHook('preClose', async () => {
     stopping = true;
   });
-  app.decorateRequest('traceparent', '');
+  traceRequests(app, options.telemetry, runtime);
   app.addHook('onRequest', (request, reply, done) => {
-    request.traceparent = childTraceparent(runtime, headerOf(request, 'traceparent'));
-    reply.header('x-request-id', request.id).header('traceparent', request.traceparent);
+    reply.header('x-request-id', request.id);
     const { auth, helmet } = request.routeOptions.config;
     if (helmet === undefined) reply.headers(securityHeaders);
     if (stopping) return done(stoppingProblem);
@@ -185,11 +183,6 @@ function requestIds(runtime: Runtime): () => string {
     count += 1;
     return `${prefix}-${count.toString(36)}`;
   };
-}
-
-function headerOf(request: FastifyRequest, name: string): string | undefined {
-  const value = request.headers[name];
-  return typeof value === 'string' ? value : undefined;
 }
 
 /** Requests are counted always and logged at debug only. */

@@ -9,11 +9,17 @@ import { formatTraceparent, mintTraceparent, parseTraceparent } from './tracepar
  * call stack: that one is lost, or is another request's, wherever work is coalesced into batches.
  */
 export type Telemetry = {
+  /** False: nothing is collected, and what serves only spans may be left out. */
+  readonly on: boolean;
   /**
    * Runs `work` inside a span and gives it the traceparent to put on events and messages: the span's when tracing
-   * is on, else the caller's. Errors are recorded and passed on.
+   * is on, else the caller's. `work` is called at once. Errors are recorded and passed on.
    */
-  span<T>(name: string, options: SpanOptions, work: (traceparent: string) => Promise<T>): Promise<T>;
+  span<T>(
+    name: string,
+    options: SpanOptions,
+    work: (traceparent: string, step: SpanStep) => Promise<T>,
+  ): Promise<T>;
   /** Sends what is left; waits `FLUSH_MS` at most. */
   stop(): Promise<void>;
 };
@@ -22,9 +28,18 @@ export type SpanOptions = {
   kind?: 'server' | 'client' | 'producer' | 'consumer' | 'internal';
   /** The step that this one is part of; absent or not valid: a trace begins. */
   traceparent?: string | undefined;
-  /** For a batch, which has many causes and no parent: at most `LINKS_MAX` of them are kept. */
-  links?: readonly (string | undefined)[];
-  attributes?: Readonly<Record<string, string | number | boolean>>;
+  /** For a batch, which has many causes and no parent: at most `LINKS_MAX` different ones are kept. */
+  links?: Iterable<string | undefined>;
+  attributes?: SpanAttributes;
+};
+
+export type SpanAttributes = Readonly<Record<string, string | number | boolean>>;
+
+/** What is known of a span only while it lasts. */
+export type SpanStep = {
+  note(attributes: SpanAttributes): void;
+  /** It failed, though nothing is thrown. */
+  fail(reason: string): void;
 };
 
 /** The SDK keeps no more by default. */
@@ -35,9 +50,20 @@ const FLUSH_MS = 2_000;
 /** For processes without a collector, and for rebuilds and replays: their events have been traced long ago. */
 export function noTelemetry(runtime: Runtime = realRuntime): Telemetry {
   return {
-    span: (_name, { traceparent }, work) => work(traceparent ?? mintTraceparent(runtime)),
+    on: false,
+    span: (_name, { traceparent }, work) => work(traceparent ?? mintTraceparent(runtime), unseen),
     stop: async () => {},
   };
+}
+
+const unseen: SpanStep = { note: () => {}, fail: () => {} };
+
+/** What a step over several inputs is part of: a lone cause's trace. Of more than one it is no part, but linked with each. */
+export function causedBy(
+  traceparents: Iterable<string | undefined>,
+): Pick<SpanOptions, 'traceparent' | 'links'> {
+  const causes = distinct(traceparents);
+  return causes.length === 1 ? { traceparent: causes[0] } : { links: causes };
 }
 
 export type TelemetryOptions = {
@@ -81,6 +107,7 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
     consumer: api.SpanKind.CONSUMER,
   } satisfies Record<NonNullable<SpanOptions['kind']>, SpanKind>;
   return {
+    on: true,
     span: async (name, { kind = 'internal', traceparent, links = [], attributes = {} }, work) => {
       const parent = remote(traceparent);
       const context = parent ? api.trace.setSpanContext(api.ROOT_CONTEXT, parent) : api.ROOT_CONTEXT;
@@ -90,7 +117,11 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
         { kind: kinds[kind], links: linksOf(links), attributes: { ...attributes } as Attributes },
         context,
       );
-      return finish(span, api.SpanStatusCode.ERROR, () => work(traceparentOf(span)));
+      const step: SpanStep = {
+        note: (more) => span.setAttributes({ ...more }),
+        fail: (message) => span.setStatus({ code: api.SpanStatusCode.ERROR, message }),
+      };
+      return finish(span, step, () => work(traceparentOf(span), step));
     },
     stop: async () => {
       const { promise: late, resolve } = Promise.withResolvers<void>();
@@ -101,12 +132,12 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
   };
 }
 
-async function finish<T>(span: Span, errorCode: number, work: () => Promise<T>): Promise<T> {
+async function finish<T>(span: Span, step: SpanStep, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
     span.recordException(error instanceof Error ? error : String(error));
-    span.setStatus({ code: errorCode, message: error instanceof Error ? error.message : String(error) });
+    step.fail(error instanceof Error ? error.message : String(error));
     throw error;
   } finally {
     span.end();
@@ -125,14 +156,21 @@ function remote(traceparent: string | undefined): SpanContext | null {
   );
 }
 
-function linksOf(traceparents: readonly (string | undefined)[]): Link[] {
-  const links: Link[] = [];
-  for (const traceparent of traceparents) {
-    if (links.length === LINKS_MAX) break;
+function linksOf(traceparents: Iterable<string | undefined>): Link[] {
+  return distinct(traceparents).flatMap((traceparent) => {
     const context = remote(traceparent);
-    if (context) links.push({ context });
+    return context ? [{ context }] : [];
+  });
+}
+
+/** The first `LINKS_MAX` that differ. */
+function distinct(traceparents: Iterable<string | undefined>): string[] {
+  const found = new Set<string>();
+  for (const traceparent of traceparents) {
+    if (traceparent !== undefined) found.add(traceparent);
+    if (found.size === LINKS_MAX) break;
   }
-  return links;
+  return [...found];
 }
 
 function traceparentOf(span: Span): string {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { EngineInput } from '@brokerx/contracts';
-import type { Recorded, Telemetry, Verdict } from '@brokerx/infra';
+import { causedBy, type Recorded, type Telemetry, type Verdict } from '@brokerx/infra';
 import { outputTime } from './engine.ts';
 import type { EngineMetrics } from './engineMetrics.ts';
 import { type PackedCommit, packOutputs } from './outputs.ts';
@@ -75,10 +75,8 @@ export function symbolEngine(options: SymbolEngineOptions, symbol: string, begin
     if (failed) return;
     onTheirWay += 1;
     const sentMs = runtime.monotonicMs();
-    // A lone input's step is part of its trace; a run of several has many causes and is linked with them.
-    const cause = traceparents.length === 1 ? { traceparent: traceparents[0] } : { links: traceparents };
     const attributes = { 'brokerx.symbol': symbol, 'brokerx.inputs': inputs };
-    const span = { kind: 'consumer', ...cause, attributes } as const;
+    const span = { kind: 'consumer', ...causedBy(traceparents), attributes } as const;
     lastSent = telemetry
       .span('match', span, () => appender.append(commit))
       .then(

@@ -65,8 +65,6 @@ const QUIET_PACE_MS = 50;
 /** A lane this close behind another is brought up to it while that one waits: well below a second. */
 const JOIN_POSITIONS_MAX = 5_000;
 const LEASE_RETRY_MS = 200;
-/** A span keeps no more links than this. */
-const SPAN_LINKS_MAX = 128;
 
 type Lane = { members: TableProjection[]; position: number; subscription: Subscription };
 
@@ -110,7 +108,9 @@ export function startProjecting(options: Options): Projecting {
   const handle = async (lane: Lane, batch: Batch<Event>): Promise<void> => {
     const startedMs = runtime.monotonicMs();
     try {
-      await telemetry.span('project', spanOf(lane, batch), () => moveLane(lane, batch));
+      const move = () => moveLane(lane, batch);
+      // A batch without events only moves the cursor.
+      await (batch.events.length === 0 ? move() : telemetry.span('project', spanOf(lane, batch), move));
     } catch (error) {
       if (error instanceof CursorMoved) regroup(error.message);
       if (error instanceof ProjectionFailed) halt(error);
@@ -274,7 +274,7 @@ export function startProjecting(options: Options): Projecting {
 
 const spanOf = (lane: Lane, { events, position }: Batch<Event>) => ({
   kind: 'consumer' as const,
-  links: events.slice(0, SPAN_LINKS_MAX).map(({ event }) => event.traceparent),
+  links: events.values().map(({ event }) => event.traceparent),
   attributes: { projections: lane.members.length, events: events.length, position },
 });
 

@@ -1,4 +1,4 @@
-import type { HotView, Runtime } from '@brokerx/infra';
+import type { HotView, Runtime, Telemetry } from '@brokerx/infra';
 import { buildHttp, type Http, type HttpOptions } from '@brokerx/infra/http.ts';
 import { sendProblem } from '@brokerx/infra/httpProblems.ts';
 import type { Log } from '@brokerx/infra/log.ts';
@@ -30,6 +30,7 @@ export type QueryDeps = {
   runtime: Runtime;
   log: Log;
   metrics: Metrics;
+  telemetry: Telemetry;
   ready: HttpOptions['ready'];
   authenticate: HttpOptions['authenticate'];
   /** Origins of pages that may call from a browser, besides the API's own. */

@@ -1,12 +1,13 @@
 import { loadConfig, portVariable, sharedVariables } from '@brokerx/infra/config.ts';
 import { z } from 'zod';
 
-const { DATABASE_URL, LOG_LEVEL, BROKERX_INSTANCE } = sharedVariables;
+const { DATABASE_URL, LOG_LEVEL, BROKERX_INSTANCE, OTEL_EXPORTER_OTLP_ENDPOINT } = sharedVariables;
 
 const Variables = z.object({
   DATABASE_URL,
   LOG_LEVEL,
   BROKERX_INSTANCE,
+  OTEL_EXPORTER_OTLP_ENDPOINT,
   READ_DATABASE_URL: DATABASE_URL.optional().describe(
     'The PostgreSQL database of the read models; the same as DATABASE_URL when not set.',
   ),
@@ -45,5 +46,6 @@ export function queryConfig(env?: NodeJS.ProcessEnv) {
     issuer: given.AUTH_ISSUER,
     logLevel: given.LOG_LEVEL,
     instance: given.BROKERX_INSTANCE,
+    telemetryEndpoint: given.OTEL_EXPORTER_OTLP_ENDPOINT,
   });
 }

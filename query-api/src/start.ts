@@ -9,6 +9,7 @@ import {
   type Runtime,
   type Shutdown,
   storeFeed,
+  type Telemetry,
   tokenVerifier,
 } from '@brokerx/infra';
 import { buildQueryApi } from './app.ts';
@@ -32,6 +33,7 @@ export type QueryApiOptions = {
   version: string;
   runtime: Runtime;
   log: Log;
+  telemetry: Telemetry;
   /** Told, in the order of opening, how to close what was opened. */
   onShutdown: Shutdown['onShutdown'];
   /** Bytes that an event stream may hold for a client; the standard when absent. */

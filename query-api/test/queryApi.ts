@@ -13,6 +13,7 @@ import {
   type EventStore,
   migrate,
   NO_STREAM,
+  noTelemetry,
   openPool,
   postgresEventStore,
   postgresHotStore,
@@ -61,6 +62,7 @@ export async function startTestQueryApi(
     version: '0.0.0',
     runtime,
     log,
+    telemetry: noTelemetry(runtime),
     onShutdown: (_name, close) => void closers.push(close),
     ...given,
   });

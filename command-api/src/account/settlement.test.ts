@@ -9,7 +9,14 @@ import {
   mintId,
   seal,
 } from '@brokerx/contracts';
-import { groupCommit, memoryEventStore, memorySnapshots, realRuntime, storeFeed } from '@brokerx/infra';
+import {
+  groupCommit,
+  memoryEventStore,
+  memorySnapshots,
+  noTelemetry,
+  realRuntime,
+  storeFeed,
+} from '@brokerx/infra';
 import { afterEach, expect, test, vi } from 'vitest';
 import { placed } from '../../test/facts.ts';
 import { quiet, testCause } from '../../test/world.ts';
@@ -65,7 +72,13 @@ async function installation(store = memoryEventStore<Event>({ id: randomUUID(), 
     return { accountId, orderId, revision: 2 };
   };
   const settle = async () => {
-    const settlement = await startSettlement({ ...shared, accounts, feed, storeId: store.id });
+    const settlement = await startSettlement({
+      ...shared,
+      accounts,
+      feed,
+      storeId: store.id,
+      telemetry: noTelemetry(),
+    });
     stops.push(() => settlement.stop());
     return settlement;
   };

@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { type AccountEvent, type BookEvent, type Event, keyOfStream, seal, timeOf } from '@brokerx/contracts';
-import type { Batch, Feed, Log, Runtime, Snapshots } from '@brokerx/infra';
+import {
+  type Batch,
+  causedBy,
+  type Feed,
+  type Log,
+  type Runtime,
+  type Snapshots,
+  type Telemetry,
+} from '@brokerx/infra';
 import type { Accounts } from './accounts.ts';
 import { type BookOutput, ordersOf, type Settlement, settle } from './settle.ts';
 
@@ -17,6 +25,7 @@ export type SettlementOptions = {
   storeId: string;
   runtime: Runtime;
   log: Log;
+  telemetry: Telemetry;
   /** Told how many facts a batch made. */
   onSettled?: (facts: number) => void;
 };
@@ -42,7 +51,7 @@ type Work = { outputs: BookOutput[] /** The account must be known up to here. */
 type Parked = Work & { from: number };
 
 export async function startSettlement(options: SettlementOptions): Promise<RunningSettlement> {
-  const { accounts, feed, snapshots, storeId, runtime, log, onSettled } = options;
+  const { accounts, feed, snapshots, storeId, runtime, log, telemetry, onSettled } = options;
   const parked = new Map<string, Parked>();
   const saved = await snapshots.load(CURSOR);
   let savedAtMs = runtime.monotonicMs();
@@ -51,11 +60,15 @@ export async function startSettlement(options: SettlementOptions): Promise<Runni
 
   const handle = async (batch: Batch<Event>) => {
     const work = byAccount(batch);
+    if (work.size > 0) await telemetry.span('settle', spanOf(batch, work.size), () => settleAll(work));
+    saveCursor(batch.position);
+  };
+
+  const settleAll = async (work: ReadonlyMap<string, Parked>): Promise<void> => {
     const results = await Promise.allSettled(
       Array.from(work, ([accountId, its]) => settleOrPark(accountId, its)),
     );
     for (const result of results) if (result.status === 'rejected') throw result.reason;
-    saveCursor(batch.position);
   };
 
   const settleOrPark = async (accountId: string, work: Work & { from: number }): Promise<void> => {
@@ -154,6 +167,12 @@ export async function startSettlement(options: SettlementOptions): Promise<Runni
     },
   };
 }
+
+const spanOf = ({ events }: Batch<Event>, accounts: number) => ({
+  kind: 'consumer' as const,
+  ...causedBy(events.values().map(({ event }) => event.traceparent)),
+  attributes: { 'brokerx.outputs': events.length, 'brokerx.accounts': accounts },
+});
 
 /** Outputs of a batch by account, in the order of the store. */
 function byAccount({ events }: Batch<Event>): Map<string, Parked> {
