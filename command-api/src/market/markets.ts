@@ -17,6 +17,7 @@ import type {
   Snapshots,
   Subscription,
 } from '@brokerx/infra';
+import { hydrateMarkets } from './hydrate.ts';
 import { evolveMarket, MARKETS_SNAPSHOT_VERSION, type Market, marketsFrom, marketsText } from './market.ts';
 
 /**
@@ -66,9 +67,13 @@ export async function startMarkets(options: {
   onBook?: (event: BookEvent) => void;
 }): Promise<Markets> {
   const { store, appender, feed, snapshots, runtime, log, onBook } = options;
-  const markets = new Map<string, Market>();
   const saved = await snapshots.load(SNAPSHOT);
-  for (const market of saved ? marketsFrom(saved.state) : []) markets.set(market.symbol, market);
+  const { markets, cursor } = saved
+    ? {
+        markets: new Map(marketsFrom(saved.state).map((market) => [market.symbol, market])),
+        cursor: saved.cursor,
+      }
+    : await hydrateMarkets(store);
   let savedAtMs = runtime.monotonicMs();
   let saving: Promise<void> = Promise.resolve();
 
@@ -103,7 +108,7 @@ export async function startMarkets(options: {
 
   const subscription: Subscription = feed.subscribe({
     name: 'markets',
-    after: saved?.cursor ?? null,
+    after: cursor,
     filter: { categories: ['market', 'book'] },
     batchEventsMax: BATCH_EVENTS_MAX,
     handle,
