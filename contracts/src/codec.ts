@@ -6,12 +6,20 @@ import { type Upcasters, upcast, upcasters } from './upcast.ts';
  * Reading trusts what was written, and upcasts; an event of an unknown type passes through, for readers that ignore it.
  */
 export function eventCodec(steps: Upcasters = upcasters) {
-  const plain = Object.keys(steps).length === 0;
+  const oldTypes = Object.keys(steps);
+  const plain = oldTypes.length === 0;
   return {
     encode: (events: readonly Event[]): string => JSON.stringify(events),
     decode: (text: string): Event[] => {
       const events = JSON.parse(text) as Event[];
       return plain ? events : events.map((event) => upcast(event, steps) as Event);
     },
+    typeOf: (event: Event): string => event.type,
+    /**
+     * One of these is in every text that holds an event of one of the types: quotes within JSON strings are escaped, so
+     * that only a property looks like this. What an old event becomes is known when it is read, not before.
+     */
+    marksOf: (types: readonly string[]): string[] =>
+      [...new Set([...types, ...oldTypes])].map((type) => `"type":${JSON.stringify(type)}`),
   };
 }

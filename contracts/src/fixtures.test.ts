@@ -43,6 +43,31 @@ test('an old version climbs to the newest one step at a time', () => {
   expect(upcast(old, steps)).toEqual({ ...old, type: 'Renamed.v3', data: { b: 7, c: 0 } });
 });
 
+test.for(fixtures)('a text that holds a %s is known by a mark of its type, old or of today', (type) => {
+  const codec = eventCodec();
+  const events = codec.decode(`[${fixture(type)}]`);
+  const [mark = ''] = codec.marksOf(events.map(codec.typeOf));
+  expect(codec.encode(events)).toContain(mark);
+});
+
+test('an event that becomes a wanted type when it is read is found by its old type', () => {
+  const codec = eventCodec({ 'Renamed.v1': (event: Envelope) => ({ ...event, type: 'InputNoted.v1' }) });
+  const text = `[${fixture('InputNoted.v1').replace('InputNoted.v1', 'Renamed.v1').replaceAll(/\s/g, '')}]`;
+  expect(codec.decode(text).map(codec.typeOf)).toEqual(['InputNoted.v1']);
+  expect(codec.marksOf(['InputNoted.v1']).some((mark) => text.includes(mark))).toBe(true);
+});
+
+test('a word in quotes within a text is no mark', () => {
+  const [event] = eventCodec().decode(`[${fixture('TradingHalted.v1')}]`);
+  const data = { symbol: 'ACME', reason: '"type":"TradeExecuted.v1"' };
+  const text = eventCodec().encode([{ ...event, data } as Event]);
+  expect(
+    eventCodec()
+      .marksOf(['TradeExecuted.v1'])
+      .some((mark) => text.includes(mark)),
+  ).toBe(false);
+});
+
 test('an event of an unknown type passes, for readers that leave it alone', () => {
   const [event] = eventCodec().decode(
     `[${fixture('InputNoted.v1').replace('InputNoted.v1', 'FromTheFuture.v9')}]`,

@@ -1,14 +1,13 @@
-import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
-import { availableParallelism, cpus } from 'node:os';
 import { parseArgs } from 'node:util';
-import pg from 'pg';
+import type pg from 'pg';
 import { postgresEventStore } from '../src/eventStore.postgres.ts';
-import { type Codec, type Commit, type EventStore, NO_STREAM } from '../src/eventStore.ts';
+import { type Commit, type EventStore, NO_STREAM } from '../src/eventStore.ts';
 import { createLog } from '../src/log.ts';
 import { openPool } from '../src/postgres.ts';
 import { realRuntime } from '../src/runtime.ts';
 import { startTemporaryPostgres } from '../src/temporaryPostgres.ts';
+import { codec, events, type OrderNote } from './orderNotes.ts';
+import { freshDatabaseIn, machine, postgresCpuMicros, version } from './surroundings.ts';
 
 const HELP = `
 npm run bench:store -- [--seconds N] [--seed N] [--json] [--help]
@@ -101,13 +100,7 @@ async function bench({
   }
 }
 
-type Noted = { type: string; id: string } & Record<string, string>;
 type Step = () => Promise<number>;
-
-const codec: Codec<Noted> = {
-  encode: (events) => JSON.stringify(events),
-  decode: (text) => JSON.parse(text) as Noted[],
-};
 
 /** Runs both, in turns, for `seconds` each; every step tells how many events it did. */
 async function inTurns(seconds: number, step: Step, raw: Step, postmaster: number | null) {
@@ -156,15 +149,15 @@ const line = (cells: string[]) =>
   cells.map((cell, i) => (i === 0 ? cell.padEnd(30) : cell.padStart(14))).join('');
 
 function appendCalls(
-  store: EventStore<Noted>,
+  store: EventStore<OrderNote>,
   { name, commits, events, streams }: Shape,
-  eventOf: () => Noted,
+  eventOf: () => OrderNote,
 ) {
   const revisions = new Map<string, number>();
   let next = 0;
   let appended = 0;
   const step = async () => {
-    const calls = Array.from({ length: commits }, (): Commit<Noted> => {
+    const calls = Array.from({ length: commits }, (): Commit<OrderNote> => {
       const stream = `bench-${name.replaceAll(/\W+/g, '.')}-${next++ % streams}`;
       const expectedRevision = revisions.get(stream) ?? NO_STREAM;
       revisions.set(stream, expectedRevision + events);
@@ -179,7 +172,7 @@ function appendCalls(
   return Object.assign(step, { appended: () => appended });
 }
 
-function rawInserts(pool: pg.Pool, { commits, events }: Shape, eventOf: () => Noted): Step {
+function rawInserts(pool: pg.Pool, { commits, events }: Shape, eventOf: () => OrderNote): Step {
   return async () => {
     const bodies = Array.from({ length: commits }, () =>
       codec.encode(Array.from({ length: events }, eventOf)),
@@ -194,7 +187,7 @@ function rawInserts(pool: pg.Pool, { commits, events }: Shape, eventOf: () => No
 }
 
 /** Pages through the store from its beginning, again and again. */
-function pagesBack(store: EventStore<Noted>): Step {
+function pagesBack(store: EventStore<OrderNote>): Step {
   let after = 0;
   return async () => {
     const page = await store.readAll(after, {}, READ_PAGE_EVENTS);
@@ -218,7 +211,7 @@ function rawPages(pool: pg.Pool): Step {
   };
 }
 
-async function readWhole(store: EventStore<Noted>): Promise<number> {
+async function readWhole(store: EventStore<OrderNote>): Promise<number> {
   let count = 0;
   for (let after = 0, atEnd = false; !atEnd; ) {
     const page = await store.readAll(after, {}, READ_PAGE_EVENTS);
@@ -227,95 +220,6 @@ async function readWhole(store: EventStore<Noted>): Promise<number> {
     atEnd = page.atEnd;
   }
   return count;
-}
-
-/** Events made beforehand, in turn: making them is no part of what is measured. */
-function events(seed: number): () => Noted {
-  const made = Array.from({ length: 5_000 }, eventMaker(seed));
-  let next = 0;
-  return () => made[next++ % made.length] as Noted;
-}
-
-/** An order's event of about 450 bytes of JSON, from a seed (mulberry32). */
-function eventMaker(seed: number): () => Noted {
-  let state = seed >>> 0;
-  const random = () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0).toString(16).padStart(8, '0');
-  };
-  const uuid = () =>
-    `${random()}-${random().slice(4)}-7${random().slice(5)}-8${random().slice(5)}-${random()}${random().slice(4)}`;
-  return () => ({
-    type: 'OrderPlaced.v1',
-    id: uuid(),
-    at: '2026-01-05T14:30:00.000Z',
-    actor: `client-${uuid()}`,
-    correlation: uuid(),
-    causation: uuid(),
-    traceparent: `00-${random()}${random()}${random()}${random()}-${random()}${random()}-01`,
-    orderId: uuid(),
-    symbol: 'ACME',
-    side: 'buy',
-    priceCents: String(Number.parseInt(random(), 16) % 100_000),
-    quantity: String(Number.parseInt(random(), 16) % 1_000),
-  });
-}
-
-/** CPU time of a server's processes, ended ones included, in µs; null where it cannot be known. */
-function postgresCpuMicros(postmaster: number | null): number | null {
-  if (postmaster === null || process.platform !== 'linux') return null;
-  let ticks = 0;
-  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-    try {
-      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-      // After the command's name, which may hold anything: state, parent, …, utime, stime, cutime, cstime.
-      const fields = stat
-        .slice(stat.lastIndexOf(')') + 2)
-        .split(' ')
-        .map(Number);
-      if (fields[1] === postmaster) ticks += (fields[11] ?? 0) + (fields[12] ?? 0);
-      if (Number(pid) === postmaster) for (let i = 11; i <= 14; i++) ticks += fields[i] ?? 0;
-    } catch {
-      // It ended meanwhile: its parent has its time.
-    }
-  }
-  return ticks * 10_000;
-}
-
-async function freshDatabaseIn(adminUrl: string) {
-  const name = `bench_${Date.now()}`;
-  const administer = async (statement: string) => {
-    const client = new pg.Client({ connectionString: adminUrl });
-    await client.connect();
-    await client.query(statement);
-    await client.end();
-  };
-  await administer(`create database ${name}`);
-  const url = new URL(adminUrl);
-  url.pathname = `/${name}`;
-  return { url: url.href, pid: null, stop: () => administer(`drop database ${name} with (force)`) };
-}
-
-const version = async (pool: pg.Pool) =>
-  (await pool.query<{ version: string }>('select version()')).rows[0]?.version.split(' on ')[0] ?? 'unknown';
-
-function machine() {
-  let commit = 'unknown';
-  try {
-    commit = execFileSync('git', ['describe', '--always', '--dirty'], {
-      encoding: 'utf8',
-      stdio: 'pipe',
-    }).trim();
-  } catch {
-    // Not a clone.
-  }
-  return {
-    machine: `${availableParallelism()} × ${cpus()[0]?.model ?? 'unknown'}`,
-    node: process.version,
-    commit,
-  };
 }
 
 const { values: given } = parseArgs({

@@ -5,7 +5,9 @@ import {
   type Commit,
   type EventStore,
   type Filter,
-  matches,
+  filtersOf,
+  matcher,
+  matchesCommit,
   NO_STREAM,
   type Page,
   type Recorded,
@@ -48,9 +50,10 @@ export function memoryEventStore<E>({ id, codec }: { id: string; codec: Codec<E>
 
   return {
     id,
+    codec,
     async append(commits) {
       assertAppendable(commits);
-      const bodies = commits.map(({ events }) => codec.encode(events));
+      const bodies = commits.map(({ events, text }) => text ?? codec.encode(events));
       const before = head();
       const verdicts: Verdict[] = [];
       const previous = previousOnStream(commits);
@@ -108,15 +111,21 @@ const lastRevision = (row: Row | undefined) => (row ? row.revision + row.events 
 function page<E>(
   codec: Codec<E>,
   rows: readonly Row[],
-  { after, filter, eventsMax }: { after: number; filter: Filter; eventsMax: number },
+  { after, filter, eventsMax }: { after: number; filter: Filter | readonly Filter[]; eventsMax: number },
 ): Page<E> {
   const events: Recorded<E>[] = [];
   const head = rows.at(-1)?.lastPosition ?? 0;
+  const isWanted = matcher(filter, codec);
+  const mayHold = filtersOf(filter).map((each) => {
+    const marks = each.types && codec.marksOf(each.types);
+    return (row: Row) =>
+      matchesCommit(each, row) && (!marks || marks.some((mark) => row.body.includes(mark)));
+  });
   for (let i = firstBeyond(rows, after); i < rows.length; i++) {
     const row = rows[i];
-    if (!row || !matches(filter, row)) continue;
+    if (!row || !mayHold.some((may) => may(row))) continue;
     for (const event of recorded(codec, row)) {
-      if (event.position <= after) continue;
+      if (event.position <= after || !isWanted(event)) continue;
       if (events.length === eventsMax) {
         const position = events.at(-1)?.position ?? after;
         return { events, position, atEnd: false };

@@ -14,6 +14,13 @@
 export type Codec<E> = {
   encode(events: readonly E[]): string;
   decode(text: string): E[];
+  /** What `Filter.types` calls a decoded event. */
+  typeOf(event: E): string;
+  /**
+   * Parts of text, one of which is in every text that decodes to an event of one of these types. A text without any
+   * of them need not be decoded by who wants these types alone; a text with one may still hold none of them.
+   */
+  marksOf(types: readonly string[]): readonly string[];
 };
 
 export type Commit<E> = {
@@ -31,6 +38,8 @@ export type Commit<E> = {
   /** The symbol whose engine takes this commit as input; null on every other commit. */
   symbol: string | null;
   events: readonly E[];
+  /** The codec's text of the events, from who has it already: then it is not made again. */
+  text?: string;
 };
 
 export type Verdict =
@@ -49,7 +58,7 @@ export type Recorded<E> = {
   symbol: string | null;
 };
 
-/** Which commits a reader wants: all given conditions must hold; an absent one holds always. */
+/** Which events a reader wants: all given conditions must hold; an absent one holds always. */
 export type Filter = {
   /** The stream's name up to its first `-`: `account`, `book`, `market`, … */
   categories?: readonly string[];
@@ -57,6 +66,8 @@ export type Filter = {
   streams?: readonly string[];
   /** `'any'`: every commit that is an engine input, whatever its symbol. */
   symbols?: readonly string[] | 'any';
+  /** Exact event types, such as `DepositRequested.v1`: of a commit only the events of these types are given. */
+  types?: readonly string[];
 };
 
 export type Page<E> = {
@@ -73,6 +84,7 @@ export type Page<E> = {
 export type EventStore<E> = {
   /** The store's own id (UUID), minted when it was created. Positions mean something only beside it. */
   readonly id: string;
+  readonly codec: Codec<E>;
   /**
    * Appends the commits in order, in one durable step, and gives one verdict each. A failed commit leaves no
    * trace and does not hinder the others. At most `COMMITS_PER_APPEND_MAX` commits. Throws `UnknownOutcome`
@@ -83,8 +95,11 @@ export type EventStore<E> = {
   readStream(stream: string, fromRevision: number, eventsMax: number): Promise<Recorded<E>[]>;
   /** Revision of the stream's last event, or `NO_STREAM`. */
   streamRevision(stream: string): Promise<number>;
-  /** The page of commits that match after position `after` (exclusive); may stand inside a commit. */
-  readAll(after: number, filter: Filter, eventsMax: number): Promise<Page<E>>;
+  /**
+   * The page of events that match after position `after` (exclusive); may stand inside a commit. Of several filters
+   * an event must match one. What no filter wants is passed over without being decoded.
+   */
+  readAll(after: number, filter: Filter | readonly Filter[], eventsMax: number): Promise<Page<E>>;
   /** Position of the last event in the store; 0 when it is empty. The first event's position is above 0. */
   head(): Promise<number>;
   /** Calls `listener` soon after anything was appended by anyone (a hint: spurious calls are allowed). */
@@ -109,10 +124,27 @@ export function categoryOf(stream: string): string {
   return dash === -1 ? stream : stream.slice(0, dash);
 }
 
-export function matches(filter: Filter, commit: { stream: string; symbol: string | null }): boolean {
+/** Whether the filter's conditions on a commit hold: all but the one on types, which is on its events. */
+export function matchesCommit(filter: Filter, commit: { stream: string; symbol: string | null }): boolean {
   if (filter.categories && !filter.categories.includes(categoryOf(commit.stream))) return false;
   if (filter.streams && !filter.streams.includes(commit.stream)) return false;
   if (filter.symbols === 'any') return commit.symbol !== null;
   if (filter.symbols) return commit.symbol !== null && filter.symbols.includes(commit.symbol);
   return true;
 }
+
+/** Whether an event is wanted: by one of the filters, where there are several. */
+export function matcher<E>(
+  wanted: Filter | readonly Filter[],
+  { typeOf }: Pick<Codec<E>, 'typeOf'>,
+): (recorded: Pick<Recorded<E>, 'event' | 'stream' | 'symbol'>) => boolean {
+  const filters = filtersOf(wanted);
+  return (recorded) =>
+    filters.some(
+      (filter) =>
+        matchesCommit(filter, recorded) && (!filter.types || filter.types.includes(typeOf(recorded.event))),
+    );
+}
+
+export const filtersOf = (wanted: Filter | readonly Filter[]): readonly Filter[] =>
+  Array.isArray(wanted) ? wanted : [wanted as Filter];

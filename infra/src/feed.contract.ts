@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { commit, type Noted } from '../test/noted.ts';
-import { type EventStore, matches, NO_STREAM, type Recorded } from './eventStore.ts';
+import { type EventStore, matcher, NO_STREAM, type Recorded } from './eventStore.ts';
 import { type Batch, type Consumer, type Feed, ForeignCursor } from './feed.ts';
 
 /** What every adapter of the feed must do. `open` gives an empty store and a feed of it. */
@@ -51,23 +51,51 @@ export function feedContract(
       const accounts = collector({ filter: { categories: ['account'] } });
       const engine = collector({ filter: { symbols: ['ACME'] } });
       const nothing = collector({ filter: { streams: ['market-NONE'] } });
+      const typed = collector({ filter: { categories: ['book', 'market'], types: ['traded'] } });
       const all = collector({});
-      const subscriptions = [accounts, engine, nothing, all].map((consumer) => feed.subscribe(consumer));
+      const subscriptions = [accounts, engine, nothing, typed, all].map((consumer) =>
+        feed.subscribe(consumer),
+      );
       for (let i = 0; i < 20; i++) {
         await store.append([
           commit('account-1', i - 1, [`account ${i}`], { symbol: i % 2 === 0 ? 'ACME' : null }),
-          commit('book-ACME', i - 1, [`book ${i}`]),
+          commit('book-ACME', i - 1, [i % 3 === 0 ? `traded ${i}` : `book ${i}`]),
         ]);
         if (i % 5 === 0) await delay(5);
       }
       await Promise.all(subscriptions.map((subscription) => subscription.reached(40, 2_000)));
       const everything = (await store.readAll(0, {}, 100)).events;
-      for (const consumer of [accounts, engine, nothing, all]) {
-        expect(consumer.events).toEqual(everything.filter((event) => matches(consumer.filter, event)));
+      for (const consumer of [accounts, engine, nothing, typed, all]) {
+        expect(consumer.events).toEqual(everything.filter(matcher(consumer.filter, store.codec)));
       }
-      expect(subscriptions.map((subscription) => subscription.position())).toEqual([40, 40, 40, 40]);
+      expect(subscriptions.map((subscription) => subscription.position())).toEqual([40, 40, 40, 40, 40]);
       // Told now and then, not once for each append.
       expect(nothing.batches.length).toBeLessThan(20);
+    });
+
+    test('what no consumer wants is never read, neither behind nor at the head, and positions move on', async () => {
+      const unreadable = (revision: number) => ({
+        ...commit('account-1', revision, ['a', 'b']),
+        text: '<placed>',
+      });
+      await store.append([unreadable(NO_STREAM), commit('account-2', NO_STREAM, ['filled 1', 'placed 1'])]);
+      const fills = collector({ filter: { categories: ['account'], types: ['filled'] } });
+      const deposits = collector({ filter: { streams: ['account-2'], types: ['settled'] } });
+      const books = collector({ filter: { categories: ['book'] } });
+      const subscriptions = [fills, deposits, books].map((consumer) => feed.subscribe(consumer));
+      const reached = (position: number) =>
+        Promise.all(subscriptions.map((subscription) => subscription.reached(position, 2_000)));
+      await reached(4);
+      await delay(10);
+      await store.append([unreadable(1), commit('book-ACME', NO_STREAM, ['traded 1'])]);
+      await reached(7);
+      await store.append([unreadable(3), commit('account-2', 1, ['settled 1', 'filled 2'])]);
+      await reached(11);
+      expect([fills, deposits, books].map(textsOf)).toEqual([
+        ['filled 1', 'filled 2'],
+        ['settled 1'],
+        ['traded 1'],
+      ]);
     });
 
     test('an append wakes a live consumer within milliseconds', async () => {
@@ -171,6 +199,7 @@ export function feedContract(
       const consumers = [
         collector({ batchEventsMax: 7 }),
         collector({ filter: { categories: ['book'] }, batchEventsMax: 50 }),
+        collector({ filter: { categories: ['account'], types: ['more'] }, batchEventsMax: 3 }),
         collector({ handle: () => delay(8) }),
         collector({
           filter: { symbols: 'any' },
@@ -207,7 +236,7 @@ export function feedContract(
       expect(everything).toHaveLength(EVENTS);
       for (const consumer of [...consumers, late]) {
         expect(consumer.events.map(place)).toEqual(
-          everything.filter((event) => matches(consumer.filter, event)).map(place),
+          everything.filter(matcher(consumer.filter, store.codec)).map(place),
         );
       }
     });

@@ -1,4 +1,4 @@
-import { type EventStore, matches } from './eventStore.ts';
+import { type EventStore, matcher } from './eventStore.ts';
 import type { Batch, Consumer, Subscription } from './feed.ts';
 import type { FeedTail, Membership } from './feedTail.ts';
 import type { Log } from './log.ts';
@@ -29,6 +29,7 @@ export function feedConsumer<E>(options: {
 }): Pump {
   const { store, runtime, log, tail, consumer } = options;
   const { filter, batchEventsMax } = consumer;
+  const isWanted = matcher(filter, store.codec);
   const stopping = new AbortController();
   const signal = wakeUp(runtime, stopping.signal);
   const progress = positionWaiters(runtime, consumer.name);
@@ -63,7 +64,7 @@ export function feedConsumer<E>(options: {
     const events = [];
     for (const recorded of window.events) {
       if (events.length === batchEventsMax) break;
-      if (matches(filter, recorded)) events.push(recorded);
+      if (isWanted(recorded)) events.push(recorded);
     }
     const last = events.at(-1);
     if (last && events.length === batchEventsMax) {

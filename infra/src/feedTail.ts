@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { EventStore, Filter, Recorded } from './eventStore.ts';
+import { unionOf } from './filterUnion.ts';
 import type { Log } from './log.ts';
 import { backOffMs } from './postgres.ts';
 import { type Runtime, sleep } from './runtime.ts';
@@ -50,6 +51,8 @@ export function feedTail<E>(options: {
   const { store, runtime, log, onAdvance, lowest, windowEventsMax = WINDOW_EVENTS_MAX } = options;
   type Member = { filter: Filter; position: number; coveredFrom: number | null };
   const members = new Set<Member>();
+  /** What they want together; null when it has to be worked out again. */
+  let wanted: readonly Filter[] | null = null;
   let events: Recorded<E>[] = [];
   let from = 0;
   let to = 0;
@@ -95,11 +98,8 @@ export function feedTail<E>(options: {
 
   /** Reads one page; true at the end of the store. */
   const advance = async (): Promise<boolean> => {
-    const page = await store.readAll(
-      to,
-      union([...members].map(({ filter }) => filter)),
-      TAIL_PAGE_EVENTS_MAX,
-    );
+    wanted ??= unionOf([...members].map(({ filter }) => filter));
+    const page = await store.readAll(to, wanted, TAIL_PAGE_EVENTS_MAX);
     assert(page.position >= to, 'the store went backwards');
     if (page.position > to) {
       events.push(...page.events);
@@ -127,9 +127,16 @@ export function feedTail<E>(options: {
     join(filter, position) {
       const member: Member = { filter, position, coveredFrom: null };
       members.add(member);
+      wanted = null;
       leaveStore ??= store.onAppend(poke);
       poke();
-      return { coveredFrom: () => member.coveredFrom, leave: () => void members.delete(member) };
+      return {
+        coveredFrom: () => member.coveredFrom,
+        leave() {
+          members.delete(member);
+          wanted = null;
+        },
+      };
     },
     since(membership, position) {
       const coveredFrom = membership.coveredFrom();
@@ -147,21 +154,6 @@ export function feedTail<E>(options: {
       await running;
     },
   };
-}
-
-/** A filter that lets through at least what any of these does. */
-function union(filters: readonly Filter[]): Filter {
-  const all = <T>(of: (filter: Filter) => readonly T[] | undefined): T[] | undefined => {
-    const lists = filters.map(of);
-    return lists.every((list) => list !== undefined) ? [...new Set(lists.flat())].sort() : undefined;
-  };
-  const categories = all(({ categories }) => categories);
-  const streams = all(({ streams }) => streams);
-  const anySymbol = filters.some(({ symbols }) => symbols === 'any');
-  const symbols = anySymbol
-    ? filters.every(({ symbols }) => symbols !== undefined) && 'any'
-    : all(({ symbols }) => (symbols === 'any' ? undefined : symbols));
-  return { ...(categories && { categories }), ...(streams && { streams }), ...(symbols && { symbols }) };
 }
 
 /** Index of the first event after the position. */

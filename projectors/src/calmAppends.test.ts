@@ -3,7 +3,12 @@ import { expect, test } from 'vitest';
 import { calmAppends } from './calmAppends.ts';
 
 test('the first append is told at once, those that follow soon after together', async () => {
-  const codec = { encode: JSON.stringify, decode: (text: string) => JSON.parse(text) as { n: number }[] };
+  const codec = {
+    encode: JSON.stringify,
+    decode: (text: string) => JSON.parse(text) as { n: number }[],
+    typeOf: () => 'n',
+    marksOf: () => ['n'],
+  };
   const memory = memoryEventStore<{ n: number }>({ id: '7b5f0d0e-6f3a-4c7e-9a54-0a4c2a3f9d11', codec });
   let append: () => void = () => undefined;
   const store = {
