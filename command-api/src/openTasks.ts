@@ -22,8 +22,9 @@ export type TaskList<T extends { id: string }> = {
   name: string;
   /** Version of the form of `T`: another version's snapshot is ignored. */
   version: number;
-  /** Category of the streams that are read. */
+  /** Category of the streams that are read, and the types of the events that open or close a task: no other is given. */
   category: string;
+  types: readonly Event['type'][];
   opens(recorded: Recorded<Event>): T | null;
   /** Id of the task that this event shows to be done. */
   closes(recorded: Recorded<Event>): string | null;
@@ -173,7 +174,7 @@ async function takeUp<T extends { id: string }>(
   const subscription: Subscription = feed.subscribe({
     name: list.name,
     after: snapshot?.cursor ?? null,
-    filter: { categories: [list.category] },
+    filter: { categories: [list.category], types: list.types },
     batchEventsMax: BATCH_EVENTS_MAX,
     handle,
   });

@@ -38,6 +38,7 @@ export function passcodeMail({ people, mailer }: { people: People; mailer: Maile
     name: 'passcode-mail',
     version: 1,
     category: 'client',
+    types: ['PasscodeIssued.v1'],
     opens({ event, stream }) {
       if (event.type !== 'PasscodeIssued.v1' || isOver(event.data)) return null;
       return {

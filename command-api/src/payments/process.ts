@@ -53,6 +53,7 @@ export function depositTasks(deps: {
     name: 'payments',
     version: 1,
     category: 'account',
+    types: ['DepositRequested.v1', 'DepositSettled.v1', 'DepositRejected.v1'],
     opens({ event, stream }) {
       if (event.type !== 'DepositRequested.v1') return null;
       const { depositId, amountCents } = event.data;
