@@ -1,17 +1,19 @@
 import { loadConfig, portVariable, sharedVariables } from '@brokerx/infra';
 import { z } from 'zod';
-import { peopleVariables } from './client/settings.ts';
+import { peopleVariables, wholeOperator } from './client/settings.ts';
 
 /** The environment of command-api, parsed once. */
-const Variables = z.object({
-  DATABASE_URL: sharedVariables.DATABASE_URL,
-  LOG_LEVEL: sharedVariables.LOG_LEVEL,
-  BROKERX_INSTANCE: sharedVariables.BROKERX_INSTANCE.default('command-api-1'),
-  OTEL_EXPORTER_OTLP_ENDPOINT: sharedVariables.OTEL_EXPORTER_OTLP_ENDPOINT,
-  COMMAND_API_HOST: sharedVariables.HOST,
-  COMMAND_API_PORT: portVariable('Port of command-api; 0: any free one.').default(8001),
-  ...peopleVariables,
-});
+const Variables = z
+  .object({
+    DATABASE_URL: sharedVariables.DATABASE_URL,
+    LOG_LEVEL: sharedVariables.LOG_LEVEL,
+    BROKERX_INSTANCE: sharedVariables.BROKERX_INSTANCE.default('command-api-1'),
+    OTEL_EXPORTER_OTLP_ENDPOINT: sharedVariables.OTEL_EXPORTER_OTLP_ENDPOINT,
+    COMMAND_API_HOST: sharedVariables.HOST,
+    COMMAND_API_PORT: portVariable('Port of command-api; 0: any free one.').default(8001),
+    ...peopleVariables,
+  })
+  .superRefine(wholeOperator);
 
 export const commandApiConfig = (env?: NodeJS.ProcessEnv) => loadConfig(Variables, env);
 export type CommandApiConfig = ReturnType<typeof commandApiConfig>;

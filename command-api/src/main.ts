@@ -23,6 +23,7 @@ import { bootstrapOperator } from './client/operator.ts';
 import { startPasscodeMail } from './client/passcodeMail.ts';
 import { argon2Passwords } from './client/passwords.ts';
 import { people as peopleOver } from './client/people.ts';
+import { limitPublicRequests } from './client/publicRequests.ts';
 import { clientRoutes } from './client/routes.ts';
 import { measured } from './commandMetrics.ts';
 import { commandApiConfig } from './config.ts';
@@ -107,7 +108,8 @@ async function main(): Promise<void> {
     metrics,
     ready: async () => ({ database: await answers(store) }),
     version: VERSION,
-    addRoutes(http) {
+    async addRoutes(http) {
+      await limitPublicRequests(http, config.PUBLIC_REQUESTS_PER_MINUTE_MAX);
       clientRoutes(http, { people, tokens, storeId });
       if (inbox) inboxRoutes(http, inbox);
     },

@@ -9,6 +9,7 @@ export const HTTP_STATUS = {
   REQUEST_IN_FLIGHT: 409,
   STALE_REQUEST: 422,
   OVERLOADED: 503,
+  REQUEST_LIMIT: 429,
   UNAVAILABLE: 503,
   READ_MODEL_BEHIND: 503,
   FOREIGN_POSITION: 409,
@@ -46,7 +47,12 @@ export const HTTP_STATUS = {
 } as const satisfies Record<RefusalCode, number>;
 
 /** Refused now and perhaps not later, though the answer stands in no event: the same key may be sent again. */
-const RETRYABLE: ReadonlySet<RefusalCode> = new Set(['REQUEST_IN_FLIGHT', 'OVERLOADED', 'UNAVAILABLE']);
+const RETRYABLE: ReadonlySet<RefusalCode> = new Set([
+  'REQUEST_IN_FLIGHT',
+  'OVERLOADED',
+  'REQUEST_LIMIT',
+  'UNAVAILABLE',
+]);
 
 export function problemOf(
   { code, detail }: Refusal,

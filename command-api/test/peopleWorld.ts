@@ -26,6 +26,7 @@ import { bootstrapOperator } from '../src/client/operator.ts';
 import { startPasscodeMail } from '../src/client/passcodeMail.ts';
 import { argon2Passwords } from '../src/client/passwords.ts';
 import { people } from '../src/client/people.ts';
+import { limitPublicRequests } from '../src/client/publicRequests.ts';
 import { clientRoutes } from '../src/client/routes.ts';
 import { peopleVariables } from '../src/client/settings.ts';
 import { inboxRoutes } from '../src/mail/inboxRoutes.ts';
@@ -136,6 +137,7 @@ export async function peopleProcess(options: {
     runtime,
     authenticate: bearerAuth(tokenVerifier({ jwks: tokens.jwks, issuer, runtime })),
   });
+  await limitPublicRequests(app, settings.PUBLIC_REQUESTS_PER_MINUTE_MAX);
   clientRoutes(app, { people: who, tokens, storeId: store.id });
   if (inbox) inboxRoutes(app, inbox);
   app.get(

@@ -11,6 +11,7 @@ export const REFUSALS = {
   REQUEST_IN_FLIGHT: 'A request with this Idempotency-Key is being handled; repeat it in a moment.',
   STALE_REQUEST: 'The time in this Idempotency-Key is too old or in the future; send a new key.',
   OVERLOADED: 'Too many requests are in flight; try again after Retry-After seconds.',
+  REQUEST_LIMIT: 'Too many requests came from this address; try again after Retry-After seconds.',
   UNAVAILABLE: 'The request could not be carried out now; it may be repeated with the same key.',
   // Reading
   READ_MODEL_BEHIND: 'What is read has not reached the position asked for; try again in a moment.',

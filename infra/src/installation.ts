@@ -62,6 +62,7 @@ const SERVICE_READY_TIMEOUT_MS = 120_000;
 
 export async function startInstallation(options: InstallationOptions): Promise<Installation> {
   const { dataDir, log } = options;
+  refuseHalfAnOperator(options.env);
   const lock = lockFolder(dataDir);
   const started: Supervised[] = [];
   const stop = async () => {
@@ -191,6 +192,15 @@ async function refuseTakenPorts(ports: { command: number; query: number }): Prom
       );
     }
   }
+}
+
+/** The other half would be made up, and whoever set this one would not know it. */
+function refuseHalfAnOperator({ OPERATOR_EMAIL, OPERATOR_PASSWORD }: InstallationOptions['env']): void {
+  if (Boolean(OPERATOR_EMAIL) === Boolean(OPERATOR_PASSWORD)) return;
+  const [set, missing] = OPERATOR_EMAIL
+    ? ['OPERATOR_EMAIL', 'OPERATOR_PASSWORD']
+    : ['OPERATOR_PASSWORD', 'OPERATOR_EMAIL'];
+  throw new StartRefused(`${set} is set without ${missing}: set both or neither.`);
 }
 
 const CONNECT_TIMEOUT_MS = 5_000;

@@ -29,10 +29,13 @@ afterEach(async () => {
 });
 
 /** Starts an installation of fake services in a process of its own. */
-function launch(names: string, { database = inject('postgresAdminUrl'), ports = [] as number[] } = {}) {
+function launch(
+  names: string,
+  { database = inject('postgresAdminUrl'), ports = [] as number[], env = {} as NodeJS.ProcessEnv } = {},
+) {
   const script = fileURLToPath(new URL('../test/fakeInstallation.ts', import.meta.url));
   const child = spawn(process.execPath, [script, dataDir, names, ...ports.map(String)], {
-    env: { PATH: process.env.PATH, DATABASE_URL: database },
+    env: { PATH: process.env.PATH, DATABASE_URL: database, ...env },
   });
   children.push(child);
   let errors = '';
@@ -135,6 +138,16 @@ test('a database that cannot be reached is named before anything is started', as
   const { ended, errors } = launch('a', { database: `postgres://127.0.0.1:${await freePort()}/brokerx` });
   expect(await ended).toBe(1);
   expect(errors()).toMatch(/the database that DATABASE_URL names cannot be reached: .*ECONNREFUSED/);
+  expect(existsSync(join(dataDir, 'notes'))).toBe(false);
+});
+
+test.for([
+  ['OPERATOR_EMAIL', 'OPERATOR_PASSWORD'],
+  ['OPERATOR_PASSWORD', 'OPERATOR_EMAIL'],
+] as const)('%s without %s is refused before anything is started', async ([set, missing]) => {
+  const { ended, errors } = launch('a', { env: { [set]: 'half' } });
+  expect(await ended).toBe(1);
+  expect(errors()).toContain(`${set} is set without ${missing}: set both or neither.`);
   expect(existsSync(join(dataDir, 'notes'))).toBe(false);
 });
 

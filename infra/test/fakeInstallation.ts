@@ -18,7 +18,7 @@ try {
     root: '',
     ports: commandPort ? { command: Number(commandPort), query: Number(queryPort) } : 'free',
     traders: false,
-    env: { PATH: process.env.PATH, DATABASE_URL: process.env.DATABASE_URL },
+    env: process.env,
     log,
     onLine: (service, line) => process.stderr.write(`${service}| ${line}\n`),
     signal: stop.signal,

@@ -360,3 +360,31 @@ test('no personal data lies in the clear in any table or in the logs', async () 
     expect(everything).not.toContain(secret.toLowerCase());
   }
 });
+
+test('one address has so many public requests a minute, whatever they are; reading is not counted', async () => {
+  const limited = await start({ PUBLIC_REQUESTS_PER_MINUTE_MAX: '3' });
+  const attempt = (url: string, remoteAddress: string) =>
+    limited.app.inject({ method: 'POST', url, remoteAddress, payload: {} });
+  expect((await attempt('/v1/registrations', '192.0.2.1')).statusCode).toBe(400);
+  expect((await attempt(`/v1/registrations/${randomUUID()}/verification`, '192.0.2.1')).statusCode).toBe(400);
+  expect((await attempt('/v1/sessions', '192.0.2.1')).statusCode).toBe(400);
+  const refused = await attempt(`/v1/registrations/${randomUUID()}/passcode`, '192.0.2.1');
+  expect(refused.statusCode).toBe(429);
+  expect(refused.headers).toMatchObject({
+    'content-type': 'application/problem+json; charset=utf-8',
+    'retry-after': expect.stringMatching(/^[1-6]?\d$/),
+  });
+  expect(refused.json()).toMatchObject({ status: 429, code: 'REQUEST_LIMIT', retryable: true });
+  expect((await attempt('/v1/sessions', '192.0.2.2')).statusCode).toBe(400);
+  const keys = await limited.app.inject({ url: '/.well-known/jwks.json', remoteAddress: '192.0.2.1' });
+  expect(keys.statusCode).toBe(200);
+});
+
+test('an IPv6 subscriber is one address, whichever of his he uses', async () => {
+  const limited = await start({ PUBLIC_REQUESTS_PER_MINUTE_MAX: '1' });
+  const attempt = (remoteAddress: string) =>
+    limited.app.inject({ method: 'POST', url: '/v1/sessions', remoteAddress, payload: {} });
+  expect((await attempt('2001:db8:0:1::1')).statusCode).toBe(400);
+  expect((await attempt('2001:db8:0:1:ffff::2')).statusCode).toBe(429);
+  expect((await attempt('2001:db8:0:2::1')).statusCode).toBe(400);
+});

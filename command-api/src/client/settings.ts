@@ -41,6 +41,15 @@ export const peopleVariables = {
     .max(256)
     .optional()
     .describe('Password of the first operator, 12 to 256 characters.'),
+  PUBLIC_REQUESTS_PER_MINUTE_MAX: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .default(3_000)
+    .describe(
+      'Registrations, verifications, passcodes and sign-ins that one address may ask for in a minute, all together.',
+    ),
   PAYMENTS_DELAY_MS: z.coerce
     .number()
     .int()
@@ -65,4 +74,21 @@ function parseJwk(text: string): JWK | undefined {
 function refuse(context: z.RefinementCtx, message: string): never {
   context.addIssue({ code: 'custom', message });
   return z.NEVER;
+}
+
+/** Half an operator is a mistake, and nobody could sign in. */
+export function wholeOperator(
+  given: { OPERATOR_EMAIL?: string | undefined; OPERATOR_PASSWORD?: string | undefined },
+  context: z.RefinementCtx,
+): void {
+  const [set, missing] =
+    given.OPERATOR_EMAIL === undefined
+      ? (['OPERATOR_PASSWORD', 'OPERATOR_EMAIL'] as const)
+      : (['OPERATOR_EMAIL', 'OPERATOR_PASSWORD'] as const);
+  if (given[set] === undefined || given[missing] !== undefined) return;
+  context.addIssue({
+    code: 'custom',
+    path: [set],
+    message: `is set without ${missing}: set both or neither`,
+  });
 }
