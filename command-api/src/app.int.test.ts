@@ -293,9 +293,8 @@ test('the reference has every command with a summary and the key that it needs',
   ]);
   for (const { name, route } of commands) {
     expect(route.summary, name).toBeTruthy();
-    expect(
-      route.parameters?.map((parameter) => parameter.name),
-      name,
-    ).toContain('idempotency-key');
+    expect(route.parameters, name).toContainEqual(
+      expect.objectContaining({ name: 'Idempotency-Key', in: 'header', required: true }),
+    );
   }
 });

@@ -53,6 +53,7 @@ export async function buildApp(options: AppOptions): Promise<Http> {
       { name: 'Orders', description: 'Place, reduce and cancel orders.' },
       { name: 'Money', description: 'Money into the wallet.' },
       { name: 'Operations', description: 'For operators: symbols, halts, transfers, exemptions.' },
+      { name: 'Development', description: 'Only where no mail server is configured.' },
     ],
     log,
     metrics,

@@ -10,15 +10,15 @@ import { problemOf } from './refusals.ts';
 export type RequestKey = { id: string; hash: string };
 
 /** For the schema of a route's headers; its absence has a refusal of its own. */
-export const IdempotencyHeaders = z.looseObject({
-  'idempotency-key': z
-    .string()
-    .max(100)
-    .optional()
-    .describe(
-      'Required. A UUID, best version 7, minted once for what you mean to do and sent again with every repetition: the same key and body get the same answer and happen once.',
-    ),
-});
+export const IdempotencyHeaders = z
+  .looseObject({
+    'idempotency-key': z.string().max(100).optional().meta({
+      format: 'uuid',
+      description:
+        'A UUID, best version 7, minted once for what you mean to do and sent again with every repetition: the same key and body get the same answer and happen once.',
+    }),
+  })
+  .meta({ required: ['idempotency-key'] });
 
 /** 132 bits: no two bodies under one key will ever meet. */
 const HASH_CHARACTERS = 22;

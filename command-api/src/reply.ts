@@ -3,6 +3,14 @@ import type { FastifyReply } from 'fastify';
 import type { Answer } from './handle.ts';
 import { problemOf } from './refusals.ts';
 
+/** Headers of every 202, for the reference. */
+export const COMMAND_REPLY_HEADERS = {
+  'X-BrokerX-Position':
+    'The position of what was recorded. Give it to a query as `min_position` to read what you wrote.',
+  Location: 'Where what was made or changed can be read, on the API of queries.',
+  'Idempotent-Replayed': '`true`: this key was answered before, and this is that answer.',
+} as const;
+
 /**
  * From an answer to its reply: 202 with Location and position, or the refusal as a problem. A recorded refusal
  * carries the position too, and a refused order its address.

@@ -220,9 +220,13 @@ test('the reference describes every route, its problems and who may call it; its
   expect(api).toMatchObject({ openapi: '3.1.0', info: { title: 'Test API', version: '1.2.3' } });
   expect(Object.keys(api.paths)).toEqual(['/v1/orders', '/v1/mine']);
   expect(api.paths['/v1/mine'].get).toMatchObject({ security: [{ bearer: ['trade'] }] });
-  expect(Object.keys(api.paths['/v1/orders'].post.responses)).toEqual(['202', '4XX', '5XX']);
+  const { responses } = api.paths['/v1/orders'].post;
+  expect(Object.keys(responses)).toEqual(['202', '4XX', '5XX']);
+  expect(Object.keys(responses['5XX'].headers)).toEqual(['Retry-After']);
+  expect(api.servers).toEqual([{ url: 'http://localhost:80' }]);
   const page = await app.inject('/docs/');
   expect(page.body).not.toMatch(/(src|href)="(https?:)?\/\//);
+  expect(page.body).toMatch(/"showDeveloperTools":\s*"never"/);
   expect(page.headers['content-security-policy']).toContain("script-src 'self'");
   const script = await app.inject('/docs/js/scalar.js');
   expect(script.statusCode).toBe(200);

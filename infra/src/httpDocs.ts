@@ -3,6 +3,13 @@ import swagger from '@fastify/swagger';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import type { Http } from './http.ts';
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Headers of the replies that say yes, as they are spelled, each with what it tells. */
+    replyHeaders?: Readonly<Record<string, string>>;
+  }
+}
+
 export type ApiDescription = {
   title: string;
   version: string;
@@ -31,11 +38,55 @@ export async function serveDocs(
       tags: tags?.map((tag) => ({ ...tag })) ?? [],
       components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
     },
-    transform: jsonSchemaTransform,
+    transform: describeRoute,
     transformObject: jsonSchemaTransformObject,
   });
   await app.register(helmet, { global: false });
 }
+
+/** The route as its schemas say, with the headers of its replies, and header names as people spell them. */
+const describeRoute: typeof jsonSchemaTransform = (given) => {
+  const described = jsonSchemaTransform(given);
+  const schema = described.schema as RouteSchema | undefined;
+  if (schema?.headers) {
+    const { properties, required = [] } = schema.headers;
+    const spelled = Object.entries(properties).map(([name, property]) => [spelling(name), property]);
+    schema.headers = {
+      ...schema.headers,
+      properties: Object.fromEntries(spelled) as typeof properties,
+      required: required.map(spelling),
+    };
+  }
+  const { config } = given.route;
+  for (const [status, response] of Object.entries(schema?.response ?? {})) {
+    response.description ??= SUCCESSES[status];
+    const headers = status.startsWith('2') ? config?.replyHeaders : PROBLEM_HEADERS;
+    if (headers) response.headers = mapValues(headers, (description) => ({ type: 'string', description }));
+  }
+  return described;
+};
+
+type RouteSchema = {
+  headers?: { properties: Record<string, object>; required?: string[] };
+  response?: Record<string, { description?: string | undefined; headers?: Record<string, object> }>;
+};
+
+const SUCCESSES: Readonly<Record<string, string>> = {
+  200: 'What was asked for.',
+  201: 'Made.',
+  202: 'Recorded; what follows from it comes a moment later.',
+};
+
+const PROBLEM_HEADERS = {
+  'Retry-After': 'With 429 and 503: seconds after which the same request is worth repeating.',
+};
+
+/** Headers of requests; the framework knows them in small letters alone. */
+const SPELLINGS = ['Idempotency-Key', 'Last-Event-ID', 'X-BrokerX-Position'];
+const spelling = (name: string) => SPELLINGS.find((spelled) => spelled.toLowerCase() === name) ?? name;
+
+const mapValues = <V, W>(record: Readonly<Record<string, V>>, to: (value: V) => W): Record<string, W> =>
+  Object.fromEntries(Object.entries(record).map(([key, value]) => [key, to(value)]));
 
 /** The page styles itself and reads its settings from an inline script; it may talk to both APIs of this machine. */
 export const docsHelmet = {
@@ -56,7 +107,12 @@ export const docsHelmet = {
 /** The last route to be added: the page's script alone is 5 MB, so it is loaded only by processes with an API. */
 export async function serveDocsPage(app: Http, title: string): Promise<void> {
   const { default: scalar } = await import('@scalar/fastify-api-reference');
-  app.get('/openapi.json', { config: { auth: 'public' }, schema: { hide: true } }, () => app.swagger());
+  app.get(
+    '/openapi.json',
+    { config: { auth: 'public' }, schema: { hide: true } },
+    // Under the address that the reader used: another one would not be let in by the page's policy.
+    ({ protocol, host }) => ({ ...app.swagger(), servers: [{ url: `${protocol}://${host}` }] }),
+  );
   await app.register(scalar, {
     routePrefix: DOCS_PATH,
     configuration: {
@@ -65,6 +121,13 @@ export async function serveDocsPage(app: Http, title: string): Promise<void> {
       telemetry: false,
       withDefaultFonts: false,
       hideClientButton: true,
+      // All of these would send what the reader types to others.
+      showDeveloperTools: 'never',
+      agent: { disabled: true },
+      mcp: { disabled: true },
+      authentication: { preferredSecurityScheme: 'bearer' },
+      // A reload does not sign out.
+      persistAuth: true,
     },
   });
 }

@@ -63,7 +63,7 @@ export const ProblemBody = z
   .object({
     type: z.string().describe('Always about:blank: `code` says what kind of problem it is.'),
     title: z.string(),
-    status: z.int(),
+    status: z.int().min(400).max(599),
     detail: z.string().optional(),
     instance: z.string().optional().describe('The path that was asked for.'),
     code: z.string().describe('UPPER_SNAKE; programs rely on this.'),

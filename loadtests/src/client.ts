@@ -62,6 +62,8 @@ export type ApiOptions = {
   patienceMs?: number;
   /** Longest pause between two attempts, whatever `Retry-After` asks for: only a stop-watch may be so impolite. */
   pauseMaxMs?: number;
+  /** Told every exchange that was answered whole (streams are not). */
+  onReply?: (base: 'command' | 'query', request: RawRequest, reply: Reply) => void;
 };
 
 /** A reply that was not 2xx, or none within the patience. */
@@ -112,7 +114,9 @@ export function brokerApi(options: ApiOptions): Api {
       headers: request.headers ?? {},
       ...(request.body === undefined ? {} : { body: request.body }),
     });
-    return { status: statusCode, headers: headers as Record<string, string>, text: await body.text() };
+    const reply = { status: statusCode, headers: headers as Record<string, string>, text: await body.text() };
+    options.onReply?.(to === commands ? 'command' : 'query', request, reply);
+    return reply;
   };
 
   return {

@@ -16,10 +16,12 @@ import { type Installation, startInstallation } from '../src/installation.ts';
 import { type Operator, operatorOf } from '../src/operator.ts';
 import { type Person, registerMany } from '../src/people.ts';
 import { idSource } from '../src/random.ts';
+import { openReference, type Reference } from './reference.ts';
 
 /** One order's whole life on the embedded default, as a client sees it. */
 let installation: Installation;
 let api: Api;
+let reference: Reference;
 let operator: Operator;
 let alice: Person;
 let bob: Person;
@@ -28,7 +30,10 @@ const SYMBOL = 'LIFE';
 beforeAll(async () => {
   installation = await startInstallation();
   const { commandUrl, queryUrl, operatorEmail, operatorPassword } = installation.status;
-  api = brokerApi({ commandUrl, queryUrl });
+  const plain = brokerApi({ commandUrl, queryUrl });
+  reference = await openReference(plain);
+  await plain.close();
+  api = brokerApi({ commandUrl, queryUrl, onReply: reference.check });
   operator = await operatorOf(api, operatorEmail, operatorPassword);
   [alice, bob] = (await registerMany(api, 'life', 2)) as [Person, Person];
   await operator.list({ symbol: SYMBOL, name: 'Whole Life', listingCents: 5_000 });
@@ -356,6 +361,10 @@ describe('what is not acceptable is refused with a reason, and nothing breaks', 
     });
     expect(outcome).toMatchObject({ kind: 'refused', status: 403, code: 'FORBIDDEN' });
   });
+});
+
+test('every reply was as the reference describes it', () => {
+  expect(reference.deviations).toEqual([]);
 });
 
 test('at the end an audit from outside finds nothing', async () => {

@@ -3,11 +3,13 @@ import { z } from 'zod';
 import { statusesOf } from './account/orders.ts';
 import { PAGE_DEFAULT, PAGE_MAX } from './paging.ts';
 
-/** Query and path parameters of the routes. Unknown ones are refused, so that a misspelt filter is never ignored. */
+/**
+ * Query and path parameters of the routes. Unknown ones are refused, so that a misspelt filter is never ignored.
+ * Those that may be left out have no examples: the page of the reference would send them with every try.
+ */
 const position = z
   .string()
-  .refine((text) => parsePosition(text) !== undefined, 'a position token: <store id>:<position>')
-  .meta({ examples: ['3f0c1f3e-8b0a-4f7e-9d57-0c2f6f6f1e11:1042'] });
+  .refine((text) => parsePosition(text) !== undefined, 'a position token: <store id>:<position>');
 export const minPosition = position
   .optional()
   .describe(
@@ -17,7 +19,7 @@ const id = z.uuid().transform((text) => text.toLowerCase());
 const accountId = id.optional().describe('Another account than your own: operators and analysts only.');
 const limit = (max: number, standard: number) => whole(1, max).default(standard).describe(`At most ${max}.`);
 const pageTokenText = z.string().max(200).optional().describe('`next` of the page before.');
-const time = z.iso.datetime({ offset: true }).meta({ examples: ['2026-01-05T14:30:00.000Z'] });
+const time = z.iso.datetime({ offset: true });
 
 function whole(min: number, max: number) {
   const text = `a whole number from ${min} to ${max}`;
@@ -59,7 +61,7 @@ export const OrdersQuery = LedgerQuery.extend({
   symbol: SymbolName.optional(),
   side: z.enum(['buy', 'sell']).optional(),
   client_order_id: z.string().max(48).optional(),
-  after: time.optional().describe('Created at this time or later.'),
+  after: time.optional().describe('Created at this time or later, such as 2026-01-05T14:30:00Z.'),
   before: time.optional().describe('Created before this time.'),
 });
 export const ExecutionsQuery = LedgerQuery.extend({ symbol: SymbolName.optional(), order_id: id.optional() });

@@ -1,10 +1,19 @@
 import { formatPosition, type PositionToken, parsePosition } from '@brokerx/contracts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
 import type { Freshness } from './freshness.ts';
 import { invalidParameter, refused } from './problems.ts';
 
 /** The header that tells which position a reply reflects, and asks for one (as `min_position` does). */
 export const POSITION_HEADER = 'x-brokerx-position';
+
+/** For the reference: what every reply says, and what may be asked for. */
+export const POSITION_REPLY_HEADERS = {
+  'X-BrokerX-Position': 'The position of the event store that this reply reflects.',
+} as const;
+export const PositionHeaders = z.looseObject({
+  [POSITION_HEADER]: z.string().optional().describe('The same as `min_position`, which comes first.'),
+});
 
 export type Reading = {
   /**

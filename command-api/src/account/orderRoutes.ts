@@ -6,7 +6,7 @@ import type { Commands } from '../handle.ts';
 import { IdempotencyHeaders, requestKey } from '../idempotency.ts';
 import type { Markets } from '../market/markets.ts';
 import { tryLater } from '../refusals.ts';
-import { accepted, orderLocation } from '../reply.ts';
+import { accepted, COMMAND_REPLY_HEADERS, orderLocation } from '../reply.ts';
 import { amendOrder, cancelOrder, placeOrder } from './orderDecider.ts';
 import { expectFact, orderChangeView, orderView } from './views.ts';
 
@@ -19,7 +19,7 @@ export type OrderRoutes = {
 };
 
 const OrderId = z.object({ id: z.uuid().describe('The order, as POST /v1/orders answered it.') });
-const trader = { auth: ['trader'] } as const;
+const trader = { auth: ['trader'], replyHeaders: COMMAND_REPLY_HEADERS } as const;
 
 export function orderRoutes(app: Http, deps: OrderRoutes): void {
   const { commands, markets, admission, storeId, runtime } = deps;

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { Commands } from '../handle.ts';
 import { IdempotencyHeaders, requestKey } from '../idempotency.ts';
 import type { Markets } from '../market/markets.ts';
-import { accepted } from '../reply.ts';
+import { accepted, COMMAND_REPLY_HEADERS } from '../reply.ts';
 import { requestDeposit, setExemptions, transferCash, transferShares } from './decider.ts';
 import { depositView, expectFact, transferView } from './views.ts';
 
@@ -12,7 +12,7 @@ import { depositView, expectFact, transferView } from './views.ts';
 export type AccountRoutes = { commands: Commands; markets: Markets; storeId: string; runtime: Runtime };
 
 const AccountId = z.object({ id: z.uuid().describe('The account.') });
-const operator = { auth: ['operator'] } as const;
+const operator = { auth: ['operator'], replyHeaders: COMMAND_REPLY_HEADERS } as const;
 const LEDGER = '/v1/ledger';
 
 export function accountRoutes(app: Http, deps: AccountRoutes): void {
@@ -21,7 +21,7 @@ export function accountRoutes(app: Http, deps: AccountRoutes): void {
   app.post(
     '/v1/deposits',
     {
-      config: { auth: ['trader'] },
+      config: { auth: ['trader'], replyHeaders: COMMAND_REPLY_HEADERS },
       schema: {
         tags: ['Money'],
         summary: 'Deposit money',

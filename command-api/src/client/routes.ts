@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { IdempotencyHeaders } from '../idempotency.ts';
 import { problemOf } from '../refusals.ts';
+import { COMMAND_REPLY_HEADERS } from '../reply.ts';
 import type { TokenIssuer } from '../tokens.ts';
 import { failedSignIns } from './failedSignIns.ts';
 import { outcomeOf, refusalProblem } from './outcome.ts';
@@ -47,7 +48,7 @@ export function clientRoutes(app: Http, { people, tokens, storeId }: ClientRoute
   app.post(
     '/v1/registrations',
     {
-      config: { auth: 'public' },
+      config: { auth: 'public', replyHeaders: COMMAND_REPLY_HEADERS },
       schema: {
         tags: ['People'],
         summary: 'Register',
@@ -75,7 +76,7 @@ export function clientRoutes(app: Http, { people, tokens, storeId }: ClientRoute
   app.post(
     '/v1/registrations/:registration_id/verification',
     {
-      config: { auth: 'public' },
+      config: { auth: 'public', replyHeaders: COMMAND_REPLY_HEADERS },
       schema: {
         tags: ['People'],
         summary: 'Verify the e-mail address',
@@ -96,7 +97,7 @@ export function clientRoutes(app: Http, { people, tokens, storeId }: ClientRoute
   app.post(
     '/v1/registrations/:registration_id/passcode',
     {
-      config: { auth: 'public' },
+      config: { auth: 'public', replyHeaders: COMMAND_REPLY_HEADERS },
       schema: {
         tags: ['People'],
         summary: 'Send another passcode',

@@ -12,12 +12,21 @@ export function inboxRoutes(app: Http, inbox: Inbox): void {
       schema: {
         tags: ['Development'],
         summary: 'Mails that were sent',
-        description: 'Newest first. Exists only where no mail server is configured.',
+        description:
+          'Newest first. Exists only where no mail server is configured. A page for whoever accepts `text/html` first.',
         querystring: z.strictObject({
           to: z.string().max(254).optional(),
           limit: z.coerce.number().int().min(1).max(INBOX_MAILS_MAX).default(20),
         }),
-        response: { 200: z.object({ items: z.array(MailView) }) },
+        response: {
+          200: {
+            description: 'Mails, or a page that shows them.',
+            content: {
+              'application/json': { schema: z.object({ items: z.array(MailView) }) },
+              'text/html': { schema: z.string() },
+            },
+          },
+        },
       },
     },
     async (request, reply) => {

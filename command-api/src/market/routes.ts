@@ -13,7 +13,7 @@ import { z } from 'zod';
 import type { Commands } from '../handle.ts';
 import { IdempotencyHeaders, requestKey } from '../idempotency.ts';
 import { problemOf } from '../refusals.ts';
-import { accepted } from '../reply.ts';
+import { accepted, COMMAND_REPLY_HEADERS } from '../reply.ts';
 import type { Market } from './market.ts';
 import {
   haltTrading,
@@ -29,7 +29,7 @@ export type MarketRoutes = { commands: Commands; markets: Markets; storeId: stri
 
 const Symbol = z.object({ symbol: SymbolName });
 const schema = { tags: ['Operations'], headers: IdempotencyHeaders, response: { 202: views.SymbolView } };
-const operator = { auth: ['operator'] } as const;
+const operator = { auth: ['operator'], replyHeaders: COMMAND_REPLY_HEADERS } as const;
 
 type Asked = {
   actor: { clientId: string };

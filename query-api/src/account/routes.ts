@@ -13,7 +13,7 @@ import {
   WalletQuery,
 } from '../parameters.ts';
 import { invalidParameter, refused } from '../problems.ts';
-import type { Reading } from '../reading.ts';
+import { POSITION_REPLY_HEADERS, PositionHeaders, type Reading } from '../reading.ts';
 import { executionsToken, readExecutions } from './executions.ts';
 import { holdingsToken, readHoldings } from './holdings.ts';
 import { ledgerToken, readLedger } from './ledger.ts';
@@ -23,8 +23,8 @@ import { readWallet, walletView } from './wallet.ts';
 
 /** What an account may read of itself, and operators and analysts of any. */
 export function accountRoutes(app: Http, { database, store }: QueryDeps, reads: Reading): void {
-  const shared = { tags: ['Account'], security: [{ bearer: [...EVERY_ROLE] }] };
-  const config = { auth: EVERY_ROLE };
+  const shared = { tags: ['Account'], headers: PositionHeaders };
+  const config = { auth: EVERY_ROLE, replyHeaders: POSITION_REPLY_HEADERS };
 
   app.get(
     '/v1/wallet',

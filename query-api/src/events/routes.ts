@@ -1,13 +1,12 @@
 import { Readable } from 'node:stream';
-import { formatPosition } from '@brokerx/contracts';
+import { formatPosition, views } from '@brokerx/contracts';
 import type { Http } from '@brokerx/infra/http.ts';
 import type { FastifyReply } from 'fastify';
-import { z } from 'zod';
 import { STAFF } from '../actor.ts';
 import type { QueryDeps } from '../app.ts';
 import { EventsQuery } from '../parameters.ts';
 import { refused } from '../problems.ts';
-import { POSITION_HEADER, type Reading } from '../reading.ts';
+import { POSITION_HEADER, POSITION_REPLY_HEADERS, PositionHeaders, type Reading } from '../reading.ts';
 import { rawEventLines } from './rawEvents.ts';
 
 /** Each holds a page of events and asks the store without a pause. */
@@ -26,7 +25,7 @@ export function eventRoutes(app: Http, deps: QueryDeps, reads: Reading): void {
   app.get(
     '/v1/events',
     {
-      config: { auth: STAFF },
+      config: { auth: STAFF, replyHeaders: POSITION_REPLY_HEADERS },
       exposeHeadRoute: false,
       preHandler: reads.of(),
       schema: {
@@ -34,11 +33,12 @@ export function eventRoutes(app: Http, deps: QueryDeps, reads: Reading): void {
         summary: 'Raw events as NDJSON',
         description: `One event a line, in the order of the store, up to its head at the time of the request (\`X-BrokerX-Position\`), or
 with \`follow=true\` for ever. Positions need not be dense. A reply that is cut off was not complete: go on after the last position.`,
+        headers: PositionHeaders,
         querystring: EventsQuery,
         response: {
           200: {
-            description: 'Lines of raw events.',
-            content: { 'application/x-ndjson': { schema: z.string() } },
+            description: 'Lines, each of them a JSON text of this form.',
+            content: { 'application/x-ndjson': { schema: views.RawEventView } },
           },
         },
       },

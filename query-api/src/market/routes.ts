@@ -13,7 +13,7 @@ import {
   TradesQuery,
 } from '../parameters.ts';
 import { refused } from '../problems.ts';
-import type { Reading } from '../reading.ts';
+import { POSITION_REPLY_HEADERS, PositionHeaders, type Reading } from '../reading.ts';
 import { candlesToken, readCandles } from './candles.ts';
 import { cutDepth, emptyDepth, MARKET_DATA, newestTrades, readMarketData } from './marketData.ts';
 import { readSymbols, symbolsToken } from './symbols.ts';
@@ -21,8 +21,8 @@ import { readSymbols, symbolsToken } from './symbols.ts';
 /** What everybody may know of the market. */
 export function marketRoutes(app: Http, deps: QueryDeps, reads: Reading): void {
   const { database, hotView, store, runtime } = deps;
-  const shared = { tags: ['Market'] };
-  const config = { auth: 'public' } as const;
+  const shared = { tags: ['Market'], headers: PositionHeaders };
+  const config = { auth: 'public', replyHeaders: POSITION_REPLY_HEADERS } as const;
 
   /** Waits first, then reads; the reply's position is the one that came with the values. */
   const market = async (

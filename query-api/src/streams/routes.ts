@@ -15,7 +15,7 @@ import { streamSymbol } from './symbolStream.ts';
 /** Server-sent events. Whatever can be refused is refused before the first byte. */
 export function streamRoutes(app: Http, deps: QueryDeps): void {
   const { store, live, depths, streams, hotView, runtime, log } = deps;
-  const shared = { tags: ['Streams'] };
+  const shared = { tags: ['Streams'], headers: ResumeHeaders };
   const response = {
     200: { description: 'Server-sent events.', content: { 'text/event-stream': { schema: z.string() } } },
   };
@@ -97,6 +97,15 @@ with the last trades.`,
     },
   );
 }
+
+const ResumeHeaders = z.looseObject({
+  'last-event-id': z
+    .string()
+    .optional()
+    .describe(
+      'The id of the last message that was received: resumes behind it. Browsers send it by themselves.',
+    ),
+});
 
 /** The parameter comes before the header: where a page cannot set headers, it resumes with the parameter. */
 function resumeFrom(request: FastifyRequest, parameter: number | undefined): number | undefined {
