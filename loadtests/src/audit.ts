@@ -7,7 +7,7 @@ import { exitCodeOf, type Findings, findings } from './audit/findings.ts';
 import { auditHistory, type HistoryAudit } from './audit/history.ts';
 import { auditJournals } from './audit/journals.ts';
 import { parseRawEvent } from './audit/rawEvent.ts';
-import { compareReadModels } from './audit/readModels.ts';
+import { compareReadModels, subjectsOf, withinRows } from './audit/readModels.ts';
 import { type Api, brokerApi } from './client.ts';
 import { type JournalEntry, readJournal } from './journal.ts';
 import { type Person, signIn } from './people.ts';
@@ -24,6 +24,8 @@ export type AuditOptions = {
   /** How long the system may take to answer, settle and project what it has accepted. */
   settleMs?: number;
   readModels?: boolean;
+  /** Rows of ledgers, executions and candles that are compared at most: see `withinRows`. */
+  rowsMax?: number;
 };
 export type AuditResult = {
   ok: boolean;
@@ -34,11 +36,15 @@ export type AuditResult = {
   settledMs: number;
   /** … until the read models had it, too. */
   projectedMs: number;
+  /** Rows of ledgers, executions and candles: what was compared, of how many. */
+  rows: { compared: number; inAll: number };
   durationMs: number;
 };
 
 const SETTLE_MS = 60_000;
 const POLL_MS = 100;
+/** About half a minute's reading; below it everything is compared. */
+const ROWS_MAX = 500_000;
 /** On a live market an account may change between reading the events and the view; it is looked at again. */
 const COMPARISONS_MAX = 15;
 
@@ -55,13 +61,15 @@ export async function auditInstallation(options: AuditOptions): Promise<AuditRes
   }
   const settledMs = performance.now() - begun;
   let projectedMs = settledMs;
+  const { listed, ...rows } = withinRows(history, options.rowsMax ?? ROWS_MAX);
   if (options.readModels !== false) {
-    let differing: readonly string[] = [...history.accounts.keys()];
+    let differing: readonly string[] = subjectsOf(history);
     for (let comparison = 1; differing.length > 0; comparison++) {
       const minPosition = formatPosition({ storeId: target.storeId, position: history.position });
       const differences = await compareReadModels(api, history, differing, {
         token: operator.token,
         minPosition,
+        listed,
       });
       projectedMs = performance.now() - begun;
       differing = [...differences.keys()];
@@ -74,6 +82,8 @@ export async function auditInstallation(options: AuditOptions): Promise<AuditRes
       await readOn(api, operator, history);
     }
   }
+  // What was shown ahead of the replay must turn up in it.
+  if (history.awaiting > 0) await readOn(api, operator, history);
   history.finish(target.position);
   if (options.journals) auditJournals(history, options.journals, found);
   const exitCode = exitCodeOf(found);
@@ -84,6 +94,7 @@ export async function auditInstallation(options: AuditOptions): Promise<AuditRes
     history,
     settledMs,
     projectedMs,
+    rows: { compared: options.readModels === false ? 0 : rows.rows, inAll: rows.rowsInAll },
     durationMs: performance.now() - begun,
   };
 }
@@ -137,6 +148,8 @@ export function auditTable(result: AuditResult): string {
     ['trades', counts.trades],
     ['settled after ms', Math.round(result.settledMs)],
     ['projected after ms', Math.round(result.projectedMs)],
+    ['ledger, execution, candle rows', result.rows.inAll],
+    ['of them compared', result.rows.compared],
     ['findings', result.findings.count()],
   ];
   const lines = result.findings.list.map(({ check, what }) => `  ${check}: ${what}`);
@@ -151,6 +164,8 @@ export const auditFigures = (result: AuditResult) => ({
   position: result.history.position,
   settled_ms: Math.round(result.settledMs),
   projected_ms: Math.round(result.projectedMs),
+  rows: result.rows.inAll,
+  rows_compared: result.rows.compared,
   findings: result.findings.list,
 });
 
@@ -163,6 +178,11 @@ async function main(): Promise<number> {
     .option('--query-url <url>', 'query-api', 'http://127.0.0.1:8002')
     .option('--journals <folder>', 'folder with clients’ journals (*.jsonl)')
     .option('--settle-ms <ms>', 'how long answers and settlement may take', String(SETTLE_MS))
+    .option(
+      '--rows-max <n>',
+      'rows of ledgers, executions and candles compared at most; accounts that do not fit in are left out',
+      String(ROWS_MAX),
+    )
     .option('--json', 'one JSON object on the last line')
     .parse();
   const options = program.opts<{
@@ -172,6 +192,7 @@ async function main(): Promise<number> {
     queryUrl: string;
     journals?: string;
     settleMs: string;
+    rowsMax: string;
     json?: boolean;
   }>();
   const api = brokerApi({ commandUrl: options.commandUrl, queryUrl: options.queryUrl });
@@ -181,6 +202,7 @@ async function main(): Promise<number> {
       api,
       operator: await signIn(api, options.operatorEmail, options.operatorPassword),
       settleMs: Number(options.settleMs),
+      rowsMax: Number(options.rowsMax),
       ...(options.journals ? { journals: await journalsIn(options.journals) } : {}),
     });
     print(auditTable(result));

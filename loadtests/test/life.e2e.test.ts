@@ -368,9 +368,30 @@ test('every reply was as the reference describes it', () => {
 });
 
 test('at the end an audit from outside finds nothing', async () => {
-  const { findings, history } = await auditInstallation({ api, operator: operator.person });
+  const { findings, history, rows } = await auditInstallation({ api, operator: operator.person });
   expect(findings.list).toEqual([]);
   expect(history.counts.trades).toBe(1);
+  expect(rows.compared).toBe(rows.inAll);
+});
+
+test.for<[list: string, path: string, tamper: (items: Record<string, unknown>[]) => unknown[]]>([
+  ['the ledger', '/v1/ledger', (items) => items.slice(1)],
+  ['an execution', '/v1/executions', (items) => items.map((item) => ({ ...item, fee: '0.24' }))],
+  ['a candle', `/v1/symbols/${SYMBOL}/candles`, (items) => items.map((item) => ({ ...item, volume: '11' }))],
+])('and it finds %s that somebody changed', async ([, path, tamper]) => {
+  const tampered: Api = {
+    ...api,
+    async query<T>(asked: string, options?: object) {
+      const reply = await api.query<T>(asked, options);
+      if (!asked.startsWith(path)) return reply;
+      const page = reply as { items: Record<string, unknown>[] };
+      return { ...page, items: tamper(page.items) } as T;
+    },
+  };
+  // One look is enough: nothing happens any more.
+  const result = await auditInstallation({ api: tampered, operator: operator.person, settleMs: 1 });
+  expect(result.findings.list.map(({ check }) => check)).toContain('mismatch');
+  expect(result.exitCode).toBe(13);
 });
 
 /** Follows a person's stream from now on; the result waits for an event. */

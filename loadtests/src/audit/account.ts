@@ -1,3 +1,4 @@
+import { type AuditedFill, fillFrom } from './executions.ts';
 import type { Findings } from './findings.ts';
 import { type AuditedOrder, feeOf } from './order.ts';
 import type { RawEvent } from './rawEvent.ts';
@@ -11,9 +12,15 @@ export type AuditedAccount = {
   /** Deposits that are not decided yet, amount by id. */
   deposits: Map<string, number>;
   orders: AuditedOrder[];
+  fills: AuditedFill[];
+  /** The other sides of its bookings: with it they sum to zero. */
+  elsewhere: Elsewhere;
+  /** Events that moved cash or shares between books, and the last one of them. */
+  entries: number;
+  lastEntryId: string | null;
 };
 
-/** The sides of the books that are not an account. With all accounts they sum to zero. */
+/** The books beside those of the account itself, as its own events move them. */
 export type Elsewhere = {
   clearingCents: number;
   feesCents: number;
@@ -29,7 +36,22 @@ export const emptyAccount = (id: string): AuditedAccount => ({
   holdings: new Map(),
   deposits: new Map(),
   orders: [],
+  fills: [],
+  elsewhere: emptyElsewhere(),
+  entries: 0,
+  lastEntryId: null,
 });
+
+/** Counts an event that moved something. */
+export function booked(account: AuditedAccount, event: RawEvent): void {
+  account.entries += 1;
+  account.lastEntryId = event.id;
+}
+
+/** The same for an event that moves only what it releases or holds. */
+export function bookedWhere(account: AuditedAccount, event: RawEvent, cents: number, shares: number): void {
+  if (cents !== 0 || shares !== 0) booked(account, event);
+}
 
 export const emptyElsewhere = (): Elsewhere => ({
   clearingCents: 0,
@@ -70,16 +92,12 @@ export function hold(account: AuditedAccount, order: AuditedOrder, found: Findin
   );
 }
 
-type Filled = Extract<RawEvent, { type: 'OrderFilled.v1' }>['data'];
+type Filled = Extract<RawEvent, { type: 'OrderFilled.v1' }>;
 
 /** Books one leg of a trade; every figure of the event is worked out again. */
-export function fill(
-  account: AuditedAccount,
-  order: AuditedOrder,
-  data: Filled,
-  elsewhere: Elsewhere,
-  found: Findings,
-): void {
+export function fill(account: AuditedAccount, order: AuditedOrder, event: Filled, found: Findings): void {
+  const { data } = event;
+  const { elsewhere } = account;
   const value = data.priceTicks * data.tickCents * data.quantity;
   const cumulative = order.filledValueCents + value;
   const fees = feeOf(order, cumulative);
@@ -122,6 +140,8 @@ export function fill(
     lower(account, order, data.releasedCents, data.quantity + data.releasedShares);
   }
   elsewhere.feesCents += data.feeCents;
+  account.fills.push(fillFrom(data));
+  booked(account, event);
   if (data.closes) order.end = 'filled';
   heldEnough(order, found);
 }

@@ -1,5 +1,8 @@
 import { type Event, isEngineInput, keyOfStream } from '@brokerx/contracts';
 import { type AuditedBook, auditedBook } from './book.ts';
+import { type AuditedCandles, addTrade, noCandles } from './candles.ts';
+import { conserve } from './conservation.ts';
+import { fillFrom } from './executions.ts';
 import { type Findings, findings } from './findings.ts';
 import { accountLedger } from './ledger.ts';
 import type { RawEvent } from './rawEvent.ts';
@@ -19,7 +22,13 @@ export type Unanswered = { inputs: number; settlements: number; deposits: number
 const ANSWERED_KEPT = 10_000;
 
 type Input = { id: string; position: number };
-type Market = { book: AuditedBook; inputs: Input[]; answered: number; current: Input | undefined };
+type Market = {
+  book: AuditedBook;
+  candles: AuditedCandles;
+  inputs: Input[];
+  answered: number;
+  current: Input | undefined;
+};
 
 export function auditHistory(found: Findings = findings()) {
   const revisions = new Map<string, number>();
@@ -27,6 +36,8 @@ export function auditHistory(found: Findings = findings()) {
   const markets = new Map<string, Market>();
   const ledger = accountLedger(found);
   const counts = { events: 0, orders: 0, refusals: 0, trades: 0 };
+  /** What is shown of events that were not read yet, by event or fill. */
+  const awaited = new Map<string, string>();
   let position = 0;
 
   const market = (symbol: string): Market => {
@@ -34,6 +45,7 @@ export function auditHistory(found: Findings = findings()) {
     if (!known) {
       known = {
         book: auditedBook(symbol, ledger.orders, found),
+        candles: noCandles(),
         inputs: [],
         answered: 0,
         current: undefined,
@@ -97,13 +109,17 @@ export function auditHistory(found: Findings = findings()) {
       }
     }
     its.book.apply(event);
-    if (event.type === 'TradeExecuted.v1') counts.trades += 1;
+    if (event.type === 'TradeExecuted.v1') {
+      counts.trades += 1;
+      addTrade(its.candles, event);
+    }
     ledger.bookOutput(event, symbol);
   };
 
   return {
     findings: found,
     accounts: ledger.accounts,
+    markets: markets as ReadonlyMap<string, Pick<Market, 'candles'>>,
     orders: ledger.orders,
     refused: ledger.refused,
     keys,
@@ -112,8 +128,18 @@ export function auditHistory(found: Findings = findings()) {
       return position;
     },
 
+    /** A list shows what was not read yet: there must be an event for it by the end. */
+    expectLater(id: string, what: string): void {
+      awaited.set(id, what);
+    },
+    get awaiting() {
+      return awaited.size;
+    },
+
     take(event: RawEvent): void {
       counts.events += 1;
+      awaited.delete(event.id);
+      if (event.type === 'OrderFilled.v1') awaited.delete(fillFrom(event.data).id);
       place(event);
       noteKey(event);
       if (event.stream.startsWith('account-')) {
@@ -155,7 +181,8 @@ export function auditHistory(found: Findings = findings()) {
         () => `${owed.settlements} book outputs are not settled`,
       );
       found.expect(owed.deposits === 0, 'liveness', () => `${owed.deposits} deposits are not decided`);
-      ledger.conserve(this.unanswered().settlements === 0);
+      conserve(ledger.accounts.values(), this.unanswered().settlements === 0, found);
+      for (const what of awaited.values()) found.add('phantom', `${what} is shown, and no event explains it`);
     },
   };
 }

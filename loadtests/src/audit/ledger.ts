@@ -2,8 +2,8 @@ import { keyOfStream, tradeId } from '@brokerx/contracts';
 import {
   type AuditedAccount,
   add,
+  bookedWhere,
   emptyAccount,
-  emptyElsewhere,
   fill,
   heldEnough,
   hold,
@@ -21,7 +21,6 @@ export function accountLedger(found: Findings) {
   const orders = new Map<string, AuditedOrder>();
   /** Orders that were refused before they reached an engine: code by id. */
   const refused = new Map<string, { accountId: string; code: string }>();
-  const elsewhere = emptyElsewhere();
   const transfers = new Set<string>();
   /** Deposits ever asked for, to know a second decision from one that nobody asked for. */
   const deposits = new Set<string>();
@@ -79,6 +78,12 @@ export function accountLedger(found: Findings) {
     return transfers.has(id) ? false : (transfers.add(id), true);
   };
 
+  const bringIn = (event: RawEvent, account: AuditedAccount, amountCents: number) => {
+    account.cashCents += amountCents;
+    account.elsewhere.outsideCents -= amountCents;
+    bookedWhere(account, event, amountCents, 0);
+  };
+
   const settleClose = (event: Extract<RawEvent, { type: 'OrderClosed.v1' }>, account: AuditedAccount) => {
     const { data } = event;
     const order = orderOf(event, account, data.orderId);
@@ -97,6 +102,7 @@ export function accountLedger(found: Findings) {
     order.end = data.status;
     order.reason = data.reason;
     lower(account, order, data.releasedCents, data.releasedShares);
+    bookedWhere(account, event, data.releasedCents, data.releasedShares);
     heldEnough(order, found);
     solvent(account, order.symbol, found);
   };
@@ -116,6 +122,7 @@ export function accountLedger(found: Findings) {
     order.amendmentAnswered = data.amendment;
     if (data.closes) order.end = 'filled';
     lower(account, order, data.releasedCents, data.releasedShares);
+    bookedWhere(account, event, data.releasedCents, data.releasedShares);
     heldEnough(order, found);
     solvent(account, order.symbol, found);
   };
@@ -132,11 +139,12 @@ export function accountLedger(found: Findings) {
         trade.priceTicks === data.priceTicks &&
         trade.tickCents === data.tickCents &&
         trade.quantity === data.quantity &&
+        output.time === data.tradedAt &&
         tradeId(order.symbol, trade.trade) === data.tradeId,
       'mismatch',
       () => `order ${order.id}: fill ${data.tradeId} is not what was traded`,
     );
-    fill(account, order, data, elsewhere, found);
+    fill(account, order, event, found);
     solvent(account, order.symbol, found);
   };
 
@@ -160,22 +168,19 @@ export function accountLedger(found: Findings) {
           return;
         case 'DepositSettled.v1':
           if (!decideDeposit(event, account, event.data.depositId, event.data.amountCents)) return;
-          account.cashCents += event.data.amountCents;
-          elsewhere.outsideCents -= event.data.amountCents;
-          return;
+          return bringIn(event, account, event.data.amountCents);
         case 'DepositRejected.v1':
           decideDeposit(event, account, event.data.depositId, event.data.amountCents);
           return;
         case 'CashTransferredIn.v1':
           if (!transferOnce(event.data.transferId)) return;
-          account.cashCents += event.data.amountCents;
-          elsewhere.outsideCents -= event.data.amountCents;
-          return;
+          return bringIn(event, account, event.data.amountCents);
         case 'SharesTransferredIn.v1': {
           if (!transferOnce(event.data.transferId)) return;
           const { symbol, quantity } = event.data;
           holdingOf(account, symbol).shares += quantity;
-          add(elsewhere.outsideShares, symbol, -quantity);
+          add(account.elsewhere.outsideShares, symbol, -quantity);
+          bookedWhere(account, event, 0, quantity);
           return;
         }
         case 'OrderPlaced.v1': {
@@ -187,6 +192,7 @@ export function accountLedger(found: Findings) {
           orders.set(order.id, order);
           account.orders.push(order);
           hold(account, order, found);
+          bookedWhere(account, event, order.holdCents, order.holdShares);
           solvent(account, order.symbol, found);
           return;
         }
@@ -258,40 +264,6 @@ export function accountLedger(found: Findings) {
       let open = 0;
       for (const account of accounts.values()) open += account.deposits.size;
       return { settlements, deposits: open };
-    },
-
-    /** Everything that came in is somewhere; the clearing accounts are zero once all is settled. */
-    conserve(settled: boolean): void {
-      let cash = elsewhere.clearingCents + elsewhere.feesCents + elsewhere.outsideCents;
-      const shares = new Map(elsewhere.clearingShares);
-      for (const [symbol, outside] of elsewhere.outsideShares) add(shares, symbol, outside);
-      for (const account of accounts.values()) {
-        cash += account.cashCents;
-        for (const [symbol, holding] of account.holdings) add(shares, symbol, holding.shares);
-        const held = account.orders.reduce((sum, order) => sum + order.holdCents, 0);
-        found.expect(
-          held === account.heldCents,
-          'money',
-          () => `account ${account.id} holds ${account.heldCents}, its orders hold ${held}`,
-        );
-      }
-      found.expect(cash === 0, 'money', () => `all books together are ${cash} cents instead of 0`);
-      for (const [symbol, sum] of shares) {
-        found.expect(sum === 0, 'money', () => `all books together have ${sum} ${symbol} instead of 0`);
-      }
-      if (!settled) return;
-      found.expect(
-        elsewhere.clearingCents === 0,
-        'money',
-        () => `clearing is ${elsewhere.clearingCents} cents instead of 0`,
-      );
-      for (const [symbol, sum] of elsewhere.clearingShares) {
-        found.expect(
-          sum === 0,
-          'money',
-          () => `clearing has ${sum} ${symbol} instead of 0: bought is not sold`,
-        );
-      }
     },
   };
 }

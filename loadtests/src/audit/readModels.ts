@@ -2,48 +2,113 @@ import { centsFromDecimal, decimalFromCents, type views } from '@brokerx/contrac
 import type { z } from 'zod';
 import { type Api, ApiError } from '../client.ts';
 import type { AuditedAccount } from './account.ts';
+import { compareCandles, INTERVALS } from './candles.ts';
+import { compareExecutions } from './executions.ts';
 import type { HistoryAudit } from './history.ts';
 import { leavesOf, statusOf } from './order.ts';
+import { compareLedger } from './postings.ts';
 
 type Wallet = z.infer<typeof views.WalletView>;
 type Holding = z.infer<typeof views.HoldingView>;
+type LedgerEntry = z.infer<typeof views.LedgerEntryView>;
+type Execution = z.infer<typeof views.ExecutionView>;
+type Candle = z.infer<typeof views.CandleView>;
 type Page<T> = { items: T[]; next: string | null };
 
 export type ReadModelOptions = {
   token: () => Promise<string>;
   /** Position token that every reply must reflect. */
   minPosition: string;
+  /** Whose long lists (ledger, executions, candles) are read: see `withinRows`. */
+  listed: ReadonlySet<string>;
 };
 
-/** Accounts compared at the same time: enough to keep both sides busy, few enough to leave room for others. */
-const ACCOUNTS_AT_ONCE = 4;
+/** Compared at the same time: enough to keep both sides busy, few enough to leave room for others. */
+const AT_ONCE = 4;
 const PAGE_ITEMS = 200;
+const CANDLES_PAGE_ITEMS = 1_000;
 
-/** Differences between what the query API shows and what the history says, one text each, by account. */
+/** What can be compared: the ids of accounts and the names of symbols. */
+export const subjectsOf = (history: HistoryAudit): string[] => [
+  ...history.markets.keys(),
+  ...history.accounts.keys(),
+];
+
+/**
+ * The subjects whose long lists fit into so many rows together, in order, and their rows; those that do not fit are
+ * left out whole, so that what is compared is compared completely.
+ */
+export function withinRows(history: HistoryAudit, rowsMax: number) {
+  const listed = new Set<string>();
+  let rows = 0;
+  let rowsInAll = 0;
+  for (const subject of subjectsOf(history)) {
+    const own = rowsOf(history, subject);
+    rowsInAll += own;
+    if (rows + own > rowsMax) continue;
+    rows += own;
+    listed.add(subject);
+  }
+  return { listed, rows, rowsInAll };
+}
+
+function rowsOf(history: HistoryAudit, subject: string): number {
+  const account = history.accounts.get(subject);
+  if (account) return account.entries + account.fills.length;
+  const candles = history.markets.get(subject)?.candles;
+  return candles ? INTERVALS.reduce((sum, interval) => sum + candles[interval].size, 0) : 0;
+}
+
+/** Differences between what the query API shows and what the history says, one text each, by subject. */
 export async function compareReadModels(
   api: Api,
   history: HistoryAudit,
-  accountIds: readonly string[],
+  subjects: readonly string[],
   options: ReadModelOptions,
 ): Promise<Map<string, string[]>> {
   const differences = new Map<string, string[]>();
   let next = 0;
   const worker = async () => {
-    for (let index = next++; index < accountIds.length; index = next++) {
-      const account = history.accounts.get(accountIds[index] as string) as AuditedAccount;
-      const found = await compareAccount(api, history, account, options);
-      if (found.length > 0) differences.set(account.id, found);
+    for (let index = next++; index < subjects.length; index = next++) {
+      const subject = subjects[index] as string;
+      const account = history.accounts.get(subject);
+      const found = account
+        ? await compareAccount(api, history, account, options)
+        : await compareMarket(api, history, subject, options);
+      if (found.length > 0) differences.set(subject, found);
     }
   };
-  await Promise.all(Array.from({ length: ACCOUNTS_AT_ONCE }, worker));
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
   return differences;
 }
+
+async function compareMarket(
+  api: Api,
+  history: HistoryAudit,
+  symbol: string,
+  { token, minPosition, listed }: ReadModelOptions,
+): Promise<string[]> {
+  const candles = history.markets.get(symbol)?.candles;
+  if (!candles || !listed.has(symbol)) return [];
+  const get = async <T>(path: string) => api.query<T>(path, { token: await token(), minPosition });
+  const differences: string[] = [];
+  for (const interval of INTERVALS) {
+    const path = `/v1/symbols/${symbol}/candles?interval=${interval}&from=${BEGINNING_OF_TIME}`;
+    const shown = pages<Candle>(get, path, CANDLES_PAGE_ITEMS);
+    const found = await compareCandles(`${symbol} ${interval}`, candles[interval], shown).catch(nothingThere);
+    differences.push(...(found ?? [`symbol ${symbol} is not shown`]));
+  }
+  return differences;
+}
+
+/** With a first moment the candles come oldest first, page after page. */
+const BEGINNING_OF_TIME = '1970-01-01T00:00:00.000Z';
 
 async function compareAccount(
   api: Api,
   history: HistoryAudit,
   account: AuditedAccount,
-  { token, minPosition }: ReadModelOptions,
+  { token, minPosition, listed }: ReadModelOptions,
 ): Promise<string[]> {
   const differences: string[] = [];
   const differs = (what: string, shown: unknown, expected: unknown) => {
@@ -97,7 +162,15 @@ async function compareAccount(
     compareOrder(history, shown, differs);
   }
   for (const id of unseen) differences.push(`order ${id} is not shown`);
-  return differences;
+  if (!listed.has(account.id)) return differences;
+
+  const entries = pages<LedgerEntry>(get, `/v1/ledger?account_id=${account.id}`);
+  const ledger = await compareLedger(account, entries);
+  for (const id of ledger.ahead) history.expectLater(id, `ledger entry ${id} of ${account.id}`);
+  const fills = pages<Execution>(get, `/v1/executions?account_id=${account.id}`);
+  const executions = await compareExecutions(account, fills);
+  for (const id of executions.ahead) history.expectLater(id, `execution ${id} of ${account.id}`);
+  return [...differences, ...ledger.differences, ...executions.differences];
 }
 
 function compareOrder(
@@ -122,11 +195,15 @@ function compareOrder(
   if (order.reason) differs(`order ${order.id} reason`, shown.reason, order.reason);
 }
 
-async function* pages<T>(get: <P>(path: string) => Promise<P>, path: string): AsyncGenerator<T> {
+async function* pages<T>(
+  get: <P>(path: string) => Promise<P>,
+  path: string,
+  items = PAGE_ITEMS,
+): AsyncGenerator<T> {
   let token: string | null = '';
   while (token !== null) {
     const page: Page<T> | T[] = await get(
-      `${path}&limit=${PAGE_ITEMS}${token ? `&page_token=${encodeURIComponent(token)}` : ''}`,
+      `${path}&limit=${items}${token ? `&page_token=${encodeURIComponent(token)}` : ''}`,
     );
     if (Array.isArray(page)) {
       yield* page;
@@ -137,7 +214,7 @@ async function* pages<T>(get: <P>(path: string) => Promise<P>, path: string): As
   }
 }
 
-/** An account on which nothing was ever booked has no wallet to show. */
+/** An account on which nothing was ever booked has no wallet to show; an unknown symbol has nothing. */
 function nothingThere(error: unknown): undefined {
   if (error instanceof ApiError && error.status === 404) return undefined;
   throw error;

@@ -1,0 +1,97 @@
+import { decimalFromCents, views } from '@brokerx/contracts';
+import type { z } from 'zod';
+import type { RawEvent } from './rawEvent.ts';
+
+type Candle = z.infer<typeof views.CandleView>;
+type Traded = Extract<RawEvent, { type: 'TradeExecuted.v1' }>;
+
+/** Prices in cents, volume in shares. */
+export type AuditedCandle = {
+  open: number;
+  high: number;
+  low: number;
+  close: number;
+  volume: number;
+  trades: number;
+};
+
+/** A symbol's candles of every interval, by their first moment (RFC 3339 UTC). */
+export type AuditedCandles = Record<views.CandleInterval, Map<string, AuditedCandle>>;
+
+export const noCandles = (): AuditedCandles => ({
+  '1m': new Map(),
+  '5m': new Map(),
+  '1h': new Map(),
+  '1d': new Map(),
+});
+
+export const INTERVALS = views.CandleInterval.options;
+
+/** Times are text of one form, so that where an interval begins can be read off them. */
+const startOf: Record<views.CandleInterval, (time: string) => string> = {
+  '1m': (time) => `${time.slice(0, 16)}:00.000Z`,
+  '5m': (time) => `${time.slice(0, 15)}${time.slice(15, 16) < '5' ? '0' : '5'}:00.000Z`,
+  '1h': (time) => `${time.slice(0, 13)}:00:00.000Z`,
+  '1d': (time) => `${time.slice(0, 10)}T00:00:00.000Z`,
+};
+
+export function addTrade(candles: AuditedCandles, { time, data }: Traded): void {
+  const price = data.priceTicks * data.tickCents;
+  for (const interval of INTERVALS) {
+    const start = startOf[interval](time);
+    const candle = candles[interval].get(start) ?? {
+      open: price,
+      high: price,
+      low: price,
+      close: price,
+      volume: 0,
+      trades: 0,
+    };
+    candles[interval].set(start, candle);
+    if (price > candle.high) candle.high = price;
+    if (price < candle.low) candle.low = price;
+    candle.close = price;
+    candle.volume += data.quantity;
+    candle.trades += 1;
+  }
+}
+
+/** Candles as they are shown, in the order of time, against the trades folded again. */
+export async function compareCandles(
+  name: string,
+  expected: ReadonlyMap<string, AuditedCandle>,
+  shown: AsyncIterable<Candle> | Iterable<Candle>,
+): Promise<string[]> {
+  const differences: string[] = [];
+  const unseen = new Set(expected.keys());
+  let before = '';
+  for await (const candle of shown) {
+    const traded = expected.get(candle.start);
+    if (!traded) differences.push(`candle ${name} ${candle.start} is shown, nothing was traded`);
+    else if (!unseen.delete(candle.start)) differences.push(`candle ${name} ${candle.start} is shown twice`);
+    else if (textOf(candle) !== textOfTraded(traded)) {
+      differences.push(
+        `candle ${name} ${candle.start}: shown ${textOf(candle)}, should be ${textOfTraded(traded)}`,
+      );
+    }
+    if (candle.start < before) differences.push(`candle ${name} ${candle.start} comes after ${before}`);
+    before = candle.start;
+  }
+  for (const start of unseen) differences.push(`candle ${name} ${start} is not shown`);
+  return differences;
+}
+
+const textOf = ({ open, high, low, close, volume, trades }: Candle): string =>
+  `${open} ${high} ${low} ${close}, ${volume} shares in ${trades} trades`;
+
+const textOfTraded = ({ open, high, low, close, volume, trades }: AuditedCandle): string =>
+  textOf({
+    start: '',
+    open: decimalFromCents(open),
+    high: decimalFromCents(high),
+    low: decimalFromCents(low),
+    close: decimalFromCents(close),
+    volume: String(volume),
+    trades,
+    closed: true,
+  });

@@ -1,0 +1,89 @@
+import { decimalFromCents, type Side, type views } from '@brokerx/contracts';
+import type { z } from 'zod';
+import type { AuditedAccount } from './account.ts';
+import type { Compared } from './postings.ts';
+import type { RawEvent } from './rawEvent.ts';
+
+type Execution = z.infer<typeof views.ExecutionView>;
+type Filled = Extract<RawEvent, { type: 'OrderFilled.v1' }>['data'];
+
+/** A fill as its account booked it: what must be shown of it. */
+export type AuditedFill = {
+  /** The trade's and the side's: an account may stand on both sides of one trade. */
+  id: string;
+  orderId: string;
+  symbol: string;
+  side: Side;
+  liquidity: 'maker' | 'taker';
+  priceCents: number;
+  quantity: number;
+  valueCents: number;
+  feeCents: number;
+  sequence: number;
+  tradedAt: string;
+};
+
+export const fillFrom = (filled: Filled): AuditedFill => ({
+  id: `${filled.tradeId}-${filled.side}`,
+  orderId: filled.orderId,
+  symbol: filled.symbol,
+  side: filled.side,
+  liquidity: filled.liquidity,
+  priceCents: filled.priceTicks * filled.tickCents,
+  quantity: filled.quantity,
+  valueCents: filled.valueCents,
+  feeCents: filled.feeCents,
+  sequence: filled.sequence,
+  tradedAt: filled.tradedAt,
+});
+
+/** An account's executions as they are shown, the newest first: each of its fills once, with the same values. */
+export async function compareExecutions(
+  account: AuditedAccount,
+  shown: AsyncIterable<Execution> | Iterable<Execution>,
+): Promise<Compared> {
+  const differences: string[] = [];
+  const ahead: string[] = [];
+  const fills = new Map(account.fills.map((fill) => [fill.id, fill]));
+  const unseen = new Set(fills.keys());
+  const newest = account.fills.at(-1)?.id;
+  let reached = newest === undefined;
+  for await (const execution of shown) {
+    reached ||= execution.id === newest;
+    const fill = fills.get(execution.id);
+    if (!fill) {
+      if (reached) differences.push(`execution ${execution.id} of ${account.id} is shown and never happened`);
+      else ahead.push(execution.id);
+      continue;
+    }
+    if (!unseen.delete(execution.id)) {
+      differences.push(`execution ${execution.id} of ${account.id} is shown twice`);
+      continue;
+    }
+    for (const [field, expected] of Object.entries(viewOf(account, fill))) {
+      const value = execution[field as keyof Execution];
+      if (value !== expected) {
+        differences.push(
+          `execution ${execution.id} of ${account.id} ${field}: shown ${String(value)}, should be ${expected}`,
+        );
+      }
+    }
+  }
+  for (const id of unseen) differences.push(`execution ${id} of ${account.id} is not shown`);
+  return { differences, ahead };
+}
+
+const viewOf = (account: AuditedAccount, fill: AuditedFill): Execution => ({
+  id: fill.id,
+  account_id: account.id,
+  order_id: fill.orderId,
+  symbol: fill.symbol,
+  side: fill.side,
+  liquidity: fill.liquidity,
+  price: decimalFromCents(fill.priceCents),
+  qty: String(fill.quantity),
+  value: decimalFromCents(fill.valueCents),
+  fee: decimalFromCents(fill.feeCents),
+  sequence: fill.sequence,
+  executed_at: fill.tradedAt,
+});
