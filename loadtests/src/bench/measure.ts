@@ -1,0 +1,167 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { parsePosition, type views } from '@brokerx/contracts';
+import type { Api } from '../client.ts';
+import { type Person, registerMany } from '../people.ts';
+import { seededRandom } from '../random.ts';
+import { progress } from '../report.ts';
+import type { Target } from '../target.ts';
+import { startBareEndpoint } from './bareEndpoint.ts';
+import { generateLoad, type LoadResult } from './loadGenerator.ts';
+import { BENCH_SYMBOLS, MID_CENTS, orderBodies } from './orderMix.ts';
+import { type Usage, usageOf } from './processUsage.ts';
+
+/** How the load is made. */
+export type LoadShape = {
+  clients: number;
+  seconds: number;
+  warmUpSeconds: number;
+  /** Orders a second of all clients; 0: as fast as answers come. */
+  rate: number;
+  /** Orders a second of one account beside them. */
+  fastRate: number;
+  bareSeconds: number;
+  seed: number;
+};
+
+export type Measured = {
+  load: LoadResult;
+  /** From the last reply until every order was answered, settled and shown. */
+  drainMs: number;
+  cpuSeconds: Record<string, number>;
+  memoryBytes: Record<string, number>;
+  eventsWritten: number;
+};
+
+const CASH_CENTS = 10_000_000_000;
+const SHARES = 10_000_000;
+const BODIES = 4_096;
+const DRAIN_MAX_MS = 120_000;
+const DRAIN_POLL_MS = 20;
+const FUNDED_AT_ONCE = 16;
+
+/** Orders from many clients at once on a whole BrokerX, and what its processes spend on them. */
+export async function measure(target: Target, options: LoadShape): Promise<Measured & { people: Person[] }> {
+  const { api, operator, installation } = target;
+  const people = await traders(target, options.clients + 1);
+  const authorized = await Promise.all(
+    people.map(async (person) => ({
+      authorization: `Bearer ${await person.token()}`,
+      accountId: person.accountId,
+    })),
+  );
+  const fastClient = authorized.pop();
+  const random = seededRandom(options.seed);
+  const bodies = orderBodies(random, BODIES);
+  const fast =
+    fastClient && options.fastRate > 0
+      ? { client: fastClient, ordersPerSecond: options.fastRate }
+      : undefined;
+  const run = (seconds: number) =>
+    generateLoad({
+      url: api.commandUrl,
+      clients: authorized,
+      fast,
+      bodies,
+      random,
+      seconds,
+      rate: options.rate,
+    });
+  const earlier = options.warmUpSeconds > 0 ? (await run(options.warmUpSeconds)).entries : [];
+  const position = await headPosition(api, operator.person);
+  const pids = installation
+    ? { ...installation.pids(), 'load generator': process.pid }
+    : { 'load generator': process.pid };
+  const before = usageOf(pids);
+  progress(`${options.clients} clients for ${options.seconds} s …`);
+  const load = await run(options.seconds);
+  const drainMs = await drained(api, operator.person, load.lastReplies);
+  const after = usageOf(pids);
+  load.entries = earlier.concat(load.entries);
+  return {
+    load,
+    drainMs,
+    people,
+    cpuSeconds: difference(before, after),
+    memoryBytes: Object.fromEntries(Object.entries(after).map(([name, usage]) => [name, usage.memoryBytes])),
+    eventsWritten: (await headPosition(api, operator.person)) - position,
+  };
+}
+
+/** Clients with accounts of their own and enough of everything, on symbols without bands and quotas. */
+async function traders({ api, operator }: Target, count: number): Promise<Person[]> {
+  for (const symbol of BENCH_SYMBOLS) {
+    await operator.list({ symbol, name: 'Benchmark', listingCents: MID_CENTS });
+  }
+  progress(`registering ${count} clients …`);
+  const people = await registerMany(api, 'bench', count);
+  let next = 0;
+  const worker = async () => {
+    for (let person = people[next++]; person; person = people[next++]) {
+      const { accountId } = person;
+      await operator.exemptAccount(accountId);
+      await operator.giveCash(accountId, CASH_CENTS);
+      for (const symbol of BENCH_SYMBOLS) await operator.giveShares(accountId, symbol, SHARES);
+    }
+  };
+  await Promise.all(Array.from({ length: FUNDED_AT_ONCE }, worker));
+  return people;
+}
+
+/** Newest position that the query API has seen whole. */
+export async function headPosition(api: Api, operator: Person): Promise<number> {
+  const reply = await api.raw('query', {
+    path: '/v1/wallet',
+    headers: { authorization: `Bearer ${await operator.token()}` },
+  });
+  return parsePosition(reply.headers['x-brokerx-position'] ?? '')?.position ?? 0;
+}
+
+/**
+ * Waits until the last order of every connection is answered and shown. Books, settlement and projections work in
+ * order, so by then everything before them is done, too.
+ */
+async function drained(api: Api, operator: Person, lastReplies: readonly string[]): Promise<number> {
+  const begun = performance.now();
+  const deadline = begun + DRAIN_MAX_MS;
+  const token = await operator.token();
+  for (const text of lastReplies) {
+    const { id } = JSON.parse(text) as views.OrderView;
+    for (;;) {
+      const shown = await api.query<views.OrderView>(`/v1/orders/${id}`, { token }).catch(() => undefined);
+      if (shown && shown.status !== 'pending_new') break;
+      if (performance.now() > deadline)
+        throw new Error(`order ${id} is ${shown?.status ?? 'not shown'} after ${DRAIN_MAX_MS} ms`);
+      await delay(DRAIN_POLL_MS);
+    }
+  }
+  return performance.now() - begun;
+}
+
+const difference = (before: Record<string, Usage>, after: Record<string, Usage>): Record<string, number> =>
+  Object.fromEntries(
+    Object.entries(after).map(([name, usage]) => [name, usage.cpuSeconds - (before[name]?.cpuSeconds ?? 0)]),
+  );
+
+/** The same load on a web server that does nothing but validate. */
+export async function bareLimit(options: LoadShape): Promise<{ rate: number; p95Ms: number }> {
+  const bare = await startBareEndpoint();
+  try {
+    const random = seededRandom(options.seed);
+    const clients = Array.from({ length: options.clients }, () => ({
+      authorization: 'Bearer none',
+      accountId: 'none',
+    }));
+    const bodies = orderBodies(random, BODIES);
+    const load = await generateLoad({
+      url: bare.url,
+      clients,
+      bodies,
+      random,
+      seconds: options.bareSeconds,
+      rate: 0,
+    });
+    return { rate: load.ok / load.seconds, p95Ms: load.latencyUs.getValueAtPercentile(95) / 1000 };
+  } finally {
+    await bare.stop();
+  }
+}
