@@ -14,10 +14,12 @@ export function renderLine(service: string, line: string, color: boolean): strin
   const fields = Object.entries(rest).map(
     ([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
   );
-  const trouble = err === undefined ? '' : `\n${errorText(err)}`;
+  // What passes by itself needs a reason; what does not, its place in the code.
+  const passing = word === 'warn' || word === 'info';
+  const trouble = err === undefined ? '' : passing ? `: ${reasonOf(err)}` : `\n${errorText(err)}`;
   const shown = typeof from === 'string' ? paint('cyan', from.padEnd(SERVICE_WIDTH)) : name;
   const tail = fields.length > 0 ? ` ${paint('dim', fields.join(' '))}` : '';
-  return `${paint('dim', clock.padEnd(TIME_WIDTH))} ${paint(style, word.padEnd(LEVEL_WIDTH))} ${shown} ${String(msg ?? '')}${tail}${trouble}`;
+  return `${paint('dim', clock.padEnd(TIME_WIDTH))} ${paint(style, word.padEnd(LEVEL_WIDTH))} ${shown} ${String(msg ?? '')}${passing ? trouble + tail : tail + trouble}`;
 }
 
 /** A line that is no log line (a crash, a warning of Node) as one, so that what collects logs takes it. */
@@ -36,6 +38,11 @@ const LEVEL_STYLES: Readonly<Record<string, 'red' | 'yellow' | 'green' | 'dim'>>
   debug: 'dim',
   trace: 'dim',
 };
+
+function reasonOf(err: unknown): string {
+  const { message } = (err ?? {}) as { message?: unknown };
+  return String(message || JSON.stringify(err)).split('\n', 1)[0] ?? '';
+}
 
 function errorText(err: unknown): string {
   const { stack, message } = (err ?? {}) as { stack?: unknown; message?: unknown };
