@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { broken, commit, conflict, duplicate, type Noted, notedCodec, ok, texts } from '../test/noted.ts';
 import { memoryEventStore } from './eventStore.memory.ts';
 import { type Commit, type EventStore, NO_STREAM, UnknownOutcome, type Verdict } from './eventStore.ts';
-import { APPEND_EVENTS_MAX, AppenderClosed, AppendQueueFull, groupCommit } from './groupCommit.ts';
+import { APPEND_TEXT_MAX, AppenderClosed, AppendQueueFull, groupCommit } from './groupCommit.ts';
 import { type Runtime, realRuntime } from './runtime.ts';
 
 test('what arrives while a call is in flight goes out together in the next one', async () => {
@@ -30,20 +30,21 @@ test('what is submitted in one go travels in one call', async () => {
   expect(calls.sizes).toEqual([2]);
 });
 
-test('a call holds no more than its share of commits and of events', async () => {
+test('a call holds no more than its share of commits and of text', async () => {
   const { store, calls, release } = heldStore();
   const appender = groupCommit(store);
-  const many = (stream: string, size: number) => commit(stream, NO_STREAM, Array<string>(size).fill('x'));
+  const long = (stream: string, length: number) => commit(stream, NO_STREAM, ['x'.repeat(length)]);
   const appends = [
-    ...Array.from({ length: 501 }, (_, n) => many(`account-${n}`, 1)),
-    ...Array.from({ length: 5 }, (_, n) => many(`book-${n}`, APPEND_EVENTS_MAX / 4)),
+    ...Array.from({ length: 501 }, (_, n) => long(`account-${n}`, 1)),
+    ...Array.from({ length: 5 }, (_, n) => long(`book-${n}`, APPEND_TEXT_MAX / 4 - 100)),
+    long('book-5', APPEND_TEXT_MAX * 2),
   ].map((each) => appender.append(each));
-  for (let call = 1; call <= 3; call++) {
+  for (let call = 1; call <= 4; call++) {
     await calls.next(call);
     release();
   }
   await Promise.all(appends);
-  expect(calls.sizes).toEqual([500, 4, 2]);
+  expect(calls.sizes).toEqual([500, 5, 1, 1]);
 });
 
 test('a chain across calls goes on where the earlier call succeeded', async () => {

@@ -37,10 +37,10 @@ export class AppenderClosed extends Error {
   override name = 'AppenderClosed';
 }
 
-/** Commits waiting: some 20 MB and a third of a second of work; beyond it waiting longer helps nobody. */
+/** Commits waiting: some 30 MB and a third of a second of work; beyond it waiting longer helps nobody. */
 export const APPEND_QUEUE_COMMITS_MAX = 10_000;
-/** Events in one call: about 1 MiB of text at 450 B an event, so that one append stays below some 20 ms. */
-export const APPEND_EVENTS_MAX = 2_000;
+/** Characters of text in one call, some 2,000 events of orders, so that one append stays below some 20 ms. */
+export const APPEND_TEXT_MAX = 1_048_576;
 /** Streams whose last commit failed are remembered; the oldest is forgotten beyond this many (≈10 MB). */
 const BROKEN_STREAMS_MAX = 100_000;
 /** Milliseconds between repetitions of a call without an answer; the store's adapter waits too. */
@@ -48,7 +48,7 @@ const REPEAT_AFTER_MS = 100;
 const REPEAT_AFTER_MAX_MS = 2_000;
 
 type Entry<E> = {
-  commit: Commit<E>;
+  commit: Commit<E> & { text: string };
   resolve: (verdict: Verdict) => void;
   reject: (error: unknown) => void;
 };
@@ -119,7 +119,9 @@ export function groupCommit<E>(
         throw new AppendQueueFull(`${queue.length} commits are waiting already`);
       }
       const { promise, resolve, reject } = Promise.withResolvers<Verdict>();
-      queue.push({ commit, resolve, reject });
+      // Once for all: the bound counts it, and the store takes it as it is, also when the call is repeated.
+      const text = store.codec.encode(commit.events);
+      queue.push({ commit: { ...commit, text }, resolve, reject });
       // Begins a moment later, so that what is submitted together travels together.
       running ??= Promise.resolve().then(run);
       return promise;
@@ -134,7 +136,7 @@ export function groupCommit<E>(
 /** Takes the next call's commits off the queue, answering those whose chain is broken already. */
 function takeCall<E>(queue: Entry<E>[], failed: BoundedSet): Entry<E>[] {
   const call: Entry<E>[] = [];
-  let events = 0;
+  let length = 0;
   let taken = 0;
   for (const entry of queue) {
     const { stream, chained } = entry.commit;
@@ -142,8 +144,8 @@ function takeCall<E>(queue: Entry<E>[], failed: BoundedSet): Entry<E>[] {
     if (failed.has(stream)) {
       entry.resolve({ verdict: 'broken-chain' });
     } else {
-      events += entry.commit.events.length;
-      if (call.length === COMMITS_PER_APPEND_MAX || (call.length > 0 && events > APPEND_EVENTS_MAX)) break;
+      length += entry.commit.text.length;
+      if (call.length === COMMITS_PER_APPEND_MAX || (call.length > 0 && length > APPEND_TEXT_MAX)) break;
       call.push(entry);
     }
     taken += 1;
