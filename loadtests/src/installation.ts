@@ -17,6 +17,8 @@ export type Installation = {
    * killed: it is for installations that nobody has used yet, or that must survive it.
    */
   withDatabaseAlone(work: () => Promise<void>): Promise<{ startMs: number }>;
+  /** Stops it and starts it again, on other ports. */
+  restart(): Promise<{ startMs: number }>;
   stop(): Promise<void>;
 };
 
@@ -65,6 +67,12 @@ export async function startInstallation(options: InstallationOptions = {}): Prom
     await end(running);
     if (!options.keep) rmSync(dataDir, { recursive: true, force: true });
   };
+  const restart = async () => {
+    await end(running);
+    const begun = performance.now();
+    running = await launch(dataDir, options);
+    return { startMs: performance.now() - begun };
+  };
   const releaseSignals = onInterruption(stop);
   return {
     get status() {
@@ -85,11 +93,9 @@ export async function startInstallation(options: InstallationOptions = {}): Prom
         child.kill('SIGTERM'); // Taken up when it goes on: it stops before it restarts anything.
         child.kill('SIGCONT');
       }
-      await end(running);
-      const begun = performance.now();
-      running = await launch(dataDir, options);
-      return { startMs: performance.now() - begun };
+      return restart();
     },
+    restart,
     stop,
   };
 }

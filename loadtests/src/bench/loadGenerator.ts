@@ -31,7 +31,10 @@ export type LoadResult = {
   /** No reply. */
   unknown: number;
   seconds: number;
-  /** Microseconds from sending to the whole reply, of every acknowledged order. */
+  /**
+   * Microseconds to the whole reply of every acknowledged order: from the moment at which it was due where orders
+   * have times, so that a stall counts for all orders that it held up; else from sending.
+   */
   latencyUs: Histogram;
   fastLatencyUs: Histogram;
   fastOk: number;
@@ -74,7 +77,7 @@ export async function generateLoad(options: LoadOptions): Promise<LoadResult> {
   return result;
 }
 
-type Connection = { send(done: () => void): void; close(): Promise<void> };
+type Connection = { send(done: () => void, dueAt?: number): void; close(): Promise<void> };
 
 function connect(
   options: LoadOptions,
@@ -90,7 +93,7 @@ function connect(
   });
   let status = 0;
   let chunks: Buffer[] = [];
-  let sentAt = 0;
+  let begunAt = 0;
   let entry: JournalEntry;
   let done: () => void;
   let last = '';
@@ -105,7 +108,7 @@ function connect(
     },
     onResponseEnd() {
       if (status === 202) {
-        latency.recordValue(Math.round((performance.now() - sentAt) * 1000));
+        latency.recordValue(Math.round((performance.now() - begunAt) * 1000));
         entry.outcome = 'ok';
         result.ok += 1;
         last = '';
@@ -125,12 +128,12 @@ function connect(
     },
   };
   return {
-    send(whenDone) {
+    send(whenDone, dueAt = performance.now()) {
       done = whenDone;
       const key = mintId(idSource);
       entry = { key, accountId: client.accountId, kind: 'place', outcome: 'unknown' };
       result.entries.push(entry);
-      sentAt = performance.now();
+      begunAt = dueAt;
       http.dispatch(
         {
           method: 'POST',
@@ -170,8 +173,9 @@ function closedLoop(connection: Connection, startAt: number, intervalMs: number,
         setTimeout(next, due - now);
         return;
       }
-      due = Math.max(due + intervalMs, now - intervalMs);
-      connection.send(next);
+      const dueAt = intervalMs > 0 ? due : now;
+      due += intervalMs;
+      connection.send(next, dueAt);
     };
     next();
   });
@@ -193,7 +197,7 @@ async function openLoop(
     const wait = due - performance.now();
     if (wait > 0) await delay(wait);
     const connection = free.pop();
-    if (connection) connection.send(() => free.push(connection));
+    if (connection) connection.send(() => free.push(connection), due);
   }
   const deadline = performance.now() + REPLY_TIMEOUT_MS;
   while (free.length < FAST_CONNECTIONS && performance.now() < deadline) await delay(10);
