@@ -1,11 +1,4 @@
-import {
-  decimalFromCents,
-  type EventOf,
-  keyOfStream,
-  LAST_TRADES_MAX,
-  tradeId,
-  type views,
-} from '@brokerx/contracts';
+import { type EventOf, LAST_TRADES_MAX, tradeView } from '@brokerx/contracts';
 import type { Recorded } from '@brokerx/infra';
 
 /** The last trades of one symbol, newest first, each as the JSON text of its view: they never change again. */
@@ -15,21 +8,9 @@ export type LastTrades = string[];
 export function addTrade(
   trades: LastTrades,
   event: EventOf<'TradeExecuted.v1'>,
-  { stream, revision }: Pick<Recorded<unknown>, 'stream' | 'revision'>,
+  place: Pick<Recorded<unknown>, 'stream' | 'revision'>,
 ): void {
-  const { trade, priceTicks, tickCents, quantity, takerSide } = event.data;
-  const symbol = keyOfStream(stream);
-  trades.unshift(
-    JSON.stringify({
-      id: tradeId(symbol, trade),
-      symbol,
-      sequence: revision,
-      price: decimalFromCents(priceTicks * tickCents),
-      qty: String(quantity),
-      taker_side: takerSide,
-      executed_at: event.time,
-    } satisfies views.TradeView),
-  );
+  trades.unshift(JSON.stringify(tradeView(event, place)));
   if (trades.length > LAST_TRADES_MAX) trades.pop();
 }
 

@@ -1,13 +1,7 @@
-import { bookStream, decimalFromCents, type Event, keyOfStream, tradeId } from '@brokerx/contracts';
+import { bookStream, type Event, tradeView } from '@brokerx/contracts';
 import type { Recorded } from '@brokerx/infra';
 import type { EventReader } from '../eventReader.ts';
-import {
-  type DepthView,
-  emptyDepth,
-  type MarketData,
-  newestTrades,
-  type TradeView,
-} from '../market/marketData.ts';
+import { type DepthView, emptyDepth, type MarketData, newestTrades } from '../market/marketData.ts';
 import type { DepthHub } from './depthHub.ts';
 import { follow } from './follow.ts';
 import type { LiveEvents } from './liveEvents.ts';
@@ -66,23 +60,9 @@ const frames = new WeakMap<Recorded<Event>, string | null>();
 function tradeFrame(recorded: Recorded<Event>): string | null {
   const known = frames.get(recorded);
   if (known !== undefined) return known;
-  const view = tradeView(recorded);
-  const message = view ? frame('trade', JSON.stringify(view), recorded.revision) : null;
+  const { event, revision } = recorded;
+  const isTrade = event.type === 'TradeExecuted.v1';
+  const message = isTrade ? frame('trade', JSON.stringify(tradeView(event, recorded)), revision) : null;
   frames.set(recorded, message);
   return message;
-}
-
-export function tradeView({ event, stream, revision }: Recorded<Event>): TradeView | undefined {
-  if (event.type !== 'TradeExecuted.v1') return undefined;
-  const { trade, priceTicks, tickCents, quantity, takerSide } = event.data;
-  const symbol = keyOfStream(stream);
-  return {
-    id: tradeId(symbol, trade),
-    symbol,
-    sequence: revision,
-    price: decimalFromCents(priceTicks * tickCents),
-    qty: String(quantity),
-    taker_side: takerSide,
-    executed_at: event.time,
-  };
 }
