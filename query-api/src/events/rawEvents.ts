@@ -14,7 +14,6 @@ export type RawEventsQuery = {
   /** Waits for what is appended instead of ending at the end of the store. */
   follow: boolean;
   filter: Filter;
-  types: ReadonlySet<string> | undefined;
   /** Lines at most. */
   limit: number | undefined;
 };
@@ -27,7 +26,7 @@ export async function* rawEventLines(
   query: RawEventsQuery,
   signal: AbortSignal,
 ): AsyncGenerator<string> {
-  const { until = Number.POSITIVE_INFINITY, filter, types, limit = Number.POSITIVE_INFINITY } = query;
+  const { until = Number.POSITIVE_INFINITY, filter, limit = Number.POSITIVE_INFINITY } = query;
   let after = query.after;
   let lines = 0;
   while (!signal.aborted && lines < limit && after < until) {
@@ -35,10 +34,7 @@ export async function* rawEventLines(
       ? await appendedBeyond(store, after, filter, signal)
       : await store.readAll(after, filter, PAGE_EVENTS);
     if (!page) return;
-    const wanted = page.events.filter(
-      ({ event, position }) => position <= until && (!types || types.has(event.type)),
-    );
-    const given = wanted.slice(0, limit - lines);
+    const given = page.events.filter(({ position }) => position <= until).slice(0, limit - lines);
     lines += given.length;
     if (given.length > 0) yield given.map(rawEventLine).join('');
     after = page.position;

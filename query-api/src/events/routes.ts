@@ -61,8 +61,8 @@ with \`follow=true\` for ever. Positions need not be dense. A reply that is cut 
           filter: {
             ...(category ? { categories: category } : {}),
             ...(stream ? { streams: stream } : {}),
+            ...(type ? { types: type } : {}),
           },
-          types: type ? new Set(type) : undefined,
           limit,
           follow: follows,
         },
