@@ -264,6 +264,19 @@ test('shares and exemptions come by an operator; an account that is not there is
   expect([reply.statusCode, reply.json().code]).toEqual([404, 'ACCOUNT_NOT_FOUND']);
 });
 
+test('while the disk of the database is full, commands are to be repeated later', async () => {
+  let shortage: string | null = 'the disk is full';
+  const full = await commandApi({ disk: { shortage: () => shortage } });
+  const headers = { authorization: `Bearer ${await full.token(randomUUID(), ['operator'])}` };
+  const ask = () => full.app.inject({ method: 'POST', url: '/v1/symbols', headers, payload: {} });
+  const reply = await ask();
+  expect([reply.statusCode, reply.json().code, reply.json().detail]).toEqual([503, 'UNAVAILABLE', shortage]);
+  expect(Number(reply.headers['retry-after'])).toBeGreaterThan(0);
+  shortage = null;
+  expect((await ask()).statusCode).toBe(400);
+  await full.stop();
+});
+
 test('an operator is told 404 for a market that is not there', async () => {
   const reply = await send(operator, 'POST', '/v1/symbols/NONE/resume', {});
   expect([reply.statusCode, reply.json().code]).toEqual([404, 'UNKNOWN_SYMBOL']);

@@ -1,6 +1,7 @@
 import {
   bearerAuth,
   buildHttp,
+  type DiskSpace,
   type Http,
   type Log,
   type Metrics,
@@ -30,6 +31,8 @@ export type AppOptions = {
   metrics: Metrics;
   ready: Readiness;
   telemetry: Telemetry;
+  /** Of the database; null where it is not known. */
+  disk: DiskSpace | null;
   version: string;
   /** Adds the routes of people: registration, sign-in, mail in development. */
   addRoutes?: (app: Http) => void | Promise<void>;
@@ -43,7 +46,7 @@ declare module 'fastify' {
 }
 
 export async function buildApp(options: AppOptions): Promise<Http> {
-  const { admission, verifier, runtime, log, metrics, ready, telemetry, version, addRoutes } = options;
+  const { verifier, runtime, log, metrics, ready, telemetry, version, addRoutes } = options;
   const app = await buildHttp({
     title: 'BrokerX commands',
     version,
@@ -62,7 +65,7 @@ export async function buildApp(options: AppOptions): Promise<Http> {
     telemetry,
     authenticate: bearerAuth(verifier),
   });
-  admit(app, admission, runtime);
+  admit(app, options);
   orderRoutes(app, options);
   accountRoutes(app, options);
   marketRoutes(app, options);
@@ -79,11 +82,13 @@ To begin: \`POST /v1/registrations\`, take the passcode from the mail (locally \
 \`POST /v1/registrations/{id}/verification\`, \`POST /v1/sessions\`, and send the token as \`Authorization: Bearer\`.`;
 
 /** Bounds what is in flight, before any body is read. What only looks (health, documents) is not bounded here. */
-function admit(app: Http, admission: Admission, runtime: Runtime): void {
+function admit(app: Http, { admission, disk, runtime }: AppOptions): void {
   app.decorateRequest('admittedBytes', -1);
   app.addHook('onRequest', (request, _reply, done) => {
     const { method } = request;
     if (method === 'GET' || method === 'HEAD') return done();
+    const shortage = disk?.shortage();
+    if (shortage) return done(tryLater(runtime, 'UNAVAILABLE', { detail: shortage }));
     const bytes = bodyBytes(request);
     if (!admission.enter({ bytes, cancels: method === 'DELETE' })) {
       return done(tryLater(runtime, 'OVERLOADED'));

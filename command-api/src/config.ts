@@ -6,6 +6,10 @@ import { peopleVariables, wholeOperator } from './client/settings.ts';
 const Variables = z
   .object({
     DATABASE_URL: sharedVariables.DATABASE_URL,
+    DATABASE_FOLDER: z
+      .string()
+      .optional()
+      .describe('The folder of a database on this machine: while its disk is full, commands are refused.'),
     LOG_LEVEL: sharedVariables.LOG_LEVEL,
     BROKERX_INSTANCE: sharedVariables.BROKERX_INSTANCE.default('command-api-1'),
     OTEL_EXPORTER_OTLP_ENDPOINT: sharedVariables.OTEL_EXPORTER_OTLP_ENDPOINT,

@@ -3,6 +3,7 @@ import {
   createLog,
   createMetrics,
   createShutdown,
+  diskSpace,
   type EventStore,
   groupCommit,
   mintTraceparent,
@@ -98,6 +99,8 @@ async function main(): Promise<void> {
     await bootstrapOperator(people, { email, password }, mintTraceparent(runtime));
   }
 
+  const folder = config.DATABASE_FOLDER;
+  const disk = folder === undefined ? null : diskSpace({ folder, runtime, log });
   const issuer = config.AUTH_ISSUER;
   const tokens = await tokenIssuer({ privateJwk: config.AUTH_PRIVATE_JWK, issuer, runtime });
   const app = await buildApp({
@@ -106,7 +109,8 @@ async function main(): Promise<void> {
     telemetry,
     verifier: tokenVerifier({ jwks: tokens.jwks, issuer, runtime }),
     metrics,
-    ready: async () => ({ database: await answers(store) }),
+    disk,
+    ready: async () => ({ database: await answers(store), disk: disk?.shortage() ?? 'ok' }),
     version: VERSION,
     async addRoutes(http) {
       await limitPublicRequests(http, config.PUBLIC_REQUESTS_PER_MINUTE_MAX);

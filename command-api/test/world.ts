@@ -3,6 +3,7 @@ import { type Event, eventCodec, mintId, type Role } from '@brokerx/contracts';
 import {
   createLog,
   createMetrics,
+  type DiskSpace,
   type EventStore,
   groupCommit,
   type Http,
@@ -31,6 +32,7 @@ export async function commandApi(options: {
   store?: EventStore<Event>;
   snapshots?: Snapshots;
   runtime?: Runtime;
+  disk?: DiskSpace;
 }) {
   const runtime = options.runtime ?? realRuntime;
   const store = options.store ?? memoryEventStore<Event>({ id: randomUUID(), codec: eventCodec() });
@@ -72,6 +74,7 @@ export async function commandApi(options: {
     log: quiet,
     metrics: createMetrics('command-api', 'test'),
     telemetry,
+    disk: options.disk ?? null,
     ready: async () => ({}),
     version: 'test',
   });

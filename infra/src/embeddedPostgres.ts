@@ -13,6 +13,7 @@ import {
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
+import { mebibytes, NEW_DATABASE_BYTES, wholeDisk } from './diskSpace.ts';
 import { acquireLock, LockHeld } from './folderLock.ts';
 import type { Log } from './log.ts';
 import { freePort, LOOPBACK, portTaken } from './ports.ts';
@@ -34,6 +35,8 @@ import { identify } from './processes.ts';
 export type EmbeddedPostgres = {
   /** Of the database `brokerx`, as its owner, password included. */
   url: string;
+  /** Where its data lies. */
+  folder: string;
   port: number;
   pid: number;
   /** Settles when the server ends; `asked` is false when nobody called `stop`. */
@@ -52,6 +55,8 @@ export type EmbeddedPostgresOptions = {
   settings?: Readonly<Record<string, string | number>>;
   /** False for throw-away data: the new data folder is not forced to disk before the first start. */
   syncNewData?: boolean;
+  /** The start is refused where less is free on the disk; any space will do when absent. */
+  reserveBytes?: number;
 };
 
 /** What stands in the way of a start, and what to do about it. */
@@ -73,20 +78,29 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   const lock = lockFolder(dataRoot);
   try {
     await stopOrphan(home, log);
+    if (options.reserveBytes !== undefined) refuseFullDisk(home, options.reserveBytes);
     const password = whole(() => keptPassword(dataRoot), dataRoot);
     createData(home, password, options);
     const { server, port } = await launchUntilReady(home, options);
     const url = (database: string) => `postgres://${SUPERUSER}:${password}@${LOOPBACK}:${port}/${database}`;
-    await createDatabase(url('postgres'));
-    writeFileSync(join(dataRoot, 'postgres-port'), `${port}\n`);
+    try {
+      await createDatabase(url('postgres'));
+    } catch (error) {
+      const launched = identify(server.pid);
+      if (launched) await stopPostmaster(launched, log);
+      throw diagnose(home, [String(error), ...server.lines()].join('\n'), 'it started, but did not serve');
+    }
+    keepPort(dataRoot, port, log);
     let asked = false;
     return {
       url: url(DATABASE),
+      folder: home.folder,
       port,
       pid: server.pid,
       exited: server.exited.then(({ code, signal, lines }) => {
         lock.release();
-        return { asked, reason: `${signal ?? `code ${code}`}: ${lines.at(-1) ?? ''}` };
+        const full = DISK_FULL.test(lines.join('\n')) ? diskFull(home) : (lines.at(-1) ?? '');
+        return { asked, reason: `${signal ?? `code ${code}`}: ${full}` };
       }),
       stop: async () => {
         asked = true;
@@ -111,7 +125,6 @@ const tunedSettings: Readonly<Record<string, string | number>> = {
   full_page_writes: 'on',
   // This build has no lz4.
   wal_compression: 'pglz',
-  max_wal_size: '2GB',
   checkpoint_timeout: '15min',
   shared_buffers: '256MB',
   // Compiling a plan costs more than any of our statements.
@@ -135,7 +148,8 @@ async function launchUntilReady(
 ): Promise<{ server: Postmaster; port: number }> {
   for (let attempt = 1; ; attempt++) {
     const port = await choosePort(dataRoot, demanded, attempt);
-    const server = launch(home, { ...tunedSettings, ...settings, port }, log);
+    const max_wal_size = maxWalSize(home);
+    const server = launch(home, { ...tunedSettings, max_wal_size, ...settings, port }, log);
     if (await becomesReady(server, home, log)) return { server, port };
     const { lines, code, signal } = await server.exited;
     const text = lines.join('\n');
@@ -160,6 +174,17 @@ async function choosePort(dataRoot: string, demanded: number | undefined, attemp
   const last = readNumber(join(dataRoot, 'postgres-port'));
   const lastIsFree = attempt === 1 && last !== null && (await portTaken(last)) === null;
   return lastIsFree ? last : freePort();
+}
+
+/** The next start asks for it first. */
+function keepPort(dataRoot: string, port: number, log: Log): void {
+  const path = join(dataRoot, 'postgres-port');
+  if (readNumber(path) === port) return;
+  try {
+    writeFileSync(path, `${port}\n`);
+  } catch (err) {
+    log.warn({ err }, 'the port of the database could not be noted; the next start may choose another one');
+  }
 }
 
 function readNumber(path: string): number | null {
@@ -256,8 +281,8 @@ function lockFolder(dataRoot: string) {
 
 /** Known causes in the server's own words, with what to do; always followed by those words. */
 function diagnose(home: PostgresHome, text: string, outcome: string): EmbeddedPostgresError {
-  const advice = /No space left on device/.test(text)
-    ? `the disk that holds ${home.data} is full: free some space and start again`
+  const advice = DISK_FULL.test(text)
+    ? diskFull(home)
     : /Permission denied|Read-only file system/.test(text)
       ? `${home.data} is not writable by the user that runs PostgreSQL`
       : /Cannot allocate memory|could not map anonymous shared memory/.test(text)
@@ -267,6 +292,30 @@ function diagnose(home: PostgresHome, text: string, outcome: string): EmbeddedPo
           : `PostgreSQL did not start on ${home.data}`;
   return new EmbeddedPostgresError(`${advice} (${outcome}). The last lines of its log:\n${text}`);
 }
+
+const DISK_FULL = /No space left on device/;
+const diskFull = ({ data }: PostgresHome) => `the disk that holds ${data} is full: free some space`;
+
+function refuseFullDisk(home: PostgresHome, reserveBytes: number): void {
+  const { freeBytes } = wholeDisk(home.folder);
+  const needed = reserveBytes + (existsSync(home.data) ? 0 : NEW_DATABASE_BYTES);
+  if (freeBytes >= needed) return;
+  throw new EmbeddedPostgresError(
+    `${diskFull(home)}. ${mebibytes(freeBytes)} are free, ${mebibytes(needed)} are needed.`,
+  );
+}
+
+/**
+ * How much log is written from one checkpoint to the next: the more, the less is written twice. A tenth of a small
+ * disk at most, because log that is not recycled yet would fill it.
+ */
+function maxWalSize({ folder }: PostgresHome): string {
+  const tenth = Math.floor(wholeDisk(folder).bytes / 10 / 1024 ** 2);
+  return `${Math.min(MAX_WAL_MEGABYTES, Math.max(MIN_WAL_MEGABYTES, tenth))}MB`;
+}
+const MAX_WAL_MEGABYTES = 2_048;
+/** Four segments. */
+const MIN_WAL_MEGABYTES = 64;
 
 function whole<T>(prepare: () => T, dataRoot: string): T {
   try {
@@ -284,6 +333,8 @@ function refusal(error: unknown, dataRoot: string): Error {
     });
   }
   if (code === 'ENOSPC')
-    return new EmbeddedPostgresError(`the disk that holds ${dataRoot} is full.`, { cause: error });
+    return new EmbeddedPostgresError(`the disk that holds ${dataRoot} is full: free some space.`, {
+      cause: error,
+    });
   return error instanceof Error ? error : new Error(String(error));
 }

@@ -1,5 +1,6 @@
 export * from './auth.ts';
 export * from './config.ts';
+export * from './diskSpace.ts';
 export * from './eventStore.memory.ts';
 export * from './eventStore.postgres.ts';
 export * from './eventStore.ts';

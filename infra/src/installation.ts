@@ -1,6 +1,7 @@
-import { accessSync, constants, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import pg from 'pg';
+import { DISK_RESERVE_BYTES } from './diskSpace.ts';
 import { startEmbeddedPostgres } from './embeddedPostgres.ts';
 import { acquireLock, type FolderLock, LockHeld } from './folderLock.ts';
 import type { Log } from './log.ts';
@@ -77,11 +78,14 @@ export async function startInstallation(options: InstallationOptions): Promise<I
     const ports = options.ports === 'free' ? await freePorts() : options.ports;
     if (options.ports !== 'free') await refuseTakenPorts(ports);
     const secrets = keptSecrets(dataDir);
-    const run = openRunFile(dataDir);
-    const databaseUrl = options.env.DATABASE_URL || (await database(options, run, started));
+    const run = openRunFile(dataDir, log);
+    const given = options.env.DATABASE_URL;
+    const embedded = given ? undefined : await database(options, run, started);
+    const databaseUrl = given || (embedded?.url ?? '');
     if (options.env.DATABASE_URL) await refuseAbsentDatabase(databaseUrl);
     const { root, env, traders } = options;
-    const surroundings = { root, dataDir, databaseUrl, ports, secrets, env, traders };
+    const databaseFolder = embedded?.folder;
+    const surroundings = { root, dataDir, databaseUrl, databaseFolder, ports, secrets, env, traders };
     const specs = (options.services ?? brokerxServices)(surroundings);
     // In order, but none waits until the one before is ready: on a cold machine loading is what takes time.
     for (const spec of specs) {
@@ -109,15 +113,18 @@ export async function startInstallation(options: InstallationOptions): Promise<I
 }
 
 /** Starts and keeps the embedded database; a restart keeps its port, which is in every service's environment. */
-async function database(options: InstallationOptions, run: RunFile, started: Supervised[]): Promise<string> {
+async function database(options: InstallationOptions, run: RunFile, started: Supervised[]) {
   const { dataDir, log } = options;
   let url = '';
+  let folder = '';
   let port: number | undefined;
   const kept = supervise({
     name: DATABASE_PROCESS,
     start: async (): Promise<Running> => {
-      const server = await startEmbeddedPostgres({ dataRoot: dataDir, log, ...(port ? { port } : {}) });
-      ({ url, port } = server);
+      // Only the first start asks for space: later a database that can only be read is better than none.
+      const given = port ? { port } : { reserveBytes: DISK_RESERVE_BYTES };
+      const server = await startEmbeddedPostgres({ dataRoot: dataDir, log, ...given });
+      ({ url, folder, port } = server);
       const exited = server.exited.then(({ reason }) => ({ reason, code: null }));
       return { pid: server.pid, readyUrl: null, exited, stop: server.stop };
     },
@@ -128,7 +135,7 @@ async function database(options: InstallationOptions, run: RunFile, started: Sup
   });
   started.push(kept);
   await Promise.race([kept.ready, abandoned(options.signal)]);
-  return url;
+  return { url, folder };
 }
 
 function superviseService(
@@ -153,7 +160,7 @@ function superviseService(
 
 function lockFolder(dataDir: string): FolderLock {
   try {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    makeFolder(dataDir);
     accessSync(dataDir, constants.W_OK);
     return acquireLock(join(dataDir, 'brokerx.lock'));
   } catch (error) {
@@ -162,11 +169,33 @@ function lockFolder(dataDir: string): FolderLock {
         `BrokerX is already running on ${dataDir} (process ${error.holderPid}). Stop it, or choose another folder with --data.`,
       );
     }
-    const { message } = error as Error;
-    throw new StartRefused(`${dataDir} cannot be used: ${message}. Choose another folder with --data.`, {
+    const { code = '', message } = error as NodeJS.ErrnoException;
+    const why = UNUSABLE[code] ?? message;
+    throw new StartRefused(`${dataDir} cannot be used: ${why}. Choose another folder with --data.`, {
       cause: error,
     });
   }
+}
+
+/** Why a folder cannot be used, by the system's code. */
+const UNUSABLE: Readonly<Record<string, string>> = {
+  EEXIST: 'it is a file',
+  ENOTDIR: 'it, or something on the way to it, is a file',
+  EACCES: 'it is not writable',
+  EPERM: 'it is not writable',
+  EROFS: 'it is not writable, its disk is mounted for reading only',
+  ENOENT: 'it cannot be made there',
+  ENOSPC: 'its disk is full; free some space',
+};
+
+/** Step by step: Node's own recursion never ends where the system says ENOENT for a folder that exists (`/proc`). */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) {
+    if (!statSync(folder).isDirectory()) throw Object.assign(new Error(folder), { code: 'ENOTDIR' });
+    return;
+  }
+  makeFolder(dirname(folder));
+  mkdirSync(folder, { mode: 0o700 });
 }
 
 async function freePorts(): Promise<{ command: number; query: number }> {
@@ -206,6 +235,11 @@ function refuseHalfAnOperator({ OPERATOR_EMAIL, OPERATOR_PASSWORD }: Installatio
 const CONNECT_TIMEOUT_MS = 5_000;
 
 async function refuseAbsentDatabase(url: string): Promise<void> {
+  if (!/^postgres(ql)?:\/\//.test(url)) {
+    throw new StartRefused(
+      'DATABASE_URL must begin with postgres://. Unset DATABASE_URL to use the embedded database.',
+    );
+  }
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
   try {
     await client.connect();

@@ -100,6 +100,7 @@ const TRANSIENT_CODES = new Set([
   '57P02', // a crash ends it
   '57P03', // the server is starting or stopping
   '57014', // the statement timed out
+  '53100', // the disk is full
   '53300', // too many connections
   '55P03', // a lock was not given
   '25P03', // idle in transaction for too long

@@ -124,8 +124,16 @@ function readPidFile(data: string): { pid: number; ready: boolean } | null {
   }
 }
 
+/** A full disk is told by many lines at once. */
+const FULL_TOLD_EVERY_MS = 30_000;
+let fullToldMs = Number.NEGATIVE_INFINITY;
+
 /** What a client caused is told to that client, and why a start failed is told by the start: here both are details. */
 function relay(line: string, log: Log): void {
-  if (/\bPANIC:|terminated by signal/.test(line)) log.error(line);
+  const isFull = /No space left on device/.test(line) && performance.now() - fullToldMs > FULL_TOLD_EVERY_MS;
+  if (isFull) {
+    fullToldMs = performance.now();
+    log.error(`the disk of the database is full: free some space (${line})`);
+  } else if (/\bPANIC:|terminated by signal/.test(line)) log.error(line);
   else log.debug(line);
 }

@@ -16,7 +16,7 @@ export type RunFile = {
 /** The database is not a service: its own start deals with a leftover. */
 export const DATABASE_PROCESS = 'postgres';
 
-export function openRunFile(dataDir: string): RunFile {
+export function openRunFile(dataDir: string, log: Log): RunFile {
   const path = join(dataDir, 'run.json');
   const processes = new Map<string, ProcessIdentity>();
   const pids = () => Object.fromEntries([...processes].map(([name, { pid }]) => [name, pid]));
@@ -25,13 +25,21 @@ export function openRunFile(dataDir: string): RunFile {
     writeFileSync(`${path}.new`, `${text}\n`);
     renameSync(`${path}.new`, path); // Whole or not at all, for whoever reads it meanwhile.
   };
+  /** A full disk must not end the supervisor, which is needed most just then: the next change is written again. */
+  const keepCurrent = () => {
+    try {
+      write();
+    } catch (err) {
+      log.warn({ err }, `${path} could not be written; it names former processes`);
+    }
+  };
   write();
   return {
     set: (name, pid) => {
       const identity = pid === null ? null : identify(pid);
       if (identity) processes.set(name, identity);
       else processes.delete(name);
-      write();
+      keepCurrent();
     },
     pids,
   };

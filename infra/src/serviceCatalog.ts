@@ -8,6 +8,8 @@ export type Surroundings = {
   root: string;
   dataDir: string;
   databaseUrl: string;
+  /** Where the data of a database of this machine lies. */
+  databaseFolder?: string | undefined;
   ports: { command: number; query: number };
   secrets: Secrets;
   /** Passed on to every service; what the installation decides itself comes before it. */
@@ -17,7 +19,7 @@ export type Surroundings = {
 
 /** The services of BrokerX in the order in which they are started. */
 export function brokerxServices(surroundings: Surroundings): ServiceSpec[] {
-  const { root, dataDir, databaseUrl, ports, secrets, env, traders } = surroundings;
+  const { root, dataDir, databaseUrl, databaseFolder, ports, secrets, env, traders } = surroundings;
   const commandUrl = `http://${LOOPBACK}:${ports.command}`;
   const queryUrl = `http://${LOOPBACK}:${ports.query}`;
   const shared = {
@@ -25,6 +27,7 @@ export function brokerxServices(surroundings: Surroundings): ServiceSpec[] {
     NODE_COMPILE_CACHE: join(dataDir, 'compile-cache'),
     ...without(defined(env), Object.keys(secrets)),
     DATABASE_URL: databaseUrl,
+    ...defined({ DATABASE_FOLDER: databaseFolder }),
     COMMAND_API_PORT: String(ports.command),
     QUERY_API_PORT: String(ports.query),
     COMMAND_API_URL: commandUrl,

@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { freePort, LOOPBACK } from './ports.ts';
 import { identify, type ProcessIdentity, stopProcess } from './processes.ts';
-import type { Running } from './supervisor.ts';
+import type { Ended, Running } from './supervisor.ts';
 
 /** A service of this repository as a process of its own: Node running its `main.ts`. */
 export type ServiceSpec = {
@@ -20,6 +20,8 @@ export type ServiceSpec = {
 /** Services finish what is in flight within their own deadline of 9.5 s; then they are killed. */
 const STOP_TIMEOUT_MS = 10_000;
 const KILL_TIMEOUT_MS = 5_000;
+/** How much of a service's errors the message of a failed start repeats; its log goes to standard output. */
+const SAID_LINES_KEPT = 15;
 
 export async function startService(spec: ServiceSpec, onLine: (line: string) => void): Promise<Running> {
   const port = spec.port === 'free' ? await freePort() : spec.port;
@@ -31,10 +33,20 @@ export async function startService(spec: ServiceSpec, onLine: (line: string) => 
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
-  for (const stream of [child.stdout, child.stderr]) if (stream) relay(stream, onLine);
-  const exited = new Promise<{ reason: string; code: number | null }>((resolve) => {
+  const said: string[] = [];
+  if (child.stdout) relay(child.stdout, onLine);
+  if (child.stderr) {
+    relay(child.stderr, (line) => {
+      said.push(line);
+      if (said.length > SAID_LINES_KEPT) said.shift();
+      onLine(line);
+    });
+  }
+  const exited = new Promise<Ended>((resolve) => {
     child.once('error', (error) => resolve({ reason: error.message, code: null }));
-    child.once('close', (code, signal) => resolve({ reason: signal ?? `exit code ${code}`, code }));
+    child.once('close', (code, signal) =>
+      resolve({ reason: signal ?? `exit code ${code}`, code, said: said.join('\n') }),
+    );
   });
   const pid = child.pid ?? 0;
   const identity = identify(pid);

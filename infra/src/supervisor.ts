@@ -10,9 +10,16 @@ export type Running = {
   /** Where it says that it is ready; null: it does not, and counts as ready. */
   readyUrl: string | null;
   /** Settles with the reason when it has ended, however that came. */
-  exited: Promise<{ reason: string; code: number | null }>;
+  exited: Promise<Ended>;
   /** Ends it, by force if need be. */
   stop(): Promise<void>;
+};
+
+export type Ended = {
+  reason: string;
+  code: number | null;
+  /** The last that it said of its errors. */
+  said?: string;
 };
 
 export type Supervised = {
@@ -65,7 +72,7 @@ export function supervise(options: SuperviseOptions): Supervised {
     let failures = 0;
     while (!stopped) {
       const beganMs = runtime.monotonicMs();
-      let end: { reason: string; code: number | null };
+      let end: Ended;
       try {
         current = await start();
         onProcess(current);
@@ -79,14 +86,20 @@ export function supervise(options: SuperviseOptions): Supervised {
         end = await current.exited;
       } catch (error) {
         end = { reason: error instanceof Error ? error.message : String(error), code: null };
-        if (!everReady) first.reject(new NotReady(`${name}: ${end.reason}`, { cause: error }));
+        if (!everReady) {
+          first.reject(new NotReady(`${name}: ${end.reason}`, { cause: error }));
+          stopped = true;
+        }
       }
       current = null;
       onProcess(null);
       if (stopped) break;
       failures = runtime.monotonicMs() - beganMs > HEALTHY_AFTER_MS ? 1 : failures + 1;
-      if (!everReady && (end.code === EXIT_USAGE || failures >= FIRST_ATTEMPTS_MAX)) {
-        first.reject(new NotReady(`${name} does not start (${end.reason})`));
+      if (end.code === EXIT_USAGE || (!everReady && failures >= FIRST_ATTEMPTS_MAX)) {
+        const why = end.said ? `:\n${end.said}` : '';
+        first.reject(new NotReady(`${name} does not start (${end.reason})${why}`));
+        // It counted as ready, so nobody waits for it any more.
+        if (everReady) log.error({ reason: end.reason }, `${name} ended and is not started again`);
         break;
       }
       const delayMs = Math.min(BACK_OFF_MIN_MS * 2 ** (failures - 1), BACK_OFF_MAX_MS);

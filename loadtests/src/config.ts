@@ -15,7 +15,23 @@ const Env = z.object({
 });
 export type Config = Readonly<z.infer<typeof Env>>;
 
-export const loadConfig = (env: NodeJS.ProcessEnv = process.env): Config => Object.freeze(Env.parse(env));
+/** Throws `ConfigError`. A variable set to nothing counts as not set. */
+export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  const parsed = Env.safeParse(given);
+  if (parsed.success) return Object.freeze(parsed.data);
+  const lines = parsed.error.issues.map(({ path, message }) => `  ${String(path[0])}: ${message}`);
+  throw new ConfigError(
+    `the configuration is not usable:\n${lines.join('\n')}\nEvery variable is explained in .env.example.`,
+  );
+}
+
+/** The environment is not usable; the message names every variable and its rule. */
+export class ConfigError extends Error {
+  override name = 'ConfigError';
+}
+/** Exit code of a process that was started wrongly: whoever keeps it running need not try again. */
+export const EXIT_USAGE = 2;
 
 /** What an installation of one's own inherits: none of the caller's addresses and secrets. */
 export function plainEnvironment(): NodeJS.ProcessEnv {

@@ -49,12 +49,14 @@ export type InstallationOptions = {
   traders?: boolean;
   /** Environment variables beside the own ones. */
   env?: Record<string, string>;
+  /** Where its folder is made; among the system's temporary files when absent. */
+  parent?: string;
   /** Keep the folder (logs, data) afterwards. */
   keep?: boolean;
 };
 
 export async function startInstallation(options: InstallationOptions = {}): Promise<Installation> {
-  const dataDir = mkdtempSync(join(tmpdir(), 'brokerx-load-'));
+  const dataDir = mkdtempSync(join(options.parent ?? tmpdir(), 'brokerx-load-'));
   let running: Running;
   try {
     running = await launch(dataDir, options);

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { pino } from 'pino';
 import { brokerApi } from './client.ts';
-import { loadConfig } from './config.ts';
+import { ConfigError, EXIT_USAGE, loadConfig } from './config.ts';
 import { type Operator, operatorOf } from './operator.ts';
 import type { Person } from './people.ts';
 import { seededRandom } from './random.ts';
@@ -117,4 +117,12 @@ async function main(): Promise<void> {
   }
 }
 
-if (import.meta.main) await main();
+if (import.meta.main) {
+  try {
+    await main();
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exit(EXIT_USAGE);
+  }
+}

@@ -42,7 +42,7 @@ export const peopleVariables = {
     .optional()
     .describe('Password of the first operator, 12 to 256 characters.'),
   PUBLIC_REQUESTS_PER_MINUTE_MAX: z.coerce
-    .number()
+    .number({ error: 'must be a whole number from 1 to 1000000' })
     .int()
     .min(1)
     .max(1_000_000)
@@ -51,7 +51,7 @@ export const peopleVariables = {
       'Registrations, verifications, passcodes and sign-ins that one address may ask for in a minute, all together.',
     ),
   PAYMENTS_DELAY_MS: z.coerce
-    .number()
+    .number({ error: 'must be a whole number from 0 to 60000' })
     .int()
     .min(0)
     .max(60_000)

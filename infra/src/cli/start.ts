@@ -118,9 +118,16 @@ function interruption(dataDir: string): AbortSignal {
       }
     });
   }
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => controller.abort());
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', ({ code = '' }: NodeJS.ErrnoException) => {
+      if (!DISK_FULL_CODES.includes(code)) controller.abort();
+    });
+  }
   return controller.signal;
 }
+
+/** A log that lies on a full disk has holes; that is no reason to stop. */
+const DISK_FULL_CODES: readonly string[] = ['ENOSPC', 'EDQUOT'];
 
 function logLevel(): LogLevel {
   const asked = process.env.LOG_LEVEL;

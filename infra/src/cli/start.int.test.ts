@@ -1,0 +1,141 @@
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { startEmbeddedPostgres } from '../embeddedPostgres.ts';
+import { createLog } from '../log.ts';
+import { freePort } from '../ports.ts';
+import { keptSecrets } from '../secrets.ts';
+import { freshDatabase } from '../services.ts';
+
+/** `brokerx start` where it cannot: what is wrong, the rule, what to do; no stack trace, and nothing left running. */
+let data = '';
+beforeEach(() => {
+  data = mkdtempSync(join(tmpdir(), 'brokerx-start-'));
+});
+afterEach(() => rmSync(data, { recursive: true, force: true }));
+
+type Start = { folder?: string; flags?: string[]; env?: Record<string, string> };
+
+async function start({ folder = data, flags = ['--ports', 'free'], env = {} }: Start) {
+  const brokerx = fileURLToPath(new URL('main.ts', import.meta.url));
+  const args = [brokerx, 'start', '--no-traders', '--data', folder, ...flags];
+  const child = spawn(process.execPath, args, { env: { PATH: process.env.PATH, ...env } });
+  let said = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk) => {
+      said += String(chunk);
+    });
+  }
+  const code = await new Promise<number | null>((done) => child.once('close', done));
+  return { code, said };
+}
+
+function expectNothingLeft(folder: string): void {
+  const running = execFileSync('ps', ['-ww', '-eo', 'args'], { encoding: 'utf8' }).split('\n');
+  expect(running.filter((command) => command.includes(folder))).toEqual([]);
+}
+
+async function expectRefusal(given: Start, expected: RegExp, exitCode = 1): Promise<void> {
+  const { code, said } = await start(given);
+  expect(said).toMatch(expected);
+  expect(said).not.toMatch(/^\s+at .*:\d+/m);
+  expect(code).toBe(exitCode);
+  expectNothingLeft(given.folder ?? data);
+}
+
+test('a folder that is a file, lies in one, or cannot be made is named', async () => {
+  const file = join(data, 'file');
+  writeFileSync(file, '');
+  const isFile = /file cannot be used: it, or something on the way to it, is a file\. Choose another folder/;
+  await expectRefusal({ folder: file }, isFile);
+  await expectRefusal({ folder: join(file, 'below') }, /below cannot be used: .* is a file\. Choose another/);
+});
+
+test.runIf(process.platform === 'linux')('where no folder can be made, the start does not hang', async () => {
+  await expectRefusal({ folder: '/proc/brokerx' }, /\/proc\/brokerx cannot be used: .*Choose another folder/);
+});
+
+test('ports: taken, the same, or none at all', async () => {
+  const [command, query] = [await freePort(), await freePort()];
+  const blocker = createServer().listen(command, '127.0.0.1');
+  const ports = (first: number | string, second: number) => [
+    '--command-port',
+    String(first),
+    '--query-port',
+    String(second),
+  ];
+  await expectRefusal({ flags: ports(command, query) }, /port \d+ of command-api is in use\. Choose another/);
+  await expectRefusal({ flags: ports(query, query) }, /are both \d+: they must differ/);
+  await expectRefusal({ flags: ports('http', query) }, /'http' is invalid\. It must be 1 to 65535/, 2);
+  await expectRefusal({ flags: [], env: { QUERY_API_PORT: '0' } }, /QUERY_API_PORT' is invalid/, 2);
+  blocker.close();
+});
+
+test('variables that break their rule are named with it, by whoever reads them', async () => {
+  const database = await freshDatabase();
+  await expectRefusal({ env: { DATABASE_URL: 'mysql://x' } }, /DATABASE_URL must begin with postgres:\/\//);
+  const broken = { DATABASE_URL: database.url, QUERY_API_CORS_ORIGINS: 'anywhere' };
+  await expectRefusal(
+    { env: broken },
+    /brokerx: query-api does not start \(exit code 2\):\nthe configuration is not usable:\n +QUERY_API_CORS_ORIGINS: must be origins/,
+  );
+  await database.drop();
+});
+
+test('data that is damaged is named, with what to do', async () => {
+  // As an installation that ran before has it.
+  keptSecrets(data);
+  const log = createLog({ name: 'test', level: 'silent' });
+  await (await startEmbeddedPostgres({ dataRoot: data, log, syncNewData: false })).stop();
+  const folder = join(data, 'postgres', 'data');
+  truncateSync(join(folder, 'global', 'pg_control'), 100);
+  const damaged =
+    /brokerx: postgres: the data in .*postgres\/data is damaged: restore it from a backup, or move it/;
+  await expectRefusal({}, damaged);
+  rmSync(join(folder, 'global', 'pg_control'));
+  await expectRefusal({}, damaged);
+  rmSync(join(folder, 'PG_VERSION'));
+  await expectRefusal({}, /is not a data folder of PostgreSQL 18: it has no PG_VERSION .*Restore it/);
+});
+
+/** Only root may mount one. */
+const smallDisk = mount('size=40m');
+
+test.runIf(smallDisk !== null)('a disk that is full is named (one is mounted for it)', async () => {
+  const folder = join(smallDisk ?? '', 'data');
+  await expectRefusal(
+    { folder },
+    /brokerx: postgres: the disk that holds .*data is full: free some space\. \d+ MB are free, 128 MB are needed/,
+  );
+  unmount(smallDisk ?? '');
+});
+
+const readOnlyDisk = mount('ro,size=1m');
+
+test.runIf(readOnlyDisk !== null)(
+  'a disk that cannot be written is named (one is mounted for it)',
+  async () => {
+    await expectRefusal(
+      { folder: readOnlyDisk ?? '' },
+      /cannot be used: it is not writable.*Choose another folder/,
+    );
+    unmount(readOnlyDisk ?? '');
+  },
+);
+
+function mount(options: string): string | null {
+  const folder = mkdtempSync(join(tmpdir(), 'brokerx-mount-'));
+  const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', folder], { stdio: 'ignore' });
+  if (status === 0) return folder;
+  rmdirSync(folder);
+  return null;
+}
+
+function unmount(folder: string): void {
+  spawnSync('umount', ['--lazy', folder], { stdio: 'ignore' });
+  rmdirSync(folder);
+}
