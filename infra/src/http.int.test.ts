@@ -87,14 +87,14 @@ test('a request that does not fit is told each field, the rule and what is expec
     instance: '/v1/orders',
     code: 'INVALID_REQUEST',
     errors: [
-      { pointer: '/symbol', code: 'TOO_BIG', detail: expect.stringContaining('<=8 characters') },
-      { pointer: '/quantity', code: 'REQUIRED', detail: 'Invalid input: expected number' },
+      { pointer: '#/symbol', code: 'TOO_BIG', detail: expect.stringContaining('<=8 characters') },
+      { pointer: '#/quantity', code: 'REQUIRED', detail: 'Invalid input: expected number' },
       {
-        pointer: '/legs/0/price',
+        pointer: '#/legs/0/price',
         code: 'INVALID_TYPE',
         detail: 'Invalid input: expected string, received number',
       },
-      { pointer: '/extra', code: 'UNKNOWN_FIELD', detail: 'There is no such field.' },
+      { pointer: '#/extra', code: 'UNKNOWN_FIELD', detail: 'There is no such field.' },
     ],
     request_id: reply.headers['x-request-id'],
     retryable: false,

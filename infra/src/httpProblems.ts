@@ -61,7 +61,7 @@ export const routeNotFound = (request: FastifyRequest) =>
 export type RequestPart = 'body' | 'querystring' | 'params' | 'headers';
 
 const pointerRoots: Record<RequestPart, string> = {
-  body: '',
+  body: '#',
   querystring: '#/query',
   params: '#/path',
   headers: '#/headers',
@@ -85,7 +85,8 @@ export function invalidRequest(
       }));
     }
     const isMissing = issue.code === 'invalid_type' && valueAt(value, issue.path) === undefined;
-    const code = isMissing ? 'REQUIRED' : issue.code.toUpperCase();
+    const rule = issue.code === 'custom' ? 'INVALID_VALUE' : issue.code.toUpperCase();
+    const code = isMissing ? 'REQUIRED' : rule;
     const detail = isMissing ? issue.message.replace(', received undefined', '') : issue.message;
     return [{ pointer: at(issue.path), code, detail }];
   });

@@ -45,8 +45,8 @@ export type ProblemInit = {
 /** One thing that is wrong with a request. */
 export type FieldError = {
   /**
-   * JSON pointer: into the body as such (`/price`); into the rest of the request below `/query`, `/path` or
-   * `/headers` behind a `#`: `#/query/limit`.
+   * JSON pointer (RFC 6901 §6) into the body: `#/limit_price`; into the rest of the request: `#/query/limit`,
+   * `#/path/id`, `#/headers/…`.
    */
   pointer: string;
   /** The rule that is broken, UPPER_SNAKE. */

@@ -37,7 +37,7 @@ export const invalidParameter = (pointer: string, detail: string): Problem =>
     status: 400,
     code: 'INVALID_REQUEST',
     title: 'The request does not have the form that is expected.',
-    errors: [{ pointer, code: 'CUSTOM', detail }],
+    errors: [{ pointer, code: 'INVALID_VALUE', detail }],
   });
 
 /** A database that is away is a moment's trouble, not a bug. */
