@@ -1,11 +1,11 @@
-import { loadConfig, portVariable, sharedVariables } from '@brokerx/infra';
+import { adapterVariables, loadConfig, portVariable, sharedVariables } from '@brokerx/infra';
 import { z } from 'zod';
 import { peopleVariables, wholeOperator } from './client/settings.ts';
 
 /** The environment of command-api, parsed once. */
 const Variables = z
   .object({
-    DATABASE_URL: sharedVariables.DATABASE_URL,
+    ...adapterVariables,
     DATABASE_FOLDER: z
       .string()
       .optional()

@@ -1,5 +1,6 @@
 import { type Event, eventCodec } from '@brokerx/contracts';
 import {
+  adapterSettings,
   createLog,
   createMetrics,
   createShutdown,
@@ -7,7 +8,8 @@ import {
   type EventStore,
   groupCommit,
   mintTraceparent,
-  postgresEventStore,
+  openEventStore,
+  openFeed,
   postgresLeases,
   postgresSnapshots,
   postgresVault,
@@ -15,7 +17,6 @@ import {
   runMain,
   sleep,
   startTelemetry,
-  storeFeed,
   tokenVerifier,
 } from '@brokerx/infra';
 import { buildApp } from './app.ts';
@@ -42,7 +43,9 @@ const VERSION = '0.1.0';
 
 async function main(): Promise<void> {
   const config = commandApiConfig();
-  const { DATABASE_URL: databaseUrl, BROKERX_INSTANCE: instance } = config;
+  const { BROKERX_INSTANCE: instance } = config;
+  const settings = adapterSettings(config);
+  const { databaseUrl } = settings;
   const runtime = realRuntime;
   const log = createLog({ name: SERVICE, level: config.LOG_LEVEL, instance });
   const shutdown = createShutdown(log);
@@ -57,7 +60,7 @@ async function main(): Promise<void> {
   });
   shutdown.onShutdown('tracing', () => telemetry.stop());
 
-  const store = await postgresEventStore<Event>({ databaseUrl, codec: eventCodec(), runtime, log });
+  const store = await openEventStore<Event>({ settings, codec: eventCodec(), runtime, log });
   shutdown.onShutdown('event store', () => store.close());
   const storeId = store.id;
   const snapshots = await postgresSnapshots({ databaseUrl, storeId, runtime, log });
@@ -70,7 +73,7 @@ async function main(): Promise<void> {
   shutdown.onShutdown('vault', () => vault.close());
   const appender = groupCommit(measured(store, metrics, runtime), { runtime, log });
   shutdown.onShutdown('appends', () => appender.close());
-  const feed = storeFeed({ store, runtime, log });
+  const feed = openFeed({ settings, store, runtime, log });
   shutdown.onShutdown('feed', () => feed.close());
 
   const ports = { store, storeId, appender, feed, snapshots, leases, runtime, log };

@@ -101,6 +101,10 @@ export const sharedVariables = {
     ),
 } as const;
 
-/** The database that tests are told to use instead of starting one of their own. */
-export const testDatabaseUrl = (env: NodeJS.ProcessEnv = process.env): string | undefined =>
-  env.DATABASE_URL || undefined;
+/** Servers that tests are told to use instead of starting some of their own. */
+export const testAddresses = ({ DATABASE_URL, EVENTSTORE_URL, KAFKA_BROKERS, REDIS_URL } = process.env) => ({
+  DATABASE_URL,
+  EVENTSTORE_URL,
+  KAFKA_BROKERS,
+  REDIS_URL,
+});

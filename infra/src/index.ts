@@ -1,3 +1,5 @@
+export * from './adapters.settings.ts';
+export * from './adapters.ts';
 export * from './auth.ts';
 export * from './config.ts';
 export * from './diskSpace.ts';

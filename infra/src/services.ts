@@ -1,32 +1,52 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
-import { testDatabaseUrl } from './config.ts';
 import { createLog } from './log.ts';
-import { startTemporaryPostgres } from './temporaryPostgres.ts';
+import { kafkaForTests } from './services.kafka.ts';
+import { postgresForTests } from './services.postgres.ts';
+import { redisForTests } from './services.redis.ts';
 
 /**
- * What tests run against: one real PostgreSQL for a whole run, and a fresh database in it for whoever asks. It is
- * the one that `DATABASE_URL` names, or else a temporary one of our own.
+ * What tests run against, decided once for a whole run: each server is the one whose address the environment gives, or
+ * else one that is started for the run. A kind of server that is not to be had is said loudly, and its tests are skipped.
  */
 declare module 'vitest' {
   interface ProvidedContext {
     /** A database whose user may create others. */
     postgresAdminUrl: string;
+    /** `host:port` of Kafka brokers, separated by commas; null: there is no Kafka here. */
+    kafkaBrokers: string | null;
+    /** Of a Redis that tests may flush; null: there is no Redis here. */
+    redisUrl: string | null;
   }
 }
 
-type Project = { provide(key: 'postgresAdminUrl', value: string): void };
+type Project = Pick<import('vitest/node').TestProject, 'provide'>;
+
+/** A server for a run. */
+export type ServerForTests = { address: string; stop(): Promise<void> };
+/** Why there is none, and what to do to have one. */
+export type NoServer = { missing: string };
 
 /** Vitest's global setup; returns its teardown. */
-export default async function setup(project: Project): Promise<(() => Promise<void>) | undefined> {
-  const given = testDatabaseUrl();
-  if (given) {
-    project.provide('postgresAdminUrl', given);
-    return undefined;
-  }
-  const server = await startTemporaryPostgres(createLog({ name: 'test-postgres', level: 'warn' }));
-  project.provide('postgresAdminUrl', server.url);
-  return () => server.stop();
+export default async function setup(project: Project): Promise<() => Promise<void>> {
+  const log = createLog({ name: 'test-services', level: 'warn' });
+  const [postgres, kafka, redis] = await Promise.all([
+    postgresForTests(log),
+    kafkaForTests(log),
+    redisForTests(log),
+  ]);
+  project.provide('postgresAdminUrl', postgres.address);
+  project.provide('kafkaBrokers', addressOf('Kafka', kafka));
+  project.provide('redisUrl', addressOf('Redis', redis));
+  return async () => {
+    for (const server of [redis, kafka, postgres]) if ('stop' in server) await server.stop();
+  };
+}
+
+function addressOf(name: string, server: ServerForTests | NoServer): string | null {
+  if ('address' in server) return server.address;
+  process.stderr.write(`\nNO ${name.toUpperCase()}: its tests are skipped. ${server.missing}\n\n`);
+  return null;
 }
 
 export type FreshDatabase = {

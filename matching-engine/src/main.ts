@@ -1,18 +1,19 @@
 import { eventCodec } from '@brokerx/contracts';
 import {
+  adapterSettings,
   createLog,
   createMetrics,
   createShutdown,
   EXIT_FAILED,
   groupCommit,
-  postgresEventStore,
+  openEventStore,
+  openFeed,
   postgresLeases,
   postgresSnapshots,
   realRuntime,
   runMain,
   startHealthServer,
   startTelemetry,
-  storeFeed,
 } from '@brokerx/infra';
 import { matchingEngineConfig } from './config.ts';
 import { consume, type MatchingEngine } from './consume.ts';
@@ -24,7 +25,8 @@ const VERSION = '0.1.0';
 
 async function main(): Promise<void> {
   const config = matchingEngineConfig();
-  const databaseUrl = config.DATABASE_URL;
+  const settings = adapterSettings(config);
+  const { databaseUrl } = settings;
   const instance = config.BROKERX_INSTANCE;
   const runtime = realRuntime;
   const log = createLog({ name: SERVICE, level: config.LOG_LEVEL, instance });
@@ -55,7 +57,7 @@ async function main(): Promise<void> {
     shutdown.onShutdown('health', () => health.close());
   }
 
-  const store = await postgresEventStore({ databaseUrl, codec: eventCodec(), runtime, log });
+  const store = await openEventStore({ settings, codec: eventCodec(), runtime, log });
   shutdown.onShutdown('event store', () => store.close());
   const snapshots = await postgresSnapshots({ databaseUrl, storeId: store.id, runtime, log });
   shutdown.onShutdown('snapshots', () => snapshots.close());
@@ -72,7 +74,7 @@ async function main(): Promise<void> {
 
   const appender = groupCommit(store, { runtime, log });
   shutdown.onShutdown('appends', () => appender.close());
-  const feed = storeFeed({ store, runtime, log });
+  const feed = openFeed({ settings, store, runtime, log });
   shutdown.onShutdown('feed', () => feed.close());
   const running = await consume({
     store,

@@ -4,15 +4,15 @@ import {
   createMetrics,
   createShutdown,
   EXIT_FAILED,
-  postgresEventStore,
-  postgresHotStore,
+  openEventStore,
+  openFeed,
+  openHotStore,
   postgresLeases,
   postgresSnapshots,
   runMain,
   realRuntime as runtime,
   startHealthServer,
   startTelemetry,
-  storeFeed,
 } from '@brokerx/infra';
 import packageJson from '../package.json' with { type: 'json' };
 import { allProjections } from './allProjections.ts';
@@ -31,7 +31,8 @@ const READ_EVERY_MS = 20;
 /** Read models and market data, from the event store's one order. */
 await runMain(async () => {
   const config = readConfig();
-  const { databaseUrl, readDatabaseUrl, instance } = config;
+  const { settings, readDatabaseUrl, instance } = config;
+  const { databaseUrl } = settings;
   const log = createLog({ name: SERVICE, level: config.logLevel, instance });
   const shutdown = createShutdown(log);
   const metrics = createMetrics(SERVICE, packageJson.version);
@@ -39,17 +40,21 @@ await runMain(async () => {
   const telemetry = await startTelemetry({ ...about, endpoint: config.telemetryEndpoint });
   shutdown.onShutdown('telemetry', () => telemetry.stop());
 
-  const store = await postgresEventStore({ databaseUrl, codec: eventCodec(), runtime, log });
+  const store = await openEventStore({ settings, codec: eventCodec(), runtime, log });
   shutdown.onShutdown('event store', () => store.close());
   const pool = await openReadModels({ databaseUrl: readDatabaseUrl, runtime, log });
   shutdown.onShutdown('read models', () => pool.end());
-  const hotStore = await postgresHotStore({ databaseUrl, runtime, log });
+  const hotStore = await openHotStore({
+    settings: { ...settings, databaseUrl: readDatabaseUrl },
+    runtime,
+    log,
+  });
   shutdown.onShutdown('hot store', () => hotStore.close());
   const snapshots = await postgresSnapshots({ databaseUrl, storeId: store.id, runtime, log });
   shutdown.onShutdown('snapshots', () => snapshots.close());
   const leases = await postgresLeases({ databaseUrl, owner: instance, runtime, log });
   shutdown.onShutdown('leases', () => leases.close());
-  const feed = storeFeed({ store: calmAppends(store, runtime, READ_EVERY_MS), runtime, log });
+  const feed = openFeed({ settings, store: calmAppends(store, runtime, READ_EVERY_MS), runtime, log });
   shutdown.onShutdown('feed', () => feed.close());
 
   const shared = { store, feed, leases, runtime, log };

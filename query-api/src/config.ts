@@ -1,14 +1,15 @@
+import { adapterSettings, adapterVariables } from '@brokerx/infra/adapters.settings.ts';
 import { loadConfig, portVariable, sharedVariables } from '@brokerx/infra/config.ts';
 import { z } from 'zod';
 
-const { DATABASE_URL, LOG_LEVEL, BROKERX_INSTANCE, OTEL_EXPORTER_OTLP_ENDPOINT } = sharedVariables;
+const { LOG_LEVEL, BROKERX_INSTANCE, OTEL_EXPORTER_OTLP_ENDPOINT } = sharedVariables;
 
 const Variables = z.object({
-  DATABASE_URL,
+  ...adapterVariables,
   LOG_LEVEL,
   BROKERX_INSTANCE,
   OTEL_EXPORTER_OTLP_ENDPOINT,
-  READ_DATABASE_URL: DATABASE_URL.optional().describe(
+  READ_DATABASE_URL: adapterVariables.DATABASE_URL.optional().describe(
     'The PostgreSQL database of the read models; the same as DATABASE_URL when not set.',
   ),
   QUERY_API_HOST: z.string().default('127.0.0.1').describe('The address that query-api listens on.'),
@@ -37,7 +38,7 @@ export type QueryConfig = ReturnType<typeof queryConfig>;
 export function queryConfig(env?: NodeJS.ProcessEnv) {
   const given = loadConfig(Variables, env);
   return Object.freeze({
-    databaseUrl: given.DATABASE_URL,
+    settings: adapterSettings(given),
     readDatabaseUrl: given.READ_DATABASE_URL ?? given.DATABASE_URL,
     host: given.QUERY_API_HOST,
     port: given.QUERY_API_PORT,

@@ -1,14 +1,15 @@
 import { eventCodec } from '@brokerx/contracts';
 import {
+  type AdapterSettings,
   bearerAuth,
   createMetrics,
   type Http,
   type Log,
-  postgresEventStore,
-  postgresHotStore,
+  openEventStore,
+  openFeed,
+  openHotStore,
   type Runtime,
   type Shutdown,
-  storeFeed,
   type Telemetry,
   tokenVerifier,
 } from '@brokerx/infra';
@@ -23,7 +24,7 @@ import { liveEvents } from './streams/liveEvents.ts';
 import { openStreams } from './streams/openStreams.ts';
 
 export type QueryApiOptions = {
-  databaseUrl: string;
+  settings: AdapterSettings;
   readDatabaseUrl: string;
   host: string;
   port: number;
@@ -42,14 +43,18 @@ export type QueryApiOptions = {
 
 /** Opens everything that is read from, then the API, then the port; gives the address it answers at. */
 export async function startQueryApi(options: QueryApiOptions): Promise<{ url: string; app: Http }> {
-  const { databaseUrl, readDatabaseUrl, runtime, log, onShutdown } = options;
+  const { settings, readDatabaseUrl, runtime, log, onShutdown } = options;
   const metrics = createMetrics('query-api', options.version);
 
-  const store = await postgresEventStore({ databaseUrl, codec: eventCodec(), runtime, log });
+  const store = await openEventStore({ settings, codec: eventCodec(), runtime, log });
   onShutdown('event store', () => store.close());
-  const feed = storeFeed({ store, runtime, log });
+  const feed = openFeed({ settings, store, runtime, log });
   onShutdown('feed', () => feed.close());
-  const hotStore = await postgresHotStore({ databaseUrl: readDatabaseUrl, runtime, log });
+  const hotStore = await openHotStore({
+    settings: { ...settings, databaseUrl: readDatabaseUrl },
+    runtime,
+    log,
+  });
   onShutdown('hot store', () => hotStore.close());
   const hotView = marketDataView(hotStore);
   const database = openReadDatabase({ databaseUrl: readDatabaseUrl, log });

@@ -52,7 +52,7 @@ export async function startTestQueryApi(
   const closers: (() => Promise<void> | void)[] = [];
   const apiDatabaseUrl = await way(database.url);
   const { url, app } = await startQueryApi({
-    databaseUrl: apiDatabaseUrl,
+    settings: { databaseUrl: apiDatabaseUrl },
     readDatabaseUrl: apiDatabaseUrl,
     host: '127.0.0.1',
     port: 0,
