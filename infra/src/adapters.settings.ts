@@ -40,9 +40,18 @@ export const adapterVariables = {
   REDIS_URL: z
     .string()
     .regex(/^rediss?:\/\//, 'must begin with redis:// or rediss://')
+    .refine(isRedisAddress, 'must be an address such as rediss://user:password@host:6379/0')
     .optional()
-    .describe('Redis as the hot store, such as redis://127.0.0.1:6379; unset: DATABASE_URL.'),
+    .describe(
+      'Redis for hot views and shared rate limits, such as redis://127.0.0.1:6379; unset: DATABASE_URL, and limits for each process.',
+    ),
 } as const;
+
+/** Behind the host there may be the number of a database and nothing else; a password with `#` or `/` is to be escaped. */
+function isRedisAddress(text: string): boolean {
+  const url = URL.parse(text);
+  return url !== null && url.hostname !== '' && /^(\/\d*)?$/.test(url.pathname) && url.hash === '';
+}
 
 type AdapterConfig = z.output<z.ZodObject<typeof adapterVariables>>;
 

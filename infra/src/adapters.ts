@@ -4,6 +4,7 @@ import type { Codec, EventStore } from './eventStore.ts';
 import { storeFeed } from './feed.store.ts';
 import type { Feed } from './feed.ts';
 import { postgresHotStore } from './hotStore.postgres.ts';
+import { redisHotStore } from './hotStore.redis.ts';
 import type { HotStore } from './hotStore.ts';
 import type { Log } from './log.ts';
 import type { Runtime } from './runtime.ts';
@@ -21,7 +22,13 @@ export async function openEventStore<E>({
   return postgresEventStore({ databaseUrl: settings.databaseUrl, ...rest });
 }
 
-export async function openHotStore({ settings, ...rest }: Around): Promise<HotStore> {
+/** `storeId`: of the event store that its views are made from. */
+export async function openHotStore({
+  settings,
+  storeId,
+  ...rest
+}: Around & { storeId: string }): Promise<HotStore> {
+  if (settings.redisUrl) return redisHotStore({ url: settings.redisUrl, storeId, ...rest });
   return postgresHotStore({ databaseUrl: settings.databaseUrl, ...rest });
 }
 

@@ -11,6 +11,7 @@ export * from './feed.ts';
 export * from './groupCommit.ts';
 export * from './hotStore.memory.ts';
 export * from './hotStore.postgres.ts';
+export * from './hotStore.redis.ts';
 export * from './hotStore.ts';
 export * from './http.ts';
 export * from './lease.memory.ts';

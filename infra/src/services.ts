@@ -15,7 +15,7 @@ declare module 'vitest' {
     postgresAdminUrl: string;
     /** `host:port` of Kafka brokers, separated by commas; null: there is no Kafka here. */
     kafkaBrokers: string | null;
-    /** Of a Redis that tests may flush; null: there is no Redis here. */
+    /** Of a Redis that all test files share: who flushes or kills one starts his own. Null: there is no Redis here. */
     redisUrl: string | null;
   }
 }

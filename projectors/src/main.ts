@@ -46,6 +46,7 @@ await runMain(async () => {
   shutdown.onShutdown('read models', () => pool.end());
   const hotStore = await openHotStore({
     settings: { ...settings, databaseUrl: readDatabaseUrl },
+    storeId: store.id,
     runtime,
     log,
   });

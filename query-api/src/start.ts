@@ -52,6 +52,7 @@ export async function startQueryApi(options: QueryApiOptions): Promise<{ url: st
   onShutdown('feed', () => feed.close());
   const hotStore = await openHotStore({
     settings: { ...settings, databaseUrl: readDatabaseUrl },
+    storeId: store.id,
     runtime,
     log,
   });
