@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { Redis } from 'ioredis';
 import { freePort, LOOPBACK } from './ports.ts';
 import { undertaker } from './undertaker.ts';
 
@@ -16,6 +17,8 @@ export type TemporaryRedis = {
   /** Of the process that was started first. */
   pid: number;
   folder: string;
+  /** Sends it a command, such as `call('FLUSHALL')`. */
+  call(command: string, ...args: string[]): Promise<unknown>;
   /** Ends it as a crash does. */
   kill(): Promise<void>;
   /** Stops it where it stands, without closing a connection, until it is to go on. */
@@ -78,6 +81,14 @@ export async function startTemporaryRedis(
     port,
     pid: server?.pid ?? 0,
     folder,
+    async call(command, ...args) {
+      const client = new Redis(port, LOOPBACK, { retryStrategy: null });
+      try {
+        return await client.call(command, ...args);
+      } finally {
+        client.disconnect();
+      }
+    },
     kill,
     pause() {
       server?.kill('SIGSTOP');

@@ -1,48 +1,11 @@
 import { type Event, MARKET_DATA_VIEW } from '@brokerx/contracts';
-import {
-  createLog,
-  createMetrics,
-  type EventStore,
-  type HotStore,
-  memoryHotStore,
-  memoryLeases,
-  memorySnapshots,
-  realRuntime as runtime,
-  type Snapshots,
-  storeFeed,
-} from '@brokerx/infra';
-import { expect, onTestFinished, test } from 'vitest';
-import { startMarketData } from '../src/marketData.ts';
-import { marketDataMetrics } from '../src/marketDataMetrics.ts';
+import type { EventStore } from '@brokerx/infra';
+import { memoryHotStore, memorySnapshots } from '@brokerx/infra';
+import { expect, test } from 'vitest';
+import { follow } from './followMarket.ts';
 import { makeHistory } from './history.ts';
 import { hotExpected, hotShown } from './hotViewOf.ts';
 import { appendAll, STORE_ID, storeInMemory } from './readModelsOf.ts';
-
-const log = createLog({ name: 'test-market-data', level: 'silent' });
-type Given = { store: EventStore<Event>; hotStore: HotStore; snapshots: Snapshots; snapshotEveryMs?: number };
-
-function follow({ store, hotStore, snapshots, snapshotEveryMs = 10_000 }: Given) {
-  const feed = storeFeed({ store, runtime, log });
-  const leases = memoryLeases({ rows: new Map(), owner: 'a', runtime });
-  const metrics = marketDataMetrics(createMetrics('test', '0'));
-  const following = startMarketData({
-    store,
-    feed,
-    hotStore,
-    snapshots,
-    leases,
-    runtime,
-    log,
-    metrics,
-    snapshotEveryMs,
-  });
-  const stop = async () => {
-    await following.stop();
-    await feed.close();
-  };
-  onTestFinished(stop);
-  return { stop };
-}
 
 const memory = () => {
   const hotStore = memoryHotStore();
