@@ -4,12 +4,14 @@ import {
   createLog,
   createMetrics,
   createShutdown,
+  deriveKey,
   diskSpace,
   type EventStore,
   groupCommit,
   mintTraceparent,
   openEventStore,
   openFeed,
+  openTallies,
   postgresLeases,
   postgresSnapshots,
   postgresVault,
@@ -20,6 +22,7 @@ import {
   tokenVerifier,
 } from '@brokerx/infra';
 import { buildApp } from './app.ts';
+import { failedSignIns } from './client/failedSignIns.ts';
 import { lookups } from './client/lookups.ts';
 import { bootstrapOperator } from './client/operator.ts';
 import { startPasscodeMail } from './client/passcodeMail.ts';
@@ -83,6 +86,9 @@ async function main(): Promise<void> {
 
   const passwords = argon2Passwords(runtime);
   const people = peopleOver({ ...ports, accounts, vault, lookups: lookups(masterKey), passwords });
+  const secret = deriveKey(masterKey, 'tally');
+  const tallies = await openTallies({ settings, storeId, secret, runtime, log });
+  shutdown.onShutdown('tallies', () => tallies.close());
   const inbox = config.SMTP_URL === undefined ? await developmentInbox({ runtime, log }) : null;
   if (inbox) shutdown.onShutdown('inbox', () => inbox.close());
   const mailUrl = inbox?.url ?? config.SMTP_URL ?? '';
@@ -116,8 +122,8 @@ async function main(): Promise<void> {
     ready: async () => ({ database: await answers(store), disk: disk?.shortage() ?? 'ok' }),
     version: VERSION,
     async addRoutes(http) {
-      await limitPublicRequests(http, config.PUBLIC_REQUESTS_PER_MINUTE_MAX);
-      clientRoutes(http, { people, tokens, storeId });
+      await limitPublicRequests(http, { tallies, perMinuteMax: config.PUBLIC_REQUESTS_PER_MINUTE_MAX });
+      clientRoutes(http, { people, tokens, storeId, failed: failedSignIns(tallies) });
       if (inbox) inboxRoutes(http, inbox);
     },
   });

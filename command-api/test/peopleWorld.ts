@@ -6,8 +6,10 @@ import {
   buildHttp,
   createLog,
   createMetrics,
+  deriveKey,
   groupCommit,
   mintTraceparent,
+  openTallies,
   postgresEventStore,
   postgresLeases,
   postgresSnapshots,
@@ -21,6 +23,7 @@ import { simpleParser } from 'mailparser';
 import { SMTPServer } from 'smtp-server';
 import { z } from 'zod';
 import { accountsInMemory } from '../src/account/accounts.ts';
+import { failedSignIns } from '../src/client/failedSignIns.ts';
 import { lookups } from '../src/client/lookups.ts';
 import { bootstrapOperator } from '../src/client/operator.ts';
 import { startPasscodeMail } from '../src/client/passcodeMail.ts';
@@ -87,6 +90,8 @@ const installation = {
 /** People, mail and payments of one process, over a real PostgreSQL, behind real routes. */
 export async function peopleProcess(options: {
   databaseUrl: string;
+  /** Shares limits with other processes. */
+  redisUrl?: string;
   runtime: Runtime;
   variables?: Record<string, string>;
   payments?: Payments;
@@ -137,8 +142,15 @@ export async function peopleProcess(options: {
     runtime,
     authenticate: bearerAuth(tokenVerifier({ jwks: tokens.jwks, issuer, runtime })),
   });
-  await limitPublicRequests(app, settings.PUBLIC_REQUESTS_PER_MINUTE_MAX);
-  clientRoutes(app, { people: who, tokens, storeId: store.id });
+  const tallies = await openTallies({
+    settings: { databaseUrl, redisUrl: options.redisUrl },
+    storeId: store.id,
+    secret: deriveKey(settings.BROKERX_MASTER_KEY, 'tally'),
+    runtime,
+    log,
+  });
+  await limitPublicRequests(app, { tallies, perMinuteMax: settings.PUBLIC_REQUESTS_PER_MINUTE_MAX });
+  clientRoutes(app, { people: who, tokens, storeId: store.id, failed: failedSignIns(tallies) });
   if (inbox) inboxRoutes(app, inbox);
   app.get(
     '/v1/me',
@@ -169,6 +181,7 @@ export async function peopleProcess(options: {
     post,
     async stop() {
       await app.close();
+      await tallies.close();
       await Promise.all([mails.close(), payments.close()]);
       await mailer.close();
       await inbox?.close();

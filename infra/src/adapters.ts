@@ -8,6 +8,10 @@ import { redisHotStore } from './hotStore.redis.ts';
 import type { HotStore } from './hotStore.ts';
 import type { Log } from './log.ts';
 import type { Runtime } from './runtime.ts';
+import { talliesWithFallback } from './tally.fallback.ts';
+import { memoryTallies } from './tally.memory.ts';
+import { redisTallies } from './tally.redis.ts';
+import type { Tallies } from './tally.ts';
 
 /**
  * The one place where configuration chooses adapters. Services ask for a port and are given whatever the settings
@@ -35,4 +39,18 @@ export async function openHotStore({
 /** The feed of consumers that read the store's own order. */
 export function openFeed<E>({ store, runtime, log }: Around & { store: EventStore<E> }): Feed<E> {
   return storeFeed({ store, runtime, log });
+}
+
+/** What limits rest on: shared among all processes where there is a Redis. `secret` hides what is counted from it. */
+export async function openTallies({
+  settings,
+  ...rest
+}: Around & { storeId: string; secret: Buffer }): Promise<Tallies> {
+  const own = memoryTallies(rest.runtime);
+  if (!settings.redisUrl) return own;
+  return talliesWithFallback({
+    shared: await redisTallies({ url: settings.redisUrl, ...rest }),
+    own,
+    ...rest,
+  });
 }

@@ -6,7 +6,7 @@ import { IdempotencyHeaders } from '../idempotency.ts';
 import { problemOf } from '../refusals.ts';
 import { COMMAND_REPLY_HEADERS } from '../reply.ts';
 import type { TokenIssuer } from '../tokens.ts';
-import { failedSignIns } from './failedSignIns.ts';
+import type { FailedSignIns } from './failedSignIns.ts';
 import { outcomeOf, refusalProblem } from './outcome.ts';
 import type { Answer, People, Request } from './people.ts';
 import {
@@ -18,9 +18,14 @@ import {
 import { signIn } from './sessions.ts';
 
 /** Registration, sign-in, and the keys that access tokens are verified with. All of it is public. */
-export type ClientRouteDeps = { people: People; tokens: TokenIssuer; storeId: string };
+export type ClientRouteDeps = {
+  people: People;
+  tokens: TokenIssuer;
+  storeId: string;
+  failed: FailedSignIns;
+};
 
-export function clientRoutes(app: Http, { people, tokens, storeId }: ClientRouteDeps): void {
+export function clientRoutes(app: Http, { people, tokens, storeId, failed }: ClientRouteDeps): void {
   const { runtime } = people;
   const inFlight = new Set<string>();
 
@@ -111,7 +116,6 @@ export function clientRoutes(app: Http, { people, tokens, storeId }: ClientRoute
       keyed(request, reply, (from) => sendPasscodeAgain(people, request.params.registration_id, from)),
   );
 
-  const failed = failedSignIns(runtime);
   app.post(
     '/v1/sessions',
     {
