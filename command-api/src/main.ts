@@ -1,4 +1,4 @@
-import { type Event, eventCodec } from '@brokerx/contracts';
+import { type Event, eventCodec, SESSION_ENDS } from '@brokerx/contracts';
 import {
   adapterSettings,
   createLog,
@@ -17,6 +17,7 @@ import {
   postgresVault,
   realRuntime,
   runMain,
+  sessionEnds,
   sleep,
   startTelemetry,
   tokenVerifier,
@@ -112,18 +113,20 @@ async function main(): Promise<void> {
   const disk = folder === undefined ? null : diskSpace({ folder, runtime, log });
   const issuer = config.AUTH_ISSUER;
   const tokens = await tokenIssuer({ privateJwk: config.AUTH_PRIVATE_JWK, issuer, runtime });
+  const sessions = await sessionEnds({ ...ports, told: SESSION_ENDS });
+  shutdown.onShutdown('session ends', () => sessions.close());
   const app = await buildApp({
     ...ports,
     ...trading,
     telemetry,
-    verifier: tokenVerifier({ jwks: tokens.jwks, issuer, runtime }),
+    verifier: tokenVerifier({ jwks: tokens.jwks, issuer, sessions, runtime }),
     metrics,
     disk,
     ready: async () => ({ database: await answers(store), disk: disk?.shortage() ?? 'ok' }),
     version: VERSION,
     async addRoutes(http) {
       await limitPublicRequests(http, { tallies, perMinuteMax: config.PUBLIC_REQUESTS_PER_MINUTE_MAX });
-      clientRoutes(http, { people, tokens, storeId, failed: failedSignIns(tallies) });
+      clientRoutes(http, { people, tokens, storeId, sessions, failed: failedSignIns(tallies) });
       if (inbox) inboxRoutes(http, inbox);
     },
   });

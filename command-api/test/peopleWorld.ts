@@ -1,6 +1,6 @@
 import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
-import { type Event, eventCodec } from '@brokerx/contracts';
+import { type Event, eventCodec, SESSION_ENDS } from '@brokerx/contracts';
 import {
   bearerAuth,
   buildHttp,
@@ -16,6 +16,7 @@ import {
   postgresVault,
   type Runtime,
   realRuntime,
+  sessionEnds,
   storeFeed,
   tokenVerifier,
 } from '@brokerx/infra';
@@ -133,6 +134,7 @@ export async function peopleProcess(options: {
   });
   const issuer = settings.AUTH_ISSUER;
   const tokens = await tokenIssuer({ privateJwk: settings.AUTH_PRIVATE_JWK, issuer, runtime });
+  const sessions = await sessionEnds({ ...ports, told: SESSION_ENDS });
   const app = await buildHttp({
     title: 'People',
     version: 'test',
@@ -140,7 +142,7 @@ export async function peopleProcess(options: {
     metrics: createMetrics('command-api', 'test'),
     ready: async () => ({}),
     runtime,
-    authenticate: bearerAuth(tokenVerifier({ jwks: tokens.jwks, issuer, runtime })),
+    authenticate: bearerAuth(tokenVerifier({ jwks: tokens.jwks, issuer, sessions, runtime })),
   });
   const tallies = await openTallies({
     settings: { databaseUrl, redisUrl: options.redisUrl },
@@ -150,7 +152,7 @@ export async function peopleProcess(options: {
     log,
   });
   await limitPublicRequests(app, { tallies, perMinuteMax: settings.PUBLIC_REQUESTS_PER_MINUTE_MAX });
-  clientRoutes(app, { people: who, tokens, storeId: store.id, failed: failedSignIns(tallies) });
+  clientRoutes(app, { people: who, tokens, storeId: store.id, sessions, failed: failedSignIns(tallies) });
   if (inbox) inboxRoutes(app, inbox);
   app.get(
     '/v1/me',
@@ -181,7 +183,7 @@ export async function peopleProcess(options: {
     post,
     async stop() {
       await app.close();
-      await tallies.close();
+      await Promise.all([tallies.close(), sessions.close()]);
       await Promise.all([mails.close(), payments.close()]);
       await mailer.close();
       await inbox?.close();

@@ -11,6 +11,7 @@ export * from './market.ts';
 export * from './order.ts';
 export * from './position.ts';
 export * from './refusals.ts';
+export * from './sessionEnds.ts';
 export * from './streams.ts';
 export * from './tradeView.ts';
 export * from './units.ts';

@@ -26,6 +26,7 @@ export const REFUSALS = {
   PASSCODE_LOCKED: 'Too many wrong passcodes; ask for a new one.',
   PASSCODE_LIMIT: 'Too many passcodes were sent; wait before asking for another.',
   REGISTRATION_NOT_FOUND: 'There is no such registration.',
+  CLIENT_NOT_FOUND: 'There is no such client.',
   // Accounts
   ACCOUNT_NOT_FOUND: 'There is no such account.',
   ACCOUNT_NOT_ACTIVE: 'The account is not open.',

@@ -1,6 +1,7 @@
 export * from './adapters.settings.ts';
 export * from './adapters.ts';
 export * from './auth.ts';
+export * from './calmAppends.ts';
 export * from './config.ts';
 export * from './diskSpace.ts';
 export * from './eventStore.memory.ts';
@@ -25,6 +26,7 @@ export * from './problem.ts';
 export * from './readiness.ts';
 export * from './runtime.ts';
 export * from './sealing.ts';
+export * from './sessionEnds.ts';
 export * from './shutdown.ts';
 export * from './snapshots.memory.ts';
 export * from './snapshots.postgres.ts';

@@ -133,6 +133,13 @@ test('what is asked rightly is answered as described', async () => {
   ] satisfies [string, Asked][]) {
     expect((await ask(path, asked)).status, path).toBe(202);
   }
+  const [guest, visitor] = (await registerMany(api, 'refer-visitor', 2)) as [Person, Person];
+  for (const [path, by] of [
+    ['/v1/sessions/current', guest],
+    [`/v1/clients/${visitor.clientId}/sessions`, operator.person],
+  ] as const) {
+    expect((await ask(path, { method: 'DELETE', by })).status, path).toBe(204);
+  }
   expect((await api.raw('command', { path: '/.well-known/jwks.json' })).status).toBe(200);
   const page = await api.raw('command', { path: '/dev/inbox', headers: { accept: 'text/html' } });
   expect(page.headers['content-type']).toMatch(/^text\/html/);
@@ -168,6 +175,8 @@ test('what is asked wrongly is refused as described', async () => {
     [`/v1/registrations/${NOWHERE}/verification`, 404, { method: 'POST', body: { code: '123456' } }],
     ['/v1/registrations/none/passcode', 400, { method: 'POST' }],
     ['/v1/sessions', 401, { method: 'POST', body: { email: 'nobody@load.test', password: 'wrong' } }],
+    ['/v1/sessions/current', 401, { method: 'DELETE' }],
+    [`/v1/clients/${NOWHERE}/sessions`, 404, { method: 'DELETE', by: staff }],
     ['/v1/wallet', 401, {}],
     ['/v1/ledger?limit=0', 400, { by: alice }],
     ['/v1/holdings?page_token=rubbish', 400, { by: alice }],

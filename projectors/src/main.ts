@@ -1,5 +1,6 @@
 import { eventCodec } from '@brokerx/contracts';
 import {
+  calmAppends,
   createLog,
   createMetrics,
   createShutdown,
@@ -16,7 +17,6 @@ import {
 } from '@brokerx/infra';
 import packageJson from '../package.json' with { type: 'json' };
 import { allProjections } from './allProjections.ts';
-import { calmAppends } from './calmAppends.ts';
 import { readConfig } from './config.ts';
 import { startMarketData } from './marketData.ts';
 import { marketDataMetrics } from './marketDataMetrics.ts';

@@ -1,7 +1,8 @@
-import { eventCodec } from '@brokerx/contracts';
+import { eventCodec, SESSION_ENDS } from '@brokerx/contracts';
 import {
   type AdapterSettings,
   bearerAuth,
+  calmAppends,
   createMetrics,
   type Http,
   type Log,
@@ -10,6 +11,7 @@ import {
   openHotStore,
   type Runtime,
   type Shutdown,
+  sessionEnds,
   type Telemetry,
   tokenVerifier,
 } from '@brokerx/infra';
@@ -41,6 +43,9 @@ export type QueryApiOptions = {
   bufferBytesMax?: number;
 };
 
+/** Sessions that were ended are heard of within a second of it, and a store under load is looked through so often only. */
+const SESSION_ENDS_EVERY_MS = 250;
+
 /** Opens everything that is read from, then the API, then the port; gives the address it answers at. */
 export async function startQueryApi(options: QueryApiOptions): Promise<{ url: string; app: Http }> {
   const { settings, readDatabaseUrl, runtime, log, onShutdown } = options;
@@ -50,6 +55,12 @@ export async function startQueryApi(options: QueryApiOptions): Promise<{ url: st
   onShutdown('event store', () => store.close());
   const feed = openFeed({ settings, store, runtime, log });
   onShutdown('feed', () => feed.close());
+  // A feed of its own: what ends sessions may take a moment, and is not worth a look at every append.
+  const calmStore = calmAppends(store, runtime, SESSION_ENDS_EVERY_MS);
+  const calmFeed = openFeed({ settings, store: calmStore, runtime, log });
+  onShutdown('calm feed', () => calmFeed.close());
+  const sessions = await sessionEnds({ store, feed: calmFeed, told: SESSION_ENDS, runtime, log });
+  onShutdown('session ends', () => sessions.close());
   const hotStore = await openHotStore({
     settings: { ...settings, databaseUrl: readDatabaseUrl },
     storeId: store.id,
@@ -93,11 +104,12 @@ export async function startQueryApi(options: QueryApiOptions): Promise<{ url: st
     hotView,
     freshness,
     live,
+    sessions,
     depths,
     streams: openStreams(options),
     metrics,
     ready: async () => ({ 'read model': (await positions.reread()) ? 'ok' : 'does not answer' }),
-    authenticate: bearerAuth(tokenVerifier(options)),
+    authenticate: bearerAuth(tokenVerifier({ ...options, sessions })),
   });
   onShutdown('http', async () => {
     freshness.close();

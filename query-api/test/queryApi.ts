@@ -71,8 +71,17 @@ export async function startTestQueryApi(
   };
 
   /** An access token as command-api would have signed it. */
-  const token = (person: Person, expiresInSeconds = 900) =>
-    new SignJWT({ roles: person.roles, account_id: person.accountId })
+  const token = (
+    person: Person,
+    expiresInSeconds = 900,
+    session: { id: string; revision: number } = { id: randomUUID(), revision: 0 },
+  ) =>
+    new SignJWT({
+      roles: person.roles,
+      account_id: person.accountId,
+      sid: session.id,
+      sid_revision: session.revision,
+    })
       .setProtectedHeader({ alg: 'ES256', kid: 'test', typ: TOKEN_TYPE })
       .setIssuer(ISSUER)
       .setAudience(TOKEN_AUDIENCE)

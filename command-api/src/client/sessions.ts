@@ -43,20 +43,26 @@ export async function signIn(
   }
   const { accountId, roles } = person.client;
   const sessionId = mintId(runtime);
-  const { token, expiresAtMs } = await tokens.issue({ sessionId, clientId, accountId, roles });
-  await clients.execute(clientStream(clientId), causeOf(people, actor, request), (_, commitId) => ({
-    facts: [
-      {
-        type: 'SignedIn.v1',
-        data: {
-          sessionId,
-          expiresAt: timeOf(expiresAtMs),
-          ip: sealer(people, person.key, deriveId(commitId, '0'))('ip', request.ip),
+  const expiresAtMs = tokens.expiryMs();
+  const { revision: sessionRevision } = await clients.execute(
+    clientStream(clientId),
+    causeOf(people, actor, request),
+    (_, commitId) => ({
+      facts: [
+        {
+          type: 'SignedIn.v1',
+          data: {
+            sessionId,
+            expiresAt: timeOf(expiresAtMs),
+            ip: sealer(people, person.key, deriveId(commitId, '0'))('ip', request.ip),
+          },
         },
-      },
-    ],
-    reply: null,
-  }));
+      ],
+      reply: null,
+    }),
+  );
+  const session = { sessionId, sessionRevision, clientId, accountId, roles };
+  const { token } = await tokens.issue(session, expiresAtMs);
   return {
     view: {
       access_token: token,

@@ -1,6 +1,7 @@
-import { memoryEventStore, type Runtime, realRuntime } from '@brokerx/infra';
 import { expect, test } from 'vitest';
 import { calmAppends } from './calmAppends.ts';
+import { memoryEventStore } from './eventStore.memory.ts';
+import { type Runtime, realRuntime } from './runtime.ts';
 
 test('the first append is told at once, those that follow soon after together', async () => {
   const codec = {
