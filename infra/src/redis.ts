@@ -59,6 +59,7 @@ export async function openRedis(options: {
   let reason = 'no answer';
   /** Why the connection is lost, as it was logged; each reason once, however often it is tried. */
   let said: string | null = null;
+  let opened = false;
   let closing = false;
 
   client.on('error', (error: Error) => {
@@ -79,7 +80,8 @@ export async function openRedis(options: {
     for (const listener of listeners) listener();
     checkRedis(client).then(
       (wrong) => {
-        if (wrong) log?.error({ reason: wrong.message }, 'this Redis is not one to be used');
+        // At the start it is thrown instead.
+        if (wrong && opened) log?.error({ reason: wrong.message }, 'this Redis is not one to be used');
         first.resolve(wrong ?? 'usable');
       },
       // It went away again: the next connection is looked at.
@@ -89,6 +91,7 @@ export async function openRedis(options: {
 
   const found = await first.promise;
   cancelWait();
+  opened = true;
   if (found instanceof Error) {
     closing = true;
     client.disconnect();
@@ -116,13 +119,14 @@ export async function answerOf<T>(call: Promise<T>): Promise<T> {
     return await call;
   } catch (error) {
     const { message } = error instanceof Error ? error : new Error(String(error));
-    throw FOR_A_MOMENT.test(message) || !isReply(error)
-      ? new RedisAway(`Redis is away: ${message}`)
-      : new RedisRefused(`Redis refused: ${message}`);
+    if (isReply(error) && !FOR_A_MOMENT.test(message)) throw new RedisRefused(`Redis refused: ${message}`);
+    throw new RedisAway(`Redis is away: ${NOT_CONNECTED.test(message) ? 'not connected' : message}`);
   }
 }
 
 const isReply = (error: unknown): boolean => error instanceof Error && error.name === 'ReplyError';
+/** In ioredis' words, for a connection that is tried again. */
+const NOT_CONNECTED = /enableOfflineQueue|max retries per request/;
 /** Replies of a server that is starting, failing over, or busy with somebody's script. */
 const FOR_A_MOMENT = /^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|NOREPLICAS|UNBLOCKED)\b/;
 
