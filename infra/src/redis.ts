@@ -24,7 +24,7 @@ const CONNECT_TIMEOUT_MS = 2_000;
 /** A lost peer sends nothing: the system asks after it when a connection was silent for this long. */
 const KEEP_ALIVE_MS = 15_000;
 /** A start waits this long for a server that is away; then it goes on without, until the server is there. */
-const START_WAIT_MS = 5_000;
+const START_WAIT_MS = 2_000;
 /** To say goodbye in order. */
 const QUIT_TIMEOUT_MS = 1_000;
 
