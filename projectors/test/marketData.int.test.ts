@@ -17,9 +17,9 @@ import { hotExpected, hotShown } from './hotViewOf.ts';
 import { appendAll } from './readModelsOf.ts';
 
 /** A second to notice that a quiet view is lost, and as long again for a slow machine to write it. */
-const COMES_BACK = { timeout: 10_000, interval: 20 };
+const COMES_BACK = { timeout: 25_000, interval: 20 };
 
-describe.runIf(hasRedisServer())('market data in a Redis that loses everything', () => {
+describe.runIf(hasRedisServer())('market data in a Redis that loses everything', { timeout: 60_000 }, () => {
   let server: TemporaryRedis;
   beforeAll(async () => {
     server = await startTemporaryRedis();
@@ -42,7 +42,7 @@ describe.runIf(hasRedisServer())('market data in a Redis that loses everything',
   }
   /** What it was when last published, though nothing happens in the market any more. */
   async function quiet(seed: number, symbols = 3) {
-    const history = makeHistory({ seed, orders: 60 * symbols, symbols });
+    const history = makeHistory({ seed, orders: 500, symbols });
     const market = await following(history);
     await appendAll(market.store, history.commits);
     await market.whole();

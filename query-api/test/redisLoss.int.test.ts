@@ -15,7 +15,7 @@ const script = (path: string) => fileURLToPath(new URL(`../../${path}`, import.m
 /** What a process may take to notice a loss and make up for it, on a machine that is busy with other things. */
 const COMES_BACK = { timeout: 15_000, interval: 20 };
 
-describe.runIf(hasRedisServer())('market data without their Redis', () => {
+describe.runIf(hasRedisServer())('market data without their Redis', { timeout: 90_000 }, () => {
   let database: FreshDatabase;
   let redis: TemporaryRedis;
   let store: EventStore<Event>;

@@ -5,7 +5,7 @@ import { peopleProcess, testClock } from '../../test/peopleWorld.ts';
 import { FAILURES_PER_ADDRESS_MAX } from './failedSignIns.ts';
 
 /** Two command-apis behind a balancer, with a Redis between them that may go away. */
-describe.runIf(hasRedisServer())('limits of several processes', () => {
+describe.runIf(hasRedisServer())('limits of several processes', { timeout: 60_000 }, () => {
   let database: FreshDatabase;
   let redis: TemporaryRedis;
   let one: Awaited<ReturnType<typeof peopleProcess>>;
