@@ -1,8 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 
 /** Whether this machine has a `redis-server` to start and to kill. */
 export const hasRedisServer = (): boolean => spawnSync('redis-server', ['--version']).status === 0;
@@ -10,10 +8,9 @@ export const hasRedisServer = (): boolean => spawnSync('redis-server', ['--versi
 /** A Redis that keeps nothing, at an address of its own. It ends with its user, whose end of the pipe it watches. */
 export async function redisServer() {
   const port = await freePort();
-  const folder = mkdtempSync(join(tmpdir(), 'brokerx-load-redis-'));
   let shell: ChildProcess | undefined;
   const start = () => {
-    const server = `redis-server --port ${port} --bind 127.0.0.1 --save '' --dir '${folder}'`;
+    const server = `redis-server --port ${port} --bind 127.0.0.1 --save '' --dir '${tmpdir()}'`;
     shell = spawn('/bin/sh', ['-c', `${server} & cat > /dev/null; kill -KILL $!`], {
       stdio: ['pipe', 'ignore', 'inherit'],
     });
@@ -29,10 +26,7 @@ export async function redisServer() {
     start,
     kill,
     flush: () => spawnSync('redis-cli', ['-p', String(port), 'FLUSHALL']).status === 0,
-    async stop() {
-      await kill();
-      rmSync(folder, { recursive: true, force: true });
-    },
+    stop: kill,
   };
 }
 
