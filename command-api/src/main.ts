@@ -115,6 +115,7 @@ async function main(): Promise<void> {
     disk,
     ready: async () => ({ database: await answers(store), disk: disk?.shortage() ?? 'ok' }),
     version: VERSION,
+    trustedProxies: config.TRUSTED_PROXIES,
     async addRoutes(http) {
       await limitPublicRequests(http, config.PUBLIC_REQUESTS_PER_MINUTE_MAX);
       clientRoutes(http, { people, tokens, storeId });

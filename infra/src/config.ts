@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { LOG_LEVELS } from './log.ts';
 import { LOOPBACK } from './ports.ts';
@@ -71,6 +72,22 @@ export const portVariable = (what: string) =>
     .max(TCP_PORT_MAX)
     .describe(what);
 
+/** `10.0.0.7` or `10.0.0.0/24`, of either kind of address. */
+export function isAddressRange(text: string): boolean {
+  const [address = '', bits, ...more] = text.split('/');
+  const bitsMax = isIP(address) === 6 ? 128 : 32;
+  if (isIP(address) === 0 || more.length > 0) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= bitsMax);
+}
+
+/** What is listed with commas, spaces around them or not. */
+export const listVariable = (item: z.ZodType<string, string>) =>
+  z
+    .string()
+    .default('')
+    .transform((list) => list.split(',').flatMap((entry) => entry.trim() || []))
+    .pipe(z.array(item));
+
 /** What several services read. */
 export const sharedVariables = {
   DATABASE_URL: z
@@ -85,6 +102,11 @@ export const sharedVariables = {
     .string()
     .default(LOOPBACK)
     .describe('The address that is listened on; 0.0.0.0 for every interface.'),
+  TRUSTED_PROXIES: listVariable(
+    z.string().refine(isAddressRange, 'must be addresses or ranges such as 10.0.0.7,10.1.0.0/16'),
+  ).describe(
+    'Addresses of the gateways in front of this API, which tell the address of the client (X-Forwarded-For); none: nobody is believed.',
+  ),
   HEALTH_PORT: portVariable(
     'Port of /livez, /readyz and /metrics of a process without an API; 0: none.',
   ).default(0),

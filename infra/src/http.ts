@@ -42,6 +42,8 @@ export type HttpOptions = ApiDescription & {
    * `Problem` (401, 403) to refuse.
    */
   authenticate(request: FastifyRequest, scopes: readonly string[]): void | Promise<void>;
+  /** Proxies whose word counts for the client's address, protocol and host; absent: nobody's does. */
+  trustedProxies?: readonly string[];
   runtime?: Runtime;
   /** Where requests are traced; absent: nowhere. */
   telemetry?: Telemetry;
@@ -70,13 +72,14 @@ const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 const CONNECTIONS_MAX = 10_000;
 
 export async function buildHttp(options: HttpOptions): Promise<Http> {
-  const { log, metrics, authenticate, runtime = realRuntime } = options;
+  const { log, metrics, authenticate, trustedProxies = [], runtime = realRuntime } = options;
   const app: Http = fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
     // One logger for all: a child per request costs more than a whole small request. Errors carry the id.
     childLoggerFactory: (logger) => logger,
     genReqId: requestIds(runtime),
+    trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
     bodyLimit: BODY_BYTES_MAX,
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,

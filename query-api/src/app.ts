@@ -35,6 +35,7 @@ export type QueryDeps = {
   authenticate: HttpOptions['authenticate'];
   /** Origins of pages that may call from a browser, besides the API's own. */
   corsOrigins: readonly string[];
+  trustedProxies?: readonly string[];
   version: string;
 };
 

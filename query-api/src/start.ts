@@ -29,6 +29,7 @@ export type QueryApiOptions = {
   host: string;
   port: number;
   corsOrigins: readonly string[];
+  trustedProxies?: readonly string[];
   jwks: Parameters<typeof tokenVerifier>[0]['jwks'];
   issuer: string;
   version: string;
