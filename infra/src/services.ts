@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { createLog } from './log.ts';
 import { kafkaForTests } from './services.kafka.ts';
+import { nginxForTests } from './services.nginx.ts';
 import { postgresForTests } from './services.postgres.ts';
 import { redisForTests } from './services.redis.ts';
 
@@ -17,6 +18,8 @@ declare module 'vitest' {
     kafkaBrokers: string | null;
     /** Of a Redis that tests may flush; null: there is no Redis here. */
     redisUrl: string | null;
+    /** The command that starts nginx; null: there is no nginx here. */
+    nginx: string | null;
   }
 }
 
@@ -38,6 +41,7 @@ export default async function setup(project: Project): Promise<() => Promise<voi
   project.provide('postgresAdminUrl', postgres.address);
   project.provide('kafkaBrokers', addressOf('Kafka', kafka));
   project.provide('redisUrl', addressOf('Redis', redis));
+  project.provide('nginx', addressOf('nginx', nginxForTests()));
   return async () => {
     for (const server of [redis, kafka, postgres]) if ('stop' in server) await server.stop();
   };
