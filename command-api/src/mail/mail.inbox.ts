@@ -23,7 +23,13 @@ const MAIL_BYTES_MAX = 64 * 1024;
 const CLIENTS_MAX = 10;
 const CLOSE_TIMEOUT_MS = 500;
 
-export async function developmentInbox({ runtime, log }: { runtime: Runtime; log: Log }): Promise<Inbox> {
+export async function developmentInbox(options: {
+  runtime: Runtime;
+  log: Log;
+  /** Where it takes mail: a free port of this machine alone when absent. */
+  listen?: { host: string; port: number };
+}): Promise<Inbox> {
+  const { runtime, log, listen = { host: LOOPBACK, port: 0 } } = options;
   const mails: ReceivedMail[] = [];
   let received = 0;
   const keep = (mail: ParsedMail, recipients: string[]) => {
@@ -53,7 +59,7 @@ export async function developmentInbox({ runtime, log }: { runtime: Runtime; log
     },
   });
   server.on('error', (err) => log.warn({ err }, 'the development inbox met an error'));
-  await new Promise<void>((resolve) => server.listen(0, LOOPBACK, resolve));
+  await new Promise<void>((resolve) => server.listen(listen.port, listen.host, resolve));
   const { port } = server.server.address() as AddressInfo;
   return {
     url: `smtp://${LOOPBACK}:${port}`,

@@ -1,7 +1,9 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import { EXIT_USAGE } from '../config.ts';
+import { addDeploy } from './deploy.ts';
 import { addGateway } from './gateway.ts';
+import { addMakeEnv } from './makeEnv.ts';
 import { addStart } from './start.ts';
 
 /** The `brokerx` command. Exit codes: 0 done, 1 failed, 2 used wrongly. */
@@ -9,6 +11,8 @@ const program = new Command('brokerx')
   .description('BrokerX, a simulated stock brokerage with its own market, on this machine.')
   .exitOverride();
 addStart(program);
+addMakeEnv(program);
+addDeploy(program);
 addGateway(program);
 
 try {
