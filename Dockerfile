@@ -37,7 +37,7 @@ COPY --from=packages /opt/node /opt/node
 ENV PATH=/opt/node/bin:$PATH
 # The one library that Node needs and a bare Debian lacks.
 RUN node --version || { apt-get update && apt-get install --yes --no-install-recommends libatomic1 \
- && rm -rf /var/lib/apt/lists/* && node --version; }
+ && rm -rf /var/cache/apt /var/lib/apt/lists/* && node --version; }
 ENV NODE_ENV=production \
     NODE_COMPILE_CACHE=/app/.compiled \
     HOST=0.0.0.0 HEALTH_PORT=8080 \
