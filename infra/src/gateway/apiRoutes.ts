@@ -18,8 +18,9 @@ export type ApiRoute = {
 };
 
 /**
- * `command`: carries an Idempotency-Key, so that it may be sent twice. `command_once`: does not. `command_read`:
- * changes nothing, but command-api answers it. `query`: answered by query-api. `stream`: answered without end.
+ * `command`: may be sent twice, because it carries an Idempotency-Key, or because it puts or deletes: that changes no
+ * more the second time. `command_once`: may not. `command_read`: changes nothing, but command-api answers it. `query`:
+ * answered by query-api. `stream`: answered without end.
  */
 export type RouteKind = 'command' | 'command_once' | 'command_read' | 'query' | 'stream';
 
@@ -78,11 +79,9 @@ function kindOf(api: ApiRoute['api'], method: string, path: string, operation: O
     return types.some((type) => ENDLESS.includes(type)) ? 'stream' : 'query';
   }
   if (method === 'GET') return 'command_read';
+  if (method === 'PUT' || method === 'DELETE') return 'command';
   const isKeyed = operation.parameters.some(({ in: where, name }) => where === 'header' && name === KEY);
-  if (isKeyed) return 'command';
-  // nginx itself repeats PUT and DELETE: by HTTP's rules they may be sent twice.
-  if (method !== 'POST') throw new Error(`${method} ${path} takes no ${KEY}: a gateway may send it twice`);
-  return 'command_once';
+  return isKeyed ? 'command' : 'command_once';
 }
 
 const KEY = 'Idempotency-Key';
