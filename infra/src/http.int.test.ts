@@ -1,3 +1,4 @@
+import { Agent, request } from 'node:http';
 import { connect } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { z } from 'zod';
@@ -284,4 +285,40 @@ test('who the client is, only a trusted proxy may say, and only the last that is
   const told = { ip: '203.0.113.9', server: 'https://trade.example' };
   expect(await seen(['10.0.0.0/24'], '203.0.113.9')).toEqual(told);
   expect(await seen(['10.0.0.7'], '192.0.2.1, 203.0.113.9')).toEqual(told);
+});
+
+test('while it stops it answers what is under way, and its connections do not keep it', async () => {
+  const arrived = Promise.withResolvers<void>();
+  const goOn = Promise.withResolvers<void>();
+  await build((http) => {
+    http.get(
+      '/v1/slow',
+      { config: { auth: 'public' }, schema: { response: { 200: z.object({ done: z.boolean() }) } } },
+      async () => {
+        arrived.resolve();
+        await goOn.promise;
+        return { done: true };
+      },
+    );
+  });
+  const { port } = new URL(await app.listen({ host: '127.0.0.1', port: 0 }));
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const get = (path: string) =>
+    new Promise<{ status: number | undefined; connection: string | undefined }>((resolve, reject) => {
+      request({ host: '127.0.0.1', port, path, agent }, (reply) => {
+        reply.resume().once('end', () => {
+          resolve({ status: reply.statusCode, connection: reply.headers.connection });
+        });
+      })
+        .once('error', reject)
+        .end();
+    });
+  const slow = get('/v1/slow');
+  await arrived.promise;
+  const closed = app.close();
+  await expect.poll(() => app.server.listening).toBe(false);
+  goOn.resolve();
+  expect(await slow).toEqual({ status: 200, connection: 'close' });
+  await closed;
+  agent.destroy();
 });

@@ -21,7 +21,7 @@ import {
 import { traceRequests } from './httpTracing.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
-import { Problem, ProblemBody } from './problem.ts';
+import { ProblemBody } from './problem.ts';
 import { type Readiness, readiness } from './readiness.ts';
 import { type Runtime, realRuntime } from './runtime.ts';
 import type { Telemetry } from './telemetry.ts';
@@ -110,11 +110,16 @@ export async function buildHttp(options: HttpOptions): Promise<Http> {
     reply.header('x-request-id', request.id);
     const { auth, helmet } = request.routeOptions.config;
     if (helmet === undefined) reply.headers(securityHeaders);
-    if (stopping) return done(stoppingProblem);
     if (auth === undefined || auth === 'public') return done();
     const verdict = authenticate(request, auth);
     if (verdict === undefined) return done();
     verdict.then(() => done(), done);
+  });
+  // Who stops still answers what reaches it, each request as the last on its connection: whoever balances goes elsewhere
+  // with the next one, and no client is turned away.
+  app.addHook('onSend', (_request, reply, payload, done) => {
+    if (stopping) reply.header('connection', 'close');
+    done(null, payload);
   });
   app.addHook('onResponse', observe(metrics, log));
 
@@ -170,13 +175,6 @@ const securityHeaders = {
   'referrer-policy': 'no-referrer',
   'cache-control': 'no-store',
 } as const;
-
-const stoppingProblem = new Problem({
-  status: 503,
-  code: 'UNAVAILABLE',
-  title: 'The service is stopping; repeat the request in a moment.',
-  headers: { 'retry-after': '1', connection: 'close' },
-});
 
 /** Unique for ever with a random beginning for each process; counting on costs nothing. */
 function requestIds(runtime: Runtime): () => string {

@@ -13,6 +13,9 @@ import { realRuntime } from '../runtime.ts';
 import { EXIT_FAILED } from '../shutdown.ts';
 import { ENV_FILE } from './makeEnv.ts';
 
+/** Longer than the gateway holds a failure against an API (2 s). */
+const SETTLE_MS = 3_000;
+
 const ROOT = resolve(import.meta.dirname, '../../..');
 const COMPOSE_FILE = join(ROOT, 'infra/compose.yaml');
 
@@ -126,6 +129,7 @@ function deployment(envFile: string, timeoutSeconds: number, buildOptions: reado
     say: (line) => process.stderr.write(`brokerx: ${line}\n`),
     runtime: realRuntime,
     readyTimeoutMs: timeoutSeconds * 1_000,
+    settleMs: SETTLE_MS,
   };
 }
 

@@ -43,6 +43,7 @@ function installation(broken: Record<string, string[]> = {}) {
     say: (line) => void said.push(line),
     runtime: realRuntime,
     readyTimeoutMs: 1_000,
+    settleMs: 1,
   };
 }
 beforeEach(() => installation());

@@ -15,6 +15,8 @@ export type Surroundings = {
   runtime: Runtime;
   /** How long a service may take to be ready. */
   readyTimeoutMs: number;
+  /** Waited when one of several is ready, until all others have noticed. */
+  settleMs: number;
 };
 export type RollOut = { done: Step[]; failed: null } | { done: Step[]; failed: Failure };
 /** `step` may have replaced some of its services. */
@@ -36,7 +38,7 @@ export async function rollOut(steps: readonly Step[], around: Surroundings): Pro
 type Broken = Omit<Failure, 'step'>;
 
 async function replace({ role, tag }: Step, around: Surroundings): Promise<Broken | null> {
-  const { containers, setTag, say } = around;
+  const { containers, setTag, say, runtime, settleMs } = around;
   setTag(role, tag);
   if (role.before) {
     await containers.start([role.before]);
@@ -46,7 +48,8 @@ async function replace({ role, tag }: Step, around: Surroundings): Promise<Broke
   const states = await Promise.all(role.services.map((service) => containers.state(service)));
   const runs = states.some((state) => state === 'ready');
   const groups = runs ? role.services.map((service) => [service]) : [role.services];
-  for (const group of groups) {
+  for (const [index, group] of groups.entries()) {
+    if (index > 0) await sleep(runtime, settleMs);
     await containers.start(group);
     for (const service of group) {
       const broken = await until('ready', service, around);

@@ -14,10 +14,11 @@ export function nginxSettings(settings: GatewaySettings): Record<string, string>
 }
 
 /**
- * Three failures within 5 s, and an API is not asked for 5 s: a restart takes about as long. 64 connections to each
- * are kept by each worker, closed a little before the API would do it (65 s).
+ * Three failures within 2 s, and an API is not asked for 2 s; a deployment waits longer than that between two of a
+ * kind, or both might count as away. 64 connections to each are kept by each worker, closed a little before the API
+ * would do it (65 s).
  */
-const FAILURES = 'max_fails=3 fail_timeout=5s';
+const FAILURES = 'max_fails=3 fail_timeout=2s';
 const KEPT = 'keepalive 64;\n    keepalive_timeout 60s;';
 
 function httpSettings(settings: GatewaySettings): string {
