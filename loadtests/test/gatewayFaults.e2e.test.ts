@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import { afterEach, describe, expect, inject, test } from 'vitest';
 import { ask, freePort, type Gateway, startGateway } from './gateway.ts';
-import { goesAway, type ScriptedApi, says, scriptedApi } from './scriptedApi.ts';
+import { deafApi, goesAway, type ScriptedApi, says, scriptedApi } from './scriptedApi.ts';
 
 /** The gateway in front of APIs that misbehave, and of clients that do. */
 const nginx = inject('nginx');
@@ -66,6 +66,17 @@ describe.runIf(nginx !== null)('nginx', () => {
       true,
       '1',
     ]);
+  });
+
+  test('an API that cannot be connected to, as when its machine is gone, is passed over by any command', async () => {
+    const [gone, well] = [await deafApi(), await api(says('done'))];
+    opened.push(gone);
+    const { url } = await gatewayTo({ GATEWAY_COMMAND_APIS: `${gone.address},${well.address}` });
+    const signIns = Array.from({ length: 8 }, (_, number) => {
+      const headers = { authorization: `Bearer ${number}` };
+      return ask(`${url}/v1/sessions`, { method: 'POST', headers, body: '{}' });
+    });
+    expect((await Promise.all(signIns)).map(({ status }) => status)).toEqual(signIns.map(() => 200));
   });
 
   test('the API is told the client’s address, whatever he says himself; a balancer that is trusted may say it', async () => {

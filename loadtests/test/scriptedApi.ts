@@ -1,5 +1,7 @@
+import { spawn } from 'node:child_process';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 
 /** An HTTP server behind a gateway that does what a real API does once in a blue moon. */
 export type ScriptedApi = {
@@ -9,6 +11,30 @@ export type ScriptedApi = {
   requests: { method: string; url: string; headers: IncomingMessage['headers']; body: string }[];
   close(): Promise<void>;
 };
+
+/** Nobody answers the telephone: attempts to connect come to nothing, as with a machine that is gone. */
+export async function deafApi(): Promise<{ address: string; close(): Promise<void> }> {
+  const listens = `require('node:net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 }, function () {
+    console.log(this.address().port);
+  });`;
+  const child = spawn(process.execPath, ['-e', listens], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const port = await new Promise<number>((resolve) => {
+    child.stdout.once('data', (text: Buffer) => resolve(Number(text)));
+  });
+  child.kill('SIGSTOP');
+  // The system takes a few calls for it; then it takes none.
+  const callers = Array.from({ length: 4 }, () => connect(port, '127.0.0.1').on('error', () => undefined));
+  await delay(QUEUE_FILLS_MS);
+  return {
+    address: `127.0.0.1:${port}`,
+    close: async () => {
+      for (const caller of callers) caller.destroy();
+      child.kill('SIGKILL');
+    },
+  };
+}
+
+const QUEUE_FILLS_MS = 200;
 
 type Script = (request: IncomingMessage, reply: ServerResponse) => void;
 
