@@ -14,7 +14,7 @@ import { EXIT_FAILED } from '../shutdown.ts';
 import { ENV_FILE } from './makeEnv.ts';
 
 /** Longer than the gateway holds a failure against an API (2 s). */
-const SETTLE_MS = 3_000;
+const SETTLE_MS = 5_000;
 
 const ROOT = resolve(import.meta.dirname, '../../..');
 const COMPOSE_FILE = join(ROOT, 'infra/compose.yaml');

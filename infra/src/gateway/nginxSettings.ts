@@ -15,8 +15,8 @@ export function nginxSettings(settings: GatewaySettings): Record<string, string>
 
 /**
  * Three failures within 2 s, and an API is not asked for 2 s; a deployment waits longer than that between two of a
- * kind, or both might count as away. 64 connections to each are kept by each worker, closed a little before the API
- * would do it (65 s).
+ * kind, or both might count as away. All workers know the same (`zone`). 64 connections to each API are kept by each
+ * worker, closed a little before the API would do it (65 s).
  */
 const FAILURES = 'max_fails=3 fail_timeout=2s';
 const KEPT = 'keepalive 64;\n    keepalive_timeout 60s;';
@@ -26,8 +26,8 @@ function httpSettings(settings: GatewaySettings): string {
   const servers = (endpoints: readonly string[]) =>
     endpoints.map((endpoint) => `    server ${endpoint} ${FAILURES};`).join('\n');
   const upstreams = [
-    `upstream command_api {\n    hash $command_key consistent;\n${servers(commandApis)}\n    ${KEPT}\n}`,
-    `upstream query_api {\n    least_conn;\n${servers(queryApis)}\n    ${KEPT}\n}`,
+    `upstream command_api {\n    zone command_api 64k;\n    hash $command_key consistent;\n${servers(commandApis)}\n    ${KEPT}\n}`,
+    `upstream query_api {\n    zone query_api 64k;\n    least_conn;\n${servers(queryApis)}\n    ${KEPT}\n}`,
     ...(inbox === null ? [] : [`upstream inbox {\n    server ${inbox};\n}`]),
   ];
   return `${[...upstreams, clientAddress(trustedProxies), origins(settings.corsOrigins), limits(settings)].join('\n\n')}
