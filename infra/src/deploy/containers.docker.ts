@@ -21,6 +21,8 @@ export type DockerOptions = {
 /** A service that was started again so often does not become ready. */
 const RESTARTS_MAX = 3;
 const LOG_LINES = '30';
+/** Compose writes it before each line, also to who is no terminal. */
+const CLEAR_LINE = '\u001b[2K';
 
 const Inspected = z.array(
   z.object({
@@ -70,8 +72,9 @@ export function dockerContainers(options: DockerOptions): Containers {
       await said(compose(['exec', '--no-TTY', service, ...command]));
     },
     lastWords: async (service) => {
-      const { out, errors } = await compose(['logs', '--no-color', '--tail', LOG_LINES, service]);
-      return `${out}${errors}`.trimEnd();
+      const args = ['logs', '--no-color', '--no-log-prefix', '--tail', LOG_LINES, service];
+      const { out, errors } = await compose(args);
+      return `${out}${errors}`.replaceAll(CLEAR_LINE, '').trimEnd();
     },
   };
 }
