@@ -1,7 +1,8 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { chmodSync, closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, request as httpRequest, type IncomingHttpHeaders } from 'node:http';
-import { tmpdir } from 'node:os';
+import { request as httpsRequest } from 'node:https';
+import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -17,6 +18,11 @@ export type Gateway = {
   stop(): Promise<void>;
 };
 export type LoggedRequest = { method: string; path: string; status: number; upstream: string };
+
+/** Whether this machine has an IPv6 address of its own. */
+export const HAS_IPV6 = Object.values(networkInterfaces()).some((addresses) =>
+  addresses?.some(({ address }) => address === '::1'),
+);
 
 const BROKERX = join(REPOSITORY, 'infra/src/cli/main.ts');
 const START_TIMEOUT_MS = 10_000;
@@ -44,9 +50,11 @@ export async function startGateway(nginx: string, env: Record<string, string>): 
   // Started as root, nginx works as somebody else.
   chmodSync(folder, 0o755);
   const port = await freePort();
+  const health = `127.0.0.1:${await freePort()}`;
   const log = join(folder, 'access.log');
   const made = await brokerx(['gateway', 'config', '--out', folder], {
-    GATEWAY_LISTEN: `127.0.0.1:${port},[::1]:${port}`,
+    GATEWAY_LISTEN: `127.0.0.1:${port}${HAS_IPV6 ? `,[::1]:${port}` : ''}`,
+    GATEWAY_HEALTH_LISTEN: health,
     GATEWAY_ACCESS_LOG: log,
     ...env,
   });
@@ -56,9 +64,9 @@ export async function startGateway(nginx: string, env: Record<string, string>): 
   const args = ['-e', 'stderr', '-p', folder, '-c', config, '-g', 'daemon off;'];
   const child = spawn(nginx, args, { stdio: ['ignore', 'ignore', errors] });
   closeSync(errors);
-  const url = `http://127.0.0.1:${port}`;
+  const url = `${env['GATEWAY_TLS_KEY'] ? 'https' : 'http'}://127.0.0.1:${port}`;
   const deadline = performance.now() + START_TIMEOUT_MS;
-  while (!(await fetch(`${url}/livez`).catch(() => null))?.ok) {
+  while (!(await fetch(`http://${health}/livez`).catch(() => null))?.ok) {
     if (child.exitCode !== null || performance.now() > deadline) {
       throw new Error(`nginx did not start:\n${readFileSync(join(folder, 'errors.log'), 'utf8')}`);
     }
@@ -117,10 +125,12 @@ export type Answer = {
   problem: { code?: string; status?: number; request_id?: string; retryable?: boolean };
 };
 
-/** One request as a browser or a program sends it, on a connection of its own. */
+/** One request as a browser or a program sends it, on a connection of its own; certificates are not looked at. */
 export function ask(url: string, { method = 'GET', headers = {}, body, from }: Asked = {}): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const sent = httpRequest(url, { method, headers, agent: false, ...(from ? { localAddress: from } : {}) });
+    const local = from ? { localAddress: from } : {};
+    const send = url.startsWith('https') ? httpsRequest : httpRequest;
+    const sent = send(url, { method, headers, agent: false, rejectUnauthorized: false, ...local });
     sent.once('error', reject);
     sent.once('response', (reply) => {
       let text = '';

@@ -1,7 +1,13 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, describe, expect, inject, test } from 'vitest';
-import { ask, freePort, type Gateway, startGateway } from './gateway.ts';
+import { ask, freePort, type Gateway, HAS_IPV6, startGateway } from './gateway.ts';
 import { deafApi, goesAway, type ScriptedApi, says, scriptedApi } from './scriptedApi.ts';
+
+const canMakeCertificates = spawnSync('openssl', ['version']).status === 0;
 
 /** The gateway in front of APIs that misbehave, and of clients that do. */
 const nginx = inject('nginx');
@@ -112,6 +118,36 @@ describe.runIf(nginx !== null)('nginx', () => {
     ]);
   });
 
+  test.runIf(canMakeCertificates)('with a certificate it speaks TLS, and the API is told so', async () => {
+    const well = await api(says('done'));
+    const folder = mkdtempSync(join(tmpdir(), 'brokerx-tls-'));
+    const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'fullchain.pem')];
+    const made = [
+      'req',
+      '-x509',
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:P-256',
+      '-nodes',
+      '-days',
+      '1',
+    ];
+    execFileSync('openssl', [...made, '-subj', '/CN=127.0.0.1', '-keyout', key, '-out', certificate], {
+      stdio: 'ignore',
+    });
+    const { url } = await gatewayTo({
+      GATEWAY_QUERY_APIS: well.address,
+      GATEWAY_TLS_KEY: key,
+      GATEWAY_TLS_CERTIFICATE: certificate,
+    });
+    const { status, headers } = await ask(`${url}/v1/symbols`);
+    expect([status, headers['strict-transport-security']]).toEqual([200, 'max-age=31536000']);
+    expect(well.requests[0]?.headers['x-forwarded-proto']).toBe('https');
+    await expect(ask(`${url.replace('https', 'http')}/v1/symbols`)).resolves.toMatchObject({ status: 400 });
+    rmSync(folder, { recursive: true });
+  });
+
   test('an address that asks too much is refused, another is not', async () => {
     const well = await api(says('done'));
     const { url } = await gatewayTo({
@@ -129,7 +165,7 @@ describe.runIf(nginx !== null)('nginx', () => {
     expect((await ask(`${url}/v1/orders`, { method: 'POST', from: '127.0.0.2' })).status).toBe(200);
   });
 
-  test('an IPv6 subscriber has many addresses and is bounded as one', async () => {
+  test.runIf(HAS_IPV6)('an IPv6 subscriber has many addresses and is bounded as one', async () => {
     const well = await api(says('done'));
     const { port } = await gatewayTo({
       GATEWAY_COMMAND_APIS: well.address,
