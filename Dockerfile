@@ -55,6 +55,6 @@ RUN for service in command-api matching-engine projectors query-api; do \
     mkdir /gateway /state && chown 10001:10001 /gateway /state
 USER 10001:10001
 EXPOSE 8080
-HEALTHCHECK --interval=10s --timeout=3s --start-period=120s --retries=3 CMD ["/app/infra/image/ready"]
+HEALTHCHECK --interval=30s --timeout=3s --start-period=120s --retries=3 CMD ["/app/infra/image/ready"]
 ENTRYPOINT ["node"]
 CMD ["infra/src/cli/main.ts", "--help"]
