@@ -14,7 +14,8 @@ RUN mkdir -p /opt/node/bin \
  && if [ "$(node --version)" != "v${NODE_VERSION}" ]; then \
       npm install --prefix /tmp/node "node@${NODE_VERSION}" \
       && cp --dereference /tmp/node/node_modules/node/bin/node /opt/node/bin/node \
-      && /opt/node/bin/node --version; \
+      && { /opt/node/bin/node --version \
+        || { apt-get update && apt-get install --yes --no-install-recommends libatomic1; }; }; \
     fi \
  && npm install --prefix /opt/pnpm "pnpm@${PNPM_VERSION}"
 ENV PATH=/opt/node/bin:/opt/pnpm/node_modules/.bin:$PATH

@@ -95,9 +95,7 @@ async function locked(
 ): Promise<boolean> {
   const path = resolve(envFile);
   if (!existsSync(path)) {
-    throw new DeploymentRefused(
-      `${path} is missing: make it with npm run brokerx -- make-env (docs/deployment.md)`,
-    );
+    throw new DeploymentRefused(`${path} is missing: make it with npm run make-env (docs/deployment.md)`);
   }
   const lock = acquireLock(`${path}.lock`);
   try {
