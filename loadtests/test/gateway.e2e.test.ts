@@ -210,18 +210,15 @@ describe.runIf(nginx !== null)('behind nginx', () => {
 
   test('an account sticks to one command-api, accounts are spread over both, queries too', async () => {
     const tokens = Array.from({ length: 40 }, (_, number) => `token-${number}`);
-    const before = (await gateway.logged(0)).length;
+    const path = '/v1/accounts/spread/cash-transfers';
     for (const token of [...tokens, ...tokens]) {
-      await ask(`${gateway.url}/v1/deposits`, {
-        method: 'POST',
-        headers: { authorization: `Bearer ${token}` },
-      });
+      await ask(`${gateway.url}${path}`, { method: 'POST', headers: { authorization: `Bearer ${token}` } });
     }
-    const commands = (await gateway.logged(before + 80)).slice(before).map(({ upstream }) => upstream);
+    const commands = (await gateway.logged(path, 80)).map(({ upstream }) => upstream);
     expect(commands.slice(40)).toEqual(commands.slice(0, 40));
     expect(new Set(commands)).toEqual(new Set(commandApis));
-    for (let count = 0; count < 20; count += 1) await ask(`${gateway.url}/v1/symbols`);
-    const queries = (await gateway.logged(before + 100)).slice(before + 80).map(({ upstream }) => upstream);
+    for (let count = 0; count < 20; count += 1) await ask(`${gateway.url}/v1/symbols/SPREAD`);
+    const queries = (await gateway.logged('/v1/symbols/SPREAD', 20)).map(({ upstream }) => upstream);
     expect(new Set(queries)).toEqual(new Set(queryApis));
   });
 
@@ -297,16 +294,9 @@ describe.runIf(nginx !== null)('behind nginx', () => {
 
   /** Kills the command-api that serves this token; the supervisor starts the installation's own again. */
   async function killTheOneOf(token: string): Promise<void> {
-    const before = (await gateway.logged(0)).length;
-    await ask(`${gateway.url}/v1/deposits`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${token}` },
-    });
-    const entries = (await gateway.logged(before + 1)).slice(before);
-    const serving = entries
-      .find(({ path }) => path === '/v1/deposits')
-      ?.upstream.split(', ')
-      .at(-1);
+    const path = '/v1/accounts/serving/cash-transfers';
+    await ask(`${gateway.url}${path}`, { method: 'POST', headers: { authorization: `Bearer ${token}` } });
+    const serving = (await gateway.logged(path, 1))[0]?.upstream;
     const pid = serving === commandApis[0] ? installation.pids()['command-api'] : others[0]?.pid;
     process.kill(pid ?? 0, 'SIGKILL');
   }

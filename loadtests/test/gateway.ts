@@ -13,8 +13,8 @@ import { REPOSITORY } from '../src/installation.ts';
 export type Gateway = {
   url: string;
   port: number;
-  /** What its access log says, once it has said it of so many requests. */
-  logged(requests: number): Promise<LoggedRequest[]>;
+  /** What its access log says of so many requests for this path, once it has said it of all. */
+  logged(path: string, requests: number): Promise<LoggedRequest[]>;
   stop(): Promise<void>;
 };
 export type LoggedRequest = { method: string; path: string; status: number; upstream: string };
@@ -75,7 +75,7 @@ export async function startGateway(nginx: string, env: Record<string, string>): 
   return {
     url,
     port,
-    logged: (requests) => logged(log, requests),
+    logged: (path, requests) => logged(log, path, requests),
     stop: async () => {
       await end(child);
       rmSync(folder, { recursive: true, force: true });
@@ -90,10 +90,13 @@ async function end(child: ChildProcess): Promise<void> {
   await gone;
 }
 
-async function logged(log: string, requests: number): Promise<LoggedRequest[]> {
+async function logged(log: string, path: string, requests: number): Promise<LoggedRequest[]> {
   for (;;) {
     const lines = existsSync(log) ? readFileSync(log, 'utf8').trimEnd().split('\n').filter(Boolean) : [];
-    if (lines.length >= requests) return lines.map((line) => JSON.parse(line) as LoggedRequest);
+    const entries = lines
+      .map((line) => JSON.parse(line) as LoggedRequest)
+      .filter((entry) => entry.path === path);
+    if (entries.length >= requests) return entries;
     await delay(POLL_MS);
   }
 }
