@@ -12,6 +12,7 @@ export * from './order.ts';
 export * from './position.ts';
 export * from './refusals.ts';
 export * from './streams.ts';
+export * from './topics.ts';
 export * from './tradeView.ts';
 export * from './units.ts';
 export * from './upcast.ts';
