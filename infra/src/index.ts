@@ -15,6 +15,7 @@ export * from './hotStore.ts';
 export * from './http.ts';
 export * from './kafka.ts';
 export * from './kafkaApis.ts';
+export * from './kafkaFetch.ts';
 export * from './kafkaTopics.ts';
 export * from './lease.memory.ts';
 export * from './lease.postgres.ts';

@@ -1,5 +1,6 @@
 import { Kafka, type KafkaConfig, logLevel, Partitioners, type Producer } from 'kafkajs';
 import type { KafkaSettings } from './adapters.settings.ts';
+import { type KafkaFetcher, kafkaFetcher } from './kafkaFetch.ts';
 import { patchKafkajs } from './kafkajsPatch.ts';
 import { kafkaLogCreator } from './kafkaLog.ts';
 import { type KafkaTopic, type PreparedTopics, prepareTopics } from './kafkaTopics.ts';
@@ -15,6 +16,8 @@ export type KafkaClient = {
    * `KafkaUnusable` for what repeating cannot mend, anything else for what it may.
    */
   prepareTopics(topics: readonly KafkaTopic[]): Promise<PreparedTopics>;
+  /** Reads partitions of these topics from offsets that are known. */
+  fetcher(topics: readonly KafkaTopic[]): Promise<KafkaFetcher>;
   /** An idempotent producer, not connected yet. Messages name their partition. */
   producer(): Producer;
 };
@@ -42,6 +45,7 @@ export function openKafka(
     kafkajs,
     prepareTopics: (topics) =>
       prepareTopics(kafkajs, topics, { replication: settings.replication, runtime, log }),
+    fetcher: (topics) => kafkaFetcher(kafkajs, topics, runtime),
     producer: () =>
       kafkajs.producer({
         idempotent: true,

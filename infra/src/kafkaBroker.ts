@@ -9,6 +9,7 @@ import { openKafka } from './kafka.ts';
 import type { Log } from './log.ts';
 import { freePort, LOOPBACK } from './ports.ts';
 import { realRuntime, sleep } from './runtime.ts';
+import { undertaker } from './undertaker.ts';
 
 /**
  * A Kafka of one broker (KRaft: controller and broker in one process) to throw away, for tests and drills: it can be
@@ -45,7 +46,7 @@ export async function kafkaBroker(options: { libs: string; log: Log }): Promise<
   const data = join(folder, 'data');
   const properties = join(folder, 'server.properties');
   writeFileSync(properties, serverProperties({ port, controllerPort, data }));
-  const undertaker = await watchedBy(folder);
+  const bury = await undertaker(burial, [folder]);
   let process: ChildProcess | null = null;
 
   const end = async (signal: 'SIGTERM' | 'SIGKILL'): Promise<void> => {
@@ -92,7 +93,7 @@ export async function kafkaBroker(options: { libs: string; log: Log }): Promise<
     },
     async remove() {
       await end('SIGKILL');
-      await undertaker();
+      await bury();
     },
   };
 }
@@ -166,33 +167,9 @@ function serverProperties(given: { port: number; controllerPort: number; data: s
     .join('');
 }
 
-/**
- * A shell that waits for the end of its input, which comes when we close it or are gone, then ends the broker and
- * removes the folder. A process of its own, because one that is killed cannot clean up.
- */
-async function watchedBy(folder: string): Promise<() => Promise<void>> {
-  const shell = spawn('/bin/sh', ['-c', undertakerScript, 'undertaker', folder], {
-    detached: true,
-    cwd: '/',
-    stdio: ['pipe', 'ignore', 'ignore'],
-  });
-  const ended = once(shell, 'close');
-  shell.stdin.on('error', () => {}); // It was killed: then there is nothing left to tell it.
-  await once(shell, 'spawn');
-  shell.unref();
-  return async () => {
-    shell.ref();
-    shell.stdin.end();
-    await ended;
-  };
-}
-
-const undertakerScript = `
-trap '' INT TERM HUP
-cat > /dev/null
+/** The broker goes before its data; what it may still have written a moment later goes too. */
+const burial = `
 pid=$(cat "$1/pid" 2> /dev/null)
 if [ -n "$pid" ] && tr '\\0' ' ' < "/proc/$pid/cmdline" 2> /dev/null | grep -q -F "$1/"; then kill -KILL "$pid"; fi
-rm -rf "$1"
-sleep 0.5
-rm -rf "$1"
+rm -rf "$1" || { sleep 1; rm -rf "$1"; }
 `;

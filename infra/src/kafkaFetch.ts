@@ -1,5 +1,6 @@
 import type { Kafka } from 'kafkajs';
 import type { KafkaTopic } from './kafkaTopics.ts';
+import { type Runtime, sleep } from './runtime.ts';
 
 /**
  * Reading partitions from offsets that the caller knows, without a consumer group: nobody decides who reads what, and
@@ -31,7 +32,12 @@ export type FetchedMessage = {
   timestampMs: number;
 };
 
-export async function kafkaFetcher(kafka: Kafka, topics: readonly KafkaTopic[]): Promise<KafkaFetcher> {
+/** `topics`: all that it will be asked for. */
+export async function kafkaFetcher(
+  kafka: Kafka,
+  topics: readonly KafkaTopic[],
+  runtime: Runtime,
+): Promise<KafkaFetcher> {
   const cluster = clusterOf(kafka);
   await cluster.connect();
 
@@ -120,9 +126,24 @@ export async function kafkaFetcher(kafka: Kafka, topics: readonly KafkaTopic[]):
       });
     },
 
-    close: () => cluster.disconnect(),
+    close: () => disconnected(cluster, runtime),
   };
 }
+
+/** kafkajs waits for every answer that is still to come, also from a broker that hangs. */
+export async function disconnected(
+  connected: { disconnect(): Promise<void> },
+  runtime: Runtime,
+): Promise<void> {
+  const waiting = new AbortController();
+  await Promise.race([
+    connected.disconnect().catch(() => undefined),
+    sleep(runtime, DISCONNECT_MS, waiting.signal),
+  ]);
+  waiting.abort();
+}
+
+const DISCONNECT_MS = 2_000;
 
 export const partitionKey = ({ topic, partition }: PartitionOf): string => `${topic}/${partition}`;
 

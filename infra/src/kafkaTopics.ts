@@ -1,5 +1,6 @@
 import type { Admin, ConfigResourceTypes, Kafka } from 'kafkajs';
 import { KafkaUnusable } from './kafkaApis.ts';
+import { disconnected } from './kafkaFetch.ts';
 import type { Log } from './log.ts';
 import { type Runtime, sleep } from './runtime.ts';
 
@@ -42,7 +43,7 @@ export async function prepareTopics(
     await leaders(admin, topics, options.runtime);
     return { messageBytesMax: await messageBytesMax(admin, topics) };
   } finally {
-    await admin.disconnect();
+    await disconnected(admin, options.runtime);
   }
 }
 

@@ -8,22 +8,29 @@ import type { NoServer, ServerForTests } from './services.ts';
 
 /**
  * The Kafka that `KAFKA_BROKERS` names; else one in a container, where Docker and the image are to be had; else one
- * from Maven's artifacts.
+ * from Maven's artifacts. Beside it the jars, for tests that stop and kill a broker of their own.
  */
-export async function kafkaForTests(log: Log): Promise<ServerForTests | NoServer> {
+export async function kafkaForTests(
+  log: Log,
+): Promise<{ server: ServerForTests | NoServer; jars: string | null }> {
   const given = testAddresses().KAFKA_BROKERS;
-  if (given) return { address: given, stop: async () => undefined };
-  return (await inContainer(log)) ?? (await fromMaven(log));
+  const libs = kafkaJars(log).catch((error: unknown) => error as Error);
+  const server =
+    (given ? { address: given, stop: async () => undefined } : await inContainer(log)) ??
+    (await fromJars(await libs, log));
+  const jars = await libs;
+  return { server, jars: typeof jars === 'string' ? jars : null };
 }
 
-async function fromMaven(log: Log): Promise<ServerForTests | NoServer> {
+async function fromJars(libs: string | Error, log: Log): Promise<ServerForTests | NoServer> {
   try {
-    const broker = await kafkaBroker({ libs: await kafkaJars(log), log });
+    if (libs instanceof Error) throw libs;
+    const broker = await kafkaBroker({ libs, log });
     await broker.start();
     return { address: broker.address, stop: broker.remove };
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    return { missing: `${why}. Install Java and Maven, run Docker, or set KAFKA_BROKERS.` };
+    return { missing: `${why}. Install Java 17 and Maven, run Docker, or set KAFKA_BROKERS.` };
   }
 }
 

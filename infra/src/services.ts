@@ -15,6 +15,8 @@ declare module 'vitest' {
     postgresAdminUrl: string;
     /** `host:port` of Kafka brokers, separated by commas; null: there is no Kafka here. */
     kafkaBrokers: string | null;
+    /** Folder of Kafka's jars, for tests that stop and kill a broker of their own; null: there is no Java or no Maven. */
+    kafkaJars: string | null;
     /** Of a Redis that tests may flush; null: there is no Redis here. */
     redisUrl: string | null;
   }
@@ -36,10 +38,11 @@ export default async function setup(project: Project): Promise<() => Promise<voi
     redisForTests(log),
   ]);
   project.provide('postgresAdminUrl', postgres.address);
-  project.provide('kafkaBrokers', addressOf('Kafka', kafka));
+  project.provide('kafkaBrokers', addressOf('Kafka', kafka.server));
+  project.provide('kafkaJars', kafka.jars);
   project.provide('redisUrl', addressOf('Redis', redis));
   return async () => {
-    for (const server of [redis, kafka, postgres]) if ('stop' in server) await server.stop();
+    for (const server of [redis, kafka.server, postgres]) if ('stop' in server) await server.stop();
   };
 }
 

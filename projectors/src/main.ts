@@ -7,6 +7,7 @@ import {
   openEventStore,
   openFeed,
   openHotStore,
+  openKafka,
   postgresLeases,
   postgresSnapshots,
   runMain,
@@ -23,12 +24,16 @@ import { marketDataMetrics } from './marketDataMetrics.ts';
 import { startProjecting } from './project.ts';
 import { projectionMetrics } from './projectionMetrics.ts';
 import { openReadModels, readModelsState } from './readModels.ts';
+import { relayMetrics } from './relayMetrics.ts';
+import { startRelay } from './topics.ts';
 
 const SERVICE = 'projectors';
 /** Below the pace of the flushes, so that reading adds little to what a reader waits. */
 const READ_EVERY_MS = 20;
+/** An order's match waits for the relay: then a read is worth more than it costs. */
+const READ_FOR_RELAY_EVERY_MS = 5;
 
-/** Read models and market data, from the event store's one order. */
+/** Read models, market data and Kafka's topics, from the event store's one order. */
 await runMain(async () => {
   const config = readConfig();
   const { settings, readDatabaseUrl, instance } = config;
@@ -54,7 +59,8 @@ await runMain(async () => {
   shutdown.onShutdown('snapshots', () => snapshots.close());
   const leases = await postgresLeases({ databaseUrl, owner: instance, runtime, log });
   shutdown.onShutdown('leases', () => leases.close());
-  const feed = openFeed({ settings, store: calmAppends(store, runtime, READ_EVERY_MS), runtime, log });
+  const readEveryMs = settings.kafka ? READ_FOR_RELAY_EVERY_MS : READ_EVERY_MS;
+  const feed = openFeed({ settings, store: calmAppends(store, runtime, readEveryMs), runtime, log });
   shutdown.onShutdown('feed', () => feed.close());
 
   const shared = { store, feed, leases, runtime, log };
@@ -73,6 +79,16 @@ await runMain(async () => {
     metrics: marketDataMetrics(metrics),
   });
   shutdown.onShutdown('market data', () => marketData.stop());
+  const relay =
+    settings.kafka &&
+    startRelay({
+      ...shared,
+      kafka: openKafka(settings.kafka, { clientId: `brokerx-${instance}`, log, runtime }),
+      snapshots,
+      telemetry,
+      metrics: relayMetrics(metrics, runtime, () => feed.head()),
+    });
+  if (relay) shutdown.onShutdown('relay', () => relay.stop());
   projecting.ended.catch((err: unknown) => {
     log.fatal({ err }, 'the projections cannot go on');
     void shutdown.begin('the projections cannot go on', EXIT_FAILED);
@@ -84,6 +100,7 @@ await runMain(async () => {
       return {
         'read models': await readModelsState(pool),
         projections: halted.length === 0 ? 'ok' : `halted by a defect: ${halted.join(', ')}`,
+        ...(relay ? { relay: relay.state() } : {}),
       };
     };
     const health = await startHealthServer({

@@ -1,0 +1,82 @@
+import { disconnected, type KafkaClient, type Runtime } from '@brokerx/infra';
+import type { TopicMessage } from './topicMessages.ts';
+
+/**
+ * The relay's producer: idempotent, one request at a time, all replicas asked. kafkajs never gives a producer a new
+ * identity, neither after an error that one needs nor before its sequence numbers run out, so this makes new ones; and what
+ * kafkajs would wait for without end has a limit here.
+ */
+export type TopicProducer = {
+  /** Resolves when every message is acknowledged. After a rejection nobody knows which are: begin anew from the topics. */
+  send(messages: Outgoing): Promise<void>;
+  close(): Promise<void>;
+};
+
+/** By topic. */
+export type Outgoing = ReadonlyMap<string, readonly TopicMessage[]>;
+
+/** Milliseconds for one send with all repetitions inside kafkajs. Beyond it the topics are asked what they have. */
+const SEND_MS = 30_000;
+/** Milliseconds that the brokers may take to have it on all replicas. */
+const ACKNOWLEDGE_MS = 10_000;
+/**
+ * A producer's life. Brokers forget an identity after a day without messages and then take no higher sequence number of
+ * it; and sequence numbers of a partition end at 2^31, where kafkajs and the brokers go on differently.
+ */
+const LIFE_MS = 12 * 3_600_000;
+const LIFE_MESSAGES = 1_000_000_000;
+
+export async function topicProducer(options: {
+  kafka: KafkaClient;
+  runtime: Runtime;
+  /** Aborted: nothing is sent any more, and nothing waited for. */
+  over: AbortSignal;
+}): Promise<TopicProducer> {
+  const { kafka, runtime, over } = options;
+  const connected = async () => {
+    const producer = kafka.producer();
+    try {
+      await producer.connect();
+    } catch (error) {
+      await disconnected(producer, runtime);
+      throw error;
+    }
+    return { producer, madeMs: runtime.monotonicMs(), messages: 0 };
+  };
+  /** As the work, but rejects when it takes too long or is not wanted any more. */
+  const withinTime = <T>(work: Promise<T>): Promise<T> =>
+    new Promise((resolve, reject) => {
+      const stop = () => settle(() => reject(new Error('it is not for this relay to send any more')));
+      const cancel = runtime.setTimer(SEND_MS, () =>
+        settle(() => reject(new Error(`the brokers did not acknowledge within ${SEND_MS} ms`))),
+      );
+      const settle = (how: () => void) => {
+        cancel();
+        over.removeEventListener('abort', stop);
+        how();
+      };
+      over.addEventListener('abort', stop, { once: true });
+      work.then(
+        (value) => settle(() => resolve(value)),
+        (error: unknown) => settle(() => reject(error)),
+      );
+      if (over.aborted) stop();
+    });
+
+  let current = await connected();
+  return {
+    async send(messages) {
+      over.throwIfAborted();
+      if (current.messages >= LIFE_MESSAGES || runtime.monotonicMs() - current.madeMs >= LIFE_MS) {
+        // Nothing is on its way: the next identity cannot overtake this one.
+        await disconnected(current.producer, runtime);
+        current = await connected();
+      }
+      const topicMessages = [...messages].map(([topic, some]) => ({ topic, messages: [...some] }));
+      for (const { messages: some } of topicMessages) current.messages += some.length;
+      const sending = current.producer.sendBatch({ acks: -1, timeout: ACKNOWLEDGE_MS, topicMessages });
+      await withinTime(sending);
+    },
+    close: () => disconnected(current.producer, runtime),
+  };
+}
