@@ -16,6 +16,7 @@ export * from './http.ts';
 export * from './kafka.ts';
 export * from './kafkaApis.ts';
 export * from './kafkaFetch.ts';
+export * from './kafkaProducer.ts';
 export * from './kafkaTopics.ts';
 export * from './lease.memory.ts';
 export * from './lease.postgres.ts';

@@ -1,15 +1,16 @@
-import { Kafka, type KafkaConfig, logLevel, Partitioners, type Producer } from 'kafkajs';
+import { Kafka, type KafkaConfig, logLevel } from 'kafkajs';
 import type { KafkaSettings } from './adapters.settings.ts';
 import { type KafkaFetcher, kafkaFetcher } from './kafkaFetch.ts';
 import { patchKafkajs } from './kafkajsPatch.ts';
 import { kafkaLogCreator } from './kafkaLog.ts';
+import { type KafkaProducer, kafkaProducer } from './kafkaProducer.ts';
 import { type KafkaTopic, type PreparedTopics, prepareTopics } from './kafkaTopics.ts';
 import type { Log } from './log.ts';
 import type { Runtime } from './runtime.ts';
 
 /** The Kafka client: kafkajs with its faults mended, our log and our limits. It holds no connection of its own. */
 export type KafkaClient = {
-  /** For consumers and administration; producers come from `producer`. */
+  /** For administration, and for consumers in groups. */
   readonly kafkajs: Kafka;
   /**
    * Makes the topics that are missing, waits until each partition has a leader, and compares partition counts. Throws
@@ -18,8 +19,8 @@ export type KafkaClient = {
   prepareTopics(topics: readonly KafkaTopic[]): Promise<PreparedTopics>;
   /** Reads partitions of these topics from offsets that are known. */
   fetcher(topics: readonly KafkaTopic[]): Promise<KafkaFetcher>;
-  /** An idempotent producer, not connected yet. Messages name their partition. */
-  producer(): Producer;
+  /** Sends to partitions, until `over` is aborted. */
+  producer(over: AbortSignal): Promise<KafkaProducer>;
 };
 
 /** Nothing is connected yet; what the brokers speak is checked with each connection. */
@@ -46,14 +47,7 @@ export function openKafka(
     prepareTopics: (topics) =>
       prepareTopics(kafkajs, topics, { replication: settings.replication, runtime, log }),
     fetcher: (topics) => kafkaFetcher(kafkajs, topics, runtime),
-    producer: () =>
-      kafkajs.producer({
-        idempotent: true,
-        maxInFlightRequests: 1,
-        allowAutoTopicCreation: false,
-        createPartitioner: Partitioners.DefaultPartitioner,
-        retry: RETRY,
-      }),
+    producer: (over) => kafkaProducer({ kafka: kafkajs, retry: RETRY, runtime, over }),
   };
 }
 

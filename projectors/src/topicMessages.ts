@@ -1,16 +1,7 @@
 import type { Event } from '@brokerx/contracts';
-import type { Codec, Recorded } from '@brokerx/infra';
+import type { Codec, OutgoingMessage, Recorded } from '@brokerx/infra';
 
 /** The messages of the topics, as docs/topics.md describes them for every reader. */
-export type TopicMessage = {
-  partition: number;
-  key: string | null;
-  value: string;
-  /** Text, all of them. */
-  headers: Record<string, string>;
-  /** Milliseconds since the epoch, as text. */
-  timestamp?: string;
-};
 
 /** Whose messages they are: of this store, from the relay of this epoch. */
 export type Sender = { storeId: string; epoch: number };
@@ -25,7 +16,7 @@ export function eventMessage(
   text: string,
   { partition, key }: { partition: number; key: string },
   { storeId, epoch }: Sender,
-): TopicMessage {
+): OutgoingMessage {
   return {
     partition,
     key,
@@ -47,7 +38,7 @@ export function eventMessage(
 }
 
 /** Everything for this partition up to the position has been sent. */
-export function watermark(partition: number, position: number, { storeId, epoch }: Sender): TopicMessage {
+export function watermark(partition: number, position: number, { storeId, epoch }: Sender): OutgoingMessage {
   return {
     partition,
     key: null,
@@ -59,7 +50,7 @@ export function watermark(partition: number, position: number, { storeId, epoch 
 export const WATERMARK = 'watermark';
 
 /** Bytes that a message takes in a request, at most. */
-export function bytesOf({ key, value, headers }: TopicMessage): number {
+export function bytesOf({ key, value, headers }: OutgoingMessage): number {
   let bytes = MESSAGE_OVERHEAD_BYTES + Buffer.byteLength(value) + Buffer.byteLength(key ?? '');
   for (const name in headers) bytes += HEADER_OVERHEAD_BYTES + name.length + (headers[name]?.length ?? 0);
   return bytes;

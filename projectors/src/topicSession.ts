@@ -1,9 +1,18 @@
 import type { Event } from '@brokerx/contracts';
-import type { Batch, EventStore, Feed, Log, Recorded, Runtime, Telemetry } from '@brokerx/infra';
+import type {
+  Batch,
+  EventStore,
+  Feed,
+  KafkaProducer,
+  Log,
+  OutgoingMessage,
+  Recorded,
+  Runtime,
+  Telemetry,
+} from '@brokerx/infra';
 import type { RelayMetrics } from './relayMetrics.ts';
 import type { Place, TopicLayout } from './topicLayout.ts';
-import { bytesOf, eventMessage, type Sender, type TopicMessage, textOf, watermark } from './topicMessages.ts';
-import type { TopicProducer } from './topicProducer.ts';
+import { bytesOf, eventMessage, type Sender, textOf, watermark } from './topicMessages.ts';
 import type { Withholding } from './topicWithholding.ts';
 
 /**
@@ -22,7 +31,7 @@ export type TopicSession = {
 type Options = {
   store: EventStore<Event>;
   feed: Feed<Event>;
-  producer: TopicProducer;
+  producer: KafkaProducer;
   layout: TopicLayout;
   withheld: Withholding;
   /** Of each slot, the position up to which it has everything. */
@@ -49,7 +58,7 @@ const WATERMARKS_EVERY_MS = 50;
 
 /** A part of a batch that goes out in one request, up to and including `position`. */
 type Part = {
-  messages: Map<string, TopicMessage[]>;
+  messages: Map<string, OutgoingMessage[]>;
   /** Of each slot that is given something, the last position. */
   lastOf: Map<number, number>;
   traceparents: string[];
@@ -160,7 +169,11 @@ export async function startTopicSession(options: Options): Promise<TopicSession>
   };
 
   /** The message, or why there cannot be one. */
-  const message = (recorded: Recorded<Event>, text: string | Error, place: Place): TopicMessage | string => {
+  const message = (
+    recorded: Recorded<Event>,
+    text: string | Error,
+    place: Place,
+  ): OutgoingMessage | string => {
     if (typeof text !== 'string') return `${text.message}: ${text.cause}`;
     const made = eventMessage(recorded, text, place, sender);
     const bytes = bytesOf(made) + BATCH_OVERHEAD_BYTES;
@@ -227,7 +240,7 @@ const emptyPart = (): Part => ({
   bytes: 0,
 });
 
-function add(part: Part, slot: number, topic: string, message: TopicMessage, position: number): void {
+function add(part: Part, slot: number, topic: string, message: OutgoingMessage, position: number): void {
   const messages = part.messages.get(topic);
   if (messages) messages.push(message);
   else part.messages.set(topic, [message]);

@@ -4,6 +4,7 @@ import {
   type Feed,
   type KafkaClient,
   type KafkaFetcher,
+  type KafkaProducer,
   KafkaUnusable,
   type Lease,
   type Leases,
@@ -16,7 +17,6 @@ import {
 import type { RelayMetrics } from './relayMetrics.ts';
 import { readFloors, type TopicFloors } from './topicFloors.ts';
 import { type TopicLayout, topicLayout } from './topicLayout.ts';
-import { type TopicProducer, topicProducer } from './topicProducer.ts';
 import { startTopicSession } from './topicSession.ts';
 import { withholding } from './topicWithholding.ts';
 
@@ -169,7 +169,7 @@ async function prepared(
     const fetcher = await kafka.fetcher(layout.topics);
     try {
       const floors = await readFloors(fetcher, layout, { storeId: store.id, epoch });
-      const producer = await topicProducer({ kafka, runtime, over });
+      const producer = await kafka.producer(over);
       return { messageBytesMax, fetcher, floors, producer };
     } catch (error) {
       await fetcher.close();
@@ -199,7 +199,7 @@ type Prepared = {
   messageBytesMax: number;
   fetcher: KafkaFetcher;
   floors: TopicFloors;
-  producer: TopicProducer;
+  producer: KafkaProducer;
 };
 
 const closed = async ({ producer, fetcher }: Pick<Prepared, 'producer' | 'fetcher'>): Promise<void> => {

@@ -1,19 +1,29 @@
-import { disconnected, type KafkaClient, type Runtime } from '@brokerx/infra';
-import type { TopicMessage } from './topicMessages.ts';
+import { type Kafka, Partitioners, type Producer, type RetryOptions } from 'kafkajs';
+import { disconnected } from './kafkaFetch.ts';
+import type { Runtime } from './runtime.ts';
 
 /**
- * The relay's producer: idempotent, one request at a time, all replicas asked. kafkajs never gives a producer a new
+ * A producer: idempotent, one request at a time, all replicas asked. kafkajs never gives a producer a new
  * identity, neither after an error that one needs nor before its sequence numbers run out, so this makes new ones; and what
  * kafkajs would wait for without end has a limit here.
  */
-export type TopicProducer = {
+export type KafkaProducer = {
   /** Resolves when every message is acknowledged. After a rejection nobody knows which are: begin anew from the topics. */
   send(messages: Outgoing): Promise<void>;
   close(): Promise<void>;
 };
 
 /** By topic. */
-export type Outgoing = ReadonlyMap<string, readonly TopicMessage[]>;
+export type Outgoing = ReadonlyMap<string, readonly OutgoingMessage[]>;
+
+export type OutgoingMessage = {
+  partition: number;
+  key: string | null;
+  value: string;
+  headers: Record<string, string>;
+  /** Milliseconds since the epoch, as text; the time of sending when absent. */
+  timestamp?: string;
+};
 
 /** Milliseconds for one send with all repetitions inside kafkajs. Beyond it the topics are asked what they have. */
 const SEND_MS = 30_000;
@@ -26,15 +36,23 @@ const ACKNOWLEDGE_MS = 10_000;
 const LIFE_MS = 12 * 3_600_000;
 const LIFE_MESSAGES = 1_000_000_000;
 
-export async function topicProducer(options: {
-  kafka: KafkaClient;
+export async function kafkaProducer(options: {
+  kafka: Kafka;
+  retry: RetryOptions;
   runtime: Runtime;
   /** Aborted: nothing is sent any more, and nothing waited for. */
   over: AbortSignal;
-}): Promise<TopicProducer> {
-  const { kafka, runtime, over } = options;
+}): Promise<KafkaProducer> {
+  const { kafka, retry, runtime, over } = options;
   const connected = async () => {
-    const producer = kafka.producer();
+    const producer: Producer = kafka.producer({
+      idempotent: true,
+      maxInFlightRequests: 1,
+      allowAutoTopicCreation: false,
+      // Messages name their partition; without a choice kafkajs warns of what its choice was years ago.
+      createPartitioner: Partitioners.DefaultPartitioner,
+      retry,
+    });
     try {
       await producer.connect();
     } catch (error) {
@@ -46,7 +64,7 @@ export async function topicProducer(options: {
   /** As the work, but rejects when it takes too long or is not wanted any more. */
   const withinTime = <T>(work: Promise<T>): Promise<T> =>
     new Promise((resolve, reject) => {
-      const stop = () => settle(() => reject(new Error('it is not for this relay to send any more')));
+      const stop = () => settle(() => reject(new Error('nothing is to be sent any more')));
       const cancel = runtime.setTimer(SEND_MS, () =>
         settle(() => reject(new Error(`the brokers did not acknowledge within ${SEND_MS} ms`))),
       );
