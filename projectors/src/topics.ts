@@ -57,7 +57,7 @@ const CHECK_EVERY_MS = 10_000;
 export function startRelay(options: RelayOptions): Relay {
   const { leases, runtime, log, metrics } = options;
   const stopping = new AbortController();
-  let state = 'ok';
+  let state = () => 'ok';
   let position: () => number | undefined = () => undefined;
   /** Epochs up to here are not listened to any more. */
   let pastEpoch = 0;
@@ -84,12 +84,12 @@ export function startRelay(options: RelayOptions): Relay {
         });
       } catch (error) {
         metrics.failed();
-        state = stateOf(error);
+        state = () => stateOf(error);
         log.warn({ err: error, epoch: lease.epoch }, 'the relay stopped; it begins anew from the topics');
         await sleep(runtime, RETRY_MS, stopping.signal);
       }
       position = () => undefined;
-      if (lease.lost.aborted) state = 'ok';
+      if (lease.lost.aborted) state = () => 'ok';
       metrics.standsBy();
       await lease
         .release()
@@ -100,7 +100,7 @@ export function startRelay(options: RelayOptions): Relay {
   const ended = run();
   return {
     position: () => position(),
-    state: () => state,
+    state: () => state(),
     async stop() {
       stopping.abort();
       await ended;
@@ -108,13 +108,17 @@ export function startRelay(options: RelayOptions): Relay {
   };
 }
 
-type Tell = { state(now: string): void; works(position: () => number): void; past(epoch: number): void };
+type Tell = {
+  state(now: () => string): void;
+  works(position: () => number): void;
+  past(epoch: number): void;
+};
 
 /** Is the relay for as long as the lease is ours and nothing fails. */
 async function lead(options: RelayOptions, lease: Lease, stop: AbortSignal, tell: Tell): Promise<void> {
   const { store, snapshots, log, metrics, layout = topicLayout() } = options;
   const over = AbortSignal.any([stop, lease.lost]);
-  tell.state('Kafka has not answered yet');
+  tell.state(() => 'Kafka has not answered yet');
   const ready = await prepared({ ...options, layout }, lease.epoch, over, tell);
   if (!ready) return;
   const { fetcher, floors, producer, messageBytesMax } = ready;
@@ -140,11 +144,10 @@ async function lead(options: RelayOptions, lease: Lease, stop: AbortSignal, tell
     tell.works(session.position);
     log.info({ epoch: lease.epoch, position: session.position() }, 'the relay works');
     try {
-      const works = () => tell.state(withheldState(withheld.keys()));
-      works();
+      tell.state(() => withheldState(withheld.keys()));
       await Promise.race([
         session.failed,
-        watch(fetcher, layout, floors, { ...options, over, works }),
+        watch(fetcher, layout, floors, { ...options, over }),
         aborted(over),
       ]);
     } finally {
@@ -186,7 +189,7 @@ async function prepared(
     } catch (err) {
       const isUnusable = err instanceof KafkaUnusable;
       const now = stateOf(err);
-      tell.state(now);
+      tell.state(() => now);
       if (now !== told) log[isUnusable ? 'error' : 'warn']({ err }, 'the relay waits for Kafka');
       told = now;
       await sleep(runtime, isUnusable ? RETRY_UNUSABLE_MS : RETRY_MS, over);
@@ -225,9 +228,9 @@ async function watch(
   fetcher: KafkaFetcher,
   layout: TopicLayout,
   { next }: TopicFloors,
-  options: RelayOptions & { over: AbortSignal; works: () => void },
+  options: RelayOptions & { over: AbortSignal },
 ): Promise<void> {
-  const { runtime, over, works, checkEveryMs = CHECK_EVERY_MS } = options;
+  const { runtime, over, checkEveryMs = CHECK_EVERY_MS } = options;
   while (!over.aborted) {
     await sleep(runtime, checkEveryMs, over);
     if (over.aborted) return;
@@ -235,7 +238,6 @@ async function watch(
     if (bounds.some((each, slot) => each.next < (next[slot] ?? 0n))) {
       throw new Error('the topics have lost messages: they are filled again');
     }
-    works();
   }
 }
 

@@ -1,4 +1,6 @@
-import { eventCodec } from '@brokerx/contracts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Event, eventCodec } from '@brokerx/contracts';
+import { type MemoryLeases, memoryEventStore, memorySnapshots } from '@brokerx/infra';
 import { describe, expect, inject, test } from 'vitest';
 import { makeHistory } from './history.ts';
 import { appendAll, storeInMemory } from './readModelsOf.ts';
@@ -12,6 +14,7 @@ import {
   relayIn,
   taken,
   topicsWorld,
+  type World,
 } from './topicsWorld.ts';
 
 const brokers = inject('kafkaBrokers') ?? '';
@@ -71,4 +74,162 @@ describe.runIf(brokers !== '')('the relay', () => {
     }
     expect(relay.state()).toBe('ok');
   });
+
+  test('while nothing happens nothing is sent, and one round of watermarks ends what happened', async () => {
+    const store = storeInMemory();
+    const world = topicsWorld({ store, brokers });
+    let sends = 0;
+    const relay = relayIn(world, {
+      through: (kafka) => ({
+        ...kafka,
+        async producer(over) {
+          const producer = await kafka.producer(over);
+          return {
+            ...producer,
+            async send(messages) {
+              sends += 1;
+              await producer.send(messages);
+            },
+          };
+        },
+      }),
+    });
+    const reached = async () => Math.min(...taken(await readTopics(world), store.id).reached.values());
+    const { commits } = makeHistory({ seed: 3, orders: 20 });
+    await appendAll(store, commits.slice(0, -1));
+    await expect.poll(reached, { timeout: 20_000 }).toBe(await store.head());
+    const [sendsBefore, messagesBefore] = [sends, (await readTopics(world)).length];
+    await delay(1_000);
+    expect([sends, (await readTopics(world)).length]).toEqual([sendsBefore, messagesBefore]);
+
+    await appendAll(store, commits.slice(-1));
+    await expect.poll(reached).toBe(await store.head());
+    await delay(200);
+    // The event with all watermarks, or watermarks in a second request; every partition is told once.
+    expect(sends - sendsBefore).toBeLessThanOrEqual(2);
+    expect((await readTopics(world)).length - messagesBefore).toBeLessThanOrEqual(66);
+    expect(relay.state()).toBe('ok');
+  });
+
+  test('an event that is too large is withheld with all later ones of its key, and all other keys go on', async () => {
+    const store = storeInMemory();
+    const world = topicsWorld({ store, brokers });
+    await world.kafka.prepareTopics(world.layout.topics);
+    await limitMessages(world, 16_384);
+    const { commits } = makeHistory({ seed: 4, orders: 120 });
+    const at = commits.findIndex(({ events }, i) => i > 150 && events[0]?.type === 'OrderPlaced.v1');
+    const large = commits[at];
+    const first = large?.events[0];
+    if (!large || first?.type !== 'OrderPlaced.v1') throw new Error('no order was placed');
+    const data = { ...first.data, clientOrderId: 'x'.repeat(20_000) };
+    commits[at] = { ...large, events: [{ ...first, data }, ...large.events.slice(1)] };
+
+    const relay = relayIn(world);
+    await appendAll(store, commits.slice(0, at + 100));
+    await expect.poll(() => relay.position(), { timeout: 20_000 }).toBe(await store.head());
+    const keys = [`brokerx.orders/${large.symbol}`, `brokerx.accounts/${first.data.accountId}`].sort();
+    const named = keys.map((key) => `${world.prefix}.${key}`);
+    await expect
+      .poll(() => relay.state())
+      .toBe(`an event could not be sent; withheld since: ${named.join(', ')}`);
+    await relay.stop();
+
+    // The next relay knows.
+    const next = relayIn(world);
+    await appendAll(store, commits.slice(at + 100));
+    await expect.poll(() => next.position(), { timeout: 20_000 }).toBe(await store.head());
+    expect(next.state()).toBe(`an event could not be sent; withheld since: ${named.join(', ')}`);
+    const { events } = await store.readAll(0, {}, 100_000).then((page) => page);
+    const position = events.find(({ event }) => event.id === first.id)?.position ?? 0;
+    const withheld = (place: string) => {
+      const [partition = '', key = '', of] = place.split(' ');
+      return Number(of) >= position && keys.includes(`${partition.split('/')[0]}/${key}`);
+    };
+    const expected = (await placesInStore(store)).filter((place) => !withheld(place));
+    expect(expected.length).toBeLessThan((await placesInStore(store)).length - 10);
+    expect(placesOf((await readTopics(world)).filter((message) => !isWatermark(message)))).toEqual(expected);
+    await expect(next.metrics.scrape()).resolves.toMatchObject({
+      text: expect.stringMatching(/brokerx_relay_withheld_keys\{[^}]*\} 2\n/),
+    });
+  });
+
+  test('leases that began anew are taken until their epoch is above what readers have seen', async () => {
+    const store = storeInMemory();
+    const world = topicsWorld({ store, brokers });
+    const { commits } = makeHistory({ seed: 5, orders: 30 });
+    await appendAll(store, commits.slice(0, 100));
+    const rows: MemoryLeases = new Map([['relay', { owner: null, epoch: 41, expiresAtMs: 0 }]]);
+    const before = relayIn(world, { rows });
+    await expect.poll(() => before.position(), { timeout: 20_000 }).toBe(await store.head());
+    await before.stop();
+    await appendAll(store, commits.slice(100));
+    const after = relayIn(world, { rows: new Map() });
+    await expect.poll(() => after.position(), { timeout: 20_000 }).toBe(await store.head());
+    const messages = await readTopics(world);
+    expect(placesOf(taken(messages, store.id).events)).toEqual(await placesInStore(store));
+    expect(Math.max(...messages.map(({ headers }) => Number(headers.epoch)))).toBe(43);
+  });
+
+  test('another store begins at its beginning in the same topics, and readers tell them apart', async () => {
+    const store = storeInMemory();
+    const world = topicsWorld({ store, brokers });
+    await appendAll(store, makeHistory({ seed: 6, orders: 30 }).commits);
+    const relay = relayIn(world);
+    await expect.poll(() => relay.position(), { timeout: 20_000 }).toBe(await store.head());
+    await relay.stop();
+    const id = '0f0e0d0c-0b0a-4908-8706-050403020100';
+    const other = memoryEventStore<Event>({ id, codec: eventCodec() });
+    await appendAll(other, makeHistory({ seed: 66, orders: 40 }).commits);
+    const next = relayIn(world, { store: other, snapshots: memorySnapshots({ storeId: id }) });
+    await expect.poll(() => next.position(), { timeout: 20_000 }).toBe(await other.head());
+    const messages = await readTopics(world);
+    expect(placesOf(taken(messages, store.id).events)).toEqual(await placesInStore(store));
+    expect(placesOf(taken(messages, id).events)).toEqual(await placesInStore(other));
+  });
+
+  test('a store that was put back to an earlier state is refused, and what to do is said', async () => {
+    const store = storeInMemory();
+    const world = topicsWorld({ store, brokers });
+    const { commits } = makeHistory({ seed: 8, orders: 30 });
+    await appendAll(store, commits);
+    const relay = relayIn(world);
+    await expect.poll(() => relay.position(), { timeout: 20_000 }).toBe(await store.head());
+    await relay.stop();
+    const backup = storeInMemory();
+    await appendAll(backup, commits.slice(0, 50));
+    const next = relayIn(world, { store: backup });
+    await expect
+      .poll(() => next.state(), { timeout: 20_000 })
+      .toMatch(/^the topics stand at position \d+ and the event store ends at \d+.*delete the topics/);
+    expect(next.position()).toBeUndefined();
+  });
+
+  test('of two relays one works and the other stands by, and takes over when the first one is gone', async () => {
+    const store = storeInMemory();
+    const world = topicsWorld({ store, brokers });
+    const { commits } = makeHistory({ seed: 14, orders: 60 });
+    const [one, two] = [relayIn(world, { owner: 'one' }), relayIn(world, { owner: 'two' })];
+    await appendAll(store, commits.slice(0, 100));
+    const working = () => [one, two].filter((relay) => relay.position() !== undefined);
+    await expect.poll(() => working()[0]?.position(), { timeout: 20_000 }).toBe(await store.head());
+    expect(working()).toHaveLength(1);
+    expect([one.state(), two.state()]).toEqual(['ok', 'ok']);
+    await working()[0]?.stop();
+    await appendAll(store, commits.slice(100));
+    await expect.poll(() => working()[0]?.position(), { timeout: 20_000 }).toBe(await store.head());
+    expect(placesOf((await readTopics(world)).filter((message) => !isWatermark(message)))).toEqual(
+      await placesInStore(store),
+    );
+  });
 });
+
+async function limitMessages(world: World, bytes: number): Promise<void> {
+  const admin = world.kafka.kafkajs.admin();
+  await admin.connect();
+  const configEntries = [{ name: 'max.message.bytes', value: String(bytes) }];
+  await admin.alterConfigs({
+    validateOnly: false,
+    resources: world.layout.topics.map(({ name }) => ({ type: 2, name, configEntries })),
+  });
+  await admin.disconnect();
+}
