@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { sharedVariables } from './config.ts';
+import { ConfigError, sharedVariables } from './config.ts';
 
 /**
  * Which adapter stands behind each port: PostgreSQL for all of them, unless the address of another one is set. Each
@@ -63,6 +63,11 @@ export type AdapterSettings = {
 export function adapterSettings(config: AdapterConfig): AdapterSettings {
   const { KAFKA_SASL_MECHANISM: mechanism, KAFKA_USERNAME: username, KAFKA_PASSWORD: password } = config;
   const sasl = mechanism && username && password ? { mechanism, username, password } : null;
+  if (mechanism && !sasl) {
+    const variable = username ? 'KAFKA_PASSWORD' : 'KAFKA_USERNAME';
+    const remedy = 'Set KAFKA_USERNAME and KAFKA_PASSWORD, or unset KAFKA_SASL_MECHANISM.';
+    throw new ConfigError([{ variable, rule: 'is not set, and KAFKA_SASL_MECHANISM is', remedy }]);
+  }
   const kafka = config.KAFKA_BROKERS && {
     brokers: config.KAFKA_BROKERS,
     ssl: config.KAFKA_SSL === 'true',

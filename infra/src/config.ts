@@ -101,10 +101,25 @@ export const sharedVariables = {
     ),
 } as const;
 
-/** Servers that tests are told to use instead of starting some of their own. */
-export const testAddresses = ({ DATABASE_URL, EVENTSTORE_URL, KAFKA_BROKERS, REDIS_URL } = process.env) => ({
-  DATABASE_URL,
-  EVENTSTORE_URL,
-  KAFKA_BROKERS,
-  REDIS_URL,
-});
+/**
+ * Servers that tests are told to use instead of starting some of their own. Taken out of the environment: a process that
+ * a test starts uses what that test gives it, and writes to no other.
+ */
+export function testAddresses(): TestAddresses {
+  taken ??= takenFrom(process.env);
+  return taken;
+}
+
+const TEST_ADDRESSES = ['DATABASE_URL', 'EVENTSTORE_URL', 'KAFKA_BROKERS', 'REDIS_URL'] as const;
+type TestAddresses = Partial<Record<(typeof TEST_ADDRESSES)[number], string>>;
+let taken: TestAddresses | undefined;
+
+function takenFrom(env: NodeJS.ProcessEnv): TestAddresses {
+  const addresses: TestAddresses = {};
+  for (const name of TEST_ADDRESSES) {
+    const given = env[name];
+    if (given) addresses[name] = given;
+    delete env[name];
+  }
+  return addresses;
+}

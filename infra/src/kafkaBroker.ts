@@ -38,14 +38,19 @@ export type KafkaBroker = {
 };
 
 /** It is not started yet. `libs` is the folder of Kafka's jars. */
-export async function kafkaBroker(options: { libs: string; log: Log }): Promise<KafkaBroker> {
-  const { libs, log } = options;
+export async function kafkaBroker(options: {
+  libs: string;
+  log: Log;
+  /** Its settings, made from the usual ones. */
+  settings?: (usual: BrokerSettings, folder: string) => BrokerSettings;
+}): Promise<KafkaBroker> {
+  const { libs, log, settings = (usual) => usual } = options;
   const folder = mkdtempSync(join(tmpdir(), 'brokerx-kafka-'));
   const [port, controllerPort] = [await freePort(), await freePort()];
   const address = `${LOOPBACK}:${port}`;
   const data = join(folder, 'data');
   const properties = join(folder, 'server.properties');
-  writeFileSync(properties, serverProperties({ port, controllerPort, data }));
+  writeFileSync(properties, asText(settings(usualSettings({ port, controllerPort, data }), folder)));
   const bury = await undertaker(burial, [folder]);
   let process: ChildProcess | null = null;
 
@@ -133,9 +138,16 @@ const QUIET = ['-Dorg.slf4j.simpleLogger.defaultLogLevel=warn'];
 /** Small and quick to start; the topics of a test are a few MB. */
 const MEMORY = ['-Xmx512m', '-Xms128m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
 
-function serverProperties(given: { port: number; controllerPort: number; data: string }): string {
+export type BrokerSettings = Readonly<Record<string, string | number | boolean>>;
+
+const asText = (settings: BrokerSettings): string =>
+  Object.entries(settings)
+    .map(([name, value]) => `${name}=${value}\n`)
+    .join('');
+
+function usualSettings(given: { port: number; controllerPort: number; data: string }): BrokerSettings {
   const { port, controllerPort, data } = given;
-  const properties = {
+  return {
     'process.roles': 'broker,controller',
     'node.id': 1,
     'controller.quorum.bootstrap.servers': `${LOOPBACK}:${controllerPort}`,
@@ -162,9 +174,6 @@ function serverProperties(given: { port: number; controllerPort: number; data: s
     // Index files are set aside at their full size for each partition: small ones make many topics cheap.
     'log.index.size.max.bytes': 1_048_576,
   };
-  return Object.entries(properties)
-    .map(([name, value]) => `${name}=${value}\n`)
-    .join('');
 }
 
 /** The broker goes before its data; what it may still have written a moment later goes too. */

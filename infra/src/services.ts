@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import pg from 'pg';
 import { createLog } from './log.ts';
 import { kafkaForTests } from './services.kafka.ts';
@@ -22,7 +23,7 @@ declare module 'vitest' {
   }
 }
 
-type Project = Pick<import('vitest/node').TestProject, 'provide'>;
+type Project = Pick<import('vitest/node').TestProject, 'provide' | 'globTestFiles' | 'vitest'>;
 
 /** A server for a run. */
 export type ServerForTests = { address: string; stop(): Promise<void> };
@@ -34,16 +35,27 @@ export default async function setup(project: Project): Promise<() => Promise<voi
   const log = createLog({ name: 'test-services', level: 'warn' });
   const [postgres, kafka, redis] = await Promise.all([
     postgresForTests(log),
-    kafkaForTests(log),
+    isMentioned(project, 'kafka').then((wanted) => (wanted ? kafkaForTests(log) : null)),
     redisForTests(log),
   ]);
   project.provide('postgresAdminUrl', postgres.address);
-  project.provide('kafkaBrokers', addressOf('Kafka', kafka.server));
-  project.provide('kafkaJars', kafka.jars);
+  project.provide('kafkaBrokers', kafka && addressOf('Kafka', kafka.server));
+  project.provide('kafkaJars', kafka && kafka.jars);
   project.provide('redisUrl', addressOf('Redis', redis));
   return async () => {
-    for (const server of [redis, kafka.server, postgres]) if ('stop' in server) await server.stop();
+    for (const server of [redis, kafka?.server, postgres])
+      if (server && 'stop' in server) await server.stop();
   };
+}
+
+/**
+ * Whether a test file of this run says the word: what starts slowly and takes much memory is started for those alone.
+ * Vitest keeps to itself which files it was asked for; where it does not tell, all count.
+ */
+async function isMentioned(project: Project, word: string): Promise<boolean> {
+  const { filenamePattern } = project.vitest as { filenamePattern?: string[] };
+  const { testFiles } = await project.globTestFiles(filenamePattern);
+  return testFiles.some((file) => readFileSync(file, 'utf8').toLowerCase().includes(word));
 }
 
 function addressOf(name: string, server: ServerForTests | NoServer): string | null {
