@@ -42,6 +42,12 @@ test.for([
   ]);
 });
 
+test('an error in a reply is told by whoever is given it', () => {
+  const { say, read } = written();
+  say(logLevel.ERROR, 'Response ListOffsets(key: 2, version: 3)');
+  expect(read().map(({ level }) => level)).toEqual(['debug']);
+});
+
 test('a line that was just written is not written again, for half a minute', () => {
   const { say, read, later } = written();
   for (let i = 0; i < 20; i++) {

@@ -13,7 +13,8 @@ export function kafkaLogCreator(log: Log | undefined, runtime: Runtime) {
     ({ namespace, level, log: entry }: LogEntry): void => {
       const { message, timestamp: _time, logger: _name, stack: _stack, ...about } = entry;
       if (!log || level === logLevel.NOTHING || NEEDLESS.some((part) => message.includes(part))) return;
-      if (level === logLevel.INFO || level === logLevel.DEBUG) {
+      const isDetail = level === logLevel.INFO || level === logLevel.DEBUG || message.startsWith(REPLY);
+      if (isDetail) {
         log.debug({ kafka: namespace, ...about }, message);
         return;
       }
@@ -26,6 +27,8 @@ export function kafkaLogCreator(log: Log | undefined, runtime: Runtime) {
     };
 }
 
+/** An error in a broker's reply, which whoever asked is given. */
+const REPLY = 'Response ';
 /** While a broker is away the same line comes several times a second. */
 const REPEAT_MS = 30_000;
 /** Lines hold addresses and numbers: they are not bounded by themselves. */

@@ -3,10 +3,10 @@ import { Counter, Gauge, Histogram } from 'prom-client';
 
 /** What the relay tells about itself at `/metrics`. */
 export type RelayMetrics = {
+  /** This process is the relay, or is not; also one that waits for Kafka is it. */
+  leads(isRelay: boolean): void;
   /** Everything up to here is in the topics. */
   moved(position: number): void;
-  /** Another process is the relay. */
-  standsBy(): void;
   /** One request with so many messages, watermarks among them, was acknowledged. */
   sent(messages: number, tookMs: number): void;
   failed(): void;
@@ -17,11 +17,12 @@ export type RelayMetrics = {
 /** `head`: position of the newest event known. */
 export function relayMetrics({ registry }: Metrics, runtime: Runtime, head: () => number): RelayMetrics {
   const registers = [registry];
-  let position: number | null = null;
+  let leads = false;
+  let position = 0;
   /** When the topics had everything for the last time, as far as known. */
   let completeMs = runtime.nowMs();
   const lag = () => {
-    const events = position === null ? 0 : Math.max(0, head() - position);
+    const events = leads ? Math.max(0, head() - position) : 0;
     if (events === 0) completeMs = runtime.nowMs();
     return events;
   };
@@ -30,15 +31,15 @@ export function relayMetrics({ registry }: Metrics, runtime: Runtime, head: () =
     help: 'Whether this process is the relay: 1 or 0.',
     registers,
     collect() {
-      this.set(position === null ? 0 : 1);
+      this.set(leads ? 1 : 0);
     },
   });
   new Gauge({
     name: 'brokerx_relay_position',
-    help: 'Position in the event store up to which the topics have everything; 0 where another process is the relay.',
+    help: 'Position in the event store up to which the topics have everything, as this process last knew.',
     registers,
     collect() {
-      this.set(position ?? 0);
+      this.set(position);
     },
   });
   new Gauge({
@@ -79,12 +80,13 @@ export function relayMetrics({ registry }: Metrics, runtime: Runtime, head: () =
     registers,
   });
   return {
+    leads(isRelay) {
+      leads = isRelay;
+      lag();
+    },
     moved(at) {
       position = at;
       lag();
-    },
-    standsBy() {
-      position = null;
     },
     sent(count, tookMs) {
       messages.inc(count);

@@ -70,6 +70,7 @@ export function startRelay(options: RelayOptions): Relay {
         await lease.release();
         continue;
       }
+      metrics.leads(true);
       try {
         await lead(options, lease, stopping.signal, {
           past: (epoch) => {
@@ -89,8 +90,10 @@ export function startRelay(options: RelayOptions): Relay {
         await sleep(runtime, RETRY_MS, stopping.signal);
       }
       position = () => undefined;
-      if (lease.lost.aborted) state = () => 'ok';
-      metrics.standsBy();
+      if (lease.lost.aborted) {
+        state = () => 'ok';
+        metrics.leads(false);
+      }
       await lease
         .release()
         .catch((err: unknown) => log.warn({ err }, 'the lease of the relay was not freed'));
@@ -179,7 +182,8 @@ async function prepared(
       throw error;
     }
   };
-  for (let told = ''; !over.aborted; ) {
+  let told = '';
+  for (let failures = 0; !over.aborted; failures++) {
     const attempting = attempt();
     try {
       const ready = await Promise.race([attempting, aborted(over)]);
@@ -190,8 +194,11 @@ async function prepared(
       const isUnusable = err instanceof KafkaUnusable;
       const now = stateOf(err);
       tell.state(() => now);
-      if (now !== told) log[isUnusable ? 'error' : 'warn']({ err }, 'the relay waits for Kafka');
-      told = now;
+      // A topic that was just made often has no leader yet: that is not worth a line.
+      if (now !== told && (isUnusable || failures > 0)) {
+        log[isUnusable ? 'error' : 'warn']({ err }, 'the relay waits for Kafka');
+        told = now;
+      }
       await sleep(runtime, isUnusable ? RETRY_UNUSABLE_MS : RETRY_MS, over);
     }
   }
