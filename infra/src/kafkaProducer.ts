@@ -1,4 +1,5 @@
-import { type Kafka, Partitioners, type Producer, type RetryOptions } from 'kafkajs';
+import assert from 'node:assert/strict';
+import type { Kafka, PartitionerArgs, Producer, RetryOptions } from 'kafkajs';
 import { disconnected } from './kafkaFetch.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -21,8 +22,8 @@ export type OutgoingMessage = {
   key: string | null;
   value: string;
   headers: Record<string, string>;
-  /** Milliseconds since the epoch, as text; the time of sending when absent. */
-  timestamp?: string;
+  /** Milliseconds since the epoch, as text. */
+  timestamp: string;
 };
 
 /** Milliseconds for one send with all repetitions inside kafkajs. Beyond it the topics are asked what they have. */
@@ -49,8 +50,7 @@ export async function kafkaProducer(options: {
       idempotent: true,
       maxInFlightRequests: 1,
       allowAutoTopicCreation: false,
-      // Messages name their partition; without a choice kafkajs warns of what its choice was years ago.
-      createPartitioner: Partitioners.DefaultPartitioner,
+      createPartitioner: () => partitionStated,
       retry,
     });
     try {
@@ -98,3 +98,9 @@ export async function kafkaProducer(options: {
     close: () => disconnected(current.producer, runtime),
   };
 }
+
+/** Every message says where it goes. kafkajs's own way looks at all partitions first, for each message. */
+const partitionStated = ({ message: { partition } }: PartitionerArgs): number => {
+  assert(partition !== undefined, 'a message without a partition');
+  return partition;
+};

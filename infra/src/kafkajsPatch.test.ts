@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { KAFKAJS_VERSION, patchKafkajs } from './kafkajsPatch.ts';
+import { encodeProduce } from './kafkaProduce.ts';
 
 /** What is asked of kafkajs's inner queue of requests, one for each connection. */
 type Queue = {
@@ -89,4 +90,26 @@ test('a broker that asks for quiet is given it, and what waits is sent by itself
   await expect.poll(() => queue.sent, { interval: 5 }).toEqual([1]);
   // The broker's clock counts whole milliseconds.
   expect(performance.now()).toBeGreaterThan(untilMs - 2);
+});
+
+test.for([3, 4, 5, 6, 7])('what is sent is encoded by us, in version %i of the request', async (version) => {
+  patchKafkajs();
+  const { protocol } = load('kafkajs/src/protocol/requests/produce/index.js') as {
+    protocol(of: { version: number }): (request: object) => {
+      request: { apiVersion: number; encode(): Promise<{ buffer: Buffer }> };
+    };
+  };
+  const messages = [{ key: 'k', value: 'v', headers: { type: 'test' }, timestamp: '1767623400000' }];
+  const asked = {
+    acks: -1,
+    timeout: 1_000,
+    producerId: '7',
+    producerEpoch: 0,
+    topicData: [{ topic: 't', partitions: [{ partition: 1, firstSequence: 2, messages }] }],
+  };
+  const { request } = protocol({ version })(asked);
+  const encoded = await request.encode();
+  expect(request.apiVersion).toBe(version);
+  // kafkajs's own is an object of a class with many more.
+  expect(encoded).toEqual({ buf: encoded.buffer, buffer: encodeProduce(asked) });
 });

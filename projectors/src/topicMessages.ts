@@ -38,12 +38,18 @@ export function eventMessage(
 }
 
 /** Everything for this partition up to the position has been sent. */
-export function watermark(partition: number, position: number, { storeId, epoch }: Sender): OutgoingMessage {
+export function watermark(
+  partition: number,
+  position: number,
+  { storeId, epoch }: Sender,
+  nowMs: number,
+): OutgoingMessage {
   return {
     partition,
     key: null,
     value: '',
     headers: { type: WATERMARK, position: String(position), store: storeId, epoch: String(epoch) },
+    timestamp: String(nowMs),
   };
 }
 

@@ -109,7 +109,7 @@ export async function startTopicSession(options: Options): Promise<TopicSession>
   const addWatermarks = (part: Part, to: number): void => {
     layout.slots.forEach(({ topic, partition }, slot) => {
       if ((part.lastOf.get(slot) ?? reached[slot] ?? 0) >= to) return;
-      add(part, slot, topic, watermark(partition, to, sender), to);
+      add(part, slot, topic, watermark(partition, to, sender, runtime.nowMs()), to);
     });
   };
 
@@ -198,7 +198,13 @@ export async function startTopicSession(options: Options): Promise<TopicSession>
   // Readers learn of this epoch everywhere before anything else: what an earlier relay still sends is dropped.
   const first = emptyPart();
   layout.slots.forEach(({ topic, partition }, slot) => {
-    add(first, slot, topic, watermark(partition, reached[slot] ?? 0, sender), reached[slot] ?? 0);
+    add(
+      first,
+      slot,
+      topic,
+      watermark(partition, reached[slot] ?? 0, sender, runtime.nowMs()),
+      reached[slot] ?? 0,
+    );
   });
   await producer.send(first.messages);
   metrics.moved(position);
