@@ -1,4 +1,8 @@
+import { execFile, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { type Event, eventCodec } from '@brokerx/contracts';
 import { type MemoryLeases, memoryEventStore, memorySnapshots } from '@brokerx/infra';
 import { describe, expect, inject, test } from 'vitest';
@@ -7,6 +11,7 @@ import { appendAll, storeInMemory } from './readModelsOf.ts';
 import {
   isOrdered,
   isWatermark,
+  type Message,
   partitionOfMessage,
   placesInStore,
   placesOf,
@@ -18,6 +23,8 @@ import {
 } from './topicsWorld.ts';
 
 const brokers = inject('kafkaBrokers') ?? '';
+/** Of Debian's package. */
+const hasKcat = spawnSync('kcat', ['-V']).status === 0;
 
 describe.runIf(brokers !== '')('the relay', () => {
   test('every event goes to its topics, in the partition of its key, as docs/topics.md says', async () => {
@@ -73,6 +80,40 @@ describe.runIf(brokers !== '')('the relay', () => {
       });
     }
     expect(relay.state()).toBe('ok');
+  });
+
+  test.runIf(hasKcat)('a stock client reads what docs/topics.md shows', async () => {
+    const store = storeInMemory();
+    const world = topicsWorld({ store, brokers });
+    await appendAll(store, makeHistory({ seed: 2, orders: 50 }).commits);
+    const relay = relayIn(world);
+    await expect.poll(() => relay.position(), { timeout: 20_000 }).toBe(await store.head());
+    await relay.stop();
+    const expected = (await readTopics(world)).filter(({ topic }) => topic === 'brokerx.orders');
+    const page = readFileSync(join(import.meta.dirname, '../../docs/topics.md'), 'utf8').replaceAll(
+      '\\\n',
+      ' ',
+    );
+    const [, command = ''] = /kcat -b 127\.0\.0\.1:9092 (-C[^|]*)/.exec(page) ?? [];
+    const { stdout } = await promisify(execFile)('sh', [
+      '-c',
+      `kcat -b ${brokers} ${command.replace('brokerx.orders', world.nameOf('brokerx.orders')).replace('-o -100', '-o beginning')}`,
+    ]);
+    const lines = stdout.split('\n').slice(0, -1);
+    expect(lines.filter((line) => !line.includes('type=watermark'))).toHaveLength(
+      expected.filter((message) => !isWatermark(message)).length,
+    );
+    const line = ({ partition, key, value, headers, timestampMs }: Message, offset: number) =>
+      `${partition}/${offset} ${key ?? ''} ${timestampMs} ${Object.entries(headers)
+        .map(([name, text]) => `${name}=${text}`)
+        .join(',')} ${value}`;
+    const offsets = new Map<number, number>();
+    const all = expected.map((message) => {
+      const offset = offsets.get(message.partition) ?? 0;
+      offsets.set(message.partition, offset + 1);
+      return line(message, offset);
+    });
+    expect(lines.toSorted()).toEqual(all.toSorted());
   });
 
   test('while nothing happens nothing is sent, and one round of watermarks ends what happened', async () => {
