@@ -179,6 +179,7 @@ function usualSettings(given: { port: number; controllerPort: number; data: stri
 /** The broker goes before its data; what it may still have written a moment later goes too. */
 const burial = `
 pid=$(cat "$1/pid" 2> /dev/null)
-if [ -n "$pid" ] && tr '\\0' ' ' < "/proc/$pid/cmdline" 2> /dev/null | grep -q -F "$1/"; then kill -KILL "$pid"; fi
+command=$(tr '\\0' ' ' < "/proc/$pid/cmdline" 2> /dev/null || ps -p "$pid" -o command= 2> /dev/null)
+case "$command" in *"$1/"*) kill -KILL "$pid" ;; esac
 rm -rf "$1" || { sleep 1; rm -rf "$1"; }
 `;

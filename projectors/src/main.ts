@@ -30,8 +30,8 @@ import { startRelay } from './topics.ts';
 const SERVICE = 'projectors';
 /** Below the pace of the flushes, so that reading adds little to what a reader waits. */
 const READ_EVERY_MS = 20;
-/** An order's match waits for the relay: then a read is worth more than it costs. */
-const READ_FOR_RELAY_EVERY_MS = 5;
+/** An order's match waits for the relay. */
+const READ_FOR_RELAY_EVERY_MS = 10;
 
 /** Read models, market data and Kafka's topics, from the event store's one order. */
 await runMain(async () => {

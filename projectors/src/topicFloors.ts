@@ -19,10 +19,10 @@ export type TopicFloors = {
 
 /**
  * Messages that are looked through where the last one cannot be trusted. A relay has one request on its way, so a
- * paused one leaves no more than that (`SEND_MESSAGES_MAX`) behind the first message of its successor; a few
- * times as many for the repetitions of kafkajs.
+ * paused one leaves no more than that (`SEND_MESSAGES_MAX`) behind the first message of its successor; twice
+ * as many and more, if there were two of them.
  */
-const LOOK_BACK_MESSAGES = 10_000n;
+const LOOK_BACK_MESSAGES = 5_000n;
 const FETCH = { waitMs: 1_000, bytesMax: 16 * 1024 * 1024 };
 /** Replies without any progress until it is given up. */
 const EMPTY_FETCHES_MAX = 10;

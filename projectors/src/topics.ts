@@ -182,11 +182,12 @@ async function prepared(
       throw error;
     }
   };
+  const ended = aborted(over);
   let told = '';
   for (let failures = 0; !over.aborted; failures++) {
     const attempting = attempt();
     try {
-      const ready = await Promise.race([attempting, aborted(over)]);
+      const ready = await Promise.race([attempting, ended]);
       if (ready) return ready;
       // It may take kafkajs half a minute to see that a broker is away: nobody waits for that any more.
       attempting.then(closed, () => undefined);
