@@ -38,7 +38,13 @@ async function read(world: World, store: EventStore<Event>) {
   return { messages, places: placesOf(events), reached: Math.min(...reached.values()) };
 }
 
-describe.runIf(brokers !== '')('the relay after a crash', () => {
+/** Waits until every partition has everything up to the position. */
+const reached = (world: World, store: EventStore<Event>, position: number) =>
+  expect
+    .poll(async () => (await read(world, store)).reached, { timeout: 60_000, interval: 250 })
+    .toBe(position);
+
+describe.runIf(brokers !== '')('the relay after a crash', { timeout: 120_000 }, () => {
   test('killed again and again while events come in, it loses nothing and repeats nothing', {
     timeout: 90_000,
   }, async () => {
@@ -80,9 +86,7 @@ describe.runIf(brokers !== '')('the relay after a crash', () => {
       }
     }
     const head = await store.head();
-    await expect
-      .poll(async () => (await read(world, store)).reached, { timeout: 20_000, interval: 250 })
-      .toBe(head);
+    await reached(world, store, head);
     const { messages } = await read(world, store);
     expect(isOrdered(messages)).toBe(true);
     // Not only what readers take: nothing stands there twice.
@@ -107,7 +111,7 @@ describe.runIf(brokers !== '')('the relay after a crash', () => {
     await first.stop();
     relayIn(world);
     const head = await store.head();
-    await expect.poll(async () => (await read(world, store)).reached, { timeout: 20_000 }).toBe(head);
+    await reached(world, store, head);
     const { messages } = await read(world, store);
     expect(placesOf(messages.filter((message) => !isWatermark(message)))).toEqual(await placesInStore(store));
   });
@@ -133,7 +137,7 @@ describe.runIf(brokers !== '')('the relay after a crash', () => {
       }),
     });
     const head = await store.head();
-    await expect.poll(async () => (await read(world, store)).reached, { timeout: 20_000 }).toBe(head);
+    await reached(world, store, head);
     expect(lost).toBeGreaterThan(0);
     const { messages } = await read(world, store);
     expect(isOrdered(messages)).toBe(true);
@@ -165,7 +169,7 @@ describe.runIf(brokers !== '')('the relay after a crash', () => {
         sentLate.resolve();
       }),
     });
-    await expect.poll(() => old.position(), { timeout: 20_000 }).toBe(await store.head());
+    await expect.poll(() => old.position(), { timeout: 60_000 }).toBe(await store.head());
     isPaused = true;
     await appendAll(store, commits.slice(third, 2 * third));
     await paused.promise;
@@ -181,7 +185,7 @@ describe.runIf(brokers !== '')('the relay after a crash', () => {
         announced += 1;
       }),
     });
-    await expect.poll(() => announced, { timeout: 20_000 }).toBe(1);
+    await expect.poll(() => announced, { timeout: 60_000 }).toBe(1);
     await successor.stop();
     woken.resolve();
     await sentLate.promise;
@@ -190,7 +194,7 @@ describe.runIf(brokers !== '')('the relay after a crash', () => {
     await appendAll(store, commits.slice(2 * third));
     relayIn(world, { owner: 'third' });
     const head = await store.head();
-    await expect.poll(async () => (await read(world, store)).reached, { timeout: 20_000 }).toBe(head);
+    await reached(world, store, head);
     const { places, messages } = await read(world, store);
     expect(places).toEqual(await placesInStore(store));
     expect(messages.filter((message) => !isWatermark(message)).length).toBeGreaterThan(places.length);
