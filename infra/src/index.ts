@@ -6,6 +6,7 @@ export * from './diskSpace.ts';
 export * from './eventStore.memory.ts';
 export * from './eventStore.postgres.ts';
 export * from './eventStore.ts';
+export * from './fairShare.ts';
 export * from './feed.store.ts';
 export * from './feed.ts';
 export * from './groupCommit.ts';
