@@ -124,13 +124,18 @@ export function categoryOf(stream: string): string {
   return dash === -1 ? stream : stream.slice(0, dash);
 }
 
-/** Whether the filter's conditions on a commit hold: all but the one on types, which is on its events. */
-export function matchesCommit(filter: Filter, commit: { stream: string; symbol: string | null }): boolean {
-  if (filter.categories && !filter.categories.includes(categoryOf(commit.stream))) return false;
-  if (filter.streams && !filter.streams.includes(commit.stream)) return false;
-  if (filter.symbols === 'any') return commit.symbol !== null;
-  if (filter.symbols) return commit.symbol !== null && filter.symbols.includes(commit.symbol);
-  return true;
+/**
+ * Whether a filter's conditions on a commit hold: all but the one on types, which is on its events. Made once for many
+ * commits: filters may name hundreds of symbols.
+ */
+export function commitMatcher({ categories, streams, symbols }: Filter) {
+  const ofCategory = categories && new Set(categories);
+  const ofStream = streams && new Set(streams);
+  const ofSymbol = typeof symbols === 'object' ? new Set(symbols) : undefined;
+  return ({ stream, symbol }: { stream: string; symbol: string | null }): boolean =>
+    (!ofCategory || ofCategory.has(categoryOf(stream))) &&
+    (!ofStream || ofStream.has(stream)) &&
+    (!symbols || (symbol !== null && (!ofSymbol || ofSymbol.has(symbol))));
 }
 
 /** Whether an event is wanted: by one of the filters, where there are several. */
@@ -138,12 +143,12 @@ export function matcher<E>(
   wanted: Filter | readonly Filter[],
   { typeOf }: Pick<Codec<E>, 'typeOf'>,
 ): (recorded: Pick<Recorded<E>, 'event' | 'stream' | 'symbol'>) => boolean {
-  const filters = filtersOf(wanted);
+  const filters = filtersOf(wanted).map((filter) => ({
+    isOf: commitMatcher(filter),
+    types: filter.types && new Set(filter.types),
+  }));
   return (recorded) =>
-    filters.some(
-      (filter) =>
-        matchesCommit(filter, recorded) && (!filter.types || filter.types.includes(typeOf(recorded.event))),
-    );
+    filters.some(({ isOf, types }) => isOf(recorded) && (!types || types.has(typeOf(recorded.event))));
 }
 
 export const filtersOf = (wanted: Filter | readonly Filter[]): readonly Filter[] =>

@@ -20,6 +20,7 @@ export * from './lease.ts';
 export * from './log.ts';
 export * from './metrics.ts';
 export * from './migrate.ts';
+export * from './movableSubscription.ts';
 export * from './postgres.ts';
 export * from './problem.ts';
 export * from './readiness.ts';

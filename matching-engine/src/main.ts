@@ -19,7 +19,7 @@ import { matchingEngineConfig } from './config.ts';
 import { consume, type MatchingEngine } from './consume.ts';
 import { engineMetrics } from './engineMetrics.ts';
 
-/** A matching engine process: one for all symbols, by lease; a second one waits until the first is gone. */
+/** A matching engine process: it shares the symbols with all others that run, fairly, by lease. */
 const SERVICE = 'matching-engine';
 const VERSION = '0.1.0';
 
@@ -45,7 +45,7 @@ async function main(): Promise<void> {
 
   let engine: MatchingEngine | null = null;
   const ready = async () =>
-    engine ? { lease: 'ok', ...marketsAsTold(engine) } : { lease: 'waiting, or recovering' };
+    engine?.isReady() ? { shards: 'ok', ...marketsAsTold(engine) } : { shards: 'are being taken over' };
   if (config.HEALTH_PORT > 0) {
     const health = await startHealthServer({
       port: config.HEALTH_PORT,
@@ -63,15 +63,6 @@ async function main(): Promise<void> {
   shutdown.onShutdown('snapshots', () => snapshots.close());
   const leases = await postgresLeases({ databaseUrl, owner: instance, runtime, log });
   shutdown.onShutdown('leases', () => leases.close());
-  const lease = await leases.acquire(SERVICE, shutdown.signal);
-  if (!lease) return;
-  lease.lost.addEventListener('abort', () => {
-    if (shutdown.signal.aborted) return;
-    // Nothing is finished or said goodbye to: another engine may run already, and the book is fenced.
-    log.fatal({ epoch: lease.epoch }, 'the lease is lost: exiting');
-    process.exit(EXIT_FAILED);
-  });
-
   const appender = groupCommit(store, { runtime, log });
   shutdown.onShutdown('appends', () => appender.close());
   const feed = openFeed({ settings, store, runtime, log });
@@ -81,11 +72,11 @@ async function main(): Promise<void> {
     appender,
     feed,
     snapshots,
+    leases,
     runtime,
     log,
     metrics: engineMetrics(metrics.registry),
     telemetry,
-    epoch: lease.epoch,
   }).catch((error: unknown) => {
     // What was closed under its feet is no failure.
     if (shutdown.signal.aborted) return null;
