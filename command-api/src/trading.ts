@@ -11,7 +11,7 @@ import type {
   Telemetry,
 } from '@brokerx/infra';
 import { accountsInMemory } from './account/accounts.ts';
-import { type RunningSettlement, startSettlement } from './account/settlement.ts';
+import { startSettlement } from './account/settlement.ts';
 import { admissionControl } from './admission.ts';
 import { type CommandMetrics, commandMetrics } from './commandMetrics.ts';
 import { commandsOn } from './handle.ts';
@@ -49,36 +49,22 @@ export async function startTrading(ports: TradingPorts) {
   });
   await markets.catchUp(START_CATCH_UP_MS);
 
-  let settlement: RunningSettlement | null = null;
+  const settlement = startSettlement({
+    accounts,
+    feed,
+    snapshots,
+    leases,
+    storeId: store.id,
+    runtime,
+    log,
+    telemetry,
+    onSettled: (facts) => metrics.settled(facts),
+  });
   const metrics: CommandMetrics = commandMetrics(ports.metrics, {
     admission,
     accounts,
-    settlement: () => settlement,
+    settlement,
     head: () => feed.head(),
-  });
-  const settler = ownRole({
-    leases,
-    name: 'settler',
-    log,
-    start: async () => {
-      const running = await startSettlement({
-        accounts,
-        feed,
-        snapshots,
-        storeId: store.id,
-        runtime,
-        log,
-        telemetry,
-        onSettled: metrics.settled,
-      });
-      settlement = running;
-      return {
-        async stop() {
-          settlement = null;
-          await running.stop();
-        },
-      };
-    },
   });
   const timer = ownRole({
     leases,
@@ -100,9 +86,9 @@ export async function startTrading(ports: TradingPorts) {
     accounts,
     markets,
     commands,
-    settlement: () => settlement,
+    settlement,
     async stop() {
-      await Promise.all([settler.stop(), timer.stop()]);
+      await Promise.all([settlement.stop(), timer.stop()]);
       await markets.stop();
       await accounts.close();
     },
