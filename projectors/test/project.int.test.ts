@@ -3,6 +3,7 @@ import {
   createLog,
   createMetrics,
   type EventStore,
+  type MemoryLeases,
   memoryLeases,
   noTelemetry,
   realRuntime as runtime,
@@ -37,6 +38,8 @@ type Given = {
   projections?: TableProjection[];
   batchEventsMax?: number;
   owner?: string;
+  /** Shared by those who share the projections. */
+  rows?: MemoryLeases;
 };
 
 function project({
@@ -45,6 +48,7 @@ function project({
   projections = allProjections(),
   batchEventsMax = 2_000,
   owner = 'a',
+  rows = new Map(),
 }: Given): Projecting {
   const feed = storeFeed({ store, runtime, log });
   const projecting = startProjecting({
@@ -52,7 +56,7 @@ function project({
     pool,
     store,
     feed,
-    leases: memoryLeases({ rows: new Map(), owner, runtime }),
+    leases: memoryLeases({ rows, owner, runtime }),
     runtime,
     log,
     telemetry: noTelemetry(runtime),
@@ -128,6 +132,26 @@ test('two processes that project the same at once repeat nothing', async () => {
   }
   await allReached(pool, await store.head());
   expect(await shown(pool)).toEqual(expected(history));
+});
+
+test('two processes share the projections while events come in; one goes on where the other ends', async () => {
+  const history = makeHistory({ seed: 17, orders: 800 });
+  const store = storeInMemory();
+  const pool = await readModels();
+  const rows: MemoryLeases = new Map();
+  const first = project({ store, pool, rows, batchEventsMax: 50 });
+  const second = project({ store, pool, rows, batchEventsMax: 50, owner: 'b' });
+  const counts = () => [first.positions().size, second.positions().size];
+  const parts = 6;
+  const size = Math.ceil(history.commits.length / parts);
+  for (let part = 0; part < parts; part++) {
+    if (part === 2) await expect.poll(counts, { timeout: 20_000 }).toEqual([4, 3]);
+    if (part === 4) await first.stop();
+    await appendAll(store, history.commits.slice(part * size, (part + 1) * size));
+  }
+  await allReached(pool, await store.head());
+  expect(await shown(pool)).toEqual(expected(history));
+  await expect.poll(counts, { timeout: 20_000 }).toEqual([0, 7]);
 });
 
 /** The projection, failing at the event of this position for as long as `isBroken` says. */
