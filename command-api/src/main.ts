@@ -31,6 +31,7 @@ import { measured } from './commandMetrics.ts';
 import { commandApiConfig } from './config.ts';
 import { inboxRoutes } from './mail/inboxRoutes.ts';
 import { developmentInbox } from './mail/mail.inbox.ts';
+import { remoteInbox } from './mail/mail.remoteInbox.ts';
 import { smtpMailer } from './mail/mail.smtp.ts';
 import { simulatedPayments } from './payments/payments.simulated.ts';
 import { startPayments } from './payments/process.ts';
@@ -83,7 +84,10 @@ async function main(): Promise<void> {
 
   const passwords = argon2Passwords(runtime);
   const people = peopleOver({ ...ports, accounts, vault, lookups: lookups(masterKey), passwords });
-  const inbox = config.SMTP_URL === undefined ? await developmentInbox({ runtime, log }) : null;
+  const inbox =
+    config.SMTP_URL === undefined
+      ? await developmentInbox({ runtime, log, port: config.DEV_INBOX_SMTP_PORT })
+      : null;
   if (inbox) shutdown.onShutdown('inbox', () => inbox.close());
   const mailUrl = inbox?.url ?? config.SMTP_URL ?? '';
   const mailer = smtpMailer({ url: mailUrl, from: config.MAIL_FROM });
@@ -118,7 +122,9 @@ async function main(): Promise<void> {
     async addRoutes(http) {
       await limitPublicRequests(http, config.PUBLIC_REQUESTS_PER_MINUTE_MAX);
       clientRoutes(http, { people, tokens, storeId });
-      if (inbox) inboxRoutes(http, inbox);
+      const { DEV_INBOX_URL: url } = config;
+      const shown = inbox ?? (url === undefined ? null : remoteInbox({ url, runtime }));
+      if (shown) inboxRoutes(http, shown);
     },
   });
   shutdown.onShutdown('http', () => app.close());

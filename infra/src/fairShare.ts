@@ -58,6 +58,16 @@ export function fairShare(options: FairShareOptions): FairShare {
   let member: Lease | null = null;
   let hadItsShare = false;
   let nap = new AbortController();
+  let told = '';
+
+  /** Once for each change, when it is complete. */
+  const tell = (members: number) => {
+    const now = kept().sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
+    if (now.join() === told) return;
+    told = now.join();
+    log.info({ role, units: now, members }, 'has its share');
+  };
+  const kept = () => [...held].filter(([, { leaving }]) => !leaving).map(([unit]) => unit);
 
   const run = async () => {
     while (!stopping.signal.aborted) {
@@ -81,11 +91,12 @@ export function fairShare(options: FairShareOptions): FairShare {
     if (!member?.isHeld()) member = await leases.tryAcquire(memberPrefix + leases.owner);
     const running = await leases.running();
     if (!member?.isHeld() || stopping.signal.aborted) return true;
-    const share = shareOf(leases.owner, membersOf(running), units.length);
-    const kept = [...held].filter(([, { leaving }]) => !leaving).map(([unit]) => unit);
-    for (const unit of kept.slice(share)) void leave(unit, 'another member has joined');
-    const taken = await take(running, share - kept.length);
-    const missing = share - kept.length - taken;
+    const members = membersOf(running);
+    const share = shareOf(leases.owner, members, units.length);
+    for (const unit of kept().slice(share)) void leave(unit, 'another member has joined');
+    const before = kept().length;
+    const missing = share - before - (await take(running, share - before));
+    if (missing <= 0) tell(members.length);
     if (missing <= 0 && Array.from(held.values()).every(({ isRunning }) => isRunning)) hadItsShare = true;
     return missing > 0 || !hadItsShare;
   };
@@ -153,7 +164,7 @@ export function fairShare(options: FairShareOptions): FairShare {
   };
 
   const putDown = async (unit: string, { lease, up }: Held, why: string): Promise<void> => {
-    log.info({ role, unit, epoch: lease.epoch, why }, 'a unit is put down');
+    log.debug({ role, unit, epoch: lease.epoch, why }, 'a unit is put down');
     try {
       const down = await up.catch(() => null);
       await down?.();
@@ -167,7 +178,7 @@ export function fairShare(options: FairShareOptions): FairShare {
 
   const looking = run();
   return {
-    units: () => [...held].filter(([, { leaving }]) => !leaving).map(([unit]) => unit),
+    units: kept,
     isReady: () => hadItsShare && (member?.isHeld() ?? false),
     async stop() {
       stopping.abort();
