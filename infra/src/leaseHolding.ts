@@ -19,6 +19,8 @@ export type Place = { name: string; epoch: number };
 export const LEASE_TTL_MS = 5_000;
 /** Milliseconds between looks of those who wait for leases; all that a process waits for is one look. */
 const WAITING_LOOK_MS = 500;
+/** Leases that are lost within so long are told in one line: what one is lost by, all are. */
+const LOST_TOGETHER_MS = 50;
 /** An owner gives up when this share of the TTL has passed since it last asked: before anybody else may begin. */
 const GIVE_UP_AT = 0.8;
 
@@ -36,8 +38,18 @@ export function leasesOver(
   const held = new Map<string, Holding>();
   const waiting = new Set<Waiting>();
   const closing = new AbortController();
+  let lost: { lease: string; epoch: number; why: string }[] = [];
   let renewing: Promise<void> | null = null;
   let looking: Promise<void> | null = null;
+
+  const onLost = (what: (typeof lost)[number]) => {
+    lost.push(what);
+    if (lost.length > 1) return;
+    runtime.setTimer(LOST_TOGETHER_MS, () => {
+      log?.error({ leases: lost }, 'leases were lost');
+      lost = [];
+    });
+  };
 
   const tryAcquire = async (name: string): Promise<Lease | null> => {
     const askedAtMs = runtime.monotonicMs();
@@ -45,7 +57,7 @@ export function leasesOver(
     if (epoch === null) return null;
     // An earlier lease of one's own has been overtaken.
     held.get(name)?.end('overtaken');
-    const holding = hold({ table, name, owner, epoch, ttlMs, askedAtMs, runtime, log });
+    const holding = hold({ table, name, owner, epoch, ttlMs, askedAtMs, runtime, log, onLost });
     held.set(name, holding);
     holding.lease.lost.addEventListener(
       'abort',
@@ -172,8 +184,9 @@ function hold(options: {
   askedAtMs: number;
   runtime: Runtime;
   log?: Log | undefined;
+  onLost(what: { lease: string; epoch: number; why: string }): void;
 }): Holding {
-  const { table, name, owner, epoch, ttlMs, runtime, log } = options;
+  const { table, name, owner, epoch, ttlMs, runtime, log, onLost } = options;
   const lost = new AbortController();
   let heldUntilMs = options.askedAtMs + ttlMs * GIVE_UP_AT;
   let cancelDeadline = () => {};
@@ -185,7 +198,7 @@ function hold(options: {
   };
   const lose = (why: string) => {
     if (lost.signal.aborted) return;
-    log?.error({ lease: name, epoch, why }, 'a lease was lost');
+    onLost({ lease: name, epoch, why });
     end(why);
   };
   const heedClock = () => {

@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Command } from 'commander';
 import { type AuditResult, auditFigures, auditInstallation, auditTable } from './audit.ts';
 import { brokerApi } from './client.ts';
+import { type CountOptions, countsOf, withCounts } from './counts.ts';
 import { drillClient } from './drill/client.ts';
 import { percentile, wholeLife } from './drill/recovery.ts';
 import { DATABASE_PROCESS, type Installation, startInstallation } from './installation.ts';
@@ -15,10 +16,17 @@ import { circumstances, EXIT, print, progress, table } from './report.ts';
 import { runTool } from './target.ts';
 
 /**
- * Kills processes of a working installation with SIGKILL, one after the other at random moments under load, and then
- * proves from outside that nothing acknowledged was lost and nothing happened twice.
+ * Kills processes of a working installation with SIGKILL, one after the other at random moments under load, or lets
+ * them sleep (SIGSTOP) for longer than their leases run and wakes them up again; and then proves from outside that
+ * nothing acknowledged was lost and nothing happened twice.
  */
-export type Kill = { process: string; atMs: number; recoveryMs: number | undefined };
+export type Kill = {
+  process: string;
+  how: 'kill' | 'pause';
+  atMs: number;
+  /** Until everything worked again; of a pause, where another process is there to take over, while it lasted. */
+  recoveryMs: number | undefined;
+};
 export type DrillResult = {
   kills: Kill[];
   /** Processes that ended although nobody killed them; PostgreSQL's own kills aside, which may take others along. */
@@ -27,7 +35,15 @@ export type DrillResult = {
   audit: AuditResult;
   exitCode: number;
 };
-export type DrillOptions = { kills: number; seed: number; clients: number; pauseMs: number };
+export type DrillOptions = {
+  kills: number;
+  /** Processes put to sleep, in between. */
+  pauses?: number;
+  seed: number;
+  clients: number;
+  /** Between a recovery and the next blow, at most. */
+  pauseMs: number;
+};
 
 const SYMBOLS = [
   { symbol: 'DRILLA', midCents: 10_000 },
@@ -41,6 +57,8 @@ const SHARES = 1_000_000;
 const RECOVERY_MAX_MS = 90_000;
 /** How finely a recovery is timed. */
 const PROBE_PAUSE_MAX_MS = 50;
+/** A lease runs for 5 s: by then another process has taken over. */
+const SLEEP_MS = 8_000;
 /** Processes whose death is not the system's to survive. */
 const SPARED = /supervisor|traders|^brokerx$/;
 
@@ -48,8 +66,7 @@ export async function crashDrill(installation: Installation, options: DrillOptio
   const { status } = installation;
   const random = seededRandom(options.seed);
   const api = brokerApi({
-    commandUrl: status.commandUrl,
-    queryUrl: status.queryUrl,
+    ...status,
     attemptTimeoutMs: 5_000,
     patienceMs: RECOVERY_MAX_MS,
   });
@@ -81,8 +98,7 @@ export async function crashDrill(installation: Installation, options: DrillOptio
       }),
     );
     const stopWatch = brokerApi({
-      commandUrl: status.commandUrl,
-      queryUrl: status.queryUrl,
+      ...status,
       attemptTimeoutMs: 2_000,
       pauseMaxMs: PROBE_PAUSE_MAX_MS,
     });
@@ -122,7 +138,7 @@ export async function crashDrill(installation: Installation, options: DrillOptio
 
 async function killing(
   installation: Installation,
-  { kills: count, pauseMs }: DrillOptions,
+  { kills: killCount, pauses: pauseCount = 0, pauseMs }: DrillOptions,
   random: ReturnType<typeof seededRandom>,
   recovered: (waitMs: number) => Promise<number | undefined>,
 ): Promise<{ kills: Kill[]; unexpectedExits: string[] }> {
@@ -130,28 +146,56 @@ async function killing(
   const kills: Kill[] = [];
   const unexpectedExits: string[] = [];
   const victims = Object.keys(installation.pids()).filter((name) => !SPARED.test(name));
-  // Every process has its turn, in a random order, before any has a second one.
-  let round: string[] = [];
-  for (let index = 0; index < count; index++) {
-    if (round.length === 0) round = [...victims];
-    const name = round.splice(random.below(round.length), 1)[0] as string;
+  // A database that sleeps is one that does not answer: nothing else could work.
+  const sleepers = victims.filter((name) => name !== DATABASE_PROCESS);
+  const [nextKilled, nextSleeper] = [inTurn(victims, random), inTurn(sleepers, random)];
+  const count = killCount + pauseCount;
+  for (let index = 0, pausesLeft = pauseCount; index < count; index++) {
+    const how = random.chance(pausesLeft / (count - index)) ? 'pause' : 'kill';
+    if (how === 'pause') pausesLeft -= 1;
+    const name = how === 'pause' ? nextSleeper() : nextKilled();
     await delay(random.below(pauseMs + 1));
     const before = await allRunning(installation, victims);
-    process.kill(before[name] as number, 'SIGKILL');
-    const recoveryMs = await recovered(RECOVERY_MAX_MS);
-    kills.push({ process: name, atMs: performance.now() - begun, recoveryMs });
+    const pid = before[name] as number;
+    const recoveryMs = how === 'pause' ? await sleeping(pid, recovered) : await killed(pid, recovered);
+    kills.push({ process: name, how, atMs: performance.now() - begun, recoveryMs });
     progress(
-      `kill ${index + 1} of ${count}: ${name}, ${recoveryMs === undefined ? 'NOT recovered' : `works again after ${Math.round(recoveryMs)} ms`}`,
+      `${how} ${index + 1} of ${count}: ${name}, ${recoveryMs === undefined ? 'NOT recovered' : `works again after ${Math.round(recoveryMs)} ms`}`,
     );
     if (recoveryMs === undefined) break;
     if (name === DATABASE_PROCESS) continue; // It takes whom it likes along.
     const after = await allRunning(installation, victims);
     for (const other of victims) {
-      if (other !== name && after[other] !== before[other])
-        unexpectedExits.push(`${other} after the end of ${name}`);
+      if ((other !== name || how === 'pause') && after[other] !== before[other])
+        unexpectedExits.push(`${other} after the ${how} of ${name}`);
     }
   }
   return { kills, unexpectedExits };
+}
+
+/** Every process has its turn, in a random order, before any has a second one. */
+function inTurn(names: readonly string[], random: ReturnType<typeof seededRandom>): () => string {
+  let round: string[] = [];
+  return () => {
+    if (round.length === 0) round = [...names];
+    return round.splice(random.below(round.length), 1)[0] as string;
+  };
+}
+
+type Recovered = (waitMs: number) => Promise<number | undefined>;
+
+async function killed(pid: number, recovered: Recovered): Promise<number | undefined> {
+  process.kill(pid, 'SIGKILL');
+  return recovered(RECOVERY_MAX_MS);
+}
+
+/** Sleeps whatever happens, wakes up, and must do no harm then: everything works once more. */
+async function sleeping(pid: number, recovered: Recovered): Promise<number | undefined> {
+  process.kill(pid, 'SIGSTOP');
+  const wakingUp = delay(SLEEP_MS).then(() => process.kill(pid, 'SIGCONT'));
+  const recoveryMs = await recovered(RECOVERY_MAX_MS);
+  await wakingUp;
+  return (await recovered(RECOVERY_MAX_MS)) === undefined ? undefined : recoveryMs;
 }
 
 /** Pids once every process has one: between an end and the next start it has none. */
@@ -170,9 +214,10 @@ async function allRunning(
 }
 
 export function drillTable({ kills, unexpectedExits, sent }: DrillResult): string {
-  const names = [...new Set(kills.map((kill) => kill.process))].toSorted();
+  const nameOf = ({ process, how }: Kill) => (how === 'pause' ? `${process}, asleep` : process);
+  const names = [...new Set(kills.map(nameOf))].toSorted();
   const rows = [...names, 'all'].map((name) => {
-    const own = kills.filter((kill) => name === 'all' || kill.process === name);
+    const own = kills.filter((kill) => name === 'all' || nameOf(kill) === name);
     const times = own.flatMap(({ recoveryMs }) => (recoveryMs === undefined ? [] : [recoveryMs]));
     return [
       name,
@@ -191,30 +236,39 @@ export function drillTable({ kills, unexpectedExits, sent }: DrillResult): strin
 }
 
 async function main(): Promise<void> {
-  const program = new Command('crash-drill')
+  const program = withCounts(new Command('crash-drill'))
     .description(
       'Kills -9 every process of an installation of its own under load, then audits that nothing is lost or doubled.',
     )
     .option('--kills <n>', 'how many', '20')
+    .option(
+      '--pauses <n>',
+      `how many are put to sleep for ${SLEEP_MS / 1_000} s, longer than a lease runs`,
+      '0',
+    )
     .option('--seed <n>', 'of moments, victims and orders', '1')
     .option('--clients <n>', 'clients that send commands meanwhile', '6')
     .option('--pause-ms <ms>', 'at most so long between a recovery and the next kill', '1500')
     .option('--json', 'one JSON object with `ok` on the last line')
     .parse();
-  const options = program.opts<{
-    kills: string;
-    seed: string;
-    clients: string;
-    pauseMs: string;
-    json?: boolean;
-  }>();
+  const options = program.opts<
+    CountOptions & {
+      kills: string;
+      pauses: string;
+      seed: string;
+      clients: string;
+      pauseMs: string;
+      json?: boolean;
+    }
+  >();
   await runTool(options.json, async () => {
     progress('starting an installation of its own …');
-    const installation = await startInstallation();
+    const installation = await startInstallation({ counts: countsOf(options) });
     try {
       const seed = Number(options.seed);
       const result = await crashDrill(installation, {
         kills: Number(options.kills),
+        pauses: Number(options.pauses),
         seed,
         clients: Number(options.clients),
         pauseMs: Number(options.pauseMs),

@@ -58,7 +58,7 @@ export async function measure(target: Target, options: LoadShape): Promise<Measu
       : undefined;
   const run = (seconds: number) =>
     generateLoad({
-      url: api.commandUrl,
+      urls: api.commandUrls,
       clients: authorized,
       fast,
       bodies,
@@ -153,7 +153,7 @@ export async function bareLimit(options: LoadShape): Promise<{ rate: number; p95
     }));
     const bodies = orderBodies(random, BODIES);
     const load = await generateLoad({
-      url: bare.url,
+      urls: [bare.url],
       clients,
       bodies,
       random,
