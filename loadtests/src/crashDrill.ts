@@ -79,7 +79,14 @@ export async function crashDrill(installation: Installation, options: DrillOptio
     for (const { symbol, midCents } of SYMBOLS) {
       await operator.list({ symbol, name: 'Crash drill', listingCents: midCents });
     }
-    const people = await registerMany(api, 'drill', options.clients + 1);
+    // Where several command-apis run, each account has a client at each of them: they contend for it all the time.
+    const ways = status.commandUrls.map((_, way) => {
+      const commandUrls = [...status.commandUrls.slice(way), ...status.commandUrls.slice(0, way)];
+      return brokerApi({ ...status, commandUrls, attemptTimeoutMs: 5_000, patienceMs: RECOVERY_MAX_MS });
+    });
+    apis.push(...ways);
+    const accounts = Math.ceil(options.clients / ways.length);
+    const people = await registerMany(api, 'drill', accounts + 1);
     for (const { accountId } of people) {
       await operator.exemptAccount(accountId);
       await operator.giveCash(accountId, CASH_CENTS);
@@ -87,16 +94,18 @@ export async function crashDrill(installation: Installation, options: DrillOptio
     }
     const prober = people.pop() as Person;
     const file = (index: number) => join(folder, `client-${index}.jsonl`);
-    const clients = people.map((person, index) =>
-      drillClient({
-        api,
-        person,
-        journal: openJournal(file(index)),
-        random: seededRandom(options.seed * 1_000 + index),
-        symbols: SYMBOLS,
-        stop: stop.signal,
-      }),
-    );
+    const clients = people
+      .flatMap((person) => ways.map((way) => ({ person, way })))
+      .map(({ person, way }, index) =>
+        drillClient({
+          api: way,
+          person,
+          journal: openJournal(file(index)),
+          random: seededRandom(options.seed * 1_000 + index),
+          symbols: SYMBOLS,
+          stop: stop.signal,
+        }),
+      );
     const stopWatch = brokerApi({
       ...status,
       attemptTimeoutMs: 2_000,
@@ -118,7 +127,7 @@ export async function crashDrill(installation: Installation, options: DrillOptio
     const audit = await auditInstallation({
       api,
       operator: operator.person,
-      journals: people.flatMap((_, index) => readJournal(file(index))),
+      journals: clients.flatMap((_, index) => readJournal(file(index))),
     });
     const recovered = kills.every(({ recoveryMs }) => recoveryMs !== undefined);
     return {
