@@ -82,6 +82,7 @@ export async function startInstallation(options: InstallationOptions): Promise<I
     await stopLeftovers(dataDir, log);
     const counts = options.counts ?? ONE_OF_EACH;
     const ports = await apiPorts(options.ports, counts);
+    const reserved = new Set([...ports.command, ...ports.query, ports.inbox]);
     const secrets = keptSecrets(dataDir);
     const run = openRunFile(dataDir, log);
     const given = options.env.DATABASE_URL;
@@ -95,7 +96,7 @@ export async function startInstallation(options: InstallationOptions): Promise<I
     const specs = (options.services ?? brokerxServices)(surroundings);
     // In order, but none waits until the one before is ready: on a cold machine loading is what takes time.
     for (const spec of specs) {
-      const { service, launched } = superviseService(spec, options, run);
+      const { service, launched } = superviseService(spec, options, run, reserved);
       started.push(service);
       await launched;
     }
@@ -152,11 +153,12 @@ function superviseService(
   spec: ServiceSpec,
   { log, onLine }: InstallationOptions,
   run: RunFile,
+  reserved: ReadonlySet<number>,
 ): { service: Supervised; launched: Promise<void> } {
   const launched = Promise.withResolvers<void>();
   const service = supervise({
     name: spec.name,
-    start: () => startService(spec, (line) => onLine(spec.name, line)),
+    start: () => startService(spec, (line) => onLine(spec.name, line), reserved),
     readyTimeoutMs: SERVICE_READY_TIMEOUT_MS,
     log,
     runtime: realRuntime,

@@ -178,14 +178,14 @@ test('two processes share the symbols; one goes on where the other ends, and not
   const settled = (count: number) =>
     vi.waitFor(async () => {
       for (const { order } of buyers) expect(await one.typesOf(order.accountId)).toHaveLength(count);
-    });
+    }, 10_000);
   await settled(1);
   await first.stop();
   for (const { symbol, order } of buyers) await one.bookOf(symbol, trade(order, 2), expired(order, 2));
   await vi.waitFor(() => expect(second.shards()).toBe(16), { timeout: 10_000 });
   await settled(3);
   const head = await one.store.head();
-  await vi.waitFor(() => expect(second.position()).toBe(head));
+  await vi.waitFor(() => expect(second.position()).toBe(head), 10_000);
   for (const { order } of buyers) {
     expect(await one.typesOf(order.accountId)).toEqual([
       'OrderFilled.v1',
