@@ -1,4 +1,4 @@
-import type { Lease, Leases, RunningLease } from './lease.ts';
+import { type Lease, type Leases, MEMBER_MARK, type RunningLease } from './lease.ts';
 import { LEASE_TTL_MS } from './leaseHolding.ts';
 import type { Log } from './log.ts';
 import { type Runtime, sleep } from './runtime.ts';
@@ -50,7 +50,7 @@ export const TAKEN_OVER_WITHIN_MS = LEASE_TTL_MS + LOOK_EVERY_MS;
 
 export function fairShare(options: FairShareOptions): FairShare {
   const { leases, runtime, log, role, units, takeUp } = options;
-  const memberPrefix = `${role}#`;
+  const memberPrefix = role + MEMBER_MARK;
   const nameOf = (unit: string) => `${role}:${unit}`;
   const stopping = new AbortController();
   const held = new Map<string, Held>();

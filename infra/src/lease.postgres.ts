@@ -1,4 +1,4 @@
-import type { Leases, RunningLease } from './lease.ts';
+import { type Leases, MEMBER_MARK, type RunningLease } from './lease.ts';
 import { LEASE_TTL_MS, leasesOver, type Place } from './leaseHolding.ts';
 import type { Log } from './log.ts';
 import { openPool, repeating, safeInteger } from './postgres.ts';
@@ -24,6 +24,8 @@ export async function postgresLeases(options: {
     statementTimeoutMs: Math.ceil(ttlMs / 3),
     log,
   });
+
+  await repeating(runtime, REPEAT_MS, () => pool.query(FORGET_MEMBERS));
 
   return leasesOver(
     {
@@ -81,3 +83,8 @@ const RENEW = `update state.lease l set expires_at = clock_timestamp() + $4 * ${
 const FREE = `update state.lease l set owner = null ${HELD}`;
 
 const RUNNING = `select name, owner from state.lease where owner is not null and expires_at > clock_timestamp()`;
+
+/** Where every new process has a new name, rows of members would pile up for ever. */
+const FORGET_MEMBERS = `
+  delete from state.lease
+   where strpos(name, '${MEMBER_MARK}') > 0 and expires_at < clock_timestamp() - interval '1 day'`;

@@ -29,3 +29,6 @@ export type Leases = {
   /** Frees all that is held. */
   close(): Promise<void>;
 };
+
+/** In the name of a lease by which a process only shows that it is there: nothing is fenced by its epoch. */
+export const MEMBER_MARK = '#';

@@ -86,7 +86,7 @@ export function leasesOver(
         );
         for (const holding of asked) {
           if (renewed.has(holding.lease.name)) holding.renewed(askedAtMs);
-          else holding.lose('another owner has it');
+          else holding.lose('another process has it, perhaps one of the same name');
         }
       } catch (err) {
         const leases = [...held.keys()];
