@@ -37,8 +37,9 @@ export type DrillResult = {
 };
 export type DrillOptions = {
   kills: number;
-  /** Processes put to sleep, in between. */
+  /** Processes put to sleep, in between, and for how long. */
   pauses?: number;
+  sleepMs?: number;
   seed: number;
   clients: number;
   /** Between a recovery and the next blow, at most. */
@@ -147,7 +148,7 @@ export async function crashDrill(installation: Installation, options: DrillOptio
 
 async function killing(
   installation: Installation,
-  { kills: killCount, pauses: pauseCount = 0, pauseMs }: DrillOptions,
+  { kills: killCount, pauses: pauseCount = 0, sleepMs = SLEEP_MS, pauseMs }: DrillOptions,
   random: ReturnType<typeof seededRandom>,
   recovered: (waitMs: number) => Promise<number | undefined>,
 ): Promise<{ kills: Kill[]; unexpectedExits: string[] }> {
@@ -166,7 +167,8 @@ async function killing(
     await delay(random.below(pauseMs + 1));
     const before = await allRunning(installation, victims);
     const pid = before[name] as number;
-    const recoveryMs = how === 'pause' ? await sleeping(pid, recovered) : await killed(pid, recovered);
+    const recoveryMs =
+      how === 'pause' ? await sleeping(pid, sleepMs, recovered) : await killed(pid, recovered);
     kills.push({ process: name, how, atMs: performance.now() - begun, recoveryMs });
     progress(
       `${how} ${index + 1} of ${count}: ${name}, ${recoveryMs === undefined ? 'NOT recovered' : `works again after ${Math.round(recoveryMs)} ms`}`,
@@ -199,9 +201,9 @@ async function killed(pid: number, recovered: Recovered): Promise<number | undef
 }
 
 /** Sleeps whatever happens, wakes up, and must do no harm then: everything works once more. */
-async function sleeping(pid: number, recovered: Recovered): Promise<number | undefined> {
+async function sleeping(pid: number, sleepMs: number, recovered: Recovered): Promise<number | undefined> {
   process.kill(pid, 'SIGSTOP');
-  const wakingUp = delay(SLEEP_MS).then(() => process.kill(pid, 'SIGCONT'));
+  const wakingUp = delay(sleepMs).then(() => process.kill(pid, 'SIGCONT'));
   const recoveryMs = await recovered(RECOVERY_MAX_MS);
   await wakingUp;
   return (await recovered(RECOVERY_MAX_MS)) === undefined ? undefined : recoveryMs;
@@ -250,11 +252,8 @@ async function main(): Promise<void> {
       'Kills -9 every process of an installation of its own under load, then audits that nothing is lost or doubled.',
     )
     .option('--kills <n>', 'how many', '20')
-    .option(
-      '--pauses <n>',
-      `how many are put to sleep for ${SLEEP_MS / 1_000} s, longer than a lease runs`,
-      '0',
-    )
+    .option('--pauses <n>', 'how many are put to sleep instead', '0')
+    .option('--sleep-ms <ms>', 'for how long; a lease runs for 5 s', String(SLEEP_MS))
     .option('--seed <n>', 'of moments, victims and orders', '1')
     .option('--clients <n>', 'clients that send commands meanwhile', '6')
     .option('--pause-ms <ms>', 'at most so long between a recovery and the next kill', '1500')
@@ -264,6 +263,7 @@ async function main(): Promise<void> {
     CountOptions & {
       kills: string;
       pauses: string;
+      sleepMs: string;
       seed: string;
       clients: string;
       pauseMs: string;
@@ -278,6 +278,7 @@ async function main(): Promise<void> {
       const result = await crashDrill(installation, {
         kills: Number(options.kills),
         pauses: Number(options.pauses),
+        sleepMs: Number(options.sleepMs),
         seed,
         clients: Number(options.clients),
         pauseMs: Number(options.pauseMs),
