@@ -76,8 +76,8 @@ export function eventStoreDbReads(options: {
       return found?.event ? numberOf(found.event.revision) : -1;
     },
     async beyond(position, eventsMax) {
-      // Reading begins with the event at the position itself, subscribing behind it.
-      const count = position === 0 ? eventsMax : eventsMax + 1;
+      // One more tells whether there is more; and reading begins with the event at the position itself.
+      const count = position === 0 ? eventsMax + 1 : eventsMax + 2;
       const from = { ...LEADER, fromPosition: positionAt(position), maxCount: count };
       const found = await all((client) => client.readAll(from));
       const events = found.map(placed).filter((each) => each.position > position);
