@@ -18,7 +18,11 @@ export async function openEventStore<E>({
   settings,
   ...rest
 }: Around & { codec: Codec<E> }): Promise<EventStore<E>> {
-  return postgresEventStore({ databaseUrl: settings.databaseUrl, ...rest });
+  const { eventStoreUrl: url, databaseUrl } = settings;
+  if (url === undefined) return postgresEventStore({ databaseUrl, ...rest });
+  // Loaded only where it is used: its client is half as large as all the rest.
+  const { eventStoreDb } = await import('./eventStore.eventstoredb.ts');
+  return eventStoreDb({ url, ...rest });
 }
 
 export async function openHotStore({ settings, ...rest }: Around): Promise<HotStore> {

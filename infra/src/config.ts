@@ -102,9 +102,13 @@ export const sharedVariables = {
 } as const;
 
 /** Servers that tests are told to use instead of starting some of their own. */
-export const testAddresses = ({ DATABASE_URL, EVENTSTORE_URL, KAFKA_BROKERS, REDIS_URL } = process.env) => ({
+export const testAddresses = (
+  { DATABASE_URL, EVENTSTORE_URL, EVENTSTORE_IMAGE, DOCKER_HOST, KAFKA_BROKERS, REDIS_URL } = process.env,
+) => ({
   DATABASE_URL,
   EVENTSTORE_URL,
+  EVENTSTORE_IMAGE,
+  DOCKER_HOST,
   KAFKA_BROKERS,
   REDIS_URL,
 });

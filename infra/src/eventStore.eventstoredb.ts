@@ -79,7 +79,7 @@ export async function eventStoreDb<E>(options: {
 
   const plainPage = async (after: number, filters: readonly Filter[], eventsMax: number) => {
     const isWhole = filters.some((filter) => Object.keys(filter).length === 0);
-    const count = isWhole ? eventsMax : Math.max(eventsMax, FILTERED_EVENTS_LEAST);
+    const count = isWhole ? eventsMax : Math.max(eventsMax, Math.min(FILTERED_EVENTS_LEAST, eventsMax * 16));
     const { events, atEnd } = await reads.beyond(after, count);
     const page = cut(events, seen(events.at(-1)?.position ?? after), filters, eventsMax);
     return { ...page, atEnd: atEnd && !page.isCut };
@@ -139,7 +139,7 @@ export async function eventStoreDb<E>(options: {
 const TAIL_PATIENCE_MS = 100;
 /** Bytes of the log, some 5,000 events: beyond it a filtered subscription is cheaper than reading everything. */
 const FAR_BEHIND_BYTES = 4_194_304;
-/** Events of one plain read of which only some are wanted. */
+/** Events of one plain read of which only some are wanted; fewer for a reader of tiny pages. */
 const FILTERED_EVENTS_LEAST = 500;
 const STRANGERS_MAX = 100;
 

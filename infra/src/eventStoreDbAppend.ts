@@ -104,7 +104,9 @@ export function eventStoreDbAppends<E>(options: {
     assertAppendable(commits);
     // Too large a one is told before anything is sent.
     const proposed = commits.map((commit) => proposedEvents(commit, codec));
-    const known = await reads.lastPosition();
+    const known = await reads.lastPosition().catch((error: unknown) => {
+      throw new UnknownOutcome('EventStoreDB does not answer', { cause: error });
+    });
     const verdicts: Verdict[] = [];
     const onStream = Map.groupBy(commits.keys(), (i) => commits[i]?.stream ?? '');
     await sideBySide([...onStream.values()], async (places) => {

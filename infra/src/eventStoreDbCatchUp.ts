@@ -113,7 +113,7 @@ export function eventStoreDbCatchUp<E>(options: {
     page: (want) => reads.repeat(() => page(want)),
     close() {
       closed = true;
-      for (const key of [...idle.keys()]) discard(key);
+      for (const key of idle.keys()) discard(key);
     },
   };
 }

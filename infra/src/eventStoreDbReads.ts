@@ -29,8 +29,8 @@ export type EventStoreDbReads = {
 
 /** Milliseconds for which a call is repeated while the server is away: longer than a restart takes. */
 export const REPEAT_MS = 10_000;
-/** A page of a few thousand events is read in far less: the way to the server is broken. */
-const READ_LIMIT_MS = 15_000;
+/** A page of a few thousand events is read in far less: the way to the server is broken, and another one is tried. */
+const READ_LIMIT_MS = 5_000;
 const LEADER = { requiresLeader: true } as const;
 
 /** All events up to this one were given: where to go on. */

@@ -88,7 +88,7 @@ export function recorded<E>(
   mark: CommitMark,
   position: number,
 ): Recorded<E> {
-  const { commit, ...metadata } = event.metadata as Record<string, unknown>;
+  const { commit: _mark, ...metadata } = event.metadata as Record<string, unknown>;
   return {
     event: codec.whole({ type: event.type, data: event.data, metadata }),
     stream: event.streamId,

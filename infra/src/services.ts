@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { createLog } from './log.ts';
+import { eventStoreDbForTests } from './services.eventstoredb.ts';
 import { kafkaForTests } from './services.kafka.ts';
 import { postgresForTests } from './services.postgres.ts';
 import { redisForTests } from './services.redis.ts';
@@ -13,6 +14,8 @@ declare module 'vitest' {
   interface ProvidedContext {
     /** A database whose user may create others. */
     postgresAdminUrl: string;
+    /** EventStoreDB or KurrentDB, which others may use at the same time; null: there is none here. */
+    eventStoreUrl: string | null;
     /** `host:port` of Kafka brokers, separated by commas; null: there is no Kafka here. */
     kafkaBrokers: string | null;
     /** Of a Redis that tests may flush; null: there is no Redis here. */
@@ -30,16 +33,18 @@ export type NoServer = { missing: string };
 /** Vitest's global setup; returns its teardown. */
 export default async function setup(project: Project): Promise<() => Promise<void>> {
   const log = createLog({ name: 'test-services', level: 'warn' });
-  const [postgres, kafka, redis] = await Promise.all([
+  const [postgres, eventStoreDb, kafka, redis] = await Promise.all([
     postgresForTests(log),
+    eventStoreDbForTests(log),
     kafkaForTests(log),
     redisForTests(log),
   ]);
   project.provide('postgresAdminUrl', postgres.address);
+  project.provide('eventStoreUrl', addressOf('EventStoreDB server', eventStoreDb));
   project.provide('kafkaBrokers', addressOf('Kafka', kafka));
   project.provide('redisUrl', addressOf('Redis', redis));
   return async () => {
-    for (const server of [redis, kafka, postgres]) if ('stop' in server) await server.stop();
+    for (const server of [redis, kafka, eventStoreDb, postgres]) if ('stop' in server) await server.stop();
   };
 }
 

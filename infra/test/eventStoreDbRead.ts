@@ -41,8 +41,8 @@ export function readOnce(log: EventLog, call: ReadCall): Promise<void> {
   return answer(call, found.slice(0, count).map(readEvent));
 }
 
-/** What a test may do to a subscription. */
-export type Tap = { isSilent(): boolean };
+/** What a test may do to a subscription, and see of it. */
+export type Tap = { isSilent(): boolean; onEvent(): void };
 
 /**
  * Catches up in pages of the search window, then says so, then goes on as the log grows. A checkpoint while catching
@@ -85,6 +85,7 @@ export async function subscribe(log: EventLog, call: ReadCall, id: string, tap: 
       marked = [first.position, 0];
       for (const record of page) {
         if (!isWanted(record)) continue;
+        tap.onEvent();
         await send(call, tap, readEvent(record));
         marked = [record.position, record.position];
       }

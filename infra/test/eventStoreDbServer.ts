@@ -41,6 +41,8 @@ export type EventStoreDbServer = {
   /** Those that run fall silent: nothing more comes of them, not even their end. */
   silenceSubscriptions(): void;
   subscriptions(): number;
+  /** Events that subscriptions were given. */
+  given(): number;
   stop(): Promise<void>;
   /** On the same port, with the same log. */
   start(): Promise<void>;
@@ -81,6 +83,7 @@ export async function startEventStoreDbServer(
     hungReads: 0,
     clockAheadMs: 0,
   };
+  let given = 0;
   const befalls = (fault: Exclude<keyof Faults, 'clockAheadMs'>) => faults[fault] > 0 && faults[fault]-- > 0;
 
   const append = (
@@ -112,7 +115,7 @@ export async function startEventStoreDbServer(
     const state = { silent: false };
     subscriptions.set(call, state);
     call.on('cancelled', () => subscriptions.delete(call));
-    void subscribe(log, call, randomUUID(), { isSilent: () => state.silent });
+    void subscribe(log, call, randomUUID(), { isSilent: () => state.silent, onEvent: () => void given++ });
   };
 
   const appendBatches = (call: ServerDuplexStream<BatchAppendReq, BatchAppendResp>) => {
@@ -199,6 +202,7 @@ export async function startEventStoreDbServer(
       for (const state of subscriptions.values()) state.silent = true;
     },
     subscriptions: () => subscriptions.size,
+    given: () => given,
     async stop() {
       subscriptions.clear();
       server.forceShutdown();
