@@ -117,7 +117,8 @@ export async function eventStoreDb<E>(options: {
       if (expression === 'nothing') {
         return { events: [], position: Math.max(after, seen(await reads.lastPosition())), atEnd: true };
       }
-      const isFar = expression !== null && head - after > FAR_BEHIND_BYTES;
+      const isFar =
+        expression !== null && head - after > FAR_BEHIND_BYTES && eventsMax >= STREAMED_EVENTS_LEAST;
       const page =
         (await pageOfTail(after, filters, eventsMax)) ??
         (isFar ? await catchUp.page({ after, filters, expression, eventsMax }) : null) ??
@@ -139,6 +140,8 @@ export async function eventStoreDb<E>(options: {
 const TAIL_PATIENCE_MS = 100;
 /** Bytes of the log, some 5,000 events: beyond it a filtered subscription is cheaper than reading everything. */
 const FAR_BEHIND_BYTES = 4_194_304;
+/** Who reads smaller pages looks at a place, and does not catch up. */
+const STREAMED_EVENTS_LEAST = 100;
 /** Events of one plain read of which only some are wanted; fewer for a reader of tiny pages. */
 const FILTERED_EVENTS_LEAST = 500;
 const STRANGERS_MAX = 100;

@@ -105,8 +105,9 @@ export type EventStore<E> = {
   /** Revision of the stream's last event, or `NO_STREAM`. */
   streamRevision(stream: string): Promise<number>;
   /**
-   * The page of events that match after position `after` (exclusive); may stand inside a commit. Of several filters
-   * an event must match one. What no filter wants is passed over without being decoded.
+   * The page of events that match after position `after` (exclusive), one that this store gave, or the one just below
+   * an event's; may stand inside a commit. Of several filters an event must match one. What no filter wants is passed
+   * over without being decoded.
    */
   readAll(after: number, filter: Filter | readonly Filter[], eventsMax: number): Promise<Page<E>>;
   /**

@@ -82,9 +82,13 @@ test('a commit that is too large for one append is refused before anything is se
   expect(await ownEvents(stage)).toEqual([]);
 });
 
-test('a position that no event has is refused in words', async () => {
+test('reading begins after an event or just before one; a position elsewhere is refused in words', async () => {
   await store.append([commit('account-1', NO_STREAM, ['a', 'b'])]);
-  await expect(store.readAll(stage.from + 1, {}, 10)).rejects.toThrow(/no event at the position/);
+  const [a, b] = await ownEvents(stage);
+  const after = async (position = 0) => (await store.readAll(position, {}, 10)).events;
+  expect(await after(a?.position)).toEqual([b]);
+  expect(await after((b?.position ?? 0) - 1)).toEqual([b]);
+  await expect(after((b?.position ?? 0) - 2)).rejects.toThrow(/the event store has no event at position \d+/);
 });
 
 test('an event of a type that nobody wants is not decoded', async () => {
@@ -125,7 +129,7 @@ test('a reader far behind who wants little is given little by the server, and ge
     ],
   ];
   for (const [filter, expected] of wanted) {
-    for (const size of [1, 500]) {
+    for (const size of [100, 500]) {
       const before = server.given();
       const got: string[] = [];
       for (let after = stage.from, atEnd = false; !atEnd; ) {

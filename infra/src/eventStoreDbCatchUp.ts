@@ -1,6 +1,6 @@
 import type { AllStreamResolvedEvent, AllStreamSubscription } from '@eventstore/db-client';
 import type { Codec, Filter, Page, Recorded } from './eventStore.ts';
-import type { EventStoreDbConnection } from './eventStoreDbClient.ts';
+import { type EventStoreDbConnection, isInvalidPosition } from './eventStoreDbClient.ts';
 import { type ServerExpression, serverFilter, wantedOf } from './eventStoreDbFilter.ts';
 import { type EventStoreDbReads, positionAt } from './eventStoreDbReads.ts';
 import { placed, type WireEvent } from './eventStoreDbWire.ts';
@@ -110,7 +110,14 @@ export function eventStoreDbCatchUp<E>(options: {
   };
 
   return {
-    page: (want) => reads.repeat(() => page(want)),
+    async page(want) {
+      try {
+        return await reads.repeat(() => page(want));
+      } catch (error) {
+        if (isInvalidPosition(error)) return null;
+        throw error;
+      }
+    },
     close() {
       closed = true;
       for (const key of idle.keys()) discard(key);

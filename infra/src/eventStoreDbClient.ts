@@ -171,7 +171,9 @@ export function isEventStoreDbAway(error: unknown): boolean {
   return AWAY.some((kind) => error instanceof kind) && !isInvalidPosition(error);
 }
 
-const isInvalidPosition = (error: unknown) => /invalid position/i.test(String(error));
+/** Reading is to begin where no event of the log begins; older servers have no word for it. */
+export const isInvalidPosition = (error: unknown): boolean =>
+  error instanceof UnknownError && /invalid ?position|ReadAllResult: Error/i.test(error.message);
 
 const AWAY = [
   NoReply,
@@ -195,7 +197,5 @@ export function refusalOf(error: unknown): Error | undefined {
   if (error instanceof MaxAppendSizeExceededError) {
     return because(`a commit is larger than its MaxAppendSize, ${error.maxAppendSize} bytes`);
   }
-  if (isInvalidPosition(error))
-    return because('there is no event at the position after which it was to read');
   return undefined;
 }

@@ -6,7 +6,12 @@ import {
   START,
   StreamNotFoundError,
 } from '@eventstore/db-client';
-import { type EventStoreDbConnection, isEventStoreDbAway, refusalOf } from './eventStoreDbClient.ts';
+import {
+  type EventStoreDbConnection,
+  isEventStoreDbAway,
+  isInvalidPosition,
+  refusalOf,
+} from './eventStoreDbClient.ts';
 import { numberOf, type PlacedEvent, placed, type WireEvent } from './eventStoreDbWire.ts';
 import { repeating } from './postgres.ts';
 import type { Runtime } from './runtime.ts';
@@ -78,8 +83,16 @@ export function eventStoreDbReads(options: {
     async beyond(position, eventsMax) {
       // One more tells whether there is more; and reading begins with the event at the position itself.
       const count = position === 0 ? eventsMax + 1 : eventsMax + 2;
-      const from = { ...LEADER, fromPosition: positionAt(position), maxCount: count };
-      const found = await all((client) => client.readAll(from));
+      const readFrom = (start: number) => {
+        const from = { ...LEADER, fromPosition: positionAt(start), maxCount: count };
+        return all((client) => client.readAll(from));
+      };
+      const found = await readFrom(position).catch((error: unknown) => {
+        if (!isInvalidPosition(error)) throw error;
+        return readFrom(position + 1).catch((cause: unknown) => {
+          throw new RangeError(`the event store has no event at position ${position}`, { cause });
+        });
+      });
       const events = found.map(placed).filter((each) => each.position > position);
       return { events: events.slice(0, eventsMax), atEnd: found.length < count };
     },

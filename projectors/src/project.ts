@@ -4,7 +4,6 @@ import {
   backOffMs,
   type EventStore,
   type Feed,
-  ForeignCursor,
   type Lease,
   type Leases,
   type Log,
@@ -32,7 +31,7 @@ export type Projecting = {
   positions(): Map<string, number>;
   /** Keys of projections that a defect has halted. */
   halted(): string[];
-  /** Rejects with what cannot be mended by repeating: `ForeignCursor`. Resolves when stopped. */
+  /** Rejects with what cannot be mended by repeating. Resolves when stopped. */
   readonly ended: Promise<void>;
   stop(): Promise<void>;
 };
@@ -62,8 +61,11 @@ const PACE_MOST_MS = 100;
 const PACE_FLUSHES = 10;
 /** Position-only moves are told at most twenty times a second. */
 const QUIET_PACE_MS = 50;
-/** A lane this close behind another is brought up to it while that one waits: well below a second. */
-const JOIN_POSITIONS_MAX = 5_000;
+/**
+ * Events that a lane may be behind another to be brought up to it while that one waits: well below a second. Not
+ * positions, which a store may give with gaps of any size.
+ */
+const JOIN_EVENTS_MAX = 5_000;
 const LEASE_RETRY_MS = 200;
 
 type Lane = { members: TableProjection[]; position: number; subscription: Subscription };
@@ -87,6 +89,11 @@ export function startProjecting(options: Options): Projecting {
       const about = { err, projection: keyOf(projection), position, event: event.id };
       log.error(about, 'an event could not be folded and is left out of this projection');
     },
+  };
+
+  const onForeign = (projection: TableProjection, builtFrom: string) => {
+    const about = { projection: keyOf(projection), builtFrom, store: store.id };
+    log.warn(about, 'the tables were built from another event store: they are built anew from this one');
   };
 
   const laneOf = (members: TableProjection[], position: number): Lane => {
@@ -181,7 +188,7 @@ export function startProjecting(options: Options): Projecting {
     await stopLanes();
     for (let attempt = 1; !mayProject.aborted; attempt++) {
       try {
-        const positions = await openCursors(pool, store.id, projections);
+        const positions = await openCursors(pool, store.id, projections, onForeign);
         await bringTogether(positions);
         const places = [...new Set(positions.values())].sort((a, b) => b - a);
         if (mayProject.aborted) return;
@@ -193,7 +200,6 @@ export function startProjecting(options: Options): Projecting {
         );
         return;
       } catch (error) {
-        if (error instanceof ForeignCursor) throw error;
         log.warn({ err: error, attempt }, 'the cursors of the projections could not be read');
         await sleep(runtime, backOffMs(attempt), mayProject);
       }
@@ -206,9 +212,9 @@ export function startProjecting(options: Options): Projecting {
     for (const projection of projections) {
       const { categories, onFailure } = projection;
       let position = positions.get(keyOf(projection)) ?? 0;
-      if (foremost - position > JOIN_POSITIONS_MAX) continue;
-      while (position < foremost && !mayProject.aborted) {
+      for (let events = 0; position < foremost && events < JOIN_EVENTS_MAX && !mayProject.aborted; ) {
         const page = await store.readAll(position, { categories }, batchEventsMax);
+        events += page.events.length;
         const to = Math.min(page.position, foremost);
         const stretch = { events: page.events.filter((event) => event.position <= to), position: to };
         try {

@@ -7,8 +7,8 @@ import { type History, isOpen, TICK_CENTS } from './history.ts';
 
 /** What tests ask of the read models. */
 export const STORE_ID = '7b5f0d0e-6f3a-4c7e-9a54-0a4c2a3f9d11';
-export const storeInMemory = (): EventStore<Event> =>
-  memoryEventStore<Event>({ id: STORE_ID, codec: eventCodec() });
+export const storeInMemory = (id = STORE_ID): EventStore<Event> =>
+  memoryEventStore<Event>({ id, codec: eventCodec() });
 
 export async function appendAll(store: EventStore<Event>, commits: readonly Commit<Event>[]): Promise<void> {
   for (let done = 0; done < commits.length; done += COMMITS_PER_APPEND_MAX) {
@@ -17,12 +17,15 @@ export async function appendAll(store: EventStore<Event>, commits: readonly Comm
   }
 }
 
-/** Waits until every projection stands at the position. */
-export async function allReached(pool: pg.Pool, position: number): Promise<void> {
+/** Waits until every projection stands at the position of the store. */
+export async function allReached(pool: pg.Pool, position: number, storeId = STORE_ID): Promise<void> {
   const count = allProjections().length;
   const standing = async () => {
     const { rows } = await pool
-      .query('select count(*)::int as there from read.projection where position >= $1', [position])
+      .query('select count(*)::int as there from read.projection where position >= $1 and store_id = $2', [
+        position,
+        storeId,
+      ])
       .catch(() => ({ rows: [{ there: 0 }] }));
     return rows[0]?.there;
   };
