@@ -114,6 +114,18 @@ export function appendContract(given: () => Stage): void {
     });
   });
 
+  test('asked to keep the order of the call, the store keeps it across streams', async () => {
+    const [first] = await stage.store.append([commit('account-0', NO_STREAM, ['before'])], { inOrder: true });
+    expect(first).toEqual(ok(0));
+    const commits = numbered(60).map((text, i) =>
+      commit(`account-${i % 20}`, Math.floor(i / 20) - (i % 20 === 0 ? 0 : 1), [text], { chained: i >= 20 }),
+    );
+    const verdicts = await stage.store.append(commits, { inOrder: true });
+    expect(verdicts.filter(({ verdict }) => verdict !== 'ok')).toEqual([]);
+    const read = (await ownEvents(stage)).map(({ event }) => event.text);
+    expect(read).toEqual(['before', ...numbered(60)]);
+  });
+
   test('a chain goes on from a commit that stood already', async () => {
     const first = commit('account-1', NO_STREAM, ['a']);
     await append(first);

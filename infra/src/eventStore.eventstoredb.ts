@@ -94,8 +94,8 @@ export async function eventStoreDb<E>(options: {
   return {
     id,
     codec,
-    async append(commits) {
-      const verdicts = await append(commits);
+    async append(commits, given) {
+      const verdicts = await append(commits, given);
       for (const verdict of verdicts) if (verdict.verdict === 'ok') tail.advanced(seen(verdict.position));
       return verdicts;
     },

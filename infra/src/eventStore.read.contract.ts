@@ -109,7 +109,7 @@ export function readContract(given: () => Stage, { keepsText }: { keepsText: boo
     expect(all).toHaveLength(11);
     const starts = [stage.from, ...all.map(({ position }) => position)];
     for (const [before, after] of starts.entries()) {
-      for (let size = 1; size <= 12; size++) {
+      for (let size = 1; size <= 12; size += stage.tag === null ? 1 : 5) {
         expect(await paged(after, {}, size, all.at(-1)?.position ?? 0)).toEqual(all.slice(before));
         if (stage.tag !== null) continue;
         expect(await store.readAll(after, {}, size)).toEqual({
@@ -167,7 +167,8 @@ export function readContract(given: () => Stage, { keepsText }: { keepsText: boo
     expect(all).toHaveLength(FILLED_EVENTS);
     const last = all.at(-1)?.position ?? 0;
     const expected = all.filter(matcher(wanted, store.codec));
-    for (const size of [1, 2, 3, 7, 50, 1_000]) {
+    // Beside others every page costs their events, too.
+    for (const size of stage.tag === null ? [1, 2, 3, 7, 50, 1_000] : [3, 50]) {
       expect(await paged(stage.from, wanted, size, last)).toEqual(expected);
     }
   });

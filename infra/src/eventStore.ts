@@ -97,9 +97,10 @@ export type EventStore<E> = {
   /**
    * Appends the commits, those to one stream in order, and gives one durable verdict each. A failed commit leaves no
    * trace and does not hinder the others. At most `COMMITS_PER_APPEND_MAX` commits. Throws `UnknownOutcome`
-   * when a reply was lost: the caller repeats the same call, and `duplicate` tells what had happened.
+   * when a reply was lost: the caller repeats the same call, and `duplicate` tells what had happened. `inOrder`:
+   * commits to different streams, too, lie in the store in the order of the call, which may take longer.
    */
-  append(commits: readonly Commit<E>[]): Promise<Verdict[]>;
+  append(commits: readonly Commit<E>[], options?: { inOrder?: boolean }): Promise<Verdict[]>;
   /** Events of one stream from `fromRevision` (inclusive), oldest first, at most `eventsMax`. */
   readStream(stream: string, fromRevision: number, eventsMax: number): Promise<Recorded<E>[]>;
   /** Revision of the stream's last event, or `NO_STREAM`. */

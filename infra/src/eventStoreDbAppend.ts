@@ -5,7 +5,14 @@ import {
   WrongExpectedVersionError,
 } from '@eventstore/db-client';
 import { assertAppendable } from './appendable.ts';
-import { type Codec, type Commit, NO_STREAM, UnknownOutcome, type Verdict } from './eventStore.ts';
+import {
+  type Codec,
+  type Commit,
+  type EventStore,
+  NO_STREAM,
+  UnknownOutcome,
+  type Verdict,
+} from './eventStore.ts';
 import { type EventStoreDbConnection, refusalOf } from './eventStoreDbClient.ts';
 import { type EventStoreDbReads, REPEAT_MS } from './eventStoreDbReads.ts';
 import { markOf, numberOf, type ProposedEvent, placed, proposedEvents } from './eventStoreDbWire.ts';
@@ -29,7 +36,7 @@ export function eventStoreDbAppends<E>(options: {
   runtime: Runtime;
   log?: Log | undefined;
   isClosed: () => boolean;
-}): (commits: readonly Commit<E>[]) => Promise<Verdict[]> {
+}): EventStore<E>['append'] {
   const { connection, reads, codec, runtime, log, isClosed } = options;
 
   const appendOnce = (commit: Commit<E>, events: ProposedEvent[]) =>
@@ -99,7 +106,7 @@ export function eventStoreDbAppends<E>(options: {
     }
   };
 
-  return async (commits) => {
+  return async (commits, { inOrder = false } = {}) => {
     if (commits.length === 0) return [];
     assertAppendable(commits);
     // Too large a one is told before anything is sent.
@@ -108,18 +115,21 @@ export function eventStoreDbAppends<E>(options: {
       throw new UnknownOutcome('EventStoreDB does not answer', { cause: error });
     });
     const verdicts: Verdict[] = [];
-    const onStream = Map.groupBy(commits.keys(), (i) => commits[i]?.stream ?? '');
-    await sideBySide([...onStream.values()], async (places) => {
-      let before: Verdict | undefined;
+    const lanes = inOrder
+      ? [[...commits.keys()]]
+      : [...Map.groupBy(commits.keys(), (i) => commits[i]?.stream ?? '').values()];
+    await sideBySide(lanes, async (places) => {
+      const latest = new Map<string, Verdict>();
       let head = known;
       for (const place of places) {
         const [commit, events] = [commits[place], proposed[place]];
         assert(commit && events);
+        const before = latest.get(commit.stream);
         const isBroken = commit.chained && before !== undefined && !('position' in before);
         const verdict: Verdict = isBroken ? { verdict: 'broken-chain' } : await append(commit, head, events);
         if ('position' in verdict) head = Math.max(head, verdict.position);
         verdicts[place] = verdict;
-        before = verdict;
+        latest.set(commit.stream, verdict);
       }
     });
     return verdicts;

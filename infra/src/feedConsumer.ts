@@ -15,7 +15,7 @@ export type Pump = Subscription & {
 };
 
 /** Milliseconds between two batches without events: what a reader waits for a quiet consumer, at most. */
-const QUIET_INTERVAL_MS = 20;
+export const QUIET_INTERVAL_MS = 20;
 /** Milliseconds before the events of a rejected batch are given again: doubling between these. */
 const RETRY_FIRST_MS = 50;
 const RETRY_LAST_MS = 5_000;

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import { EXIT_USAGE } from '../config.ts';
+import { addMigrateStore } from './migrateStore.ts';
 import { addStart } from './start.ts';
 
 /** The `brokerx` command. Exit codes: 0 done, 1 failed, 2 used wrongly. */
@@ -8,6 +9,7 @@ const program = new Command('brokerx')
   .description('BrokerX, a simulated stock brokerage with its own market, on this machine.')
   .exitOverride();
 addStart(program);
+addMigrateStore(program);
 
 try {
   await program.parseAsync();
