@@ -113,7 +113,7 @@ async function main(): Promise<void> {
     verifier: tokenVerifier({ jwks: tokens.jwks, issuer, runtime }),
     metrics,
     disk,
-    ready: async () => ({ database: await answers(store), disk: disk?.shortage() ?? 'ok' }),
+    ready: async () => ({ 'event store': await answers(store), disk: disk?.shortage() ?? 'ok' }),
     version: VERSION,
     async addRoutes(http) {
       await limitPublicRequests(http, config.PUBLIC_REQUESTS_PER_MINUTE_MAX);
@@ -126,11 +126,11 @@ async function main(): Promise<void> {
   log.info({ url: address }, 'takes commands');
 }
 
-/** Readiness is asked often and must not hang while the database is away. */
-const DATABASE_ANSWERS_MS = 1_000;
+/** Readiness is asked often and must not hang while the event store is away. */
+const STORE_ANSWERS_MS = 1_000;
 
 async function answers(store: EventStore<Event>): Promise<string> {
-  const late = sleep(realRuntime, DATABASE_ANSWERS_MS).then(() => 'does not answer');
+  const late = sleep(realRuntime, STORE_ANSWERS_MS).then(() => 'does not answer');
   const head = store.head().then(
     () => 'ok',
     (error: unknown) => `away: ${error instanceof Error ? error.message : String(error)}`,

@@ -11,7 +11,7 @@ import { type Runtime, sleep } from './runtime.ts';
  * The end of the store as it grows: one subscription to everything, begun with the first listener. It wakes them,
  * and keeps the newest events in a window, so that they need not be read a second time.
  *
- * A subscription may die without a word. Once a second the head is looked at: whoever waits is woken when there is
+ * A subscription may die without a word. Every few seconds the head is looked at: whoever waits is woken when there is
  * something that the subscription did not bring, and reads it himself; a subscription that stands still from one
  * look to the next is replaced. So the subscription is only ever what is fast, never what is relied on.
  */
@@ -30,7 +30,7 @@ export type EventStoreDbTail = {
 const WINDOW_BYTES_MAX = 16_777_216;
 const WINDOW_EVENTS_MAX = 5_000;
 /** A dead subscription delays a reader by this long at most; the look itself is one event. */
-export const LOOK_EVERY_MS = 1_000;
+export const LOOK_EVERY_MS = 2_500;
 
 export function eventStoreDbTail(options: {
   connection: EventStoreDbConnection;

@@ -29,6 +29,10 @@ test('killed again and again while events come in, the read models lose nothing 
     const env = {
       ...process.env,
       DATABASE_URL: database.url,
+      // Whatever servers the tests are told of: this one reads what is written here.
+      EVENTSTORE_URL: '',
+      KAFKA_BROKERS: '',
+      REDIS_URL: '',
       BROKERX_INSTANCE: 'projectors-1',
       LOG_LEVEL: 'warn',
     };
