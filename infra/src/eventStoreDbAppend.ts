@@ -15,14 +15,24 @@ import {
 } from './eventStore.ts';
 import { type EventStoreDbConnection, refusalOf } from './eventStoreDbClient.ts';
 import { type EventStoreDbReads, REPEAT_MS } from './eventStoreDbReads.ts';
-import { markOf, numberOf, type ProposedEvent, placed, proposedEvents } from './eventStoreDbWire.ts';
+import {
+  APPEND_BYTES_MAX,
+  markOf,
+  numberOf,
+  type ProposedCommit,
+  type ProposedEvent,
+  placed,
+  proposed,
+  type WireEvent,
+} from './eventStoreDbWire.ts';
 import type { Log } from './log.ts';
 import { backOffMs } from './postgres.ts';
 import { type Runtime, sleep } from './runtime.ts';
 
 /**
- * Appends. A commit is one append; those to one stream go one after another, so that a stranger's event can never
- * satisfy a chained commit's expected revision; different streams go side by side.
+ * Appends. Commits to one stream that follow one upon the other go in one append; otherwise one after another, never
+ * before the one before is known, so that a stranger's event cannot satisfy what a chained commit expects. Different
+ * streams go side by side.
  *
  * The server takes an append again as done when the same event ids stand at that place, whatever else stands
  * beside them, and does not say so. So the head of the store is read before a call: a success at or below it stood
@@ -39,39 +49,34 @@ export function eventStoreDbAppends<E>(options: {
 }): EventStore<E>['append'] {
   const { connection, reads, codec, runtime, log, isClosed } = options;
 
-  const appendOnce = (commit: Commit<E>, events: ProposedEvent[]) =>
+  const appendOnce = (stream: string, expectedRevision: number, events: ProposedEvent[]) =>
     connection.within(APPEND_DEADLINE_MS + GRACE_MS, (client) =>
-      client.appendToStream(commit.stream, events, {
-        expectedRevision:
-          commit.expectedRevision === NO_STREAM ? NO_STREAM_YET : BigInt(commit.expectedRevision),
+      client.appendToStream(stream, events, {
+        expectedRevision: expectedRevision === NO_STREAM ? NO_STREAM_YET : BigInt(expectedRevision),
         deadline: APPEND_DEADLINE_MS + CLOCKS_APART_MS,
         requiresLeader: true,
       }),
     );
 
-  /** What stands where the commit's last event would: the position, if it is that very commit's. */
-  const standing = async ({ id, stream, expectedRevision, events }: Commit<E>): Promise<number | null> => {
-    const [last] = await reads.stream(stream, expectedRevision + events.length, 1);
-    const mark = last && markOf(last);
-    const isIt = mark?.id === id && mark.events === events.length && mark.index === events.length - 1;
-    return last && isIt ? placed({ event: last }).position : null;
+  /** `known`: the head of the store when nothing of this was sent yet, or beyond. */
+  const successAt = (commit: Commit<E>, known: number, position: number): Verdict => ({
+    verdict: position > known ? 'ok' : 'duplicate',
+    revision: lastRevision(commit),
+    position,
+  });
+
+  /** By what stands where the commit's last event would. */
+  const judged = async (commit: Commit<E>, known: number, actual: () => Promise<number>) => {
+    const [last] = await reads.stream(commit.stream, lastRevision(commit), 1);
+    if (last && isLastOf(commit, last)) return successAt(commit, known, placed({ event: last }).position);
+    return { verdict: 'conflict', actualRevision: await actual() } satisfies Verdict;
   };
 
-  /** `known`: the head of the store when nothing of this call was sent yet, or beyond. */
-  const judged = async (
-    commit: Commit<E>,
-    known: number,
-    actual: () => Promise<number>,
-  ): Promise<Verdict> => {
-    const position = await standing(commit);
-    if (position === null) return { verdict: 'conflict', actualRevision: await actual() };
-    return { verdict: position > known ? 'ok' : 'duplicate', revision: lastRevision(commit), position };
-  };
-
-  const verdictOf = async (commit: Commit<E>, known: number, events: ProposedEvent[]): Promise<Verdict> => {
+  const alone = async ({ commit, events }: ProposedCommit<E>, known: number): Promise<Verdict> => {
+    const { stream, expectedRevision } = commit;
     let reply: AppendResult;
     try {
-      reply = await appendOnce(commit, events);
+      reply = await appendOnce(stream, expectedRevision, events);
     } catch (error) {
       if (!(error instanceof WrongExpectedVersionError)) throw error;
       const { actualVersion } = error;
@@ -79,30 +84,81 @@ export function eventStoreDbAppends<E>(options: {
         typeof actualVersion === 'bigint' ? numberOf(actualVersion) : NO_STREAM,
       );
     }
-    const position = reply.position?.commit;
-    const isPlaced = position !== undefined && position > BigInt(known) && position < NO_POSITION;
-    if (isPlaced && Number(reply.nextExpectedRevision) === lastRevision(commit)) {
-      return { verdict: 'ok', revision: lastRevision(commit), position: numberOf(position) };
-    }
-    return judged(commit, known, () => reads.streamRevision(commit.stream));
+    const position = freshPosition(reply, lastRevision(commit), known);
+    if (position !== null) return successAt(commit, known, position);
+    return judged(commit, known, () => reads.streamRevision(stream));
   };
 
-  /** Repeats the append, with the same ids, until its outcome is known. */
-  const append = async (commit: Commit<E>, known: number, events: ProposedEvent[]): Promise<Verdict> => {
+  /** All in one append; null where it did not happen like that. The reply says only where the last one stands. */
+  const together = async (run: ProposedCommit<E>[], known: number): Promise<Verdict[] | null> => {
+    const [first, last] = [run[0]?.commit, run.at(-1)?.commit];
+    assert(first && last);
+    const events = run.flatMap((each) => each.events);
+    try {
+      const reply = await appendOnce(first.stream, first.expectedRevision, events);
+      if (freshPosition(reply, lastRevision(last), known) === null) return null;
+    } catch (error) {
+      if (error instanceof WrongExpectedVersionError) return null;
+      throw error;
+    }
+    const found = await reads.stream(first.stream, first.expectedRevision + 1, events.length);
+    const verdicts = run.flatMap(({ commit }) => {
+      const ending = found[lastRevision(commit) - first.expectedRevision - 1];
+      return ending && isLastOf(commit, ending)
+        ? [successAt(commit, known, placed({ event: ending }).position)]
+        : [];
+    });
+    return verdicts.length === run.length ? verdicts : null;
+  };
+
+  /** Repeats an append, with the same ids, until its outcome is known. */
+  const untilKnown = async <T>(stream: string, append: () => Promise<T>): Promise<T> => {
     const untilMs = runtime.monotonicMs() + REPEAT_MS;
     for (let attempt = 1; ; attempt++) {
       try {
-        return await verdictOf(commit, known, events);
+        return await append();
       } catch (error) {
         // Others of the same call may have been appended: what happened is told when it is repeated.
         const refusal = refusalOf(error);
         if (refusal) throw new UnknownOutcome(refusal.message, { cause: error });
         if (isClosed() || runtime.monotonicMs() >= untilMs) {
-          throw new UnknownOutcome(`the append to ${commit.stream} got no reply`, { cause: error });
+          throw new UnknownOutcome(`the append to ${stream} got no reply`, { cause: error });
         }
-        log?.debug({ err: error, stream: commit.stream, attempt }, 'an append got no reply; it is repeated');
+        log?.debug({ err: error, stream, attempt }, 'an append got no reply; it is repeated');
       }
       await sleep(runtime, backOffMs(attempt));
+    }
+  };
+
+  /** Appends one after another; tells each commit's verdict. */
+  const appendLane = async (
+    lane: readonly ProposedCommit<E>[],
+    head: number,
+    tell: (commit: Commit<E>, verdict: Verdict) => void,
+  ): Promise<void> => {
+    const latest = new Map<string, Verdict>();
+    let known = head;
+    const told = (commit: Commit<E>, verdict: Verdict) => {
+      if ('position' in verdict) known = Math.max(known, verdict.position);
+      latest.set(commit.stream, verdict);
+      tell(commit, verdict);
+    };
+    const isBroken = ({ chained, stream }: Commit<E>) => {
+      const before = latest.get(stream);
+      return chained && before !== undefined && !('position' in before);
+    };
+    for (const run of runs(lane)) {
+      const [first] = run;
+      const stream = first?.commit.stream ?? '';
+      const all =
+        run.length > 1 && first && !isBroken(first.commit)
+          ? await untilKnown(stream, () => together(run, known))
+          : null;
+      for (const [i, each] of run.entries()) {
+        const { commit } = each;
+        const verdict: Verdict | undefined = isBroken(commit) ? { verdict: 'broken-chain' } : all?.[i];
+        told(commit, verdict ?? (await untilKnown(stream, () => alone(each, known))));
+      }
     }
   };
 
@@ -110,30 +166,55 @@ export function eventStoreDbAppends<E>(options: {
     if (commits.length === 0) return [];
     assertAppendable(commits);
     // Too large a one is told before anything is sent.
-    const proposed = commits.map((commit) => proposedEvents(commit, codec));
-    const known = await reads.lastPosition().catch((error: unknown) => {
+    const all = commits.map((commit) => proposed(commit, codec));
+    const head = await reads.lastPosition().catch((error: unknown) => {
       throw new UnknownOutcome('EventStoreDB does not answer', { cause: error });
     });
-    const verdicts: Verdict[] = [];
     const lanes = inOrder
-      ? [[...commits.keys()]]
-      : [...Map.groupBy(commits.keys(), (i) => commits[i]?.stream ?? '').values()];
-    await sideBySide(lanes, async (places) => {
-      const latest = new Map<string, Verdict>();
-      let head = known;
-      for (const place of places) {
-        const [commit, events] = [commits[place], proposed[place]];
-        assert(commit && events);
-        const before = latest.get(commit.stream);
-        const isBroken = commit.chained && before !== undefined && !('position' in before);
-        const verdict: Verdict = isBroken ? { verdict: 'broken-chain' } : await append(commit, head, events);
-        if ('position' in verdict) head = Math.max(head, verdict.position);
-        verdicts[place] = verdict;
-        latest.set(commit.stream, verdict);
-      }
+      ? [all.keys().toArray()]
+      : Map.groupBy(all.keys(), (i) => all[i]?.commit.stream).values();
+    const verdicts: Verdict[] = [];
+    await sideBySide([...lanes], async (places) => {
+      const untold = places.values();
+      const lane = places.flatMap((place) => all[place] ?? []);
+      await appendLane(lane, head, (_commit, verdict) => {
+        verdicts[untold.next().value ?? -1] = verdict;
+      });
     });
     return verdicts;
   };
+}
+
+/** Commits of one stream that follow one upon the other, as many as one append takes. */
+function* runs<E>(lane: readonly ProposedCommit<E>[]): Generator<ProposedCommit<E>[]> {
+  let run: ProposedCommit<E>[] = [];
+  let bytes = 0;
+  for (const each of lane) {
+    const last = run.at(-1)?.commit;
+    const follows =
+      last?.stream === each.commit.stream &&
+      lastRevision(last) === each.commit.expectedRevision &&
+      bytes + each.bytesAtMost <= APPEND_BYTES_MAX;
+    if (last && !follows) {
+      yield run;
+      [run, bytes] = [[], 0];
+    }
+    run.push(each);
+    bytes += each.bytesAtMost;
+  }
+  if (run.length > 0) yield run;
+}
+
+/** Where an append stands that certainly was not there before; null where that must be looked up. */
+function freshPosition(reply: AppendResult, lastRevision: number, known: number): number | null {
+  const position = reply.position?.commit;
+  const isFresh = position !== undefined && position > BigInt(known) && position < NO_POSITION;
+  return isFresh && Number(reply.nextExpectedRevision) === lastRevision ? numberOf(position) : null;
+}
+
+function isLastOf<E>({ id, events }: Commit<E>, event: WireEvent): boolean {
+  const mark = markOf(event);
+  return mark?.id === id && mark.events === events.length && mark.index === events.length - 1;
 }
 
 /** Milliseconds: the server gives up after two seconds by itself, so a reply so late never comes. */

@@ -28,18 +28,22 @@ export const IDENTITY_STREAM = 'store-identity';
  * metadata. A commit is one append, because two are not one durable step.
  */
 export const APPEND_BYTES_MAX = 1_048_576 - 16_384;
-/** Below it a commit's size is not looked at more closely: no JSON text has more bytes than four times its characters. */
+/** Below it a commit's size is not looked at more closely: no text has more bytes than three times its characters. */
 const CERTAINLY_SMALL_CHARACTERS = 131_072;
-/** About what an event's metadata is, in characters. */
-const METADATA_CHARACTERS = 400;
+const BYTES_OF_CHARACTER_MOST = 3;
+/** More than what an event's metadata has beside what is in the commit's text. */
+const MARK_CHARACTERS = 300;
+
+/** A commit as it is sent. */
+export type ProposedCommit<E> = { commit: Commit<E>; events: ProposedEvent[]; bytesAtMost: number };
 
 /** The id of a commit's event: the same at every repetition, another one in any other commit. */
 export const eventIdOf = (commitId: string, index: number): string => derivedId(commitId, String(index));
 
-/** The commit as it is sent. Throws where it is too large for one append. */
-export function proposedEvents<E>(commit: Commit<E>, codec: Codec<E>): ProposedEvent[] {
+/** Throws where the commit is too large for one append. */
+export function proposed<E>(commit: Commit<E>, codec: Codec<E>): ProposedCommit<E> {
   const { id, symbol, events, stream } = commit;
-  const proposed = events.map((event, index) => {
+  const sent = events.map((event, index) => {
     const { type, data, metadata } = codec.parts(event);
     assert(
       data !== undefined && !('commit' in metadata),
@@ -53,9 +57,11 @@ export function proposedEvents<E>(commit: Commit<E>, codec: Codec<E>): ProposedE
       metadata: { ...metadata, commit: mark },
     });
   });
-  const characters = (commit.text ?? codec.encode(events)).length + events.length * METADATA_CHARACTERS;
+  const characters = (commit.text ?? codec.encode(events)).length + events.length * MARK_CHARACTERS;
+  let bytesAtMost = characters * BYTES_OF_CHARACTER_MOST;
   if (characters > CERTAINLY_SMALL_CHARACTERS) {
-    const bytes = proposed.reduce((sum, event) => sum + bytesOf(event), 0);
+    const bytes = sent.reduce((sum, event) => sum + bytesOf(event), 0);
+    bytesAtMost = bytes;
     if (bytes > APPEND_BYTES_MAX) {
       throw new RangeError(
         `a commit of ${bytes} bytes to ${stream} is too large: EventStoreDB takes ${APPEND_BYTES_MAX} in one append. ` +
@@ -63,7 +69,7 @@ export function proposedEvents<E>(commit: Commit<E>, codec: Codec<E>): ProposedE
       );
     }
   }
-  return proposed;
+  return { commit, events: sent, bytesAtMost };
 }
 
 /** As the server counts. */

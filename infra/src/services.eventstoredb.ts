@@ -17,7 +17,7 @@ export async function eventStoreDbForTests(log: Log): Promise<ServerForTests | N
   const { GenericContainer, Wait } = await import('testcontainers');
   try {
     const container = await new GenericContainer(image)
-      .withEnvironment(ENVIRONMENT)
+      .withEnvironment(environmentOf(image))
       .withExposedPorts(PORT)
       .withWaitStrategy(Wait.forHttp('/health/live', PORT).forStatusCodeMatching((code) => code < 300))
       .withStartupTimeout(START_TIMEOUT_MS)
@@ -26,7 +26,8 @@ export async function eventStoreDbForTests(log: Log): Promise<ServerForTests | N
     log.info({ image, address }, 'EventStoreDB runs in a container');
     return { address, stop: async () => void (await container.stop()) };
   } catch (error) {
-    return missing(`${image} cannot be run: ${error instanceof Error ? error.message : String(error)}.`);
+    const why = error instanceof Error ? error.message : String(error);
+    return missing(`${image} cannot be run: ${why.trim()}.`);
   }
 }
 
@@ -35,10 +36,9 @@ const DOCKER_SOCKET = '/var/run/docker.sock';
 const PORT = 2113;
 /** The image may have to be fetched. */
 const START_TIMEOUT_MS = 180_000;
-/** By both of its names: the one before version 25, and the one since. */
 const SETTINGS = { CLUSTER_SIZE: '1', INSECURE: 'true', RUN_PROJECTIONS: 'None' };
-const ENVIRONMENT = Object.fromEntries(
-  ['EVENTSTORE', 'KURRENTDB'].flatMap((prefix) =>
-    Object.entries(SETTINGS).map(([name, value]) => [`${prefix}_${name}`, value]),
-  ),
-);
+/** Its variables were renamed with the product, in version 25. */
+const environmentOf = (image: string): Record<string, string> => {
+  const prefix = /kurrent/i.test(image) ? 'KURRENTDB' : 'EVENTSTORE';
+  return Object.fromEntries(Object.entries(SETTINGS).map(([name, value]) => [`${prefix}_${name}`, value]));
+};
