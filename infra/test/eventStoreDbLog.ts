@@ -1,6 +1,9 @@
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+
 /**
  * The log of the EventStoreDB of these tests: it decides on appends as the real one does, and its positions are
- * places in bytes, with records between the events that no reader sees.
+ * places in bytes, with records between the events that no reader sees. With a file it outlives its process: what was
+ * replied to is in it.
  */
 export type LogRecord = {
   /** Of its first byte in the log. */
@@ -32,14 +35,20 @@ const OVERHEAD_BYTES = 64;
 const EVERY_HIDDEN = 5;
 const HIDDEN_BYTES = 37;
 
-export function eventLog() {
+export function eventLog({ file }: { file?: string } = {}) {
   const records: LogRecord[] = [];
   const streams = new Map<string, LogRecord[]>();
   const boundaries = new Set<number>([0]);
   const listeners = new Set<() => void>();
   let end = 0;
 
-  const write = (stream: string, event: NewEvent) => {
+  const kept: string[] = [];
+  const keep = () => {
+    if (file && kept.length > 0) appendFileSync(file, `${kept.join('\n')}\n`);
+    kept.length = 0;
+  };
+
+  const write = (stream: string, event: NewEvent, createdMs = Date.now()) => {
     const size =
       OVERHEAD_BYTES + stream.length + event.type.length + event.data.length + event.metadata.length;
     const own = streams.get(stream) ?? [];
@@ -49,7 +58,7 @@ export function eventLog() {
       revision: own.length,
       position: end,
       end: end + size,
-      createdMs: Date.now(),
+      createdMs,
     };
     records.push(record);
     own.push(record);
@@ -67,7 +76,8 @@ export function eventLog() {
     const own = streams.get(stream) ?? [];
     const current = own.length - 1;
     const ok = (): Appended => {
-      for (const event of events) write(stream, event);
+      for (const event of events) kept.push(lineOf(stream, event, write(stream, event).createdMs));
+      keep();
       for (const listener of listeners) listener();
       return {
         is: 'ok',
@@ -87,7 +97,7 @@ export function eventLog() {
   };
   const lastOf = (stream: string) => streams.get(stream)?.at(-1)?.position ?? 0;
 
-  // A server writes events of its own before anybody comes.
+  // A server writes events of its own before anybody comes; here the same at every start.
   for (const stream of ['$$$settings', '$users', '$user-admin', '$epoch-information']) {
     write(stream, {
       id: '00000000-0000-4000-8000-000000000000',
@@ -96,6 +106,15 @@ export function eventLog() {
       data: Buffer.from('{}'),
       metadata: new Uint8Array(0),
     });
+  }
+
+  for (const line of file && existsSync(file) ? readFileSync(file, 'utf8').split('\n') : []) {
+    // The last one may have been cut off with its process: nobody was replied to.
+    if (line.endsWith('}')) {
+      const { stream, createdMs, data, metadata, ...rest } = JSON.parse(line) as Line;
+      const event = { ...rest, data: Buffer.from(data, 'base64'), metadata: Buffer.from(metadata, 'base64') };
+      write(stream, event, createdMs);
+    }
   }
 
   return {
@@ -109,4 +128,18 @@ export function eventLog() {
       return () => listeners.delete(listener);
     },
   };
+}
+
+type Line = Pick<NewEvent, 'id' | 'type' | 'contentType'> & {
+  stream: string;
+  createdMs: number;
+  data: string;
+  metadata: string;
+};
+
+function lineOf(stream: string, event: NewEvent, createdMs: number): string {
+  const { id, type, contentType } = event;
+  const data = Buffer.from(event.data).toString('base64');
+  const metadata = Buffer.from(event.metadata).toString('base64');
+  return JSON.stringify({ stream, createdMs, id, type, contentType, data, metadata } satisfies Line);
 }

@@ -17,20 +17,22 @@ export async function appendAll(store: EventStore<Event>, commits: readonly Comm
   }
 }
 
-/** Waits until every projection stands at the position of the store. */
-export async function allReached(pool: pg.Pool, position: number, storeId = STORE_ID): Promise<void> {
+/** Waits until every projection stands at the position; of this store, where others were projected before. */
+export async function allReached(
+  pool: pg.Pool,
+  position: number,
+  storeId: string | null = null,
+): Promise<void> {
   const count = allProjections().length;
   const standing = async () => {
-    const { rows } = await pool
-      .query('select count(*)::int as there from read.projection where position >= $1 and store_id = $2', [
-        position,
-        storeId,
-      ])
-      .catch(() => ({ rows: [{ there: 0 }] }));
+    const { rows } = await pool.query(REACHED, [position, storeId]).catch(() => ({ rows: [{ there: 0 }] }));
     return rows[0]?.there;
   };
   await expect.poll(standing, { timeout: 25_000, interval: 20 }).toBe(count);
 }
+
+const REACHED = `select count(*)::int as there from read.projection
+  where position >= $1 and ($2::uuid is null or store_id = $2)`;
 
 /** Every row of every table, as PostgreSQL's own text, in the order of the text. */
 export async function dump(pool: pg.Pool): Promise<Record<string, string[]>> {
