@@ -108,8 +108,9 @@ export function eventStoreDbTail(options: {
         await follow();
       } catch (error) {
         failures = window?.to === before ? failures + 1 : 1;
-        if (!closing.signal.aborted)
-          log?.warn({ err: error, failures }, 'the end of the store is followed anew');
+        // Told once, not at every try while the server is away.
+        const level = failures === 1 ? 'warn' : 'debug';
+        if (!closing.signal.aborted) log?.[level]({ err: error }, 'the end of the store is followed anew');
       }
       await sleep(runtime, backOffMs(failures), closing.signal);
     }

@@ -83,6 +83,7 @@ export async function startInstallation(options: InstallationOptions): Promise<I
     const embedded = given ? undefined : await database(options, run, started);
     const databaseUrl = given || (embedded?.url ?? '');
     if (options.env.DATABASE_URL) await refuseAbsentDatabase(databaseUrl);
+    if (options.env.EVENTSTORE_URL) await refuseAbsentEventStore(options.env.EVENTSTORE_URL);
     const { root, env, traders } = options;
     const databaseFolder = embedded?.folder;
     const surroundings = { root, dataDir, databaseUrl, databaseFolder, ports, secrets, env, traders };
@@ -248,6 +249,21 @@ async function refuseAbsentDatabase(url: string): Promise<void> {
     const { message } = error as Error;
     throw new StartRefused(
       `the database that DATABASE_URL names cannot be reached: ${message}. Unset DATABASE_URL to use the embedded one.`,
+      { cause: error },
+    );
+  }
+}
+
+async function refuseAbsentEventStore(url: string): Promise<void> {
+  if (!/^esdb(\+discover)?:\/\//.test(url)) {
+    throw new StartRefused('EVENTSTORE_URL must begin with esdb:// or esdb+discover://.');
+  }
+  const { reachEventStoreDb } = await import('./eventStoreDbReachable.ts');
+  try {
+    await reachEventStoreDb({ url, runtime: realRuntime });
+  } catch (error) {
+    throw new StartRefused(
+      `the event store that EVENTSTORE_URL names cannot be reached: ${(error as Error).message}. Unset EVENTSTORE_URL to keep events in the database.`,
       { cause: error },
     );
   }

@@ -78,7 +78,17 @@ test('ports: taken, the same, or none at all', async () => {
 test('variables that break their rule are named with it, by whoever reads them', async () => {
   const database = await freshDatabase();
   await expectRefusal({ env: { DATABASE_URL: 'mysql://x' } }, /DATABASE_URL must begin with postgres:\/\//);
-  const broken = { DATABASE_URL: database.url, QUERY_API_CORS_ORIGINS: 'anywhere' };
+  const own = { DATABASE_URL: database.url };
+  await expectRefusal(
+    { env: { ...own, EVENTSTORE_URL: 'http://x' } },
+    /EVENTSTORE_URL must begin with esdb:\/\//,
+  );
+  const absent = `esdb://127.0.0.1:${await freePort()}?tls=false`;
+  await expectRefusal(
+    { env: { ...own, EVENTSTORE_URL: absent } },
+    /the event store that EVENTSTORE_URL names cannot be reached: .*Unset EVENTSTORE_URL/,
+  );
+  const broken = { ...own, QUERY_API_CORS_ORIGINS: 'anywhere' };
   await expectRefusal(
     { env: broken },
     /brokerx: query-api does not start \(exit code 2\):\nthe configuration is not usable:\n +QUERY_API_CORS_ORIGINS: must be origins/,
