@@ -65,15 +65,17 @@ export async function eventStoreDb<E>(options: {
 
   /** From the window at the end; null where it does not cover it, or is not up to date. */
   const pageOfTail = async (after: number, filters: readonly Filter[], eventsMax: number) => {
-    const known = tail.since(after);
-    if (!known) return null;
-    if (known.to > after) return { ...cut(known.events, known.to, filters, eventsMax), atEnd: false };
+    const held = tail.since(after);
+    if (!held) return null;
+    const first = cut(held.events, held.to, filters, eventsMax);
+    if (first.isCut) return { ...first, atEnd: false };
+    // Only the server knows where the end is now; then the window is waited for, not read a second time.
     const end = seen(await reads.lastPosition());
-    if (end <= after) return { events: [], position: after, atEnd: true };
+    if (end <= held.to) return { ...first, atEnd: true };
     if (!(await tail.reaches(end, TAIL_PATIENCE_MS))) return null;
-    const since = tail.since(after);
-    if (!since) return null;
-    const page = cut(since.events, since.to, filters, eventsMax);
+    const grown = tail.since(after);
+    if (!grown) return null;
+    const page = cut(grown.events, grown.to, filters, eventsMax);
     return { ...page, atEnd: !page.isCut };
   };
 
