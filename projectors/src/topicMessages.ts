@@ -55,6 +55,12 @@ export function watermark(
 
 export const WATERMARK = 'watermark';
 
+/** The same message, which says that its partition lacks something: a reader who wants everything reads the store. */
+export const incomplete = (message: OutgoingMessage): OutgoingMessage => ({
+  ...message,
+  headers: { ...message.headers, withheld: '1' },
+});
+
 /** Bytes that a message takes in a request, at most. */
 export function bytesOf({ key, value, headers }: OutgoingMessage): number {
   let bytes = MESSAGE_OVERHEAD_BYTES + Buffer.byteLength(value) + Buffer.byteLength(key ?? '');

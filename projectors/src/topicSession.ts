@@ -12,7 +12,7 @@ import type {
 } from '@brokerx/infra';
 import type { RelayMetrics } from './relayMetrics.ts';
 import type { Place, TopicLayout } from './topicLayout.ts';
-import { bytesOf, eventMessage, type Sender, textOf, watermark } from './topicMessages.ts';
+import { bytesOf, eventMessage, incomplete, type Sender, textOf, watermark } from './topicMessages.ts';
 import type { Withholding } from './topicWithholding.ts';
 
 /**
@@ -106,10 +106,14 @@ export async function startTopicSession(options: Options): Promise<TopicSession>
     metrics.moved(position);
   };
 
+  /** Says it with every message where the partition does not tell everything. */
+  const marked = (message: OutgoingMessage, topic: string): OutgoingMessage =>
+    withheld.touches({ topic, partition: message.partition }) ? incomplete(message) : message;
+
   const addWatermarks = (part: Part, to: number): void => {
     layout.slots.forEach(({ topic, partition }, slot) => {
       if ((part.lastOf.get(slot) ?? reached[slot] ?? 0) >= to) return;
-      add(part, slot, topic, watermark(partition, to, sender, runtime.nowMs()), to);
+      add(part, slot, topic, marked(watermark(partition, to, sender, runtime.nowMs()), topic), to);
     });
   };
 
@@ -175,7 +179,7 @@ export async function startTopicSession(options: Options): Promise<TopicSession>
     place: Place,
   ): OutgoingMessage | string => {
     if (typeof text !== 'string') return `${text.message}: ${text.cause}`;
-    const made = eventMessage(recorded, text, place, sender);
+    const made = marked(eventMessage(recorded, text, place, sender), place.topic);
     const bytes = bytesOf(made) + BATCH_OVERHEAD_BYTES;
     if (bytes <= options.messageBytesMax) return made;
     return `it has ${bytes} bytes, the topic takes ${options.messageBytesMax} (max.message.bytes)`;
@@ -198,13 +202,8 @@ export async function startTopicSession(options: Options): Promise<TopicSession>
   // Readers learn of this epoch everywhere before anything else: what an earlier relay still sends is dropped.
   const first = emptyPart();
   layout.slots.forEach(({ topic, partition }, slot) => {
-    add(
-      first,
-      slot,
-      topic,
-      watermark(partition, reached[slot] ?? 0, sender, runtime.nowMs()),
-      reached[slot] ?? 0,
-    );
+    const at = reached[slot] ?? 0;
+    add(first, slot, topic, marked(watermark(partition, at, sender, runtime.nowMs()), topic), at);
   });
   await producer.send(first.messages);
   metrics.moved(position);

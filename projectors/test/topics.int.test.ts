@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { type Event, eventCodec } from '@brokerx/contracts';
-import { type MemoryLeases, memoryEventStore, memorySnapshots } from '@brokerx/infra';
+import { type Event, eventCodec, partitionOf, TOPICS } from '@brokerx/contracts';
+import { type MemoryLeases, memoryEventStore, memorySnapshots, partitionKey } from '@brokerx/infra';
 import { describe, expect, inject, test } from 'vitest';
 import { makeHistory } from './history.ts';
 import { appendAll, storeInMemory } from './readModelsOf.ts';
@@ -188,6 +188,16 @@ describe.runIf(brokers !== '')('the relay', () => {
     };
     const expected = (await placesInStore(store)).filter((place) => !withheld(place));
     expect(expected.length).toBeLessThan((await placesInStore(store)).length - 10);
+    // From there on all messages of these partitions say so, and no others.
+    const touched = [
+      `brokerx.orders/${partitionOf(large.symbol ?? '', TOPICS['brokerx.orders'].partitions)}`,
+      `brokerx.accounts/${partitionOf(first.data.accountId, TOPICS['brokerx.accounts'].partitions)}`,
+    ];
+    for (const { headers, ...place } of await readTopics(world)) {
+      // What the next relay says first is of where it stands, which may be before.
+      if (Number(headers.position) <= position) continue;
+      expect(headers.withheld).toBe(touched.includes(partitionKey(place)) ? '1' : undefined);
+    }
     expect(placesOf((await readTopics(world)).filter((message) => !isWatermark(message)))).toEqual(expected);
     await expect(next.metrics.scrape()).resolves.toMatchObject({
       text: expect.stringMatching(/brokerx_relay_withheld_keys\{[^}]*\} 2\n/),
