@@ -5,6 +5,7 @@ export * from './codec.ts';
 export * from './commands.ts';
 export * from './envelope.ts';
 export * from './events.ts';
+export * from './feedTopic.ts';
 export * from './hotViews.ts';
 export * from './ids.ts';
 export * from './market.ts';

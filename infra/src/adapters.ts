@@ -1,11 +1,16 @@
 import type { AdapterSettings } from './adapters.settings.ts';
 import { postgresEventStore } from './eventStore.postgres.ts';
 import type { Codec, EventStore } from './eventStore.ts';
+import { kafkaFeed } from './feed.kafka.ts';
 import { storeFeed } from './feed.store.ts';
 import type { Feed } from './feed.ts';
+import { watchTopicFeed } from './feedMetrics.ts';
+import type { FeedTopic } from './feedTopic.ts';
 import { postgresHotStore } from './hotStore.postgres.ts';
 import type { HotStore } from './hotStore.ts';
+import { openKafka } from './kafka.ts';
 import type { Log } from './log.ts';
+import type { Metrics } from './metrics.ts';
 import type { Runtime } from './runtime.ts';
 
 /**
@@ -25,7 +30,26 @@ export async function openHotStore({ settings, ...rest }: Around): Promise<HotSt
   return postgresHotStore({ databaseUrl: settings.databaseUrl, ...rest });
 }
 
-/** The feed of consumers that read the store's own order. */
-export function openFeed<E>({ store, runtime, log }: Around & { store: EventStore<E> }): Feed<E> {
-  return storeFeed({ store, runtime, log });
+/**
+ * The feed of consumers that read the store's own order; with a topic, of those that want only what it carries and need
+ * order within a key only: then it is Kafka's, where there is one. `paceMs`: time between two reads of Kafka that find something.
+ */
+export function openFeed<E>({
+  settings,
+  topic,
+  metrics,
+  paceMs = 0,
+  ...rest
+}: Around & {
+  store: EventStore<E>;
+  topic?: FeedTopic;
+  metrics?: Metrics;
+  paceMs?: number;
+}): Feed<E> {
+  if (!topic) return storeFeed(rest);
+  if (!settings.kafka) return storeFeed({ ...rest, topic });
+  const kafka = openKafka(settings.kafka, { ...rest, clientId: 'brokerx-feed' });
+  const feed = kafkaFeed({ ...rest, kafka, topic, paceMs });
+  if (metrics) watchTopicFeed(metrics, topic.name, feed.isInTime);
+  return feed;
 }

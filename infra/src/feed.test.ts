@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { type Noted, notedCodec } from '../test/noted.ts';
+import { topicOf } from '../test/topicWriter.ts';
 import { memoryEventStore } from './eventStore.memory.ts';
 import type { EventStore } from './eventStore.ts';
 import { appendTexts, collector, feedContract, textsOf } from './feed.contract.ts';
@@ -22,6 +23,12 @@ feedContract('memory, with a window of five events', async () => {
     feed: storeFeed({ store, runtime: realRuntime, windowEventsMax: 5 }),
     close: () => store.close(),
   };
+});
+
+feedContract('memory, of the consumers of a topic', async () => {
+  const store = openStore();
+  const feed = storeFeed({ store, runtime: realRuntime, topic: topicOf(3) });
+  return { store, feed, close: () => store.close() };
 });
 
 test('live consumers share one reader, and nobody reads while nothing happens', async () => {

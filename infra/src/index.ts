@@ -1,13 +1,16 @@
 export * from './adapters.settings.ts';
 export * from './adapters.ts';
 export * from './auth.ts';
+export * from './calmAppends.ts';
 export * from './config.ts';
 export * from './diskSpace.ts';
 export * from './eventStore.memory.ts';
 export * from './eventStore.postgres.ts';
 export * from './eventStore.ts';
+export * from './feed.kafka.ts';
 export * from './feed.store.ts';
 export * from './feed.ts';
+export type { FeedTopic } from './feedTopic.ts';
 export * from './groupCommit.ts';
 export * from './hotStore.memory.ts';
 export * from './hotStore.postgres.ts';

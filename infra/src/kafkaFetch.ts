@@ -18,6 +18,8 @@ export type KafkaFetcher = {
     places: readonly (PartitionOf & { offset: bigint })[],
     limits: { waitMs: number; bytesMax: number },
   ): Promise<(PartitionOf & { messages: FetchedMessage[] })[]>;
+  /** The partitions in groups, one for each broker that leads some: a fetch of one group waits for one broker alone. */
+  byLeader(partitions: readonly PartitionOf[]): PartitionOf[][];
   close(): Promise<void>;
 };
 
@@ -47,20 +49,10 @@ export async function kafkaFetcher(
     ask: (broker: Broker, part: Map<string, P[]>) => Promise<R[]>,
   ): Promise<R[]> => {
     try {
-      const byLeader = new Map<string, Map<string, P[]>>();
-      for (const [topic, group] of grouped(partitions, ({ topic }) => topic)) {
-        const ids = group.map(({ partition }) => partition);
-        for (const [nodeId, led] of Object.entries(cluster.findLeaderForPartitions(topic, ids))) {
-          const part = byLeader.get(nodeId) ?? new Map<string, P[]>();
-          byLeader.set(nodeId, part);
-          part.set(
-            topic,
-            group.filter(({ partition }) => led.includes(partition)),
-          );
-        }
-      }
       const answers = await Promise.all(
-        byLeader.entries().map(async ([nodeId, part]) => ask(await cluster.findBroker({ nodeId }), part)),
+        byLeader(cluster, partitions)
+          .entries()
+          .map(async ([nodeId, part]) => ask(await cluster.findBroker({ nodeId }), part)),
       );
       return answers.flat();
     } catch (error) {
@@ -82,7 +74,12 @@ export async function kafkaFetcher(
       );
     });
 
-  await cluster.addMultipleTargetTopics(topics.map(({ name }) => name));
+  try {
+    await cluster.addMultipleTargetTopics(topics.map(({ name }) => name));
+  } catch (error) {
+    await disconnected(cluster, runtime);
+    throw error;
+  }
   return {
     async bounds(wanted) {
       const all = wanted.flatMap(({ name, partitions }) =>
@@ -126,6 +123,9 @@ export async function kafkaFetcher(
       });
     },
 
+    byLeader: (partitions) =>
+      Array.from(byLeader(cluster, partitions).values(), (part) => [...part.values()].flat()),
+
     close: () => disconnected(cluster, runtime),
   };
 }
@@ -144,6 +144,26 @@ export async function disconnected(
 }
 
 const DISCONNECT_MS = 2_000;
+
+/** By node id and topic. */
+function byLeader<P extends PartitionOf>(
+  cluster: Cluster,
+  partitions: readonly P[],
+): Map<string, Map<string, P[]>> {
+  const leaders = new Map<string, Map<string, P[]>>();
+  for (const [topic, group] of grouped(partitions, ({ topic }) => topic)) {
+    const ids = group.map(({ partition }) => partition);
+    for (const [nodeId, led] of Object.entries(cluster.findLeaderForPartitions(topic, ids))) {
+      const part = leaders.get(nodeId) ?? new Map<string, P[]>();
+      leaders.set(nodeId, part);
+      part.set(
+        topic,
+        group.filter(({ partition }) => led.includes(partition)),
+      );
+    }
+  }
+  return leaders;
+}
 
 export const partitionKey = ({ topic, partition }: PartitionOf): string => `${topic}/${partition}`;
 
