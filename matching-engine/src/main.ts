@@ -1,4 +1,4 @@
-import { eventCodec } from '@brokerx/contracts';
+import { eventCodec, feedTopic } from '@brokerx/contracts';
 import {
   adapterSettings,
   createLog,
@@ -74,7 +74,7 @@ async function main(): Promise<void> {
 
   const appender = groupCommit(store, { runtime, log });
   shutdown.onShutdown('appends', () => appender.close());
-  const feed = openFeed({ settings, store, runtime, log });
+  const feed = openFeed({ settings, store, runtime, log, metrics, topic: feedTopic('brokerx.orders') });
   shutdown.onShutdown('feed', () => feed.close());
   const running = await consume({
     store,

@@ -1,5 +1,6 @@
-import { eventCodec } from '@brokerx/contracts';
+import { eventCodec, feedTopic } from '@brokerx/contracts';
 import {
+  calmAppends,
   createLog,
   createMetrics,
   createShutdown,
@@ -17,7 +18,6 @@ import {
 } from '@brokerx/infra';
 import packageJson from '../package.json' with { type: 'json' };
 import { allProjections } from './allProjections.ts';
-import { calmAppends } from './calmAppends.ts';
 import { readConfig } from './config.ts';
 import { startMarketData } from './marketData.ts';
 import { marketDataMetrics } from './marketDataMetrics.ts';
@@ -63,6 +63,20 @@ await runMain(async () => {
   const feed = openFeed({ settings, store: calmAppends(store, runtime, readEveryMs), runtime, log });
   shutdown.onShutdown('feed', () => feed.close());
 
+  // Market data needs order within a book only; without Kafka it shares what the projections read.
+  const marketFeed = settings.kafka
+    ? openFeed({
+        settings,
+        store: calmAppends(store, runtime, READ_EVERY_MS),
+        runtime,
+        log,
+        metrics,
+        topic: feedTopic('brokerx.market'),
+        paceMs: READ_EVERY_MS,
+      })
+    : feed;
+  if (marketFeed !== feed) shutdown.onShutdown('market feed', () => marketFeed.close());
+
   const shared = { store, feed, leases, runtime, log };
   const projecting = startProjecting({
     ...shared,
@@ -74,6 +88,7 @@ await runMain(async () => {
   shutdown.onShutdown('projections', () => projecting.stop());
   const marketData = startMarketData({
     ...shared,
+    feed: marketFeed,
     hotStore,
     snapshots,
     metrics: marketDataMetrics(metrics),
