@@ -87,14 +87,19 @@ export async function startInstallation(options: InstallationOptions): Promise<I
     const databaseFolder = embedded?.folder;
     const surroundings = { root, dataDir, databaseUrl, databaseFolder, ports, secrets, env, traders };
     const specs = (options.services ?? brokerxServices)(surroundings);
-    // In order, but none waits until the one before is ready: on a cold machine loading is what takes time.
-    for (const spec of specs) {
-      const { service, launched } = superviseService(spec, options, run);
-      started.push(service);
-      await launched;
-    }
-    const needed = started.filter(({ name }) => !specs.find((spec) => spec.name === name)?.optional);
-    await Promise.race([Promise.all(needed.map((service) => service.ready)), abandoned(options.signal)]);
+    const launch = async (some: ServiceSpec[]) => {
+      const needed: Promise<void>[] = [];
+      // In order, but none waits until the one before is ready: on a cold machine loading is what takes time.
+      for (const spec of some) {
+        const { service, launched } = superviseService(spec, options, run);
+        started.push(service);
+        if (!spec.optional) needed.push(service.ready);
+        await launched;
+      }
+      await Promise.race([Promise.all(needed), abandoned(options.signal)]);
+    };
+    await launch(specs.filter(({ first }) => first));
+    await launch(specs.filter(({ first }) => !first));
     const of = (name: keyof typeof secrets) => env[name] || secrets[name];
     const status = {
       commandUrl: `http://${LOOPBACK}:${ports.command}`,

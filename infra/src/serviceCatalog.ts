@@ -51,8 +51,9 @@ export function brokerxServices(surroundings: Surroundings): ServiceSpec[] {
   const given = defined({ ...secrets, ...env });
   const keys = pick(given, Object.keys(secrets));
   const services = [
+    // Without snapshots it works every book out again, and the others have as much to read: the market opens first.
+    { ...service('matching-engine', 'free'), first: true },
     service('command-api', ports.command, keys),
-    service('matching-engine', 'free'),
     service('projectors', 'free'),
     service('query-api', ports.query),
   ];

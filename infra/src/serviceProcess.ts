@@ -15,6 +15,8 @@ export type ServiceSpec = {
   port: number | 'free' | null;
   /** A service that others do without: BrokerX is ready before it is, and without it. */
   optional?: boolean;
+  /** At the start the others are launched when it is ready. */
+  first?: boolean;
 };
 
 /** Services finish what is in flight within their own deadline of 9.5 s; then they are killed. */

@@ -31,8 +31,8 @@ export type ConsumeOptions = Omit<SymbolEngineOptions, 'onFailed'> & {
 export const UNACKNOWLEDGED_INPUTS_MAX = 5_000;
 /** Inputs in a batch: a few milliseconds of matching. */
 const BATCH_INPUTS_MAX = 1_000;
-/** Each recovery reads pages of its own. */
-const RECOVERIES_AT_ONCE = 4;
+/** Each recovery reads pages of its own, ahead of its work: two keep the thread busy. */
+const RECOVERIES_AT_ONCE = 2;
 
 /** Throws `UnknownMatchingRules` where a symbol follows rules that this engine lacks: it must not start. */
 export async function consume(options: ConsumeOptions): Promise<MatchingEngine> {

@@ -62,8 +62,8 @@ export class MarketBroken extends Error {
 
 /** A stranger that appends between our look and our append is met at most a few times. */
 const TAKE_OVER_ATTEMPTS_MAX = 10;
-/** Events in one read: some hundred kilobytes. */
-const PAGE_EVENTS_MAX = 1_000;
+/** Events in one read: what is read ahead is still young when it has been worked on, which spares the collector. */
+const PAGE_EVENTS_MAX = 500;
 
 /** Throws `MarketBroken`, or what the store throws. */
 export async function recover(options: RecoverOptions, symbol: string, epoch: number): Promise<Recovered> {
@@ -162,11 +162,14 @@ async function beginning({ store, snapshots, log }: RecoverOptions, symbol: stri
 
 /** What the book says from one revision to another, without the marks of engines that took over. */
 async function* storedOutputs(store: EventStore<Event>, symbol: string, from: number, to: number) {
-  for (let next = from; next <= to; ) {
-    const page = await store.readStream(bookStream(symbol), next, PAGE_EVENTS_MAX);
-    if (page.length === 0) throw new MarketBroken(`book-${symbol}: nothing at revision ${next}`);
-    for (const recorded of page) {
-      next = recorded.revision + 1;
+  const read = async (next: number) => {
+    const events = await store.readStream(bookStream(symbol), next, PAGE_EVENTS_MAX);
+    const last = events.at(-1);
+    if (!last) throw new MarketBroken(`book-${symbol}: nothing at revision ${next}`);
+    return { events, next: last.revision < to ? last.revision + 1 : null };
+  };
+  for await (const { events } of pagesAhead(read, from)) {
+    for (const recorded of events) {
       if (recorded.revision <= to && recorded.event.type !== 'EngineStarted.v1') {
         yield recorded as Recorded<BookEvent>;
       }
@@ -176,11 +179,28 @@ async function* storedOutputs(store: EventStore<Event>, symbol: string, from: nu
 
 /** The symbol's inputs after a position, up to the end of the store. */
 async function* inputsAfter(store: EventStore<Event>, symbol: string, position: number) {
-  for (let after = position; ; ) {
-    const page = await inputPage(store, symbol, after);
-    yield* page.inputs;
-    if (page.atEnd) return;
-    after = page.position;
+  const read = async (after: number) => {
+    const { inputs, position: reached, atEnd } = await inputPage(store, symbol, after);
+    return { inputs, next: atEnd ? null : reached };
+  };
+  for await (const { inputs } of pagesAhead(read, position)) yield* inputs;
+}
+
+/** Pages one after another, each read while the one before is worked on. */
+async function* pagesAhead<P extends { next: number | null }>(
+  read: (from: number) => Promise<P>,
+  from: number,
+) {
+  let coming = read(from);
+  for (;;) {
+    const page = await coming;
+    if (page.next !== null) {
+      coming = read(page.next);
+      // Whoever stops before the end does not want to know.
+      coming.catch(() => undefined);
+    }
+    yield page;
+    if (page.next === null) return;
   }
 }
 
