@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { MarketState } from './market.ts';
-import { ExpiryReason, OrderType, Side, TimeInForce } from './order.ts';
+import { ExpiryReason, OrderType, SelfTradeMode, Side, TimeInForce } from './order.ts';
 import { RefusalCode } from './refusals.ts';
 
 /**
@@ -29,6 +29,8 @@ const data = {
     limitTicks: count,
     /** What enters the book at `limitTicks` once all trades of this input (which follow) have happened. */
     restingQuantity: count,
+    /** Where matches were prevented: it enters after so many further outputs. Absent: once its trades leave so much. */
+    entersAfter: count.optional(),
   }),
   'OrderRejected.v1': z.strictObject({ order: OrderRef, code: RefusalCode }),
   'TradeExecuted.v1': z.strictObject({
@@ -42,7 +44,21 @@ const data = {
     maker: TradeSide,
     taker: TradeSide,
   }),
-  /** A resting order reduced in place; `leaves` of them stay in the book at `priceTicks`. */
+  /** Two orders of one account met and did not trade. What the mode expires is told by the outputs that follow. */
+  'TradePrevented.v1': z.strictObject({
+    mode: SelfTradeMode,
+    /** The maker's price, and what would have been traded. */
+    priceTicks: count,
+    quantity: count,
+    takerSide: Side,
+    /** `leaves` after it: less by `quantity` where the mode is `decrement`, else as before. */
+    maker: TradeSide,
+    taker: TradeSide,
+  }),
+  /**
+   * A resting order changed: `leaves` of it stay in the book at `priceTicks`. With `entry` it left that place with
+   * `leavesBefore` and comes in anew, like an order that arrives: it may trade, and the rest goes behind all others.
+   */
   'OrderReplaced.v1': z.strictObject({
     order: OrderRef,
     amendment: count,
@@ -52,6 +68,14 @@ const data = {
     quantity: count,
     leavesBefore: count,
     leaves: count,
+    entry: z
+      .strictObject({
+        priceTicks: count,
+        /** What enters the book there, after so many further outputs of this input. */
+        restingQuantity: count,
+        entersAfter: count,
+      })
+      .optional(),
   }),
   'OrderCanceled.v1': z.strictObject({ order: OrderRef, side: Side, priceTicks: count, quantity: count }),
   'OrderExpired.v1': z.strictObject({

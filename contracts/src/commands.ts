@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ClientOrderId, OrderType, Side, SymbolName, TimeInForce } from './order.ts';
+import { ClientOrderId, OrderType, SelfTradeMode, Side, SymbolName, TimeInForce } from './order.ts';
 import {
   CASH_CENTS_MAX,
   centsFromDecimal,
@@ -65,28 +65,59 @@ export const PlaceOrder = z
       'A market order is `ioc` or `fok`; `day` means `ioc` there.',
     ),
     client_order_id: ClientOrderId.optional(),
+    post_only: z
+      .boolean()
+      .optional()
+      .describe('Refused (`WOULD_TAKE`) where it would trade at once; for limit orders that may rest.'),
+    min_qty: Quantity.optional().describe(
+      'Where less than this would trade at once, the order expires untouched. Tested on entry alone.',
+    ),
+    stp_mode: SelfTradeMode.optional().describe(
+      'What happens where it would trade with an order of its own account; `none` (they trade) where it is absent.',
+    ),
   })
   .superRefine((order, context) => {
+    const wrong = (field: keyof typeof order, message: string) =>
+      context.addIssue({ code: 'custom', path: [field], message });
     if (order.type === 'limit' && order.limit_price === undefined) {
-      context.addIssue({
-        code: 'custom',
-        path: ['limit_price'],
-        message: 'a limit order needs a limit_price',
-      });
+      wrong('limit_price', 'a limit order needs a limit_price');
     }
     if (order.type === 'market' && order.limit_price !== undefined) {
-      context.addIssue({
-        code: 'custom',
-        path: ['limit_price'],
-        message: 'a market order takes no limit_price',
-      });
+      wrong('limit_price', 'a market order takes no limit_price');
     }
+    const rests = order.type !== 'market' && order.time_in_force !== 'ioc' && order.time_in_force !== 'fok';
+    if (order.post_only && !rests) wrong('post_only', 'only a limit order that may rest can be post_only');
+    if (order.min_qty === undefined) return;
+    if (order.post_only) wrong('min_qty', 'a post_only order never trades on entry, so it takes no min_qty');
+    if (order.time_in_force === 'fok') wrong('min_qty', 'a fok order fills whole or not at all');
+    if (Number(order.min_qty) > Number(order.qty)) wrong('min_qty', 'min_qty is at most qty');
   });
 export type PlaceOrder = z.infer<typeof PlaceOrder>;
 
-export const AmendOrder = z.strictObject({
-  qty: Quantity.describe('The new total quantity, what is filled included; less than now.'),
-});
+export const AmendOrder = z
+  .strictObject({
+    qty: Quantity.optional().describe('The new total quantity, what is filled included; absent: as it is.'),
+    limit_price: Price.optional().describe('The new limit; absent: as it is.'),
+  })
+  .refine(({ qty, limit_price }) => qty !== undefined || limit_price !== undefined, {
+    path: ['qty'],
+    message: 'give a new qty, a new limit_price, or both',
+  });
+export type AmendOrder = z.infer<typeof AmendOrder>;
+
+/** What a cancel of many orders is narrowed by; all that is given must hold. */
+export const CancelOrders = z
+  .strictObject({
+    symbol: SymbolName.optional(),
+    side: Side.optional(),
+    price_from: Price.optional().describe('Limit at or above this.'),
+    price_to: Price.optional().describe('Limit at or below this.'),
+  })
+  .refine(({ price_from, price_to, symbol }) => symbol || (!price_from && !price_to), {
+    path: ['symbol'],
+    message: 'a range of prices needs a symbol',
+  });
+export type CancelOrders = z.infer<typeof CancelOrders>;
 
 export const ListSymbol = z.strictObject({
   symbol: SymbolName,
@@ -100,6 +131,11 @@ export const ListSymbol = z.strictObject({
     .string()
     .regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'a time of day in UTC, HH:MM')
     .default('21:00'),
+  lot_size: whole(ORDER_SHARES_MAX)
+    .optional()
+    .describe('Quantities are multiples of it; 1 where it is absent.'),
+  notional_min: money(CASH_CENTS_MAX).optional().describe('Least that price times quantity may be.'),
+  notional_max: money(CASH_CENTS_MAX).optional().describe('Most that price times quantity may be.'),
 });
 export type ListSymbol = z.infer<typeof ListSymbol>;
 

@@ -10,6 +10,21 @@ export type OrderType = z.infer<typeof OrderType>;
 export const TimeInForce = z.enum(['day', 'gtc', 'ioc', 'fok']);
 export type TimeInForce = z.infer<typeof TimeInForce>;
 
+/**
+ * What happens where an order would trade with one of its own account; the arriving order's mode decides. `none`: they
+ * trade. `cancel_newest`: the rest of the arriving one expires. `cancel_oldest`: the resting one expires and the
+ * arriving one goes on. `cancel_both`: both expire. `decrement`: both lose the smaller one's quantity.
+ */
+export const SELF_TRADE_MODES = [
+  'none',
+  'cancel_newest',
+  'cancel_oldest',
+  'cancel_both',
+  'decrement',
+] as const;
+export const SelfTradeMode = z.enum(SELF_TRADE_MODES);
+export type SelfTradeMode = z.infer<typeof SelfTradeMode>;
+
 export const ORDER_STATUSES = [
   'pending_new',
   'new',
@@ -39,8 +54,10 @@ export const OPEN_STATUSES = [
 export const ExpiryReason = z.enum([
   'UNFILLED_IOC_QUANTITY_EXPIRED',
   'UNFILLED_FOK_ORDER_EXPIRED',
+  'UNFILLED_MIN_QTY_ORDER_EXPIRED',
   'INSUFFICIENT_LIQUIDITY',
   'DAY_ENDED',
+  'SELF_TRADE_PREVENTED',
 ]);
 export type ExpiryReason = z.infer<typeof ExpiryReason>;
 
@@ -49,4 +66,14 @@ export const ClientOrderId = z.string().regex(/^[A-Za-z0-9._:-]{1,48}$/, '1 to 4
 export const SymbolName = z
   .string()
   .regex(/^[A-Z][A-Z0-9.]{0,11}$/, '1 to 12 of A-Z 0-9 . beginning with a letter');
+/** What an order may ask for besides; what is absent is not asked for. */
+export const orderTerms = {
+  /** Refused where it would trade at once: it only ever makes. */
+  postOnly: z.literal(true).optional(),
+  /** Less than this at once, and it expires untouched; tested on entry alone. */
+  minQuantity: z.int().min(1).optional(),
+  /** Absent is `none`. */
+  selfTrade: SelfTradeMode.optional(),
+};
+export type OrderTerms = z.infer<z.ZodObject<typeof orderTerms>>;
 export const ShareCount = z.int().min(0).max(ORDER_SHARES_MAX);

@@ -229,6 +229,46 @@ describe('one order’s whole life', () => {
     });
   });
 
+  test('an order is changed to a price at which it trades; post-only and prevention do as they say', async () => {
+    const patch = async (id: string, body: object) =>
+      succeeded(
+        'the change',
+        await api.command({ method: 'PATCH', path: `/v1/orders/${id}`, token: await alice.token(), body }),
+      );
+    const shares = { side: 'sell', qty: '4', limit_price: '54.00' };
+    const offer = succeeded('an offer', await place(bob, shares)).body;
+    await becomes(bob, offer.id, 'new');
+    const flags = { post_only: true, stp_mode: 'decrement' };
+    const wanted = succeeded(
+      'a bid',
+      await place(alice, { side: 'buy', qty: '2', limit_price: '47.00', ...flags }),
+    );
+    await becomes(alice, wanted.body.id, 'new');
+    await patch(wanted.body.id, { limit_price: '54.00' });
+    await eventually<{ items: views.OrderEventView[] }>(
+      `/v1/orders/${wanted.body.id}/events`,
+      alice,
+      ({ items }) => items.some(({ event, reason }) => event === 'amend_rejected' && reason === 'WOULD_TAKE'),
+    );
+    const plain = succeeded(
+      'another bid',
+      await place(alice, { side: 'buy', qty: '2', limit_price: '47.00' }),
+    );
+    await becomes(alice, plain.body.id, 'new');
+    await patch(plain.body.id, { qty: '4', limit_price: '54.00' });
+    await becomes(alice, plain.body.id, 'filled');
+    await becomes(bob, offer.id, 'filled');
+    const own = { side: 'sell', qty: '5', limit_price: '47.00', stp_mode: 'decrement' };
+    const meets = succeeded('an offer to oneself', await place(alice, own));
+    await eventually<views.OrderView>(
+      `/v1/orders/${wanted.body.id}`,
+      alice,
+      ({ status, prevented_qty }) => status === 'expired' && prevented_qty === '2',
+    );
+    succeeded('the cancel', await cancel(alice, meets.body.id));
+    await becomes(alice, meets.body.id, 'canceled');
+  });
+
   test('a halted market takes cancels alone; resumed, it takes orders again', async () => {
     const { body } = succeeded(
       'an order',
@@ -370,7 +410,7 @@ test('every reply was as the reference describes it', () => {
 test('at the end an audit from outside finds nothing', async () => {
   const { findings, history, rows } = await auditInstallation({ api, operator: operator.person });
   expect(findings.list).toEqual([]);
-  expect(history.counts.trades).toBe(1);
+  expect(history.counts.trades).toBe(2);
   expect(rows.compared).toBe(rows.inAll);
 });
 

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
-import { parseArgs } from 'node:util';
 import type { BookFact } from '@brokerx/contracts';
-import { apply, type Engine, newEngine } from '../src/engine.ts';
+import { apply, type Engine, newEngine, type PlacedInput } from '../src/engine.ts';
 import { bestLevel } from '../src/levels.ts';
 import { restore, snapshot, stateHash } from '../src/snapshot.ts';
 import { model } from './model.ts';
@@ -10,14 +9,20 @@ import { mulberry32, workload } from './workload.ts';
 /**
  * The engine beside the model on one seed: after every input the outputs and the state must be equal, the book not
  * crossed, and no share lost or made. At random points the engine is replaced by what its snapshot restores.
- * By hand: `node sim/simulate.ts --seed 7 --inputs 100000`.
+ * By hand: `npm run sim:engine -- --seed 7 --inputs 100000`.
  */
 export type Outcome = { inputs: number; outputs: number; trades: number; hash: string };
 
 const INPUTS_PER_RESTORE = 400;
 
-export function simulate({ seed, inputs }: { seed: number; inputs: number }): Outcome {
-  const symbol = 'SIM';
+export const simulate = ({ seed, inputs }: { seed: number; inputs: number }): Outcome =>
+  compare(workload(seed, SYMBOL).take(inputs), seed);
+
+const SYMBOL = 'SIM';
+
+/** Throws at the first input on which they differ. `seed`: where the engine is replaced. */
+export function compare(inputs: Iterable<PlacedInput>, seed: number): Outcome {
+  const symbol = SYMBOL;
   const random = mulberry32(seed ^ 0x5eed);
   const reference = model(symbol);
   const ledger = orderLedger();
@@ -25,7 +30,7 @@ export function simulate({ seed, inputs }: { seed: number; inputs: number }): Ou
   let outputs = 0;
   let step = 0;
   let hash = '';
-  for (const input of workload(seed, symbol).take(inputs)) {
+  for (const input of inputs) {
     step += 1;
     const place = `seed ${seed}, input ${step}: ${input.event.type} ${JSON.stringify(input.event.data)}`;
     const facts = apply(engine, input);
@@ -76,6 +81,12 @@ function orderLedger() {
       } else if (type === 'TradeExecuted.v1') {
         trade(data.maker.orderId, data.quantity, data.maker.leaves, place);
         trade(data.taker.orderId, data.quantity, data.taker.leaves, place);
+      } else if (type === 'TradePrevented.v1') {
+        const off = data.mode === 'decrement' ? data.quantity : 0;
+        for (const { orderId, leaves } of [data.maker, data.taker]) {
+          assert.equal(open.get(orderId), leaves + off, `${place}: ${orderId} is kept from itself`);
+          open.set(orderId, leaves);
+        }
       } else if (type === 'OrderReplaced.v1') {
         const { orderId } = data.order;
         assert.equal(open.get(orderId), data.leavesBefore, `${place}: ${orderId} before it was reduced`);
@@ -86,12 +97,4 @@ function orderLedger() {
       }
     },
   };
-}
-
-if (import.meta.main) {
-  const { values } = parseArgs({
-    options: { seed: { type: 'string', default: '1' }, inputs: { type: 'string', default: '100000' } },
-  });
-  const outcome = simulate({ seed: Number(values.seed), inputs: Number(values.inputs) });
-  process.stdout.write(`${JSON.stringify({ seed: Number(values.seed), ...outcome })}\n`);
 }

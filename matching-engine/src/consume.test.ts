@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
-import { bookStream, type Event, eventSchema } from '@brokerx/contracts';
+import { bookStream, type Event, eventSchema, MATCHING_RULES_VERSION } from '@brokerx/contracts';
 import type { EventStore } from '@brokerx/infra';
 import { expect, test, vi } from 'vitest';
 import { mulberry32, workload } from '../sim/workload.ts';
@@ -17,7 +17,7 @@ import {
 } from '../test/process.ts';
 import { UnknownMatchingRules } from './engine.ts';
 import { recover } from './recover.ts';
-import { snapshot } from './snapshot.ts';
+import { SNAPSHOT_VERSION, snapshot } from './snapshot.ts';
 import { Fenced } from './symbolEngine.ts';
 
 test('every input is answered once, in order, in events that validate and follow their schema', async () => {
@@ -41,7 +41,10 @@ test('an output carries the correlation and the trace of the request that began 
   const engine = await startEngine(world, 7);
   await engine.caughtUp();
   const [started, output] = (await bookOf(world.store, SYMBOL)).map(({ event }) => event);
-  expect(started).toMatchObject({ type: 'EngineStarted.v1', data: { epoch: 7, matchingRules: 1 } });
+  expect(started).toMatchObject({
+    type: 'EngineStarted.v1',
+    data: { epoch: 7, matchingRules: MATCHING_RULES_VERSION },
+  });
   const { correlationId, id: causationId, traceparent } = order.event;
   expect(output).toMatchObject({ actor: 'system:engine', correlationId, causationId, traceparent });
   await engine.stop();
@@ -234,14 +237,14 @@ test('a snapshot that cannot be restored is left: everything is replayed', async
   await engine.caughtUp();
   await engine.stop();
   const cursor = { storeId: world.store.id, position: 50 };
-  const key = { kind: 'book', key: SYMBOL, version: 1 };
+  const key = { kind: 'book', key: SYMBOL, version: SNAPSHOT_VERSION };
   await world.snapshots.save(key, { cursor, revision: 10, state: '{"orders":"none"}' });
   expect((await recover(connections(world), SYMBOL, 2)).replayed).toBe(50);
 });
 
 test('an engine without the rules that a symbol follows does not start, and writes nothing', async () => {
   const world = newWorld();
-  await plant(world.store, [desk().list({}, 2)]);
+  await plant(world.store, [desk().list({}, 99)]);
   await expect(startEngine(world, 1)).rejects.toThrow(UnknownMatchingRules);
   expect(await bookOf(world.store, SYMBOL)).toEqual([]);
 });
@@ -264,7 +267,7 @@ test('no snapshot is kept before the outputs in it are stored', async () => {
   await plant(world.store, [desk().halt()]);
   await vi.waitUntil(() => engine.unacknowledged() === 1);
   const stopping = engine.stop();
-  const load = () => world.snapshots.load({ kind: 'book', key: SYMBOL, version: 1 });
+  const load = () => world.snapshots.load({ kind: 'book', key: SYMBOL, version: SNAPSHOT_VERSION });
   await Promise.race([stopping, setTimeout(50)]);
   expect(await load()).toBeNull();
   gate.resolve();

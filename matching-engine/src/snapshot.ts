@@ -8,7 +8,7 @@ import { type Engine, listing, newEngine } from './engine.ts';
  * walked and matched in the same order. The version is that of this form: a snapshot of another one is not read.
  */
 export const SNAPSHOT_KIND = 'book';
-export const SNAPSHOT_VERSION = 1;
+export const SNAPSHOT_VERSION = 2;
 
 export type EngineSnapshot = {
   symbol: string;
@@ -20,15 +20,15 @@ export type EngineSnapshot = {
   orders: OrderRow[];
 };
 
-/** id, account, revision, side, price (ticks), ends with the day, quantity, leaves. */
-export type OrderRow = [string, string, number, 'buy' | 'sell', number, boolean, number, number];
+/** id, account, revision, side, price (ticks), flags, quantity, leaves. */
+export type OrderRow = [string, string, number, 'buy' | 'sell', number, number, number, number];
 
 export function snapshot(engine: Engine): EngineSnapshot {
   const { symbol, listing: listed, state, bandsOff, trades, lastTradeTime, book } = engine;
   const orders: OrderRow[] = [];
   for (const order of book.orders.values()) {
-    const { id, accountId, revision, side, priceTicks, endsWithDay, quantity, leaves } = order;
-    orders.push([id, accountId, revision, side, priceTicks, endsWithDay, quantity, leaves]);
+    const { id, accountId, revision, side, priceTicks, flags, quantity, leaves } = order;
+    orders.push([id, accountId, revision, side, priceTicks, flags, quantity, leaves]);
   }
   const plain = listed && {
     rules: listed.rules,
@@ -46,8 +46,8 @@ export function restore(state: EngineSnapshot): Engine {
   engine.bandsOff = state.bandsOff;
   engine.trades = state.trades;
   engine.lastTradeTime = state.lastTradeTime;
-  for (const [id, accountId, revision, side, priceTicks, endsWithDay, quantity, leaves] of state.orders) {
-    rest(engine.book, { id, accountId, revision, side, priceTicks, endsWithDay, quantity, leaves });
+  for (const [id, accountId, revision, side, priceTicks, flags, quantity, leaves] of state.orders) {
+    rest(engine.book, { id, accountId, revision, side, priceTicks, flags, quantity, leaves });
   }
   return engine;
 }

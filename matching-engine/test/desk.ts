@@ -17,7 +17,7 @@ export const idOf = (name: string): string =>
   `00000000-0000-4000-8000-${Buffer.from(name).toString('hex').padStart(12, '0')}`;
 
 type OrderTerms = Partial<
-  Pick<EventOf<'OrderPlaced.v1'>['data'], 'type' | 'timeInForce' | 'bandExempt' | 'tickCents' | 'accountId'>
+  Omit<EventOf<'OrderPlaced.v1'>['data'], 'orderId' | 'side' | 'quantity' | 'limitTicks'>
 >;
 type Facts = Pick<EngineInput, 'type' | 'data'>;
 
@@ -70,11 +70,13 @@ export function desk(symbol = SYMBOL) {
     sell: order('sell'),
     cancel: (name: string, accountId = ACCOUNT) =>
       input({ type: 'OrderCancelRequested.v1', data: { orderId: idOf(name), accountId, symbol } }),
-    amend: (name: string, quantity: number, amendment = 1) =>
+    amend: (name: string, quantity: number, change: { limitTicks?: number; bandExempt?: true } = {}) =>
       input({
         type: 'OrderAmendRequested.v1',
-        data: { orderId: idOf(name), accountId: ACCOUNT, symbol, amendment, quantity },
+        data: { orderId: idOf(name), accountId: ACCOUNT, symbol, amendment: 1, quantity, ...change },
       }),
+    adopt: (matchingRules: number) =>
+      input({ type: 'MatchingRulesAdopted.v1', data: { symbol, matchingRules } }),
     list: (rules: Partial<SymbolRules> = {}, matchingRules = 1) =>
       input({
         type: 'SymbolListed.v1',
@@ -115,7 +117,12 @@ function tell({ type, data }: BookFact): string {
       return `trade ${trade}: ${quantity} @ ${priceTicks}, ${parties} (${taker.leaves} and ${maker.leaves} left)`;
     }
     case 'OrderReplaced.v1':
-      return `${nameOf(data.order.orderId)} replaced: ${data.quantity}, ${data.leavesBefore} to ${data.leaves} left`;
+      return `${nameOf(data.order.orderId)} replaced: ${data.quantity}, ${data.leavesBefore} to ${data.leaves} left${data.entry ? `, anew @ ${data.entry.priceTicks}, ${data.entry.restingQuantity} rest` : ''}`;
+    case 'TradePrevented.v1': {
+      const { maker, taker, mode, quantity, priceTicks } = data;
+      const parties = `${nameOf(taker.orderId)} met ${nameOf(maker.orderId)}`;
+      return `prevented (${mode}): ${quantity} @ ${priceTicks}, ${parties} (${taker.leaves} and ${maker.leaves} left)`;
+    }
     case 'OrderCanceled.v1':
       return `${nameOf(data.order.orderId)} canceled: ${data.quantity} @ ${data.priceTicks}`;
     case 'OrderExpired.v1':

@@ -26,6 +26,11 @@ export type OrderRow = {
   filledValueCents: number;
   feesCents: number;
   leavesQuantity: number;
+  /** Taken off by self-trade prevention. */
+  preventedQuantity: number;
+  postOnly: boolean;
+  minQuantity: number | null;
+  selfTrade: string;
   reason: string | null;
   createdAt: string;
   updatedAt: string;
@@ -51,6 +56,7 @@ export function ordersOf(event: Event): readonly string[] {
     case 'OrderFilled.v1':
     case 'OrderAmended.v1':
     case 'OrderAmendRejected.v1':
+    case 'OrderDecremented.v1':
     case 'OrderClosed.v1':
       return [event.data.orderId];
     case 'OrderAccepted.v1':
@@ -62,6 +68,7 @@ export function ordersOf(event: Event): readonly string[] {
     case 'OrderReplaceRejected.v1':
       return [event.data.order.orderId];
     case 'TradeExecuted.v1':
+    case 'TradePrevented.v1':
       return [event.data.maker.orderId, event.data.taker.orderId];
     default:
       return [];
@@ -88,6 +95,10 @@ export function openRow({ event, stream, position }: Recorded<Event>): OrderRow 
     filledQuantity: 0,
     filledValueCents: 0,
     feesCents: 0,
+    preventedQuantity: 0,
+    postOnly: data.postOnly ?? false,
+    minQuantity: data.minQuantity ?? null,
+    selfTrade: data.selfTrade ?? 'none',
     createdAt: event.time,
     updatedAt: event.time,
     position,
@@ -144,7 +155,14 @@ export function evolveRow(row: OrderRow, { event, position }: Recorded<Event>): 
       row.amendsUnanswered = Math.max(0, row.amendsUnanswered - 1);
       row.quantity = event.data.quantity;
       row.leavesQuantity = event.data.leavesQuantity;
+      if (event.data.limitTicks !== undefined) {
+        row.limitCents = event.data.limitTicks * (event.data.tickCents ?? 1);
+      }
       if (event.data.closes) return close(row, 'filled', null);
+      break;
+    case 'OrderDecremented.v1':
+      row.preventedQuantity = event.data.preventedQuantity;
+      row.leavesQuantity = event.data.leavesQuantity;
       break;
     case 'OrderFilled.v1':
       row.filledQuantity = event.data.filledQuantity;

@@ -72,6 +72,10 @@ test('a limit order is shown as it was placed', () => {
     filledValueCents: 0,
     feesCents: 0,
     leavesQuantity: 100,
+    preventedQuantity: 0,
+    postOnly: false,
+    minQuantity: null,
+    selfTrade: 'none',
     reason: null,
     createdAt: second(1),
     updatedAt: second(1),
@@ -80,6 +84,33 @@ test('a limit order is shown as it was placed', () => {
     accepted: false,
     cancelsUnanswered: 0,
     amendsUnanswered: 0,
+  });
+});
+
+test('what an order asks for besides is shown, and what prevention takes off', () => {
+  const decremented: AccountFact = {
+    type: 'OrderDecremented.v1',
+    data: { ...settled, quantity: 30, preventedQuantity: 30, leavesQuantity: 70 },
+  };
+  const asked = aliceBuys({ postOnly: true, minQuantity: 5, selfTrade: 'decrement' });
+  expect(life(asked, accepted(), decremented)).toMatchObject({
+    postOnly: true,
+    minQuantity: 5,
+    selfTrade: 'decrement',
+    preventedQuantity: 30,
+    leavesQuantity: 70,
+    status: 'new',
+  });
+});
+
+test('a change may move the limit', () => {
+  const data = { ...settled, amendment: 1, quantity: 120, leavesQuantity: 120, closes: false };
+  const moved: AccountFact = { type: 'OrderAmended.v1', data: { ...data, limitTicks: 15_100, tickCents: 1 } };
+  expect(life(aliceBuys(), accepted(), amendRequested, moved)).toMatchObject({
+    limitCents: 15_100,
+    quantity: 120,
+    leavesQuantity: 120,
+    status: 'new',
   });
 });
 

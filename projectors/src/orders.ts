@@ -84,20 +84,21 @@ async function insertRows(db: Database, rows: readonly OrderRow[]): Promise<void
     text: `
       insert into read.orders_v1
         (order_id, client_order_id, account_id, symbol, side, type, time_in_force, limit_cents, protection_cents,
-         created_at, position, quantity, status, filled_quantity, filled_value_cents, fees_cents, leaves_quantity,
+         created_at, position, post_only, min_quantity, self_trade, prevented_quantity, quantity, status, filled_quantity, filled_value_cents, fees_cents, leaves_quantity,
          reason, updated_at, event_positions, accepted, cancels_unanswered, amends_unanswered)
       select order_id, client_order_id, account_id, symbol, side, type, time_in_force, limit_cents, protection_cents,
-             created_at, position, quantity, status, filled_quantity, filled_value_cents, fees_cents,
+             created_at, position, post_only, min_quantity, self_trade, prevented_quantity, quantity, status, filled_quantity, filled_value_cents, fees_cents,
              leaves_quantity, reason, updated_at, event_positions::bigint[], accepted, cancels_unanswered,
              amends_unanswered
         from unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
                     $8::text[], $9::timestamptz[], $10::text[], $11::boolean[], $12::integer[], $13::integer[],
-                    $14::text[], $15::uuid[], $16::text[], $17::text[], $18::text[], $19::text[], $20::bigint[],
-                    $21::bigint[], $22::timestamptz[], $23::bigint[])
+                    $14::bigint[], $15::bigint[], $16::text[], $17::uuid[], $18::text[], $19::text[], $20::text[],
+                    $21::text[], $22::bigint[], $23::timestamptz[], $24::bigint[], $25::boolean[], $26::bigint[],
+                    $27::text[])
           as n (order_id, quantity, status, filled_quantity, filled_value_cents, fees_cents, leaves_quantity,
-                reason, updated_at, event_positions, accepted, cancels_unanswered, amends_unanswered,
-                client_order_id, account_id, symbol, side, type, time_in_force, limit_cents, protection_cents,
-                created_at, position)`,
+                reason, updated_at, event_positions, accepted, cancels_unanswered, amends_unanswered, limit_cents,
+                prevented_quantity, client_order_id, account_id, symbol, side, type, time_in_force,
+                protection_cents, created_at, position, post_only, min_quantity, self_trade)`,
     values: columns(rows, [
       ...changingCells,
       (row) => row.clientOrderId,
@@ -106,10 +107,12 @@ async function insertRows(db: Database, rows: readonly OrderRow[]): Promise<void
       (row) => row.side,
       (row) => row.type,
       (row) => row.timeInForce,
-      (row) => row.limitCents,
       (row) => row.protectionCents,
       (row) => row.createdAt,
       (row) => row.position,
+      (row) => row.postOnly,
+      (row) => row.minQuantity,
+      (row) => row.selfTrade,
     ]),
   });
 }
@@ -123,11 +126,14 @@ async function updateRows(db: Database, rows: readonly OrderRow[]): Promise<void
         quantity = u.quantity, status = u.status, filled_quantity = u.filled_quantity,
         filled_value_cents = u.filled_value_cents, fees_cents = u.fees_cents, leaves_quantity = u.leaves_quantity,
         reason = u.reason, updated_at = u.updated_at, event_positions = u.event_positions::bigint[],
-        accepted = u.accepted, cancels_unanswered = u.cancels_unanswered, amends_unanswered = u.amends_unanswered
+        accepted = u.accepted, cancels_unanswered = u.cancels_unanswered, amends_unanswered = u.amends_unanswered,
+        limit_cents = u.limit_cents, prevented_quantity = u.prevented_quantity
       from unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
-                  $8::text[], $9::timestamptz[], $10::text[], $11::boolean[], $12::integer[], $13::integer[])
+                  $8::text[], $9::timestamptz[], $10::text[], $11::boolean[], $12::integer[], $13::integer[],
+                  $14::bigint[], $15::bigint[])
         as u (order_id, quantity, status, filled_quantity, filled_value_cents, fees_cents, leaves_quantity, reason,
-              updated_at, event_positions, accepted, cancels_unanswered, amends_unanswered)
+              updated_at, event_positions, accepted, cancels_unanswered, amends_unanswered, limit_cents,
+              prevented_quantity)
       where o.order_id = u.order_id`,
     values: columns(rows, changingCells),
   });
@@ -150,6 +156,8 @@ const changingCells: readonly ((row: OrderRow) => Cell)[] = [
   (row) => row.accepted,
   (row) => row.cancelsUnanswered,
   (row) => row.amendsUnanswered,
+  (row) => row.limitCents,
+  (row) => row.preventedQuantity,
 ];
 
 async function readRows(db: Database, orderIds: readonly string[]): Promise<OrderRow[]> {
@@ -183,6 +191,10 @@ async function readRows(db: Database, orderIds: readonly string[]): Promise<Orde
     accepted: row.accepted,
     cancelsUnanswered: row.cancels_unanswered,
     amendsUnanswered: row.amends_unanswered,
+    preventedQuantity: safeInteger(row.prevented_quantity),
+    postOnly: row.post_only,
+    minQuantity: row.min_quantity === null ? null : safeInteger(row.min_quantity),
+    selfTrade: row.self_trade,
   }));
 }
 
@@ -210,4 +222,8 @@ type StoredRow = {
   accepted: boolean;
   cancels_unanswered: number;
   amends_unanswered: number;
+  prevented_quantity: string;
+  post_only: boolean;
+  min_quantity: string | null;
+  self_trade: string;
 };

@@ -10,7 +10,7 @@ import {
 import { type EventStore, groupCommit, memoryEventStore, memorySnapshots, realRuntime } from '@brokerx/infra';
 import { expect, test } from 'vitest';
 import { quiet, testCause } from '../../test/world.ts';
-import { type Account, checkAccount } from './account.ts';
+import { ACCOUNT_SNAPSHOT_VERSION, type Account, checkAccount } from './account.ts';
 import { type Accounts, accountsInMemory, type Decide } from './accounts.ts';
 
 const ACCOUNT = randomUUID();
@@ -142,7 +142,7 @@ test('an account is taken up from its snapshot and the events after it', async (
     await Promise.all(Array.from({ length: 10 }, () => first.execute(ACCOUNT, transfer(1))));
   }
   await first.close();
-  expect(await snapshots.keys('account', 1)).toEqual([ACCOUNT]);
+  expect(await snapshots.keys('account', ACCOUNT_SNAPSHOT_VERSION)).toEqual([ACCOUNT]);
   await first.execute(ACCOUNT, transfer(1));
   const reads: number[] = [];
   const watched: EventStore<Event> = {
@@ -171,5 +171,5 @@ test('far more accounts than are kept in memory are all right, those with commit
   for (const id of ids) expect(await store.streamRevision(accountStream(id))).toBe(250);
   expect(accounts.stats()).toEqual({ cached: 2, inFlight: 0 });
   await accounts.close();
-  expect((await snapshots.keys('account', 1)).length).toBeGreaterThan(0);
+  expect((await snapshots.keys('account', ACCOUNT_SNAPSHOT_VERSION)).length).toBeGreaterThan(0);
 });

@@ -1,14 +1,11 @@
 import {
   type AccountFact,
-  type AmendOrder,
   centsFromDecimal,
-  collarTicks,
   decimalFromCents,
+  type OrderTerms,
   type PlaceOrder,
   sharesFromDecimal,
-  ticks,
 } from '@brokerx/contracts';
-import type { z } from 'zod';
 import type { Market } from '../market/market.ts';
 import {
   type Account,
@@ -17,11 +14,12 @@ import {
   ORDER_RATE_WINDOW_MS,
   unfilledOrders,
 } from './account.ts';
-import { type Refusal, raise, refused } from './decider.ts';
+import { type Refusal, raise } from './decider.ts';
 import { worstCaseCents } from './order.ts';
+import { againstRules, bandExempt, collarOf } from './orderRules.ts';
 
 /**
- * Decisions about orders. The guards stand in the order of precedence of `contracts/refusals.ts`. What the market
+ * The decision about a new order. The guards stand in the order of precedence of `contracts/refusals.ts`. What the market
  * is at this moment (its state, its reference price) comes with the command; the engine's own check binds.
  */
 
@@ -57,7 +55,13 @@ export function placeOrder(account: Account, command: PlaceOrderCommand): Accoun
   if (refusal) {
     return {
       type: 'OrderRefused.v1',
-      data: { ...asked, limitCents: limitCentsOf(order), code: refusal.code, detail: refusal.detail },
+      data: {
+        ...asked,
+        limitCents: limitCentsOf(order),
+        code: refusal.code,
+        detail: refusal.detail,
+        ...termsOf(order),
+      },
     };
   }
   const { market } = command;
@@ -71,54 +75,12 @@ export function placeOrder(account: Account, command: PlaceOrderCommand): Accoun
       limitTicks: priced.limitTicks,
       tickCents: market.rules.tickCents,
       referenceTicks: market.referenceTicks,
-      bandExempt: account.bandsOff || market.bandsOff,
+      bandExempt: bandExempt(account, market),
       feePpm: market.rules.feePpm,
       holdCents: order.side === 'buy' ? priced.worstCaseCents : 0,
       holdShares: order.side === 'sell' ? asked.quantity : 0,
+      ...termsOf(order),
     },
-  };
-}
-
-/** A cancel of an order that is being canceled already needs nothing new: the first one will be answered. */
-export function cancelOrder(
-  account: Account,
-  command: { orderId: string; accountId: string },
-): AccountFact | { unchanged: AccountFact } {
-  const order = account.orders.get(command.orderId);
-  if (!order) return refused('CancelOrder', command.orderId, notOpen(account, command.orderId));
-  const fact: AccountFact = { type: 'OrderCancelRequested.v1', data: { ...command, symbol: order.symbol } };
-  return order.cancelPending ? { unchanged: fact } : fact;
-}
-
-/** `halted`: whether trading in the order's symbol is halted (only cancels are taken then). */
-export function amendOrder(
-  account: Account,
-  command: {
-    orderId: string;
-    accountId: string;
-    change: z.infer<typeof AmendOrder>;
-    halted: (symbol: string) => boolean;
-  },
-): AccountFact {
-  const { orderId, accountId, change } = command;
-  const quantity = quantityOf(change.qty);
-  const order = account.orders.get(orderId);
-  const refuse = (refusal: Refusal) => refused('AmendOrder', orderId, refusal);
-  if (!order) return refuse(notOpen(account, orderId));
-  if (command.halted(order.symbol))
-    return refuse({ code: 'SYMBOL_HALTED', detail: `symbol ${order.symbol}` });
-  if (order.amendPending !== null) {
-    return refuse({ code: 'AMEND_PENDING', detail: `a change to ${order.amendPending} is not answered yet` });
-  }
-  if (quantity === order.quantity) {
-    return refuse({ code: 'AMEND_NO_CHANGE', detail: `the quantity is ${quantity} already` });
-  }
-  if (quantity > order.quantity) {
-    return refuse({ code: 'AMEND_NOT_A_REDUCTION', detail: `the quantity is ${order.quantity} now` });
-  }
-  return {
-    type: 'OrderAmendRequested.v1',
-    data: { orderId, accountId, symbol: order.symbol, amendment: order.amendments + 1, quantity },
   };
 }
 
@@ -126,24 +88,28 @@ type Priced = {
   /** Undefined: the price is not on the tick grid. */
   limitTicks: number | undefined;
   worstCaseCents: number;
-  low: number;
-  high: number;
 };
 
 /** The order's price in ticks (for a market order its protection price) and what a buy of it could cost. */
 function price(market: Market, order: PlaceOrder): Priced {
-  const { tickCents, collarPpm, feePpm } = market.rules;
-  const reference = ticks(market.referenceTicks);
-  const low = collarTicks(reference, collarPpm, 'down');
-  const high = collarTicks(reference, collarPpm, 'up');
+  const { tickCents, feePpm } = market.rules;
+  const { low, high } = collarOf(market);
   const limitCents = limitCentsOf(order);
   const protection = order.side === 'buy' ? high : low;
   const limitTicks = limitCents === null ? protection : limitCents / tickCents;
-  if (!Number.isInteger(limitTicks)) return { limitTicks: undefined, worstCaseCents: 0, low, high };
+  if (!Number.isInteger(limitTicks)) return { limitTicks: undefined, worstCaseCents: 0 };
   const quantity = quantityOf(order.qty);
-  const nothingFilled = { filledQuantity: 0, filledValueCents: 0, feesCents: 0 };
-  const worst = worstCaseCents({ limitTicks, tickCents, quantity, feePpm, ...nothingFilled });
-  return { limitTicks, worstCaseCents: worst, low, high };
+  const nothingYet = {
+    filledQuantity: 0,
+    preventedQuantity: 0,
+    filledValueCents: 0,
+    feesCents: 0,
+    amendPending: null,
+  };
+  return {
+    limitTicks,
+    worstCaseCents: worstCaseCents({ limitTicks, tickCents, quantity, feePpm, ...nothingYet }),
+  };
 }
 
 function whyNot(
@@ -153,32 +119,25 @@ function whyNot(
 ): Refusal | undefined {
   const { symbol, side } = order;
   if (!market || !priced) return { code: 'UNKNOWN_SYMBOL', detail: `symbol ${symbol}` };
-  const { rules } = market;
   if (market.state === 'halt') return { code: 'SYMBOL_HALTED', detail: `symbol ${symbol}` };
   if (order.client_order_id !== undefined && account.names.has(order.client_order_id)) {
     return { code: 'DUPLICATE_CLIENT_ORDER_ID', detail: `client_order_id ${order.client_order_id}` };
   }
+  if (market.matchingRules < 2 && Object.keys(termsOf(order)).length > 0) {
+    return {
+      code: 'MATCHING_RULES',
+      detail: `${symbol} follows version ${market.matchingRules}; post_only, min_qty and stp_mode need version 2`,
+    };
+  }
   const quantity = quantityOf(order.qty);
-  if (quantity > rules.orderSharesMax) {
-    return {
-      code: 'ORDER_SIZE',
-      detail: `qty ${quantity}; ${symbol} allows ${rules.orderSharesMax} an order`,
-    };
-  }
-  const money = (inTicks: number) => decimalFromCents(inTicks * rules.tickCents);
-  if (priced.limitTicks === undefined) {
-    return {
-      code: 'PRICE_TICK',
-      detail: `limit_price ${order.limit_price}; the tick size of ${symbol} is ${money(1)}`,
-    };
-  }
-  const banded = order.type === 'limit' && !account.bandsOff && !market.bandsOff;
-  if (banded && (priced.limitTicks < priced.low || priced.limitTicks > priced.high)) {
-    return {
-      code: 'PRICE_BAND',
-      detail: `limit_price ${order.limit_price}; ${symbol} takes ${money(priced.low)} to ${money(priced.high)} (reference ${money(market.referenceTicks)})`,
-    };
-  }
+  const against = againstRules(account, market, {
+    side,
+    quantity,
+    limitTicks: priced.limitTicks,
+    limitPrice: order.limit_price,
+    freeShares: availableShares(account, symbol),
+  });
+  if (against) return against;
   if (order.type === 'market' && order.time_in_force === 'gtc') {
     return { code: 'TIME_IN_FORCE', detail: 'a market order takes ioc or fok (day means ioc), not gtc' };
   }
@@ -212,11 +171,18 @@ function whyNot(
   return undefined;
 }
 
-function notOpen(account: Account, orderId: string): Refusal {
+export function notOpen(account: Account, orderId: string): Refusal {
   return account.closed.has(orderId)
     ? { code: 'ORDER_NOT_OPEN', detail: `order ${orderId}` }
     : { code: 'ORDER_NOT_FOUND', detail: `this account has no open order ${orderId}` };
 }
+
+/** What it asks for besides, where it does. */
+const termsOf = ({ post_only, min_qty, stp_mode }: PlaceOrder): OrderTerms => ({
+  ...(post_only ? { postOnly: true } : {}),
+  ...(min_qty === undefined ? {} : { minQuantity: quantityOf(min_qty) }),
+  ...(stp_mode === undefined || stp_mode === 'none' ? {} : { selfTrade: stp_mode }),
+});
 
 const quantityOf = (qty: string): number =>
   sharesFromDecimal(qty) ?? raise('quantities are checked for form before');

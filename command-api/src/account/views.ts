@@ -23,6 +23,10 @@ export function orderView(fact: FactOf<'OrderPlaced.v1'>, time: string): views.O
     leaves_qty: String(data.quantity),
     filled_avg_price: null,
     fees: '0.00',
+    post_only: data.postOnly ?? false,
+    min_qty: data.minQuantity === undefined ? null : String(data.minQuantity),
+    stp_mode: data.selfTrade ?? 'none',
+    prevented_qty: '0',
     reason: null,
     created_at: time,
     updated_at: time,
@@ -32,14 +36,22 @@ export function orderView(fact: FactOf<'OrderPlaced.v1'>, time: string): views.O
 export function orderChangeView(fact: FactOf<'OrderCancelRequested.v1' | 'OrderAmendRequested.v1'>) {
   const { orderId, accountId, symbol } = fact.data;
   const amends = fact.type === 'OrderAmendRequested.v1';
+  const { limitTicks, tickCents = 1 } = amends ? fact.data : {};
   return {
     id: orderId,
     account_id: accountId,
     symbol,
     status: amends ? ('pending_replace' as const) : ('pending_cancel' as const),
     qty: amends ? String(fact.data.quantity) : null,
+    limit_price: limitTicks === undefined ? null : decimalFromCents(limitTicks * tickCents),
   };
 }
+
+export const orderCancelsView = ({ data }: FactOf<'OrdersCancelRequested.v1'>) => ({
+  items: data.orders.flatMap(({ symbol, orderIds }) =>
+    orderIds.map((id) => ({ id, symbol, status: 'pending_cancel' as const })),
+  ),
+});
 
 export const depositView = ({ data }: FactOf<'DepositRequested.v1'>, accountId: string) => ({
   id: data.depositId,

@@ -1,10 +1,11 @@
 import type { MarketFact } from '@brokerx/contracts';
-import { seal } from '@brokerx/contracts';
+import { MATCHING_RULES_VERSION, seal } from '@brokerx/contracts';
 import { expect, test } from 'vitest';
 import { market } from '../../test/facts.ts';
 import { testCause } from '../../test/world.ts';
 import { evolveMarket, type Market, marketsFrom, marketsText } from './market.ts';
 import {
+  adoptMatchingRules,
   endDay,
   haltTrading,
   latestCloseMs,
@@ -44,7 +45,7 @@ test('a listed symbol trades at once, around its listing price', () => {
           orderSharesMax: 1_000,
           dailyClose: '21:00',
         },
-        matchingRules: 1,
+        matchingRules: MATCHING_RULES_VERSION,
       },
     },
   });
@@ -105,4 +106,17 @@ test('the close becomes the reference, and the next day begins without a trade',
 test('markets written and read back are the same', () => {
   const markets = [market(), { ...market({ state: 'halt' }), symbol: 'B' }];
   expect(marketsFrom(marketsText(markets))).toEqual(markets);
+});
+
+test('newer matching rules are adopted once, by a command of their own', () => {
+  const old = { ...market(), matchingRules: 1 };
+  const decided = adoptMatchingRules(old, { symbol: 'ACME' });
+  const fact: MarketFact = {
+    type: 'MatchingRulesAdopted.v1',
+    data: { symbol: 'ACME', matchingRules: MATCHING_RULES_VERSION },
+  };
+  expect(decided).toEqual({ fact });
+  expect(adoptMatchingRules(market(), { symbol: 'ACME' })).toMatchObject({
+    refusal: { code: 'MATCHING_RULES_CURRENT' },
+  });
 });

@@ -10,6 +10,8 @@ export type Market = {
   symbol: string;
   name: string;
   rules: SymbolRules;
+  /** Version of the matching rules that its engine applies. */
+  matchingRules: number;
   state: MarketState;
   /** The static reference: the previous close, else the listing price. */
   referenceTicks: number;
@@ -39,11 +41,12 @@ export function evolveMarket(market: Market | undefined, event: MarketEvent, rev
 function change(market: Market | undefined, event: MarketEvent, revision: number): Market {
   if (event.type === 'SymbolListed.v1') {
     assert(!market, 'a symbol is listed once');
-    const { symbol, name, rules } = event.data;
+    const { symbol, name, rules, matchingRules } = event.data;
     return {
       symbol,
       name,
       rules,
+      matchingRules,
       state: 'continuous',
       referenceTicks: rules.listingTicks,
       bandsOff: false,
@@ -57,6 +60,8 @@ function change(market: Market | undefined, event: MarketEvent, revision: number
   }
   assert(market && revision === market.revision + 1, `${event.type} at ${revision} does not follow`);
   switch (event.type) {
+    case 'MatchingRulesAdopted.v1':
+      return { ...market, revision, matchingRules: event.data.matchingRules };
     case 'SymbolExemptionsChanged.v1':
       return { ...market, revision, bandsOff: event.data.bandsOff, quotasOff: event.data.quotasOff };
     case 'TradingHalted.v1':
@@ -76,7 +81,7 @@ function change(market: Market | undefined, event: MarketEvent, revision: number
   }
 }
 
-export const MARKETS_SNAPSHOT_VERSION = 1;
+export const MARKETS_SNAPSHOT_VERSION = 2;
 
 export const marketsText = (markets: Iterable<Market>): string =>
   JSON.stringify([...markets].map((market) => ({ ...market, keys: keyLogText(market.keys) })));

@@ -34,8 +34,11 @@ export function listSymbol(market: Market | undefined, command: z.infer<typeof L
     listingTicks,
     collarPpm: command.collar_ppm,
     feePpm: command.fee_ppm,
-    orderSharesMax: sharesFromDecimal(command.order_qty_max) ?? raise('shares are checked for form before'),
+    orderSharesMax: sharesOf(command.order_qty_max),
     dailyClose: command.daily_close,
+    ...(command.lot_size === undefined ? {} : { lotShares: sharesOf(command.lot_size) }),
+    ...(command.notional_min === undefined ? {} : { notionalMinCents: centsOf(command.notional_min) }),
+    ...(command.notional_max === undefined ? {} : { notionalMaxCents: centsOf(command.notional_max) }),
   };
   return {
     fact: {
@@ -59,6 +62,20 @@ export function resumeTrading(market: Market | undefined, { symbol }: { symbol: 
   if (!market) return refuse('UNKNOWN_SYMBOL', `symbol ${symbol}`);
   if (market.state !== 'halt') return refuse('SYMBOL_NOT_HALTED', `symbol ${symbol}`);
   return { fact: { type: 'TradingResumed.v1', data: { symbol } } };
+}
+
+/** The newest rules that this program knows; the engines know them, too, or the market stops until they do. */
+export function adoptMatchingRules(
+  market: Market | undefined,
+  { symbol }: { symbol: string },
+): MarketDecision {
+  if (!market) return refuse('UNKNOWN_SYMBOL', `symbol ${symbol}`);
+  if (market.matchingRules >= MATCHING_RULES_VERSION) {
+    return refuse('MATCHING_RULES_CURRENT', `${symbol} follows version ${market.matchingRules}`);
+  }
+  return {
+    fact: { type: 'MatchingRulesAdopted.v1', data: { symbol, matchingRules: MATCHING_RULES_VERSION } },
+  };
 }
 
 export function setSymbolExemptions(
@@ -91,5 +108,7 @@ export function latestCloseMs(dailyClose: string, nowMs: number): number {
   return today <= nowMs ? today : today - DAY_MS;
 }
 
+const sharesOf = (qty: string): number =>
+  sharesFromDecimal(qty) ?? raise('shares are checked for form before');
 const centsOf = (amount: string): number =>
   centsFromDecimal(amount) ?? raise('amounts are checked for form before');

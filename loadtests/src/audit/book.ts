@@ -17,7 +17,15 @@ export type AuditedBook = {
 
 type Resting = { id: string; side: Side; ticks: number; leaves: number; live: boolean };
 type Level = { queue: Resting[]; head: number };
-type Incoming = { order: AuditedOrder; leaves: number; toRest: number };
+/** `ticks`: its limit; `filled`: by this arrival; `changed`: it was in the book before, and comes in anew. */
+type Incoming = {
+  order: AuditedOrder;
+  ticks: number;
+  leaves: number;
+  toRest: number;
+  filled: number;
+  changed: boolean;
+};
 
 export function auditedBook(
   symbol: string,
@@ -45,27 +53,25 @@ export function auditedBook(
     const level = levels[order.side].get(order.ticks);
     if (level && !oldest(level)) levels[order.side].delete(order.ticks);
   };
-  const enter = (order: AuditedOrder, leaves: number) => {
-    const entry: Resting = { id: order.id, side: order.side, ticks: order.limitTicks, leaves, live: true };
+  const enter = (order: AuditedOrder, ticks: number, leaves: number) => {
+    const entry: Resting = { id: order.id, side: order.side, ticks, leaves, live: true };
     resting.set(order.id, entry);
-    const level = levels[order.side].get(order.limitTicks);
+    const level = levels[order.side].get(ticks);
     if (level) level.queue.push(entry);
-    else levels[order.side].set(order.limitTicks, { queue: [entry], head: 0 });
+    else levels[order.side].set(ticks, { queue: [entry], head: 0 });
   };
 
-  const trade = (event: Extract<RawEvent, { type: 'TradeExecuted.v1' }>) => {
-    const { maker, taker, priceTicks, quantity, takerSide } = event.data;
-    trades += 1;
-    if (event.data.trade !== trades) wrong(event, `trade ${event.data.trade} is the ${trades}th`);
+  /** The two that meet: the one that is arriving, and the one in the book that has priority. */
+  const meet = (
+    event: Extract<RawEvent, { type: 'TradeExecuted.v1' | 'TradePrevented.v1' }>,
+  ): { arriving: Incoming; made: Resting } | undefined => {
+    const { maker, taker, priceTicks, takerSide } = event.data;
     if (!incoming || incoming.order.id !== taker.orderId) {
       wrong(event, `taker ${taker.orderId} is not the order that is arriving`);
-      return;
+      return undefined;
     }
-    incoming.leaves -= quantity;
-    if (incoming.leaves !== taker.leaves || taker.leaves < 0)
-      wrong(event, 'the taker’s leaves do not add up');
     if (incoming.order.side !== takerSide) wrong(event, 'the taker’s side is wrong');
-    const limit = incoming.order.limitTicks;
+    const limit = incoming.ticks;
     if (takerSide === 'buy' ? priceTicks > limit : priceTicks < limit) {
       wrong(event, `the trade at ${priceTicks} is beyond the taker’s limit ${limit}`);
     }
@@ -73,15 +79,72 @@ export function auditedBook(
     if (first?.id !== maker.orderId) {
       wrong(event, `${maker.orderId} traded, but ${first?.id ?? 'nobody'} had priority`);
     }
+    if (incoming.order.postOnly) wrong(event, `${taker.orderId} is post-only and meets another order`);
     const made = resting.get(maker.orderId);
     if (!made) {
       wrong(event, `maker ${maker.orderId} is not in the book`);
-      return;
+      return undefined;
     }
     if (made.ticks !== priceTicks) wrong(event, `the price is ${priceTicks}, the maker’s is ${made.ticks}`);
+    return { arriving: incoming, made };
+  };
+  const lessBy = (
+    event: Extract<RawEvent, { type: 'TradeExecuted.v1' | 'TradePrevented.v1' }>,
+    { arriving, made }: { arriving: Incoming; made: Resting },
+    quantity: number,
+  ) => {
+    const { maker, taker } = event.data;
+    arriving.leaves -= quantity;
+    if (arriving.leaves !== taker.leaves || taker.leaves < 0)
+      wrong(event, 'the taker’s leaves do not add up');
     made.leaves -= quantity;
     if (made.leaves !== maker.leaves || maker.leaves < 0) wrong(event, 'the maker’s leaves do not add up');
-    if (made.leaves <= 0) remove(made);
+  };
+
+  const trade = (event: Extract<RawEvent, { type: 'TradeExecuted.v1' }>) => {
+    const { maker, taker, quantity } = event.data;
+    trades += 1;
+    if (event.data.trade !== trades) wrong(event, `trade ${event.data.trade} is the ${trades}th`);
+    const met = meet(event);
+    if (!met) return;
+    if (met.arriving.order.selfTrade !== 'none' && maker.accountId === taker.accountId) {
+      wrong(event, `${taker.orderId} traded with its own account`);
+    }
+    met.arriving.filled += quantity;
+    lessBy(event, met, quantity);
+    if (met.made.leaves <= 0) remove(met.made);
+  };
+
+  const prevented = (event: Extract<RawEvent, { type: 'TradePrevented.v1' }>) => {
+    const { maker, taker, quantity, mode } = event.data;
+    const met = meet(event);
+    if (!met) return;
+    if (maker.accountId !== taker.accountId) wrong(event, 'a match of two accounts was prevented');
+    if (mode !== met.arriving.order.selfTrade)
+      wrong(event, `${taker.orderId} prevents by ${met.arriving.order.selfTrade}`);
+    if (quantity !== Math.min(met.arriving.leaves, met.made.leaves))
+      wrong(event, 'the prevented quantity is wrong');
+    lessBy(event, met, mode === 'decrement' ? quantity : 0);
+  };
+
+  /** All that was told of the arriving order is applied: what is left of it goes into the book. */
+  const arrived = () => {
+    if (!incoming) return;
+    const { order, ticks, leaves, toRest, filled, changed } = incoming;
+    incoming = undefined;
+    if (leaves !== toRest) {
+      found.add('mismatch', `${symbol}: ${order.id} has ${leaves} left, ${toRest} were to rest`);
+    }
+    const least = order.timeInForce === 'fok' ? order.quantity : order.minQuantity;
+    if (!changed && (filled > 0 || toRest > 0) && filled < least) {
+      found.add('mismatch', `${symbol}: ${order.id} filled ${filled} at once and rests, it wanted ${least}`);
+    }
+    if (toRest === 0) return;
+    const opposite = best(order.side === 'buy' ? 'sell' : 'buy');
+    if (opposite && (order.side === 'buy' ? opposite.ticks <= ticks : opposite.ticks >= ticks)) {
+      found.add('mismatch', `${symbol}: the book is crossed after ${order.id}`);
+    }
+    enter(order, ticks, toRest);
   };
 
   const gone = (event: RawEvent, orderId: string, quantity: number) => {
@@ -113,11 +176,21 @@ export function auditedBook(
           const mayRest =
             order.type === 'limit' && (order.timeInForce === 'day' || order.timeInForce === 'gtc');
           if (restingQuantity > 0 && !mayRest) wrong(event, `${order.id} must not rest`);
-          incoming = { order, leaves: quantity, toRest: restingQuantity };
+          arrived();
+          incoming = {
+            order,
+            ticks: limitTicks,
+            leaves: quantity,
+            toRest: restingQuantity,
+            filled: 0,
+            changed: false,
+          };
           return;
         }
         case 'TradeExecuted.v1':
           return trade(event);
+        case 'TradePrevented.v1':
+          return prevented(event);
         case 'OrderCanceled.v1':
           return gone(event, event.data.order.orderId, event.data.quantity);
         case 'OrderExpired.v1': {
@@ -128,36 +201,30 @@ export function auditedBook(
           return;
         }
         case 'OrderReplaced.v1': {
-          const entry = resting.get(event.data.order.orderId);
-          if (!entry || entry.leaves !== event.data.leavesBefore || event.data.leaves > entry.leaves) {
-            wrong(event, `the reduction of ${event.data.order.orderId} does not add up`);
+          const { order, leavesBefore, leaves, entry: anew, priceTicks } = event.data;
+          const entry = resting.get(order.orderId);
+          const known = orders.get(order.orderId);
+          if (!entry || entry.leaves !== leavesBefore || entry.ticks !== priceTicks || !known) {
+            wrong(event, `the change of ${order.orderId} does not add up`);
+            return;
           }
-          if (!entry) return;
-          entry.leaves = event.data.leaves;
-          if (entry.leaves === 0) remove(entry);
+          if (!anew) {
+            if (leaves >= entry.leaves)
+              wrong(event, `${order.orderId} keeps its place without being reduced`);
+            entry.leaves = leaves;
+            if (entry.leaves === 0) remove(entry);
+            return;
+          }
+          remove(entry);
+          const { priceTicks: ticks, restingQuantity: toRest } = anew;
+          incoming = { order: known, ticks, leaves, toRest, filled: 0, changed: true };
           return;
         }
         default:
           return;
       }
     },
-    inputDone() {
-      if (!incoming) return;
-      const { order, leaves, toRest } = incoming;
-      incoming = undefined;
-      if (leaves !== toRest) {
-        found.add('mismatch', `${symbol}: ${order.id} has ${leaves} left, ${toRest} were to rest`);
-      }
-      if (toRest === 0) return;
-      const opposite = best(order.side === 'buy' ? 'sell' : 'buy');
-      if (
-        opposite &&
-        (order.side === 'buy' ? opposite.ticks <= order.limitTicks : opposite.ticks >= order.limitTicks)
-      ) {
-        found.add('mismatch', `${symbol}: the book is crossed after ${order.id}`);
-      }
-      enter(order, toRest);
-    },
+    inputDone: arrived,
     get trades() {
       return trades;
     },

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { decimalFromCents, mintId } from '@brokerx/contracts';
+import { decimalFromCents, mintId, SELF_TRADE_MODES } from '@brokerx/contracts';
 import type { Api, Command, Outcome } from '../client.ts';
 import type { CommandKind, Journal } from '../journal.ts';
 import type { Person } from '../people.ts';
@@ -28,7 +28,7 @@ const DEPOSIT_CENTS_MAX = 2_000;
 /** Only so many of its own orders are remembered for cancels and amends. */
 const REMEMBERED_ORDERS = 40;
 
-type Remembered = { id: string; quantity: number };
+type Remembered = { id: string; quantity: number; midCents: number };
 
 export function drillClient(options: DrillClientOptions): DrillClient {
   const { api, person, journal, random, symbols, stop } = options;
@@ -49,10 +49,15 @@ export function drillClient(options: DrillClientOptions): DrillClient {
     return outcome;
   };
 
+  const priceNear = (midCents: number) =>
+    decimalFromCents(midCents + random.below(2 * SPREAD_CENTS + 1) - SPREAD_CENTS);
+
   const place = async () => {
     const { symbol, midCents } = random.pick(symbols);
     const quantity = 1 + random.below(QUANTITY_MAX);
     const market = random.chance(0.05);
+    const timeInForce = market ? 'ioc' : random.pick(['day', 'gtc', 'gtc', 'ioc', 'fok'] as const);
+    const rests = timeInForce === 'day' || timeInForce === 'gtc';
     const outcome = await send('place', {
       method: 'POST',
       path: '/v1/orders',
@@ -61,14 +66,14 @@ export function drillClient(options: DrillClientOptions): DrillClient {
         side: random.chance(0.5) ? 'buy' : 'sell',
         type: market ? 'market' : 'limit',
         qty: String(quantity),
-        ...(market
-          ? {}
-          : { limit_price: decimalFromCents(midCents + random.below(2 * SPREAD_CENTS + 1) - SPREAD_CENTS) }),
-        time_in_force: market ? 'ioc' : random.pick(['day', 'gtc', 'gtc', 'ioc', 'fok']),
+        ...(market ? {} : { limit_price: priceNear(midCents) }),
+        time_in_force: timeInForce,
+        ...(rests && random.chance(0.2) ? { post_only: true } : {}),
+        ...(random.chance(0.5) ? { stp_mode: random.pick(SELF_TRADE_MODES) } : {}),
       },
     });
     if (outcome.kind !== 'ok') return;
-    orders.push({ id: outcome.body.id, quantity });
+    orders.push({ id: outcome.body.id, quantity, midCents });
     if (orders.length > REMEMBERED_ORDERS) orders.shift();
   };
 
@@ -78,12 +83,13 @@ export function drillClient(options: DrillClientOptions): DrillClient {
     if (order && dice < 25) {
       orders.splice(orders.indexOf(order), 1);
       await send('cancel', { method: 'DELETE', path: `/v1/orders/${order.id}` });
-    } else if (order && order.quantity > 1 && dice < 40) {
-      order.quantity = 1 + random.below(order.quantity - 1);
+    } else if (order && dice < 40) {
+      order.quantity = 1 + random.below(QUANTITY_MAX);
+      const limit_price = priceNear(order.midCents);
       await send('amend', {
         method: 'PATCH',
         path: `/v1/orders/${order.id}`,
-        body: { qty: String(order.quantity) },
+        body: { qty: String(order.quantity), ...(random.chance(0.5) ? { limit_price } : {}) },
       });
     } else if (dice < 45) {
       await send('deposit', {

@@ -97,6 +97,10 @@ export function orderView(row: Row): views.OrderView {
     leaves_qty: row.leaves_quantity,
     filled_avg_price: averagePriceDecimal(safeInteger(row.filled_value_cents), filled),
     fees: decimalFromCents(safeInteger(row.fees_cents)),
+    post_only: row.post_only,
+    min_qty: row.min_quantity,
+    stp_mode: row.self_trade,
+    prevented_qty: row.prevented_quantity,
     reason: row.reason,
     created_at: row.created_at.toISOString(),
     updated_at: row.updated_at.toISOString(),
@@ -105,7 +109,7 @@ export function orderView(row: Row): views.OrderView {
 
 const COLUMNS = `order_id, client_order_id, account_id, symbol, side, type, time_in_force, quantity, limit_cents,
   protection_cents, status, filled_quantity, filled_value_cents, fees_cents, leaves_quantity, reason, created_at,
-  updated_at, position`;
+  updated_at, position, post_only, min_quantity, self_trade, prevented_quantity`;
 
 /** As the driver gives it: whole numbers of 64 bits come as text. */
 export type Row = {
@@ -128,4 +132,8 @@ export type Row = {
   created_at: Date;
   updated_at: Date;
   position: string;
+  post_only: boolean;
+  min_quantity: string | null;
+  self_trade: views.OrderView['stp_mode'];
+  prevented_quantity: string;
 };

@@ -1,0 +1,119 @@
+import type { BookFact, EventOf, OrderRef, RefusalCode } from '@brokerx/contracts';
+import { matchable, reduce, remove, rest } from './book.ts';
+import type { Engine } from './engineState.ts';
+import { POST_ONLY, selfTradeOf } from './flags.ts';
+import type { RestingOrder } from './levels.ts';
+import { type Incoming, match } from './match.ts';
+
+type Amend = EventOf<'OrderAmendRequested.v1'>;
+
+/**
+ * A change of an order in the book. Less quantity keeps its place; anything else takes it out and lets it arrive
+ * anew under the same id. At or below what is done (filled or prevented) it ends as filled.
+ */
+export function amend(engine: Engine, event: Amend, revision: number): BookFact[] {
+  const { book } = engine;
+  const { orderId, accountId, amendment, quantity } = event.data;
+  const order: OrderRef = { orderId, accountId, revision };
+  const found = book.orders.get(orderId);
+  const resting = found?.accountId === accountId ? found : undefined;
+  const code = refusal(engine, event, resting);
+  if (code || !resting) {
+    return [
+      {
+        type: 'OrderReplaceRejected.v1',
+        data: { order, amendment, code: code ?? 'ORDER_NOT_OPEN' },
+      },
+    ];
+  }
+  const { side, priceTicks, leaves: leavesBefore } = resting;
+  const done = resting.quantity - leavesBefore;
+  const limitTicks = event.data.limitTicks ?? priceTicks;
+  const replaced = (total: number, leaves: number): Extract<BookFact, { type: 'OrderReplaced.v1' }> => ({
+    type: 'OrderReplaced.v1',
+    data: { order, amendment, side, priceTicks, quantity: total, leavesBefore, leaves },
+  });
+  if (quantity <= done) {
+    remove(book, resting);
+    return [replaced(done, 0)];
+  }
+  if (limitTicks === priceTicks && quantity < resting.quantity) {
+    reduce(resting, quantity);
+    return [replaced(quantity, resting.leaves)];
+  }
+  return enterAnew(engine, event, resting, replaced(quantity, quantity - done));
+}
+
+function enterAnew(
+  engine: Engine,
+  event: Amend,
+  resting: RestingOrder,
+  replaced: Extract<BookFact, { type: 'OrderReplaced.v1' }>,
+): BookFact[] {
+  const { book, listing } = engine;
+  const { id, accountId, revision, side, flags } = resting;
+  const limitTicks = event.data.limitTicks ?? resting.priceTicks;
+  const outputs: BookFact[] = [replaced];
+  remove(book, resting);
+  const incoming: Incoming = {
+    orderId: id,
+    accountId,
+    revision,
+    side,
+    limitTicks,
+    tickCents: listing?.rules.tickCents ?? 1,
+    selfTrade: selfTradeOf(flags),
+    time: event.time,
+    leaves: replaced.data.leaves,
+    ended: false,
+    prevented: false,
+  };
+  match(engine, incoming, outputs);
+  const restingQuantity = incoming.ended ? 0 : incoming.leaves;
+  replaced.data.entry = { priceTicks: limitTicks, restingQuantity, entersAfter: outputs.length - 1 };
+  if (restingQuantity > 0) {
+    const { quantity } = event.data;
+    rest(book, {
+      id,
+      accountId,
+      revision,
+      side,
+      priceTicks: limitTicks,
+      flags,
+      quantity,
+      leaves: restingQuantity,
+    });
+  }
+  return outputs;
+}
+
+function refusal(
+  engine: Engine,
+  { data }: Amend,
+  resting: RestingOrder | undefined,
+): RefusalCode | undefined {
+  const { state, listing, bandsOff, book } = engine;
+  if (state === 'halt') return 'SYMBOL_HALTED';
+  if (!resting || !listing) return 'ORDER_NOT_OPEN';
+  const { quantity, bandExempt } = data;
+  const { side, priceTicks, flags } = resting;
+  const limitTicks = data.limitTicks ?? priceTicks;
+  const moves = limitTicks !== priceTicks;
+  if (!moves && quantity === resting.quantity) return 'AMEND_NO_CHANGE';
+  const { rules, collar, matchingRules } = listing;
+  if (matchingRules < 2) return moves || quantity > resting.quantity ? 'AMEND_NOT_A_REDUCTION' : undefined;
+  // To end it is always allowed.
+  if (quantity <= resting.quantity - resting.leaves) return undefined;
+  if (quantity > rules.orderSharesMax) return 'ORDER_SIZE';
+  if (side === 'buy' && rules.lotShares !== undefined && quantity % rules.lotShares !== 0) return 'LOT_STEP';
+  if (limitTicks < 1) return 'PRICE_TICK';
+  const banded = moves && !bandExempt && !bandsOff;
+  if (banded && (limitTicks < collar.lowTicks || limitTicks > collar.highTicks)) return 'PRICE_BAND';
+  if (rules.notionalMinCents !== undefined || rules.notionalMaxCents !== undefined) {
+    const value = limitTicks * rules.tickCents * quantity;
+    if (side === 'buy' && value < (rules.notionalMinCents ?? 0)) return 'MIN_NOTIONAL';
+    if (value > (rules.notionalMaxCents ?? value)) return 'MAX_NOTIONAL';
+  }
+  if (moves && (flags & POST_ONLY) !== 0 && matchable(book, side, limitTicks)) return 'WOULD_TAKE';
+  return undefined;
+}
