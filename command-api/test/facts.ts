@@ -100,6 +100,7 @@ export function market(
     listedAtMs: Date.parse('2026-03-02T09:00:00.000Z'),
     lastDay: '',
     lastTradeTicks: null,
+    nextExpiresAt: null,
     revision: 0,
     keys: emptyKeyLog(),
   };

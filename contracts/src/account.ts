@@ -76,6 +76,9 @@ const data = {
     /** The failing rule's values, as they are told to the client. */
     detail: z.string(),
     ...orderTerms,
+    /** As asked, in cents; the terms have no prices here. */
+    stopCents: count.optional(),
+    trailCents: count.optional(),
   }),
   /** One command that cancels many orders; a cancel of each of them follows. It holds the command's key. */
   'OrdersCancelRequested.v1': z.strictObject({

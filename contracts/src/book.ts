@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Time } from './envelope.ts';
 import { MarketState } from './market.ts';
 import { ExpiryReason, OrderType, SelfTradeMode, Side, TimeInForce } from './order.ts';
 import { RefusalCode } from './refusals.ts';
@@ -31,6 +32,22 @@ const data = {
     restingQuantity: count,
     /** Where matches were prevented: it enters after so many further outputs. Absent: once its trades leave so much. */
     entersAfter: count.optional(),
+    /** It waits for its trigger, outside the book. */
+    held: z.literal(true).optional(),
+    expiresAt: Time.optional(),
+  }),
+  /** A stop was reached: it arrives like an order of this limit (or protection), and the rest enters the book or expires. */
+  'OrderTriggered.v1': z.strictObject({
+    order: OrderRef,
+    side: Side,
+    /** Where its stop stood, and the last trade's price. */
+    stopTicks: count,
+    lastTicks: count,
+    limitTicks: count,
+    quantity: count,
+    restingQuantity: count,
+    /** The rest enters after so many further outputs of this input. */
+    entersAfter: count,
   }),
   'OrderRejected.v1': z.strictObject({ order: OrderRef, code: RefusalCode }),
   'TradeExecuted.v1': z.strictObject({
@@ -77,7 +94,14 @@ const data = {
       })
       .optional(),
   }),
-  'OrderCanceled.v1': z.strictObject({ order: OrderRef, side: Side, priceTicks: count, quantity: count }),
+  'OrderCanceled.v1': z.strictObject({
+    order: OrderRef,
+    side: Side,
+    priceTicks: count,
+    quantity: count,
+    /** It waited for its trigger: nothing leaves the book. */
+    held: z.literal(true).optional(),
+  }),
   'OrderExpired.v1': z.strictObject({
     order: OrderRef,
     side: Side,
@@ -90,6 +114,8 @@ const data = {
   }),
   'OrderCancelRejected.v1': z.strictObject({ order: OrderRef, code: RefusalCode }),
   'OrderReplaceRejected.v1': z.strictObject({ order: OrderRef, amendment: count, code: RefusalCode }),
+  /** The market's time, and the next moment at which an open order ends. */
+  'TimeApplied.v1': z.strictObject({ at: Time, nextExpiresAt: Time.nullable() }),
   'MarketStateChanged.v1': z.strictObject({ state: MarketState }),
   /** The input was applied and there is nothing else to say of it. */
   'InputNoted.v1': z.strictObject({}),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ClientOrderId, OrderType, SelfTradeMode, Side, SymbolName, TimeInForce } from './order.ts';
+import { ClientOrderId, hasLimit, OrderType, SelfTradeMode, Side, SymbolName, TimeInForce } from './order.ts';
 import {
   CASH_CENTS_MAX,
   centsFromDecimal,
@@ -60,9 +60,17 @@ export const PlaceOrder = z
     side: Side,
     type: OrderType,
     qty: Quantity,
-    limit_price: Price.optional().describe('Needed for a limit order, refused for a market order.'),
+    limit_price: Price.optional().describe('Needed for `limit` and `stop_limit`, refused for the others.'),
+    stop_price: Price.optional().describe('Needed for `stop` and `stop_limit`: a trade there triggers it.'),
+    trail_price: Price.optional().describe('A `trailing_stop` follows the market at this distance, or at'),
+    trail_percent: z
+      .string()
+      .regex(/^\d{1,2}(\.\d{1,4})?$/, 'a percentage with at most four decimals, below 100')
+      .optional()
+      .describe('this one, in percent of the price; one of the two.'),
+    expires_at: z.iso.datetime().optional().describe('When a `gtd` order ends.'),
     time_in_force: TimeInForce.default('day').describe(
-      'A market order is `ioc` or `fok`; `day` means `ioc` there.',
+      'A market order is `ioc` or `fok`; `day` means `ioc` there. Stops are `day`, `gtc` or `gtd`.',
     ),
     client_order_id: ClientOrderId.optional(),
     post_only: z
@@ -77,22 +85,62 @@ export const PlaceOrder = z
     ),
   })
   .superRefine((order, context) => {
-    const wrong = (field: keyof typeof order, message: string) =>
+    for (const [field, message] of misfits(order)) {
       context.addIssue({ code: 'custom', path: [field], message });
-    if (order.type === 'limit' && order.limit_price === undefined) {
-      wrong('limit_price', 'a limit order needs a limit_price');
     }
-    if (order.type === 'market' && order.limit_price !== undefined) {
-      wrong('limit_price', 'a market order takes no limit_price');
-    }
-    const rests = order.type !== 'market' && order.time_in_force !== 'ioc' && order.time_in_force !== 'fok';
-    if (order.post_only && !rests) wrong('post_only', 'only a limit order that may rest can be post_only');
-    if (order.min_qty === undefined) return;
-    if (order.post_only) wrong('min_qty', 'a post_only order never trades on entry, so it takes no min_qty');
-    if (order.time_in_force === 'fok') wrong('min_qty', 'a fok order fills whole or not at all');
-    if (Number(order.min_qty) > Number(order.qty)) wrong('min_qty', 'min_qty is at most qty');
   });
 export type PlaceOrder = z.infer<typeof PlaceOrder>;
+
+/** Fields that do not fit together, each with what to do. */
+function misfits(order: {
+  type: OrderType;
+  time_in_force: TimeInForce;
+  qty: string;
+  limit_price?: string | undefined;
+  stop_price?: string | undefined;
+  trail_price?: string | undefined;
+  trail_percent?: string | undefined;
+  expires_at?: string | undefined;
+  post_only?: boolean | undefined;
+  min_qty?: string | undefined;
+}): [field: string, message: string][] {
+  const { type, time_in_force: time, min_qty } = order;
+  const found: [string, string][] = [];
+  const must = (holds: boolean, field: string, message: string) => {
+    if (!holds) found.push([field, message]);
+  };
+  const stops = type === 'stop' || type === 'stop_limit';
+  const trails = type === 'trailing_stop';
+  const rests = type === 'limit' && time !== 'ioc' && time !== 'fok';
+  const needs = hasLimit(type)
+    ? `a ${type} order needs a limit_price`
+    : `a ${type} order takes no limit_price`;
+  must((order.limit_price !== undefined) === hasLimit(type), 'limit_price', needs);
+  must(
+    (order.stop_price !== undefined) === stops,
+    'stop_price',
+    'stop and stop_limit have a stop_price, no other',
+  );
+  const distances = Number(order.trail_price !== undefined) + Number(order.trail_percent !== undefined);
+  must(
+    distances === Number(trails),
+    'trail_price',
+    'a trailing_stop has trail_price or trail_percent, no other',
+  );
+  must(!trails || Number(order.trail_percent ?? 1) > 0, 'trail_percent', 'trail_percent is above 0');
+  must(
+    (order.expires_at !== undefined) === (time === 'gtd'),
+    'expires_at',
+    'gtd orders have expires_at, no other',
+  );
+  must(!order.post_only || rests, 'post_only', 'only a limit order that may rest can be post_only');
+  if (min_qty === undefined) return found;
+  must(!order.post_only, 'min_qty', 'a post_only order never trades on entry, so it takes no min_qty');
+  must(!stops && !trails, 'min_qty', 'a stop does not trade on entry, so it takes no min_qty');
+  must(time !== 'fok', 'min_qty', 'a fok order fills whole or not at all');
+  must(Number(min_qty) <= Number(order.qty), 'min_qty', 'min_qty is at most qty');
+  return found;
+}
 
 export const AmendOrder = z
   .strictObject({

@@ -6,7 +6,7 @@ import { FEE_PPM_MAX, ORDER_SHARES_MAX, PRICE_CENTS_MAX } from './units.ts';
 /** Events of `market-<symbol>`: what a symbol is and what its market may do. All of them are engine inputs. */
 /**
  * 1: limit and market orders, reduce. 2: post-only, minimum quantity, self-trade prevention, amend in full, lots and
- * notional limits.
+ * notional limits, stops, orders that end at a time of their own.
  */
 export const MATCHING_RULES_VERSION = 2;
 
@@ -48,6 +48,8 @@ const data = {
   }),
   'TradingHalted.v1': z.strictObject({ symbol: SymbolName, reason: z.string().min(1).max(200) }),
   'TradingResumed.v1': z.strictObject({ symbol: SymbolName }),
+  /** Moves the market's time: orders whose `expiresAt` has come end. Appended when something is due, not before. */
+  'TimeReached.v1': z.strictObject({ symbol: SymbolName, at: Time }),
   /** A calendar event: DAY orders expire and the close becomes the static reference. */
   'DayEnded.v1': z.strictObject({
     symbol: SymbolName,

@@ -269,6 +269,43 @@ describe('one order’s whole life', () => {
     await becomes(alice, meets.body.id, 'canceled');
   });
 
+  test('a stop is held until a trade reaches it; an order ends at its time', async () => {
+    const limitless = { limit_price: undefined };
+    const waits = {
+      side: 'buy',
+      qty: '2',
+      type: 'stop',
+      stop_price: '54.50',
+      time_in_force: 'gtc',
+      ...limitless,
+    };
+    const stop = succeeded('a stop', await place(alice, waits)).body;
+    await becomes(alice, stop.id, 'held');
+    const soon = new Date(Date.now() + 2_000).toISOString();
+    const until = { time_in_force: 'gtd', expires_at: soon };
+    const short = succeeded(
+      'a bid',
+      await place(alice, { side: 'buy', qty: '1', limit_price: '47.00', ...until }),
+    ).body;
+    const offer = succeeded(
+      'an offer',
+      await place(bob, { side: 'sell', qty: '5', limit_price: '54.50' }),
+    ).body;
+    await becomes(bob, offer.id, 'new');
+    succeeded('a bid', await place(alice, { side: 'buy', qty: '1', limit_price: '54.50' }));
+    await becomes(alice, stop.id, 'filled');
+    await eventually<{ items: views.OrderEventView[] }>(`/v1/orders/${stop.id}/events`, alice, ({ items }) =>
+      items.some(({ event }) => event === 'order_triggered'),
+    );
+    await eventually<views.OrderView>(
+      `/v1/orders/${short.id}`,
+      alice,
+      ({ status, reason }) => status === 'expired' && reason === 'EXPIRES_AT_REACHED',
+    );
+    succeeded('the cancel', await cancel(bob, offer.id));
+    await becomes(bob, offer.id, 'canceled');
+  });
+
   test('a halted market takes cancels alone; resumed, it takes orders again', async () => {
     const { body } = succeeded(
       'an order',
@@ -410,7 +447,7 @@ test('every reply was as the reference describes it', () => {
 test('at the end an audit from outside finds nothing', async () => {
   const { findings, history, rows } = await auditInstallation({ api, operator: operator.person });
   expect(findings.list).toEqual([]);
-  expect(history.counts.trades).toBe(2);
+  expect(history.counts.trades).toBe(4);
   expect(rows.compared).toBe(rows.inAll);
 });
 

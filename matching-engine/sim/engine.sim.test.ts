@@ -9,6 +9,15 @@ const INPUTS = 25_000;
 /** Some two seconds each on a quiet machine. */
 const TIMEOUT_MS = 180_000;
 
+/** What a run must have met, to have tested it. */
+const RARE = [
+  'TradePrevented.v1',
+  'OrderReplaced.v1',
+  'OrderTriggered.v1',
+  'TimeApplied.v1',
+  'OrderExpired.v1',
+];
+
 test.for([1, 2, 3, 4, 5, 6, 7, 8])(
   'seed %i: the engine and the model agree on every output and every state',
   { timeout: TIMEOUT_MS },
@@ -16,6 +25,7 @@ test.for([1, 2, 3, 4, 5, 6, 7, 8])(
     const outcome = simulate({ seed, inputs: INPUTS });
     expect(outcome.inputs).toBe(INPUTS);
     expect(outcome.trades).toBeGreaterThan(INPUTS / 20);
+    for (const kind of RARE) expect(outcome.kinds[kind], kind).toBeGreaterThan(20);
   },
 );
 

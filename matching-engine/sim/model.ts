@@ -3,121 +3,34 @@ import type {
   EngineInput,
   ExpiryReason,
   MarketState,
-  OrderRef,
   RefusalCode,
-  SelfTradeMode,
   SymbolRules,
 } from '@brokerx/contracts';
 import type { PlacedInput } from '../src/engine.ts';
 import type { EngineSnapshot } from '../src/snapshot.ts';
+import { MODES, modelBook, type Order } from './modelBook.ts';
+import { firstStop, isReached, stopRow } from './modelStops.ts';
 
 /**
  * The market rules once more, as plainly as they can be said: one array of orders, sorted anew for every match. It
  * shares no code with the engine, and is what the engine is compared with.
  */
-type Order = {
-  id: string;
-  accountId: string;
-  revision: number;
-  side: 'buy' | 'sell';
-  price: number;
-  day: boolean;
-  postOnly: boolean;
-  selfTrade: SelfTradeMode;
-  quantity: number;
-  /** Filled, or taken off by prevention. */
-  done: number;
-  arrival: number;
-};
-
 export type Model = {
   apply(input: PlacedInput): BookFact[];
   state(): EngineSnapshot;
 };
 
 export function model(symbol: string): Model {
-  let orders: Order[] = [];
+  const book = modelBook();
+  const { open, opposite, sweep, enter } = book;
   let rules: SymbolRules | null = null;
   let matchingRules = 0;
   let reference = 0;
   let state: MarketState = 'continuous';
   let bandsOff = false;
-  let trades = 0;
-  let lastTradeTime = '';
-  let arrivals = 0;
 
-  const refTo = (o: Order): OrderRef => ({ orderId: o.id, accountId: o.accountId, revision: o.revision });
-  const enter = (order: Order) => {
-    arrivals += 1;
-    orders.push({ ...order, arrival: arrivals });
-  };
-  const modes: SelfTradeMode[] = ['none', 'cancel_newest', 'cancel_oldest', 'cancel_both', 'decrement'];
-  const flags = (o: Order) => Number(o.day) + 2 * Number(o.postOnly) + 4 * modes.indexOf(o.selfTrade);
-  const open = (order: Order) => order.quantity - order.done;
-  const opposite = (side: 'buy' | 'sell', limit: number) =>
-    orders
-      .filter((o) => o.side !== side && (side === 'buy' ? o.price <= limit : o.price >= limit))
-      .sort((a, b) => (side === 'buy' ? a.price - b.price : b.price - a.price) || a.arrival - b.arrival);
-
-  /** Takes what it can from the book for the order, in priority, and says what happened. Its rest stays outside. */
-  function sweep(taker: Order, tickCents: number, time: string): { facts: BookFact[]; ended: boolean } {
-    const facts: BookFact[] = [];
-    let ended = false;
-    const takerRef = refTo(taker);
-    const expire = (order: Order, resting: boolean) => {
-      const data = { side: order.side, priceTicks: order.price, quantity: open(order), resting };
-      facts.push({
-        type: 'OrderExpired.v1',
-        data: { order: refTo(order), ...data, reason: 'SELF_TRADE_PREVENTED' },
-      });
-      orders = orders.filter((o) => o !== order);
-    };
-    for (const maker of opposite(taker.side, taker.price)) {
-      if (open(taker) === 0) break;
-      const quantity = Math.min(open(taker), open(maker));
-      const meeting = { priceTicks: maker.price, quantity, takerSide: taker.side };
-      const mode = taker.selfTrade;
-      if (mode === 'none' || maker.accountId !== taker.accountId) {
-        maker.done += quantity;
-        taker.done += quantity;
-        trades += 1;
-        if (time > lastTradeTime) lastTradeTime = time;
-        const sides = {
-          maker: { ...refTo(maker), leaves: open(maker) },
-          taker: { ...takerRef, leaves: open(taker) },
-        };
-        facts.push({ type: 'TradeExecuted.v1', data: { trade: trades, tickCents, ...meeting, ...sides } });
-        continue;
-      }
-      if (mode === 'decrement') {
-        maker.done += quantity;
-        taker.done += quantity;
-      }
-      const sides = {
-        maker: { ...refTo(maker), leaves: open(maker) },
-        taker: { ...takerRef, leaves: open(taker) },
-      };
-      facts.push({ type: 'TradePrevented.v1', data: { mode, ...meeting, ...sides } });
-      if (mode === 'cancel_oldest' || mode === 'cancel_both' || open(maker) === 0) expire(maker, true);
-      if (mode === 'cancel_newest' || mode === 'cancel_both' || open(taker) === 0) {
-        expire(taker, false);
-        ended = true;
-        break;
-      }
-    }
-    orders = orders.filter((o) => open(o) > 0);
-    return { facts, ended };
-  }
-
-  /** What the order would trade: the sweep is done on copies, and everything put back. */
-  function wouldTrade(taker: Order): number {
-    const before = { orders, trades, lastTradeTime };
-    orders = orders.map((o) => ({ ...o }));
-    const { facts } = sweep({ ...taker }, 1, '');
-    ({ orders, trades, lastTradeTime } = before);
-    return facts.reduce((sum, f) => sum + (f.type === 'TradeExecuted.v1' ? f.data.quantity : 0), 0);
-  }
-
+  const dynamic = () => book.state().lastTicks || reference;
+  const flags = (o: Order) => Number(o.day) + 2 * Number(o.postOnly) + 4 * MODES.indexOf(o.selfTrade);
   const outsideBand = (price: number, collarPpm: number) => {
     const step = Math.floor((reference * collarPpm) / 1_000_000);
     return price < Math.max(1, reference - step) || price > reference + step;
@@ -137,16 +50,30 @@ export function model(symbol: string): Model {
     const reject = (code: RefusalCode): BookFact[] => [{ type: 'OrderRejected.v1', data: { order, code } }];
     if (!rules) return reject('UNKNOWN_SYMBOL');
     if (state === 'halt') return reject('SYMBOL_HALTED');
-    const asksForMore = 'postOnly' in data || 'minQuantity' in data || 'selfTrade' in data;
+    const newer = ['postOnly', 'minQuantity', 'selfTrade', 'expiresAt', 'stopTicks'];
+    const asksForMore = newer.some((name) => name in data);
     if (matchingRules === 1 && asksForMore) return reject('MATCHING_RULES');
     if (quantity === 0 || quantity > rules.orderSharesMax) return reject('ORDER_SIZE');
     if (side === 'buy' && quantity % (rules.lotShares ?? 1) > 0) return reject('LOT_STEP');
     if (limitTicks === 0 || tickCents !== rules.tickCents) return reject('PRICE_TICK');
-    if (type === 'limit' && !data.bandExempt && !bandsOff && outsideBand(limitTicks, rules.collarPpm)) {
+    const ownLimit = type === 'limit' || type === 'stop_limit';
+    if (ownLimit && !data.bandExempt && !bandsOff && outsideBand(limitTicks, rules.collarPpm)) {
       return reject('PRICE_BAND');
     }
     const wrong = wrongValue(rules, side, limitTicks * tickCents * quantity);
     if (wrong) return reject(wrong);
+    if (data.expiresAt && data.expiresAt <= book.state().time) return reject('EXPIRES_AT');
+    if (type !== 'limit' && type !== 'market') {
+      if (timeInForce === 'ioc' || timeInForce === 'fok') return reject('TIME_IN_FORCE');
+      const stop = firstStop(data, dynamic());
+      if (stop < 1) return reject('PRICE_TICK');
+      if (isReached(side, stop, dynamic())) return reject('WOULD_TRIGGER_IMMEDIATELY');
+      book.wait({ placed: data, revision, stop, mark: dynamic() });
+      if (data.expiresAt) book.end(orderId, data.expiresAt);
+      const taken = { order, side, type, timeInForce, quantity, limitTicks, restingQuantity: 0 };
+      const ends = data.expiresAt ? { expiresAt: data.expiresAt } : {};
+      return [{ type: 'OrderAccepted.v1', data: { ...taken, ...ends, held: true } } satisfies BookFact];
+    }
     if (data.postOnly && opposite(side, limitTicks).length > 0) return reject('WOULD_TAKE');
 
     const taker: Order = {
@@ -163,11 +90,13 @@ export function model(symbol: string): Model {
       arrival: 0,
     };
     const needed = timeInForce === 'fok' ? quantity : (data.minQuantity ?? 0);
-    const fails = wouldTrade(taker) < needed;
+    const fails = book.wouldTrade(taker) < needed;
+    const before = dynamic();
     const { facts, ended } = fails ? { facts: [], ended: false } : sweep(taker, tickCents, time);
     const over = ended || open(taker) === 0;
-    const rests = !over && !fails && type === 'limit' && ['day', 'gtc'].includes(timeInForce);
+    const rests = !over && !fails && type === 'limit' && ['day', 'gtc', 'gtd'].includes(timeInForce);
     if (rests) enter(taker);
+    if (rests && data.expiresAt) book.end(orderId, data.expiresAt);
     const prevented = facts.some((f) => f.type === 'TradePrevented.v1');
     const accepted: BookFact = {
       type: 'OrderAccepted.v1',
@@ -180,14 +109,19 @@ export function model(symbol: string): Model {
         limitTicks,
         restingQuantity: rests ? open(taker) : 0,
         ...(rests && prevented ? { entersAfter: facts.length } : {}),
+        ...(data.expiresAt ? { expiresAt: data.expiresAt } : {}),
       },
     };
-    if (over || rests) return [accepted, ...facts];
-    const reasons = { market: 'INSUFFICIENT_LIQUIDITY', limit: 'UNFILLED_IOC_QUANTITY_EXPIRED' } as const;
+    if (over || rests) return [accepted, ...facts, ...book.cascade(facts, before, time)];
+    const reasons: Partial<Record<typeof type, ExpiryReason>> = {
+      market: 'INSUFFICIENT_LIQUIDITY',
+      limit: 'UNFILLED_IOC_QUANTITY_EXPIRED',
+    };
     const failed = timeInForce === 'fok' ? 'UNFILLED_FOK_ORDER_EXPIRED' : 'UNFILLED_MIN_QTY_ORDER_EXPIRED';
-    const reason: ExpiryReason = fails ? failed : reasons[type];
+    const reason: ExpiryReason = fails ? failed : (reasons[type] ?? failed);
     const rest = { order, side, priceTicks: limitTicks, quantity: open(taker), resting: false, reason };
-    return [accepted, ...facts, { type: 'OrderExpired.v1', data: rest } satisfies BookFact];
+    const gone = { type: 'OrderExpired.v1', data: rest } satisfies BookFact;
+    return [accepted, ...facts, gone, ...book.cascade(facts, before, time)];
   }
 
   function amend(
@@ -200,8 +134,12 @@ export function model(symbol: string): Model {
     const reject = (code: RefusalCode): BookFact[] => [
       { type: 'OrderReplaceRejected.v1', data: { order, amendment, code } },
     ];
-    const found = orders.find((o) => o.id === orderId && o.accountId === accountId);
+    const found = book.orders().find((o) => o.id === orderId && o.accountId === accountId);
     if (state === 'halt') return reject('SYMBOL_HALTED');
+    const isStop = book
+      .stops()
+      .some(({ placed }) => placed.orderId === orderId && placed.accountId === accountId);
+    if (isStop) return reject('ORDER_HELD');
     if (!found || !rules) return reject('ORDER_NOT_OPEN');
     const { side, price: priceTicks } = found;
     const price = data.limitTicks ?? priceTicks;
@@ -215,7 +153,7 @@ export function model(symbol: string): Model {
       data: { order, amendment, side, priceTicks, quantity: total, leavesBefore, leaves },
     });
     if (quantity <= found.done) {
-      orders = orders.filter((o) => o !== found);
+      book.drop(found);
       return [answer(found.done, 0)];
     }
     if (matchingRules > 1) {
@@ -234,28 +172,24 @@ export function model(symbol: string): Model {
     const replaced = answer(quantity, quantity - found.done);
     found.quantity = quantity;
     if (keepsPlace) return [replaced];
-    orders = orders.filter((o) => o !== found);
+    book.drop(found);
     const again = { ...found, price };
+    const before = dynamic();
     const { facts, ended } = sweep(again, rules.tickCents, time);
     const restingQuantity = ended ? 0 : open(again);
     if (restingQuantity > 0) enter(again);
     replaced.data.entry = { priceTicks: price, restingQuantity, entersAfter: facts.length };
-    return [replaced, ...facts];
+    return [replaced, ...facts, ...book.cascade(facts, before, time)];
   }
 
   function apply({ event, revision }: PlacedInput): BookFact[] {
     switch (event.type) {
       case 'OrderPlaced.v1':
         return place(event.data, revision, event.time);
-      case 'OrderCancelRequested.v1': {
-        const { orderId, accountId } = event.data;
-        const order = { orderId, accountId, revision };
-        const found = orders.find((o) => o.id === orderId && o.accountId === accountId);
-        if (!found) return [{ type: 'OrderCancelRejected.v1', data: { order, code: 'ORDER_NOT_OPEN' } }];
-        orders = orders.filter((o) => o !== found);
-        const data = { order, side: found.side, priceTicks: found.price, quantity: open(found) };
-        return [{ type: 'OrderCanceled.v1', data }];
-      }
+      case 'OrderCancelRequested.v1':
+        return book.cancel(event.data, revision);
+      case 'TimeReached.v1':
+        return book.reach(event.data.at);
       case 'OrderAmendRequested.v1':
         return amend(event.data, revision, event.time);
       case 'SymbolListed.v1':
@@ -278,43 +212,44 @@ export function model(symbol: string): Model {
       }
       case 'DayEnded.v1': {
         if (rules) reference = event.data.closeTicks;
-        const expired = orders.filter((o) => o.day);
-        orders = orders.filter((o) => !o.day);
-        if (expired.length === 0) return [{ type: 'InputNoted.v1', data: {} }];
-        return expired.map((o) => ({
-          type: 'OrderExpired.v1',
-          data: {
-            order: { orderId: o.id, accountId: o.accountId, revision: o.revision },
-            side: o.side,
-            priceTicks: o.price,
-            quantity: open(o),
-            resting: true,
-            reason: 'DAY_ENDED',
-          },
-        }));
+        book.later(event.data.at);
+        const ids = [
+          ...book
+            .orders()
+            .filter((o) => o.day)
+            .map((o) => o.id),
+          ...book
+            .stops()
+            .filter(({ placed }) => placed.timeInForce === 'day')
+            .map(({ placed }) => placed.orderId),
+        ];
+        if (ids.length === 0) return [{ type: 'InputNoted.v1', data: {} }];
+        return ids.flatMap((id) => book.expire(id, 'DAY_ENDED'));
       }
     }
   }
 
   return {
     apply,
-    state: () => ({
-      symbol,
-      listing: rules && { rules, matchingRules, referenceTicks: reference },
-      state,
-      bandsOff,
-      trades,
-      lastTradeTime,
-      orders: orders.map((o) => [
-        o.id,
-        o.accountId,
-        o.revision,
-        o.side,
-        o.price,
-        flags(o),
-        o.quantity,
-        open(o),
-      ]),
-    }),
+    state() {
+      const { arrivals, ...known } = book.state();
+      const plain = rules && { rules, matchingRules, referenceTicks: reference };
+      return {
+        symbol,
+        listing: plain,
+        state,
+        bandsOff,
+        ...known,
+        orders: book
+          .orders()
+          .map((o) => [o.id, o.accountId, o.revision, o.side, o.price, flags(o), o.quantity, open(o)]),
+        stops: book.stops().map((one) => {
+          const { timeInForce, selfTrade = 'none' } = one.placed;
+          return stopRow(one, Number(timeInForce === 'day') + 4 * MODES.indexOf(selfTrade));
+        }),
+        arrivals,
+        expiries: book.stillOpen(),
+      };
+    },
   };
 }

@@ -100,10 +100,14 @@ export function* workload(seed: number, symbol: string): Generator<PlacedInput, 
     const away = random(mix.spreadTicks) + 1;
     const crossing = random(100) < mix.aggressive;
     const limit = centre + (buy === crossing ? away : -away);
-    const type = random(12) === 0 ? 'market' : 'limit';
-    const timeInForce = (['day', 'gtc', 'day', 'gtc', 'day', 'ioc', 'fok'] as const)[random(7)] ?? 'day';
+    const stops = ['stop', 'stop_limit', 'trailing_stop'] as const;
+    const waits = random(newest ? 7 : 200) === 0;
+    const type = waits ? (stops[random(3)] ?? 'stop') : random(12) === 0 ? 'market' : 'limit';
+    const ends = random(newest ? 12 : 300) === 0;
+    const kept = (['day', 'gtc', 'day', 'gtc', 'day', 'ioc', 'fok'] as const)[random(7)] ?? 'day';
+    const timeInForce = ends ? 'gtd' : kept;
     const rests = type === 'limit' && !crossing && (timeInForce === 'day' || timeInForce === 'gtc');
-    if (rests || random(8) === 0) recent.push({ orderId, accountId });
+    if (rests || waits || random(8) === 0) recent.push({ orderId, accountId });
     if (recent.length > RECENT_ORDERS_MAX) recent.shift();
     const odd = random(200);
     return input(`account-${accountId}`, {
@@ -125,17 +129,28 @@ export function* workload(seed: number, symbol: string): Generator<PlacedInput, 
         holdCents: 0,
         holdShares: 0,
         ...terms(type, timeInForce),
+        ...(ends ? { expiresAt: timeOf(time + random(4_000) - 100) } : {}),
+        ...(waits ? stopTerms(type, buy) : {}),
       },
     });
+  }
+
+  /** Near the market and on the side where it waits, mostly. */
+  function stopTerms(type: string, buy: boolean): OrderTerms {
+    const away = random(60) + 1;
+    const stopTicks = random(60) === 0 ? 0 : Math.max(1, centre + (buy === random(12) > 0 ? away : -away));
+    const trail = random(2) === 0 ? { trailTicks: 1 + random(40) } : { trailPpm: 100 + random(4_000) };
+    return { stopTicks, ...(type === 'trailing_stop' ? trail : {}) };
   }
 
   /** What only newer rules have; older ones refuse it, which is tried now and then. */
   function terms(type: string, timeInForce: string): OrderTerms {
     const rare = newest ? 1 : 40;
     const rests = type === 'limit' && (timeInForce === 'day' || timeInForce === 'gtc');
+    const enters = type === 'limit' || type === 'market';
     return {
       ...(rests && random(8 * rare) === 0 ? { postOnly: true } : {}),
-      ...(timeInForce !== 'fok' && random(12 * rare) === 0 ? { minQuantity: 1 + random(200) } : {}),
+      ...(enters && timeInForce !== 'fok' && random(12 * rare) === 0 ? { minQuantity: 1 + random(200) } : {}),
       ...(random(2 * rare) === 0 ? { selfTrade: SELF_TRADE_MODES[random(5)] ?? 'none' } : {}),
     };
   }
@@ -167,7 +182,10 @@ export function* workload(seed: number, symbol: string): Generator<PlacedInput, 
 
   function onMarket(): PlacedInput {
     const stream = `market-${symbol}`;
-    const what = random(10);
+    const what = random(14);
+    if (what > 9) {
+      return input(stream, { type: 'TimeReached.v1', data: { symbol, at: timeOf(time - random(60)) } });
+    }
     if (what < 3) return input(stream, { type: 'TradingHalted.v1', data: { symbol, reason: 'a drill' } });
     if (what < 7) return input(stream, { type: 'TradingResumed.v1', data: { symbol } });
     if (what === 7 && !newest) {

@@ -4,6 +4,7 @@ import type { Engine } from './engineState.ts';
 import { POST_ONLY, selfTradeOf } from './flags.ts';
 import type { RestingOrder } from './levels.ts';
 import { type Incoming, match } from './match.ts';
+import { runTriggers } from './triggers.ts';
 
 type Amend = EventOf<'OrderAmendRequested.v1'>;
 
@@ -67,7 +68,9 @@ function enterAnew(
     leaves: replaced.data.leaves,
     ended: false,
     prevented: false,
+    firstTicks: 0,
   };
+  const before = engine.lastTicks || (listing?.referenceTicks ?? 0);
   match(engine, incoming, outputs);
   const restingQuantity = incoming.ended ? 0 : incoming.leaves;
   replaced.data.entry = { priceTicks: limitTicks, restingQuantity, entersAfter: outputs.length - 1 };
@@ -84,6 +87,10 @@ function enterAnew(
       leaves: restingQuantity,
     });
   }
+  const { firstTicks } = incoming;
+  if (firstTicks > 0 && engine.stops.terms.size > 0) {
+    runTriggers(engine, { before, first: firstTicks, last: engine.lastTicks }, event.time, outputs);
+  }
   return outputs;
 }
 
@@ -94,6 +101,8 @@ function refusal(
 ): RefusalCode | undefined {
   const { state, listing, bandsOff, book } = engine;
   if (state === 'halt') return 'SYMBOL_HALTED';
+  const { orderId, accountId } = data;
+  if (engine.stops.book.orders.get(orderId)?.accountId === accountId) return 'ORDER_HELD';
   if (!resting || !listing) return 'ORDER_NOT_OPEN';
   const { quantity, bandExempt } = data;
   const { side, priceTicks, flags } = resting;

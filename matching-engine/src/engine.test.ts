@@ -320,6 +320,11 @@ test('a restored engine has the same state, in the same order', () => {
     bandsOff: true,
     trades: 1,
     lastTradeTime: '2026-01-05T14:30:03.000Z',
+    lastTicks: 1_000,
+    time: '',
+    stops: [],
+    arrivals: 0,
+    expiries: [],
     orders: [
       [ref('A', 1).orderId, ref('A', 1).accountId, 1, 'sell', 1_001, 1, 10, 10],
       [ref('B', 2).orderId, ref('B', 2).accountId, 2, 'sell', 1_000, 1, 10, 6],

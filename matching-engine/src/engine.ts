@@ -3,8 +3,9 @@ import type { BookFact, EventOf, MarketState } from '@brokerx/contracts';
 import { amend } from './amend.ts';
 import { remove } from './book.ts';
 import { type Engine, listing, type PlacedInput } from './engineState.ts';
-import { EXPIRES_WITH_DAY } from './flags.ts';
+import { expireDay, reachTime } from './expiry.ts';
 import { place } from './place.ts';
+import { removeStop } from './triggers.ts';
 
 /**
  * The matching engine of one symbol: a pure state machine. No clock, no randomness, no I/O: the same inputs in the
@@ -27,6 +28,8 @@ export function apply(engine: Engine, input: PlacedInput): BookFact[] {
   switch (event.type) {
     case 'OrderPlaced.v1':
       return place(engine, event, revision);
+    case 'TimeReached.v1':
+      return reachTime(engine, event);
     case 'OrderCancelRequested.v1':
       return [cancel(engine, event, revision)];
     case 'OrderAmendRequested.v1':
@@ -51,15 +54,24 @@ export function apply(engine: Engine, input: PlacedInput): BookFact[] {
 
 const NOTED: BookFact = { type: 'InputNoted.v1', data: {} };
 
-function cancel({ book }: Engine, event: EventOf<'OrderCancelRequested.v1'>, revision: number): BookFact {
+function cancel(
+  { book, stops }: Engine,
+  event: EventOf<'OrderCancelRequested.v1'>,
+  revision: number,
+): BookFact {
   const { orderId, accountId } = event.data;
   const order = { orderId, accountId, revision };
-  const resting = book.orders.get(orderId);
+  const resting = book.orders.get(orderId) ?? stops.book.orders.get(orderId);
   if (resting?.accountId !== accountId) {
     return { type: 'OrderCancelRejected.v1', data: { order, code: 'ORDER_NOT_OPEN' } };
   }
-  remove(book, resting);
   const { side, priceTicks, leaves } = resting;
+  if (!book.orders.has(orderId)) {
+    removeStop(stops, resting);
+    const held = { side, priceTicks, quantity: leaves, held: true as const };
+    return { type: 'OrderCanceled.v1', data: { order, ...held } };
+  }
+  remove(book, resting);
   return { type: 'OrderCanceled.v1', data: { order, side, priceTicks, quantity: leaves } };
 }
 
@@ -83,20 +95,11 @@ function changeState(engine: Engine, state: MarketState): BookFact[] {
   return [{ type: 'MarketStateChanged.v1', data: { state } }];
 }
 
-/** DAY orders expire, the oldest first, and the close becomes the static reference. */
+/** DAY orders expire, and the close becomes the static reference. */
 function endDay(engine: Engine, event: EventOf<'DayEnded.v1'>): BookFact[] {
   const outputs: BookFact[] = [];
-  for (const resting of engine.book.orders.values()) {
-    if ((resting.flags & EXPIRES_WITH_DAY) === 0) continue;
-    const { id: orderId, accountId, revision, side, priceTicks, leaves: quantity } = resting;
-    const order = { orderId, accountId, revision };
-    // Taking an entry out of a Map while it is walked is defined: the walk goes on with the next one.
-    remove(engine.book, resting);
-    outputs.push({
-      type: 'OrderExpired.v1',
-      data: { order, side, priceTicks, quantity, resting: true, reason: 'DAY_ENDED' },
-    });
-  }
+  if (event.data.at > engine.time) engine.time = event.data.at;
+  expireDay(engine, outputs);
   if (engine.listing) {
     engine.listing = listing({ ...engine.listing, referenceTicks: event.data.closeTicks });
   }

@@ -1,6 +1,7 @@
 import type { EngineInput, MarketState, SymbolRules } from '@brokerx/contracts';
 import { type Book, emptyBook } from './book.ts';
 import { type Collar, collarAround } from './collar.ts';
+import { noStops, type Stops } from './triggers.ts';
 
 /**
  * What an engine knows of its symbol. States: not listed (`listing` is null; every order is rejected) →
@@ -9,12 +10,20 @@ import { type Collar, collarAround } from './collar.ts';
 export type Engine = {
   readonly symbol: string;
   readonly book: Book;
+  /** Orders that wait for their trigger. */
+  readonly stops: Stops;
+  /** Ends by order, of open orders that have one (and of some that ended before it), by arrival. */
+  readonly expiries: Map<string, string>;
   listing: Listing | null;
   state: MarketState;
   /** Bands are switched off by an operator. */
   bandsOff: boolean;
   /** Trades so far: the last trade's number. */
   trades: number;
+  /** Price of the last trade; 0 before the first. */
+  lastTicks: number;
+  /** The market's own time, as its events moved it; empty before the first of them. */
+  time: string;
   /** Time of the last trade; empty before the first. No later output carries an earlier time. */
   lastTradeTime: string;
 };
@@ -44,10 +53,14 @@ export class UnknownMatchingRules extends Error {
 export const newEngine = (symbol: string): Engine => ({
   symbol,
   book: emptyBook(),
+  stops: noStops(),
+  expiries: new Map(),
   listing: null,
   state: 'continuous',
   bandsOff: false,
   trades: 0,
+  lastTicks: 0,
+  time: '',
   lastTradeTime: '',
 });
 

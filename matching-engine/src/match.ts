@@ -21,6 +21,8 @@ export type Incoming = {
   ended: boolean;
   /** Matches were prevented. */
   prevented: boolean;
+  /** Price of its first trade; 0 before. The last one's is the engine's. */
+  firstTicks: number;
 };
 
 /** Trades at the makers' prices, best price and then oldest order first, until nothing is left or nobody is met. */
@@ -28,7 +30,6 @@ export function match(engine: Engine, incoming: Incoming, outputs: BookFact[]): 
   const { book } = engine;
   const { orderId, accountId, revision, side, limitTicks, tickCents } = incoming;
   const prevents = incoming.selfTrade !== 'none';
-  const tradesBefore = engine.trades;
   while (incoming.leaves > 0) {
     const maker = matchable(book, side, limitTicks)?.first;
     if (!maker) break;
@@ -42,6 +43,8 @@ export function match(engine: Engine, incoming: Incoming, outputs: BookFact[]): 
     fill(book, maker, traded);
     incoming.leaves -= traded;
     engine.trades += 1;
+    if (incoming.firstTicks === 0) incoming.firstTicks = priceTicks;
+    engine.lastTicks = priceTicks;
     outputs.push({
       type: 'TradeExecuted.v1',
       data: {
@@ -60,5 +63,5 @@ export function match(engine: Engine, incoming: Incoming, outputs: BookFact[]): 
       },
     });
   }
-  if (engine.trades > tradesBefore) engine.lastTradeTime = outputTime(engine, incoming);
+  if (incoming.firstTicks > 0) engine.lastTradeTime = outputTime(engine, incoming);
 }

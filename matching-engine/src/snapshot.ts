@@ -2,13 +2,15 @@ import { hash } from 'node:crypto';
 import type { MarketState, SymbolRules } from '@brokerx/contracts';
 import { rest } from './book.ts';
 import { type Engine, listing, newEngine } from './engine.ts';
+import { openExpiries } from './expiry.ts';
+import { addStop, type StopTerms, stopsByArrival } from './triggers.ts';
 
 /**
  * An engine's whole state as plain JSON, and back. The orders stand in priority in time, so that a restored book is
  * walked and matched in the same order. The version is that of this form: a snapshot of another one is not read.
  */
 export const SNAPSHOT_KIND = 'book';
-export const SNAPSHOT_VERSION = 2;
+export const SNAPSHOT_VERSION = 3;
 
 export type EngineSnapshot = {
   symbol: string;
@@ -17,11 +19,21 @@ export type EngineSnapshot = {
   bandsOff: boolean;
   trades: number;
   lastTradeTime: string;
+  lastTicks: number;
+  time: string;
   orders: OrderRow[];
+  /** Orders that wait for their trigger, the oldest first; `arrivals` counts those that ever came. */
+  stops: StopRow[];
+  arrivals: number;
+  /** Open orders that end at a time of their own, by arrival: id, time. */
+  expiries: [string, string][];
 };
 
 /** id, account, revision, side, price (ticks), flags, quantity, leaves. */
 export type OrderRow = [string, string, number, 'buy' | 'sell', number, number, number, number];
+
+/** As above, then type, limit (ticks), trail (ticks, ppm), mark (ticks), arrival. The price is the stop price. */
+export type StopRow = [...OrderRow, StopTerms['type'], number, number, number, number, number];
 
 export function snapshot(engine: Engine): EngineSnapshot {
   const { symbol, listing: listed, state, bandsOff, trades, lastTradeTime, book } = engine;
@@ -35,7 +47,23 @@ export function snapshot(engine: Engine): EngineSnapshot {
     matchingRules: listed.matchingRules,
     referenceTicks: listed.referenceTicks,
   };
-  return { symbol, listing: plain, state, bandsOff, trades, lastTradeTime, orders };
+  const stops = stopsByArrival(engine.stops).map(({ order: o, terms: t }): StopRow => {
+    const row: OrderRow = [
+      o.id,
+      o.accountId,
+      o.revision,
+      o.side,
+      o.priceTicks,
+      o.flags,
+      o.quantity,
+      o.leaves,
+    ];
+    return [...row, t.type, t.limitTicks, t.trailTicks, t.trailPpm, t.markTicks, t.arrival];
+  });
+  const { lastTicks, time } = engine;
+  const { arrivals } = engine.stops;
+  const known = { symbol, listing: plain, state, bandsOff, trades, lastTradeTime, lastTicks, time };
+  return { ...known, orders, stops, arrivals, expiries: openExpiries(engine) };
 }
 
 /** Throws `UnknownMatchingRules` where the symbol follows rules that this engine does not know. */
@@ -49,6 +77,19 @@ export function restore(state: EngineSnapshot): Engine {
   for (const [id, accountId, revision, side, priceTicks, flags, quantity, leaves] of state.orders) {
     rest(engine.book, { id, accountId, revision, side, priceTicks, flags, quantity, leaves });
   }
+  engine.lastTicks = state.lastTicks;
+  engine.time = state.time;
+  for (const [id, accountId, revision, side, priceTicks, flags, quantity, leaves, ...terms] of state.stops) {
+    const [type, limitTicks, trailTicks, trailPpm, markTicks, arrival] = terms;
+    engine.stops.arrivals = arrival - 1;
+    addStop(
+      engine.stops,
+      { id, accountId, revision, side, priceTicks, flags, quantity, leaves },
+      { type, limitTicks, trailTicks, trailPpm, markTicks },
+    );
+  }
+  engine.stops.arrivals = state.arrivals;
+  for (const [id, expiresAt] of state.expiries) engine.expiries.set(id, expiresAt);
   return engine;
 }
 

@@ -84,6 +84,7 @@ export function desk(symbol = SYMBOL) {
       }),
     exempt: (bandsOff: boolean) =>
       input({ type: 'SymbolExemptionsChanged.v1', data: { symbol, bandsOff, quotasOff: false } }),
+    reach: (at: string) => input({ type: 'TimeReached.v1', data: { symbol, at: `2026-01-05T${at}.000Z` } }),
     halt: () => input({ type: 'TradingHalted.v1', data: { symbol, reason: 'news' } }),
     resume: () => input({ type: 'TradingResumed.v1', data: { symbol } }),
     endDay: (closeTicks: number) =>
@@ -108,7 +109,11 @@ function tell({ type, data }: BookFact): string {
     case 'EngineStarted.v1':
       return `engine started, epoch ${data.epoch}`;
     case 'OrderAccepted.v1':
-      return `${nameOf(data.order.orderId)} accepted, ${data.restingQuantity} rest`;
+      return `${nameOf(data.order.orderId)} accepted, ${data.held ? 'held' : `${data.restingQuantity} rest`}`;
+    case 'OrderTriggered.v1':
+      return `${nameOf(data.order.orderId)} triggered: ${data.stopTicks} by ${data.lastTicks}, ${data.restingQuantity} rest`;
+    case 'TimeApplied.v1':
+      return `time ${data.at.slice(11, 19)}, next ${data.nextExpiresAt?.slice(11, 19) ?? 'none'}`;
     case 'OrderRejected.v1':
       return `${nameOf(data.order.orderId)} rejected: ${data.code}`;
     case 'TradeExecuted.v1': {
@@ -124,7 +129,7 @@ function tell({ type, data }: BookFact): string {
       return `prevented (${mode}): ${quantity} @ ${priceTicks}, ${parties} (${taker.leaves} and ${maker.leaves} left)`;
     }
     case 'OrderCanceled.v1':
-      return `${nameOf(data.order.orderId)} canceled: ${data.quantity} @ ${data.priceTicks}`;
+      return `${nameOf(data.order.orderId)} canceled: ${data.quantity} @ ${data.priceTicks}${data.held ? ' held' : ''}`;
     case 'OrderExpired.v1':
       return `${nameOf(data.order.orderId)} expired: ${data.quantity}${data.resting ? ' resting' : ''}, ${data.reason}`;
     case 'OrderCancelRejected.v1':

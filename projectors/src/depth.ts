@@ -56,7 +56,15 @@ export function evolveDepth(depth: Depth, event: BookEvent): void {
       else depth.coming = { orderId: order.orderId, side, ticks, quantity: restingQuantity, after };
       return;
     }
+    case 'OrderTriggered.v1': {
+      const { order, side, limitTicks: ticks, restingQuantity, entersAfter: after } = event.data;
+      if (restingQuantity === 0) return;
+      if (after === 0) put(depth, side, ticks, restingQuantity);
+      else depth.coming = { orderId: order.orderId, side, ticks, quantity: restingQuantity, after };
+      return;
+    }
     case 'OrderCanceled.v1':
+      if (event.data.held) break;
       take(depth, event.data.side, event.data.priceTicks, event.data.quantity);
       break;
     case 'OrderExpired.v1':

@@ -76,6 +76,11 @@ test('a limit order is shown as it was placed', () => {
     postOnly: false,
     minQuantity: null,
     selfTrade: 'none',
+    stopCents: null,
+    trailCents: null,
+    trailPpm: null,
+    expiresAt: null,
+    held: false,
     reason: null,
     createdAt: second(1),
     updatedAt: second(1),
@@ -101,6 +106,33 @@ test('what an order asks for besides is shown, and what prevention takes off', (
     leavesQuantity: 70,
     status: 'new',
   });
+});
+
+test('a stop is held until it is triggered', () => {
+  const stop = aliceBuys({ type: 'stop', limitTicks: 16_500, stopTicks: 15_000, timeInForce: 'gtc' });
+  const held = accepted({ type: 'stop', restingQuantity: 0, held: true });
+  const triggered: BookFact = {
+    type: 'OrderTriggered.v1',
+    data: {
+      order: ref(),
+      side: 'buy',
+      stopTicks: 15_000,
+      lastTicks: 15_010,
+      limitTicks: 16_500,
+      quantity: 100,
+      restingQuantity: 0,
+      entersAfter: 0,
+    },
+  };
+  expect(life(stop, held)).toMatchObject({
+    status: 'held',
+    limitCents: null,
+    protectionCents: 16_500,
+    stopCents: 15_000,
+  });
+  expect(life(stop, held, triggered).status).toBe('new');
+  expect(life(stop, held, cancelRequested).status).toBe('pending_cancel');
+  expect(life(stop, held, closed('expired')).status).toBe('expired');
 });
 
 test('a change may move the limit', () => {

@@ -188,6 +188,42 @@ test.for<[what: string, facts: BookFact[], bids: [string, string][], asks: [stri
     [],
   ],
   [
+    'a stop changes nothing while it is held, nor when it is canceled then',
+    [
+      accepted({ type: 'stop', limitTicks: 15_000, restingQuantity: 0, held: true }),
+      {
+        type: 'OrderCanceled.v1',
+        data: { order: ref(), side: 'buy', priceTicks: 14_900, quantity: 100, held: true },
+      },
+    ],
+    [['149.00', '10']],
+    [['149.90', '100']],
+  ],
+  [
+    'the rest of a triggered stop-limit enters after what it trades',
+    [
+      {
+        type: 'OrderTriggered.v1',
+        data: {
+          order: ref(),
+          side: 'buy',
+          stopTicks: 14_980,
+          lastTicks: 14_985,
+          limitTicks: 14_990,
+          quantity: 130,
+          restingQuantity: 30,
+          entersAfter: 1,
+        },
+      },
+      traded({ quantity: 100, taker: { ...ref(), leaves: 30 } }),
+    ],
+    [
+      ['149.90', '30'],
+      ['149.00', '10'],
+    ],
+    [],
+  ],
+  [
     'a rest that never entered the book changes nothing there',
     [
       {

@@ -2,6 +2,7 @@ import {
   averagePriceDecimal,
   decimalFromCents,
   type Event,
+  hasLimit,
   keyOfStream,
   type OrderRef,
   tradeId,
@@ -41,8 +42,9 @@ function tell(event: Event, at: Recorded<Event>, orderId: string | undefined): T
       return {
         event: 'order_placed',
         ...asked(data),
-        limit_price: data.type === 'limit' ? price : null,
-        protection_price: data.type === 'market' ? price : null,
+        limit_price: hasLimit(data.type) ? price : null,
+        protection_price: hasLimit(data.type) ? null : price,
+        ...(data.stopTicks === undefined ? {} : { stop_price: money(data.stopTicks, data.tickCents) }),
         status: 'pending_new',
         filled_qty: '0',
         leaves_qty: String(data.quantity),
@@ -140,12 +142,16 @@ function tellOfBook(event: Event, at: Recorded<Event>, orderId: string | undefin
       return {
         event: 'order_accepted',
         ...of(order),
-        status: 'new',
+        status: event.data.held ? 'held' : 'new',
         side,
         type,
         time_in_force: timeInForce,
         qty,
       };
+    }
+    case 'OrderTriggered.v1': {
+      const { order, side, quantity } = event.data;
+      return { event: 'order_triggered', ...of(order), status: 'new', side, leaves_qty: String(quantity) };
     }
     case 'OrderRejected.v1':
       return {
@@ -216,6 +222,7 @@ const asked = (data: {
   postOnly?: true | undefined;
   minQuantity?: number | undefined;
   selfTrade?: OrderEventView['stp_mode'];
+  expiresAt?: string | undefined;
 }) => ({
   order_id: data.orderId,
   symbol: data.symbol,
@@ -227,6 +234,7 @@ const asked = (data: {
   ...(data.postOnly ? { post_only: true } : {}),
   ...(data.minQuantity === undefined ? {} : { min_qty: String(data.minQuantity) }),
   ...(data.selfTrade ? { stp_mode: data.selfTrade } : {}),
+  ...(data.expiresAt ? { expires_at: data.expiresAt } : {}),
 });
 
 const newLimit = ({

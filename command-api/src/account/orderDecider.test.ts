@@ -331,3 +331,50 @@ test('a cancel of very many is cut into batches that a commit can hold', () => {
   expect(facts).toHaveLength(1 + CANCELS_PER_COMMIT_MAX);
   expect(facts[0].data.orders.map(({ orderIds }) => orderIds.length)).toEqual([CANCELS_PER_COMMIT_MAX, 1]);
 });
+
+const at1 = (price: string, more: Partial<PlaceOrder>): PlaceOrder => ({
+  ...buy,
+  limit_price: undefined,
+  stop_price: price,
+  ...more,
+});
+
+test('a stop holds up to the collar around its stop price; a trailing one around its first', () => {
+  const place = (order: PlaceOrder, where = market()) =>
+    placeOrder(accountWith(cash(1_000_000), shares(100)), { ...ids, order, market: where });
+  expect(place(at1('10.50', { type: 'stop' })).data).toMatchObject({
+    stopTicks: 1_050,
+    limitTicks: 1_155,
+    holdCents: 11_562,
+  });
+  expect(place(at1('10.50', { type: 'stop_limit', limit_price: '10.60' })).data).toMatchObject({
+    stopTicks: 1_050,
+    limitTicks: 1_060,
+    holdCents: 10_611,
+  });
+  const trailing = { type: 'trailing_stop', stop_price: undefined } as const;
+  expect(place({ ...at1('', trailing), trail_price: '0.40' }).data).toMatchObject({
+    stopTicks: 1_040,
+    trailTicks: 40,
+    limitTicks: 1_144,
+  });
+  const sells = place(
+    { ...at1('', trailing), side: 'sell', trail_percent: '1.25' },
+    { ...market(), lastTradeTicks: 1_001 },
+  );
+  expect(sells.data).toMatchObject({ stopTicks: 988, trailPpm: 12_500, limitTicks: 890, holdShares: 10 });
+});
+
+test.for<[code: string, order: PlaceOrder]>([
+  ['WOULD_TRIGGER_IMMEDIATELY', at1('10.00', { type: 'stop' })],
+  ['WOULD_TRIGGER_IMMEDIATELY', at1('10.00', { type: 'stop', side: 'sell' })],
+  ['TIME_IN_FORCE', at1('10.50', { type: 'stop', time_in_force: 'ioc' })],
+  ['TIME_IN_FORCE', { ...buy, type: 'market', limit_price: undefined, time_in_force: 'gtd', expires_at: T0 }],
+  ['EXPIRES_AT', { ...buy, time_in_force: 'gtd', expires_at: T0 }],
+  ['EXPIRES_AT', { ...buy, time_in_force: 'gtd', expires_at: '2028-01-01T00:00:00Z' }],
+  ['PRICE_BAND', at1('10.50', { type: 'stop_limit', limit_price: '11.50' })],
+])('stops and times: %s', ([code, order]) => {
+  const account = accountWith(cash(1_000_000), shares(100));
+  const fact = placeOrder(account, { ...ids, order, market: market() });
+  expect(fact).toMatchObject({ type: 'OrderRefused.v1', data: { code } });
+});

@@ -1,11 +1,4 @@
-import {
-  type AccountFact,
-  centsFromDecimal,
-  decimalFromCents,
-  type OrderTerms,
-  type PlaceOrder,
-  sharesFromDecimal,
-} from '@brokerx/contracts';
+import { type AccountFact, decimalFromCents, isStop, type PlaceOrder, timeOf } from '@brokerx/contracts';
 import type { Market } from '../market/market.ts';
 import {
   type Account,
@@ -14,9 +7,9 @@ import {
   ORDER_RATE_WINDOW_MS,
   unfilledOrders,
 } from './account.ts';
-import { type Refusal, raise } from './decider.ts';
-import { worstCaseCents } from './order.ts';
-import { againstRules, bandExempt, collarOf } from './orderRules.ts';
+import type { Refusal } from './decider.ts';
+import { centsOf, lastPrice, type Priced, price, quantityOf, termsOf } from './orderPrice.ts';
+import { againstRules, bandExempt } from './orderRules.ts';
 
 /**
  * The decision about a new order. The guards stand in the order of precedence of `contracts/refusals.ts`. What the market
@@ -57,10 +50,12 @@ export function placeOrder(account: Account, command: PlaceOrderCommand): Accoun
       type: 'OrderRefused.v1',
       data: {
         ...asked,
-        limitCents: limitCentsOf(order),
+        limitCents: centsOf(order.limit_price),
         code: refusal.code,
         detail: refusal.detail,
         ...termsOf(order),
+        ...(order.stop_price === undefined ? {} : { stopCents: centsOf(order.stop_price) ?? 0 }),
+        ...(order.trail_price === undefined ? {} : { trailCents: centsOf(order.trail_price) ?? 0 }),
       },
     };
   }
@@ -79,36 +74,8 @@ export function placeOrder(account: Account, command: PlaceOrderCommand): Accoun
       feePpm: market.rules.feePpm,
       holdCents: order.side === 'buy' ? priced.worstCaseCents : 0,
       holdShares: order.side === 'sell' ? asked.quantity : 0,
-      ...termsOf(order),
+      ...priced.terms,
     },
-  };
-}
-
-type Priced = {
-  /** Undefined: the price is not on the tick grid. */
-  limitTicks: number | undefined;
-  worstCaseCents: number;
-};
-
-/** The order's price in ticks (for a market order its protection price) and what a buy of it could cost. */
-function price(market: Market, order: PlaceOrder): Priced {
-  const { tickCents, feePpm } = market.rules;
-  const { low, high } = collarOf(market);
-  const limitCents = limitCentsOf(order);
-  const protection = order.side === 'buy' ? high : low;
-  const limitTicks = limitCents === null ? protection : limitCents / tickCents;
-  if (!Number.isInteger(limitTicks)) return { limitTicks: undefined, worstCaseCents: 0 };
-  const quantity = quantityOf(order.qty);
-  const nothingYet = {
-    filledQuantity: 0,
-    preventedQuantity: 0,
-    filledValueCents: 0,
-    feesCents: 0,
-    amendPending: null,
-  };
-  return {
-    limitTicks,
-    worstCaseCents: worstCaseCents({ limitTicks, tickCents, quantity, feePpm, ...nothingYet }),
   };
 }
 
@@ -123,13 +90,26 @@ function whyNot(
   if (order.client_order_id !== undefined && account.names.has(order.client_order_id)) {
     return { code: 'DUPLICATE_CLIENT_ORDER_ID', detail: `client_order_id ${order.client_order_id}` };
   }
-  if (market.matchingRules < 2 && Object.keys(termsOf(order)).length > 0) {
+  if (market.matchingRules < 2 && (isStop(order.type) || Object.keys(termsOf(order)).length > 0)) {
     return {
       code: 'MATCHING_RULES',
-      detail: `${symbol} follows version ${market.matchingRules}; post_only, min_qty and stp_mode need version 2`,
+      detail: `${symbol} follows version ${market.matchingRules}; stops, gtd, post_only, min_qty and stp_mode need version 2`,
     };
   }
   const quantity = quantityOf(order.qty);
+  if (priced.offGrid) {
+    const [field, asked] = priced.offGrid;
+    const tick = decimalFromCents(market.rules.tickCents);
+    const size = againstRules(account, market, {
+      side,
+      quantity,
+      limitTicks: 1,
+      limitPrice: undefined,
+      freeShares: quantity,
+    });
+    if (size?.code === 'ORDER_SIZE' || size?.code === 'LOT_STEP') return size;
+    return { code: 'PRICE_TICK', detail: `${field} ${asked}; the tick size of ${symbol} is ${tick}` };
+  }
   const against = againstRules(account, market, {
     side,
     quantity,
@@ -138,9 +118,8 @@ function whyNot(
     freeShares: availableShares(account, symbol),
   });
   if (against) return against;
-  if (order.type === 'market' && order.time_in_force === 'gtc') {
-    return { code: 'TIME_IN_FORCE', detail: 'a market order takes ioc or fok (day means ioc), not gtc' };
-  }
+  const waits = againstTime(market, order, priced, nowMs);
+  if (waits) return waits;
   if (!account.quotasOff && !market.quotasOff) {
     if (account.orders.size >= OPEN_ORDERS_MAX) {
       return {
@@ -171,22 +150,42 @@ function whyNot(
   return undefined;
 }
 
+/** The longest that an order may stand: a year, and a day for a leap year's sake. */
+export const EXPIRES_WITHIN_MS = 366 * 24 * 3_600_000;
+
+/** Time in force, the end of a `gtd` order, and whether a stop has something to wait for. */
+function againstTime(
+  market: Market,
+  order: PlaceOrder,
+  { terms }: Priced,
+  nowMs: number,
+): Refusal | undefined {
+  const { type, side, time_in_force: time } = order;
+  const atOnce = time === 'ioc' || time === 'fok';
+  if (type === 'market' && (time === 'gtc' || time === 'gtd')) {
+    return { code: 'TIME_IN_FORCE', detail: `a market order takes ioc or fok (day means ioc), not ${time}` };
+  }
+  if (isStop(type) && atOnce) {
+    return { code: 'TIME_IN_FORCE', detail: `a ${type} order takes day, gtc or gtd, not ${time}` };
+  }
+  const { expiresAt, stopTicks } = terms;
+  const latest = timeOf(nowMs + EXPIRES_WITHIN_MS);
+  if (expiresAt !== undefined && (expiresAt <= timeOf(nowMs) || expiresAt > latest)) {
+    return { code: 'EXPIRES_AT', detail: `expires_at ${expiresAt}; from ${timeOf(nowMs)} to ${latest}` };
+  }
+  if (stopTicks === undefined) return undefined;
+  const money = (inTicks: number) => decimalFromCents(inTicks * market.rules.tickCents);
+  if (stopTicks < 1) return { code: 'PRICE_TICK', detail: 'the stop price would be below one tick' };
+  const last = lastPrice(market);
+  if (side === 'buy' ? last < stopTicks : last > stopTicks) return undefined;
+  return {
+    code: 'WOULD_TRIGGER_IMMEDIATELY',
+    detail: `stop price ${money(stopTicks)}; the last price of ${market.symbol} is ${money(last)}`,
+  };
+}
+
 export function notOpen(account: Account, orderId: string): Refusal {
   return account.closed.has(orderId)
     ? { code: 'ORDER_NOT_OPEN', detail: `order ${orderId}` }
     : { code: 'ORDER_NOT_FOUND', detail: `this account has no open order ${orderId}` };
 }
-
-/** What it asks for besides, where it does. */
-const termsOf = ({ post_only, min_qty, stp_mode }: PlaceOrder): OrderTerms => ({
-  ...(post_only ? { postOnly: true } : {}),
-  ...(min_qty === undefined ? {} : { minQuantity: quantityOf(min_qty) }),
-  ...(stp_mode === undefined || stp_mode === 'none' ? {} : { selfTrade: stp_mode }),
-});
-
-const quantityOf = (qty: string): number =>
-  sharesFromDecimal(qty) ?? raise('quantities are checked for form before');
-const limitCentsOf = (order: PlaceOrder): number | null =>
-  order.limit_price === undefined
-    ? null
-    : (centsFromDecimal(order.limit_price) ?? raise('prices are checked for form before'));

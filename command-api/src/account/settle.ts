@@ -38,6 +38,8 @@ export function ordersOf(event: BookEvent): readonly Readonly<OrderRef>[] {
     // These change nothing of an account. A cancel is only rejected when the order had ended before, by another
     // output, which was settled before.
     case 'OrderAccepted.v1':
+    case 'OrderTriggered.v1':
+    case 'TimeApplied.v1':
     case 'OrderCancelRejected.v1':
     case 'EngineStarted.v1':
     case 'MarketStateChanged.v1':

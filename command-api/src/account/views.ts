@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type AccountFact, decimalFromCents, type views } from '@brokerx/contracts';
+import { type AccountFact, decimalFromCents, hasLimit, percentFromPpm, type views } from '@brokerx/contracts';
 
 /** What the API answers, built from the recorded fact alone, so that a repetition is answered with the same words. */
 export type FactOf<T extends AccountFact['type']> = Extract<AccountFact, { type: T }>;
@@ -16,8 +16,12 @@ export function orderView(fact: FactOf<'OrderPlaced.v1'>, time: string): views.O
     type: data.type,
     time_in_force: data.timeInForce,
     qty: String(data.quantity),
-    limit_price: data.type === 'limit' ? price : null,
-    protection_price: data.type === 'market' ? price : null,
+    limit_price: hasLimit(data.type) ? price : null,
+    protection_price: hasLimit(data.type) ? null : price,
+    stop_price: data.stopTicks === undefined ? null : decimalFromCents(data.stopTicks * data.tickCents),
+    trail_price: data.trailTicks === undefined ? null : decimalFromCents(data.trailTicks * data.tickCents),
+    trail_percent: data.trailPpm === undefined ? null : percentFromPpm(data.trailPpm),
+    expires_at: data.expiresAt ?? null,
     status: 'pending_new',
     filled_qty: '0',
     leaves_qty: String(data.quantity),

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { MarketEvent, MarketState, SymbolRules } from '@brokerx/contracts';
+import type { BookEvent, MarketEvent, MarketState, SymbolRules } from '@brokerx/contracts';
 import { emptyKeyLog, type KeyLog, keep, keyLogFrom, keyLogText } from '../account/keys.ts';
 
 /**
@@ -23,6 +23,11 @@ export type Market = {
   lastDay: string;
   /** Price of the last trade since the last day's end; null before the first. */
   lastTradeTicks: number | null;
+  /**
+   * The next moment at which an open order ends, as the book tells it: null for none, `unknown` where it was not told
+   * since the state was built; both until a `TimeReached` is answered.
+   */
+  nextExpiresAt: string | null;
   /** Revision of the last event of `market-<symbol>` in this state. */
   revision: number;
   keys: KeyLog;
@@ -54,6 +59,7 @@ function change(market: Market | undefined, event: MarketEvent, revision: number
       listedAtMs: Date.parse(event.time),
       lastDay: '',
       lastTradeTicks: null,
+      nextExpiresAt: null,
       revision,
       keys: emptyKeyLog(),
     };
@@ -68,6 +74,11 @@ function change(market: Market | undefined, event: MarketEvent, revision: number
       return { ...market, revision, state: 'halt' };
     case 'TradingResumed.v1':
       return { ...market, revision, state: 'continuous' };
+    case 'TimeReached.v1': {
+      const { nextExpiresAt } = market;
+      const asked = nextExpiresAt === UNKNOWN || (nextExpiresAt !== null && nextExpiresAt <= event.data.at);
+      return { ...market, revision, nextExpiresAt: asked ? null : nextExpiresAt };
+    }
     case 'DayEnded.v1':
       return {
         ...market,
@@ -81,7 +92,27 @@ function change(market: Market | undefined, event: MarketEvent, revision: number
   }
 }
 
-export const MARKETS_SNAPSHOT_VERSION = 2;
+export const UNKNOWN = 'unknown';
+
+/** What the book tells besides: the last trade, and when the next order ends. In place. */
+export function followBook(market: Market, event: BookEvent): void {
+  switch (event.type) {
+    case 'TradeExecuted.v1':
+      market.lastTradeTicks = event.data.priceTicks;
+      return;
+    case 'OrderAccepted.v1': {
+      const { expiresAt } = event.data;
+      const { nextExpiresAt: next } = market;
+      if (expiresAt !== undefined && (next === null || expiresAt < next)) market.nextExpiresAt = expiresAt;
+      return;
+    }
+    case 'TimeApplied.v1':
+      market.nextExpiresAt = event.data.nextExpiresAt;
+      return;
+  }
+}
+
+export const MARKETS_SNAPSHOT_VERSION = 3;
 
 export const marketsText = (markets: Iterable<Market>): string =>
   JSON.stringify([...markets].map((market) => ({ ...market, keys: keyLogText(market.keys) })));

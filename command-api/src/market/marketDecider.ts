@@ -10,7 +10,7 @@ import {
 } from '@brokerx/contracts';
 import type { z } from 'zod';
 import { type Refusal, raise } from '../account/decider.ts';
-import type { Market } from './market.ts';
+import { type Market, UNKNOWN } from './market.ts';
 
 /**
  * Decisions on `market-<symbol>`. A refusal is not recorded there (every event of that stream is an engine input), so
@@ -100,6 +100,14 @@ export function endDay(market: Market, nowMs: number): MarketFact | null {
   if (closesMs <= market.listedAtMs || day <= market.lastDay) return null;
   const closeTicks = market.lastTradeTicks ?? market.referenceTicks;
   return { type: 'DayEnded.v1', data: { symbol: market.symbol, day, at, closeTicks } };
+}
+
+/** The market's time, where an order ends by now or it is not known whether one does; null otherwise. */
+export function reachTime(market: Market, nowMs: number): MarketFact | null {
+  const { symbol, nextExpiresAt } = market;
+  const at = timeOf(nowMs);
+  if (nextExpiresAt === null || (nextExpiresAt !== UNKNOWN && nextExpiresAt > at)) return null;
+  return { type: 'TimeReached.v1', data: { symbol, at } };
 }
 
 /** The last moment at or before `nowMs` that the daily close (UTC, `HH:MM`) names. */

@@ -35,6 +35,9 @@ export function auditedBook(
   const levels: Record<Side, Map<number, Level>> = { buy: new Map(), sell: new Map() };
   const resting = new Map<string, Resting>();
   let incoming: Incoming | undefined;
+  const held = new Map<string, AuditedOrder>();
+  /** Prices of the trades of this input. */
+  let tradedAt: number[] = [];
   let trades = 0;
   const wrong = (event: RawEvent, what: string) =>
     found.add('mismatch', `${symbol}@${event.revision}: ${what}`);
@@ -104,6 +107,7 @@ export function auditedBook(
   const trade = (event: Extract<RawEvent, { type: 'TradeExecuted.v1' }>) => {
     const { maker, taker, quantity } = event.data;
     trades += 1;
+    tradedAt.push(event.data.priceTicks);
     if (event.data.trade !== trades) wrong(event, `trade ${event.data.trade} is the ${trades}th`);
     const met = meet(event);
     if (!met) return;
@@ -147,6 +151,52 @@ export function auditedBook(
     enter(order, ticks, toRest);
   };
 
+  const unheld = (event: RawEvent, orderId: string): AuditedOrder | undefined => {
+    const order = held.get(orderId);
+    if (!order) wrong(event, `${orderId} does not wait for a trigger`);
+    else order.held = false;
+    held.delete(orderId);
+    return order;
+  };
+
+  const triggered = (event: Extract<RawEvent, { type: 'OrderTriggered.v1' }>) => {
+    arrived();
+    const {
+      order: ref,
+      stopTicks,
+      limitTicks: ticks,
+      quantity: leaves,
+      restingQuantity: toRest,
+    } = event.data;
+    const order = unheld(event, ref.orderId);
+    if (!order) return;
+    // A trailing stop only ever comes nearer to the market.
+    const first = order.stopTicks ?? 0;
+    const moves = order.type === 'trailing_stop';
+    const fits = order.side === 'buy' ? stopTicks <= first : stopTicks >= first;
+    if (moves ? !fits : stopTicks !== first) wrong(event, `${order.id} is triggered at ${stopTicks}`);
+    if (!tradedAt.some((price) => (order.side === 'buy' ? price >= stopTicks : price <= stopTicks)))
+      wrong(event, `${order.id} is triggered at ${stopTicks}, which no trade has reached`);
+    if (
+      ticks !== order.limitTicks ||
+      leaves !== order.quantity ||
+      (toRest > 0 && order.type !== 'stop_limit')
+    )
+      wrong(event, `${order.id} is triggered as another order than it was placed`);
+    incoming = { order, ticks, leaves, toRest, filled: 0, changed: true };
+  };
+
+  /** After an input no stop is left waiting that one of its trades has reached. */
+  const noneLeftBehind = () => {
+    if (tradedAt.length === 0) return;
+    for (const { id, side, stopTicks, type } of held.values()) {
+      if (type === 'trailing_stop' || stopTicks === null) continue;
+      if (tradedAt.some((price) => (side === 'buy' ? price >= stopTicks : price <= stopTicks)))
+        found.add('mismatch', `${symbol}: stop ${id} at ${stopTicks} was reached and is still held`);
+    }
+    tradedAt = [];
+  };
+
   const gone = (event: RawEvent, orderId: string, quantity: number) => {
     const entry = resting.get(orderId);
     if (!entry) {
@@ -174,9 +224,15 @@ export function auditedBook(
             wrong(event, `${order.id} is not what was placed`);
           }
           const mayRest =
-            order.type === 'limit' && (order.timeInForce === 'day' || order.timeInForce === 'gtc');
+            order.type === 'limit' && order.timeInForce !== 'ioc' && order.timeInForce !== 'fok';
           if (restingQuantity > 0 && !mayRest) wrong(event, `${order.id} must not rest`);
           arrived();
+          if (event.data.held) {
+            if (order.stopTicks === null) wrong(event, `${order.id} is held and has no stop`);
+            order.held = true;
+            held.set(order.id, order);
+            return;
+          }
           incoming = {
             order,
             ticks: limitTicks,
@@ -191,10 +247,14 @@ export function auditedBook(
           return trade(event);
         case 'TradePrevented.v1':
           return prevented(event);
+        case 'OrderTriggered.v1':
+          return triggered(event);
         case 'OrderCanceled.v1':
+          if (event.data.held) return unheld(event, event.data.order.orderId);
           return gone(event, event.data.order.orderId, event.data.quantity);
         case 'OrderExpired.v1': {
           if (event.data.resting) return gone(event, event.data.order.orderId, event.data.quantity);
+          if (held.has(event.data.order.orderId)) return unheld(event, event.data.order.orderId);
           if (incoming?.order.id !== event.data.order.orderId || incoming.leaves !== event.data.quantity) {
             wrong(event, `the expired rest of ${event.data.order.orderId} does not add up`);
           } else incoming.leaves = 0;
@@ -224,7 +284,10 @@ export function auditedBook(
           return;
       }
     },
-    inputDone: arrived,
+    inputDone() {
+      arrived();
+      noneLeftBehind();
+    },
     get trades() {
       return trades;
     },

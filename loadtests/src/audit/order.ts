@@ -27,6 +27,10 @@ export type AuditedOrder = {
   lastSequence: number;
   /** The book took it. */
   accepted: boolean;
+  /** Its stop; null for orders without one. `held`: it waits for its trigger. */
+  stopTicks: number | null;
+  held: boolean;
+  expiresAt: string | null;
   cancelRequested: boolean;
   /** Number of the last amendment asked for, and of the last one answered. */
   amendmentAsked: number;
@@ -62,6 +66,9 @@ export const orderFrom = (placed: Placed): AuditedOrder => ({
   feesCents: 0,
   lastSequence: -1,
   accepted: false,
+  stopTicks: placed.stopTicks ?? null,
+  held: false,
+  expiresAt: placed.expiresAt ?? null,
   cancelRequested: false,
   amendmentAsked: 0,
   amendmentAnswered: 0,
@@ -94,6 +101,7 @@ export function statusOf(order: AuditedOrder): string {
   if (order.cancelRequested) return 'pending_cancel';
   if (order.amendmentAsked > order.amendmentAnswered) return 'pending_replace';
   if (order.filled > 0) return 'partially_filled';
+  if (order.held) return 'held';
   return order.accepted ? 'new' : 'pending_new';
 }
 
