@@ -346,6 +346,7 @@ test('the reference has every command with a summary and the key that it needs',
     'post /v1/symbols/{symbol}/matching-rules',
     'post /v1/symbols/{symbol}/resume',
     'put /v1/accounts/{id}/exemptions',
+    'put /v1/dead-man-switch',
     'put /v1/symbols/{symbol}/exemptions',
   ]);
   for (const { name, route } of commands) {

@@ -11,12 +11,14 @@ import type {
   Telemetry,
 } from '@brokerx/infra';
 import { accountsInMemory } from './account/accounts.ts';
+import { deadlineTasks } from './account/deadMan.ts';
 import { type RunningSettlement, startSettlement } from './account/settlement.ts';
 import { admissionControl } from './admission.ts';
 import { type CommandMetrics, commandMetrics } from './commandMetrics.ts';
 import { commandsOn } from './handle.ts';
 import { startMarkets } from './market/markets.ts';
 import { startTimer } from './market/timer.ts';
+import { startTasks } from './openTasks.ts';
 import { ownRole } from './owner.ts';
 
 /** Accounts, markets, settlement and market time of one process, over the ports that it is given. */
@@ -86,6 +88,7 @@ export async function startTrading(ports: TradingPorts) {
     log,
     start: () => startTimer({ markets, runtime, log }),
   });
+  const deadlines = startTasks(deadlineTasks({ accounts, runtime }), { ...ports, storeId: store.id });
   const commands = commandsOn({
     ...ports,
     accounts,
@@ -102,7 +105,7 @@ export async function startTrading(ports: TradingPorts) {
     commands,
     settlement: () => settlement,
     async stop() {
-      await Promise.all([settler.stop(), timer.stop()]);
+      await Promise.all([settler.stop(), timer.stop(), deadlines.close()]);
       await markets.stop();
       await accounts.close();
     },

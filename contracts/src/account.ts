@@ -60,6 +60,10 @@ const data = {
     holdShares: count,
     ...orderTerms,
   }),
+  /** All open orders are canceled at the deadline unless another one is set before; null: switched off. */
+  'DeadManSet.v1': z.strictObject({ accountId: z.uuid(), deadlineAt: Time.nullable() }),
+  /** The deadline passed and cancels of all open orders were asked for. */
+  'DeadManFired.v1': z.strictObject({ accountId: z.uuid(), deadlineAt: Time }),
   /** A well-formed order that was not taken; it never reaches the engine. */
   'OrderRefused.v1': z.strictObject({
     orderId: z.uuid(),

@@ -167,6 +167,16 @@ export const CancelOrders = z
   });
 export type CancelOrders = z.infer<typeof CancelOrders>;
 
+/** A day: whoever wants more may renew once a day. */
+const CANCEL_AFTER_SECONDS_MAX = 86_400;
+export const DeadManSwitch = z.strictObject({
+  cancel_after_seconds: z
+    .int()
+    .min(0)
+    .max(CANCEL_AFTER_SECONDS_MAX)
+    .describe('From now on; 0 switches it off.'),
+});
+
 export const ListSymbol = z.strictObject({
   symbol: SymbolName,
   name: z.string().trim().min(1).max(100),

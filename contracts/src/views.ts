@@ -110,6 +110,11 @@ export const OrderCancelsView = z.object({
 });
 export type OrderChangeView = z.infer<typeof OrderChangeView>;
 
+export const DeadManView = z.object({
+  account_id: z.string(),
+  deadline_at: time.nullable().describe('All open orders are canceled then; null: switched off.'),
+});
+
 export const WalletView = z.object({
   account_id: z.string(),
   cash: money,

@@ -261,3 +261,107 @@ test.for<[what: string, change: Change | undefined, terms?: object]>([
 ])('the audit finds %s', ([, change, terms]) => {
   expect(findings(told(change, terms)).length).toBeGreaterThan(0);
 });
+
+/** Ann waits with a stop at 10.10 and bids 10.20; Bob takes the bid, which triggers the stop, and it meets nobody. */
+function stopped(more: { stopTicks?: number; triggered?: object | null }): RawEvent[] {
+  const { events, write } = writer();
+  const book = 'book-ACME';
+  for (const accountId of [ANN, BOB]) {
+    const stream = `account-${accountId}`;
+    write(stream, { type: 'AccountOpened.v1', data: { accountId, clientId: accountId } });
+    const cash = { transferId: id(50 + events.length), amountCents: 100_000 };
+    write(stream, { type: 'CashTransferredIn.v1', data: cash });
+    const given = { transferId: id(50 + events.length), symbol: 'ACME', quantity: 100 };
+    write(stream, { type: 'SharesTransferredIn.v1', data: given });
+  }
+  const common = {
+    clientOrderId: null,
+    symbol: 'ACME',
+    tickCents: 1,
+    referenceTicks: 1_000,
+    bandExempt: false,
+    feePpm: 0,
+  };
+  const order = (orderId: string, accountId: string, data: object) =>
+    write(`account-${accountId}`, {
+      type: 'OrderPlaced.v1',
+      data: { orderId, accountId, ...common, type: 'limit', timeInForce: 'day', ...data },
+    } as unknown as Fact);
+  const refOf = (orderId: string, accountId: string) => ({ orderId, accountId, revision: 3 });
+  const accepted = (orderId: string, accountId: string, cause: RawEvent, data: object) => {
+    const plain = { order: refOf(orderId, accountId), type: 'limit', timeInForce: 'day', restingQuantity: 0 };
+    write(book, { type: 'OrderAccepted.v1', data: { ...plain, ...data } } as unknown as Fact, cause);
+  };
+  const stop = { side: 'buy', type: 'stop', quantity: 2, limitTicks: 1_100 };
+  const waits = order(SELL, ANN, { ...stop, holdCents: 2_200, holdShares: 0, stopTicks: 1_010 });
+  accepted(SELL, ANN, waits, { ...stop, held: true });
+  const bid = { side: 'buy', quantity: 1, limitTicks: 1_020 };
+  const bids = order(BUY, ANN, { ...bid, holdCents: 1_020, holdShares: 0 });
+  accepted(BUY, ANN, bids, { ...bid, restingQuantity: 1 });
+  const offer = { side: 'sell', quantity: 1, limitTicks: 1_010 };
+  const offers = order(BOBS, BOB, { ...offer, holdCents: 0, holdShares: 1 });
+  accepted(BOBS, BOB, offers, offer);
+  const trade = { trade: 1, priceTicks: 1_020, tickCents: 1, quantity: 1, takerSide: 'sell' as const };
+  const maker = { ...refOf(BUY, ANN), leaves: 0 };
+  const taker = { ...refOf(BOBS, BOB), leaves: 0 };
+  write(book, { type: 'TradeExecuted.v1', data: { ...trade, maker, taker } }, offers);
+  if (more.triggered !== null) {
+    const triggered = {
+      order: refOf(SELL, ANN),
+      side: 'buy' as const,
+      stopTicks: more.stopTicks ?? 1_010,
+      lastTicks: 1_020,
+      limitTicks: 1_100,
+      quantity: 2,
+      restingQuantity: 0,
+      entersAfter: 0,
+      ...more.triggered,
+    };
+    write(book, { type: 'OrderTriggered.v1', data: triggered }, offers);
+    const end = { side: 'buy' as const, priceTicks: 1_100, quantity: 2, resting: false };
+    const reason = 'INSUFFICIENT_LIQUIDITY' as const;
+    write(book, { type: 'OrderExpired.v1', data: { order: refOf(SELL, ANN), ...end, reason } }, offers);
+  }
+  const fill = {
+    symbol: 'ACME',
+    sequence: 3,
+    releasedCents: 0,
+    releasedShares: 0,
+    tradedAt: events[0]?.time ?? '',
+    tradeId: 'ACME-1',
+    priceTicks: 1_020,
+    tickCents: 1,
+    quantity: 1,
+    valueCents: 1_020,
+    feeCents: 0,
+    filledQuantity: 1,
+    filledValueCents: 1_020,
+    feesCents: 0,
+    leavesQuantity: 0,
+    closes: true,
+  };
+  const bought = { ...fill, orderId: BUY, side: 'buy', liquidity: 'maker' } as const;
+  const sold = { ...fill, orderId: BOBS, side: 'sell', liquidity: 'taker' } as const;
+  write(`account-${ANN}`, { type: 'OrderFilled.v1', data: bought });
+  write(`account-${BOB}`, { type: 'OrderFilled.v1', data: sold });
+  if (more.triggered !== null) {
+    const place = { orderId: SELL, symbol: 'ACME', side: 'buy', sequence: 5 } as const;
+    const how = { status: 'expired', reason: 'INSUFFICIENT_LIQUIDITY', unfilledQuantity: 2 } as const;
+    const released = { releasedCents: 2_200, releasedShares: 0 };
+    write(`account-${ANN}`, { type: 'OrderClosed.v1', data: { ...place, ...how, ...released } });
+  }
+  return events;
+}
+
+test('a stop that a trade reached and triggered passes', () => {
+  expect(findings(stopped({}))).toEqual([]);
+});
+
+test.for<[what: string, more: Parameters<typeof stopped>[0]]>([
+  ['a stop that was reached and still waits', { triggered: null }],
+  ['a stop that is triggered elsewhere than where it stood', { stopTicks: 1_015 }],
+  ['a stop that becomes another order', { triggered: { limitTicks: 1_101 } }],
+  ['a market order that rests', { triggered: { restingQuantity: 1 } }],
+])('the audit finds %s', ([, more]) => {
+  expect(findings(stopped(more)).length).toBeGreaterThan(0);
+});

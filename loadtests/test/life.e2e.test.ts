@@ -306,6 +306,13 @@ describe('one order’s whole life', () => {
     await becomes(bob, offer.id, 'canceled');
   });
 
+  test('all orders are canceled where the dead-man switch is not renewed', async () => {
+    const bid = succeeded('a bid', await place(alice, { side: 'buy', qty: '1', limit_price: '47.00' })).body;
+    const renewed = { method: 'PUT', path: '/v1/dead-man-switch', token: await alice.token() } as const;
+    succeeded('the switch', await api.command({ ...renewed, body: { cancel_after_seconds: 1 } }));
+    await becomes(alice, bid.id, 'canceled');
+  });
+
   test('a halted market takes cancels alone; resumed, it takes orders again', async () => {
     const { body } = succeeded(
       'an order',

@@ -26,6 +26,8 @@ export type Account = {
   bandsOff: boolean;
   quotasOff: boolean;
   orderRate: OrderRate;
+  /** When all open orders are canceled unless it is renewed; null: never. */
+  deadlineAt: string | null;
   keys: KeyLog;
 };
 
@@ -54,6 +56,7 @@ export const initialAccount = (): Account => ({
   bandsOff: false,
   quotasOff: false,
   orderRate: { windowMs: 0, unfilled: 0 },
+  deadlineAt: null,
   keys: emptyKeyLog(),
 });
 
@@ -105,6 +108,12 @@ function change(account: Account, event: AccountEvent, revision: number): void {
     case 'AccountExemptionsChanged.v1':
       account.bandsOff = event.data.bandsOff;
       account.quotasOff = event.data.quotasOff;
+      return;
+    case 'DeadManSet.v1':
+      account.deadlineAt = event.data.deadlineAt;
+      return;
+    case 'DeadManFired.v1':
+      account.deadlineAt = null;
       return;
     case 'OrderPlaced.v1':
       placed(account, event, revision);
@@ -292,7 +301,7 @@ export function checkAccount(account: Account): void {
 }
 
 /** Changes whenever what `accountText` writes, or how events fold, changes: older snapshots are then ignored. */
-export const ACCOUNT_SNAPSHOT_VERSION = 2;
+export const ACCOUNT_SNAPSHOT_VERSION = 3;
 
 /** The state as JSON text, and back. */
 export function accountText(account: Account): string {

@@ -9,6 +9,7 @@ import { tryLater } from '../refusals.ts';
 import { accepted, COMMAND_REPLY_HEADERS, orderLocation } from '../reply.ts';
 import { amendOrder } from './amendDecider.ts';
 import { cancelRoutes } from './cancelRoutes.ts';
+import { deadManRoutes } from './deadManRoutes.ts';
 import { placeOrder } from './orderDecider.ts';
 import { expectFact, orderChangeView, orderView } from './views.ts';
 
@@ -80,6 +81,7 @@ export function orderRoutes(app: Http, deps: OrderRoutes): void {
   );
 
   cancelRoutes(app, deps);
+  deadManRoutes(app, deps);
 
   app.patch(
     '/v1/orders/:id',
