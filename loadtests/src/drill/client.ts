@@ -24,6 +24,8 @@ const PAUSE_MS_MAX = 40;
 /** Prices lie this far around the mid: about half of the orders meet another. */
 const SPREAD_CENTS = 10;
 const QUANTITY_MAX = 20;
+/** Those that end at a time of their own end within this. */
+const STOP_MS_MAX = 10_000;
 const DEPOSIT_CENTS_MAX = 2_000;
 /** Only so many of its own orders are remembered for cancels and amends. */
 const REMEMBERED_ORDERS = 40;
@@ -51,6 +53,30 @@ export function drillClient(options: DrillClientOptions): DrillClient {
 
   const priceNear = (midCents: number) =>
     decimalFromCents(midCents + random.below(2 * SPREAD_CENTS + 1) - SPREAD_CENTS);
+
+  /** A stop a little away from the market, for some seconds or until it is canceled. */
+  const placeStop = async () => {
+    const { symbol, midCents } = random.pick(symbols);
+    const side = random.chance(0.5) ? 'buy' : 'sell';
+    const away = (side === 'buy' ? 1 : -1) * (1 + random.below(SPREAD_CENTS));
+    const type = random.pick(['stop', 'stop_limit', 'trailing_stop'] as const);
+    const expires_at = new Date(Date.now() + 1_000 + random.below(STOP_MS_MAX)).toISOString();
+    await send('place', {
+      method: 'POST',
+      path: '/v1/orders',
+      body: {
+        symbol,
+        side,
+        type,
+        qty: String(1 + random.below(QUANTITY_MAX)),
+        ...(type === 'trailing_stop'
+          ? { trail_price: decimalFromCents(1 + random.below(SPREAD_CENTS)) }
+          : { stop_price: decimalFromCents(midCents + away) }),
+        ...(type === 'stop_limit' ? { limit_price: priceNear(midCents) } : {}),
+        ...(random.chance(0.5) ? { time_in_force: 'gtd', expires_at } : { time_in_force: 'gtc' }),
+      },
+    });
+  };
 
   const place = async () => {
     const { symbol, midCents } = random.pick(symbols);
@@ -97,7 +123,8 @@ export function drillClient(options: DrillClientOptions): DrillClient {
         path: '/v1/deposits',
         body: { amount: decimalFromCents(1 + random.below(DEPOSIT_CENTS_MAX)) },
       });
-    } else await place();
+    } else if (dice < 55) await placeStop();
+    else await place();
   };
 
   const run = async () => {
