@@ -93,6 +93,10 @@ const data = {
         entersAfter: count,
       })
       .optional(),
+    /** It waits for its trigger, and does so still: `priceTicks` is its stop price, and the book is as before. */
+    held: z.literal(true).optional(),
+    /** The new limit of a held stop-limit, where it changed. */
+    limitTicks: count.optional(),
   }),
   'OrderCanceled.v1': z.strictObject({
     order: OrderRef,

@@ -57,7 +57,6 @@ export const REFUSALS = {
   WOULD_TAKE: 'A post-only order would trade at once.',
   ORDER_NOT_FOUND: 'There is no such order.',
   ORDER_NOT_OPEN: 'The order is not open any more.',
-  ORDER_HELD: 'A stop that waits for its trigger cannot be changed; cancel it and place another.',
   AMEND_PENDING: 'An earlier change of this order has not been answered yet.',
   AMEND_NO_CHANGE: 'The change would change nothing.',
   AMEND_NOT_A_REDUCTION: 'Under the matching rules of this symbol an order can only be reduced.',

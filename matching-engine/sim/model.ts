@@ -124,6 +124,20 @@ export function model(symbol: string): Model {
     return [accepted, ...facts, gone, ...book.cascade(facts, before, time)];
   }
 
+  function wrongChange(
+    of: SymbolRules,
+    { quantity, bandExempt }: { quantity: number; bandExempt?: boolean | undefined },
+    side: 'buy' | 'sell',
+    price: number,
+    moved: boolean,
+  ): RefusalCode | null {
+    if (quantity === 0 || quantity > of.orderSharesMax) return 'ORDER_SIZE';
+    if (side === 'buy' && quantity % (of.lotShares ?? 1) > 0) return 'LOT_STEP';
+    if (price === 0) return 'PRICE_TICK';
+    if (moved && !bandExempt && !bandsOff && outsideBand(price, of.collarPpm)) return 'PRICE_BAND';
+    return wrongValue(of, side, price * of.tickCents * quantity);
+  }
+
   function amend(
     data: Extract<EngineInput, { type: 'OrderAmendRequested.v1' }>['data'],
     revision: number,
@@ -136,10 +150,31 @@ export function model(symbol: string): Model {
     ];
     const found = book.orders().find((o) => o.id === orderId && o.accountId === accountId);
     if (state === 'halt') return reject('SYMBOL_HALTED');
-    const isStop = book
+    const held = book
       .stops()
-      .some(({ placed }) => placed.orderId === orderId && placed.accountId === accountId);
-    if (isStop) return reject('ORDER_HELD');
+      .find(({ placed }) => placed.orderId === orderId && placed.accountId === accountId);
+    if (rules && held) {
+      const { side, type } = held.placed;
+      const limit = data.limitTicks ?? held.placed.limitTicks;
+      const moved = limit !== held.placed.limitTicks;
+      const leavesBefore = held.placed.quantity;
+      if (!moved && quantity === leavesBefore) return reject('AMEND_NO_CHANGE');
+      if (moved && type !== 'stop_limit') return reject('ORDER_TYPE');
+      const wrong = wrongChange(rules, data, side, limit, moved);
+      if (wrong) return reject(wrong);
+      book.changeStop(held, quantity, limit, !moved && quantity < leavesBefore);
+      const change = {
+        order,
+        amendment,
+        side,
+        priceTicks: held.stop,
+        quantity,
+        leavesBefore,
+        leaves: quantity,
+      };
+      const limitTicks = moved ? { limitTicks: limit } : {};
+      return [{ type: 'OrderReplaced.v1', data: { ...change, held: true, ...limitTicks } }];
+    }
     if (!found || !rules) return reject('ORDER_NOT_OPEN');
     const { side, price: priceTicks } = found;
     const price = data.limitTicks ?? priceTicks;
@@ -157,14 +192,8 @@ export function model(symbol: string): Model {
       return [answer(found.done, 0)];
     }
     if (matchingRules > 1) {
-      if (quantity > rules.orderSharesMax) return reject('ORDER_SIZE');
-      if (side === 'buy' && quantity % (rules.lotShares ?? 1) > 0) return reject('LOT_STEP');
-      if (price === 0) return reject('PRICE_TICK');
       const moved = price !== priceTicks;
-      if (moved && !data.bandExempt && !bandsOff && outsideBand(price, rules.collarPpm)) {
-        return reject('PRICE_BAND');
-      }
-      const wrong = wrongValue(rules, side, price * rules.tickCents * quantity);
+      const wrong = wrongChange(rules, data, side, price, moved);
       if (wrong) return reject(wrong);
       if (moved && found.postOnly && opposite(side, price).length > 0) return reject('WOULD_TAKE');
     }

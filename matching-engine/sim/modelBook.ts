@@ -210,6 +210,13 @@ export function modelBook() {
       stopArrivals += 1;
       stops.push({ ...stop, arrival: stopArrivals });
     },
+    changeStop(stop: ModelStop, quantity: number, limitTicks: number, keepsArrival: boolean) {
+      stop.placed = { ...stop.placed, quantity, limitTicks };
+      if (keepsArrival) return;
+      stopArrivals += 1;
+      stop.arrival = stopArrivals;
+      stops = [...stops.filter((one) => one !== stop), stop];
+    },
     end(id: string, expiresAt: string) {
       expiries.push([id, expiresAt]);
     },

@@ -1,5 +1,7 @@
 import type { BookFact, EventOf, OrderRef, RefusalCode } from '@brokerx/contracts';
+import { amendHeld } from './amendHeld.ts';
 import { matchable, reduce, remove, rest } from './book.ts';
+import { againstRules } from './changeRules.ts';
 import type { Engine } from './engineState.ts';
 import { POST_ONLY, selfTradeOf } from './flags.ts';
 import type { RestingOrder } from './levels.ts';
@@ -18,6 +20,9 @@ export function amend(engine: Engine, event: Amend, revision: number): BookFact[
   const order: OrderRef = { orderId, accountId, revision };
   const found = book.orders.get(orderId);
   const resting = found?.accountId === accountId ? found : undefined;
+  const held = engine.stops.book.orders.get(orderId);
+  if (held?.accountId === accountId && engine.state !== 'halt')
+    return [amendHeld(engine, event, order, held)];
   const code = refusal(engine, event, resting);
   if (code || !resting) {
     return [
@@ -99,30 +104,20 @@ function refusal(
   { data }: Amend,
   resting: RestingOrder | undefined,
 ): RefusalCode | undefined {
-  const { state, listing, bandsOff, book } = engine;
+  const { state, listing, book } = engine;
   if (state === 'halt') return 'SYMBOL_HALTED';
-  const { orderId, accountId } = data;
-  if (engine.stops.book.orders.get(orderId)?.accountId === accountId) return 'ORDER_HELD';
   if (!resting || !listing) return 'ORDER_NOT_OPEN';
-  const { quantity, bandExempt } = data;
+  const { quantity } = data;
   const { side, priceTicks, flags } = resting;
   const limitTicks = data.limitTicks ?? priceTicks;
   const moves = limitTicks !== priceTicks;
   if (!moves && quantity === resting.quantity) return 'AMEND_NO_CHANGE';
-  const { rules, collar, matchingRules } = listing;
+  const { matchingRules } = listing;
   if (matchingRules < 2) return moves || quantity > resting.quantity ? 'AMEND_NOT_A_REDUCTION' : undefined;
   // To end it is always allowed.
   if (quantity <= resting.quantity - resting.leaves) return undefined;
-  if (quantity > rules.orderSharesMax) return 'ORDER_SIZE';
-  if (side === 'buy' && rules.lotShares !== undefined && quantity % rules.lotShares !== 0) return 'LOT_STEP';
-  if (limitTicks < 1) return 'PRICE_TICK';
-  const banded = moves && !bandExempt && !bandsOff;
-  if (banded && (limitTicks < collar.lowTicks || limitTicks > collar.highTicks)) return 'PRICE_BAND';
-  if (rules.notionalMinCents !== undefined || rules.notionalMaxCents !== undefined) {
-    const value = limitTicks * rules.tickCents * quantity;
-    if (side === 'buy' && value < (rules.notionalMinCents ?? 0)) return 'MIN_NOTIONAL';
-    if (value > (rules.notionalMaxCents ?? value)) return 'MAX_NOTIONAL';
-  }
+  const against = againstRules(engine, data, { side, limitTicks, moves });
+  if (against) return against;
   if (moves && (flags & POST_ONLY) !== 0 && matchable(book, side, limitTicks)) return 'WOULD_TAKE';
   return undefined;
 }

@@ -129,11 +129,34 @@ test('trailing by a rate: sell stops round down, buy stops up', () => {
   ]);
 });
 
-test('a stop that waits is canceled, ends with the day, and is not changed', () => {
+test('a stop that waits is canceled, and ends with the day', () => {
   const held = (d: Desk) => d.buy('S', 5, 1_100, stop(1_010));
   expect(last((d) => [held(d), d.cancel('S')])).toEqual(['S canceled: 5 @ 1010 held']);
-  expect(last((d) => [held(d), d.amend('S', 4)])).toEqual(['amend of S rejected: ORDER_HELD']);
   expect(last((d) => [held(d), d.endDay(1_000)])).toEqual(['S expired: 5, DAY_ENDED']);
+});
+
+test('a stop that waits is changed: less keeps its arrival, anything else makes it the last to have come', () => {
+  const held = (d: Desk) => [d.buy('S', 5, 1_005, limited(1_010)), d.buy('R', 5, 1_005, limited(1_010))];
+  const order = (amend: (d: Desk) => PlacedInput) =>
+    last((d) => [...held(d), amend(d), ...tradeAt(d, 'x', 1_010)])
+      .filter((fact) => fact.includes('triggered'))
+      .map((fact) => fact[0]);
+  expect(last((d) => [...held(d), d.amend('S', 4)])).toEqual(['S replaced: 4, 5 to 4 left']);
+  expect(order((d) => d.amend('S', 4))).toEqual(['S', 'R']);
+  expect(order((d) => d.amend('S', 6))).toEqual(['R', 'S']);
+  expect(order((d) => d.amend('S', 5, { limitTicks: 1_004 }))).toEqual(['R', 'S']);
+  expect(
+    last((d) => [...held(d), d.amend('S', 6, { limitTicks: 1_003 }), ...tradeAt(d, 'x', 1_010)]).at(-1),
+  ).toBe('S triggered: 1010 by 1010, 6 rest');
+});
+
+test('a change of a stop is rejected where it changes nothing, or a limit that it does not have', () => {
+  const held = (d: Desk) => d.buy('S', 5, 1_100, stop(1_010));
+  expect(last((d) => [held(d), d.amend('S', 5)])).toEqual(['amend of S rejected: AMEND_NO_CHANGE']);
+  expect(last((d) => [held(d), d.amend('S', 5, { limitTicks: 1_050 })])).toEqual([
+    'amend of S rejected: ORDER_TYPE',
+  ]);
+  expect(last((d) => [held(d), d.halt(), d.amend('S', 4)])).toEqual(['amend of S rejected: SYMBOL_HALTED']);
 });
 
 test('an order ends at its time: the earliest first, then by arrival; a fill before stands', () => {

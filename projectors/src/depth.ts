@@ -48,7 +48,8 @@ export function evolveDepth(depth: Depth, event: BookEvent): void {
       break;
     }
     case 'OrderReplaced.v1': {
-      const { order, side, priceTicks, leavesBefore, leaves, entry } = event.data;
+      const { order, side, priceTicks, leavesBefore, leaves, entry, held } = event.data;
+      if (held) break;
       take(depth, side, priceTicks, entry ? leavesBefore : leavesBefore - leaves);
       if (!entry || entry.restingQuantity === 0) break;
       const { priceTicks: ticks, restingQuantity, entersAfter: after } = entry;

@@ -3,6 +3,7 @@ import {
   type AmendOrder,
   centsFromDecimal,
   decimalFromCents,
+  hasLimit,
   sharesFromDecimal,
 } from '@brokerx/contracts';
 import type { Market } from '../market/market.ts';
@@ -96,8 +97,8 @@ function whyNot(
   if (!moves && quantity === order.quantity) {
     return { code: 'AMEND_NO_CHANGE', detail: `the quantity is ${quantity} already` };
   }
-  if (order.type === 'market' && change.limit_price !== undefined) {
-    return { code: 'ORDER_TYPE', detail: 'a market order has no limit_price' };
+  if (!hasLimit(order.type) && change.limit_price !== undefined) {
+    return { code: 'ORDER_TYPE', detail: `a ${order.type} order has no limit_price` };
   }
   if (market.matchingRules < 2 && (moves || quantity > order.quantity)) {
     return { code: 'AMEND_NOT_A_REDUCTION', detail: `the quantity is ${order.quantity} now` };

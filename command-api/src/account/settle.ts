@@ -97,7 +97,7 @@ function factOf(order: OpenOrder, output: BookOutput): SettledFact {
     case 'OrderReplaced.v1': {
       const { amendment, quantity, leaves, entry } = event.data;
       assert.equal(leavesOf(order, quantity), leaves, 'book and account agree on what was filled');
-      const limitTicks = entry?.priceTicks ?? order.limitTicks;
+      const limitTicks = event.data.limitTicks ?? entry?.priceTicks ?? order.limitTicks;
       const place = { orderId, symbol, side, sequence };
       const released = releasedBy(order, { ...order, quantity, limitTicks, amendPending: null });
       const price = limitTicks === order.limitTicks ? {} : { limitTicks, tickCents: order.tickCents };

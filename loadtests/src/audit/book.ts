@@ -35,7 +35,8 @@ export function auditedBook(
   const levels: Record<Side, Map<number, Level>> = { buy: new Map(), sell: new Map() };
   const resting = new Map<string, Resting>();
   let incoming: Incoming | undefined;
-  const held = new Map<string, AuditedOrder>();
+  /** Stops that wait, as they are by now: a change is settled later than the book tells it. */
+  const held = new Map<string, { order: AuditedOrder; quantity: number; limitTicks: number }>();
   /** Prices of the trades of this input. */
   let tradedAt: number[] = [];
   let trades = 0;
@@ -151,12 +152,12 @@ export function auditedBook(
     enter(order, ticks, toRest);
   };
 
-  const unheld = (event: RawEvent, orderId: string): AuditedOrder | undefined => {
-    const order = held.get(orderId);
-    if (!order) wrong(event, `${orderId} does not wait for a trigger`);
-    else order.held = false;
+  const unheld = (event: RawEvent, orderId: string) => {
+    const stop = held.get(orderId);
+    if (!stop) wrong(event, `${orderId} does not wait for a trigger`);
+    else stop.order.held = false;
     held.delete(orderId);
-    return order;
+    return stop;
   };
 
   const triggered = (event: Extract<RawEvent, { type: 'OrderTriggered.v1' }>) => {
@@ -168,8 +169,9 @@ export function auditedBook(
       quantity: leaves,
       restingQuantity: toRest,
     } = event.data;
-    const order = unheld(event, ref.orderId);
-    if (!order) return;
+    const stop = unheld(event, ref.orderId);
+    if (!stop) return;
+    const { order } = stop;
     // A trailing stop only ever comes nearer to the market.
     const first = order.stopTicks ?? 0;
     const moves = order.type === 'trailing_stop';
@@ -177,19 +179,27 @@ export function auditedBook(
     if (moves ? !fits : stopTicks !== first) wrong(event, `${order.id} is triggered at ${stopTicks}`);
     if (!tradedAt.some((price) => (order.side === 'buy' ? price >= stopTicks : price <= stopTicks)))
       wrong(event, `${order.id} is triggered at ${stopTicks}, which no trade has reached`);
-    if (
-      ticks !== order.limitTicks ||
-      leaves !== order.quantity ||
-      (toRest > 0 && order.type !== 'stop_limit')
-    )
+    if (ticks !== stop.limitTicks || leaves !== stop.quantity || (toRest > 0 && order.type !== 'stop_limit'))
       wrong(event, `${order.id} is triggered as another order than it was placed`);
     incoming = { order, ticks, leaves, toRest, filled: 0, changed: true };
+  };
+
+  const changeHeld = (event: Extract<RawEvent, { type: 'OrderReplaced.v1' }>) => {
+    const { order, quantity, leavesBefore, leaves, limitTicks } = event.data;
+    const stop = held.get(order.orderId);
+    if (!stop || stop.quantity !== leavesBefore || quantity !== leaves) {
+      wrong(event, `the change of stop ${order.orderId} does not add up`);
+      return;
+    }
+    stop.quantity = quantity;
+    stop.limitTicks = limitTicks ?? stop.limitTicks;
   };
 
   /** After an input no stop is left waiting that one of its trades has reached. */
   const noneLeftBehind = () => {
     if (tradedAt.length === 0) return;
-    for (const { id, side, stopTicks, type } of held.values()) {
+    for (const { order } of held.values()) {
+      const { id, side, stopTicks, type } = order;
       if (type === 'trailing_stop' || stopTicks === null) continue;
       if (tradedAt.some((price) => (side === 'buy' ? price >= stopTicks : price <= stopTicks)))
         found.add('mismatch', `${symbol}: stop ${id} at ${stopTicks} was reached and is still held`);
@@ -230,7 +240,7 @@ export function auditedBook(
           if (event.data.held) {
             if (order.stopTicks === null) wrong(event, `${order.id} is held and has no stop`);
             order.held = true;
-            held.set(order.id, order);
+            held.set(order.id, { order, quantity, limitTicks });
             return;
           }
           incoming = {
@@ -262,6 +272,7 @@ export function auditedBook(
         }
         case 'OrderReplaced.v1': {
           const { order, leavesBefore, leaves, entry: anew, priceTicks } = event.data;
+          if (event.data.held) return changeHeld(event);
           const entry = resting.get(order.orderId);
           const known = orders.get(order.orderId);
           if (!entry || entry.leaves !== leavesBefore || entry.ticks !== priceTicks || !known) {

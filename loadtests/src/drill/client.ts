@@ -51,6 +51,10 @@ export function drillClient(options: DrillClientOptions): DrillClient {
     return outcome;
   };
 
+  const remember = (order: Remembered) => {
+    orders.push(order);
+    if (orders.length > REMEMBERED_ORDERS) orders.shift();
+  };
   const priceNear = (midCents: number) =>
     decimalFromCents(midCents + random.below(2 * SPREAD_CENTS + 1) - SPREAD_CENTS);
 
@@ -61,14 +65,15 @@ export function drillClient(options: DrillClientOptions): DrillClient {
     const away = (side === 'buy' ? 1 : -1) * (1 + random.below(SPREAD_CENTS));
     const type = random.pick(['stop', 'stop_limit', 'trailing_stop'] as const);
     const expires_at = new Date(Date.now() + 1_000 + random.below(STOP_MS_MAX)).toISOString();
-    await send('place', {
+    const quantity = 1 + random.below(QUANTITY_MAX);
+    const outcome = await send('place', {
       method: 'POST',
       path: '/v1/orders',
       body: {
         symbol,
         side,
         type,
-        qty: String(1 + random.below(QUANTITY_MAX)),
+        qty: String(quantity),
         ...(type === 'trailing_stop'
           ? { trail_price: decimalFromCents(1 + random.below(SPREAD_CENTS)) }
           : { stop_price: decimalFromCents(midCents + away) }),
@@ -76,6 +81,7 @@ export function drillClient(options: DrillClientOptions): DrillClient {
         ...(random.chance(0.5) ? { time_in_force: 'gtd', expires_at } : { time_in_force: 'gtc' }),
       },
     });
+    if (outcome.kind === 'ok') remember({ id: outcome.body.id, quantity, midCents });
   };
 
   const place = async () => {
@@ -98,9 +104,7 @@ export function drillClient(options: DrillClientOptions): DrillClient {
         ...(random.chance(0.5) ? { stp_mode: random.pick(SELF_TRADE_MODES) } : {}),
       },
     });
-    if (outcome.kind !== 'ok') return;
-    orders.push({ id: outcome.body.id, quantity, midCents });
-    if (orders.length > REMEMBERED_ORDERS) orders.shift();
+    if (outcome.kind === 'ok') remember({ id: outcome.body.id, quantity, midCents });
   };
 
   const act = async () => {
