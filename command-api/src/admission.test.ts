@@ -42,3 +42,13 @@ test('an engine that does not answer stops its symbol first, and all of them in 
     admission.placed(`b${i}`, 'BETA');
   expect([admission.admitsOrder('ACME'), admission.admitsOrder('GAMMA')]).toEqual([false, false]);
 });
+
+test('an order whose answer is read before the reply of its append is not counted for ever', () => {
+  const admission = admissionControl();
+  admission.answered('early');
+  admission.placed('early', 'ACME');
+  expect(admission.stats().unanswered).toBe(0);
+  for (let i = 0; i < 5_000; i++) admission.answered(`of another process ${i}`);
+  admission.placed('own', 'ACME');
+  expect(admission.stats().unanswered).toBe(1);
+});

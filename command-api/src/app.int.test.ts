@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type Event, eventCodec, type Role } from '@brokerx/contracts';
+import { type Event, eventCodec, MATCHING_RULES_VERSION, type Role } from '@brokerx/contracts';
 import { postgresEventStore, postgresSnapshots, realRuntime } from '@brokerx/infra';
 import { freshDatabase } from '@brokerx/infra/services.ts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -74,11 +74,19 @@ test('an order is on disk when 202 is answered, and the reply says where', async
     qty: '10',
     limit_price: '9.99',
     protection_price: null,
+    stop_price: null,
+    trail_price: null,
+    trail_percent: null,
+    expires_at: null,
     status: 'pending_new',
     filled_qty: '0',
     leaves_qty: '10',
     filled_avg_price: null,
     fees: '0.00',
+    post_only: false,
+    min_qty: null,
+    stp_mode: 'none',
+    prevented_qty: '0',
     reason: null,
     created_at: expect.any(String),
     updated_at: order.created_at,
@@ -155,7 +163,7 @@ test('cancel and reduce are asked of the market; a second cancel asks nothing ag
   const reduced = await send(token, 'PATCH', `/v1/orders/${id}`, { qty: '4' });
   expect([reduced.statusCode, reduced.json()]).toEqual([
     202,
-    { id, account_id: accountId, symbol: 'ACME', status: 'pending_replace', qty: '4' },
+    { id, account_id: accountId, symbol: 'ACME', status: 'pending_replace', qty: '4', limit_price: null },
   ]);
   const canceled = await send(token, 'DELETE', `/v1/orders/${id}`);
   const twice = await send(token, 'DELETE', `/v1/orders/${id}`);
@@ -169,6 +177,35 @@ test('cancel and reduce are asked of the market; a second cancel asks nothing ag
     'OrderAmendRequested.v1',
     'OrderCancelRequested.v1',
   ]);
+});
+
+test('many orders are canceled by one command, also when it is repeated; one by the name it was given', async () => {
+  const { accountId, token } = await trader('1000.00');
+  const second = { symbol: 'SECOND', name: 'Second', listing_price: '10.00' };
+  await send(operator, 'POST', '/v1/symbols', second);
+  const placed = async (body: object) =>
+    (await send(token, 'POST', '/v1/orders', { ...buy, ...body })).json().id;
+  const named = await placed({ client_order_id: 'by-name' });
+  const byName = await send(token, 'DELETE', '/v1/orders/by-client-order-id/by-name');
+  expect([byName.statusCode, byName.json().id]).toEqual([202, named]);
+  const [first, other] = [await placed({}), await placed({ symbol: 'SECOND' })];
+  const key = randomUUID();
+  const canceled = await send(token, 'DELETE', '/v1/orders', undefined, key);
+  const asked = [
+    { id: named, symbol: 'ACME', status: 'pending_cancel' },
+    { id: first, symbol: 'ACME', status: 'pending_cancel' },
+    { id: other, symbol: 'SECOND', status: 'pending_cancel' },
+  ];
+  expect([canceled.statusCode, canceled.json()]).toEqual([202, { items: asked }]);
+  expect((await send(token, 'DELETE', '/v1/orders', undefined, key)).json()).toEqual({ items: asked });
+  const stored = await api.store.readStream(`account-${accountId}`, 2, 20);
+  expect(stored.map(({ event, symbol }) => [event.type, symbol]).slice(-3)).toEqual([
+    ['OrdersCancelRequested.v1', 'ACME'],
+    ['OrderCancelRequested.v1', 'ACME'],
+    ['OrderCancelRequested.v1', 'SECOND'],
+  ]);
+  const reused = await send(token, 'DELETE', '/v1/orders?side=sell', undefined, key);
+  expect(reused.json().code).toBe('IDEMPOTENCY_KEY_REUSED');
 });
 
 test("someone else's order is not there", async () => {
@@ -237,6 +274,10 @@ test('a symbol is listed once, and the listing answers the symbol', async () => 
     fee_ppm: 500,
     order_qty_max: '1000000',
     daily_close: '21:00',
+    lot_size: '1',
+    notional_min: null,
+    notional_max: null,
+    matching_rules: MATCHING_RULES_VERSION,
     bands_off: false,
     quotas_off: false,
   });
@@ -292,6 +333,8 @@ test('the reference has every command with a summary and the key that it needs',
     )
     .filter(({ name }) => !name.startsWith('get'));
   expect(commands.map(({ name }) => name).toSorted()).toEqual([
+    'delete /v1/orders',
+    'delete /v1/orders/by-client-order-id/{client_order_id}',
     'delete /v1/orders/{id}',
     'patch /v1/orders/{id}',
     'post /v1/accounts/{id}/cash-transfers',
@@ -300,8 +343,10 @@ test('the reference has every command with a summary and the key that it needs',
     'post /v1/orders',
     'post /v1/symbols',
     'post /v1/symbols/{symbol}/halt',
+    'post /v1/symbols/{symbol}/matching-rules',
     'post /v1/symbols/{symbol}/resume',
     'put /v1/accounts/{id}/exemptions',
+    'put /v1/dead-man-switch',
     'put /v1/symbols/{symbol}/exemptions',
   ]);
   for (const { name, route } of commands) {

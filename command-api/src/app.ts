@@ -34,6 +34,7 @@ export type AppOptions = {
   /** Of the database; null where it is not known. */
   disk: DiskSpace | null;
   version: string;
+  trustedProxies?: readonly string[];
   /** Adds the routes of people: registration, sign-in, mail in development. */
   addRoutes?: (app: Http) => void | Promise<void>;
 };
@@ -47,6 +48,7 @@ declare module 'fastify' {
 
 export async function buildApp(options: AppOptions): Promise<Http> {
   const { verifier, runtime, log, metrics, ready, telemetry, version, addRoutes } = options;
+  const { trustedProxies = [] } = options;
   const app = await buildHttp({
     title: 'BrokerX commands',
     version,
@@ -63,6 +65,7 @@ export async function buildApp(options: AppOptions): Promise<Http> {
     ready,
     runtime,
     telemetry,
+    trustedProxies,
     authenticate: bearerAuth(verifier),
   });
   admit(app, options);

@@ -11,13 +11,12 @@ export type CommandMetrics = {
   settled(facts: number): void;
 };
 
-/** `settlement` is null while another process has that role. */
 export function commandMetrics(
   { registry }: Metrics,
   read: {
     admission: Admission;
     accounts: Accounts;
-    settlement: () => RunningSettlement | null;
+    settlement: Pick<RunningSettlement, 'position' | 'shards' | 'parkedAccounts'>;
     /** Position of the newest event that this process knows of. */
     head: () => number;
   },
@@ -45,23 +44,24 @@ export function commandMetrics(
       },
     });
   gauge('brokerx_requests_in_flight', 'Commands being handled.', () => admission.stats().requests);
-  gauge('brokerx_unanswered_orders', 'Accepted orders that the engine has not answered.', () => {
-    return admission.stats().unanswered;
-  });
+  gauge(
+    'brokerx_unanswered_orders',
+    'Orders accepted by this process that the engine has not answered.',
+    () => {
+      return admission.stats().unanswered;
+    },
+  );
   gauge('brokerx_accounts_cached', 'Accounts in memory.', () => accounts.stats().cached);
   gauge('brokerx_account_commits_in_flight', 'Commits of accounts on their way to the disk.', () => {
     return accounts.stats().inFlight;
   });
-  gauge(
-    'brokerx_settlement_lag',
-    'Positions that settlement is behind; 0 where another process settles.',
-    () => {
-      const running = settlement();
-      return running ? Math.max(0, head() - running.position()) : 0;
-    },
-  );
+  gauge('brokerx_settlement_shards', 'Shards of symbols that this process settles.', settlement.shards);
+  gauge('brokerx_settlement_lag', 'Positions that settlement of these shards is behind.', () => {
+    const position = settlement.position();
+    return position === null ? 0 : Math.max(0, head() - position);
+  });
   gauge('brokerx_parked_accounts', 'Accounts that cannot be settled; above 0 is an alarm.', () => {
-    return settlement()?.parkedAccounts() ?? 0;
+    return settlement.parkedAccounts();
   });
 
   const counters = new Map<string, { inc(): void }>();

@@ -1,11 +1,11 @@
-import { loadConfig, portVariable, sharedVariables } from '@brokerx/infra';
+import { adapterVariables, loadConfig, portVariable, sharedVariables } from '@brokerx/infra';
 import { z } from 'zod';
 import { peopleVariables, wholeOperator } from './client/settings.ts';
 
 /** The environment of command-api, parsed once. */
 const Variables = z
   .object({
-    DATABASE_URL: sharedVariables.DATABASE_URL,
+    ...adapterVariables,
     DATABASE_FOLDER: z
       .string()
       .optional()
@@ -14,6 +14,7 @@ const Variables = z
     BROKERX_INSTANCE: sharedVariables.BROKERX_INSTANCE.default('command-api-1'),
     OTEL_EXPORTER_OTLP_ENDPOINT: sharedVariables.OTEL_EXPORTER_OTLP_ENDPOINT,
     COMMAND_API_HOST: sharedVariables.HOST,
+    TRUSTED_PROXIES: sharedVariables.TRUSTED_PROXIES,
     COMMAND_API_PORT: portVariable('Port of command-api; 0: any free one.').default(8001),
     ...peopleVariables,
   })

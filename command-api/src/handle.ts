@@ -48,7 +48,9 @@ export type Answer<F> = { fact: F; time: string; position: number; replayed: boo
 
 /** What a decision says besides a fact to record: nothing new is needed, this is what stands already. */
 export type Unchanged = { unchanged: AccountFact };
-export type DecideOnAccount = (account: Account, nowMs: number) => AccountFact | Unchanged;
+/** Several facts in one commit, engine inputs of one symbol at most; the first one is the answer. */
+export type Several = { facts: readonly [AccountFact, ...AccountFact[]] };
+export type DecideOnAccount = (account: Account, nowMs: number) => AccountFact | Several | Unchanged;
 
 export type Commands = {
   onAccount(
@@ -102,8 +104,10 @@ export function commandsOn(options: {
       }
       const decided = decide(account, nowMs);
       if ('unchanged' in decided) return { reply: { fact: decided.unchanged }, rests: 'present' };
-      const events = seal(place.commitId, cause, [decided]) as AccountEvent[];
-      return { events, symbol: symbolOf(decided) };
+      const facts = 'facts' in decided ? decided.facts : [decided];
+      const events = seal(place.commitId, cause, facts) as AccountEvent[];
+      const symbol = facts.map(symbolOf).find((name) => name !== null) ?? null;
+      return { events, symbol };
     });
     if ('events' in executed) {
       const [event] = executed.events;

@@ -1,24 +1,30 @@
-import { type Event, eventCodec } from '@brokerx/contracts';
+import { type Event, eventCodec, SESSION_ENDS } from '@brokerx/contracts';
 import {
+  adapterSettings,
   createLog,
   createMetrics,
   createShutdown,
+  deriveKey,
   diskSpace,
   type EventStore,
   groupCommit,
   mintTraceparent,
-  postgresEventStore,
+  openEventStore,
+  openFeed,
+  openTallies,
   postgresLeases,
   postgresSnapshots,
   postgresVault,
   realRuntime,
   runMain,
+  sessionEnds,
   sleep,
   startTelemetry,
-  storeFeed,
   tokenVerifier,
 } from '@brokerx/infra';
+import { LOOPBACK } from '@brokerx/infra/ports.ts';
 import { buildApp } from './app.ts';
+import { failedSignIns } from './client/failedSignIns.ts';
 import { lookups } from './client/lookups.ts';
 import { bootstrapOperator } from './client/operator.ts';
 import { startPasscodeMail } from './client/passcodeMail.ts';
@@ -30,6 +36,7 @@ import { measured } from './commandMetrics.ts';
 import { commandApiConfig } from './config.ts';
 import { inboxRoutes } from './mail/inboxRoutes.ts';
 import { developmentInbox } from './mail/mail.inbox.ts';
+import { remoteInbox } from './mail/mail.remoteInbox.ts';
 import { smtpMailer } from './mail/mail.smtp.ts';
 import { simulatedPayments } from './payments/payments.simulated.ts';
 import { startPayments } from './payments/process.ts';
@@ -42,7 +49,9 @@ const VERSION = '0.1.0';
 
 async function main(): Promise<void> {
   const config = commandApiConfig();
-  const { DATABASE_URL: databaseUrl, BROKERX_INSTANCE: instance } = config;
+  const { BROKERX_INSTANCE: instance } = config;
+  const settings = adapterSettings(config);
+  const { databaseUrl } = settings;
   const runtime = realRuntime;
   const log = createLog({ name: SERVICE, level: config.LOG_LEVEL, instance });
   const shutdown = createShutdown(log);
@@ -57,7 +66,7 @@ async function main(): Promise<void> {
   });
   shutdown.onShutdown('tracing', () => telemetry.stop());
 
-  const store = await postgresEventStore<Event>({ databaseUrl, codec: eventCodec(), runtime, log });
+  const store = await openEventStore<Event>({ settings, codec: eventCodec(), runtime, log });
   shutdown.onShutdown('event store', () => store.close());
   const storeId = store.id;
   const snapshots = await postgresSnapshots({ databaseUrl, storeId, runtime, log });
@@ -70,7 +79,7 @@ async function main(): Promise<void> {
   shutdown.onShutdown('vault', () => vault.close());
   const appender = groupCommit(measured(store, metrics, runtime), { runtime, log });
   shutdown.onShutdown('appends', () => appender.close());
-  const feed = storeFeed({ store, runtime, log });
+  const feed = openFeed({ settings, store, runtime, log });
   shutdown.onShutdown('feed', () => feed.close());
 
   const ports = { store, storeId, appender, feed, snapshots, leases, runtime, log };
@@ -80,7 +89,14 @@ async function main(): Promise<void> {
 
   const passwords = argon2Passwords(runtime);
   const people = peopleOver({ ...ports, accounts, vault, lookups: lookups(masterKey), passwords });
-  const inbox = config.SMTP_URL === undefined ? await developmentInbox({ runtime, log }) : null;
+  const secret = deriveKey(masterKey, 'tally');
+  const tallies = await openTallies({ settings, storeId, secret, runtime, log });
+  shutdown.onShutdown('tallies', () => tallies.close());
+  const port = config.DEV_INBOX_SMTP_PORT;
+  const inbox =
+    config.SMTP_URL === undefined
+      ? await developmentInbox({ runtime, log, listen: { host: LOOPBACK, port } })
+      : null;
   if (inbox) shutdown.onShutdown('inbox', () => inbox.close());
   const mailUrl = inbox?.url ?? config.SMTP_URL ?? '';
   const mailer = smtpMailer({ url: mailUrl, from: config.MAIL_FROM });
@@ -103,19 +119,24 @@ async function main(): Promise<void> {
   const disk = folder === undefined ? null : diskSpace({ folder, runtime, log });
   const issuer = config.AUTH_ISSUER;
   const tokens = await tokenIssuer({ privateJwk: config.AUTH_PRIVATE_JWK, issuer, runtime });
+  const sessions = await sessionEnds({ ...ports, told: SESSION_ENDS });
+  shutdown.onShutdown('session ends', () => sessions.close());
   const app = await buildApp({
     ...ports,
     ...trading,
     telemetry,
-    verifier: tokenVerifier({ jwks: tokens.jwks, issuer, runtime }),
+    verifier: tokenVerifier({ jwks: tokens.jwks, issuer, sessions, runtime }),
     metrics,
     disk,
-    ready: async () => ({ database: await answers(store), disk: disk?.shortage() ?? 'ok' }),
+    ready: async () => ({ 'event store': await answers(store), disk: disk?.shortage() ?? 'ok' }),
     version: VERSION,
+    trustedProxies: config.TRUSTED_PROXIES,
     async addRoutes(http) {
-      await limitPublicRequests(http, config.PUBLIC_REQUESTS_PER_MINUTE_MAX);
-      clientRoutes(http, { people, tokens, storeId });
-      if (inbox) inboxRoutes(http, inbox);
+      await limitPublicRequests(http, { tallies, perMinuteMax: config.PUBLIC_REQUESTS_PER_MINUTE_MAX });
+      clientRoutes(http, { people, tokens, storeId, sessions, failed: failedSignIns(tallies) });
+      const { DEV_INBOX_URL: url } = config;
+      const shown = inbox ?? (url === undefined ? null : remoteInbox({ url, runtime }));
+      if (shown) inboxRoutes(http, shown);
     },
   });
   shutdown.onShutdown('http', () => app.close());
@@ -123,11 +144,11 @@ async function main(): Promise<void> {
   log.info({ url: address }, 'takes commands');
 }
 
-/** Readiness is asked often and must not hang while the database is away. */
-const DATABASE_ANSWERS_MS = 1_000;
+/** Readiness is asked often and must not hang while the event store is away. */
+const STORE_ANSWERS_MS = 1_000;
 
 async function answers(store: EventStore<Event>): Promise<string> {
-  const late = sleep(realRuntime, DATABASE_ANSWERS_MS).then(() => 'does not answer');
+  const late = sleep(realRuntime, STORE_ANSWERS_MS).then(() => 'does not answer');
   const head = store.head().then(
     () => 'ok',
     (error: unknown) => `away: ${error instanceof Error ? error.message : String(error)}`,

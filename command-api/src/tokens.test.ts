@@ -1,18 +1,28 @@
-import { generateKeyPairSync } from 'node:crypto';
-import { realRuntime, tokenVerifier } from '@brokerx/infra';
+import { generateKeyPairSync, randomUUID } from 'node:crypto';
+import { type Event, eventCodec, SESSION_ENDS } from '@brokerx/contracts';
+import { memoryEventStore, realRuntime, sessionEnds, storeFeed, tokenVerifier } from '@brokerx/infra';
 import type { JWK } from 'jose';
-import { expect, test } from 'vitest';
-import { TOKEN_VALID_MS, tokenIssuer } from './tokens.ts';
+import { expect, onTestFinished, test } from 'vitest';
+import { TOKEN_VALID_MS, type TokenIssuer, tokenIssuer } from './tokens.ts';
 
 const ISSUER = 'http://brokerx.test';
 const jwkOf = (curve: 'P-256' | 'P-384') =>
   generateKeyPairSync('ec', { namedCurve: curve }).privateKey.export({ format: 'jwk' }) as JWK;
 const session = {
   sessionId: '0198c0de-0000-7000-8000-000000000001',
+  sessionRevision: 7,
   clientId: '0198c0de-0000-7000-8000-000000000002',
   accountId: '0198c0de-0000-7000-8000-000000000003',
   roles: ['trader', 'analyst'] as const,
 };
+
+async function verifierOf({ jwks }: TokenIssuer, runtime = realRuntime) {
+  const store = memoryEventStore<Event>({ id: randomUUID(), codec: eventCodec() });
+  const feed = storeFeed({ store, runtime });
+  const sessions = await sessionEnds({ store, feed, told: SESSION_ENDS, runtime });
+  onTestFinished(() => feed.close());
+  return tokenVerifier({ jwks, issuer: ISSUER, sessions, runtime });
+}
 
 test('what is issued is verified with the public keys alone', async () => {
   const nowMs = Date.parse('2026-01-05T14:30:00.000Z');
@@ -20,7 +30,7 @@ test('what is issued is verified with the public keys alone', async () => {
   const issuer = await tokenIssuer({ privateJwk: jwkOf('P-256'), issuer: ISSUER, runtime });
   const { token, expiresAtMs } = await issuer.issue(session);
   expect(expiresAtMs).toBe(nowMs + TOKEN_VALID_MS);
-  expect(await tokenVerifier({ jwks: issuer.jwks, issuer: ISSUER, runtime }).verify(token)).toEqual({
+  expect(await (await verifierOf(issuer, runtime)).verify(token)).toEqual({
     ...session,
     expiresAtMs,
   });
@@ -31,9 +41,7 @@ test('another installation does not take it', async () => {
   const issuer = await tokenIssuer({ privateJwk: jwkOf('P-256'), issuer: ISSUER, runtime: realRuntime });
   const other = await tokenIssuer({ privateJwk: jwkOf('P-256'), issuer: ISSUER, runtime: realRuntime });
   const { token } = await issuer.issue(session);
-  expect(await tokenVerifier({ jwks: other.jwks, issuer: ISSUER, runtime: realRuntime }).verify(token)).toBe(
-    'invalid',
-  );
+  expect(await (await verifierOf(other)).verify(token)).toBe('invalid');
 });
 
 test.for([

@@ -7,11 +7,20 @@ import { calculateJwkThumbprint, importJWK, type JSONWebKeySet, type JWK, SignJW
  * without asking; so it is short-lived, and says who acts for which account in which roles.
  */
 export type TokenIssuer = {
-  issue(session: Session): Promise<{ token: string; expiresAtMs: number }>;
+  issue(session: Session, expiresAtMs?: number): Promise<{ token: string; expiresAtMs: number }>;
+  /** When a token that is issued now expires. */
+  expiryMs(): number;
   /** The public keys, as `/.well-known/jwks.json` serves them. */
   jwks: JSONWebKeySet;
 };
-export type Session = { sessionId: string; clientId: string; accountId: string; roles: readonly Role[] };
+export type Session = {
+  sessionId: string;
+  /** Of the event that began it in the client's stream: what ends all sessions ends those that began before. */
+  sessionRevision: number;
+  clientId: string;
+  accountId: string;
+  roles: readonly Role[];
+};
 
 /** A stolen token works for this long; a program signs in four times an hour. */
 export const TOKEN_VALID_MS = 15 * 60_000;
@@ -30,21 +39,22 @@ export async function tokenIssuer(options: {
   const publicJwk = { kty, crv, x, y };
   const kid = privateJwk.kid ?? (await calculateJwkThumbprint(publicJwk));
   const key = await importJWK({ ...publicJwk, d: privateJwk.d }, TOKEN_ALGORITHM);
+  const expiryMs = () => (Math.floor(runtime.nowMs() / 1_000) + Math.floor(validMs / 1_000)) * 1_000;
   return {
+    expiryMs,
     jwks: { keys: [{ ...publicJwk, kid, alg: TOKEN_ALGORITHM, use: 'sig' }] },
-    async issue({ sessionId, clientId, accountId, roles }) {
-      const issuedAt = Math.floor(runtime.nowMs() / 1_000);
-      const expiresAt = issuedAt + Math.floor(validMs / 1_000);
-      const token = await new SignJWT({ account_id: accountId, roles })
+    async issue({ sessionId, sessionRevision, clientId, accountId, roles }, expiresAtMs = expiryMs()) {
+      const claims = { account_id: accountId, roles, sid: sessionId, sid_revision: sessionRevision };
+      const token = await new SignJWT(claims)
         .setProtectedHeader({ alg: TOKEN_ALGORITHM, typ: TOKEN_TYPE, kid })
         .setIssuer(issuer)
         .setSubject(clientId)
         .setAudience(TOKEN_AUDIENCE)
         .setJti(sessionId)
-        .setIssuedAt(issuedAt)
-        .setExpirationTime(expiresAt)
+        .setIssuedAt(Math.floor(runtime.nowMs() / 1_000))
+        .setExpirationTime(expiresAtMs / 1_000)
         .sign(key);
-      return { token, expiresAtMs: expiresAt * 1_000 };
+      return { token, expiresAtMs };
     },
   };
 }

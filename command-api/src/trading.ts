@@ -11,12 +11,14 @@ import type {
   Telemetry,
 } from '@brokerx/infra';
 import { accountsInMemory } from './account/accounts.ts';
-import { type RunningSettlement, startSettlement } from './account/settlement.ts';
+import { deadlineTasks } from './account/deadMan.ts';
+import { startSettlement } from './account/settlement.ts';
 import { admissionControl } from './admission.ts';
 import { type CommandMetrics, commandMetrics } from './commandMetrics.ts';
 import { commandsOn } from './handle.ts';
 import { startMarkets } from './market/markets.ts';
 import { startTimer } from './market/timer.ts';
+import { startTasks } from './openTasks.ts';
 import { ownRole } from './owner.ts';
 
 /** Accounts, markets, settlement and market time of one process, over the ports that it is given. */
@@ -49,36 +51,22 @@ export async function startTrading(ports: TradingPorts) {
   });
   await markets.catchUp(START_CATCH_UP_MS);
 
-  let settlement: RunningSettlement | null = null;
+  const settlement = startSettlement({
+    accounts,
+    feed,
+    snapshots,
+    leases,
+    storeId: store.id,
+    runtime,
+    log,
+    telemetry,
+    onSettled: (facts) => metrics.settled(facts),
+  });
   const metrics: CommandMetrics = commandMetrics(ports.metrics, {
     admission,
     accounts,
-    settlement: () => settlement,
+    settlement,
     head: () => feed.head(),
-  });
-  const settler = ownRole({
-    leases,
-    name: 'settler',
-    log,
-    start: async () => {
-      const running = await startSettlement({
-        accounts,
-        feed,
-        snapshots,
-        storeId: store.id,
-        runtime,
-        log,
-        telemetry,
-        onSettled: metrics.settled,
-      });
-      settlement = running;
-      return {
-        async stop() {
-          settlement = null;
-          await running.stop();
-        },
-      };
-    },
   });
   const timer = ownRole({
     leases,
@@ -86,6 +74,7 @@ export async function startTrading(ports: TradingPorts) {
     log,
     start: () => startTimer({ markets, runtime, log }),
   });
+  const deadlines = startTasks(deadlineTasks({ accounts, runtime }), { ...ports, storeId: store.id });
   const commands = commandsOn({
     ...ports,
     accounts,
@@ -100,9 +89,9 @@ export async function startTrading(ports: TradingPorts) {
     accounts,
     markets,
     commands,
-    settlement: () => settlement,
+    settlement,
     async stop() {
-      await Promise.all([settler.stop(), timer.stop()]);
+      await Promise.all([settlement.stop(), timer.stop(), deadlines.close()]);
       await markets.stop();
       await accounts.close();
     },

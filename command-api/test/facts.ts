@@ -4,6 +4,7 @@ import {
   type BookEvent,
   type BookFact,
   type MarketState,
+  type SymbolRules,
   seal,
 } from '@brokerx/contracts';
 import { type Account, evolve, initialAccount } from '../src/account/account.ts';
@@ -63,9 +64,22 @@ export function placed(given: Partial<Placed> = {}): AccountFact {
 }
 
 export function market(
-  given: { state?: MarketState; bandsOff?: boolean; quotasOff?: boolean; tickCents?: number } = {},
+  given: {
+    state?: MarketState;
+    bandsOff?: boolean;
+    quotasOff?: boolean;
+    tickCents?: number;
+    matchingRules?: number;
+    rules?: Partial<SymbolRules>;
+  } = {},
 ): Market {
-  const { state = 'continuous', bandsOff = false, quotasOff = false, tickCents = 1 } = given;
+  const {
+    state = 'continuous',
+    bandsOff = false,
+    quotasOff = false,
+    tickCents = 1,
+    matchingRules = 2,
+  } = given;
   return {
     symbol: 'ACME',
     name: 'Acme Inc.',
@@ -76,7 +90,9 @@ export function market(
       feePpm: 1_000,
       orderSharesMax: 5_000,
       dailyClose: '21:00',
+      ...given.rules,
     },
+    matchingRules,
     state,
     referenceTicks: 1_000 / tickCents,
     bandsOff,
@@ -84,6 +100,7 @@ export function market(
     listedAtMs: Date.parse('2026-03-02T09:00:00.000Z'),
     lastDay: '',
     lastTradeTicks: null,
+    nextExpiresAt: null,
     revision: 0,
     keys: emptyKeyLog(),
   };

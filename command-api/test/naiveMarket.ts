@@ -11,12 +11,14 @@ type Working = {
   side: 'buy' | 'sell';
   limitTicks: number;
   quantity: number;
+  /** Filled, or taken off because it met its own account. */
   filled: number;
 };
+type Amendment = { orderId: string; amendment: number; quantity: number; limitTicks?: number | undefined };
 
 export function naiveMarket() {
   const orders = new Map<string, Working>();
-  const amendments: { orderId: string; amendment: number; quantity: number }[] = [];
+  const amendments: Amendment[] = [];
   let trades = 0;
   const refOf = ({ orderId, accountId, revision }: Working) => ({ orderId, accountId, revision });
   const pick = <T>(all: readonly T[], number: number): T | undefined => all[number % Math.max(1, all.length)];
@@ -33,7 +35,7 @@ export function naiveMarket() {
     /** One thing that happens, chosen by a number. */
     happens(number: number): BookFact[] {
       const amendment = number % 3 === 0 ? amendments.shift() : undefined;
-      if (amendment) return [answer(amendment)];
+      if (amendment) return [answer(amendment, number)];
       const order = pick([...orders.values()], number >> 3);
       if (!order) return [];
       const opposite = [...orders.values()].filter(
@@ -44,6 +46,7 @@ export function naiveMarket() {
             : order.limitTicks <= resting.limitTicks),
       );
       const maker = pick(opposite, number >> 5);
+      if (maker && maker.accountId === order.accountId && number % 8 < 3) return decrement(order, maker);
       if (maker && number % 8 < 6) return [trade(order, maker, number >> 7)];
       const place = { order: refOf(order), side: order.side, priceTicks: order.limitTicks };
       const quantity = order.quantity - order.filled;
@@ -59,25 +62,24 @@ export function naiveMarket() {
     },
   };
 
-  function answer({
-    orderId,
-    amendment,
-    quantity,
-  }: {
-    orderId: string;
-    amendment: number;
-    quantity: number;
-  }): BookFact {
+  function answer({ orderId, amendment, quantity, limitTicks }: Amendment, number: number): BookFact {
     const order = orders.get(orderId);
-    if (!order) {
-      const order = { orderId, accountId: '00000000-0000-4000-8000-000000000000', revision: 0 };
-      return { type: 'OrderReplaceRejected.v1', data: { order, amendment, code: 'ORDER_NOT_OPEN' } };
+    if (!order || number % 5 === 0) {
+      const unknown = { orderId, accountId: '00000000-0000-4000-8000-000000000000', revision: 0 };
+      const code = order ? 'WOULD_TAKE' : 'ORDER_NOT_OPEN';
+      const ref = order ? refOf(order) : unknown;
+      return { type: 'OrderReplaceRejected.v1', data: { order: ref, amendment, code } };
     }
+    const priceTicks = order.limitTicks;
+    const ends = quantity <= order.filled;
     const leavesBefore = order.quantity - order.filled;
     order.quantity = Math.max(quantity, order.filled);
     const leaves = order.quantity - order.filled;
     if (leaves === 0) orders.delete(orderId);
-    const { side, limitTicks: priceTicks } = order;
+    const { side } = order;
+    const to = ends ? priceTicks : (limitTicks ?? priceTicks);
+    order.limitTicks = to;
+    const entry = { priceTicks: to, restingQuantity: leaves, entersAfter: 0 };
     return {
       type: 'OrderReplaced.v1',
       data: {
@@ -88,8 +90,38 @@ export function naiveMarket() {
         quantity: order.quantity,
         leavesBefore,
         leaves,
+        ...(to === priceTicks ? {} : { entry }),
       },
     };
+  }
+
+  /** Both lose what they would have traded; who has nothing left expires. */
+  function decrement(taker: Working, maker: Working): BookFact[] {
+    const quantity = Math.min(taker.quantity - taker.filled, maker.quantity - maker.filled);
+    for (const order of [taker, maker]) order.filled += quantity;
+    const sideOf = (order: Working) => ({ ...refOf(order), leaves: order.quantity - order.filled });
+    const parties = { takerSide: taker.side, taker: sideOf(taker), maker: sideOf(maker) };
+    const ended = [taker, maker].filter((order) => order.quantity === order.filled);
+    for (const { orderId } of ended) orders.delete(orderId);
+    return [
+      {
+        type: 'TradePrevented.v1',
+        data: { mode: 'decrement', priceTicks: maker.limitTicks, quantity, ...parties },
+      },
+      ...ended.map(
+        (order): BookFact => ({
+          type: 'OrderExpired.v1',
+          data: {
+            order: refOf(order),
+            side: order.side,
+            priceTicks: order.limitTicks,
+            quantity: 0,
+            resting: order === maker,
+            reason: 'SELF_TRADE_PREVENTED',
+          },
+        }),
+      ),
+    ];
   }
 
   function trade(taker: Working, maker: Working, number: number): BookFact {

@@ -1,19 +1,22 @@
 import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
-import { type Event, eventCodec } from '@brokerx/contracts';
+import { type Event, eventCodec, SESSION_ENDS } from '@brokerx/contracts';
 import {
   bearerAuth,
   buildHttp,
   createLog,
   createMetrics,
+  deriveKey,
   groupCommit,
   mintTraceparent,
+  openTallies,
   postgresEventStore,
   postgresLeases,
   postgresSnapshots,
   postgresVault,
   type Runtime,
   realRuntime,
+  sessionEnds,
   storeFeed,
   tokenVerifier,
 } from '@brokerx/infra';
@@ -21,6 +24,7 @@ import { simpleParser } from 'mailparser';
 import { SMTPServer } from 'smtp-server';
 import { z } from 'zod';
 import { accountsInMemory } from '../src/account/accounts.ts';
+import { failedSignIns } from '../src/client/failedSignIns.ts';
 import { lookups } from '../src/client/lookups.ts';
 import { bootstrapOperator } from '../src/client/operator.ts';
 import { startPasscodeMail } from '../src/client/passcodeMail.ts';
@@ -87,6 +91,8 @@ const installation = {
 /** People, mail and payments of one process, over a real PostgreSQL, behind real routes. */
 export async function peopleProcess(options: {
   databaseUrl: string;
+  /** Shares limits with other processes. */
+  redisUrl?: string;
   runtime: Runtime;
   variables?: Record<string, string>;
   payments?: Payments;
@@ -128,6 +134,7 @@ export async function peopleProcess(options: {
   });
   const issuer = settings.AUTH_ISSUER;
   const tokens = await tokenIssuer({ privateJwk: settings.AUTH_PRIVATE_JWK, issuer, runtime });
+  const sessions = await sessionEnds({ ...ports, told: SESSION_ENDS });
   const app = await buildHttp({
     title: 'People',
     version: 'test',
@@ -135,10 +142,17 @@ export async function peopleProcess(options: {
     metrics: createMetrics('command-api', 'test'),
     ready: async () => ({}),
     runtime,
-    authenticate: bearerAuth(tokenVerifier({ jwks: tokens.jwks, issuer, runtime })),
+    authenticate: bearerAuth(tokenVerifier({ jwks: tokens.jwks, issuer, sessions, runtime })),
   });
-  await limitPublicRequests(app, settings.PUBLIC_REQUESTS_PER_MINUTE_MAX);
-  clientRoutes(app, { people: who, tokens, storeId: store.id });
+  const tallies = await openTallies({
+    settings: { databaseUrl, redisUrl: options.redisUrl },
+    storeId: store.id,
+    secret: deriveKey(settings.BROKERX_MASTER_KEY, 'tally'),
+    runtime,
+    log,
+  });
+  await limitPublicRequests(app, { tallies, perMinuteMax: settings.PUBLIC_REQUESTS_PER_MINUTE_MAX });
+  clientRoutes(app, { people: who, tokens, storeId: store.id, sessions, failed: failedSignIns(tallies) });
   if (inbox) inboxRoutes(app, inbox);
   app.get(
     '/v1/me',
@@ -169,6 +183,7 @@ export async function peopleProcess(options: {
     post,
     async stop() {
       await app.close();
+      await Promise.all([tallies.close(), sessions.close()]);
       await Promise.all([mails.close(), payments.close()]);
       await mailer.close();
       await inbox?.close();

@@ -1,5 +1,5 @@
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
-import { type Event, eventCodec, mintId, type Role } from '@brokerx/contracts';
+import { type Event, eventCodec, mintId, type Role, SESSION_ENDS } from '@brokerx/contracts';
 import {
   createLog,
   createMetrics,
@@ -13,6 +13,7 @@ import {
   type Runtime,
   realRuntime,
   type Snapshots,
+  sessionEnds,
   storeFeed,
   tokenVerifier,
 } from '@brokerx/infra';
@@ -64,12 +65,13 @@ export async function commandApi(options: {
     },
   });
   const issuer = await tokenIssuer({ privateJwk: testKey, issuer: ISSUER, runtime });
+  const sessions = await sessionEnds({ store, feed, told: SESSION_ENDS, runtime });
   const app: Http = await buildApp({
     commands,
     markets,
     admission,
     storeId: store.id,
-    verifier: tokenVerifier({ jwks: issuer.jwks, issuer: ISSUER, runtime }),
+    verifier: tokenVerifier({ jwks: issuer.jwks, issuer: ISSUER, sessions, runtime }),
     runtime,
     log: quiet,
     metrics: createMetrics('command-api', 'test'),
@@ -80,7 +82,15 @@ export async function commandApi(options: {
   });
   await app.ready();
   const token = async (accountId: string, roles: Role[]) =>
-    (await issuer.issue({ sessionId: randomUUID(), clientId: randomUUID(), accountId, roles })).token;
+    (
+      await issuer.issue({
+        sessionId: randomUUID(),
+        sessionRevision: 0,
+        clientId: randomUUID(),
+        accountId,
+        roles,
+      })
+    ).token;
   return {
     ...shared,
     feed,
@@ -92,6 +102,7 @@ export async function commandApi(options: {
     token,
     async stop() {
       await app.close();
+      await sessions.close();
       await markets.stop();
       await feed.close();
       await accounts.close();

@@ -1,6 +1,14 @@
 import { z } from 'zod';
 import { Time } from './envelope.ts';
-import { ClientOrderId, ExpiryReason, OrderType, Side, SymbolName, TimeInForce } from './order.ts';
+import {
+  ClientOrderId,
+  ExpiryReason,
+  OrderType,
+  orderTerms,
+  Side,
+  SymbolName,
+  TimeInForce,
+} from './order.ts';
 import { RefusalCode } from './refusals.ts';
 
 /**
@@ -50,7 +58,12 @@ const data = {
     /** Cash held for a buy (worst case with fees), shares held for a sell; the other one is 0. */
     holdCents: count,
     holdShares: count,
+    ...orderTerms,
   }),
+  /** All open orders are canceled at the deadline unless another one is set before; null: switched off. */
+  'DeadManSet.v1': z.strictObject({ accountId: z.uuid(), deadlineAt: Time.nullable() }),
+  /** The deadline passed and cancels of all open orders were asked for. */
+  'DeadManFired.v1': z.strictObject({ accountId: z.uuid(), deadlineAt: Time }),
   /** A well-formed order that was not taken; it never reaches the engine. */
   'OrderRefused.v1': z.strictObject({
     orderId: z.uuid(),
@@ -66,6 +79,21 @@ const data = {
     code: RefusalCode,
     /** The failing rule's values, as they are told to the client. */
     detail: z.string(),
+    ...orderTerms,
+    /** As asked, in cents; the terms have no prices here. */
+    stopCents: count.optional(),
+    trailCents: count.optional(),
+  }),
+  /** One command that cancels many orders; a cancel of each of them follows. It holds the command's key. */
+  'OrdersCancelRequested.v1': z.strictObject({
+    accountId: z.uuid(),
+    /** What was asked for; null: all. Prices in cents, both ends included. */
+    symbol: SymbolName.nullable(),
+    side: Side.nullable(),
+    lowCents: count.nullable(),
+    highCents: count.nullable(),
+    /** The orders that it met, in the batches in which they are canceled. */
+    orders: z.array(z.strictObject({ symbol: SymbolName, orderIds: z.array(z.uuid()) })),
   }),
   'OrderCancelRequested.v1': z.strictObject({ orderId: z.uuid(), accountId: z.uuid(), symbol: SymbolName }),
   'OrderAmendRequested.v1': z.strictObject({
@@ -76,10 +104,25 @@ const data = {
     amendment: count,
     /** The new total quantity, what is filled included. */
     quantity: count,
+    /** The new limit and its unit; absent: as it was. */
+    limitTicks: count.optional(),
+    tickCents: count.optional(),
+    /** Bands are off for the account or the symbol; absent: they count. */
+    bandExempt: z.literal(true).optional(),
+    /** What the hold goes up by, so that it covers both versions until the answer; absent: nothing. */
+    holdCents: count.optional(),
+    holdShares: count.optional(),
   }),
   /** Any other command on this account that was refused. */
   'CommandRefused.v1': z.strictObject({
-    command: z.enum(['CancelOrder', 'AmendOrder', 'Deposit', 'TransferCash', 'TransferShares']),
+    command: z.enum([
+      'CancelOrder',
+      'CancelOrders',
+      'AmendOrder',
+      'Deposit',
+      'TransferCash',
+      'TransferShares',
+    ]),
     /** The order, deposit or transfer that it was about. */
     subjectId: z.uuid(),
     code: RefusalCode,
@@ -110,6 +153,19 @@ const data = {
     leavesQuantity: count,
     /** True when nothing is left: quantity equals what was filled, and the order is `filled`. */
     closes: z.boolean(),
+    /** Taken off by self-trade prevention so far; absent: nothing. */
+    preventedQuantity: count.optional(),
+    /** The new limit and its unit, where it changed. */
+    limitTicks: count.optional(),
+    tickCents: count.optional(),
+  }),
+  /** A match with an order of the same account was prevented by taking it off both. */
+  'OrderDecremented.v1': z.strictObject({
+    ...settled,
+    /** Shares taken off by this one, and by all so far: quantity = filled + prevented + leaves. */
+    quantity: count,
+    preventedQuantity: count,
+    leavesQuantity: count,
   }),
   'OrderAmendRejected.v1': z.strictObject({
     orderId: z.uuid(),
@@ -117,6 +173,9 @@ const data = {
     sequence: count,
     amendment: count,
     code: RefusalCode,
+    /** What was held for the amended version alone; absent: nothing. */
+    releasedCents: count.optional(),
+    releasedShares: count.optional(),
   }),
   /** Every end of an order but its last fill. */
   'OrderClosed.v1': z.strictObject({

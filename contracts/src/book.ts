@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { Time } from './envelope.ts';
 import { MarketState } from './market.ts';
-import { ExpiryReason, OrderType, Side, TimeInForce } from './order.ts';
+import { ExpiryReason, OrderType, SelfTradeMode, Side, TimeInForce } from './order.ts';
 import { RefusalCode } from './refusals.ts';
 
 /**
@@ -29,6 +30,24 @@ const data = {
     limitTicks: count,
     /** What enters the book at `limitTicks` once all trades of this input (which follow) have happened. */
     restingQuantity: count,
+    /** Where matches were prevented: it enters after so many further outputs. Absent: once its trades leave so much. */
+    entersAfter: count.optional(),
+    /** It waits for its trigger, outside the book. */
+    held: z.literal(true).optional(),
+    expiresAt: Time.optional(),
+  }),
+  /** A stop was reached: it arrives like an order of this limit (or protection), and the rest enters the book or expires. */
+  'OrderTriggered.v1': z.strictObject({
+    order: OrderRef,
+    side: Side,
+    /** Where its stop stood, and the last trade's price. */
+    stopTicks: count,
+    lastTicks: count,
+    limitTicks: count,
+    quantity: count,
+    restingQuantity: count,
+    /** The rest enters after so many further outputs of this input. */
+    entersAfter: count,
   }),
   'OrderRejected.v1': z.strictObject({ order: OrderRef, code: RefusalCode }),
   'TradeExecuted.v1': z.strictObject({
@@ -42,7 +61,21 @@ const data = {
     maker: TradeSide,
     taker: TradeSide,
   }),
-  /** A resting order reduced in place; `leaves` of them stay in the book at `priceTicks`. */
+  /** Two orders of one account met and did not trade. What the mode expires is told by the outputs that follow. */
+  'TradePrevented.v1': z.strictObject({
+    mode: SelfTradeMode,
+    /** The maker's price, and what would have been traded. */
+    priceTicks: count,
+    quantity: count,
+    takerSide: Side,
+    /** `leaves` after it: less by `quantity` where the mode is `decrement`, else as before. */
+    maker: TradeSide,
+    taker: TradeSide,
+  }),
+  /**
+   * A resting order changed: `leaves` of it stay in the book at `priceTicks`. With `entry` it left that place with
+   * `leavesBefore` and comes in anew, like an order that arrives: it may trade, and the rest goes behind all others.
+   */
   'OrderReplaced.v1': z.strictObject({
     order: OrderRef,
     amendment: count,
@@ -52,8 +85,27 @@ const data = {
     quantity: count,
     leavesBefore: count,
     leaves: count,
+    entry: z
+      .strictObject({
+        priceTicks: count,
+        /** What enters the book there, after so many further outputs of this input. */
+        restingQuantity: count,
+        entersAfter: count,
+      })
+      .optional(),
+    /** It waits for its trigger, and does so still: `priceTicks` is its stop price, and the book is as before. */
+    held: z.literal(true).optional(),
+    /** The new limit of a held stop-limit, where it changed. */
+    limitTicks: count.optional(),
   }),
-  'OrderCanceled.v1': z.strictObject({ order: OrderRef, side: Side, priceTicks: count, quantity: count }),
+  'OrderCanceled.v1': z.strictObject({
+    order: OrderRef,
+    side: Side,
+    priceTicks: count,
+    quantity: count,
+    /** It waited for its trigger: nothing leaves the book. */
+    held: z.literal(true).optional(),
+  }),
   'OrderExpired.v1': z.strictObject({
     order: OrderRef,
     side: Side,
@@ -66,6 +118,8 @@ const data = {
   }),
   'OrderCancelRejected.v1': z.strictObject({ order: OrderRef, code: RefusalCode }),
   'OrderReplaceRejected.v1': z.strictObject({ order: OrderRef, amendment: count, code: RefusalCode }),
+  /** The market's time, and the next moment at which an open order ends. */
+  'TimeApplied.v1': z.strictObject({ at: Time, nextExpiresAt: Time.nullable() }),
   'MarketStateChanged.v1': z.strictObject({ state: MarketState }),
   /** The input was applied and there is nothing else to say of it. */
   'InputNoted.v1': z.strictObject({}),

@@ -36,6 +36,10 @@ const data = {
   'ClientVerified.v1': z.strictObject({}),
   'SignedIn.v1': z.strictObject({ sessionId: z.uuid(), expiresAt: Time, ip: Sealed }),
   'SignInFailed.v1': z.strictObject({ ip: Sealed }),
+  /** The client ended this session; `expiresAt` is when it would have ended by itself. */
+  'SignedOut.v1': z.strictObject({ sessionId: z.uuid(), expiresAt: Time }),
+  /** All sessions that began earlier in the stream are over; without this the last of them would be at `until`. */
+  'SessionsEnded.v1': z.strictObject({ until: Time }),
 } as const;
 
 export const clientEvents = data;

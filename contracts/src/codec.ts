@@ -8,6 +8,7 @@ import { type Upcasters, upcast, upcasters } from './upcast.ts';
 export function eventCodec(steps: Upcasters = upcasters) {
   const oldTypes = Object.keys(steps);
   const plain = oldTypes.length === 0;
+  const storedTypesOf = (types: readonly string[]): string[] => [...new Set([...types, ...oldTypes])];
   return {
     encode: (events: readonly Event[]): string => JSON.stringify(events),
     decode: (text: string): Event[] => {
@@ -20,6 +21,32 @@ export function eventCodec(steps: Upcasters = upcasters) {
      * that only a property looks like this. What an old event becomes is known when it is read, not before.
      */
     marksOf: (types: readonly string[]): string[] =>
-      [...new Set([...types, ...oldTypes])].map((type) => `"type":${JSON.stringify(type)}`),
+      storedTypesOf(types).map((type) => `"type":${JSON.stringify(type)}`),
+    storedTypesOf,
+    parts: ({ type, data, correlationId, causationId, ...rest }: Event): EventParts => ({
+      type,
+      data,
+      // By these two names other tools of that store know them.
+      metadata: { ...rest, $correlationId: correlationId, $causationId: causationId },
+    }),
+    whole: ({ type, data, metadata }: EventParts): Event => {
+      const { id, time, actor, $correlationId, $causationId, traceparent, ...rest } = metadata;
+      const [correlationId, causationId] = [$correlationId, $causationId];
+      const event = {
+        id,
+        type,
+        time,
+        actor,
+        correlationId,
+        causationId,
+        traceparent,
+        ...rest,
+        data,
+      } as Event;
+      return plain ? event : (upcast(event, steps) as Event);
+    },
   };
 }
+
+/** An event where it is a record of its own: its data, and the rest of the envelope. */
+type EventParts = { type: string; data: unknown; metadata: Readonly<Record<string, unknown>> };

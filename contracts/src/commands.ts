@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ClientOrderId, OrderType, Side, SymbolName, TimeInForce } from './order.ts';
+import { ClientOrderId, hasLimit, OrderType, SelfTradeMode, Side, SymbolName, TimeInForce } from './order.ts';
 import {
   CASH_CENTS_MAX,
   centsFromDecimal,
@@ -60,32 +60,121 @@ export const PlaceOrder = z
     side: Side,
     type: OrderType,
     qty: Quantity,
-    limit_price: Price.optional().describe('Needed for a limit order, refused for a market order.'),
+    limit_price: Price.optional().describe('Needed for `limit` and `stop_limit`, refused for the others.'),
+    stop_price: Price.optional().describe('Needed for `stop` and `stop_limit`: a trade there triggers it.'),
+    trail_price: Price.optional().describe('A `trailing_stop` follows the market at this distance, or at'),
+    trail_percent: z
+      .string()
+      .regex(/^\d{1,2}(\.\d{1,4})?$/, 'a percentage with at most four decimals, below 100')
+      .optional()
+      .describe('this one, in percent of the price; one of the two.'),
+    expires_at: z.iso.datetime().optional().describe('When a `gtd` order ends.'),
     time_in_force: TimeInForce.default('day').describe(
-      'A market order is `ioc` or `fok`; `day` means `ioc` there.',
+      'A market order is `ioc` or `fok`; `day` means `ioc` there. Stops are `day`, `gtc` or `gtd`.',
     ),
     client_order_id: ClientOrderId.optional(),
+    post_only: z
+      .boolean()
+      .optional()
+      .describe('Refused (`WOULD_TAKE`) where it would trade at once; for limit orders that may rest.'),
+    min_qty: Quantity.optional().describe(
+      'Where less than this would trade at once, the order expires untouched. Tested on entry alone.',
+    ),
+    stp_mode: SelfTradeMode.optional().describe(
+      'What happens where it would trade with an order of its own account; `none` (they trade) where it is absent.',
+    ),
   })
   .superRefine((order, context) => {
-    if (order.type === 'limit' && order.limit_price === undefined) {
-      context.addIssue({
-        code: 'custom',
-        path: ['limit_price'],
-        message: 'a limit order needs a limit_price',
-      });
-    }
-    if (order.type === 'market' && order.limit_price !== undefined) {
-      context.addIssue({
-        code: 'custom',
-        path: ['limit_price'],
-        message: 'a market order takes no limit_price',
-      });
+    for (const [field, message] of misfits(order)) {
+      context.addIssue({ code: 'custom', path: [field], message });
     }
   });
 export type PlaceOrder = z.infer<typeof PlaceOrder>;
 
-export const AmendOrder = z.strictObject({
-  qty: Quantity.describe('The new total quantity, what is filled included; less than now.'),
+/** Fields that do not fit together, each with what to do. */
+function misfits(order: {
+  type: OrderType;
+  time_in_force: TimeInForce;
+  qty: string;
+  limit_price?: string | undefined;
+  stop_price?: string | undefined;
+  trail_price?: string | undefined;
+  trail_percent?: string | undefined;
+  expires_at?: string | undefined;
+  post_only?: boolean | undefined;
+  min_qty?: string | undefined;
+}): [field: string, message: string][] {
+  const { type, time_in_force: time, min_qty } = order;
+  const found: [string, string][] = [];
+  const must = (holds: boolean, field: string, message: string) => {
+    if (!holds) found.push([field, message]);
+  };
+  const stops = type === 'stop' || type === 'stop_limit';
+  const trails = type === 'trailing_stop';
+  const rests = type === 'limit' && time !== 'ioc' && time !== 'fok';
+  const needs = hasLimit(type)
+    ? `a ${type} order needs a limit_price`
+    : `a ${type} order takes no limit_price`;
+  must((order.limit_price !== undefined) === hasLimit(type), 'limit_price', needs);
+  must(
+    (order.stop_price !== undefined) === stops,
+    'stop_price',
+    'stop and stop_limit have a stop_price, no other',
+  );
+  const distances = Number(order.trail_price !== undefined) + Number(order.trail_percent !== undefined);
+  must(
+    distances === Number(trails),
+    'trail_price',
+    'a trailing_stop has trail_price or trail_percent, no other',
+  );
+  must(!trails || Number(order.trail_percent ?? 1) > 0, 'trail_percent', 'trail_percent is above 0');
+  must(
+    (order.expires_at !== undefined) === (time === 'gtd'),
+    'expires_at',
+    'gtd orders have expires_at, no other',
+  );
+  must(!order.post_only || rests, 'post_only', 'only a limit order that may rest can be post_only');
+  if (min_qty === undefined) return found;
+  must(!order.post_only, 'min_qty', 'a post_only order never trades on entry, so it takes no min_qty');
+  must(!stops && !trails, 'min_qty', 'a stop does not trade on entry, so it takes no min_qty');
+  must(time !== 'fok', 'min_qty', 'a fok order fills whole or not at all');
+  must(Number(min_qty) <= Number(order.qty), 'min_qty', 'min_qty is at most qty');
+  return found;
+}
+
+export const AmendOrder = z
+  .strictObject({
+    qty: Quantity.optional().describe('The new total quantity, what is filled included; absent: as it is.'),
+    limit_price: Price.optional().describe('The new limit; absent: as it is.'),
+  })
+  .refine(({ qty, limit_price }) => qty !== undefined || limit_price !== undefined, {
+    path: ['qty'],
+    message: 'give a new qty, a new limit_price, or both',
+  });
+export type AmendOrder = z.infer<typeof AmendOrder>;
+
+/** What a cancel of many orders is narrowed by; all that is given must hold. */
+export const CancelOrders = z
+  .strictObject({
+    symbol: SymbolName.optional(),
+    side: Side.optional(),
+    price_from: Price.optional().describe('Limit at or above this.'),
+    price_to: Price.optional().describe('Limit at or below this.'),
+  })
+  .refine(({ price_from, price_to, symbol }) => symbol || (!price_from && !price_to), {
+    path: ['symbol'],
+    message: 'a range of prices needs a symbol',
+  });
+export type CancelOrders = z.infer<typeof CancelOrders>;
+
+/** A day: whoever wants more may renew once a day. */
+const CANCEL_AFTER_SECONDS_MAX = 86_400;
+export const DeadManSwitch = z.strictObject({
+  cancel_after_seconds: z
+    .int()
+    .min(0)
+    .max(CANCEL_AFTER_SECONDS_MAX)
+    .describe('From now on; 0 switches it off.'),
 });
 
 export const ListSymbol = z.strictObject({
@@ -100,6 +189,11 @@ export const ListSymbol = z.strictObject({
     .string()
     .regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'a time of day in UTC, HH:MM')
     .default('21:00'),
+  lot_size: whole(ORDER_SHARES_MAX)
+    .optional()
+    .describe('Quantities are multiples of it; 1 where it is absent.'),
+  notional_min: money(CASH_CENTS_MAX).optional().describe('Least that price times quantity may be.'),
+  notional_max: money(CASH_CENTS_MAX).optional().describe('Most that price times quantity may be.'),
 });
 export type ListSymbol = z.infer<typeof ListSymbol>;
 

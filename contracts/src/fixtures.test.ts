@@ -50,6 +50,29 @@ test.for(fixtures)('a text that holds a %s is known by a mark of its type, old o
   expect(codec.encode(events)).toContain(mark);
 });
 
+test.for(fixtures)(
+  'a %s taken apart and put together is the same text, and says whose effect it is',
+  (type) => {
+    const codec = eventCodec();
+    const [event] = codec.decode(`[${fixture(type)}]`) as [Event];
+    const parts = codec.parts(event);
+    expect(codec.encode([codec.whole(JSON.parse(JSON.stringify(parts)))])).toBe(codec.encode([event]));
+    expect(parts).toMatchObject({ type: event.type, data: event.data });
+    expect(parts.metadata).toMatchObject({
+      id: event.id,
+      $correlationId: event.correlationId,
+      $causationId: event.causationId,
+    });
+  },
+);
+
+test('an event put together of old parts is one of today', () => {
+  const codec = eventCodec({ 'Renamed.v1': (event: Envelope) => ({ ...event, type: 'InputNoted.v1' }) });
+  const [event] = codec.decode(`[${fixture('InputNoted.v1')}]`) as [Event];
+  expect(codec.whole({ ...codec.parts(event), type: 'Renamed.v1' })).toEqual(event);
+  expect(codec.storedTypesOf(['InputNoted.v1'])).toEqual(['InputNoted.v1', 'Renamed.v1']);
+});
+
 test('an event that becomes a wanted type when it is read is found by its old type', () => {
   const codec = eventCodec({ 'Renamed.v1': (event: Envelope) => ({ ...event, type: 'InputNoted.v1' }) });
   const text = `[${fixture('InputNoted.v1').replace('InputNoted.v1', 'Renamed.v1').replaceAll(/\s/g, '')}]`;

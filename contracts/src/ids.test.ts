@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { deriveId, isUuid, mintId, uuidV7TimeMs } from './ids.ts';
 import { formatPosition, parsePosition } from './position.ts';
-import { partitionOf } from './streams.ts';
+import { partitionOf } from './topics.ts';
 
 const source = (nowMs: number) => ({
   nowMs: () => nowMs,

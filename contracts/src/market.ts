@@ -4,7 +4,11 @@ import { SymbolName } from './order.ts';
 import { FEE_PPM_MAX, ORDER_SHARES_MAX, PRICE_CENTS_MAX } from './units.ts';
 
 /** Events of `market-<symbol>`: what a symbol is and what its market may do. All of them are engine inputs. */
-export const MATCHING_RULES_VERSION = 1;
+/**
+ * 1: limit and market orders, reduce. 2: post-only, minimum quantity, self-trade prevention, amend in full, lots and
+ * notional limits, stops, orders that end at a time of their own.
+ */
+export const MATCHING_RULES_VERSION = 2;
 
 export const SymbolRules = z.strictObject({
   /** One tick in cents. */
@@ -16,6 +20,11 @@ export const SymbolRules = z.strictObject({
   orderSharesMax: z.int().min(1).max(ORDER_SHARES_MAX),
   /** Time of day (UTC, `HH:MM`) at which the trading day ends and DAY orders expire. */
   dailyClose: z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/),
+  /** Quantities are multiples of this, but for a sell of the whole odd rest; absent: 1. */
+  lotShares: z.int().min(1).max(ORDER_SHARES_MAX).optional(),
+  /** Least and most that price times quantity may be; absent: no limit. */
+  notionalMinCents: z.int().min(1).optional(),
+  notionalMaxCents: z.int().min(1).optional(),
 });
 export type SymbolRules = z.infer<typeof SymbolRules>;
 
@@ -30,6 +39,8 @@ const data = {
     /** Version of the matching rules that the engine applies from here on. */
     matchingRules: z.int().min(1),
   }),
+  /** Newer matching rules apply from here on. */
+  'MatchingRulesAdopted.v1': z.strictObject({ symbol: SymbolName, matchingRules: z.int().min(2) }),
   'SymbolExemptionsChanged.v1': z.strictObject({
     symbol: SymbolName,
     bandsOff: z.boolean(),
@@ -37,6 +48,8 @@ const data = {
   }),
   'TradingHalted.v1': z.strictObject({ symbol: SymbolName, reason: z.string().min(1).max(200) }),
   'TradingResumed.v1': z.strictObject({ symbol: SymbolName }),
+  /** Moves the market's time: orders whose `expiresAt` has come end. Appended when something is due, not before. */
+  'TimeReached.v1': z.strictObject({ symbol: SymbolName, at: Time }),
   /** A calendar event: DAY orders expire and the close becomes the static reference. */
   'DayEnded.v1': z.strictObject({
     symbol: SymbolName,

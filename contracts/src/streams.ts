@@ -9,23 +9,3 @@ export const CATEGORIES = ['client', 'account', 'market', 'book', 'email', 'phon
 
 /** The key in a stream's name: `account-<id>` → `<id>`. */
 export const keyOfStream = (stream: string): string => stream.slice(stream.indexOf('-') + 1);
-
-/**
- * Kafka topics and their fixed partition counts. Changing a count moves keys between partitions: it makes a new
- * generation of the topic, never an edit here.
- */
-export const TOPICS = {
-  /** Every engine input, by symbol. */
-  'brokerx.orders': { partitions: 16 },
-  /** Every book event, by symbol. */
-  'brokerx.market': { partitions: 16 },
-  /** Every account event, by account. */
-  'brokerx.accounts': { partitions: 32 },
-} as const;
-
-/** FNV-1a (32 bit) of the key's UTF-8 bytes, modulo the partition count: small, and the same everywhere. */
-export function partitionOf(key: string, partitions: number): number {
-  let h = 0x811c9dc5;
-  for (const byte of Buffer.from(key)) h = Math.imul(h ^ byte, 0x01000193) >>> 0;
-  return h % partitions;
-}

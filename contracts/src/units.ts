@@ -81,6 +81,8 @@ export function averagePriceDecimal(value: number, quantity: number): string | n
   const tail = fraction === 0 ? '' : String(fraction).padStart(2, '0').replace(/0$/, '');
   return `${decimalFromCents(Math.floor(hundredths / 100))}${tail}`;
 }
+/** 12,500 parts per million → `"1.25"`. */
+export const percentFromPpm = (ppm: number): string => String(ppm / 10_000);
 /** `"100"` → 100; undefined when it is not a whole non-negative number. */
 export function sharesFromDecimal(text: string): Shares | undefined {
   return WHOLE.test(text) ? shares(Number(text)) : undefined;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Role } from './client.ts';
 import { MarketState } from './market.ts';
-import { OrderStatus, OrderType, Side, TimeInForce } from './order.ts';
+import { OrderStatus, OrderType, SelfTradeMode, Side, TimeInForce } from './order.ts';
 
 /** What the HTTP APIs answer. Wire strings only: money and quantities are decimal strings, times RFC 3339 UTC. */
 const money = z.string().meta({ examples: ['150.25'] });
@@ -66,13 +66,22 @@ export const OrderView = z.object({
   time_in_force: TimeInForce,
   qty: quantity,
   limit_price: money.nullable(),
-  /** A market order's protection price. */
-  protection_price: money.nullable(),
+  protection_price: money.nullable().describe('Beyond it an order without a limit never trades.'),
+  stop_price: money.nullable().describe('A trailing stop shows its first one.'),
+  trail_price: money.nullable(),
+  trail_percent: z.string().nullable(),
+  expires_at: time.nullable(),
   status: OrderStatus,
   filled_qty: quantity,
   leaves_qty: quantity,
   filled_avg_price: money.nullable(),
   fees: money,
+  post_only: z.boolean(),
+  min_qty: quantity.nullable(),
+  stp_mode: SelfTradeMode,
+  prevented_qty: quantity.describe(
+    'Taken off where it met orders of its own account: qty = filled_qty + prevented_qty + leaves_qty while it is open.',
+  ),
   reason: z.string().nullable().describe('Why it was rejected or expired.'),
   created_at: time,
   updated_at: time,
@@ -86,8 +95,25 @@ export const OrderChangeView = z.object({
   symbol: z.string(),
   status: z.enum(['pending_cancel', 'pending_replace']),
   qty: quantity.nullable().describe('The total quantity asked for; null for a cancel.'),
+  limit_price: money.nullable().describe('The limit asked for; null where it stays, and for a cancel.'),
+});
+export const OrderCancelsView = z.object({
+  items: z
+    .array(
+      z.object({
+        id: z.string().describe('The order.'),
+        symbol: z.string(),
+        status: z.literal('pending_cancel'),
+      }),
+    )
+    .describe('A result for each open order that the filters meet, by symbol, then in the order of placing.'),
 });
 export type OrderChangeView = z.infer<typeof OrderChangeView>;
+
+export const DeadManView = z.object({
+  account_id: z.string(),
+  deadline_at: time.nullable().describe('All open orders are canceled then; null: switched off.'),
+});
 
 export const WalletView = z.object({
   account_id: z.string(),
@@ -143,6 +169,10 @@ export const SymbolView = z.object({
   fee_ppm: z.int(),
   order_qty_max: quantity,
   daily_close: z.string(),
+  lot_size: quantity,
+  notional_min: money.nullable(),
+  notional_max: money.nullable(),
+  matching_rules: z.int().describe('Version of the matching rules that its market follows.'),
   bands_off: z.boolean(),
   quotas_off: z.boolean(),
 });
@@ -212,11 +242,14 @@ export const OrderEventName = z.enum([
   'amend_requested',
   'order_filled',
   'order_amended',
+  'order_decremented',
   'amend_rejected',
   'order_closed',
   'order_accepted',
+  'order_triggered',
   'order_rejected',
   'trade_executed',
+  'trade_prevented',
   'order_replaced',
   'order_canceled',
   'order_expired',
@@ -241,6 +274,8 @@ export const OrderEventView = z.object({
   qty: quantity.optional().describe('The total quantity of the order.'),
   limit_price: money.nullable().optional(),
   protection_price: money.nullable().optional(),
+  stop_price: money.nullable().optional(),
+  expires_at: time.optional(),
   /** Of this one fill or trade. */
   last_qty: quantity.optional(),
   last_price: money.optional(),
@@ -251,6 +286,10 @@ export const OrderEventView = z.object({
   filled_avg_price: money.nullable().optional(),
   leaves_qty: quantity.optional(),
   fees: money.optional(),
+  prevented_qty: quantity.optional(),
+  stp_mode: SelfTradeMode.optional(),
+  post_only: z.boolean().optional(),
+  min_qty: quantity.nullable().optional(),
   /** Which change of the order it was (1 for the first). */
   amendment: z.int().optional(),
   reason: z.string().nullable().optional(),

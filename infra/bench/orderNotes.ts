@@ -8,6 +8,13 @@ export const codec: Codec<OrderNote> = {
   decode: (text) => JSON.parse(text) as OrderNote[],
   typeOf: ({ type }) => type,
   marksOf: (types) => types.map((type) => `"type":${JSON.stringify(type)}`),
+  parts: ({ type, orderId, symbol, side, priceCents, quantity, ...metadata }) => ({
+    type,
+    data: { orderId, symbol, side, priceCents, quantity },
+    metadata,
+  }),
+  whole: ({ type, data, metadata }) => ({ type, ...metadata, ...(data as object) }) as OrderNote,
+  storedTypesOf: (types) => types,
 };
 
 /** Events made beforehand, in turn: making them is no part of what is measured. */

@@ -1,12 +1,21 @@
 import { parseArgs } from 'node:util';
 import type pg from 'pg';
 import { postgresEventStore } from '../src/eventStore.postgres.ts';
-import { type Commit, type EventStore, NO_STREAM } from '../src/eventStore.ts';
 import { createLog } from '../src/log.ts';
 import { openPool } from '../src/postgres.ts';
 import { realRuntime } from '../src/runtime.ts';
 import { startTemporaryPostgres } from '../src/temporaryPostgres.ts';
 import { codec, events, type OrderNote } from './orderNotes.ts';
+import {
+  appendCalls,
+  pagesBack,
+  READ_PAGE_EVENTS,
+  readWhole,
+  SHAPES,
+  type Shape,
+  type Step,
+  timed,
+} from './storeShapes.ts';
 import { freshDatabaseIn, machine, postgresCpuMicros, version } from './surroundings.ts';
 
 const HELP = `
@@ -24,20 +33,8 @@ What it does not show: many appenders contending, a network between client and s
 beside it, checkpoints and vacuum of a large store, power loss. Disks differ; compare ratios, not figures.
 `;
 
-type Shape = { name: string; commits: number; events: number; streams: number };
-
-/** An order or two from each of many accounts; a hot stream; wider commands; an engine's runs. */
-const SHAPES: Shape[] = [
-  { name: '50 × 1, 1,000 streams', commits: 50, events: 1, streams: 1_000 },
-  { name: '200 × 1, 1,000 streams', commits: 200, events: 1, streams: 1_000 },
-  { name: '200 × 1, one stream, chained', commits: 200, events: 1, streams: 1 },
-  { name: '200 × 4, 1,000 streams', commits: 200, events: 4, streams: 1_000 },
-  { name: '1 × 100 (an engine’s run)', commits: 1, events: 100, streams: 1 },
-  { name: '4 × 100', commits: 4, events: 100, streams: 4 },
-];
 /** Store and raw limit take turns, so that what else the machine does meets both. */
 const TURNS = 4;
-const READ_PAGE_EVENTS = 1_000;
 
 type Row = {
   name: string;
@@ -100,8 +97,6 @@ async function bench({
   }
 }
 
-type Step = () => Promise<number>;
-
 /** Runs both, in turns, for `seconds` each; every step tells how many events it did. */
 async function inTurns(seconds: number, step: Step, raw: Step, postmaster: number | null) {
   const total = { events: 0, ms: 0, nodeMicros: 0, postgresMicros: 0 };
@@ -123,13 +118,6 @@ async function inTurns(seconds: number, step: Step, raw: Step, postmaster: numbe
   return { total, rawTotal, knowsPostgres: postgresCpuMicros(postmaster) !== null };
 }
 
-async function timed(budgetMs: number, step: Step): Promise<{ events: number; ms: number }> {
-  const startedMs = performance.now();
-  let events = 0;
-  while (performance.now() - startedMs < budgetMs) events += await step();
-  return { events, ms: performance.now() - startedMs };
-}
-
 function report(name: string, { total, rawTotal, knowsPostgres }: Awaited<ReturnType<typeof inTurns>>): Row {
   const perSecond = ({ events, ms }: { events: number; ms: number }) => Math.round((events / ms) * 1_000);
   const perEvent = (micros: number) => Math.round((micros / total.events) * 10) / 10;
@@ -148,30 +136,6 @@ function report(name: string, { total, rawTotal, knowsPostgres }: Awaited<Return
 const line = (cells: string[]) =>
   cells.map((cell, i) => (i === 0 ? cell.padEnd(30) : cell.padStart(14))).join('');
 
-function appendCalls(
-  store: EventStore<OrderNote>,
-  { name, commits, events, streams }: Shape,
-  eventOf: () => OrderNote,
-) {
-  const revisions = new Map<string, number>();
-  let next = 0;
-  let appended = 0;
-  const step = async () => {
-    const calls = Array.from({ length: commits }, (): Commit<OrderNote> => {
-      const stream = `bench-${name.replaceAll(/\W+/g, '.')}-${next++ % streams}`;
-      const expectedRevision = revisions.get(stream) ?? NO_STREAM;
-      revisions.set(stream, expectedRevision + events);
-      const id = crypto.randomUUID();
-      const list = Array.from({ length: events }, eventOf);
-      return { id, stream, expectedRevision, chained: streams === 1, symbol: null, events: list };
-    });
-    for (const { verdict } of await store.append(calls)) if (verdict !== 'ok') throw new Error(verdict);
-    appended += commits * events;
-    return commits * events;
-  };
-  return Object.assign(step, { appended: () => appended });
-}
-
 function rawInserts(pool: pg.Pool, { commits, events }: Shape, eventOf: () => OrderNote): Step {
   return async () => {
     const bodies = Array.from({ length: commits }, () =>
@@ -183,16 +147,6 @@ function rawInserts(pool: pg.Pool, { commits, events }: Shape, eventOf: () => Or
       values: [bodies.join('\x1e')],
     });
     return commits * events;
-  };
-}
-
-/** Pages through the store from its beginning, again and again. */
-function pagesBack(store: EventStore<OrderNote>): Step {
-  let after = 0;
-  return async () => {
-    const page = await store.readAll(after, {}, READ_PAGE_EVENTS);
-    after = page.atEnd ? 0 : page.position;
-    return page.events.length;
   };
 }
 
@@ -209,17 +163,6 @@ function rawPages(pool: pg.Pool): Step {
     after = Number(rows.at(-1)?.last_position ?? 0);
     return rows.reduce((sum, { events }) => sum + events, 0);
   };
-}
-
-async function readWhole(store: EventStore<OrderNote>): Promise<number> {
-  let count = 0;
-  for (let after = 0, atEnd = false; !atEnd; ) {
-    const page = await store.readAll(after, {}, READ_PAGE_EVENTS);
-    count += page.events.length;
-    after = page.position;
-    atEnd = page.atEnd;
-  }
-  return count;
 }
 
 const { values: given } = parseArgs({

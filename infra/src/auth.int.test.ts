@@ -4,6 +4,7 @@ import { bearerAuth } from './auth.ts';
 import { buildHttp, type Http } from './http.ts';
 import { createLog } from './log.ts';
 import { createMetrics } from './metrics.ts';
+import { SessionUnknown } from './sessionEnds.ts';
 import { type Actor, KeysUnavailable, type TokenVerdict } from './tokenVerifier.ts';
 
 const trader: Actor = {
@@ -11,6 +12,7 @@ const trader: Actor = {
   accountId: 'account-1',
   roles: ['trader'],
   sessionId: 'session-1',
+  sessionRevision: 3,
   expiresAtMs: 0,
 };
 const verdicts: Record<string, TokenVerdict | Promise<TokenVerdict>> = {
@@ -18,6 +20,12 @@ const verdicts: Record<string, TokenVerdict | Promise<TokenVerdict>> = {
   late: Promise.resolve(trader),
   analyst: { ...trader, roles: ['analyst'] },
   old: 'expired',
+  out: 'ended',
+};
+
+const failures: Record<string, Error> = {
+  cut: new KeysUnavailable('no keys'),
+  unknown: new SessionUnknown('no store'),
 };
 
 let app: Http;
@@ -29,8 +37,7 @@ beforeAll(async () => {
     metrics: createMetrics('test', '1.2.3'),
     ready: async () => ({}),
     authenticate: bearerAuth({
-      verify: (token) =>
-        token === 'cut' ? Promise.reject(new KeysUnavailable('no keys')) : (verdicts[token] ?? 'invalid'),
+      verify: (token) => (failures[token] ? Promise.reject(failures[token]) : (verdicts[token] ?? 'invalid')),
     }),
   });
   app.get(
@@ -57,9 +64,15 @@ test.for([
   ['no token', undefined, [401, 'UNAUTHENTICATED', 'Bearer']],
   ['another scheme', 'Basic dHJhZGVyOg==', [401, 'UNAUTHENTICATED', 'Bearer error="invalid_request"']],
   ['an expired token', 'Bearer old', [401, 'UNAUTHENTICATED', 'Bearer error="invalid_token"']],
+  [
+    'a token of a session that was ended',
+    'Bearer out',
+    [401, 'UNAUTHENTICATED', 'Bearer error="invalid_token"'],
+  ],
   ['an invalid token', 'Bearer nonsense', [401, 'UNAUTHENTICATED', 'Bearer error="invalid_token"']],
   ['another role', 'Bearer analyst', [403, 'FORBIDDEN', 'Bearer error="insufficient_scope"']],
   ['no way to the keys', 'Bearer cut', [503, 'UNAVAILABLE', undefined]],
+  ['no way to learn of its session', 'Bearer unknown', [503, 'UNAVAILABLE', undefined]],
 ] as const)('a request with %s', async ([, authorization, answer]) => {
   expect(await ask(authorization)).toEqual(answer);
 });

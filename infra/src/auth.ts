@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import type { HttpOptions } from './http.ts';
 import { Problem } from './problem.ts';
+import { SessionUnknown } from './sessionEnds.ts';
 import { type Actor, KeysUnavailable, type TokenVerdict, type TokenVerifier } from './tokenVerifier.ts';
 
 /**
@@ -22,7 +23,7 @@ export function bearerAuth(verifier: TokenVerifier): HttpOptions['authenticate']
     return verdict.then(
       (late) => admit(request, roles, late),
       (cause: unknown) => {
-        throw cause instanceof KeysUnavailable ? keysUnavailable(cause) : cause;
+        throw cause instanceof KeysUnavailable || cause instanceof SessionUnknown ? notNow(cause) : cause;
       },
     );
   };
@@ -30,6 +31,7 @@ export function bearerAuth(verifier: TokenVerifier): HttpOptions['authenticate']
 
 function admit(request: FastifyRequest, roles: readonly string[], verdict: TokenVerdict): void {
   if (verdict === 'expired') throw unauthenticated('The token has expired; sign in again.', 'invalid_token');
+  if (verdict === 'ended') throw unauthenticated('The session was ended; sign in again.', 'invalid_token');
   if (verdict === 'invalid') throw unauthenticated('The token is not valid here.', 'invalid_token');
   if (!roles.some((role) => verdict.roles.includes(role))) {
     throw new Problem({
@@ -64,12 +66,12 @@ const unauthenticated = (detail: string, error?: string) =>
     headers: { 'www-authenticate': error ? `Bearer error="${error}"` : 'Bearer' },
   });
 
-const keysUnavailable = (cause: Error) =>
+const notNow = (cause: KeysUnavailable | SessionUnknown) =>
   new Problem({
     status: 503,
     code: 'UNAVAILABLE',
     title: 'The request could not be carried out now; it may be repeated with the same key.',
-    detail: 'The keys that tokens are verified with cannot be had now.',
+    detail: cause.message,
     headers: { 'retry-after': '1' },
     cause,
   });

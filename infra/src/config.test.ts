@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { ConfigError, loadConfig, portVariable, sharedVariables } from './config.ts';
+import { ConfigError, isAddressRange, loadConfig, portVariable, sharedVariables } from './config.ts';
 
 const schema = z.object({
   DATABASE_URL: sharedVariables.DATABASE_URL,
@@ -20,4 +20,14 @@ test('every variable that is wrong is named with its rule and what it is for, wi
   expect(load).toThrow('DATABASE_URL: is not set\n      The PostgreSQL database, such as postgres://');
   expect(load).toThrow('PORT: must be a port, 0 to 65535\n      The port of the API.');
   expect(load).not.toThrow('canary');
+});
+
+test('a list of trusted proxies holds addresses and ranges, nothing else', () => {
+  const load = (TRUSTED_PROXIES: string) =>
+    loadConfig(z.object({ TRUSTED_PROXIES: sharedVariables.TRUSTED_PROXIES }), { TRUSTED_PROXIES });
+  expect(load('')).toEqual({ TRUSTED_PROXIES: [] });
+  expect(load('10.0.0.7, fd00::/8')).toEqual({ TRUSTED_PROXIES: ['10.0.0.7', 'fd00::/8'] });
+  expect(() => load('10.0.0.7,gateway')).toThrow('TRUSTED_PROXIES: must be addresses or ranges');
+  const ranges = ['10.0.0.0/33', '10.0.0.0/24/8', '10.0.0.0/', '10.0.0', '*', '::1/129'];
+  expect(ranges.filter(isAddressRange)).toEqual([]);
 });

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { LOG_LEVELS } from './log.ts';
 import { LOOPBACK } from './ports.ts';
@@ -71,6 +72,22 @@ export const portVariable = (what: string) =>
     .max(TCP_PORT_MAX)
     .describe(what);
 
+/** `10.0.0.7` or `10.0.0.0/24`, of either kind of address. */
+export function isAddressRange(text: string): boolean {
+  const [address = '', bits, ...more] = text.split('/');
+  const bitsMax = isIP(address) === 6 ? 128 : 32;
+  if (isIP(address) === 0 || more.length > 0) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= bitsMax);
+}
+
+/** What is listed with commas, spaces around them or not. */
+export const listVariable = (item: z.ZodType<string, string>) =>
+  z
+    .string()
+    .default('')
+    .transform((list) => list.split(',').flatMap((entry) => entry.trim() || []))
+    .pipe(z.array(item));
+
 /** What several services read. */
 export const sharedVariables = {
   DATABASE_URL: z
@@ -85,6 +102,11 @@ export const sharedVariables = {
     .string()
     .default(LOOPBACK)
     .describe('The address that is listened on; 0.0.0.0 for every interface.'),
+  TRUSTED_PROXIES: listVariable(
+    z.string().refine(isAddressRange, 'must be addresses or ranges such as 10.0.0.7,10.1.0.0/16'),
+  ).describe(
+    'Addresses of the gateways in front of this API, which tell the address of the client (X-Forwarded-For); none: nobody is believed.',
+  ),
   HEALTH_PORT: portVariable(
     'Port of /livez, /readyz and /metrics of a process without an API; 0: none.',
   ).default(0),
@@ -101,6 +123,31 @@ export const sharedVariables = {
     ),
 } as const;
 
-/** The database that tests are told to use instead of starting one of their own. */
-export const testDatabaseUrl = (env: NodeJS.ProcessEnv = process.env): string | undefined =>
-  env.DATABASE_URL || undefined;
+/**
+ * Servers that tests are told to use instead of starting some of their own. Taken out of the environment: a process that
+ * a test starts uses what that test gives it, and writes to no other.
+ */
+export function testAddresses(): TestAddresses {
+  taken ??= takenFrom(process.env);
+  return taken;
+}
+
+const TEST_ADDRESSES = [
+  'DATABASE_URL',
+  'EVENTSTORE_URL',
+  'EVENTSTORE_IMAGE',
+  'KAFKA_BROKERS',
+  'REDIS_URL',
+] as const;
+type TestAddresses = Partial<Record<(typeof TEST_ADDRESSES)[number], string>>;
+let taken: TestAddresses | undefined;
+
+function takenFrom(env: NodeJS.ProcessEnv): TestAddresses {
+  const addresses: TestAddresses = {};
+  for (const name of TEST_ADDRESSES) {
+    const given = env[name];
+    if (given) addresses[name] = given;
+    delete env[name];
+  }
+  return addresses;
+}

@@ -133,7 +133,7 @@ const tunedSettings: Readonly<Record<string, string | number>> = {
   max_prepared_transactions: 0,
   // A session that holds a transaction open and does nothing is ended: it would hold locks.
   idle_in_transaction_session_timeout: '30s',
-  max_connections: 200,
+  max_connections: 300,
   log_line_prefix: '',
   log_min_messages: 'warning',
   log_checkpoints: 'off',

@@ -1,23 +1,25 @@
 import { afterEach, beforeEach, describe } from 'vitest';
-import type { Noted } from '../test/noted.ts';
+import type { Stage } from '../test/stage.ts';
 import { appendContract } from './eventStore.append.contract.ts';
 import { readContract } from './eventStore.read.contract.ts';
-import type { EventStore } from './eventStore.ts';
 
-/** What every adapter of the event store must do. `open` gives an empty store; `close` ends and removes it. */
+/**
+ * What every adapter of the event store must do. `open` gives a store, of the test's own or shared with others;
+ * closing it removes what can be removed. `keepsText`: the store keeps a commit's text as it is given.
+ */
 export function eventStoreContract(
   name: string,
-  open: () => Promise<{ store: EventStore<Noted>; close(): Promise<void> }>,
+  open: () => Promise<Stage>,
+  given: { keepsText: boolean },
 ): void {
   describe(`${name}: event store`, () => {
-    let store: EventStore<Noted>;
-    let close: () => Promise<void>;
+    let stage: Stage;
     beforeEach(async () => {
-      ({ store, close } = await open());
+      stage = await open();
     });
-    afterEach(() => close());
+    afterEach(() => stage.close());
 
-    appendContract(() => store);
-    readContract(() => store);
+    appendContract(() => stage);
+    readContract(() => stage, given);
   });
 }

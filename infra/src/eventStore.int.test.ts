@@ -6,6 +6,7 @@ import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { commit, conflict, duplicate, type Noted, notedCodec, ok, texts } from '../test/noted.ts';
 import { reusedDatabase } from '../test/reusedDatabase.ts';
+import { aloneOn } from '../test/stage.ts';
 import { eventStoreContract } from './eventStore.contract.ts';
 import { postgresEventStore } from './eventStore.postgres.ts';
 import { type EventStore, NO_STREAM, type Recorded } from './eventStore.ts';
@@ -16,12 +17,8 @@ const open = (databaseUrl: string) =>
 
 const database = reusedDatabase();
 
-eventStoreContract('postgres', async () => {
-  const store = await open(await database.emptied());
-  return {
-    store,
-    close: () => store.close(),
-  };
+eventStoreContract('postgres', async () => aloneOn(await open(await database.emptied())), {
+  keepsText: true,
 });
 
 describe('on one PostgreSQL', () => {

@@ -3,11 +3,11 @@ import { assertAppendable, previousOnStream } from './appendable.ts';
 import {
   type Codec,
   type Commit,
+  commitMatcher,
   type EventStore,
   type Filter,
   filtersOf,
   matcher,
-  matchesCommit,
   NO_STREAM,
   type Page,
   type Recorded,
@@ -118,8 +118,8 @@ function page<E>(
   const isWanted = matcher(filter, codec);
   const mayHold = filtersOf(filter).map((each) => {
     const marks = each.types && codec.marksOf(each.types);
-    return (row: Row) =>
-      matchesCommit(each, row) && (!marks || marks.some((mark) => row.body.includes(mark)));
+    const isOf = commitMatcher(each);
+    return (row: Row) => isOf(row) && (!marks || marks.some((mark) => row.body.includes(mark)));
   });
   for (let i = firstBeyond(rows, after); i < rows.length; i++) {
     const row = rows[i];

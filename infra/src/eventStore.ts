@@ -6,7 +6,7 @@
  * What every adapter promises, and the contract suite (`eventStore.contract.ts`) checks:
  * - an append is durable before its verdict is given;
  * - positions grow in commit order: a reader that has seen n never later finds an event at or below n; they
- *   need not be dense;
+ *   need not be dense, and only those that a store gave mean something to it;
  * - a retry of one commit is recognised by its place and id, never by its id alone.
  */
 
@@ -21,7 +21,16 @@ export type Codec<E> = {
    * of them need not be decoded by who wants these types alone; a text with one may still hold none of them.
    */
   marksOf(types: readonly string[]): readonly string[];
+  /** The event in parts, for a store in which an event is a record of its own, readable by other tools. */
+  parts(event: E): EventParts;
+  /** The event of its parts, upcast. */
+  whole(parts: EventParts): E;
+  /** The types under which an event that decodes to one of these may be stored: these, and older ones. */
+  storedTypesOf(types: readonly string[]): readonly string[];
 };
+
+/** Plain JSON: what happened, and what is known about it besides. */
+export type EventParts = { type: string; data: unknown; metadata: Readonly<Record<string, unknown>> };
 
 export type Commit<E> = {
   /** UUID, minted once per decision and kept through every retry of it. */
@@ -38,7 +47,7 @@ export type Commit<E> = {
   /** The symbol whose engine takes this commit as input; null on every other commit. */
   symbol: string | null;
   events: readonly E[];
-  /** The codec's text of the events, from who has it already: then it is not made again. */
+  /** The codec's text of the events, from who has it already: a store that keeps texts does not make it again. */
   text?: string;
 };
 
@@ -86,21 +95,26 @@ export type EventStore<E> = {
   readonly id: string;
   readonly codec: Codec<E>;
   /**
-   * Appends the commits in order, in one durable step, and gives one verdict each. A failed commit leaves no
+   * Appends the commits, those to one stream in order, and gives one durable verdict each. A failed commit leaves no
    * trace and does not hinder the others. At most `COMMITS_PER_APPEND_MAX` commits. Throws `UnknownOutcome`
-   * when the reply was lost: the caller repeats the same call, and `duplicate` tells what had happened.
+   * when a reply was lost: the caller repeats the same call, and `duplicate` tells what had happened. `inOrder`:
+   * commits to different streams, too, lie in the store in the order of the call, which may take longer.
    */
-  append(commits: readonly Commit<E>[]): Promise<Verdict[]>;
+  append(commits: readonly Commit<E>[], options?: { inOrder?: boolean }): Promise<Verdict[]>;
   /** Events of one stream from `fromRevision` (inclusive), oldest first, at most `eventsMax`. */
   readStream(stream: string, fromRevision: number, eventsMax: number): Promise<Recorded<E>[]>;
   /** Revision of the stream's last event, or `NO_STREAM`. */
   streamRevision(stream: string): Promise<number>;
   /**
-   * The page of events that match after position `after` (exclusive); may stand inside a commit. Of several filters
-   * an event must match one. What no filter wants is passed over without being decoded.
+   * The page of events that match after position `after` (exclusive), one that this store gave, or the one just below
+   * an event's; may stand inside a commit. Of several filters an event must match one. What no filter wants is passed
+   * over without being decoded.
    */
   readAll(after: number, filter: Filter | readonly Filter[], eventsMax: number): Promise<Page<E>>;
-  /** Position of the last event in the store; 0 when it is empty. The first event's position is above 0. */
+  /**
+   * Position of the last event in the store, be it one of the server's own that no reader is given; 0 when it is empty.
+   * The first event's position is above 0.
+   */
   head(): Promise<number>;
   /** Calls `listener` soon after anything was appended by anyone (a hint: spurious calls are allowed). */
   onAppend(listener: () => void): () => void;
@@ -124,13 +138,18 @@ export function categoryOf(stream: string): string {
   return dash === -1 ? stream : stream.slice(0, dash);
 }
 
-/** Whether the filter's conditions on a commit hold: all but the one on types, which is on its events. */
-export function matchesCommit(filter: Filter, commit: { stream: string; symbol: string | null }): boolean {
-  if (filter.categories && !filter.categories.includes(categoryOf(commit.stream))) return false;
-  if (filter.streams && !filter.streams.includes(commit.stream)) return false;
-  if (filter.symbols === 'any') return commit.symbol !== null;
-  if (filter.symbols) return commit.symbol !== null && filter.symbols.includes(commit.symbol);
-  return true;
+/**
+ * Whether a filter's conditions on a commit hold: all but the one on types, which is on its events. Made once for many
+ * commits: filters may name hundreds of symbols.
+ */
+export function commitMatcher({ categories, streams, symbols }: Filter) {
+  const ofCategory = categories && new Set(categories);
+  const ofStream = streams && new Set(streams);
+  const ofSymbol = typeof symbols === 'object' ? new Set(symbols) : undefined;
+  return ({ stream, symbol }: { stream: string; symbol: string | null }): boolean =>
+    (!ofCategory || ofCategory.has(categoryOf(stream))) &&
+    (!ofStream || ofStream.has(stream)) &&
+    (!symbols || (symbol !== null && (!ofSymbol || ofSymbol.has(symbol))));
 }
 
 /** Whether an event is wanted: by one of the filters, where there are several. */
@@ -138,12 +157,12 @@ export function matcher<E>(
   wanted: Filter | readonly Filter[],
   { typeOf }: Pick<Codec<E>, 'typeOf'>,
 ): (recorded: Pick<Recorded<E>, 'event' | 'stream' | 'symbol'>) => boolean {
-  const filters = filtersOf(wanted);
+  const filters = filtersOf(wanted).map((filter) => ({
+    isOf: commitMatcher(filter),
+    types: filter.types && new Set(filter.types),
+  }));
   return (recorded) =>
-    filters.some(
-      (filter) =>
-        matchesCommit(filter, recorded) && (!filter.types || filter.types.includes(typeOf(recorded.event))),
-    );
+    filters.some(({ isOf, types }) => isOf(recorded) && (!types || types.has(typeOf(recorded.event))));
 }
 
 export const filtersOf = (wanted: Filter | readonly Filter[]): readonly Filter[] =>

@@ -1,5 +1,6 @@
 import { notedCodec } from '../test/noted.ts';
 import { reusedDatabase } from '../test/reusedDatabase.ts';
+import { aloneOn } from '../test/stage.ts';
 import { postgresEventStore } from './eventStore.postgres.ts';
 import { feedContract } from './feed.contract.ts';
 import { storeFeed } from './feed.store.ts';
@@ -7,15 +8,12 @@ import { realRuntime } from './runtime.ts';
 
 const database = reusedDatabase();
 
-feedContract('postgres', async () => {
-  const store = await postgresEventStore({
-    databaseUrl: await database.emptied(),
-    codec: notedCodec,
-    runtime: realRuntime,
-  });
-  return {
-    store,
-    feed: storeFeed({ store, runtime: realRuntime }),
-    close: () => store.close(),
-  };
-});
+feedContract(
+  'postgres',
+  async () => {
+    const databaseUrl = await database.emptied();
+    const store = await postgresEventStore({ databaseUrl, codec: notedCodec, runtime: realRuntime });
+    return { ...(await aloneOn(store)), feed: storeFeed({ store, runtime: realRuntime }) };
+  },
+  { keepsText: true },
+);

@@ -1,9 +1,12 @@
+import assert from 'node:assert/strict';
 import type { EventStore } from './eventStore.ts';
 import { type Feed, ForeignCursor } from './feed.ts';
 import { feedConsumer, type Pump } from './feedConsumer.ts';
 import { feedTail } from './feedTail.ts';
+import { type FeedTopic, liesWithin, undivided } from './feedTopic.ts';
 import type { Log } from './log.ts';
 import type { Runtime } from './runtime.ts';
+import type { TopicTail } from './topicTail.ts';
 
 /**
  * The feed that reads the store itself. One reader (the tail) follows the head with the union of what the live
@@ -17,8 +20,13 @@ export function storeFeed<E>(options: {
   log?: Log | undefined;
   /** Events that a live consumer may lag behind before it reads for itself. */
   windowEventsMax?: number;
+  /** All consumers are of this topic: their cursors have a place for each of its partitions. */
+  topic?: FeedTopic;
+  /** Where live ones are given their events instead, as long as it goes on from where they stand. */
+  topicTail?: TopicTail<E>;
 }): Feed<E> {
-  const { store, log } = options;
+  const { store, log, topic } = options;
+  const division = topic ?? undivided;
   const pumps = new Set<Pump>();
   const tail = feedTail({
     ...options,
@@ -35,7 +43,11 @@ export function storeFeed<E>(options: {
           `${consumer.name} stands in store ${consumer.after.storeId}, this is ${store.id}`,
         );
       }
-      const pump = feedConsumer({ ...options, tail, consumer });
+      assert(
+        !topic || liesWithin(consumer.filter, topic.filter),
+        `${consumer.name} wants more than the topic ${topic?.name} carries: give it the feed of the store`,
+      );
+      const pump = feedConsumer({ ...options, division, tail, consumer });
       pumps.add(pump);
       log?.debug({ consumer: consumer.name, after: consumer.after?.position ?? 0 }, 'subscribed');
       return {

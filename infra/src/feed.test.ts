@@ -1,28 +1,47 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { type Noted, notedCodec } from '../test/noted.ts';
+import { commit, type Noted, notedCodec } from '../test/noted.ts';
+import { aloneOn, sharing } from '../test/stage.ts';
+import { topicOf } from '../test/topicWriter.ts';
 import { memoryEventStore } from './eventStore.memory.ts';
-import type { EventStore } from './eventStore.ts';
-import { appendTexts, collector, feedContract, textsOf } from './feed.contract.ts';
+import { type EventStore, NO_STREAM } from './eventStore.ts';
+import { collecting, feedContract, textsOf } from './feed.contract.ts';
 import { storeFeed } from './feed.store.ts';
 import { realRuntime } from './runtime.ts';
 
 const openStore = () => memoryEventStore({ id: randomUUID(), codec: notedCodec });
+const appendTo = (store: EventStore<Noted>, stream: string, texts: string[], expected = NO_STREAM) =>
+  store.append([commit(stream, expected, texts)]);
 
-feedContract('memory', async () => {
-  const store = openStore();
-  return { store, feed: storeFeed({ store, runtime: realRuntime }), close: () => store.close() };
-});
+for (const [name, options] of [
+  ['memory', {}],
+  ['memory, with a window of five events', { windowEventsMax: 5 }],
+  ['memory, of the consumers of a topic', { topic: topicOf(3) }],
+] as const) {
+  feedContract(
+    name,
+    async () => {
+      const stage = await aloneOn(openStore());
+      return { ...stage, feed: storeFeed({ store: stage.store, runtime: realRuntime, ...options }) };
+    },
+    { keepsText: true },
+  );
+}
 
-feedContract('memory, with a window of five events', async () => {
-  const store = openStore();
-  return {
-    store,
-    feed: storeFeed({ store, runtime: realRuntime, windowEventsMax: 5 }),
-    close: () => store.close(),
-  };
-});
+// As a feed of a store that others use at the same time is tested, on one where that can be seen to hold.
+const shared = openStore();
+let tests = 0;
+feedContract(
+  'memory, shared with others',
+  async () => {
+    const stage = await sharing(shared, `t${tests++}`);
+    await appendTo(shared, 'account-stranger', ['traded'], await shared.streamRevision('account-stranger'));
+    const feed = storeFeed({ store: shared, runtime: realRuntime });
+    return { ...stage, feed, close: async () => undefined };
+  },
+  { keepsText: false },
+);
 
 test('live consumers share one reader, and nobody reads while nothing happens', async () => {
   const store = openStore();
@@ -36,16 +55,16 @@ test('live consumers share one reader, and nobody reads while nothing happens', 
   };
   const feed = storeFeed({ store: counting, runtime: realRuntime });
   const consumers = Array.from({ length: 20 }, (_, i) =>
-    collector({ filter: { streams: [`account-${i}`] } }),
+    collecting({ filter: { streams: [`account-${i}`] } }),
   );
   const subscriptions = consumers.map((consumer) => feed.subscribe(consumer));
-  await appendTexts(store, 'account-1', ['first']);
+  await appendTo(store, 'account-1', ['first']);
   await Promise.all(subscriptions.map((subscription) => subscription.reached(1, 1_000)));
   await delay(30);
   const before = reads;
   await delay(100);
   expect(reads).toBe(before);
-  await appendTexts(store, 'account-7', ['seven']);
+  await appendTo(store, 'account-7', ['seven']);
   await Promise.all(subscriptions.map((subscription) => subscription.reached(2, 1_000)));
   expect(reads).toBe(before + 1);
   expect(consumers.map(textsOf).flat()).toEqual(['first', 'seven']);
@@ -63,13 +82,13 @@ test('a store that fails for a while delays its consumers, no more', async () =>
     },
   };
   const feed = storeFeed({ store: failing, runtime: realRuntime });
-  const consumer = collector({});
+  const consumer = collecting({});
   failures = 2;
   const subscription = feed.subscribe(consumer);
-  await appendTexts(store, 'account-1', ['a']);
+  await appendTo(store, 'account-1', ['a']);
   await subscription.reached(1, 2_000);
   failures = 3;
-  await appendTexts(store, 'account-1', ['b'], 0);
+  await appendTo(store, 'account-1', ['b'], 0);
   await subscription.reached(2, 2_000);
   expect(textsOf(consumer)).toEqual(['a', 'b']);
   await feed.close();

@@ -6,13 +6,28 @@ import type { Filter, Recorded } from './eventStore.ts';
  */
 
 /** Where a consumer stands. A cursor of another store is refused with `ForeignCursor`: it means "rebuild". */
-export type Cursor = { storeId: string; position: number };
+export type Cursor = {
+  storeId: string;
+  /** Everything up to here has been given. */
+  position: number;
+  /**
+   * Of a topic's consumer: the same for each partition, the lowest of which is `position`. Absent: all of them stand
+   * there. A consumer that does not keep this is given again what partitions further on had brought it.
+   */
+  partitions?: readonly number[];
+};
 
 export type Batch<E> = {
   /** Matching events in order; may be empty: quiet consumers are told positions too. */
   events: readonly Recorded<E>[];
   /** The consumer has now been given everything that matches up to and including this position. */
   position: number;
+  /**
+   * On the feed of a topic, for each partition: it was given everything of it up to and including this position. Events
+   * of one key are in order from batch to batch; those of different partitions need not be, and `position` (the lowest
+   * of these) may stay the same from one batch to the next.
+   */
+  partitions?: readonly number[];
   /** True when this batch reached the head of the store as the feed knew it. */
   live: boolean;
 };

@@ -1,21 +1,24 @@
-import { type EventStore, matcher } from './eventStore.ts';
+import type { EventStore, Page } from './eventStore.ts';
 import type { Batch, Consumer, Subscription } from './feed.ts';
 import type { FeedTail, Membership } from './feedTail.ts';
+import { advanced, type Division, furthest, type Gathered, lowest, placesOf } from './feedTopic.ts';
 import type { Log } from './log.ts';
 import { type Runtime, sleep } from './runtime.ts';
+import type { TopicTail } from './topicTail.ts';
 
 /**
  * Gives one consumer its batches, one at a time. States: *catching up* (pages of its own from the store) until a
  * page reaches the end of the store; then *live* (a member of the shared tail) until the tail's window no longer
- * reaches back to it, which makes it catch up again.
+ * reaches back to it, which makes it catch up again. Whenever the topic, where there is one, goes on from exactly
+ * where the consumer stands, it is *on the topic* and asks the store for nothing.
  */
 export type Pump = Subscription & {
-  /** The tail moved. */
+  /** The tail or the topic moved. */
   advanced(): void;
 };
 
 /** Milliseconds between two batches without events: what a reader waits for a quiet consumer, at most. */
-const QUIET_INTERVAL_MS = 20;
+export const QUIET_INTERVAL_MS = 20;
 /** Milliseconds before the events of a rejected batch are given again: doubling between these. */
 const RETRY_FIRST_MS = 50;
 const RETRY_LAST_MS = 5_000;
@@ -24,72 +27,99 @@ export function feedConsumer<E>(options: {
   store: EventStore<E>;
   runtime: Runtime;
   log?: Log | undefined;
+  division: Division;
   tail: FeedTail<E>;
+  topicTail?: TopicTail<E> | undefined;
   consumer: Consumer<E>;
 }): Pump {
-  const { store, runtime, log, tail, consumer } = options;
+  const { store, runtime, log, division, tail, consumer } = options;
   const { filter, batchEventsMax } = consumer;
-  const isWanted = matcher(filter, store.codec);
+  const partitions = division.partitionsOf(filter);
   const stopping = new AbortController();
   const signal = wakeUp(runtime, stopping.signal);
   const progress = positionWaiters(runtime, consumer.name);
-  let position = consumer.after?.position ?? 0;
-  /** Nothing between the position and here concerns this consumer: it need not be looked at again. */
-  let quietTo = position;
+  let places = placesOf(consumer.after, division);
+  /** Nothing between the places and here concerns this consumer: it need not be looked at again. */
+  let quietTo = places;
   let handledAtMs = Number.NEGATIVE_INFINITY;
-  let membership: Membership | null = null;
+  let membership: Membership<E> | null = null;
+  const position = () => lowest(places, partitions);
+  const reader = options.topicTail?.join({ filter, partitions, places: () => places, onAdvance: signal.set });
 
   const run = async () => {
     while (!stopping.signal.aborted) {
-      const batch = await nextBatch();
-      if (batch && (await handled(batch))) {
-        position = batch.position;
-        quietTo = Math.max(quietTo, position);
+      const gathered = await nextBatch();
+      if (gathered && (await handled(gathered))) {
+        places = gathered.places;
+        quietTo = furthest(quietTo, places);
         handledAtMs = runtime.monotonicMs();
-        progress.moved(position);
+        progress.moved(position());
       }
     }
   };
 
   /** The next batch, or null after a wait: look again. */
-  const nextBatch = async (): Promise<Batch<E> | null> => {
+  const nextBatch = async (): Promise<Gathered<E> | null> => {
     signal.clear();
-    const window = membership ? tail.since(membership, quietTo) : 'uncovered';
-    if (window === 'lost') {
-      membership?.leave();
-      membership = null;
-      log?.info({ consumer: consumer.name, position }, 'too slow for the shared window: catching up');
-    }
-    if (typeof window === 'string') return pageOfItsOwn();
-    const events = [];
-    for (const recorded of window.events) {
-      if (events.length === batchEventsMax) break;
-      if (isWanted(recorded)) events.push(recorded);
-    }
-    const last = events.at(-1);
-    if (last && events.length === batchEventsMax) {
-      return { events, position: last.position, live: last.position === window.to };
-    }
-    quietTo = Math.max(quietTo, window.to);
-    if (last) return { events, position: window.to, live: true };
+    const window = fromTopic() ?? fromTail();
+    if (!window) return pageOfItsOwn();
+    if (window.events.length > 0) return window;
+    quietTo = furthest(quietTo, window.places);
+    const isQuietFurther = lowest(quietTo, partitions) > position();
     const quietForMs = handledAtMs + QUIET_INTERVAL_MS - runtime.monotonicMs();
-    if (quietTo > position && quietForMs <= 0) return { events, position: quietTo, live: true };
-    await signal.wait(quietTo > position ? quietForMs : null);
+    if (isQuietFurther && quietForMs <= 0) return { events: [], places: quietTo, live: true };
+    await signal.wait(isQuietFurther ? quietForMs : null);
     return null;
   };
 
-  const pageOfItsOwn = async (): Promise<Batch<E> | null> => {
+  const fromTopic = (): Gathered<E> | null => {
+    const window = reader?.since(quietTo, batchEventsMax) ?? null;
+    if (!window) return null;
+    if (membership) leaveTail();
+    tail.seen(Math.max(...window.places));
+    return window;
+  };
+
+  const fromTail = (): Gathered<E> | null => {
+    const window = membership?.since(lowest(quietTo, partitions), batchEventsMax) ?? 'uncovered';
+    if (window === 'lost') {
+      leaveTail();
+      log?.info(
+        { consumer: consumer.name, position: position() },
+        'the shared window has left it behind: catching up',
+      );
+    }
+    return typeof window === 'string' ? null : broughtBy(window);
+  };
+
+  /** What the store gives is in its own order: of a partition that was further on, the first ones are known. */
+  const broughtBy = (page: Page<E>): Gathered<E> => {
+    const from = quietTo;
+    const isUneven = from.some((place) => place !== from[0]);
+    const events = isUneven
+      ? page.events.filter((recorded) => recorded.position > (from[division.partitionOf(recorded)] ?? 0))
+      : page.events;
+    return { events, places: advanced(from, page.position), live: page.atEnd };
+  };
+
+  const leaveTail = () => {
+    membership?.leave();
+    membership = null;
+  };
+
+  const pageOfItsOwn = async (): Promise<Gathered<E> | null> => {
     try {
-      const page = await store.readAll(quietTo, filter, batchEventsMax);
+      const page = await store.readAll(lowest(quietTo, partitions), filter, batchEventsMax);
       tail.seen(page.position);
       if (page.atEnd) membership ??= tail.join(filter, page.position);
-      if (page.events.length === 0) quietTo = page.position;
-      if (page.position > position) return { events: page.events, position: page.position, live: page.atEnd };
+      const brought = broughtBy(page);
+      if (brought.events.length === 0) quietTo = brought.places;
+      if (lowest(brought.places, partitions) > position()) return brought;
       await signal.wait(null);
     } catch (error) {
       if (stopping.signal.aborted) return null;
       log?.warn(
-        { err: error, consumer: consumer.name, position },
+        { err: error, consumer: consumer.name, position: position() },
         'a page could not be read; it is read again',
       );
       await signal.wait(RETRY_FIRST_MS);
@@ -98,7 +128,9 @@ export function feedConsumer<E>(options: {
   };
 
   /** Hands the batch over until the handler takes it; false when stopped before it did. */
-  const handled = async (batch: Batch<E>): Promise<boolean> => {
+  const handled = async ({ events, places: to, live }: Gathered<E>): Promise<boolean> => {
+    const batch: Batch<E> = { events, position: lowest(to, partitions), live };
+    if (division.partitions > 1) batch.partitions = to;
     for (let waitMs = RETRY_FIRST_MS; ; waitMs = Math.min(RETRY_LAST_MS, waitMs * 2)) {
       try {
         await consumer.handle(batch);
@@ -106,7 +138,7 @@ export function feedConsumer<E>(options: {
       } catch (error) {
         if (stopping.signal.aborted) return false;
         log?.error(
-          { err: error, consumer: consumer.name, position, waitMs },
+          { err: error, consumer: consumer.name, position: position(), waitMs },
           'a batch was rejected; it is given again',
         );
       }
@@ -118,12 +150,13 @@ export function feedConsumer<E>(options: {
   // Begins a moment later, so that the subscription is in the caller's hands before the first batch.
   const running = Promise.resolve().then(run);
   return {
-    position: () => position,
-    reached: (wanted, timeoutMs) => progress.reached(position, wanted, timeoutMs),
+    position,
+    reached: (wanted, timeoutMs) => progress.reached(position(), wanted, timeoutMs),
     advanced: signal.set,
     async stop() {
       stopping.abort();
-      membership?.leave();
+      leaveTail();
+      reader?.leave();
       progress.end();
       await running;
     },

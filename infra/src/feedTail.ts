@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { EventStore, Filter, Recorded } from './eventStore.ts';
+import { type EventStore, type Filter, matcher, type Page, type Recorded } from './eventStore.ts';
 import { unionOf } from './filterUnion.ts';
 import type { Log } from './log.ts';
 import { backOffMs } from './postgres.ts';
@@ -11,15 +11,7 @@ import { type Runtime, sleep } from './runtime.ts';
  */
 export type FeedTail<E> = {
   /** A consumer that has come to the end, at `position`, shares the window from now on. */
-  join(filter: Filter, position: number): Membership;
-  /**
-   * What the window holds after the position: `uncovered` while it was not yet read for this member from there
-   * on (page on), `lost` where it no longer reaches back to there (leave).
-   */
-  since(
-    membership: Membership,
-    position: number,
-  ): { events: readonly Recorded<E>[]; to: number } | 'uncovered' | 'lost';
+  join(filter: Filter, position: number): Membership<E>;
   /** Position of the newest event known. */
   head(): number;
   /** Tells of a position read elsewhere. */
@@ -27,9 +19,12 @@ export type FeedTail<E> = {
   close(): Promise<void>;
 };
 
-export type Membership = {
-  /** The window holds what this member wants after this position; null until it is read for it, too. */
-  coveredFrom: () => number | null;
+export type Membership<E> = {
+  /**
+   * What the window holds for this member after the position: `uncovered` while it was not yet read for it from there
+   * on (page on), `lost` where it no longer reaches back to there (leave).
+   */
+  since(position: number, eventsMax: number): Page<E> | 'uncovered' | 'lost';
   leave(): void;
 };
 
@@ -48,8 +43,14 @@ export function feedTail<E>(options: {
   /** The lowest position of any consumer: what lies before it is not needed. */
   lowest: () => number;
 }): FeedTail<E> {
-  const { store, runtime, log, onAdvance, lowest, windowEventsMax = WINDOW_EVENTS_MAX } = options;
-  type Member = { filter: Filter; position: number; coveredFrom: number | null };
+  const { store, runtime, log, onAdvance, windowEventsMax = WINDOW_EVENTS_MAX } = options;
+  type Member = {
+    filter: Filter;
+    isWanted: ReturnType<typeof matcher<E>>;
+    position: number;
+    /** The window holds what this member wants after this position; null until it is read for it, too. */
+    coveredFrom: number | null;
+  };
   const members = new Set<Member>();
   /** What they want together; null when it has to be worked out again. */
   let wanted: readonly Filter[] | null = null;
@@ -113,36 +114,50 @@ export function feedTail<E>(options: {
 
   /** Drops what every consumer has, and the oldest of what is too much. */
   const forget = () => {
-    const needless = Math.max(firstAfter(events, lowest()), events.length - windowEventsMax);
+    const needless = Math.max(firstAfter(events, options.lowest()), events.length - windowEventsMax);
     // Seldom enough for the move of the rest to cost nothing.
     if (needless < events.length && needless < windowEventsMax / 10) return;
     from =
       needless === events.length
-        ? Math.max(from, Math.min(lowest(), to))
+        ? Math.max(from, Math.min(options.lowest(), to))
         : (events[needless - 1]?.position ?? from);
     events = events.slice(needless);
   };
 
+  const since = (member: Member, position: number, eventsMax: number): Page<E> | 'uncovered' | 'lost' => {
+    if (member.coveredFrom === null || position < member.coveredFrom) return 'uncovered';
+    if (position < from) return 'lost';
+    const found: Recorded<E>[] = [];
+    for (let i = firstAfter(events, position); i < events.length; i++) {
+      const recorded = events[i];
+      if (!recorded || !member.isWanted(recorded)) continue;
+      if (found.length === eventsMax) {
+        return { events: found, position: found.at(-1)?.position ?? position, atEnd: false };
+      }
+      found.push(recorded);
+    }
+    return { events: found, position: to, atEnd: true };
+  };
+
   return {
     join(filter, position) {
-      const member: Member = { filter, position, coveredFrom: null };
+      const member: Member = {
+        filter,
+        isWanted: matcher(filter, store.codec),
+        position,
+        coveredFrom: null,
+      };
       members.add(member);
       wanted = null;
       leaveStore ??= store.onAppend(poke);
       poke();
       return {
-        coveredFrom: () => member.coveredFrom,
+        since: (after, eventsMax) => since(member, after, eventsMax),
         leave() {
           members.delete(member);
           wanted = null;
         },
       };
-    },
-    since(membership, position) {
-      const coveredFrom = membership.coveredFrom();
-      if (coveredFrom === null || position < coveredFrom) return 'uncovered';
-      if (position < from) return 'lost';
-      return { events: events.slice(firstAfter(events, position)), to };
     },
     head: () => head,
     seen(position) {

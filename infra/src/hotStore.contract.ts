@@ -2,17 +2,18 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { HotStore, HotView } from './hotStore.ts';
 
-/** What every adapter of the hot store must do. `open` gives an empty one. */
+/** What every adapter of the hot store must do. `open` gives an empty one, and the same as another process has it open. */
 export function hotStoreContract(
   name: string,
-  open: () => Promise<{ hotStore: HotStore; close(): Promise<void> }>,
+  open: () => Promise<{ hotStore: HotStore; elsewhere: HotStore; close(): Promise<void> }>,
 ): void {
   describe(`${name}: hot store`, () => {
     let hotStore: HotStore;
+    let elsewhere: HotStore;
     let close: () => Promise<void>;
     let depth: HotView;
     beforeEach(async () => {
-      ({ hotStore, close } = await open());
+      ({ hotStore, elsewhere, close } = await open());
       depth = hotStore.view('depth', 1);
     });
     afterEach(() => close());
@@ -60,6 +61,39 @@ export function hotStoreContract(
       expect(await depth.read(['A'])).toEqual({ values: ['1'], cursor: at(5) });
     });
 
+    test('a writer who knows where the view stands may replace another store’s values', async () => {
+      await depth.write({ from: null, to: at(5), set: values({ A: '1' }) });
+      const to = { storeId: randomUUID(), position: 2 };
+      expect(await depth.write({ from: at(5), to, set: values({}), remove: ['A'] })).toBe('ok');
+      expect(await depth.read(['A'])).toEqual({ values: [null], cursor: to });
+    });
+
+    test.for([
+      [
+        'more than one screen holds',
+        Object.fromEntries(Array.from({ length: 20_000 }, (_, i) => [`K${i}`, `${i}`])),
+      ],
+      [
+        'of any characters',
+        { cursor: '1', 'v:A': '2', '{A}': '3', ' a b ': '4', 'ü\n"\\': '\t\u0001ß', '': '6' },
+      ],
+    ] as const)('keys and values %s are kept, and removed, as they are', async ([, given]) => {
+      const keys = Object.keys(given);
+      expect(await depth.write({ from: null, to: at(1), set: values(given) })).toBe('ok');
+      expect(await depth.read(keys)).toEqual({ values: Object.values(given), cursor: at(1) });
+      expect(await depth.write({ from: at(1), to: at(2), set: values({}), remove: keys })).toBe('ok');
+      expect(await depth.read(keys)).toEqual({ values: keys.map(() => null), cursor: at(2) });
+    });
+
+    test('positions are exact to the largest one', async () => {
+      const last = at(Number.MAX_SAFE_INTEGER);
+      await depth.write({ from: null, to: at(Number.MAX_SAFE_INTEGER - 1), set: values({}) });
+      expect(await depth.write({ from: at(Number.MAX_SAFE_INTEGER - 1), to: last, set: values({}) })).toBe(
+        'ok',
+      );
+      expect(await depth.cursor()).toEqual(last);
+    });
+
     test('a writer that expects a cursor in an empty view is stale', async () => {
       expect(await depth.write({ from: at(5), to: at(6), set: values({ A: '2' }) })).toBe('stale');
       expect(await depth.read(['A'])).toEqual({ values: [null], cursor: null });
@@ -72,6 +106,26 @@ export function hotStoreContract(
         'stale',
         'stale',
       ]);
+    });
+
+    test('what one process writes others read, and their next write goes on from there', async () => {
+      const there = elsewhere.view('depth', 1);
+      await depth.write({ from: null, to: at(1), set: values({ A: '1' }) });
+      expect(await there.read(['A'])).toEqual({ values: ['1'], cursor: at(1) });
+      expect(await there.write({ from: at(1), to: at(2), set: values({ A: '2' }) })).toBe('ok');
+      expect(await depth.write({ from: at(1), to: at(2), set: values({ A: '3' }) })).toBe('stale');
+      await depth.clear();
+      expect(await there.read(['A'])).toEqual({ values: [null], cursor: null });
+    });
+
+    test('listeners hear what another process writes', async () => {
+      const heard: number[] = [];
+      elsewhere.view('depth', 1).onChange((position) => heard.push(position));
+      // It may have to connect first: then it is told where the view stands.
+      await depth.write({ from: null, to: at(1), set: values({}) });
+      await expect.poll(() => heard.at(-1), { interval: 2 }).toBe(1);
+      await depth.write({ from: at(1), to: at(2), set: values({}) });
+      await expect.poll(() => heard.at(-1), { interval: 2 }).toBe(2);
     });
 
     test('views of other names and versions are others', async () => {

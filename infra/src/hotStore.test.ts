@@ -3,5 +3,5 @@ import { memoryHotStore } from './hotStore.memory.ts';
 
 hotStoreContract('memory', async () => {
   const hotStore = memoryHotStore();
-  return { hotStore, close: () => hotStore.close() };
+  return { hotStore, elsewhere: hotStore, close: () => hotStore.close() };
 });

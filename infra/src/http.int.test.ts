@@ -1,3 +1,4 @@
+import { Agent, request } from 'node:http';
 import { connect } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { z } from 'zod';
@@ -10,7 +11,7 @@ const logged: string[] = [];
 let app: Http;
 let dependencies: Record<string, string> = {};
 
-async function build(extend: (http: Http) => void = () => {}): Promise<Http> {
+async function build(extend: (http: Http) => void = () => {}, trustedProxies: string[] = []): Promise<Http> {
   logged.length = 0;
   dependencies = { database: 'ok' };
   app = await buildHttp({
@@ -23,6 +24,7 @@ async function build(extend: (http: Http) => void = () => {}): Promise<Http> {
     }),
     metrics: createMetrics('test', '1.2.3'),
     ready: async () => dependencies,
+    trustedProxies,
     authenticate: (request, scopes) => {
       if (request.headers.authorization !== `Bearer ${scopes.join(' ')}`) {
         throw new Problem({ status: 401, code: 'UNAUTHENTICATED', title: 'A valid bearer token is needed.' });
@@ -253,4 +255,70 @@ test('bytes that are not HTTP, and headers beyond the bound, get a problem and a
   );
   const long = `GET /livez HTTP/1.1\r\nHost: a\r\nX-Long: ${'x'.repeat(20_000)}\r\n\r\n`;
   expect(await exchange(long)).toMatch(/^HTTP\/1.1 431 .*"code":"HEADERS_TOO_LARGE"/s);
+});
+
+/** What the API takes for the client, who says that he came through proxies. */
+async function seen(trustedProxies: string[], forwardedFor: string) {
+  const http = await build(
+    (it) =>
+      void it.get(
+        '/v1/me',
+        { config: { auth: 'public' }, schema: { response: { 200: z.object({ ip: z.string() }) } } },
+        (request) => ({ ip: request.ip }),
+      ),
+    trustedProxies,
+  );
+  const headers = {
+    'x-forwarded-for': forwardedFor,
+    'x-forwarded-proto': 'https',
+    'x-forwarded-host': 'trade.example',
+  };
+  const { ip } = (await http.inject({ url: '/v1/me', headers, remoteAddress: '10.0.0.7' })).json();
+  const api = (await http.inject({ url: '/openapi.json', headers, remoteAddress: '10.0.0.7' })).json();
+  return { ip, server: api.servers[0].url };
+}
+
+test('who the client is, only a trusted proxy may say, and only the last that is not one of them counts', async () => {
+  const direct = { ip: '10.0.0.7', server: 'http://localhost:80' };
+  expect(await seen([], '203.0.113.9')).toEqual(direct);
+  expect(await seen(['10.9.0.0/16'], '203.0.113.9')).toEqual(direct);
+  const told = { ip: '203.0.113.9', server: 'https://trade.example' };
+  expect(await seen(['10.0.0.0/24'], '203.0.113.9')).toEqual(told);
+  expect(await seen(['10.0.0.7'], '192.0.2.1, 203.0.113.9')).toEqual(told);
+});
+
+test('while it stops it answers what is under way, and its connections do not keep it', async () => {
+  const arrived = Promise.withResolvers<void>();
+  const goOn = Promise.withResolvers<void>();
+  await build((http) => {
+    http.get(
+      '/v1/slow',
+      { config: { auth: 'public' }, schema: { response: { 200: z.object({ done: z.boolean() }) } } },
+      async () => {
+        arrived.resolve();
+        await goOn.promise;
+        return { done: true };
+      },
+    );
+  });
+  const { port } = new URL(await app.listen({ host: '127.0.0.1', port: 0 }));
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const get = (path: string) =>
+    new Promise<{ status: number | undefined; connection: string | undefined }>((resolve, reject) => {
+      request({ host: '127.0.0.1', port, path, agent }, (reply) => {
+        reply.resume().once('end', () => {
+          resolve({ status: reply.statusCode, connection: reply.headers.connection });
+        });
+      })
+        .once('error', reject)
+        .end();
+    });
+  const slow = get('/v1/slow');
+  await arrived.promise;
+  const closed = app.close();
+  await expect.poll(() => app.server.listening).toBe(false);
+  goOn.resolve();
+  expect(await slow).toEqual({ status: 200, connection: 'close' });
+  await closed;
+  agent.destroy();
 });

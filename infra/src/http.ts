@@ -21,7 +21,7 @@ import {
 import { traceRequests } from './httpTracing.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
-import { Problem, ProblemBody } from './problem.ts';
+import { ProblemBody } from './problem.ts';
 import { type Readiness, readiness } from './readiness.ts';
 import { type Runtime, realRuntime } from './runtime.ts';
 import type { Telemetry } from './telemetry.ts';
@@ -42,6 +42,8 @@ export type HttpOptions = ApiDescription & {
    * `Problem` (401, 403) to refuse.
    */
   authenticate(request: FastifyRequest, scopes: readonly string[]): void | Promise<void>;
+  /** Proxies whose word counts for the client's address, protocol and host; absent: nobody's does. */
+  trustedProxies?: readonly string[];
   runtime?: Runtime;
   /** Where requests are traced; absent: nowhere. */
   telemetry?: Telemetry;
@@ -70,13 +72,14 @@ const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 const CONNECTIONS_MAX = 10_000;
 
 export async function buildHttp(options: HttpOptions): Promise<Http> {
-  const { log, metrics, authenticate, runtime = realRuntime } = options;
+  const { log, metrics, authenticate, trustedProxies = [], runtime = realRuntime } = options;
   const app: Http = fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
     // One logger for all: a child per request costs more than a whole small request. Errors carry the id.
     childLoggerFactory: (logger) => logger,
     genReqId: requestIds(runtime),
+    trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
     bodyLimit: BODY_BYTES_MAX,
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
@@ -107,11 +110,16 @@ export async function buildHttp(options: HttpOptions): Promise<Http> {
     reply.header('x-request-id', request.id);
     const { auth, helmet } = request.routeOptions.config;
     if (helmet === undefined) reply.headers(securityHeaders);
-    if (stopping) return done(stoppingProblem);
     if (auth === undefined || auth === 'public') return done();
     const verdict = authenticate(request, auth);
     if (verdict === undefined) return done();
     verdict.then(() => done(), done);
+  });
+  // Who stops still answers what reaches it, each request as the last on its connection: whoever balances goes elsewhere
+  // with the next one, and no client is turned away.
+  app.addHook('onSend', (_request, reply, payload, done) => {
+    if (stopping) reply.header('connection', 'close');
+    done(null, payload);
   });
   app.addHook('onResponse', observe(metrics, log));
 
@@ -167,13 +175,6 @@ const securityHeaders = {
   'referrer-policy': 'no-referrer',
   'cache-control': 'no-store',
 } as const;
-
-const stoppingProblem = new Problem({
-  status: 503,
-  code: 'UNAVAILABLE',
-  title: 'The service is stopping; repeat the request in a moment.',
-  headers: { 'retry-after': '1', connection: 'close' },
-});
 
 /** Unique for ever with a random beginning for each process; counting on costs nothing. */
 function requestIds(runtime: Runtime): () => string {

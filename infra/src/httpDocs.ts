@@ -116,7 +116,8 @@ export async function serveDocsPage(app: Http, title: string): Promise<void> {
   await app.register(scalar, {
     routePrefix: DOCS_PATH,
     configuration: {
-      url: '/openapi.json',
+      // Seen from the page: behind a gateway both lie under a path of their own.
+      url: '../openapi.json',
       pageTitle: title,
       telemetry: false,
       withDefaultFonts: false,

@@ -1,16 +1,19 @@
 import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import pg from 'pg';
+import { apiPorts } from './apiPorts.ts';
 import { DISK_RESERVE_BYTES } from './diskSpace.ts';
 import { startEmbeddedPostgres } from './embeddedPostgres.ts';
 import { acquireLock, type FolderLock, LockHeld } from './folderLock.ts';
+import { type Counts, ONE_OF_EACH } from './instances.ts';
 import type { Log } from './log.ts';
-import { freePort, LOOPBACK, portTaken } from './ports.ts';
+import { LOOPBACK } from './ports.ts';
 import { DATABASE_PROCESS, openRunFile, type RunFile, stopLeftovers } from './runFile.ts';
 import { realRuntime } from './runtime.ts';
 import { keptSecrets } from './secrets.ts';
 import { brokerxServices, type Surroundings } from './serviceCatalog.ts';
 import { type ServiceSpec, startService } from './serviceProcess.ts';
+import { StartRefused } from './startRefused.ts';
 import { NotReady, type Running, type Supervised, supervise } from './supervisor.ts';
 
 /** A whole BrokerX on this machine: its database and its services, each a process that is kept running. */
@@ -23,8 +26,12 @@ export type Installation = {
 };
 
 export type InstallationStatus = {
+  /** The first command-api and the first query-api. */
   commandUrl: string;
   queryUrl: string;
+  /** All of them. */
+  commandUrls: string[];
+  queryUrls: string[];
   databaseUrl: string;
   operatorEmail: string;
   operatorPassword: string;
@@ -37,7 +44,10 @@ export type InstallationOptions = {
   dataDir: string;
   /** The repository, where the services are. */
   root: string;
+  /** Of the first command-api and the first query-api. */
   ports: 'free' | { command: number; query: number };
+  /** How many processes of each kind; one when absent. */
+  counts?: Counts;
   /** Simulated traders beside it. */
   traders: boolean;
   /** The environment of the services. With DATABASE_URL in it no database is started. */
@@ -50,11 +60,6 @@ export type InstallationOptions = {
   /** What is run; BrokerX' own services when absent. */
   services?(surroundings: Surroundings): ServiceSpec[];
 };
-
-/** What stands in the way of a start, said to a person. */
-export class StartRefused extends Error {
-  override name = 'StartRefused';
-}
 
 /** A database that crashed under load redoes up to 2 GB of log. */
 const DATABASE_READY_TIMEOUT_MS = 300_000;
@@ -75,23 +80,26 @@ export async function startInstallation(options: InstallationOptions): Promise<I
   };
   try {
     await stopLeftovers(dataDir, log);
-    const ports = options.ports === 'free' ? await freePorts() : options.ports;
-    if (options.ports !== 'free') await refuseTakenPorts(ports);
+    const counts = options.counts ?? ONE_OF_EACH;
+    const ports = await apiPorts(options.ports, counts);
+    const reserved = new Set([...ports.command, ...ports.query, ports.inbox]);
     const secrets = keptSecrets(dataDir);
     const run = openRunFile(dataDir, log);
     const given = options.env.DATABASE_URL;
     const embedded = given ? undefined : await database(options, run, started);
     const databaseUrl = given || (embedded?.url ?? '');
     if (options.env.DATABASE_URL) await refuseAbsentDatabase(databaseUrl);
+    if (options.env.EVENTSTORE_URL) await refuseAbsentEventStore(options.env.EVENTSTORE_URL);
     const { root, env, traders } = options;
     const databaseFolder = embedded?.folder;
-    const surroundings = { root, dataDir, databaseUrl, databaseFolder, ports, secrets, env, traders };
+    const where = { root, dataDir, databaseUrl, databaseFolder };
+    const surroundings = { ...where, ports, counts, secrets, env, traders };
     const specs = (options.services ?? brokerxServices)(surroundings);
     const launch = async (some: ServiceSpec[]) => {
       const needed: Promise<void>[] = [];
       // In order, but none waits until the one before is ready: on a cold machine loading is what takes time.
       for (const spec of some) {
-        const { service, launched } = superviseService(spec, options, run);
+        const { service, launched } = superviseService(spec, options, run, reserved);
         started.push(service);
         if (!spec.optional) needed.push(service.ready);
         await launched;
@@ -101,9 +109,13 @@ export async function startInstallation(options: InstallationOptions): Promise<I
     await launch(specs.filter(({ first }) => first));
     await launch(specs.filter(({ first }) => !first));
     const of = (name: keyof typeof secrets) => env[name] || secrets[name];
+    const urlsOf = (numbers: readonly number[]) => numbers.map((port) => `http://${LOOPBACK}:${port}`);
+    const [commandUrls, queryUrls] = [urlsOf(ports.command), urlsOf(ports.query)];
     const status = {
-      commandUrl: `http://${LOOPBACK}:${ports.command}`,
-      queryUrl: `http://${LOOPBACK}:${ports.query}`,
+      commandUrl: commandUrls[0] ?? '',
+      queryUrl: queryUrls[0] ?? '',
+      commandUrls,
+      queryUrls,
       databaseUrl,
       operatorEmail: of('OPERATOR_EMAIL'),
       operatorPassword: of('OPERATOR_PASSWORD'),
@@ -147,11 +159,12 @@ function superviseService(
   spec: ServiceSpec,
   { log, onLine }: InstallationOptions,
   run: RunFile,
+  reserved: ReadonlySet<number>,
 ): { service: Supervised; launched: Promise<void> } {
   const launched = Promise.withResolvers<void>();
   const service = supervise({
     name: spec.name,
-    start: () => startService(spec, (line) => onLine(spec.name, line)),
+    start: () => startService(spec, (line) => onLine(spec.name, line), reserved),
     readyTimeoutMs: SERVICE_READY_TIMEOUT_MS,
     log,
     runtime: realRuntime,
@@ -203,31 +216,6 @@ function makeFolder(folder: string): void {
   mkdirSync(folder, { mode: 0o700 });
 }
 
-async function freePorts(): Promise<{ command: number; query: number }> {
-  const command = await freePort();
-  let query = await freePort();
-  while (query === command) query = await freePort();
-  return { command, query };
-}
-
-async function refuseTakenPorts(ports: { command: number; query: number }): Promise<void> {
-  const named = [
-    { port: ports.command, of: 'command-api', flag: '--command-port', variable: 'COMMAND_API_PORT' },
-    { port: ports.query, of: 'query-api', flag: '--query-port', variable: 'QUERY_API_PORT' },
-  ];
-  if (ports.command === ports.query) {
-    throw new StartRefused(`--command-port and --query-port are both ${ports.command}: they must differ.`);
-  }
-  for (const { port, of, flag, variable } of named) {
-    const taken = await portTaken(port);
-    if (taken) {
-      throw new StartRefused(
-        `port ${port} of ${of} is ${taken}. Choose another one with ${flag} or ${variable}.`,
-      );
-    }
-  }
-}
-
 /** The other half would be made up, and whoever set this one would not know it. */
 function refuseHalfAnOperator({ OPERATOR_EMAIL, OPERATOR_PASSWORD }: InstallationOptions['env']): void {
   if (Boolean(OPERATOR_EMAIL) === Boolean(OPERATOR_PASSWORD)) return;
@@ -253,6 +241,21 @@ async function refuseAbsentDatabase(url: string): Promise<void> {
     const { message } = error as Error;
     throw new StartRefused(
       `the database that DATABASE_URL names cannot be reached: ${message}. Unset DATABASE_URL to use the embedded one.`,
+      { cause: error },
+    );
+  }
+}
+
+async function refuseAbsentEventStore(url: string): Promise<void> {
+  if (!/^esdb(\+discover)?:\/\//.test(url)) {
+    throw new StartRefused('EVENTSTORE_URL must begin with esdb:// or esdb+discover://.');
+  }
+  const { reachEventStoreDb } = await import('./eventStoreDbReachable.ts');
+  try {
+    await reachEventStoreDb({ url, runtime: realRuntime });
+  } catch (error) {
+    throw new StartRefused(
+      `the event store that EVENTSTORE_URL names cannot be reached: ${(error as Error).message}. Unset EVENTSTORE_URL to keep events in the database.`,
       { cause: error },
     );
   }

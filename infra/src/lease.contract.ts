@@ -59,6 +59,39 @@ export function leaseContract(
       expect(await waiting).toMatchObject({ epoch: 2 });
     });
 
+    test('all leases of an owner live on together, and one that another process of its name took does not', async () => {
+      const names = ['a', 'b', 'c', 'd'];
+      const held = await Promise.all(names.map((name) => first?.tryAcquire(name)));
+      const twin = await join('first', TTL_MS);
+      expect(await twin.tryAcquire('b')).toMatchObject({ epoch: 2 });
+      await delay(TTL_MS * 2);
+      expect(held.map((lease) => lease?.isHeld())).toEqual([true, false, true, true]);
+      expect(held[1]?.lost.aborted).toBe(true);
+      await twin.close();
+    });
+
+    test('everybody sees which leases run, and whose they are', async () => {
+      const released = await first?.tryAcquire('a');
+      await first?.tryAcquire('b');
+      await second?.tryAcquire('c');
+      const brief = await join('third', TTL_MS);
+      await brief.tryAcquire('d');
+      const seen = async () =>
+        (await second?.running())?.sort((one, other) => (one.name < other.name ? -1 : 1));
+      expect(await seen()).toEqual([
+        { name: 'a', owner: 'first' },
+        { name: 'b', owner: 'first' },
+        { name: 'c', owner: 'second' },
+        { name: 'd', owner: 'third' },
+      ]);
+      await released?.release();
+      await brief.close();
+      expect(await seen()).toEqual([
+        { name: 'b', owner: 'first' },
+        { name: 'c', owner: 'second' },
+      ]);
+    });
+
     test('who waits no longer gets nothing', async () => {
       await first?.tryAcquire('settler');
       const stop = new AbortController();

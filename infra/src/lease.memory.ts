@@ -1,5 +1,5 @@
 import type { Leases } from './lease.ts';
-import { leasesOver } from './leaseHolding.ts';
+import { type LeaseTable, leasesOver, type Place } from './leaseHolding.ts';
 import type { Runtime } from './runtime.ts';
 
 /** What the owners of one simulated installation share. */
@@ -12,33 +12,48 @@ export function memoryLeases(options: {
   runtime: Runtime;
   ttlMs?: number;
 }): Leases {
-  const { rows, runtime } = options;
-  const own = (name: string, owner: string, epoch: number) => {
+  return leasesOver(memoryLeaseTable(options.rows, options.runtime), options);
+}
+
+export function memoryLeaseTable(
+  rows: MemoryLeases,
+  { monotonicMs }: Pick<Runtime, 'monotonicMs'>,
+): LeaseTable {
+  const own = (owner: string, { name, epoch }: Place) => {
     const row = rows.get(name);
     return row?.owner === owner && row.epoch === epoch ? row : undefined;
   };
-
-  return leasesOver(
-    {
-      async take(name, owner, ttlMs) {
-        const row = rows.get(name);
-        const nowMs = runtime.monotonicMs();
-        if (row && row.owner !== null && row.owner !== owner && row.expiresAtMs > nowMs) return null;
-        const epoch = (row?.epoch ?? 0) + 1;
-        rows.set(name, { owner, epoch, expiresAtMs: nowMs + ttlMs });
-        return epoch;
-      },
-      async renew(name, owner, epoch, ttlMs) {
-        const row = own(name, owner, epoch);
-        if (row) row.expiresAtMs = runtime.monotonicMs() + ttlMs;
-        return row !== undefined;
-      },
-      async free(name, owner, epoch) {
-        const row = own(name, owner, epoch);
-        if (row) row.owner = null;
-      },
-      async close() {},
+  return {
+    async take(name, owner, ttlMs) {
+      const row = rows.get(name);
+      const nowMs = monotonicMs();
+      if (row && row.owner !== null && row.owner !== owner && row.expiresAtMs > nowMs) return null;
+      const epoch = (row?.epoch ?? 0) + 1;
+      rows.set(name, { owner, epoch, expiresAtMs: nowMs + ttlMs });
+      return epoch;
     },
-    options,
-  );
+    async renew(owner, held, ttlMs) {
+      const renewed = new Set<string>();
+      for (const place of held) {
+        const row = own(owner, place);
+        if (!row) continue;
+        row.expiresAtMs = monotonicMs() + ttlMs;
+        renewed.add(place.name);
+      }
+      return renewed;
+    },
+    async free(owner, held) {
+      for (const place of held) {
+        const row = own(owner, place);
+        if (row) row.owner = null;
+      }
+    },
+    async running() {
+      const nowMs = monotonicMs();
+      return [...rows].flatMap(([name, { owner, expiresAtMs }]) =>
+        owner !== null && expiresAtMs > nowMs ? [{ name, owner }] : [],
+      );
+    },
+    async close() {},
+  };
 }

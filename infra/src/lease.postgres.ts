@@ -1,5 +1,5 @@
-import type { Leases } from './lease.ts';
-import { LEASE_TTL_MS, leasesOver } from './leaseHolding.ts';
+import { type Leases, MEMBER_MARK, type RunningLease } from './lease.ts';
+import { LEASE_TTL_MS, leasesOver, type Place } from './leaseHolding.ts';
 import type { Log } from './log.ts';
 import { openPool, repeating, safeInteger } from './postgres.ts';
 import type { Runtime } from './runtime.ts';
@@ -25,17 +25,28 @@ export async function postgresLeases(options: {
     log,
   });
 
+  await repeating(runtime, REPEAT_MS, () => pool.query(FORGET_MEMBERS));
+
   return leasesOver(
     {
       async take(name, owner, ttl) {
         const { rows } = await pool.query<{ epoch: string }>(TAKE, [name, owner, ttl]);
         return rows[0] ? safeInteger(rows[0].epoch) : null;
       },
-      async renew(name, owner, epoch, ttl) {
-        return (await pool.query(RENEW, [name, owner, epoch, ttl])).rowCount === 1;
+      async renew(owner, held, ttl) {
+        const { rows } = await pool.query<{ name: string }>({
+          name: 'lease_renew',
+          text: RENEW,
+          values: [owner, ...columnsOf(held), ttl],
+        });
+        return new Set(rows.map(({ name }) => name));
       },
-      async free(name, owner, epoch) {
-        await pool.query(FREE, [name, owner, epoch]);
+      async free(owner, held) {
+        await pool.query(FREE, [owner, ...columnsOf(held)]);
+      },
+      async running() {
+        const { rows } = await pool.query<RunningLease>({ name: 'lease_running', text: RUNNING });
+        return rows;
       },
       close: () => pool.end(),
     },
@@ -43,10 +54,16 @@ export async function postgresLeases(options: {
   );
 }
 
-/** Several leases are renewed beside each other. */
+/** One renews while the other asks. */
 const CONNECTIONS = 2;
 /** Milliseconds for which the start waits for a server that is away. */
 const REPEAT_MS = 10_000;
+
+/** Always in the same order, so that two processes that both believe to hold leases never wait for each other. */
+function columnsOf(held: readonly Place[]): [names: string[], epochs: number[]] {
+  const sorted = held.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  return [sorted.map(({ name }) => name), sorted.map(({ epoch }) => epoch)];
+}
 
 const TTL = `interval '1 millisecond'`;
 
@@ -58,8 +75,16 @@ const TAKE = `
     where l.owner is null or l.owner = excluded.owner or l.expires_at <= clock_timestamp()
   returning epoch`;
 
-const RENEW = `
-  update state.lease set expires_at = clock_timestamp() + $4 * ${TTL}
-   where name = $1 and owner = $2 and epoch = $3`;
+const HELD = `from unnest($2::text[], $3::bigint[]) as held (name, epoch)
+  where l.name = held.name and l.epoch = held.epoch and l.owner = $1`;
 
-const FREE = `update state.lease set owner = null where name = $1 and owner = $2 and epoch = $3`;
+const RENEW = `update state.lease l set expires_at = clock_timestamp() + $4 * ${TTL} ${HELD} returning l.name`;
+
+const FREE = `update state.lease l set owner = null ${HELD}`;
+
+const RUNNING = `select name, owner from state.lease where owner is not null and expires_at > clock_timestamp()`;
+
+/** Where every new process has a new name, rows of members would pile up for ever. */
+const FORGET_MEMBERS = `
+  delete from state.lease
+   where strpos(name, '${MEMBER_MARK}') > 0 and expires_at < clock_timestamp() - interval '1 day'`;

@@ -25,9 +25,9 @@ test('an owner whose renewals get no answer stops before another one may begin',
 test('failing renewals are repeated; one that succeeds is enough', async () => {
   const clock = steppedClock();
   let failures = 1;
-  const renew = async () => {
+  const renew: LeaseTable['renew'] = async (_, held) => {
     if (failures-- > 0) throw new Error('the database is away');
-    return true;
+    return namesOf(held);
   };
   const leases = leasesOver({ ...takenOnce, renew }, options(clock));
   const lease = await leases.tryAcquire('settler');
@@ -41,21 +41,63 @@ test('failing renewals are repeated; one that succeeds is enough', async () => {
 test('a process that was suspended stops at its first breath, whatever the table would say', async () => {
   const clock = steppedClock();
   let renewals = 0;
-  const renew = async () => {
+  const renew: LeaseTable['renew'] = async (_, held) => {
     renewals += 1;
-    return true;
+    return namesOf(held);
   };
   const leases = leasesOver({ ...takenOnce, renew }, options(clock));
   const lease = await leases.tryAcquire('settler');
-  await clock.step(5_000);
+  clock.sleep(5_000);
+  expect(lease?.isHeld()).toBe(false);
+  await clock.step(0);
   expect(lease?.lost.aborted).toBe(true);
   expect(renewals).toBe(0);
+});
+
+test('however many leases a process holds, one call renews them all, and each is lost by itself', async () => {
+  const clock = steppedClock();
+  const calls: string[][] = [];
+  const renew: LeaseTable['renew'] = async (_, held) => {
+    calls.push(held.map(({ name }) => name));
+    return namesOf(held.filter(({ name }) => name !== 'b'));
+  };
+  const leases = leasesOver({ ...takenOnce, renew }, options(clock));
+  const [a, b, c] = await Promise.all(['a', 'b', 'c'].map((name) => leases.tryAcquire(name)));
+  await clock.step(340);
+  await clock.step(340);
+  expect(calls).toEqual([
+    ['a', 'b', 'c'],
+    ['a', 'c'],
+  ]);
+  expect([a, b, c].map((lease) => lease?.isHeld())).toEqual([true, false, true]);
+});
+
+test('all that a process waits for is asked for together', async () => {
+  const clock = steppedClock();
+  let looks = 0;
+  const others = [
+    { name: 'a', owner: 'second' },
+    { name: 'b', owner: 'second' },
+  ];
+  const running = async () => {
+    looks += 1;
+    return others;
+  };
+  const leases = leasesOver({ ...takenOnce, running }, options(clock));
+  const signal = new AbortController().signal;
+  const waiting = [leases.acquire('a', signal), leases.acquire('b', signal)];
+  await clock.step(0);
+  for (let ms = 0; ms < 1_000; ms += 10) await clock.step(10);
+  expect(looks).toBe(3);
+  others.length = 0;
+  for (let ms = 0; ms < 500; ms += 10) await clock.step(10);
+  expect((await Promise.all(waiting)).map((lease) => lease?.name)).toEqual(['a', 'b']);
 });
 
 test('the time that asking took counts as held', async () => {
   const clock = steppedClock();
   const asked = Promise.withResolvers<number>();
-  const table = { ...takenOnce, take: () => asked.promise, renew: () => new Promise<boolean>(() => {}) };
+  const table = { ...takenOnce, take: () => asked.promise, renew: () => new Promise<never>(() => {}) };
   const leases = leasesOver(table, options(clock));
   const acquiring = leases.tryAcquire('settler');
   await clock.step(790);
@@ -68,15 +110,18 @@ test('the time that asking took counts as held', async () => {
 
 const options = (runtime: Runtime) => ({ owner: 'first', runtime, ttlMs: 1_000 });
 
+const namesOf = (held: readonly { name: string }[]) => new Set(held.map(({ name }) => name));
+
 const takenOnce: LeaseTable = {
   take: async () => 1,
-  renew: async () => true,
+  renew: async (_, held) => namesOf(held),
   free: async () => {},
+  running: async () => [],
   close: async () => {},
 };
 
 /** A clock that moves only when told: all timers that have come due by then run, in order. */
-function steppedClock(): Runtime & { step(ms: number): Promise<void> } {
+function steppedClock(): Runtime & { step(ms: number): Promise<void>; sleep(ms: number): void } {
   let nowMs = 0;
   const timers = new Set<{ atMs: number; callback: () => void }>();
   return {
@@ -86,6 +131,10 @@ function steppedClock(): Runtime & { step(ms: number): Promise<void> } {
       const timer = { atMs: nowMs + ms, callback };
       timers.add(timer);
       return () => timers.delete(timer);
+    },
+    /** Time passes, and no timer runs. */
+    sleep(ms) {
+      nowMs += ms;
     },
     async step(ms) {
       nowMs += ms;

@@ -1,4 +1,4 @@
-import type { Lease, Leases } from './lease.ts';
+import type { Lease, Leases, RunningLease } from './lease.ts';
 import type { Log } from './log.ts';
 import { type Runtime, sleep } from './runtime.ts';
 
@@ -6,23 +6,29 @@ import { type Runtime, sleep } from './runtime.ts';
 export type LeaseTable = {
   /** The new epoch, or null while another owner's lease runs. */
   take(name: string, owner: string, ttlMs: number): Promise<number | null>;
-  /** False when it is not, or no longer, this owner's lease of this epoch. */
-  renew(name: string, owner: string, epoch: number, ttlMs: number): Promise<boolean>;
-  free(name: string, owner: string, epoch: number): Promise<void>;
+  /** Renews all of them in one step; gives the names of those that are still this owner's, of this epoch. */
+  renew(owner: string, held: readonly Place[], ttlMs: number): Promise<ReadonlySet<string>>;
+  /** Frees those that are still this owner's, of this epoch. */
+  free(owner: string, held: readonly Place[]): Promise<void>;
+  running(): Promise<RunningLease[]>;
   close(): Promise<void>;
 };
+export type Place = { name: string; epoch: number };
 
 /** A dead owner's role stands still for this long at most; three renewals may fail within it. */
 export const LEASE_TTL_MS = 5_000;
-/** Milliseconds between attempts of one who waits for a lease. */
-const ACQUIRE_INTERVAL_MS = 250;
+/** Milliseconds between looks of those who wait for leases; all that a process waits for is one look. */
+const WAITING_LOOK_MS = 500;
+/** Leases that are lost within so long are told in one line: what one is lost by, all are. */
+const LOST_TOGETHER_MS = 50;
 /** An owner gives up when this share of the TTL has passed since it last asked: before anybody else may begin. */
 const GIVE_UP_AT = 0.8;
 
 /**
  * Leases over a table. The owner trusts only its own monotonic clock, counted from before it asked: so it stops
  * earlier than the table lets another one begin, also when the table cannot be reached. What a process that was
- * suspended does before its timers run again is recognised by the epoch, or by the revision it expects.
+ * suspended does before its timers run again is recognised by the epoch, or by the revision it expects. However
+ * many leases a process holds, they are renewed together.
  */
 export function leasesOver(
   table: LeaseTable,
@@ -30,15 +36,28 @@ export function leasesOver(
 ): Leases {
   const { owner, runtime, ttlMs = LEASE_TTL_MS, log } = options;
   const held = new Map<string, Holding>();
+  const waiting = new Set<Waiting>();
   const closing = new AbortController();
+  let lost: { lease: string; epoch: number; why: string }[] = [];
+  let renewing: Promise<void> | null = null;
+  let looking: Promise<void> | null = null;
+
+  const onLost = (what: (typeof lost)[number]) => {
+    lost.push(what);
+    if (lost.length > 1) return;
+    runtime.setTimer(LOST_TOGETHER_MS, () => {
+      log?.error({ leases: lost }, 'leases were lost');
+      lost = [];
+    });
+  };
 
   const tryAcquire = async (name: string): Promise<Lease | null> => {
     const askedAtMs = runtime.monotonicMs();
     const epoch = await table.take(name, owner, ttlMs);
     if (epoch === null) return null;
     // An earlier lease of one's own has been overtaken.
-    held.get(name)?.end();
-    const holding = hold({ table, name, owner, epoch, ttlMs, askedAtMs, runtime, log });
+    held.get(name)?.end('overtaken');
+    const holding = hold({ table, name, owner, epoch, ttlMs, askedAtMs, runtime, log, onLost });
     held.set(name, holding);
     holding.lease.lost.addEventListener(
       'abort',
@@ -47,34 +66,113 @@ export function leasesOver(
       },
       { once: true },
     );
+    renewing ??= renew();
     return holding.lease;
   };
 
-  return {
-    tryAcquire,
-    async acquire(name, signal) {
-      const stop = AbortSignal.any([signal, closing.signal]);
-      while (!stop.aborted) {
-        const lease = await tryAcquire(name).catch((error: unknown) => {
-          log?.warn({ err: error, lease: name }, 'a lease could not be asked for; it is asked for again');
-          return null;
-        });
-        if (lease && stop.aborted) await lease.release();
-        else if (lease) return lease;
-        await sleep(runtime, ACQUIRE_INTERVAL_MS, stop);
+  const renew = async () => {
+    while (held.size > 0) {
+      await sleep(runtime, ttlMs / 3, closing.signal);
+      // A process that slept finds all its timers due: the one that has the say is the clock.
+      for (const holding of held.values()) holding.heedClock();
+      const asked = [...held.values()];
+      if (asked.length === 0 || closing.signal.aborted) break;
+      const askedAtMs = runtime.monotonicMs();
+      try {
+        const renewed = await table.renew(
+          owner,
+          asked.map(({ lease: { name, epoch } }) => ({ name, epoch })),
+          ttlMs,
+        );
+        for (const holding of asked) {
+          if (renewed.has(holding.lease.name)) holding.renewed(askedAtMs);
+          else holding.lose('another process has it, perhaps one of the same name');
+        }
+      } catch (err) {
+        const leases = [...held.keys()];
+        if (leases.length > 0) log?.warn({ err, leases }, 'leases were not renewed; it is tried again');
       }
-      return null;
+    }
+    renewing = null;
+  };
+
+  /** Takes what others have let go, for all who wait. */
+  const look = async () => {
+    while (waiting.size > 0) {
+      try {
+        const running = await table.running();
+        const taken = new Set(running.filter((other) => other.owner !== owner).map(({ name }) => name));
+        for (const waiter of waiting) {
+          if (taken.has(waiter.name)) continue;
+          const lease = await tryAcquire(waiter.name);
+          if (lease) await waiter.give(lease);
+        }
+      } catch (err) {
+        const leases = Array.from(waiting, ({ name }) => name);
+        log?.warn({ err, leases }, 'leases could not be asked for; they are asked for again');
+      }
+      if (waiting.size > 0) await sleep(runtime, WAITING_LOOK_MS, closing.signal);
+    }
+    looking = null;
+  };
+
+  return {
+    owner,
+    tryAcquire,
+    running: () => table.running(),
+    acquire(name, signal) {
+      const stop = AbortSignal.any([signal, closing.signal]);
+      const { promise, resolve } = Promise.withResolvers<Lease | null>();
+      const end = (lease: Lease | null) => {
+        waiting.delete(waiter);
+        stop.removeEventListener('abort', giveUp);
+        resolve(lease);
+      };
+      const giveUp = () => end(null);
+      const waiter: Waiting = {
+        name,
+        async give(lease) {
+          if (stop.aborted) await lease.release();
+          else end(lease);
+        },
+      };
+      if (stop.aborted) return Promise.resolve(null);
+      stop.addEventListener('abort', giveUp, { once: true });
+      waiting.add(waiter);
+      looking ??= look();
+      return promise;
     },
     async close() {
       if (closing.signal.aborted) return;
       closing.abort();
-      await Promise.all([...held.values()].map(({ lease }) => lease.release()));
+      await looking;
+      const released = [...held.values()];
+      for (const holding of released) holding.end('released');
+      await renewing;
+      const places = released.map(({ lease: { name, epoch } }) => ({ name, epoch }));
+      // What cannot be freed expires.
+      if (places.length > 0) {
+        await table
+          .free(owner, places)
+          .catch((err: unknown) => log?.warn({ err, leases: places }, 'leases could not be freed'));
+      }
       await table.close();
     },
   };
 }
 
-type Holding = { lease: Lease; end: () => void };
+type Waiting = { name: string; give(lease: Lease): Promise<void> };
+
+type Holding = {
+  lease: Lease;
+  /** It was renewed, by a call that began at this time. */
+  renewed(askedAtMs: number): void;
+  /** Loses it when its time is over. */
+  heedClock(): void;
+  lose(why: string): void;
+  /** Ends it, which is nobody's loss. */
+  end(why: string): void;
+};
 
 function hold(options: {
   table: LeaseTable;
@@ -86,61 +184,52 @@ function hold(options: {
   askedAtMs: number;
   runtime: Runtime;
   log?: Log | undefined;
+  onLost(what: { lease: string; epoch: number; why: string }): void;
 }): Holding {
-  const { table, name, owner, epoch, ttlMs, runtime, log } = options;
+  const { table, name, owner, epoch, ttlMs, runtime, log, onLost } = options;
   const lost = new AbortController();
   let heldUntilMs = options.askedAtMs + ttlMs * GIVE_UP_AT;
   let cancelDeadline = () => {};
 
+  const isHeld = () => !lost.signal.aborted && runtime.monotonicMs() < heldUntilMs;
+  const end = (why: string) => {
+    cancelDeadline();
+    lost.abort(new Error(`lease ${name}, epoch ${epoch}: ${why}`));
+  };
   const lose = (why: string) => {
     if (lost.signal.aborted) return;
-    log?.error({ lease: name, epoch, why }, 'a lease was lost');
-    lost.abort(new Error(`lease ${name}, epoch ${epoch}: ${why}`));
+    onLost({ lease: name, epoch, why });
+    end(why);
+  };
+  const heedClock = () => {
+    if (!isHeld()) lose('it could not be renewed in time');
   };
   const watchDeadline = () => {
     cancelDeadline();
-    cancelDeadline = runtime.setTimer(Math.max(0, heldUntilMs - runtime.monotonicMs()), () => {
-      lose('it could not be renewed in time');
-    });
-  };
-  const renewing = async () => {
-    while (!lost.signal.aborted) {
-      await sleep(runtime, ttlMs / 3, lost.signal);
-      // A process that slept finds both timers due: the one that has the say is the clock.
-      if (runtime.monotonicMs() >= heldUntilMs) return lose('it could not be renewed in time');
-      if (lost.signal.aborted) return;
-      const askedAtMs = runtime.monotonicMs();
-      try {
-        const renewed = await table.renew(name, owner, epoch, ttlMs);
-        if (!renewed) return lose('another owner has it');
-        if (lost.signal.aborted || runtime.monotonicMs() >= heldUntilMs) continue;
-        heldUntilMs = askedAtMs + ttlMs * GIVE_UP_AT;
-        watchDeadline();
-      } catch (error) {
-        if (!lost.signal.aborted) log?.warn({ err: error, lease: name, epoch }, 'a lease was not renewed');
-      }
-    }
+    cancelDeadline = runtime.setTimer(Math.max(0, heldUntilMs - runtime.monotonicMs()), heedClock);
   };
 
   watchDeadline();
-  const running = renewing();
-  const end = () => {
-    cancelDeadline();
-    lost.abort(new Error(`lease ${name}, epoch ${epoch}: released`));
-  };
-  lost.signal.addEventListener('abort', () => cancelDeadline(), { once: true });
-
   return {
+    heedClock,
+    lose,
     end,
+    renewed(askedAtMs) {
+      // An answer that comes too late is none: another owner may have been told otherwise.
+      heedClock();
+      if (lost.signal.aborted) return;
+      heldUntilMs = askedAtMs + ttlMs * GIVE_UP_AT;
+      watchDeadline();
+    },
     lease: {
       name,
       epoch,
       lost: lost.signal,
+      isHeld,
       async release() {
-        end();
-        await running;
+        end('released');
         // What cannot be freed expires.
-        await table.free(name, owner, epoch).catch((error: unknown) => {
+        await table.free(owner, [{ name, epoch }]).catch((error: unknown) => {
           log?.warn({ err: error, lease: name, epoch }, 'a lease could not be freed');
         });
       },

@@ -7,7 +7,7 @@ import { commit, notedCodec } from '../test/noted.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './embeddedPostgres.ts';
 import { postgresEventStore } from './eventStore.postgres.ts';
 import { NO_STREAM } from './eventStore.ts';
-import { collector, textsOf } from './feed.contract.ts';
+import { collecting, textsOf } from './feed.contract.ts';
 import { storeFeed } from './feed.store.ts';
 import { groupCommit } from './groupCommit.ts';
 import { postgresHotStore } from './hotStore.postgres.ts';
@@ -45,7 +45,7 @@ test('a killed server costs time: what was acknowledged is there, once, and the 
   const store = await postgresEventStore({ databaseUrl, codec: notedCodec, runtime });
   const appender = groupCommit(store);
   const feed = storeFeed({ store, runtime });
-  const consumer = collector({});
+  const consumer = collecting({});
   const subscription = feed.subscribe(consumer);
 
   const acknowledged: string[] = [];

@@ -124,14 +124,15 @@ export async function repeating<T>(
   runtime: Runtime,
   budgetMs: number,
   work: () => Promise<T>,
-  given: { up: () => boolean } = { up: () => false },
+  given: { up?: () => boolean; isTransient?: (error: unknown) => boolean } = {},
 ): Promise<T> {
+  const mayPass = given.isTransient ?? isTransient;
   const deadlineMs = runtime.monotonicMs() + budgetMs;
   for (let attempt = 1; ; attempt++) {
     try {
       return await work();
     } catch (error) {
-      if (!isTransient(error) || given.up() || runtime.monotonicMs() >= deadlineMs) throw error;
+      if (!mayPass(error) || given.up?.() || runtime.monotonicMs() >= deadlineMs) throw error;
       await new Promise<void>((resolve) => runtime.setTimer(backOffMs(attempt), resolve));
     }
   }

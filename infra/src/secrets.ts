@@ -29,7 +29,7 @@ export function keptSecrets(dataDir: string): Secrets {
   return secrets;
 }
 
-function newSecrets(): Secrets {
+export function newSecrets(): Secrets {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const kid = randomBytes(8).toString('hex');
   return {

@@ -1,4 +1,6 @@
 import { join } from 'node:path';
+import type { ApiPorts } from './apiPorts.ts';
+import { type Counts, instanceName, numbers, processName } from './instances.ts';
 import { LOOPBACK } from './ports.ts';
 import type { Secrets } from './secrets.ts';
 import type { ServiceSpec } from './serviceProcess.ts';
@@ -10,7 +12,8 @@ export type Surroundings = {
   databaseUrl: string;
   /** Where the data of a database of this machine lies. */
   databaseFolder?: string | undefined;
-  ports: { command: number; query: number };
+  ports: ApiPorts;
+  counts: Counts;
   secrets: Secrets;
   /** Passed on to every service; what the installation decides itself comes before it. */
   env: Readonly<Record<string, string | undefined>>;
@@ -19,50 +22,64 @@ export type Surroundings = {
 
 /** The services of BrokerX in the order in which they are started. */
 export function brokerxServices(surroundings: Surroundings): ServiceSpec[] {
-  const { root, dataDir, databaseUrl, databaseFolder, ports, secrets, env, traders } = surroundings;
-  const commandUrl = `http://${LOOPBACK}:${ports.command}`;
-  const queryUrl = `http://${LOOPBACK}:${ports.query}`;
+  const { root, dataDir, databaseUrl, databaseFolder, ports, counts, secrets, env, traders } = surroundings;
+  const urlOf = (port = 0) => `http://${LOOPBACK}:${port}`;
+  const [commandUrl, queryUrl] = [urlOf(ports.command[0]), urlOf(ports.query[0])];
   const shared = {
     // Compiled code is kept between starts: a restarted process is back in about half the time.
     NODE_COMPILE_CACHE: join(dataDir, 'compile-cache'),
     ...without(defined(env), Object.keys(secrets)),
     DATABASE_URL: databaseUrl,
     ...defined({ DATABASE_FOLDER: databaseFolder }),
-    COMMAND_API_PORT: String(ports.command),
-    QUERY_API_PORT: String(ports.query),
     COMMAND_API_URL: commandUrl,
     QUERY_API_URL: queryUrl,
-    AUTH_JWKS_URL: `${commandUrl}/.well-known/jwks.json`,
     // Some shells set it to the machine's name: then health would be open to the network.
     HOST: LOOPBACK,
   };
-  const service = (
+  const services = (
     name: string,
-    port: ServiceSpec['port'],
-    own: Variables = {},
+    count: number,
+    each: (n: number) => Pick<ServiceSpec, 'port' | 'first'> & { own?: Variables },
     file = `${name}/src/main.ts`,
-  ): ServiceSpec => ({
-    name,
-    script: join(root, file),
-    port,
-    env: { ...shared, ...own, BROKERX_INSTANCE: `${name}-1` },
-  });
+  ): ServiceSpec[] =>
+    numbers(count).map((n) => {
+      const { own = {}, ...spec } = each(n);
+      const env = { ...shared, ...own, BROKERX_INSTANCE: instanceName(name, n) };
+      return { name: processName(name, n, count), script: join(root, file), ...spec, env };
+    });
   // Who signs people in has the keys; nobody else is given them.
   const given = defined({ ...secrets, ...env });
   const keys = pick(given, Object.keys(secrets));
-  const services = [
-    // Without snapshots it works every book out again, and the others have as much to read: the market opens first.
-    { ...service('matching-engine', 'free'), first: true },
-    service('command-api', ports.command, keys),
-    service('projectors', 'free'),
-    service('query-api', ports.query),
+  // Where several send mail to the development inbox, it is the first one's, and each shows it.
+  const hasInbox = given.SMTP_URL === undefined;
+  const inbox = (n: number): Variables => {
+    if (!hasInbox || counts.commandApis === 1) return {};
+    if (n === 1) return { DEV_INBOX_SMTP_PORT: String(ports.inbox) };
+    return { SMTP_URL: `smtp://${LOOPBACK}:${ports.inbox}`, DEV_INBOX_URL: commandUrl };
+  };
+  const all = [
+    // Without snapshots they work every book out again, and the others have as much to read: the market opens first.
+    ...services('matching-engine', counts.engines, () => ({ port: 'free', first: true })),
+    ...services('command-api', counts.commandApis, (n) => {
+      const port = ports.command[n - 1] ?? 0;
+      return { port, own: { ...keys, ...inbox(n), COMMAND_API_PORT: String(port) } };
+    }),
+    ...services('projectors', counts.projectors, () => ({ port: 'free' })),
+    ...services('query-api', counts.queryApis, (n) => {
+      const port = ports.query[n - 1] ?? 0;
+      // All have the same keys; they are asked for where the load is spread.
+      const issuer = urlOf(ports.command[(n - 1) % counts.commandApis]);
+      const AUTH_JWKS_URL = `${issuer}/.well-known/jwks.json`;
+      return { port, own: { QUERY_API_PORT: String(port), AUTH_JWKS_URL } };
+    }),
   ];
-  if (!traders) return services;
+  if (!traders) return all;
   const own = {
     ...pick(given, ['OPERATOR_EMAIL', 'OPERATOR_PASSWORD']),
     TRADERS_STATE: join(dataDir, 'traders.json'),
   };
-  return [...services, { ...service('traders', null, own, 'loadtests/src/traders.ts'), optional: true }];
+  const traded = services('traders', 1, () => ({ port: null, own }), 'loadtests/src/traders.ts');
+  return [...all, ...traded.map((spec) => ({ ...spec, optional: true }))];
 }
 
 type Variables = Readonly<Record<string, string>>;

@@ -25,8 +25,13 @@ const KILL_TIMEOUT_MS = 5_000;
 /** How much of a service's errors the message of a failed start repeats; its log goes to standard output. */
 const SAID_LINES_KEPT = 15;
 
-export async function startService(spec: ServiceSpec, onLine: (line: string) => void): Promise<Running> {
-  const port = spec.port === 'free' ? await freePort() : spec.port;
+/** `reserved`: ports that are other services', also while these are being restarted. */
+export async function startService(
+  spec: ServiceSpec,
+  onLine: (line: string) => void,
+  reserved: ReadonlySet<number> = new Set(),
+): Promise<Running> {
+  const port = spec.port === 'free' ? await unreservedPort(reserved) : spec.port;
   const env = spec.port === 'free' ? { ...spec.env, HEALTH_PORT: String(port) } : spec.env;
   // A session of its own: Ctrl-C reaches the supervisor alone, which stops the services in order. The channel
   // carries nothing: its end tells a service that the supervisor is gone.
@@ -61,6 +66,13 @@ export async function startService(spec: ServiceSpec, onLine: (line: string) => 
       await exited;
     },
   };
+}
+
+async function unreservedPort(reserved: ReadonlySet<number>): Promise<number> {
+  for (;;) {
+    const port = await freePort();
+    if (!reserved.has(port)) return port;
+  }
 }
 
 /** Asks, waits, and kills what does not heed. */

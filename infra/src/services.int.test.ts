@@ -5,6 +5,7 @@ import pg from 'pg';
 import { expect, test } from 'vitest';
 import { identify } from './processes.ts';
 import { freshDatabase } from './services.ts';
+import { hasRedisServer } from './temporaryRedis.ts';
 
 async function ask(url: string, statement: string): Promise<unknown[]> {
   const client = new pg.Client({ connectionString: url });
@@ -25,19 +26,17 @@ test('each test has an empty database of its own, and it is gone once dropped', 
   await expect(ask(one.url, 'select 1')).rejects.toThrow(/does not exist/);
 });
 
-test('a temporary database goes with its user, even when that one is killed', async () => {
-  const user = spawn(
-    process.execPath,
-    [fileURLToPath(new URL('../test/temporaryUser.ts', import.meta.url))],
-    {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  );
-  const line = await new Promise<string>((resolve) =>
-    user.stdout.once('data', (data) => resolve(String(data))),
-  );
-  const { pid, folder } = JSON.parse(line) as { pid: number; folder: string };
-  expect(identify(pid)).not.toBeNull();
-  user.kill('SIGKILL');
-  await expect.poll(() => identify(pid) === null && !existsSync(folder), { timeout: 15_000 }).toBe(true);
-});
+test.for(['database', ...(hasRedisServer() ? ['redis'] : [])])(
+  'a temporary %s goes with its user, even when that one is killed',
+  async (kind) => {
+    const script = fileURLToPath(new URL('../test/temporaryUser.ts', import.meta.url));
+    const user = spawn(process.execPath, [script, kind], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const line = await new Promise<string>((resolve) =>
+      user.stdout.once('data', (data) => resolve(String(data))),
+    );
+    const { pid, folder } = JSON.parse(line) as { pid: number; folder: string };
+    expect(identify(pid)).not.toBeNull();
+    user.kill('SIGKILL');
+    await expect.poll(() => identify(pid) === null && !existsSync(folder), { timeout: 15_000 }).toBe(true);
+  },
+);

@@ -1,10 +1,10 @@
-import { spawn } from 'node:child_process';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startEmbeddedPostgres } from './embeddedPostgres.ts';
 import type { Log } from './log.ts';
 import { SYSTEM_ROOT } from './postgresHome.ts';
+import { undertaker } from './undertaker.ts';
 
 /**
  * A database to throw away: in a folder of its own that is removed at the end, however its user ends (killed
@@ -22,7 +22,7 @@ export type TemporaryPostgres = {
 
 export async function startTemporaryPostgres(log: Log): Promise<TemporaryPostgres> {
   const folder = mkdtempSync(join(tmpdir(), 'brokerx-postgres-'));
-  const undertaker = await watchedBy(folder);
+  const bury = await undertaker(burial, [folder, SYSTEM_ROOT]);
   try {
     const server = await startEmbeddedPostgres({
       dataRoot: folder,
@@ -30,42 +30,15 @@ export async function startTemporaryPostgres(log: Log): Promise<TemporaryPostgre
       syncNewData: false,
       settings: { shared_buffers: '128MB' },
     });
-    return { url: server.url, port: server.port, pid: server.pid, folder, stop: undertaker };
+    return { url: server.url, port: server.port, pid: server.pid, folder, stop: bury };
   } catch (error) {
-    await undertaker();
+    await bury();
     throw error;
   }
 }
 
-/**
- * A shell that waits for the end of its input, which comes when we close it or are gone, and then stops the server
- * and removes the folder. A process of its own, because one that is killed cannot clean up.
- */
-function watchedBy(folder: string): Promise<() => Promise<void>> {
-  return new Promise((resolve, reject) => {
-    const shell = spawn('/bin/sh', ['-c', undertakerScript, 'undertaker', folder, SYSTEM_ROOT], {
-      detached: true,
-      cwd: '/',
-      stdio: ['pipe', 'ignore', 'ignore'],
-    });
-    const ended = new Promise<void>((done) => shell.once('close', () => done()));
-    shell.once('error', reject);
-    shell.stdin.on('error', () => {}); // It was killed: then there is nothing left to tell it.
-    shell.once('spawn', () => {
-      shell.unref();
-      resolve(() => {
-        shell.ref();
-        shell.stdin.end();
-        return ended;
-      });
-    });
-  });
-}
-
 // Waits at most 10 s (100 × 0.1 s) for the server to end before it is killed.
-const undertakerScript = `
-trap '' INT TERM HUP
-cat > /dev/null
+const burial = `
 home="$1/postgres"
 if [ -f "$1/system-id" ]; then home="$2/$(cat "$1/system-id")"; fi
 pid=$(head -n 1 "$home/data/postmaster.pid" 2> /dev/null)

@@ -91,7 +91,7 @@ test.for(files)('%s imports what its package may', (path) => {
 });
 
 const isTestTooling = (path: string) =>
-  isTest(path) || path.includes('/sim/') || path === 'infra/src/services.ts';
+  isTest(path) || path.includes('/sim/') || /^infra\/src\/services(\.\w+)?\.ts$/.test(path);
 
 /** The deterministic core: no clock, no I/O, no waiting. */
 const pure = files.filter(

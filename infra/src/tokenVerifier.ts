@@ -8,22 +8,29 @@ import {
 } from 'jose';
 import { LRUCache } from 'lru-cache';
 import { type Runtime, sleep } from './runtime.ts';
+import type { SessionEnds } from './sessionEnds.ts';
 
 /**
  * Verifies access tokens: JWTs (RFC 9068) signed with ES256 by command-api. A signature is checked once; the cache
- * knows a token by its whole text, never by a part of it, and its expiry is looked at on every use.
+ * knows a token by its whole text, never by a part of it, and on every use it is looked at whether the token has expired
+ * and whether its session was ended.
  */
 export type Actor = {
   clientId: string;
   accountId: string;
   roles: readonly string[];
   sessionId: string;
+  /** Revision in the client's stream of the event that began the session; 0 where the token does not tell. */
+  sessionRevision: number;
   expiresAtMs: number;
 };
-export type TokenVerdict = Actor | 'expired' | 'invalid';
+export type TokenVerdict = Actor | 'expired' | 'ended' | 'invalid';
 
 export type TokenVerifier = {
-  /** Answers at once for a token that it knows. Rejects with `KeysUnavailable`: nothing is known of the token then. */
+  /**
+   * Answers at once for a token that it knows. Rejects with `KeysUnavailable` or `SessionUnknown`: nothing is known of the
+   * token then.
+   */
   verify(token: string): TokenVerdict | Promise<TokenVerdict>;
 };
 
@@ -56,9 +63,10 @@ export function tokenVerifier(options: {
   jwks: URL | JSONWebKeySet;
   issuer: string;
   audience?: string;
+  sessions: Pick<SessionEnds, 'hasEnded' | 'learn' | 'era'>;
   runtime: Runtime;
 }): TokenVerifier {
-  const { jwks, issuer, audience = TOKEN_AUDIENCE, runtime } = options;
+  const { jwks, issuer, audience = TOKEN_AUDIENCE, sessions, runtime } = options;
   const keys =
     jwks instanceof URL
       ? createRemoteJWKSet(jwks, {
@@ -67,9 +75,11 @@ export function tokenVerifier(options: {
           cacheMaxAge: KEYS_MAX_AGE_MS,
         })
       : createLocalJWKSet(jwks);
-  const known = new LRUCache<string, Actor>({ max: TOKENS_MAX });
+  const known = new LRUCache<string, { actor: Actor; era: number }>({ max: TOKENS_MAX });
+  /** A page's requests come together: a new token is looked at once for all of them. */
+  const underWay = new Map<string, Promise<TokenVerdict>>();
 
-  const verifySignature = async (token: string): Promise<TokenVerdict> => {
+  const verifySignature = async (token: string): Promise<Actor | 'expired' | 'invalid'> => {
     for (let attempt = 1; ; attempt++) {
       try {
         const { payload } = await jwtVerify(token, keys, {
@@ -80,9 +90,7 @@ export function tokenVerifier(options: {
           requiredClaims: ['sub', 'exp', 'jti'],
           currentDate: new Date(runtime.nowMs()),
         });
-        const actor = actorOf(payload);
-        if (actor) known.set(token, actor);
-        return actor ?? 'invalid';
+        return actorOf(payload) ?? 'invalid';
       } catch (error) {
         if (error instanceof errors.JWTExpired) return 'expired';
         if (isTokenFault(error)) return 'invalid';
@@ -94,11 +102,29 @@ export function tokenVerifier(options: {
     }
   };
 
+  const look = async (token: string): Promise<TokenVerdict> => {
+    const actor = known.get(token)?.actor ?? (await verifySignature(token));
+    if (typeof actor === 'string') return actor;
+    // Taken before: what is forgotten while the stream is read makes the token be looked at again.
+    const era = sessions.era();
+    await sessions.learn(actor);
+    known.set(token, { actor, era });
+    return sessions.hasEnded(actor) ? 'ended' : actor;
+  };
+  const lookOnce = (token: string): Promise<TokenVerdict> => {
+    const looking = underWay.get(token) ?? look(token).finally(() => underWay.delete(token));
+    underWay.set(token, looking);
+    return looking;
+  };
+
   return {
     verify(token) {
-      const actor = known.get(token);
-      if (actor) return actor.expiresAtMs > runtime.nowMs() ? actor : 'expired';
-      return token.length > TOKEN_CHARS_MAX ? 'invalid' : verifySignature(token);
+      const entry = known.get(token);
+      if (!entry) return token.length > TOKEN_CHARS_MAX ? 'invalid' : lookOnce(token);
+      const { actor, era } = entry;
+      if (actor.expiresAtMs <= runtime.nowMs()) return 'expired';
+      if (sessions.hasEnded(actor)) return 'ended';
+      return era === sessions.era() ? actor : lookOnce(token);
     },
   };
 }
@@ -114,8 +140,24 @@ const isTokenFault = (error: unknown): boolean =>
   error instanceof errors.JWKSNoMatchingKey ||
   error instanceof errors.JWKSMultipleMatchingKeys;
 
-function actorOf({ sub, jti, exp, roles, account_id }: JWTPayload): Actor | undefined {
+function actorOf({
+  sub,
+  jti,
+  exp,
+  roles,
+  account_id,
+  sid = jti,
+  sid_revision = 0,
+}: JWTPayload): Actor | undefined {
   if (!sub || !jti || exp === undefined || typeof account_id !== 'string') return undefined;
   if (!Array.isArray(roles) || !roles.every((role) => typeof role === 'string')) return undefined;
-  return { clientId: sub, accountId: account_id, roles, sessionId: jti, expiresAtMs: exp * 1_000 };
+  if (typeof sid !== 'string' || !Number.isSafeInteger(sid_revision)) return undefined;
+  return {
+    clientId: sub,
+    accountId: account_id,
+    roles,
+    sessionId: sid,
+    sessionRevision: sid_revision as number,
+    expiresAtMs: exp * 1_000,
+  };
 }

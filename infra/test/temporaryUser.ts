@@ -1,7 +1,10 @@
 import { createLog } from '../src/log.ts';
 import { startTemporaryPostgres } from '../src/temporaryPostgres.ts';
+import { startTemporaryRedis } from '../src/temporaryRedis.ts';
 
-/** Starts a temporary database, says where, and waits to be killed. */
-const { pid, folder } = await startTemporaryPostgres(createLog({ name: 'temporary-user', level: 'silent' }));
-process.stdout.write(`${JSON.stringify({ pid, folder })}\n`);
+/** Starts a temporary server, says where, and waits to be killed. */
+const log = createLog({ name: 'temporary-user', level: 'silent' });
+const server = process.argv[2] === 'redis' ? await startTemporaryRedis() : await startTemporaryPostgres(log);
+const pid = typeof server.pid === 'function' ? server.pid() : server.pid;
+process.stdout.write(`${JSON.stringify({ pid, folder: server.folder })}\n`);
 setInterval(() => {}, 60_000);

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { mintId } from '@brokerx/contracts';
-import { type Dispatcher, Pool } from 'undici';
+import type { Dispatcher, Pool } from 'undici';
 import { idSource } from './random.ts';
+import { servers } from './servers.ts';
 
 /**
  * The public HTTP API of BrokerX as a client sees it. A command whose outcome is unknown (no answer, a broken
@@ -28,6 +29,7 @@ export type Reply = { status: number; headers: Record<string, string>; text: str
 export type Api = {
   readonly commandUrl: string;
   readonly queryUrl: string;
+  readonly commandUrls: readonly string[];
   command<T = Record<string, unknown>>(command: Command): Promise<Outcome<T>>;
   /** Answers with 2xx or throws `ApiError`; retried while the service is away or the read model is behind. */
   query<T>(
@@ -54,6 +56,9 @@ export type RawRequest = {
 export type ApiOptions = {
   commandUrl: string;
   queryUrl: string;
+  /** All of them, where several run: callers are spread over them, and each goes to the next one when his fails. */
+  commandUrls?: readonly string[];
+  queryUrls?: readonly string[];
   /** Keep-alive connections to each of the two APIs. */
   connections?: number;
   /** How long one attempt may take. */
@@ -91,23 +96,23 @@ const STREAM_SILENCE_MS = 60_000;
 const STREAM_CONNECTIONS_MAX = 64;
 
 export function brokerApi(options: ApiOptions): Api {
-  const { commandUrl, queryUrl } = options;
+  const { commandUrl, queryUrl, commandUrls = [commandUrl], queryUrls = [queryUrl] } = options;
   const timeoutMs = options.attemptTimeoutMs ?? ATTEMPT_TIMEOUT_MS;
   const patienceMs = options.patienceMs ?? PATIENCE_MS;
   const pauseMaxMs = options.pauseMaxMs ?? RETRY_AFTER_MAX_MS;
-  const pool = (url: string, connections: number, silenceMs: number) =>
-    new Pool(url, {
+  const open = (urls: readonly string[], connections: number, silenceMs: number) =>
+    servers(urls, {
       connections,
       pipelining: 1,
       headersTimeout: silenceMs,
       bodyTimeout: silenceMs,
       connect: { timeout: timeoutMs },
     });
-  const commands = pool(commandUrl, options.connections ?? 16, timeoutMs);
-  const queries = pool(queryUrl, options.connections ?? 16, timeoutMs);
-  const streams = pool(queryUrl, STREAM_CONNECTIONS_MAX, STREAM_SILENCE_MS);
+  const commands = open(commandUrls, options.connections ?? 16, timeoutMs);
+  const queries = open(queryUrls, options.connections ?? 16, timeoutMs);
+  const streams = open([queryUrl], STREAM_CONNECTIONS_MAX, STREAM_SILENCE_MS);
 
-  const send = async (to: Pool, request: RawRequest): Promise<Reply> => {
+  const send = async (base: 'command' | 'query', to: Pool, request: RawRequest): Promise<Reply> => {
     const { statusCode, headers, body } = await to.request({
       method: request.method ?? 'GET',
       path: request.path,
@@ -115,20 +120,22 @@ export function brokerApi(options: ApiOptions): Api {
       ...(request.body === undefined ? {} : { body: request.body }),
     });
     const reply = { status: statusCode, headers: headers as Record<string, string>, text: await body.text() };
-    options.onReply?.(to === commands ? 'command' : 'query', request, reply);
+    options.onReply?.(base, request, reply);
     return reply;
   };
 
   return {
     commandUrl,
     queryUrl,
+    commandUrls,
 
     async command<T>({ method, path, body, token, key }: Command): Promise<Outcome<T>> {
+      const idempotencyKey = key ?? mintId(idSource);
       const request: RawRequest = {
         method,
         path,
         headers: {
-          'idempotency-key': key ?? mintId(idSource),
+          'idempotency-key': idempotencyKey,
           ...(token ? { authorization: `Bearer ${token}` } : {}),
           ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         },
@@ -138,8 +145,9 @@ export function brokerApi(options: ApiOptions): Api {
       for (let attempts = 1; ; attempts++) {
         let error: string;
         let pauseMs = backOff(attempts);
+        const server = commands.of(token, idempotencyKey);
         try {
-          const reply = await send(commands, request);
+          const reply = await send('command', server, request);
           const parsed = jsonOf(reply);
           if (reply.status >= 200 && reply.status < 300) {
             return {
@@ -160,6 +168,7 @@ export function brokerApi(options: ApiOptions): Api {
         } catch (cause) {
           error = describe(cause);
         }
+        commands.failed(token, server);
         pauseMs = Math.min(pauseMs, pauseMaxMs);
         if (performance.now() + pauseMs > deadline) return { kind: 'unknown', error, attempts };
         await delay(pauseMs);
@@ -177,8 +186,9 @@ export function brokerApi(options: ApiOptions): Api {
       };
       for (let attempts = 1; ; attempts++) {
         let failure: ApiError;
+        const server = queries.of(token, path);
         try {
-          const reply = await send(queries, { path, headers });
+          const reply = await send('query', server, { path, headers });
           if (reply.status === 200) return JSON.parse(reply.text) as T;
           const code = String(jsonOf(reply)['code'] ?? '');
           failure = new ApiError(`GET ${path}`, reply.status, code, reply.text.slice(0, 300));
@@ -187,16 +197,17 @@ export function brokerApi(options: ApiOptions): Api {
           if (cause instanceof ApiError) throw cause;
           failure = new ApiError(`GET ${path}`, 0, '', describe(cause));
         }
+        queries.failed(token, server);
         const pauseMs = Math.min(backOff(attempts), pauseMaxMs);
         if (performance.now() + pauseMs > deadline) throw failure;
         await delay(pauseMs);
       }
     },
 
-    raw: (base, request) => send(base === 'command' ? commands : queries, request),
+    raw: (base, request) => send(base, (base === 'command' ? commands : queries).first, request),
 
     async *lines(path, { token, headers, signal } = {}) {
-      const reply = await streams.request({
+      const reply = await streams.first.request({
         method: 'GET',
         path,
         headers: { ...(token ? { authorization: `Bearer ${token}` } : {}), ...headers },

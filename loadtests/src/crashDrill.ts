@@ -4,21 +4,30 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Command } from 'commander';
 import { type AuditResult, auditFigures, auditInstallation, auditTable } from './audit.ts';
 import { brokerApi } from './client.ts';
+import { type CountOptions, countsOf, withCounts } from './counts.ts';
 import { drillClient } from './drill/client.ts';
 import { percentile, wholeLife } from './drill/recovery.ts';
 import { DATABASE_PROCESS, type Installation, startInstallation } from './installation.ts';
 import { openJournal, readJournal } from './journal.ts';
 import { operatorOf } from './operator.ts';
+import { type OutsideServers, startOutsideServers } from './outsideServers.ts';
 import { type Person, registerMany } from './people.ts';
 import { seededRandom } from './random.ts';
 import { circumstances, EXIT, print, progress, table } from './report.ts';
 import { runTool } from './target.ts';
 
 /**
- * Kills processes of a working installation with SIGKILL, one after the other at random moments under load, and then
- * proves from outside that nothing acknowledged was lost and nothing happened twice.
+ * Kills processes of a working installation with SIGKILL, one after the other at random moments under load, or lets
+ * them sleep (SIGSTOP) for longer than their leases run and wakes them up again; and then proves from outside that
+ * nothing acknowledged was lost and nothing happened twice.
  */
-export type Kill = { process: string; atMs: number; recoveryMs: number | undefined };
+export type Kill = {
+  process: string;
+  how: 'kill' | 'pause' | 'flush';
+  atMs: number;
+  /** Until everything worked again; of a pause, where another process is there to take over, while it lasted. */
+  recoveryMs: number | undefined;
+};
 export type DrillResult = {
   kills: Kill[];
   /** Processes that ended although nobody killed them; PostgreSQL's own kills aside, which may take others along. */
@@ -27,7 +36,18 @@ export type DrillResult = {
   audit: AuditResult;
   exitCode: number;
 };
-export type DrillOptions = { kills: number; seed: number; clients: number; pauseMs: number };
+export type DrillOptions = {
+  kills: number;
+  /** Processes put to sleep, in between, and for how long. */
+  pauses?: number;
+  sleepMs?: number;
+  seed: number;
+  clients: number;
+  /** Between a recovery and the next blow, at most. */
+  pauseMs: number;
+  /** Kafka and Redis of the installation, which are killed as well; Redis is emptied, too. */
+  outside?: OutsideServers;
+};
 
 const SYMBOLS = [
   { symbol: 'DRILLA', midCents: 10_000 },
@@ -41,6 +61,9 @@ const SHARES = 1_000_000;
 const RECOVERY_MAX_MS = 90_000;
 /** How finely a recovery is timed. */
 const PROBE_PAUSE_MAX_MS = 50;
+/** A lease runs for 5 s: by then another process has taken over. */
+const SLEEP_MS = 8_000;
+const REDIS_PROCESS = 'redis';
 /** Processes whose death is not the system's to survive. */
 const SPARED = /supervisor|traders|^brokerx$/;
 
@@ -48,8 +71,7 @@ export async function crashDrill(installation: Installation, options: DrillOptio
   const { status } = installation;
   const random = seededRandom(options.seed);
   const api = brokerApi({
-    commandUrl: status.commandUrl,
-    queryUrl: status.queryUrl,
+    ...status,
     attemptTimeoutMs: 5_000,
     patienceMs: RECOVERY_MAX_MS,
   });
@@ -62,7 +84,14 @@ export async function crashDrill(installation: Installation, options: DrillOptio
     for (const { symbol, midCents } of SYMBOLS) {
       await operator.list({ symbol, name: 'Crash drill', listingCents: midCents });
     }
-    const people = await registerMany(api, 'drill', options.clients + 1);
+    // Where several command-apis run, each account has a client at each of them: they contend for it all the time.
+    const ways = status.commandUrls.map((_, way) => {
+      const commandUrls = [...status.commandUrls.slice(way), ...status.commandUrls.slice(0, way)];
+      return brokerApi({ ...status, commandUrls, attemptTimeoutMs: 5_000, patienceMs: RECOVERY_MAX_MS });
+    });
+    apis.push(...ways);
+    const accounts = Math.ceil(options.clients / ways.length);
+    const people = await registerMany(api, 'drill', accounts + 1);
     for (const { accountId } of people) {
       await operator.exemptAccount(accountId);
       await operator.giveCash(accountId, CASH_CENTS);
@@ -70,19 +99,20 @@ export async function crashDrill(installation: Installation, options: DrillOptio
     }
     const prober = people.pop() as Person;
     const file = (index: number) => join(folder, `client-${index}.jsonl`);
-    const clients = people.map((person, index) =>
-      drillClient({
-        api,
-        person,
-        journal: openJournal(file(index)),
-        random: seededRandom(options.seed * 1_000 + index),
-        symbols: SYMBOLS,
-        stop: stop.signal,
-      }),
-    );
+    const clients = people
+      .flatMap((person) => ways.map((way) => ({ person, way })))
+      .map(({ person, way }, index) =>
+        drillClient({
+          api: way,
+          person,
+          journal: openJournal(file(index)),
+          random: seededRandom(options.seed * 1_000 + index),
+          symbols: SYMBOLS,
+          stop: stop.signal,
+        }),
+      );
     const stopWatch = brokerApi({
-      commandUrl: status.commandUrl,
-      queryUrl: status.queryUrl,
+      ...status,
       attemptTimeoutMs: 2_000,
       pauseMaxMs: PROBE_PAUSE_MAX_MS,
     });
@@ -102,7 +132,7 @@ export async function crashDrill(installation: Installation, options: DrillOptio
     const audit = await auditInstallation({
       api,
       operator: operator.person,
-      journals: people.flatMap((_, index) => readJournal(file(index))),
+      journals: clients.flatMap((_, index) => readJournal(file(index))),
     });
     const recovered = kills.every(({ recoveryMs }) => recoveryMs !== undefined);
     return {
@@ -122,46 +152,73 @@ export async function crashDrill(installation: Installation, options: DrillOptio
 
 async function killing(
   installation: Installation,
-  { kills: count, pauseMs }: DrillOptions,
+  { kills: killCount, pauses: pauseCount = 0, pauseMs, sleepMs = SLEEP_MS, outside }: DrillOptions,
   random: ReturnType<typeof seededRandom>,
   recovered: (waitMs: number) => Promise<number | undefined>,
 ): Promise<{ kills: Kill[]; unexpectedExits: string[] }> {
   const begun = performance.now();
   const kills: Kill[] = [];
   const unexpectedExits: string[] = [];
-  const victims = Object.keys(installation.pids()).filter((name) => !SPARED.test(name));
-  // Every process has its turn, in a random order, before any has a second one.
-  let round: string[] = [];
-  for (let index = 0; index < count; index++) {
-    if (round.length === 0) round = [...victims];
-    const name = round.splice(random.below(round.length), 1)[0] as string;
+  const pids = () => ({ ...installation.pids(), ...outside?.pids() });
+  const victims = Object.keys(pids()).filter((name) => !SPARED.test(name));
+  // A database that sleeps is one that does not answer: nothing else could work.
+  const sleepers = victims.filter((name) => name !== DATABASE_PROCESS);
+  const [nextKilled, nextSleeper] = [inTurn(victims, random), inTurn(sleepers, random)];
+  const count = killCount + pauseCount;
+  for (let index = 0, pausesLeft = pauseCount; index < count; index++) {
+    const isPause = random.chance(pausesLeft / (count - index));
+    if (isPause) pausesLeft -= 1;
+    const name = isPause ? nextSleeper() : nextKilled();
+    const how = isPause ? 'pause' : name === REDIS_PROCESS && random.chance(0.5) ? 'flush' : 'kill';
     await delay(random.below(pauseMs + 1));
-    const before = await allRunning(installation, victims);
-    process.kill(before[name] as number, 'SIGKILL');
-    const recoveryMs = await recovered(RECOVERY_MAX_MS);
-    kills.push({ process: name, atMs: performance.now() - begun, recoveryMs });
+    const before = await allRunning(pids, victims);
+    const pid = before[name] as number;
+    if (how === 'kill') process.kill(pid, 'SIGKILL');
+    if (how === 'flush') await outside?.flushRedis();
+    const recoveryMs = isPause ? await sleeping(pid, sleepMs, recovered) : await recovered(RECOVERY_MAX_MS);
+    kills.push({ process: name, how, atMs: performance.now() - begun, recoveryMs });
     progress(
-      `kill ${index + 1} of ${count}: ${name}, ${recoveryMs === undefined ? 'NOT recovered' : `works again after ${Math.round(recoveryMs)} ms`}`,
+      `${how} ${index + 1} of ${count}: ${name}, ${recoveryMs === undefined ? 'NOT recovered' : `works again after ${Math.round(recoveryMs)} ms`}`,
     );
     if (recoveryMs === undefined) break;
     if (name === DATABASE_PROCESS) continue; // It takes whom it likes along.
-    const after = await allRunning(installation, victims);
+    const after = await allRunning(pids, victims);
     for (const other of victims) {
-      if (other !== name && after[other] !== before[other])
-        unexpectedExits.push(`${other} after the end of ${name}`);
+      if ((other !== name || how !== 'kill') && after[other] !== before[other])
+        unexpectedExits.push(`${other} after the ${how} of ${name}`);
     }
   }
   return { kills, unexpectedExits };
 }
 
+/** Every process has its turn, in a random order, before any has a second one. */
+function inTurn(names: readonly string[], random: ReturnType<typeof seededRandom>): () => string {
+  let round: string[] = [];
+  return () => {
+    if (round.length === 0) round = [...names];
+    return round.splice(random.below(round.length), 1)[0] as string;
+  };
+}
+
+type Recovered = (waitMs: number) => Promise<number | undefined>;
+
+/** Sleeps whatever happens, wakes up, and must do no harm then: everything works once more. */
+async function sleeping(pid: number, sleepMs: number, recovered: Recovered): Promise<number | undefined> {
+  process.kill(pid, 'SIGSTOP');
+  const wakingUp = delay(sleepMs).then(() => process.kill(pid, 'SIGCONT'));
+  const recoveryMs = await recovered(RECOVERY_MAX_MS);
+  await wakingUp;
+  return (await recovered(RECOVERY_MAX_MS)) === undefined ? undefined : recoveryMs;
+}
+
 /** Pids once every process has one: between an end and the next start it has none. */
 async function allRunning(
-  installation: Installation,
+  current: () => Record<string, number>,
   names: readonly string[],
 ): Promise<Record<string, number>> {
   const deadline = performance.now() + RECOVERY_MAX_MS;
   for (;;) {
-    const pids = installation.pids();
+    const pids = current();
     if (names.every((name) => name in pids)) return pids;
     if (performance.now() > deadline)
       throw new Error(`not all processes came back: ${Object.keys(pids).join(', ')}`);
@@ -170,9 +227,11 @@ async function allRunning(
 }
 
 export function drillTable({ kills, unexpectedExits, sent }: DrillResult): string {
-  const names = [...new Set(kills.map((kill) => kill.process))].toSorted();
+  const nameOf = ({ process, how }: Kill) =>
+    how === 'kill' ? process : `${process}, ${how === 'pause' ? 'asleep' : 'emptied'}`;
+  const names = [...new Set(kills.map(nameOf))].toSorted();
   const rows = [...names, 'all'].map((name) => {
-    const own = kills.filter((kill) => name === 'all' || kill.process === name);
+    const own = kills.filter((kill) => name === 'all' || nameOf(kill) === name);
     const times = own.flatMap(({ recoveryMs }) => (recoveryMs === undefined ? [] : [recoveryMs]));
     return [
       name,
@@ -191,30 +250,45 @@ export function drillTable({ kills, unexpectedExits, sent }: DrillResult): strin
 }
 
 async function main(): Promise<void> {
-  const program = new Command('crash-drill')
+  const program = withCounts(new Command('crash-drill'))
     .description(
       'Kills -9 every process of an installation of its own under load, then audits that nothing is lost or doubled.',
     )
     .option('--kills <n>', 'how many', '20')
+    .option('--pauses <n>', 'how many are put to sleep', '0')
+    .option('--sleep-ms <ms>', 'for how long; a lease runs for 5 s', String(SLEEP_MS))
+    .option('--kafka', 'with a Kafka of its own, which is killed as well', false)
+    .option('--redis', 'with a Redis of its own, which is killed and emptied as well', false)
     .option('--seed <n>', 'of moments, victims and orders', '1')
     .option('--clients <n>', 'clients that send commands meanwhile', '6')
     .option('--pause-ms <ms>', 'at most so long between a recovery and the next kill', '1500')
     .option('--json', 'one JSON object with `ok` on the last line')
     .parse();
-  const options = program.opts<{
-    kills: string;
-    seed: string;
-    clients: string;
-    pauseMs: string;
-    json?: boolean;
-  }>();
+  const options = program.opts<
+    CountOptions & {
+      kills: string;
+      pauses: string;
+      sleepMs: string;
+      kafka: boolean;
+      redis: boolean;
+      seed: string;
+      clients: string;
+      pauseMs: string;
+      json?: boolean;
+    }
+  >();
   await runTool(options.json, async () => {
     progress('starting an installation of its own …');
-    const installation = await startInstallation();
+    const outside = await startOutsideServers(options);
+    let installation: Installation | undefined;
     try {
+      installation = await startInstallation({ counts: countsOf(options), env: outside.env });
       const seed = Number(options.seed);
       const result = await crashDrill(installation, {
         kills: Number(options.kills),
+        pauses: Number(options.pauses),
+        sleepMs: Number(options.sleepMs),
+        outside,
         seed,
         clients: Number(options.clients),
         pauseMs: Number(options.pauseMs),
@@ -232,7 +306,8 @@ async function main(): Promise<void> {
         },
       };
     } finally {
-      await installation.stop();
+      await installation?.stop();
+      await outside.stop();
     }
   });
 }

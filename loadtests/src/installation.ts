@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { plainEnvironment } from './config.ts';
+import { type Counts, countFlags } from './counts.ts';
 
 /** A BrokerX of one's own: started in a folder to throw away, on free ports, and gone afterwards. */
 export type Installation = {
@@ -25,6 +26,8 @@ export type Installation = {
 const Status = z.object({
   commandUrl: z.url(),
   queryUrl: z.url(),
+  commandUrls: z.array(z.url()),
+  queryUrls: z.array(z.url()),
   databaseUrl: z.string(),
   operatorEmail: z.string(),
   operatorPassword: z.string(),
@@ -35,7 +38,7 @@ export type Status = z.infer<typeof Status>;
 const RunFile = z.object({ pids: z.record(z.string(), z.int()) });
 
 export const REPOSITORY = resolve(import.meta.dirname, '../..');
-const BROKERX = join(REPOSITORY, 'infra/src/cli/main.ts');
+export const BROKERX = join(REPOSITORY, 'infra/src/cli/main.ts');
 /** The database's name in `run.json`; its pid is the postmaster's. */
 export const DATABASE_PROCESS = 'postgres';
 /** The first start makes a database; a start after a crash redoes its log and recovers every book. */
@@ -47,6 +50,8 @@ const LOG_TAIL_LINES = 30;
 export type InstallationOptions = {
   /** Simulated traders beside the load. */
   traders?: boolean;
+  /** How many processes of each kind; one when absent. */
+  counts?: Counts;
   /** Environment variables beside the own ones. */
   env?: Record<string, string>;
   /** Where its folder is made; among the system's temporary files when absent. */
@@ -144,6 +149,7 @@ async function launch(dataDir: string, options: InstallationOptions): Promise<Ru
       '--data',
       dataDir,
       ...(options.traders ? [] : ['--no-traders']),
+      ...countFlags(options.counts),
     ],
     { cwd: REPOSITORY, stdio: ['ignore', 'pipe', log], env: { ...plainEnvironment(), ...options.env } },
   );

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { type Api, brokerApi } from './client.ts';
+import { type CountOptions, countsOf, withCounts } from './counts.ts';
 import { type Installation, type InstallationOptions, startInstallation } from './installation.ts';
 import { type Operator, operatorOf } from './operator.ts';
 import { EXIT, print, progress } from './report.ts';
@@ -13,7 +14,7 @@ export type Target = {
   close(): Promise<void>;
 };
 
-export type TargetOptions = {
+export type TargetOptions = CountOptions & {
   commandUrl?: string;
   queryUrl?: string;
   operatorEmail?: string;
@@ -23,7 +24,7 @@ export type TargetOptions = {
 
 /** The options that every tool has. */
 export const withTarget = (program: Command): Command =>
-  program
+  withCounts(program)
     .option('--command-url <url>', 'command-api of a running installation (default: starts one of its own)')
     .option('--query-url <url>', 'its query-api')
     .option('--operator-email <address>', 'its operator')
@@ -50,7 +51,7 @@ export async function openTarget(
   let installation: Installation | undefined;
   if (given.length === 0) {
     progress('starting an installation of its own …');
-    installation = await startInstallation(own);
+    installation = await startInstallation({ counts: countsOf(options), ...own });
     try {
       await own.prepare?.(installation);
     } catch (error) {
@@ -61,6 +62,9 @@ export async function openTarget(
   const api = brokerApi({
     commandUrl: commandUrl ?? installation?.status.commandUrl ?? '',
     queryUrl: queryUrl ?? installation?.status.queryUrl ?? '',
+    ...(installation
+      ? { commandUrls: installation.status.commandUrls, queryUrls: installation.status.queryUrls }
+      : {}),
     ...(own.connections ? { connections: own.connections } : {}),
   });
   const close = async () => {

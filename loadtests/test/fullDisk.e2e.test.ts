@@ -82,7 +82,7 @@ describe.runIf(disk !== null)('a full disk (a small one is mounted for it, which
     const ready = await api.raw('command', { path: '/readyz' });
     expect([ready.status, JSON.parse(ready.text)]).toMatchObject([
       503,
-      { dependencies: { database: 'ok', disk: expect.stringMatching(/is full/) } },
+      { dependencies: { 'event store': 'ok', disk: expect.stringMatching(/is full/) } },
     ]);
     expect(installation.pids()).toEqual(before);
   });

@@ -229,6 +229,90 @@ describe('one order’s whole life', () => {
     });
   });
 
+  test('an order is changed to a price at which it trades; post-only and prevention do as they say', async () => {
+    const patch = async (id: string, body: object) =>
+      succeeded(
+        'the change',
+        await api.command({ method: 'PATCH', path: `/v1/orders/${id}`, token: await alice.token(), body }),
+      );
+    const shares = { side: 'sell', qty: '4', limit_price: '54.00' };
+    const offer = succeeded('an offer', await place(bob, shares)).body;
+    await becomes(bob, offer.id, 'new');
+    const flags = { post_only: true, stp_mode: 'decrement' };
+    const wanted = succeeded(
+      'a bid',
+      await place(alice, { side: 'buy', qty: '2', limit_price: '47.00', ...flags }),
+    );
+    await becomes(alice, wanted.body.id, 'new');
+    await patch(wanted.body.id, { limit_price: '54.00' });
+    await eventually<{ items: views.OrderEventView[] }>(
+      `/v1/orders/${wanted.body.id}/events`,
+      alice,
+      ({ items }) => items.some(({ event, reason }) => event === 'amend_rejected' && reason === 'WOULD_TAKE'),
+    );
+    const plain = succeeded(
+      'another bid',
+      await place(alice, { side: 'buy', qty: '2', limit_price: '47.00' }),
+    );
+    await becomes(alice, plain.body.id, 'new');
+    await patch(plain.body.id, { qty: '4', limit_price: '54.00' });
+    await becomes(alice, plain.body.id, 'filled');
+    await becomes(bob, offer.id, 'filled');
+    const own = { side: 'sell', qty: '5', limit_price: '47.00', stp_mode: 'decrement' };
+    const meets = succeeded('an offer to oneself', await place(alice, own));
+    await eventually<views.OrderView>(
+      `/v1/orders/${wanted.body.id}`,
+      alice,
+      ({ status, prevented_qty }) => status === 'expired' && prevented_qty === '2',
+    );
+    succeeded('the cancel', await cancel(alice, meets.body.id));
+    await becomes(alice, meets.body.id, 'canceled');
+  });
+
+  test('a stop is held until a trade reaches it; an order ends at its time', async () => {
+    const limitless = { limit_price: undefined };
+    const waits = {
+      side: 'buy',
+      qty: '2',
+      type: 'stop',
+      stop_price: '54.50',
+      time_in_force: 'gtc',
+      ...limitless,
+    };
+    const stop = succeeded('a stop', await place(alice, waits)).body;
+    await becomes(alice, stop.id, 'held');
+    const soon = new Date(Date.now() + 2_000).toISOString();
+    const until = { time_in_force: 'gtd', expires_at: soon };
+    const short = succeeded(
+      'a bid',
+      await place(alice, { side: 'buy', qty: '1', limit_price: '47.00', ...until }),
+    ).body;
+    const offer = succeeded(
+      'an offer',
+      await place(bob, { side: 'sell', qty: '5', limit_price: '54.50' }),
+    ).body;
+    await becomes(bob, offer.id, 'new');
+    succeeded('a bid', await place(alice, { side: 'buy', qty: '1', limit_price: '54.50' }));
+    await becomes(alice, stop.id, 'filled');
+    await eventually<{ items: views.OrderEventView[] }>(`/v1/orders/${stop.id}/events`, alice, ({ items }) =>
+      items.some(({ event }) => event === 'order_triggered'),
+    );
+    await eventually<views.OrderView>(
+      `/v1/orders/${short.id}`,
+      alice,
+      ({ status, reason }) => status === 'expired' && reason === 'EXPIRES_AT_REACHED',
+    );
+    succeeded('the cancel', await cancel(bob, offer.id));
+    await becomes(bob, offer.id, 'canceled');
+  });
+
+  test('all orders are canceled where the dead-man switch is not renewed', async () => {
+    const bid = succeeded('a bid', await place(alice, { side: 'buy', qty: '1', limit_price: '47.00' })).body;
+    const renewed = { method: 'PUT', path: '/v1/dead-man-switch', token: await alice.token() } as const;
+    succeeded('the switch', await api.command({ ...renewed, body: { cancel_after_seconds: 1 } }));
+    await becomes(alice, bid.id, 'canceled');
+  });
+
   test('a halted market takes cancels alone; resumed, it takes orders again', async () => {
     const { body } = succeeded(
       'an order',
@@ -370,7 +454,7 @@ test('every reply was as the reference describes it', () => {
 test('at the end an audit from outside finds nothing', async () => {
   const { findings, history, rows } = await auditInstallation({ api, operator: operator.person });
   expect(findings.list).toEqual([]);
-  expect(history.counts.trades).toBe(1);
+  expect(history.counts.trades).toBe(4);
   expect(rows.compared).toBe(rows.inAll);
 });
 

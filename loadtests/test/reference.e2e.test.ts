@@ -90,6 +90,10 @@ test('what is asked rightly is answered as described', async () => {
   });
   await place(bob, order('sell', '50.00', { qty: '20' }));
   const filled = await place(alice, order('buy', '50.00'));
+  await place(
+    alice,
+    order('buy', '48.00', { client_order_id: 'refer-2', post_only: true, stp_mode: 'decrement' }),
+  );
   const market = { symbol: SYMBOL, side: 'buy', type: 'market', qty: '5', time_in_force: 'ioc' };
   const { body: bought } = await place(alice, market);
   const at = `/v1/orders/${resting.body.id}`;
@@ -126,12 +130,22 @@ test('what is asked rightly is answered as described', async () => {
   for (const [path, asked] of [
     [at, { method: 'PATCH', by: alice, body: { qty: '5' } }],
     [at, { method: 'DELETE', by: alice }],
+    ['/v1/orders/by-client-order-id/refer-2', { method: 'DELETE', by: alice }],
+    [`/v1/orders?symbol=${SYMBOL}`, { method: 'DELETE', by: alice }],
+    ['/v1/dead-man-switch', { method: 'PUT', by: bob, body: { cancel_after_seconds: 60 } }],
     ['/v1/deposits', { method: 'POST', by: bob, body: { amount: '10.00' } }],
     [`${halted}/halt`, { method: 'POST', by: operator.person, body: { reason: 'news' } }],
     [`${halted}/resume`, { method: 'POST', by: operator.person, body: {} }],
     [`/v1/registrations/${registration}/passcode`, { method: 'POST' }],
   ] satisfies [string, Asked][]) {
     expect((await ask(path, asked)).status, path).toBe(202);
+  }
+  const [guest, visitor] = (await registerMany(api, 'refer-visitor', 2)) as [Person, Person];
+  for (const [path, by] of [
+    ['/v1/sessions/current', guest],
+    [`/v1/clients/${visitor.clientId}/sessions`, operator.person],
+  ] as const) {
+    expect((await ask(path, { method: 'DELETE', by })).status, path).toBe(204);
   }
   expect((await api.raw('command', { path: '/.well-known/jwks.json' })).status).toBe(200);
   const page = await api.raw('command', { path: '/dev/inbox', headers: { accept: 'text/html' } });
@@ -148,6 +162,10 @@ test('what is asked wrongly is refused as described', async () => {
     ['/v1/orders', 422, { method: 'POST', by: alice, body: order('buy', '50.00', { symbol: 'NOWHERE' }) }],
     [`/v1/orders/${NOWHERE}`, 404, { method: 'DELETE', by: alice }],
     [`/v1/orders/${NOWHERE}`, 404, { method: 'PATCH', by: alice, body: { qty: '1' } }],
+    ['/v1/dead-man-switch', 400, { method: 'PUT', by: alice, body: { cancel_after_seconds: -1 } }],
+    ['/v1/orders?side=both', 400, { method: 'DELETE', by: alice }],
+    ['/v1/orders/by-client-order-id/nobodys', 404, { method: 'DELETE', by: alice }],
+    [`/v1/symbols/${SYMBOL}/matching-rules`, 422, { method: 'POST', by: staff, body: {} }],
     ['/v1/deposits', 422, { method: 'POST', by: bob, body: { amount: '10000.00' } }],
     [`${account}/cash-transfers`, 404, { method: 'POST', by: staff, body: { amount: '1.00' } }],
     [`${account}/share-transfers`, 404, { method: 'POST', by: staff, body: { symbol: SYMBOL, qty: '1' } }],
@@ -168,6 +186,8 @@ test('what is asked wrongly is refused as described', async () => {
     [`/v1/registrations/${NOWHERE}/verification`, 404, { method: 'POST', body: { code: '123456' } }],
     ['/v1/registrations/none/passcode', 400, { method: 'POST' }],
     ['/v1/sessions', 401, { method: 'POST', body: { email: 'nobody@load.test', password: 'wrong' } }],
+    ['/v1/sessions/current', 401, { method: 'DELETE' }],
+    [`/v1/clients/${NOWHERE}/sessions`, 404, { method: 'DELETE', by: staff }],
     ['/v1/wallet', 401, {}],
     ['/v1/ledger?limit=0', 400, { by: alice }],
     ['/v1/holdings?page_token=rubbish', 400, { by: alice }],
@@ -205,5 +225,7 @@ test('nothing was answered otherwise than described, and no operation was left o
     // Their yes does not end; the tests of query-api read them.
     'GET /v1/streams/orders': ['4xx'],
     'GET /v1/streams/symbols/{symbol}': ['4xx'],
+    // What is listed today follows the newest rules.
+    'POST /v1/symbols/{symbol}/matching-rules': ['4xx'],
   });
 });

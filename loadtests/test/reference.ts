@@ -20,7 +20,8 @@ export type Reference = {
 
 const Response = z.looseObject({
   headers: z.record(z.string(), z.unknown()).default({}),
-  content: z.record(z.string(), z.looseObject({ schema: z.record(z.string(), z.unknown()) })),
+  // A reply without a body has none.
+  content: z.record(z.string(), z.looseObject({ schema: z.record(z.string(), z.unknown()) })).default({}),
 });
 const Operation = z.looseObject({ responses: z.record(z.string(), Response) });
 const Document = z.looseObject({ paths: z.record(z.string(), z.record(z.string(), Operation)) });
@@ -59,6 +60,10 @@ export async function openReference(api: Api): Promise<Reference> {
     for (const name of Object.keys(response.headers)) {
       if (NOT_ALWAYS_SENT.includes(name) && reply.status !== 429 && reply.status !== 503) continue;
       if (reply.headers[name.toLowerCase()] === undefined) deviates(`without ${name}`);
+    }
+    if (Object.keys(response.content).length === 0) {
+      if (reply.text !== '') deviates('a body, where none is described');
+      return;
     }
     const [type = ''] = (reply.headers['content-type'] ?? '').split(';', 1);
     const schema = response.content[type]?.schema;

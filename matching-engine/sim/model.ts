@@ -1,44 +1,44 @@
-import type { BookFact, EngineInput, MarketState, SymbolRules } from '@brokerx/contracts';
+import type {
+  BookFact,
+  EngineInput,
+  ExpiryReason,
+  MarketState,
+  RefusalCode,
+  SymbolRules,
+} from '@brokerx/contracts';
 import type { PlacedInput } from '../src/engine.ts';
 import type { EngineSnapshot } from '../src/snapshot.ts';
+import { MODES, modelBook, type Order } from './modelBook.ts';
+import { firstStop, isReached, stopRow } from './modelStops.ts';
 
 /**
  * The market rules once more, as plainly as they can be said: one array of orders, sorted anew for every match. It
  * shares no code with the engine, and is what the engine is compared with.
  */
-type Order = {
-  id: string;
-  accountId: string;
-  revision: number;
-  side: 'buy' | 'sell';
-  price: number;
-  day: boolean;
-  quantity: number;
-  filled: number;
-  arrival: number;
-};
-
 export type Model = {
   apply(input: PlacedInput): BookFact[];
   state(): EngineSnapshot;
 };
 
 export function model(symbol: string): Model {
-  let orders: Order[] = [];
+  const book = modelBook();
+  const { open, opposite, sweep, enter } = book;
   let rules: SymbolRules | null = null;
   let matchingRules = 0;
   let reference = 0;
   let state: MarketState = 'continuous';
   let bandsOff = false;
-  let trades = 0;
-  let lastTradeTime = '';
-  let arrivals = 0;
 
-  const open = (order: Order) => order.quantity - order.filled;
-  const opposite = (side: 'buy' | 'sell', limit: number) =>
-    orders
-      .filter((o) => o.side !== side && (side === 'buy' ? o.price <= limit : o.price >= limit))
-      .sort((a, b) => (side === 'buy' ? a.price - b.price : b.price - a.price) || a.arrival - b.arrival);
+  const dynamic = () => book.state().lastTicks || reference;
+  const flags = (o: Order) => Number(o.day) + 2 * Number(o.postOnly) + 4 * MODES.indexOf(o.selfTrade);
+  const outsideBand = (price: number, collarPpm: number) => {
+    const step = Math.floor((reference * collarPpm) / 1_000_000);
+    return price < Math.max(1, reference - step) || price > reference + step;
+  };
+  const wrongValue = (of: SymbolRules, side: 'buy' | 'sell', value: number): RefusalCode | null => {
+    if (side === 'buy' && of.notionalMinCents && value < of.notionalMinCents) return 'MIN_NOTIONAL';
+    return of.notionalMaxCents && value > of.notionalMaxCents ? 'MAX_NOTIONAL' : null;
+  };
 
   function place(
     data: Extract<EngineInput, { type: 'OrderPlaced.v1' }>['data'],
@@ -47,121 +47,188 @@ export function model(symbol: string): Model {
   ) {
     const { orderId, accountId, side, type, timeInForce, quantity, limitTicks, tickCents } = data;
     const order = { orderId, accountId, revision };
-    const reject = (code: Extract<BookFact, { type: 'OrderRejected.v1' }>['data']['code']): BookFact[] => [
-      { type: 'OrderRejected.v1', data: { order, code } },
-    ];
+    const reject = (code: RefusalCode): BookFact[] => [{ type: 'OrderRejected.v1', data: { order, code } }];
     if (!rules) return reject('UNKNOWN_SYMBOL');
     if (state === 'halt') return reject('SYMBOL_HALTED');
+    const newer = ['postOnly', 'minQuantity', 'selfTrade', 'expiresAt', 'stopTicks'];
+    const asksForMore = newer.some((name) => name in data);
+    if (matchingRules === 1 && asksForMore) return reject('MATCHING_RULES');
     if (quantity === 0 || quantity > rules.orderSharesMax) return reject('ORDER_SIZE');
+    if (side === 'buy' && quantity % (rules.lotShares ?? 1) > 0) return reject('LOT_STEP');
     if (limitTicks === 0 || tickCents !== rules.tickCents) return reject('PRICE_TICK');
-    const step = Math.floor((reference * rules.collarPpm) / 1_000_000);
-    const tooLow = limitTicks < Math.max(1, reference - step);
-    const tooHigh = limitTicks > reference + step;
-    if (type === 'limit' && !data.bandExempt && !bandsOff && (tooLow || tooHigh)) return reject('PRICE_BAND');
+    const ownLimit = type === 'limit' || type === 'stop_limit';
+    if (ownLimit && !data.bandExempt && !bandsOff && outsideBand(limitTicks, rules.collarPpm)) {
+      return reject('PRICE_BAND');
+    }
+    const wrong = wrongValue(rules, side, limitTicks * tickCents * quantity);
+    if (wrong) return reject(wrong);
+    if (data.expiresAt && data.expiresAt <= book.state().time) return reject('EXPIRES_AT');
+    if (type !== 'limit' && type !== 'market') {
+      if (timeInForce === 'ioc' || timeInForce === 'fok') return reject('TIME_IN_FORCE');
+      const stop = firstStop(data, dynamic());
+      if (stop < 1) return reject('PRICE_TICK');
+      if (isReached(side, stop, dynamic())) return reject('WOULD_TRIGGER_IMMEDIATELY');
+      book.wait({ placed: data, revision, stop, mark: dynamic() });
+      if (data.expiresAt) book.end(orderId, data.expiresAt);
+      const taken = { order, side, type, timeInForce, quantity, limitTicks, restingQuantity: 0 };
+      const ends = data.expiresAt ? { expiresAt: data.expiresAt } : {};
+      return [{ type: 'OrderAccepted.v1', data: { ...taken, ...ends, held: true } } satisfies BookFact];
+    }
+    if (data.postOnly && opposite(side, limitTicks).length > 0) return reject('WOULD_TAKE');
 
-    let left = quantity;
-    const matches: BookFact[] = [];
-    const makers = opposite(side, limitTicks);
-    const reachable = makers.reduce((sum, maker) => sum + open(maker), 0);
-    if (timeInForce !== 'fok' || reachable >= quantity) {
-      for (const maker of makers) {
-        if (left === 0) break;
-        const traded = Math.min(left, open(maker));
-        maker.filled += traded;
-        left -= traded;
-        trades += 1;
-        if (time > lastTradeTime) lastTradeTime = time;
-        const makerRef = { orderId: maker.id, accountId: maker.accountId, revision: maker.revision };
-        matches.push({
-          type: 'TradeExecuted.v1',
-          data: {
-            trade: trades,
-            priceTicks: maker.price,
-            tickCents,
-            quantity: traded,
-            takerSide: side,
-            maker: { ...makerRef, leaves: open(maker) },
-            taker: { ...order, leaves: left },
-          },
-        });
-      }
-      orders = orders.filter((o) => open(o) > 0);
-    }
-    const rests = type === 'limit' && ['day', 'gtc'].includes(timeInForce) && left > 0;
-    if (rests) {
-      arrivals += 1;
-      orders.push({
-        id: orderId,
-        accountId,
-        revision,
-        side,
-        price: limitTicks,
-        day: timeInForce === 'day',
-        quantity,
-        filled: quantity - left,
-        arrival: arrivals,
-      });
-    }
-    const restingQuantity = rests ? left : 0;
+    const taker: Order = {
+      id: orderId,
+      accountId,
+      revision,
+      side,
+      price: limitTicks,
+      day: timeInForce === 'day',
+      postOnly: data.postOnly ?? false,
+      selfTrade: data.selfTrade ?? 'none',
+      quantity,
+      done: 0,
+      arrival: 0,
+    };
+    const needed = timeInForce === 'fok' ? quantity : (data.minQuantity ?? 0);
+    const fails = book.wouldTrade(taker) < needed;
+    const before = dynamic();
+    const { facts, ended } = fails ? { facts: [], ended: false } : sweep(taker, tickCents, time);
+    const over = ended || open(taker) === 0;
+    const rests = !over && !fails && type === 'limit' && ['day', 'gtc', 'gtd'].includes(timeInForce);
+    if (rests) enter(taker);
+    if (rests && data.expiresAt) book.end(orderId, data.expiresAt);
+    const prevented = facts.some((f) => f.type === 'TradePrevented.v1');
     const accepted: BookFact = {
       type: 'OrderAccepted.v1',
-      data: { order, side, type, timeInForce, quantity, limitTicks, restingQuantity },
+      data: {
+        order,
+        side,
+        type,
+        timeInForce,
+        quantity,
+        limitTicks,
+        restingQuantity: rests ? open(taker) : 0,
+        ...(rests && prevented ? { entersAfter: facts.length } : {}),
+        ...(data.expiresAt ? { expiresAt: data.expiresAt } : {}),
+      },
     };
-    if (left === 0 || rests) return [accepted, ...matches];
-    const reasons = {
-      fok: 'UNFILLED_FOK_ORDER_EXPIRED',
+    if (over || rests) return [accepted, ...facts, ...book.cascade(facts, before, time)];
+    const reasons: Partial<Record<typeof type, ExpiryReason>> = {
       market: 'INSUFFICIENT_LIQUIDITY',
       limit: 'UNFILLED_IOC_QUANTITY_EXPIRED',
-    } as const;
-    const reason = timeInForce === 'fok' ? reasons.fok : reasons[type];
-    const data1 = { order, side, priceTicks: limitTicks, quantity: left, resting: false, reason };
-    return [accepted, ...matches, { type: 'OrderExpired.v1', data: data1 } satisfies BookFact];
+    };
+    const failed = timeInForce === 'fok' ? 'UNFILLED_FOK_ORDER_EXPIRED' : 'UNFILLED_MIN_QTY_ORDER_EXPIRED';
+    const reason: ExpiryReason = fails ? failed : (reasons[type] ?? failed);
+    const rest = { order, side, priceTicks: limitTicks, quantity: open(taker), resting: false, reason };
+    const gone = { type: 'OrderExpired.v1', data: rest } satisfies BookFact;
+    return [accepted, ...facts, gone, ...book.cascade(facts, before, time)];
+  }
+
+  function wrongChange(
+    of: SymbolRules,
+    { quantity, bandExempt }: { quantity: number; bandExempt?: boolean | undefined },
+    side: 'buy' | 'sell',
+    price: number,
+    moved: boolean,
+  ): RefusalCode | null {
+    if (quantity === 0 || quantity > of.orderSharesMax) return 'ORDER_SIZE';
+    if (side === 'buy' && quantity % (of.lotShares ?? 1) > 0) return 'LOT_STEP';
+    if (price === 0) return 'PRICE_TICK';
+    if (moved && !bandExempt && !bandsOff && outsideBand(price, of.collarPpm)) return 'PRICE_BAND';
+    return wrongValue(of, side, price * of.tickCents * quantity);
+  }
+
+  function amend(
+    data: Extract<EngineInput, { type: 'OrderAmendRequested.v1' }>['data'],
+    revision: number,
+    time: string,
+  ): BookFact[] {
+    const { orderId, accountId, amendment, quantity } = data;
+    const order = { orderId, accountId, revision };
+    const reject = (code: RefusalCode): BookFact[] => [
+      { type: 'OrderReplaceRejected.v1', data: { order, amendment, code } },
+    ];
+    const found = book.orders().find((o) => o.id === orderId && o.accountId === accountId);
+    if (state === 'halt') return reject('SYMBOL_HALTED');
+    const held = book
+      .stops()
+      .find(({ placed }) => placed.orderId === orderId && placed.accountId === accountId);
+    if (rules && held) {
+      const { side, type } = held.placed;
+      const limit = data.limitTicks ?? held.placed.limitTicks;
+      const moved = limit !== held.placed.limitTicks;
+      const leavesBefore = held.placed.quantity;
+      if (!moved && quantity === leavesBefore) return reject('AMEND_NO_CHANGE');
+      if (moved && type !== 'stop_limit') return reject('ORDER_TYPE');
+      const wrong = wrongChange(rules, data, side, limit, moved);
+      if (wrong) return reject(wrong);
+      book.changeStop(held, quantity, limit, !moved && quantity < leavesBefore);
+      const change = {
+        order,
+        amendment,
+        side,
+        priceTicks: held.stop,
+        quantity,
+        leavesBefore,
+        leaves: quantity,
+      };
+      const limitTicks = moved ? { limitTicks: limit } : {};
+      return [{ type: 'OrderReplaced.v1', data: { ...change, held: true, ...limitTicks } }];
+    }
+    if (!found || !rules) return reject('ORDER_NOT_OPEN');
+    const { side, price: priceTicks } = found;
+    const price = data.limitTicks ?? priceTicks;
+    if (price === priceTicks && quantity === found.quantity) return reject('AMEND_NO_CHANGE');
+    if (matchingRules === 1 && (price !== priceTicks || quantity > found.quantity)) {
+      return reject('AMEND_NOT_A_REDUCTION');
+    }
+    const leavesBefore = open(found);
+    const answer = (total: number, leaves: number): BookFact & { type: 'OrderReplaced.v1' } => ({
+      type: 'OrderReplaced.v1',
+      data: { order, amendment, side, priceTicks, quantity: total, leavesBefore, leaves },
+    });
+    if (quantity <= found.done) {
+      book.drop(found);
+      return [answer(found.done, 0)];
+    }
+    if (matchingRules > 1) {
+      const moved = price !== priceTicks;
+      const wrong = wrongChange(rules, data, side, price, moved);
+      if (wrong) return reject(wrong);
+      if (moved && found.postOnly && opposite(side, price).length > 0) return reject('WOULD_TAKE');
+    }
+    const keepsPlace = price === priceTicks && quantity < found.quantity;
+    const replaced = answer(quantity, quantity - found.done);
+    found.quantity = quantity;
+    if (keepsPlace) return [replaced];
+    book.drop(found);
+    const again = { ...found, price };
+    const before = dynamic();
+    const { facts, ended } = sweep(again, rules.tickCents, time);
+    const restingQuantity = ended ? 0 : open(again);
+    if (restingQuantity > 0) enter(again);
+    replaced.data.entry = { priceTicks: price, restingQuantity, entersAfter: facts.length };
+    return [replaced, ...facts, ...book.cascade(facts, before, time)];
   }
 
   function apply({ event, revision }: PlacedInput): BookFact[] {
     switch (event.type) {
       case 'OrderPlaced.v1':
         return place(event.data, revision, event.time);
-      case 'OrderCancelRequested.v1': {
-        const { orderId, accountId } = event.data;
-        const order = { orderId, accountId, revision };
-        const found = orders.find((o) => o.id === orderId && o.accountId === accountId);
-        if (!found) return [{ type: 'OrderCancelRejected.v1', data: { order, code: 'ORDER_NOT_OPEN' } }];
-        orders = orders.filter((o) => o !== found);
-        const data = { order, side: found.side, priceTicks: found.price, quantity: open(found) };
-        return [{ type: 'OrderCanceled.v1', data }];
-      }
-      case 'OrderAmendRequested.v1': {
-        const { orderId, accountId, amendment, quantity } = event.data;
-        const order = { orderId, accountId, revision };
-        const found = orders.find((o) => o.id === orderId && o.accountId === accountId);
-        const code =
-          state === 'halt'
-            ? 'SYMBOL_HALTED'
-            : !found
-              ? 'ORDER_NOT_OPEN'
-              : quantity === found.quantity
-                ? 'AMEND_NO_CHANGE'
-                : quantity > found.quantity
-                  ? 'AMEND_NOT_A_REDUCTION'
-                  : null;
-        if (code || !found) {
-          return [
-            { type: 'OrderReplaceRejected.v1', data: { order, amendment, code: code ?? 'ORDER_NOT_OPEN' } },
-          ];
-        }
-        const leavesBefore = open(found);
-        found.quantity = Math.max(quantity, found.filled);
-        orders = orders.filter((o) => open(o) > 0);
-        const side = { side: found.side, priceTicks: found.price };
-        const after = { quantity: found.quantity, leavesBefore, leaves: open(found) };
-        return [{ type: 'OrderReplaced.v1', data: { order, amendment, ...side, ...after } }];
-      }
+      case 'OrderCancelRequested.v1':
+        return book.cancel(event.data, revision);
+      case 'TimeReached.v1':
+        return book.reach(event.data.at);
+      case 'OrderAmendRequested.v1':
+        return amend(event.data, revision, event.time);
       case 'SymbolListed.v1':
         rules = event.data.rules;
         matchingRules = event.data.matchingRules;
         reference = rules.listingTicks;
         return [{ type: 'MarketStateChanged.v1', data: { state: 'continuous' } }];
+      case 'MatchingRulesAdopted.v1':
+        if (rules) matchingRules = event.data.matchingRules;
+        return [{ type: 'InputNoted.v1', data: {} }];
       case 'SymbolExemptionsChanged.v1':
         bandsOff = event.data.bandsOff;
         return [{ type: 'InputNoted.v1', data: {} }];
@@ -174,34 +241,44 @@ export function model(symbol: string): Model {
       }
       case 'DayEnded.v1': {
         if (rules) reference = event.data.closeTicks;
-        const expired = orders.filter((o) => o.day);
-        orders = orders.filter((o) => !o.day);
-        if (expired.length === 0) return [{ type: 'InputNoted.v1', data: {} }];
-        return expired.map((o) => ({
-          type: 'OrderExpired.v1',
-          data: {
-            order: { orderId: o.id, accountId: o.accountId, revision: o.revision },
-            side: o.side,
-            priceTicks: o.price,
-            quantity: open(o),
-            resting: true,
-            reason: 'DAY_ENDED',
-          },
-        }));
+        book.later(event.data.at);
+        const ids = [
+          ...book
+            .orders()
+            .filter((o) => o.day)
+            .map((o) => o.id),
+          ...book
+            .stops()
+            .filter(({ placed }) => placed.timeInForce === 'day')
+            .map(({ placed }) => placed.orderId),
+        ];
+        if (ids.length === 0) return [{ type: 'InputNoted.v1', data: {} }];
+        return ids.flatMap((id) => book.expire(id, 'DAY_ENDED'));
       }
     }
   }
 
   return {
     apply,
-    state: () => ({
-      symbol,
-      listing: rules && { rules, matchingRules, referenceTicks: reference },
-      state,
-      bandsOff,
-      trades,
-      lastTradeTime,
-      orders: orders.map((o) => [o.id, o.accountId, o.revision, o.side, o.price, o.day, o.quantity, open(o)]),
-    }),
+    state() {
+      const { arrivals, ...known } = book.state();
+      const plain = rules && { rules, matchingRules, referenceTicks: reference };
+      return {
+        symbol,
+        listing: plain,
+        state,
+        bandsOff,
+        ...known,
+        orders: book
+          .orders()
+          .map((o) => [o.id, o.accountId, o.revision, o.side, o.price, flags(o), o.quantity, open(o)]),
+        stops: book.stops().map((one) => {
+          const { timeInForce, selfTrade = 'none' } = one.placed;
+          return stopRow(one, Number(timeInForce === 'day') + 4 * MODES.indexOf(selfTrade));
+        }),
+        arrivals,
+        expiries: book.stillOpen(),
+      };
+    },
   };
 }

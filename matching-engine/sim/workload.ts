@@ -1,4 +1,10 @@
-import { type EngineInput, timeOf } from '@brokerx/contracts';
+import {
+  type EngineInput,
+  MATCHING_RULES_VERSION,
+  type OrderTerms,
+  SELF_TRADE_MODES,
+  timeOf,
+} from '@brokerx/contracts';
 import type { PlacedInput } from '../src/engine.ts';
 
 /**
@@ -27,6 +33,8 @@ export const RULES = {
   orderSharesMax: 100_000,
   dailyClose: '21:00',
 };
+/** Under the newest matching rules there are lots and limits of value, too. */
+export const NEW_RULES = { ...RULES, lotShares: 2, notionalMinCents: 20_000, notionalMaxCents: 40_000_000 };
 
 /** A readable UUID: `00000000-0000-4000-8000-00000000002a` for 42. */
 export const numbered = (group: number, n: number): string =>
@@ -92,10 +100,14 @@ export function* workload(seed: number, symbol: string): Generator<PlacedInput, 
     const away = random(mix.spreadTicks) + 1;
     const crossing = random(100) < mix.aggressive;
     const limit = centre + (buy === crossing ? away : -away);
-    const type = random(12) === 0 ? 'market' : 'limit';
-    const timeInForce = (['day', 'gtc', 'day', 'gtc', 'day', 'ioc', 'fok'] as const)[random(7)] ?? 'day';
+    const stops = ['stop', 'stop_limit', 'trailing_stop'] as const;
+    const waits = random(newest ? 7 : 200) === 0;
+    const type = waits ? (stops[random(3)] ?? 'stop') : random(12) === 0 ? 'market' : 'limit';
+    const ends = random(newest ? 12 : 300) === 0;
+    const kept = (['day', 'gtc', 'day', 'gtc', 'day', 'ioc', 'fok'] as const)[random(7)] ?? 'day';
+    const timeInForce = ends ? 'gtd' : kept;
     const rests = type === 'limit' && !crossing && (timeInForce === 'day' || timeInForce === 'gtc');
-    if (rests || random(8) === 0) recent.push({ orderId, accountId });
+    if (rests || waits || random(8) === 0) recent.push({ orderId, accountId });
     if (recent.length > RECENT_ORDERS_MAX) recent.shift();
     const odd = random(200);
     return input(`account-${accountId}`, {
@@ -116,8 +128,31 @@ export function* workload(seed: number, symbol: string): Generator<PlacedInput, 
         feePpm: RULES.feePpm,
         holdCents: 0,
         holdShares: 0,
+        ...terms(type, timeInForce),
+        ...(ends ? { expiresAt: timeOf(time + random(4_000) - 100) } : {}),
+        ...(waits ? stopTerms(type, buy) : {}),
       },
     });
+  }
+
+  /** Near the market and on the side where it waits, mostly. */
+  function stopTerms(type: string, buy: boolean): OrderTerms {
+    const away = random(60) + 1;
+    const stopTicks = random(60) === 0 ? 0 : Math.max(1, centre + (buy === random(12) > 0 ? away : -away));
+    const trail = random(2) === 0 ? { trailTicks: 1 + random(40) } : { trailPpm: 100 + random(4_000) };
+    return { stopTicks, ...(type === 'trailing_stop' ? trail : {}) };
+  }
+
+  /** What only newer rules have; older ones refuse it, which is tried now and then. */
+  function terms(type: string, timeInForce: string): OrderTerms {
+    const rare = newest ? 1 : 40;
+    const rests = type === 'limit' && (timeInForce === 'day' || timeInForce === 'gtc');
+    const enters = type === 'limit' || type === 'market';
+    return {
+      ...(rests && random(8 * rare) === 0 ? { postOnly: true } : {}),
+      ...(enters && timeInForce !== 'fok' && random(12 * rare) === 0 ? { minQuantity: 1 + random(200) } : {}),
+      ...(random(2 * rare) === 0 ? { selfTrade: SELF_TRADE_MODES[random(5)] ?? 'none' } : {}),
+    };
   }
 
   function request(type: 'OrderCancelRequested.v1' | 'OrderAmendRequested.v1'): PlacedInput {
@@ -131,15 +166,36 @@ export function* workload(seed: number, symbol: string): Generator<PlacedInput, 
     const stream = `account-${accountId}`;
     if (type === 'OrderCancelRequested.v1')
       return input(stream, { type, data: { orderId, accountId, symbol } });
-    const quantity = size();
-    return input(stream, { type, data: { orderId, accountId, symbol, amendment: count, quantity } });
+    const quantity = random(30) === 0 ? 100_001 : size();
+    const moves = random(newest ? 2 : 40) === 0;
+    const limitTicks =
+      random(60) === 0 ? 0 : Math.max(1, centre + random(2 * mix.spreadTicks) - mix.spreadTicks);
+    const change = {
+      ...(moves ? { limitTicks } : {}),
+      ...(moves && random(10) === 0 ? { bandExempt: true as const } : {}),
+    };
+    return input(stream, {
+      type,
+      data: { orderId, accountId, symbol, amendment: count, quantity, ...change },
+    });
   }
 
   function onMarket(): PlacedInput {
     const stream = `market-${symbol}`;
-    const what = random(10);
+    const what = random(14);
+    if (what > 9) {
+      return input(stream, { type: 'TimeReached.v1', data: { symbol, at: timeOf(time - random(60)) } });
+    }
     if (what < 3) return input(stream, { type: 'TradingHalted.v1', data: { symbol, reason: 'a drill' } });
-    if (what < 8) return input(stream, { type: 'TradingResumed.v1', data: { symbol } });
+    if (what < 7) return input(stream, { type: 'TradingResumed.v1', data: { symbol } });
+    if (what === 7 && !newest) {
+      newest = true;
+      return input(stream, {
+        type: 'MatchingRulesAdopted.v1',
+        data: { symbol, matchingRules: MATCHING_RULES_VERSION },
+      });
+    }
+    if (what === 7) return input(stream, { type: 'TradingResumed.v1', data: { symbol } });
     if (what === 8) {
       const data = { symbol, bandsOff: random(2) === 0, quotasOff: false };
       return input(stream, { type: 'SymbolExemptionsChanged.v1', data });
@@ -149,7 +205,14 @@ export function* workload(seed: number, symbol: string): Generator<PlacedInput, 
     return input(stream, { type: 'DayEnded.v1', data });
   }
 
-  const listed = { symbol, name: `${symbol} Inc.`, rules: RULES, matchingRules: 1 };
+  // Every fourth seed begins with the oldest rules, and adopts the newest ones on its way.
+  let newest = seed % 4 !== 0;
+  const listed = {
+    symbol,
+    name: `${symbol} Inc.`,
+    rules: newest ? NEW_RULES : RULES,
+    matchingRules: newest ? MATCHING_RULES_VERSION : 1,
+  };
   yield input(`market-${symbol}`, { type: 'SymbolListed.v1', data: listed });
   for (;;) {
     if (count % INPUTS_PER_MIX === 0) mix = MIXES[random(MIXES.length)] as Mix;

@@ -33,14 +33,14 @@ export function rest(book: Book, order: NewOrder): void {
   assert(!book.orders.has(order.id), `order ${order.id} is in the book already`);
   assert(order.leaves > 0 && order.leaves <= order.quantity, `order ${order.id} has ${order.leaves} to rest`);
   // One literal, so that all resting orders have the same hidden class.
-  const { id, accountId, revision, side, priceTicks, endsWithDay, quantity, leaves } = order;
+  const { id, accountId, revision, side, priceTicks, flags, quantity, leaves } = order;
   const resting: RestingOrder = {
     id,
     accountId,
     revision,
     side,
     priceTicks,
-    endsWithDay,
+    flags,
     quantity,
     leaves,
     level: null,
@@ -82,19 +82,6 @@ export function reduce(order: RestingOrder, quantity: number): void {
 export function matchable(book: Book, takerSide: Side, limitTicks: number): Level | undefined {
   const level = bestLevel(takerSide === 'buy' ? book.sells : book.buys);
   return level && within(takerSide, level.priceTicks, limitTicks) ? level : undefined;
-}
-
-/** Whether an order of this side and limit could trade all of `quantity` now. */
-export function fillable(book: Book, takerSide: Side, limitTicks: number, quantity: number): boolean {
-  const { sorted } = takerSide === 'buy' ? book.sells : book.buys;
-  let wanted = quantity;
-  for (let i = sorted.length - 1; i >= 0; i--) {
-    const { priceTicks, shares } = sorted[i] as Level;
-    if (!within(takerSide, priceTicks, limitTicks)) return false;
-    wanted -= shares;
-    if (wanted <= 0) return true;
-  }
-  return false;
 }
 
 const sideOf = (book: Book, side: Side): Levels => (side === 'buy' ? book.buys : book.sells);

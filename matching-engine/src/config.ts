@@ -1,11 +1,10 @@
-import { loadConfig, sharedVariables } from '@brokerx/infra';
+import { adapterVariables, loadConfig, sharedVariables } from '@brokerx/infra';
 import { z } from 'zod';
 
-const { DATABASE_URL, LOG_LEVEL, HOST, HEALTH_PORT, BROKERX_INSTANCE, OTEL_EXPORTER_OTLP_ENDPOINT } =
-  sharedVariables;
+const { LOG_LEVEL, HOST, HEALTH_PORT, BROKERX_INSTANCE, OTEL_EXPORTER_OTLP_ENDPOINT } = sharedVariables;
 
 const schema = z.object({
-  DATABASE_URL,
+  ...adapterVariables,
   LOG_LEVEL,
   HOST,
   HEALTH_PORT,

@@ -1,6 +1,13 @@
 import { setTimeout } from 'node:timers/promises';
-import { bookStream, type Event, eventSchema } from '@brokerx/contracts';
-import type { EventStore } from '@brokerx/infra';
+import {
+  bookStream,
+  type Event,
+  eventSchema,
+  MATCHING_RULES_VERSION,
+  SHARDS,
+  shardOf,
+} from '@brokerx/contracts';
+import { type EventStore, realRuntime } from '@brokerx/infra';
 import { expect, test, vi } from 'vitest';
 import { mulberry32, workload } from '../sim/workload.ts';
 import { desk, SYMBOL } from '../test/desk.ts';
@@ -10,15 +17,15 @@ import {
   connections,
   copyOf,
   expectedOutputs,
+  leasesOf,
   newWorld,
   outputsOf,
   plant,
   startEngine,
 } from '../test/process.ts';
 import { UnknownMatchingRules } from './engine.ts';
-import { recover } from './recover.ts';
-import { snapshot } from './snapshot.ts';
-import { Fenced } from './symbolEngine.ts';
+import { LeaseLost, recover } from './recover.ts';
+import { SNAPSHOT_VERSION, snapshot } from './snapshot.ts';
 
 test('every input is answered once, in order, in events that validate and follow their schema', async () => {
   const world = newWorld();
@@ -41,7 +48,10 @@ test('an output carries the correlation and the trace of the request that began 
   const engine = await startEngine(world, 7);
   await engine.caughtUp();
   const [started, output] = (await bookOf(world.store, SYMBOL)).map(({ event }) => event);
-  expect(started).toMatchObject({ type: 'EngineStarted.v1', data: { epoch: 7, matchingRules: 1 } });
+  expect(started).toMatchObject({
+    type: 'EngineStarted.v1',
+    data: { epoch: 7, matchingRules: MATCHING_RULES_VERSION },
+  });
   const { correlationId, id: causationId, traceparent } = order.event;
   expect(output).toMatchObject({ actor: 'system:engine', correlationId, causationId, traceparent });
   await engine.stop();
@@ -80,6 +90,7 @@ test.for([1, 2, 3, 4, 5, 6])(
       }
       dying.kill();
       void engine?.cutOff();
+      void engine?.stop();
     }
     const engine = await startEngine(world, 9);
     await engine.caughtUp();
@@ -88,18 +99,74 @@ test.for([1, 2, 3, 4, 5, 6])(
   },
 );
 
-test('an engine that slept while another took over is fenced: it ends and has added nothing', async () => {
+test('an engine that slept while another took a shard over is fenced: it drops the shard and has added nothing', async () => {
   const world = newWorld();
   const d = desk();
   await plant(world.store, [d.list(), d.sell('A', 10, 1_000)]);
-  const sleeper = await startEngine(world, 1);
+  const rows = leasesOf(1);
+  const sleeper = await startEngine(world, 1, { rows });
   await sleeper.caughtUp();
-  const successor = await startEngine(world, 2);
+  // As if its lease had run out and it had not looked at the clock since.
+  const shard = shardOf(SYMBOL);
+  rows.set(`engine:${shard}`, {
+    owner: 'engine-2',
+    epoch: 2,
+    expiresAtMs: realRuntime.monotonicMs() + 60_000,
+  });
+  const successor = await startEngine(world, 1, { rows, owner: 'engine-2' });
+  await vi.waitUntil(() => successor.markets()[SYMBOL] === 'ok', { timeout: 10_000 });
   await plant(world.store, [d.halt()]);
+  await vi.waitUntil(() => !sleeper.shards().includes(shard), { timeout: 10_000 });
   await successor.caughtUp();
-  expect(await sleeper.failed).toBeInstanceOf(Fenced);
+  expect(successor.shards()).toContain(shard);
   expect(await outputsOf(world.store, SYMBOL)).toEqual(await expectedOutputs(world.store, SYMBOL));
+  expect(await epochsOf(world)).toEqual([1, 3]);
   await Promise.all([sleeper.stop(), successor.stop()]);
+});
+
+test('a process that slept in the middle of a take-over does not fence the one that has the shard by now', async () => {
+  const world = newWorld();
+  await plant(world.store, [desk().list()]);
+  const owner = await startEngine(world, 1);
+  await owner.caughtUp();
+  const asleep = { epoch: 2, mayGoOn: () => false };
+  await expect(recover(connections(world), SYMBOL, asleep)).rejects.toThrow(LeaseLost);
+  expect(await epochsOf(world)).toEqual([1]);
+  await owner.stop();
+});
+
+test('two engines share the symbols, see what is listed later, and one goes on where the other ends', async () => {
+  const world = newWorld();
+  const rows = leasesOf(1);
+  const symbols = ['ACME', 'BOLT', 'CORE', 'DUNE', 'EPIC', 'FLUX'];
+  const late = ['GRID', 'HALO', 'IRIS', 'JADE'];
+  const inputs = new Map([...symbols, ...late].map((symbol, i) => [symbol, workload(i, symbol)]));
+  const plantSome = async (of: readonly string[]) => {
+    for (const symbol of of) await plant(world.store, inputs.get(symbol)?.take(40) ?? []);
+  };
+  await plantSome(symbols);
+  const first = await startEngine(world, 1, { rows });
+  await first.caughtUp();
+  const second = await startEngine(world, 1, { rows, owner: 'engine-2' });
+  await plantSome(symbols);
+  await vi.waitUntil(() => second.isReady() && first.shards().length === 8, { timeout: 10_000 });
+  expect([...first.shards(), ...second.shards()].sort()).toEqual([...SHARDS].sort());
+  await plantSome([...late, ...symbols]);
+  await Promise.all([first.caughtUp(), second.caughtUp()]);
+  expect({ ...first.markets(), ...second.markets() }).toEqual(
+    Object.fromEntries([...symbols, ...late].map((symbol) => [symbol, 'ok'])),
+  );
+  expect(Object.keys(first.markets()).length).toBeGreaterThan(0);
+  expect(Object.keys(second.markets()).length).toBeGreaterThan(0);
+
+  await first.stop();
+  await plantSome(inputs.keys().toArray());
+  await vi.waitUntil(() => second.shards().length === SHARDS.length, { timeout: 10_000 });
+  await second.caughtUp();
+  for (const symbol of inputs.keys()) {
+    expect(await outputsOf(world.store, symbol)).toEqual(await expectedOutputs(world.store, symbol));
+  }
+  await second.stop();
 });
 
 test('a take-over that meets a last append of the one before looks again', async () => {
@@ -220,8 +287,12 @@ test('a snapshot and the inputs after it give the same state as all inputs from 
   await second.caughtUp();
   await second.cutOff();
 
-  const short = await recover(connections(world), SYMBOL, 3);
-  const long = await recover(connections({ ...newWorld(world.store.id), store: world.store }), SYMBOL, 4);
+  const short = await recover(connections(world), SYMBOL, tenure(3));
+  const long = await recover(
+    connections({ ...newWorld(world.store.id), store: world.store }),
+    SYMBOL,
+    tenure(4),
+  );
   expect([short.replayed, long.replayed]).toEqual([300, 700]);
   expect(snapshot(short.engine)).toEqual(snapshot(long.engine));
   expect(short.position).toBe(long.position);
@@ -234,14 +305,14 @@ test('a snapshot that cannot be restored is left: everything is replayed', async
   await engine.caughtUp();
   await engine.stop();
   const cursor = { storeId: world.store.id, position: 50 };
-  const key = { kind: 'book', key: SYMBOL, version: 1 };
+  const key = { kind: 'book', key: SYMBOL, version: SNAPSHOT_VERSION };
   await world.snapshots.save(key, { cursor, revision: 10, state: '{"orders":"none"}' });
-  expect((await recover(connections(world), SYMBOL, 2)).replayed).toBe(50);
+  expect((await recover(connections(world), SYMBOL, tenure(2))).replayed).toBe(50);
 });
 
 test('an engine without the rules that a symbol follows does not start, and writes nothing', async () => {
   const world = newWorld();
-  await plant(world.store, [desk().list({}, 2)]);
+  await plant(world.store, [desk().list({}, 99)]);
   await expect(startEngine(world, 1)).rejects.toThrow(UnknownMatchingRules);
   expect(await bookOf(world.store, SYMBOL)).toEqual([]);
 });
@@ -264,10 +335,19 @@ test('no snapshot is kept before the outputs in it are stored', async () => {
   await plant(world.store, [desk().halt()]);
   await vi.waitUntil(() => engine.unacknowledged() === 1);
   const stopping = engine.stop();
-  const load = () => world.snapshots.load({ kind: 'book', key: SYMBOL, version: 1 });
+  const load = () => world.snapshots.load({ kind: 'book', key: SYMBOL, version: SNAPSHOT_VERSION });
   await Promise.race([stopping, setTimeout(50)]);
   expect(await load()).toBeNull();
   gate.resolve();
   await stopping;
   expect(await load()).toMatchObject({ revision: await world.store.streamRevision(bookStream(SYMBOL)) });
 });
+
+const tenure = (epoch: number) => ({ epoch, mayGoOn: () => true });
+
+/** Epochs of those that took the book over, in order. */
+async function epochsOf(world: ReturnType<typeof newWorld>): Promise<number[]> {
+  return (await bookOf(world.store, SYMBOL)).flatMap(({ event }) =>
+    event.type === 'EngineStarted.v1' ? [event.data.epoch] : [],
+  );
+}

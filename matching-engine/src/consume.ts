@@ -1,30 +1,45 @@
-import type { Event } from '@brokerx/contracts';
-import type { Batch, Feed, Subscription } from '@brokerx/infra';
-import { discover } from './discover.ts';
-import { inputPage, isInput, MarketBroken, recover } from './recover.ts';
-import { type SymbolEngine, type SymbolEngineOptions, symbolEngine } from './symbolEngine.ts';
+import { type Event, SHARDS, shardOf } from '@brokerx/contracts';
+import {
+  type Batch,
+  type Feed,
+  fairShare,
+  type Lease,
+  type Leases,
+  movableSubscription,
+} from '@brokerx/infra';
+import { assertKnownRules, discover } from './discover.ts';
+import { isInput } from './recover.ts';
+import { openShard, type RunningSymbols, type Shard } from './shard.ts';
+import type { SymbolEngine, SymbolEngineOptions } from './symbolEngine.ts';
 
 /**
- * An engine process: takes over every symbol, brings each up to date by itself, and then follows one feed for all.
- * A symbol that is listed later begins with its first event.
+ * An engine process: has its share of the shards, runs every symbol of them, and follows one feed for all. A shard
+ * that is taken is brought up to date by itself first; a symbol that is listed later begins with its first event.
  */
 export type MatchingEngine = {
-  /** Resolves when it cannot go on: another engine has taken over, or the store is gone. The process must exit. */
+  /** Resolves when the process must exit: a symbol follows rules that it lacks. */
   readonly failed: Promise<Error>;
+  /** Whether it is a member, and had its share of the shards once. */
+  isReady(): boolean;
+  shards(): string[];
   /** By symbol: `ok`, or why it stands still. */
   markets(): Record<string, string>;
   /** Inputs applied whose outputs are not known to be stored. */
   unacknowledged(): number;
-  /** Resolves when every input up to the position is applied and its outputs are stored. */
-  reached(position: number, timeoutMs: number): Promise<void>;
-  /** Finishes what is on its way and keeps snapshots. */
+  /** Every input of its symbols up to here is applied. */
+  position(): number;
+  /** Resolves when all that was applied is stored. */
+  settled(): Promise<void>;
+  /** Finishes what is on its way, keeps snapshots, and hands its shards over. */
   stop(): Promise<void>;
 };
 
 export type ConsumeOptions = Omit<SymbolEngineOptions, 'onFailed'> & {
+  /** Of engine inputs, by symbol. */
   feed: Feed<Event>;
-  /** Of the lease under which this process runs its symbols. */
-  epoch: number;
+  /** Of listings, whatever their symbols; the same feed when absent. */
+  listings?: Feed<Event>;
+  leases: Leases;
 };
 
 /** Inputs applied whose outputs are not stored yet, over all symbols: about half a second of work to lose and redo. */
@@ -33,108 +48,144 @@ export const UNACKNOWLEDGED_INPUTS_MAX = 5_000;
 const BATCH_INPUTS_MAX = 1_000;
 /** Each recovery reads pages of its own, ahead of its work: two keep the thread busy. */
 const RECOVERIES_AT_ONCE = 2;
+/** Begins the names of the leases of shards, and of engines as members. */
+const ROLE = 'engine';
 
 /** Throws `UnknownMatchingRules` where a symbol follows rules that this engine lacks: it must not start. */
 export async function consume(options: ConsumeOptions): Promise<MatchingEngine> {
-  const { store, feed, snapshots, log, metrics } = options;
-  const engines = new Map<string, SymbolEngine>();
-  /** Symbols whose recovery failed, and why. */
-  const unrecovered = new Map<string, string>();
+  const { store, feed, listings = feed, snapshots, leases, runtime, log, metrics } = options;
+  const shards = new Map<string, Shard>();
+  const running: RunningSymbols = { engines: new Map(), broken: new Map() };
+  const { engines, broken } = running;
   const { promise: failed, resolve: fail } = Promise.withResolvers<Error>();
-  let ended = false;
-  const onFailed = (error: Error) => {
-    ended = true;
-    fail(error);
-  };
+  const recovery = atMost(RECOVERIES_AT_ONCE);
   const unacknowledged = () => sum(engines.values(), (engine) => engine.unacknowledged());
-
   const everyEngine = (work: (engine: SymbolEngine) => Promise<void>) =>
     Promise.all(Array.from(engines.values(), work));
 
-  const own = async (symbol: string): Promise<void> => {
-    try {
-      const engine = await start({ ...options, onFailed }, symbol, options.epoch);
-      engines.set(symbol, engine);
-    } catch (error) {
-      if (!(error instanceof MarketBroken)) throw error;
-      unrecovered.set(symbol, error.message);
-      log.fatal({ err: error, symbol }, 'this market is stopped: its engine could not be recovered');
-    }
-  };
-
-  const handle = async ({ events }: Batch<Event>): Promise<void> => {
+  const handle = async (given: Map<string, SymbolEngine>, { events }: Batch<Event>): Promise<void> => {
     const bySymbol = Map.groupBy(events.filter(isInput), ({ symbol }) => symbol ?? '');
     for (const [symbol, inputs] of bySymbol) {
-      if (!engines.has(symbol) && !unrecovered.has(symbol)) await own(symbol);
-      if (ended) return;
-      const engine = engines.get(symbol);
-      engine?.take(inputs);
-      void engine?.keepSnapshot();
+      const engine = given.get(symbol);
+      // One that runs here no more has its inputs from somewhere else.
+      if (!engine || engines.get(symbol) !== engine) continue;
+      engine.take(inputs);
+      void engine.keepSnapshot();
     }
     metrics.inputs.inc(events.length);
     if (unacknowledged() > UNACKNOWLEDGED_INPUTS_MAX) await everyEngine((engine) => engine.settled());
   };
 
-  const { symbols, position } = await discover(store, snapshots);
-  const waiting = symbols.values();
-  const recoverNext = async () => {
-    for (const symbol of waiting) await own(symbol);
-  };
-  await Promise.all(Array.from({ length: RECOVERIES_AT_ONCE }, recoverNext));
-  const subscription: Subscription = feed.subscribe({
+  // Every symbol is brought up to date by itself before it is added, and drops what it knows already.
+  const inputs = movableSubscription<Event>(feed, store.id, {
     name: 'matching-engine',
-    // Every symbol was brought at least here by itself, and drops what it knows already.
-    after: { storeId: store.id, position },
-    filter: { categories: ['account', 'market'], symbols: 'any' },
     batchEventsMax: BATCH_INPUTS_MAX,
-    handle,
+    begin() {
+      if (engines.size === 0) return null;
+      const given = new Map(engines);
+      const filter = { categories: ['account', 'market'], symbols: [...given.keys()].sort() };
+      return { filter, handle: (batch) => handle(given, batch) };
+    },
   });
+  let moved = Promise.resolve();
+  const onRunning = (position: number) => {
+    moved = inputs.move(position);
+  };
+
+  const takeUp = async (unit: string, lease: Lease) => {
+    const shard = openShard({ ...options, lease, running, onRunning });
+    shards.set(unit, shard);
+    const forget = () => {
+      if (shards.get(unit) === shard) shards.delete(unit);
+      void inputs.move();
+    };
+    lease.lost.addEventListener(
+      'abort',
+      () => {
+        shard.drop();
+        forget();
+      },
+      { once: true },
+    );
+    const own = [...listed].filter((symbol) => shardOf(symbol) === unit);
+    await Promise.all(own.map((symbol) => recovery(() => shard.adopt(symbol))));
+    await moved;
+    return async () => {
+      if (!lease.isHeld()) return;
+      forget();
+      await shard.finish();
+    };
+  };
+
+  const { symbols: listed, position } = await discover(store, snapshots);
+  const newcomers = listings.subscribe({
+    name: 'listings',
+    after: { storeId: store.id, position },
+    filter: { categories: ['market'], symbols: 'any', types: ['SymbolListed.v1'] },
+    batchEventsMax: BATCH_INPUTS_MAX,
+    async handle({ events }) {
+      for (const { event } of events) {
+        if (event.type !== 'SymbolListed.v1') continue;
+        const { symbol, matchingRules } = event.data;
+        try {
+          assertKnownRules(symbol, matchingRules);
+        } catch (error) {
+          return fail(error as Error);
+        }
+        listed.add(symbol);
+        await shards.get(shardOf(symbol))?.adopt(symbol);
+      }
+      await moved;
+    },
+  });
+  const share = fairShare({ leases, runtime, log, role: ROLE, units: SHARDS, takeUp });
   metrics.watch({
     openOrders: () => sum(engines.values(), (engine) => engine.openOrders()),
     unacknowledgedInputs: unacknowledged,
-    markets: () => engines.size + unrecovered.size,
-    brokenMarkets: () => unrecovered.size + sum(engines.values(), (engine) => (engine.broken() ? 1 : 0)),
-    lagPositions: () => Math.max(0, feed.head() - subscription.position()),
+    shards: () => shards.size,
+    markets: () => engines.size + broken.size,
+    brokenMarkets: () => broken.size + sum(engines.values(), (engine) => (engine.broken() ? 1 : 0)),
+    lagPositions: () => Math.max(0, feed.head() - (inputs.position() ?? feed.head())),
   });
-  log.info({ markets: engines.size, broken: unrecovered.size, position }, 'matching');
 
   return {
     failed,
     unacknowledged,
+    isReady: share.isReady,
+    shards: () => [...shards.keys()],
     markets: () => ({
       ...Object.fromEntries(
         Array.from(engines.values(), (engine) => [engine.symbol, engine.broken() ?? 'ok']),
       ),
-      ...Object.fromEntries(unrecovered),
+      ...Object.fromEntries(broken),
     }),
-    async reached(position, timeoutMs) {
-      await subscription.reached(position, timeoutMs);
+    position: () => Math.min(newcomers.position(), inputs.position() ?? Number.POSITIVE_INFINITY),
+    async settled() {
       await everyEngine((engine) => engine.settled());
     },
     async stop() {
-      await subscription.stop();
-      if (!ended) await everyEngine((engine) => engine.keepSnapshot(true));
-      await everyEngine((engine) => engine.settled());
+      await newcomers.stop();
+      await share.stop();
+      await inputs.stop();
     },
   };
 }
 
-/** Takes a symbol over and brings it to the end of its inputs, reading it by itself. */
-async function start(options: SymbolEngineOptions, symbol: string, epoch: number): Promise<SymbolEngine> {
-  const recovered = await recover(options, symbol, epoch);
-  const engine = symbolEngine(options, symbol, recovered);
-  let caughtUp = 0;
-  for (let after = recovered.position, atEnd = false; !atEnd; ) {
-    const page = await inputPage(options.store, symbol, after);
-    engine.take(page.inputs);
-    caughtUp += page.inputs.length;
-    await engine.settled();
-    void engine.keepSnapshot();
-    ({ position: after, atEnd } = page);
-  }
-  const { position, replayed } = recovered;
-  options.log.info({ symbol, epoch, position, replayed, caughtUp }, 'a market is taken over');
-  return engine;
+/** Runs what it is given, only so much at a time. */
+function atMost(count: number) {
+  const waiting: (() => void)[] = [];
+  let free = count;
+  return async (work: () => Promise<void>): Promise<void> => {
+    if (free > 0) free -= 1;
+    else await new Promise<void>((resolve) => waiting.push(resolve));
+    try {
+      await work();
+    } finally {
+      const next = waiting.shift();
+      if (next) next();
+      else free += 1;
+    }
+  };
 }
 
 function sum<T>(items: Iterable<T>, of: (item: T) => number): number {

@@ -18,19 +18,22 @@ export async function discover(store: EventStore<Event>, snapshots: Snapshots): 
     }
     ({ position, atEnd } = page);
   }
-  for (const [symbol, version] of listed) {
-    if (KNOWN_MATCHING_RULES.includes(version)) continue;
-    throw new UnknownMatchingRules(
-      `${symbol} follows matching rules ${version}; this engine knows ${KNOWN_MATCHING_RULES.join(', ')}`,
-    );
-  }
+  for (const [symbol, version] of listed) assertKnownRules(symbol, version);
   const state = JSON.stringify(Object.fromEntries(listed));
   await snapshots.save(key, { cursor: { storeId: store.id, position }, revision: -1, state });
-  return { symbols: [...listed.keys()].sort(), position };
+  return { symbols: new Set([...listed.keys()].sort()), position };
+}
+
+/** Throws `UnknownMatchingRules`. */
+export function assertKnownRules(symbol: string, version: number): void {
+  if (KNOWN_MATCHING_RULES.includes(version)) return;
+  throw new UnknownMatchingRules(
+    `${symbol} follows matching rules ${version}; this engine knows ${KNOWN_MATCHING_RULES.join(', ')}`,
+  );
 }
 
 export type Discovered = {
-  symbols: string[];
+  symbols: Set<string>;
   /** No symbol but these has an input at or below this position. */
   position: number;
 };

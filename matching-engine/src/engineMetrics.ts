@@ -7,6 +7,7 @@ export type EngineGauges = {
   openOrders(): number;
   unacknowledgedInputs(): number;
   brokenMarkets(): number;
+  shards(): number;
   markets(): number;
   /** Positions between the newest event and what this engine has been given. */
   lagPositions(): number;
@@ -37,6 +38,7 @@ export function engineMetrics(registry: Registry) {
         });
       gauge('open_orders', 'Orders resting in all books.', gauges.openOrders);
       gauge('unacknowledged_inputs', 'Inputs applied and not yet stored.', gauges.unacknowledgedInputs);
+      gauge('shards', 'Shards of symbols that this process has.', gauges.shards);
       gauge('markets', 'Symbols that this process runs.', gauges.markets);
       gauge('broken_markets', 'Symbols that stand still: look at the log.', gauges.brokenMarkets);
       gauge('lag_positions', 'Positions that this engine is behind the store.', gauges.lagPositions);

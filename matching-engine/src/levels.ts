@@ -15,7 +15,8 @@ export type RestingOrder = {
   readonly revision: number;
   readonly side: Side;
   readonly priceTicks: number;
-  readonly endsWithDay: boolean;
+  /** How it was placed, in bits (`flags.ts`). */
+  readonly flags: number;
   quantity: number;
   leaves: number;
   level: Level | null;

@@ -1,30 +1,35 @@
-import { eventCodec } from '@brokerx/contracts';
+import { eventCodec, feedTopic } from '@brokerx/contracts';
 import {
+  adapterSettings,
+  calmAppends,
   createLog,
   createMetrics,
   createShutdown,
   EXIT_FAILED,
   groupCommit,
-  postgresEventStore,
+  openEventStore,
+  openFeed,
   postgresLeases,
   postgresSnapshots,
   realRuntime,
   runMain,
   startHealthServer,
   startTelemetry,
-  storeFeed,
 } from '@brokerx/infra';
 import { matchingEngineConfig } from './config.ts';
 import { consume, type MatchingEngine } from './consume.ts';
 import { engineMetrics } from './engineMetrics.ts';
 
-/** A matching engine process: one for all symbols, by lease; a second one waits until the first is gone. */
+/** A matching engine process: it shares the symbols with all others that run, fairly, by lease. */
 const SERVICE = 'matching-engine';
 const VERSION = '0.1.0';
+/** Beside Kafka: a symbol is traded so long after it was listed, at most. */
+const LISTINGS_EVERY_MS = 250;
 
 async function main(): Promise<void> {
   const config = matchingEngineConfig();
-  const databaseUrl = config.DATABASE_URL;
+  const settings = adapterSettings(config);
+  const { databaseUrl } = settings;
   const instance = config.BROKERX_INSTANCE;
   const runtime = realRuntime;
   const log = createLog({ name: SERVICE, level: config.LOG_LEVEL, instance });
@@ -43,7 +48,7 @@ async function main(): Promise<void> {
 
   let engine: MatchingEngine | null = null;
   const ready = async () =>
-    engine ? { lease: 'ok', ...marketsAsTold(engine) } : { lease: 'waiting, or recovering' };
+    engine?.isReady() ? { shards: 'ok', ...marketsAsTold(engine) } : { shards: 'are being taken over' };
   if (config.HEALTH_PORT > 0) {
     const health = await startHealthServer({
       port: config.HEALTH_PORT,
@@ -55,35 +60,32 @@ async function main(): Promise<void> {
     shutdown.onShutdown('health', () => health.close());
   }
 
-  const store = await postgresEventStore({ databaseUrl, codec: eventCodec(), runtime, log });
+  const store = await openEventStore({ settings, codec: eventCodec(), runtime, log });
   shutdown.onShutdown('event store', () => store.close());
   const snapshots = await postgresSnapshots({ databaseUrl, storeId: store.id, runtime, log });
   shutdown.onShutdown('snapshots', () => snapshots.close());
   const leases = await postgresLeases({ databaseUrl, owner: instance, runtime, log });
   shutdown.onShutdown('leases', () => leases.close());
-  const lease = await leases.acquire(SERVICE, shutdown.signal);
-  if (!lease) return;
-  lease.lost.addEventListener('abort', () => {
-    if (shutdown.signal.aborted) return;
-    // Nothing is finished or said goodbye to: another engine may run already, and the book is fenced.
-    log.fatal({ epoch: lease.epoch }, 'the lease is lost: exiting');
-    process.exit(EXIT_FAILED);
-  });
-
   const appender = groupCommit(store, { runtime, log });
   shutdown.onShutdown('appends', () => appender.close());
-  const feed = storeFeed({ store, runtime, log });
+  const feed = openFeed({ settings, store, runtime, log, metrics, topic: feedTopic('brokerx.orders') });
   shutdown.onShutdown('feed', () => feed.close());
+  // With Kafka a process reads its own partitions only; what is listed in any of them is rare, and looked for apart.
+  const listings = settings.kafka
+    ? openFeed({ settings, store: calmAppends(store, runtime, LISTINGS_EVERY_MS), runtime, log })
+    : feed;
+  if (listings !== feed) shutdown.onShutdown('listings', () => listings.close());
   const running = await consume({
     store,
     appender,
     feed,
+    listings,
     snapshots,
+    leases,
     runtime,
     log,
     metrics: engineMetrics(metrics.registry),
     telemetry,
-    epoch: lease.epoch,
   }).catch((error: unknown) => {
     // What was closed under its feet is no failure.
     if (shutdown.signal.aborted) return null;

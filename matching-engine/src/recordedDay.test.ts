@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { BookFact, EngineInput } from '@brokerx/contracts';
+import { type BookFact, type EngineInput, MATCHING_RULES_VERSION } from '@brokerx/contracts';
 import { expect, test } from 'vitest';
 import { apply, newEngine } from './engine.ts';
 
@@ -58,7 +58,7 @@ test.skipIf(!found)('each aggressive order of a recorded morning fills the order
         orderSharesMax: 1_000_000,
         dailyClose: '20:00',
       },
-      matchingRules: 1,
+      matchingRules: MATCHING_RULES_VERSION,
     },
   });
 

@@ -43,6 +43,14 @@ export type RecoverOptions = {
   log: Log;
 };
 
+/** Under which right a symbol is taken over. */
+export type Tenure = {
+  /** Of the lease. */
+  epoch: number;
+  /** Whether the lease is still held, by the clock of this moment. */
+  mayGoOn(): boolean;
+};
+
 export type Recovered = {
   engine: Engine;
   /** Position of the last input applied; 0 before the first. */
@@ -65,10 +73,18 @@ const TAKE_OVER_ATTEMPTS_MAX = 10;
 /** Events in one read: what is read ahead is still young when it has been worked on, which spares the collector. */
 const PAGE_EVENTS_MAX = 500;
 
-/** Throws `MarketBroken`, or what the store throws. */
-export async function recover(options: RecoverOptions, symbol: string, epoch: number): Promise<Recovered> {
+/** The symbol is another process's by now, or nobody's. */
+export class LeaseLost extends Error {
+  override name = 'LeaseLost';
+  constructor(symbol: string) {
+    super(`the lease of the shard of ${symbol} was lost`);
+  }
+}
+
+/** Throws `MarketBroken`, `LeaseLost`, or what the store throws. */
+export async function recover(options: RecoverOptions, symbol: string, tenure: Tenure): Promise<Recovered> {
   const { store } = options;
-  const revision = await takeOver(options, symbol, epoch);
+  const revision = await takeOver(options, symbol, tenure);
   const begin = await beginning(options, symbol, revision);
   const { engine } = begin;
   const stored = storedOutputs(store, symbol, begin.revision + 1, revision);
@@ -110,15 +126,19 @@ export function applyOrBreak(engine: Engine, input: Recorded<EngineInput>): Book
   }
 }
 
-/** Puts `EngineStarted` at the end of the book; returns its revision. */
+/**
+ * Puts `EngineStarted` at the end of the book; returns its revision. A process that slept on the way must not fence
+ * the one that has the shard by now, so it looks at its lease last.
+ */
 async function takeOver(
   { store, appender, runtime }: RecoverOptions,
   symbol: string,
-  epoch: number,
+  { epoch, mayGoOn }: Tenure,
 ): Promise<number> {
   const stream = bookStream(symbol);
   for (let attempt = 1; attempt <= TAKE_OVER_ATTEMPTS_MAX; attempt++) {
     const expectedRevision = await store.streamRevision(stream);
+    if (!mayGoOn()) throw new LeaseLost(symbol);
     const id = mintId(runtime);
     const started: BookFact = {
       type: 'EngineStarted.v1',

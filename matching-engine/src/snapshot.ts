@@ -2,13 +2,15 @@ import { hash } from 'node:crypto';
 import type { MarketState, SymbolRules } from '@brokerx/contracts';
 import { rest } from './book.ts';
 import { type Engine, listing, newEngine } from './engine.ts';
+import { openExpiries } from './expiry.ts';
+import { addStop, type StopTerms, stopsByArrival } from './triggers.ts';
 
 /**
  * An engine's whole state as plain JSON, and back. The orders stand in priority in time, so that a restored book is
  * walked and matched in the same order. The version is that of this form: a snapshot of another one is not read.
  */
 export const SNAPSHOT_KIND = 'book';
-export const SNAPSHOT_VERSION = 1;
+export const SNAPSHOT_VERSION = 3;
 
 export type EngineSnapshot = {
   symbol: string;
@@ -17,25 +19,51 @@ export type EngineSnapshot = {
   bandsOff: boolean;
   trades: number;
   lastTradeTime: string;
+  lastTicks: number;
+  time: string;
   orders: OrderRow[];
+  /** Orders that wait for their trigger, the oldest first; `arrivals` counts those that ever came. */
+  stops: StopRow[];
+  arrivals: number;
+  /** Open orders that end at a time of their own, by arrival: id, time. */
+  expiries: [string, string][];
 };
 
-/** id, account, revision, side, price (ticks), ends with the day, quantity, leaves. */
-export type OrderRow = [string, string, number, 'buy' | 'sell', number, boolean, number, number];
+/** id, account, revision, side, price (ticks), flags, quantity, leaves. */
+export type OrderRow = [string, string, number, 'buy' | 'sell', number, number, number, number];
+
+/** As above, then type, limit (ticks), trail (ticks, ppm), mark (ticks), arrival. The price is the stop price. */
+export type StopRow = [...OrderRow, StopTerms['type'], number, number, number, number, number];
 
 export function snapshot(engine: Engine): EngineSnapshot {
   const { symbol, listing: listed, state, bandsOff, trades, lastTradeTime, book } = engine;
   const orders: OrderRow[] = [];
   for (const order of book.orders.values()) {
-    const { id, accountId, revision, side, priceTicks, endsWithDay, quantity, leaves } = order;
-    orders.push([id, accountId, revision, side, priceTicks, endsWithDay, quantity, leaves]);
+    const { id, accountId, revision, side, priceTicks, flags, quantity, leaves } = order;
+    orders.push([id, accountId, revision, side, priceTicks, flags, quantity, leaves]);
   }
   const plain = listed && {
     rules: listed.rules,
     matchingRules: listed.matchingRules,
     referenceTicks: listed.referenceTicks,
   };
-  return { symbol, listing: plain, state, bandsOff, trades, lastTradeTime, orders };
+  const stops = stopsByArrival(engine.stops).map(({ order: o, terms: t }): StopRow => {
+    const row: OrderRow = [
+      o.id,
+      o.accountId,
+      o.revision,
+      o.side,
+      o.priceTicks,
+      o.flags,
+      o.quantity,
+      o.leaves,
+    ];
+    return [...row, t.type, t.limitTicks, t.trailTicks, t.trailPpm, t.markTicks, t.arrival];
+  });
+  const { lastTicks, time } = engine;
+  const { arrivals } = engine.stops;
+  const known = { symbol, listing: plain, state, bandsOff, trades, lastTradeTime, lastTicks, time };
+  return { ...known, orders, stops, arrivals, expiries: openExpiries(engine) };
 }
 
 /** Throws `UnknownMatchingRules` where the symbol follows rules that this engine does not know. */
@@ -46,9 +74,22 @@ export function restore(state: EngineSnapshot): Engine {
   engine.bandsOff = state.bandsOff;
   engine.trades = state.trades;
   engine.lastTradeTime = state.lastTradeTime;
-  for (const [id, accountId, revision, side, priceTicks, endsWithDay, quantity, leaves] of state.orders) {
-    rest(engine.book, { id, accountId, revision, side, priceTicks, endsWithDay, quantity, leaves });
+  for (const [id, accountId, revision, side, priceTicks, flags, quantity, leaves] of state.orders) {
+    rest(engine.book, { id, accountId, revision, side, priceTicks, flags, quantity, leaves });
   }
+  engine.lastTicks = state.lastTicks;
+  engine.time = state.time;
+  for (const [id, accountId, revision, side, priceTicks, flags, quantity, leaves, ...terms] of state.stops) {
+    const [type, limitTicks, trailTicks, trailPpm, markTicks, arrival] = terms;
+    engine.stops.arrivals = arrival - 1;
+    addStop(
+      engine.stops,
+      { id, accountId, revision, side, priceTicks, flags, quantity, leaves },
+      { type, limitTicks, trailTicks, trailPpm, markTicks },
+    );
+  }
+  engine.stops.arrivals = state.arrivals;
+  for (const [id, expiresAt] of state.expiries) engine.expiries.set(id, expiresAt);
   return engine;
 }
 

@@ -10,7 +10,8 @@ import { SNAPSHOT_KIND, SNAPSHOT_VERSION, snapshot } from './snapshot.ts';
 /**
  * One symbol's engine at work: applies inputs, sends what comes of them to the book in chained commits, and keeps
  * snapshots. It runs ahead of the store by a bounded number of commits; nothing is told to anybody before it is
- * stored. States: running → broken (its inputs are left alone; a restart recovers it, or finds the same again).
+ * stored. States: running → broken (its inputs are left alone; a restart recovers it, or finds the same again) or
+ * abandoned (another process has the symbol, or may have it: nothing is applied or sent any more).
  */
 export type SymbolEngine = {
   readonly symbol: string;
@@ -25,6 +26,8 @@ export type SymbolEngine = {
   take(inputs: readonly Recorded<EngineInput>[]): void;
   /** Sends all that is waiting; resolves when it is stored, or failed. */
   settled(): Promise<void>;
+  /** Ends it at once; what is on its way is fenced by its expected revision, wherever it arrives. */
+  abandon(): void;
   /** Keeps a snapshot where it is due (or there is anything new, when `always`). */
   keepSnapshot(always?: boolean): Promise<void>;
 };
@@ -83,7 +86,7 @@ export function symbolEngine(options: SymbolEngineOptions, symbol: string, begin
         (verdict) => {
           onTheirWay -= 1;
           metrics.appendSeconds.observe((runtime.monotonicMs() - sentMs) / 1_000);
-          if (!stands(verdict, revision)) return;
+          if (failed || !stands(verdict, revision)) return;
           stored += inputs;
           metrics.outputs.inc(commit.events.length);
           offer();
@@ -169,6 +172,9 @@ export function symbolEngine(options: SymbolEngineOptions, symbol: string, begin
         }
       }
       offer();
+    },
+    abandon() {
+      failed = true;
     },
     async settled() {
       flush();

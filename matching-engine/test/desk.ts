@@ -17,7 +17,7 @@ export const idOf = (name: string): string =>
   `00000000-0000-4000-8000-${Buffer.from(name).toString('hex').padStart(12, '0')}`;
 
 type OrderTerms = Partial<
-  Pick<EventOf<'OrderPlaced.v1'>['data'], 'type' | 'timeInForce' | 'bandExempt' | 'tickCents' | 'accountId'>
+  Omit<EventOf<'OrderPlaced.v1'>['data'], 'orderId' | 'side' | 'quantity' | 'limitTicks'>
 >;
 type Facts = Pick<EngineInput, 'type' | 'data'>;
 
@@ -70,11 +70,13 @@ export function desk(symbol = SYMBOL) {
     sell: order('sell'),
     cancel: (name: string, accountId = ACCOUNT) =>
       input({ type: 'OrderCancelRequested.v1', data: { orderId: idOf(name), accountId, symbol } }),
-    amend: (name: string, quantity: number, amendment = 1) =>
+    amend: (name: string, quantity: number, change: { limitTicks?: number; bandExempt?: true } = {}) =>
       input({
         type: 'OrderAmendRequested.v1',
-        data: { orderId: idOf(name), accountId: ACCOUNT, symbol, amendment, quantity },
+        data: { orderId: idOf(name), accountId: ACCOUNT, symbol, amendment: 1, quantity, ...change },
       }),
+    adopt: (matchingRules: number) =>
+      input({ type: 'MatchingRulesAdopted.v1', data: { symbol, matchingRules } }),
     list: (rules: Partial<SymbolRules> = {}, matchingRules = 1) =>
       input({
         type: 'SymbolListed.v1',
@@ -82,6 +84,7 @@ export function desk(symbol = SYMBOL) {
       }),
     exempt: (bandsOff: boolean) =>
       input({ type: 'SymbolExemptionsChanged.v1', data: { symbol, bandsOff, quotasOff: false } }),
+    reach: (at: string) => input({ type: 'TimeReached.v1', data: { symbol, at: `2026-01-05T${at}.000Z` } }),
     halt: () => input({ type: 'TradingHalted.v1', data: { symbol, reason: 'news' } }),
     resume: () => input({ type: 'TradingResumed.v1', data: { symbol } }),
     endDay: (closeTicks: number) =>
@@ -106,7 +109,11 @@ function tell({ type, data }: BookFact): string {
     case 'EngineStarted.v1':
       return `engine started, epoch ${data.epoch}`;
     case 'OrderAccepted.v1':
-      return `${nameOf(data.order.orderId)} accepted, ${data.restingQuantity} rest`;
+      return `${nameOf(data.order.orderId)} accepted, ${data.held ? 'held' : `${data.restingQuantity} rest`}`;
+    case 'OrderTriggered.v1':
+      return `${nameOf(data.order.orderId)} triggered: ${data.stopTicks} by ${data.lastTicks}, ${data.restingQuantity} rest`;
+    case 'TimeApplied.v1':
+      return `time ${data.at.slice(11, 19)}, next ${data.nextExpiresAt?.slice(11, 19) ?? 'none'}`;
     case 'OrderRejected.v1':
       return `${nameOf(data.order.orderId)} rejected: ${data.code}`;
     case 'TradeExecuted.v1': {
@@ -115,9 +122,14 @@ function tell({ type, data }: BookFact): string {
       return `trade ${trade}: ${quantity} @ ${priceTicks}, ${parties} (${taker.leaves} and ${maker.leaves} left)`;
     }
     case 'OrderReplaced.v1':
-      return `${nameOf(data.order.orderId)} replaced: ${data.quantity}, ${data.leavesBefore} to ${data.leaves} left`;
+      return `${nameOf(data.order.orderId)} replaced: ${data.quantity}, ${data.leavesBefore} to ${data.leaves} left${data.entry ? `, anew @ ${data.entry.priceTicks}, ${data.entry.restingQuantity} rest` : ''}`;
+    case 'TradePrevented.v1': {
+      const { maker, taker, mode, quantity, priceTicks } = data;
+      const parties = `${nameOf(taker.orderId)} met ${nameOf(maker.orderId)}`;
+      return `prevented (${mode}): ${quantity} @ ${priceTicks}, ${parties} (${taker.leaves} and ${maker.leaves} left)`;
+    }
     case 'OrderCanceled.v1':
-      return `${nameOf(data.order.orderId)} canceled: ${data.quantity} @ ${data.priceTicks}`;
+      return `${nameOf(data.order.orderId)} canceled: ${data.quantity} @ ${data.priceTicks}${data.held ? ' held' : ''}`;
     case 'OrderExpired.v1':
       return `${nameOf(data.order.orderId)} expired: ${data.quantity}${data.resting ? ' resting' : ''}, ${data.reason}`;
     case 'OrderCancelRejected.v1':

@@ -1,9 +1,12 @@
-import { bookStream, type EngineInput, type Event, eventCodec, mintId } from '@brokerx/contracts';
+import { setTimeout } from 'node:timers/promises';
+import { bookStream, type EngineInput, type Event, eventCodec, mintId, SHARDS } from '@brokerx/contracts';
 import {
   createLog,
   type EventStore,
   groupCommit,
+  type MemoryLeases,
   memoryEventStore,
+  memoryLeases,
   memorySnapshots,
   noTelemetry,
   type Recorded,
@@ -35,18 +38,45 @@ export function connections({ store, snapshots }: World) {
   return { store, snapshots, appender: groupCommit(store, { runtime }), runtime, log };
 }
 
-export async function startEngine(world: World, epoch: number) {
+/** Engines that share `rows` share the symbols; without, each has leases of its own, as if it had slept through their loss. */
+export async function startEngine(
+  world: World,
+  epoch: number,
+  { rows = leasesOf(epoch), owner = 'engine-1' } = {},
+) {
   const feed = storeFeed({ store: world.store, runtime, log });
   const metrics = engineMetrics(new Registry());
   const telemetry = noTelemetry(runtime);
-  const engine = await consume({ ...connections(world), feed, metrics, telemetry, epoch });
+  const leases = memoryLeases({ rows, owner, runtime });
+  const engine = await consume({ ...connections(world), feed, metrics, telemetry, leases });
+  const until = async (isSo: () => boolean) => {
+    const deadline = performance.now() + CATCH_UP_MS;
+    while (!isSo()) {
+      if (performance.now() > deadline) throw new Error('the engine does not catch up');
+      await setTimeout(2);
+    }
+  };
+  /** Everything appended so far is applied and answered. */
+  const caughtUp = async () => {
+    const head = await world.store.head();
+    await until(() => engine.isReady() && engine.position() >= head);
+    await engine.settled();
+  };
   return {
     ...engine,
-    /** Everything appended so far is applied and answered. */
-    caughtUp: async () => engine.reached(await world.store.head(), CATCH_UP_MS),
+    leases,
+    caughtUp,
+    ready: () => until(engine.isReady),
     /** No more is read; what is on its way stays there. */
     cutOff: () => feed.close(),
   };
+}
+
+/** Leases of shards, free, that get this epoch when they are taken. */
+export function leasesOf(epoch: number): MemoryLeases {
+  return new Map(
+    SHARDS.map((shard) => [`engine:${shard}`, { owner: null, epoch: epoch - 1, expiresAtMs: 0 }]),
+  );
 }
 
 /** Appends inputs as command-api does: each a commit at the end of its own stream, marked with its symbol. */

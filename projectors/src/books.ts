@@ -18,8 +18,8 @@ export type Books = {
 };
 
 /**
- * Follows books on top of restored ones. `reflected` gives the position that a restored market already reflects:
- * what lies at or below it is not folded again. A book that cannot be followed is dropped, the others go on.
+ * Follows books on top of restored ones. `reflected` gives the position that a restored market already reflects, at
+ * least: what lies at or below it is not folded again, nor what its book has got already. A book that cannot be followed is dropped, the others go on.
  */
 export function followBooks(
   restored: ReadonlyMap<string, SymbolMarket>,
@@ -34,11 +34,13 @@ export function followBooks(
   const foldOne = (symbol: string, recorded: Recorded<Event>) => {
     const { event } = recorded;
     if (event.type === 'SymbolListed.v1') {
+      if (restored.has(symbol)) return;
       assert(!markets.has(symbol), `${symbol} is listed twice`);
       markets.set(symbol, openMarket(symbol, event.data.rules.tickCents));
     } else if (recorded.stream.startsWith('book-')) {
       const market = markets.get(symbol);
       assert(market, `the book of ${symbol} has events before its listing`);
+      if (recorded.revision <= market.sequence) return;
       evolveMarket(market, recorded);
     } else return;
     unpublished.add(symbol);

@@ -1,11 +1,11 @@
-import { loadConfig, sharedVariables } from '@brokerx/infra';
+import { adapterSettings, adapterVariables, loadConfig, sharedVariables } from '@brokerx/infra';
 import { z } from 'zod';
 
 /** What this process is told from outside. */
 export const readConfig = (env: NodeJS.ProcessEnv = process.env) => {
   const config = loadConfig(
     z.object({
-      DATABASE_URL: sharedVariables.DATABASE_URL,
+      ...adapterVariables,
       READ_DATABASE_URL: sharedVariables.DATABASE_URL.optional().describe(
         'The PostgreSQL database of the read models; DATABASE_URL when not set.',
       ),
@@ -18,7 +18,7 @@ export const readConfig = (env: NodeJS.ProcessEnv = process.env) => {
     env,
   );
   return Object.freeze({
-    databaseUrl: config.DATABASE_URL,
+    settings: adapterSettings(config),
     readDatabaseUrl: config.READ_DATABASE_URL ?? config.DATABASE_URL,
     host: config.HOST,
     healthPort: config.HEALTH_PORT,

@@ -1,5 +1,5 @@
 import { PROJECTION_CHANNEL } from '@brokerx/contracts';
-import { ForeignCursor, safeInteger, transaction } from '@brokerx/infra';
+import { safeInteger, transaction } from '@brokerx/infra';
 import type pg from 'pg';
 import { column } from './columns.ts';
 import { type Database, keyOf, type TableProjection } from './projection.ts';
@@ -14,12 +14,14 @@ export class CursorMoved extends Error {
 
 /**
  * The positions of the projections, by key. One without a cursor begins: its tables are emptied and it stands at 0,
- * so that deleting a cursor is all it takes to rebuild. Throws `ForeignCursor` where another store was projected.
+ * so that deleting a cursor is all it takes to rebuild. So does one that was built from another event store, of which
+ * `onForeign` is told: its positions mean nothing here.
  */
 export async function openCursors(
   pool: pg.Pool,
   storeId: string,
   projections: readonly TableProjection[],
+  onForeign: (projection: TableProjection, builtFrom: string) => void = () => undefined,
 ): Promise<Map<string, number>> {
   return transaction(pool, async (db) => {
     // Against another process that begins the same projections now.
@@ -31,9 +33,10 @@ export async function openCursors(
     const positions = new Map<string, number>();
     for (const projection of projections) {
       const cursor = standing.get(keyOf(projection));
-      if (!cursor) await begin(db, storeId, projection);
-      else if (cursor.store_id !== storeId) throw foreign(projection, cursor.store_id, storeId);
-      positions.set(keyOf(projection), safeInteger(cursor?.position ?? 0));
+      const isOurs = cursor?.store_id === storeId;
+      if (!isOurs) await begin(db, storeId, projection);
+      if (cursor && !isOurs) onForeign(projection, cursor.store_id);
+      positions.set(keyOf(projection), isOurs ? safeInteger(cursor.position) : 0);
     }
     return positions;
   });
@@ -47,16 +50,12 @@ async function begin(
   await db.query(`truncate ${tables.join(', ')}`);
   await db.query('delete from read.parked where projection = $1 and version = $2', [name, version]);
   await db.query(
-    `insert into read.projection (name, version, status, store_id, position) values ($1, $2, 'live', $3, 0)`,
+    `insert into read.projection (name, version, status, store_id, position) values ($1, $2, 'live', $3, 0)
+     on conflict (name, version) do update
+       set store_id = excluded.store_id, position = 0, updated_at = clock_timestamp()`,
     [name, version, storeId],
   );
 }
-
-const foreign = ({ name, version }: TableProjection, theirs: string, ours: string) =>
-  new ForeignCursor(
-    `projection ${name} version ${version} was built from event store ${theirs}, but this one is ${ours}: ` +
-      `rebuild it (delete from read.projection where name = '${name}' and version = ${version})`,
-  );
 
 /**
  * Moves the cursors of all the projections from one position to another, and tells whoever listens. Throws

@@ -9,8 +9,11 @@ import { type BookEvent, DEPTH_LEVELS_MAX, decimalFromCents, type Side } from '@
 export type Depth = {
   bids: Levels;
   asks: Levels;
-  /** The rest of an order whose trades are still coming. */
-  coming: { orderId: string; side: Side; ticks: number; quantity: number } | null;
+  /**
+   * The rest of an order of which more is told before it enters: `after` so many events, or (null) with the trade that
+   * leaves so much.
+   */
+  coming: { orderId: string; side: Side; ticks: number; quantity: number; after: number | null } | null;
 };
 
 /** One side: prices best first, and the shares at each. */
@@ -23,32 +26,64 @@ export function evolveDepth(depth: Depth, event: BookEvent): void {
   switch (event.type) {
     case 'OrderAccepted.v1': {
       const { order, side, limitTicks: ticks, quantity, restingQuantity } = event.data;
-      if (restingQuantity === quantity) put(depth, side, ticks, quantity);
+      const after = event.data.entersAfter ?? null;
+      if (restingQuantity === quantity && after === null) put(depth, side, ticks, quantity);
       else if (restingQuantity > 0) {
-        depth.coming = { orderId: order.orderId, side, ticks, quantity: restingQuantity };
+        depth.coming = { orderId: order.orderId, side, ticks, quantity: restingQuantity, after };
       }
-      break;
+      return;
     }
     case 'TradeExecuted.v1': {
       const { takerSide, priceTicks, quantity, taker } = event.data;
       take(depth, takerSide === 'buy' ? 'sell' : 'buy', priceTicks, quantity);
       const { coming } = depth;
-      if (coming && coming.orderId === taker.orderId && taker.leaves === coming.quantity) {
-        put(depth, coming.side, coming.ticks, coming.quantity);
-        depth.coming = null;
+      if (coming?.after === null && coming.orderId === taker.orderId && taker.leaves === coming.quantity) {
+        enter(depth, coming);
       }
       break;
     }
-    case 'OrderReplaced.v1':
-      take(depth, event.data.side, event.data.priceTicks, event.data.leavesBefore - event.data.leaves);
+    case 'TradePrevented.v1': {
+      const { mode, takerSide, priceTicks, quantity } = event.data;
+      if (mode === 'decrement') take(depth, takerSide === 'buy' ? 'sell' : 'buy', priceTicks, quantity);
       break;
+    }
+    case 'OrderReplaced.v1': {
+      const { order, side, priceTicks, leavesBefore, leaves, entry, held } = event.data;
+      if (held) break;
+      take(depth, side, priceTicks, entry ? leavesBefore : leavesBefore - leaves);
+      if (!entry || entry.restingQuantity === 0) break;
+      const { priceTicks: ticks, restingQuantity, entersAfter: after } = entry;
+      if (after === 0) put(depth, side, ticks, restingQuantity);
+      else depth.coming = { orderId: order.orderId, side, ticks, quantity: restingQuantity, after };
+      return;
+    }
+    case 'OrderTriggered.v1': {
+      const { order, side, limitTicks: ticks, restingQuantity, entersAfter: after } = event.data;
+      if (restingQuantity === 0) return;
+      if (after === 0) put(depth, side, ticks, restingQuantity);
+      else depth.coming = { orderId: order.orderId, side, ticks, quantity: restingQuantity, after };
+      return;
+    }
     case 'OrderCanceled.v1':
+      if (event.data.held) break;
       take(depth, event.data.side, event.data.priceTicks, event.data.quantity);
       break;
     case 'OrderExpired.v1':
       if (event.data.resting) take(depth, event.data.side, event.data.priceTicks, event.data.quantity);
       break;
+    case 'EngineStarted.v1':
+      // No output of an input.
+      return;
   }
+  const { coming } = depth;
+  if (!coming || coming.after === null) return;
+  coming.after -= 1;
+  if (coming.after === 0) enter(depth, coming);
+}
+
+function enter(depth: Depth, { side, ticks, quantity }: NonNullable<Depth['coming']>): void {
+  put(depth, side, ticks, quantity);
+  depth.coming = null;
 }
 
 /** The best levels of a side as price and quantity, in wire form. */

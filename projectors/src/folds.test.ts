@@ -60,7 +60,7 @@ test('a symbol is what its market stream last said of it', () => {
   ];
   const said = { state: 'halt', closeTicks: 14_990, exemptions: { bandsOff: true, quotasOff: false } };
   expect(foldSymbols([listing, ...later])).toEqual([
-    { symbol, listed: { name: 'Apple', rules: RULES }, ...said },
+    { symbol, listed: { name: 'Apple', rules: RULES, matchingRules: 1 }, ...said },
   ]);
   expect(foldSymbols(later)).toEqual([{ symbol, ...said }]);
 });

@@ -77,6 +77,53 @@ test.for([
     { symbol: 'AAPL', cashHeld: -150_075, cashAvailable: 150_075 },
   ],
   [
+    'a change that raises the hold',
+    ALICE,
+    {
+      type: 'OrderAmendRequested.v1',
+      data: {
+        orderId: ORDER,
+        accountId: ALICE,
+        symbol: 'AAPL',
+        amendment: 1,
+        quantity: 110,
+        holdCents: 150_075,
+      },
+    },
+    { symbol: 'AAPL', cashHeld: 150_075, cashAvailable: -150_075 },
+  ],
+  [
+    'a change rejected',
+    ALICE,
+    {
+      type: 'OrderAmendRejected.v1',
+      data: {
+        orderId: ORDER,
+        symbol: 'AAPL',
+        sequence: 4,
+        amendment: 1,
+        code: 'WOULD_TAKE',
+        releasedCents: 150_075,
+      },
+    },
+    { symbol: 'AAPL', cashHeld: -150_075, cashAvailable: 150_075 },
+  ],
+  [
+    'a prevented match',
+    ALICE,
+    {
+      type: 'OrderDecremented.v1',
+      data: {
+        ...settled,
+        releasedCents: 150_075,
+        quantity: 10,
+        preventedQuantity: 10,
+        leavesQuantity: 50,
+      },
+    },
+    { symbol: 'AAPL', cashHeld: -150_075, cashAvailable: 150_075 },
+  ],
+  [
     'a sell closed',
     BOB,
     {

@@ -65,9 +65,12 @@ export function journalEntry(recorded: Recorded<Event>): JournalEntry | undefine
       entry.sharesAvailable -= event.data.holdShares;
       entry.sharesHeld = event.data.holdShares;
       break;
+    case 'OrderAmendRequested.v1':
+      release(entry, event.data, -(event.data.holdCents ?? 0), -(event.data.holdShares ?? 0));
+      break;
     case 'OrderFilled.v1': {
       const { side, quantity, valueCents, feeCents } = event.data;
-      release(entry, event.data);
+      release(entry, event.data, event.data.releasedCents, event.data.releasedShares);
       entry.cashFees = feeCents;
       if (side === 'buy') {
         entry.cashHeld -= valueCents + feeCents;
@@ -83,8 +86,10 @@ export function journalEntry(recorded: Recorded<Event>): JournalEntry | undefine
       break;
     }
     case 'OrderAmended.v1':
+    case 'OrderAmendRejected.v1':
+    case 'OrderDecremented.v1':
     case 'OrderClosed.v1':
-      release(entry, event.data);
+      release(entry, event.data, event.data.releasedCents ?? 0, event.data.releasedShares ?? 0);
       break;
     default:
       return undefined;
@@ -98,21 +103,26 @@ const MOVING: ReadonlySet<string> = new Set<Event['type']>([
   'SharesTransferredIn.v1',
   'OrderPlaced.v1',
   'OrderFilled.v1',
+  'OrderAmendRequested.v1',
   'OrderAmended.v1',
+  'OrderAmendRejected.v1',
+  'OrderDecremented.v1',
   'OrderClosed.v1',
 ]);
 
-/** Puts what is no longer held back to what is available. */
+/** Puts what is no longer held back to what is available; below zero, the other way round. */
 function release(
   entry: JournalEntry,
-  released: { orderId: string; symbol: string; releasedCents: number; releasedShares: number },
+  { orderId, symbol }: { orderId: string; symbol: string },
+  cents: number,
+  shares: number,
 ): void {
-  entry.orderId = released.orderId;
-  entry.symbol = released.symbol;
-  entry.cashAvailable = released.releasedCents;
-  entry.cashHeld -= released.releasedCents;
-  entry.sharesAvailable = released.releasedShares;
-  entry.sharesHeld -= released.releasedShares;
+  entry.orderId = orderId;
+  entry.symbol = symbol;
+  entry.cashAvailable += cents;
+  entry.cashHeld -= cents;
+  entry.sharesAvailable += shares;
+  entry.sharesHeld -= shares;
 }
 
 function moves(e: JournalEntry): boolean {

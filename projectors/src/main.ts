@@ -1,37 +1,43 @@
-import { eventCodec } from '@brokerx/contracts';
+import { eventCodec, feedTopic } from '@brokerx/contracts';
 import {
+  calmAppends,
   createLog,
   createMetrics,
   createShutdown,
   EXIT_FAILED,
-  postgresEventStore,
-  postgresHotStore,
+  openEventStore,
+  openFeed,
+  openHotStore,
+  openKafka,
   postgresLeases,
   postgresSnapshots,
   runMain,
   realRuntime as runtime,
   startHealthServer,
   startTelemetry,
-  storeFeed,
 } from '@brokerx/infra';
 import packageJson from '../package.json' with { type: 'json' };
 import { allProjections } from './allProjections.ts';
-import { calmAppends } from './calmAppends.ts';
 import { readConfig } from './config.ts';
 import { startMarketData } from './marketData.ts';
 import { marketDataMetrics } from './marketDataMetrics.ts';
 import { startProjecting } from './project.ts';
 import { projectionMetrics } from './projectionMetrics.ts';
 import { openReadModels, readModelsState } from './readModels.ts';
+import { relayMetrics } from './relayMetrics.ts';
+import { startRelay } from './topics.ts';
 
 const SERVICE = 'projectors';
 /** Below the pace of the flushes, so that reading adds little to what a reader waits. */
 const READ_EVERY_MS = 20;
+/** An order's match waits for the relay. */
+const READ_FOR_RELAY_EVERY_MS = 10;
 
-/** Read models and market data, from the event store's one order. */
+/** Read models, market data and Kafka's topics, from the event store's one order. */
 await runMain(async () => {
   const config = readConfig();
-  const { databaseUrl, readDatabaseUrl, instance } = config;
+  const { settings, readDatabaseUrl, instance } = config;
+  const { databaseUrl } = settings;
   const log = createLog({ name: SERVICE, level: config.logLevel, instance });
   const shutdown = createShutdown(log);
   const metrics = createMetrics(SERVICE, packageJson.version);
@@ -39,18 +45,38 @@ await runMain(async () => {
   const telemetry = await startTelemetry({ ...about, endpoint: config.telemetryEndpoint });
   shutdown.onShutdown('telemetry', () => telemetry.stop());
 
-  const store = await postgresEventStore({ databaseUrl, codec: eventCodec(), runtime, log });
+  const store = await openEventStore({ settings, codec: eventCodec(), runtime, log });
   shutdown.onShutdown('event store', () => store.close());
   const pool = await openReadModels({ databaseUrl: readDatabaseUrl, runtime, log });
   shutdown.onShutdown('read models', () => pool.end());
-  const hotStore = await postgresHotStore({ databaseUrl, runtime, log });
+  const hotStore = await openHotStore({
+    settings: { ...settings, databaseUrl: readDatabaseUrl },
+    storeId: store.id,
+    runtime,
+    log,
+  });
   shutdown.onShutdown('hot store', () => hotStore.close());
   const snapshots = await postgresSnapshots({ databaseUrl, storeId: store.id, runtime, log });
   shutdown.onShutdown('snapshots', () => snapshots.close());
   const leases = await postgresLeases({ databaseUrl, owner: instance, runtime, log });
   shutdown.onShutdown('leases', () => leases.close());
-  const feed = storeFeed({ store: calmAppends(store, runtime, READ_EVERY_MS), runtime, log });
+  const readEveryMs = settings.kafka ? READ_FOR_RELAY_EVERY_MS : READ_EVERY_MS;
+  const feed = openFeed({ settings, store: calmAppends(store, runtime, readEveryMs), runtime, log });
   shutdown.onShutdown('feed', () => feed.close());
+
+  // Market data needs order within a book only; without Kafka it shares what the projections read.
+  const marketFeed = settings.kafka
+    ? openFeed({
+        settings,
+        store: calmAppends(store, runtime, READ_EVERY_MS),
+        runtime,
+        log,
+        metrics,
+        topic: feedTopic('brokerx.market'),
+        paceMs: READ_EVERY_MS,
+      })
+    : feed;
+  if (marketFeed !== feed) shutdown.onShutdown('market feed', () => marketFeed.close());
 
   const shared = { store, feed, leases, runtime, log };
   const projecting = startProjecting({
@@ -63,11 +89,22 @@ await runMain(async () => {
   shutdown.onShutdown('projections', () => projecting.stop());
   const marketData = startMarketData({
     ...shared,
+    feed: marketFeed,
     hotStore,
     snapshots,
     metrics: marketDataMetrics(metrics),
   });
   shutdown.onShutdown('market data', () => marketData.stop());
+  const relay =
+    settings.kafka &&
+    startRelay({
+      ...shared,
+      kafka: openKafka(settings.kafka, { clientId: `brokerx-${instance}`, log, runtime }),
+      snapshots,
+      telemetry,
+      metrics: relayMetrics(metrics, runtime, () => feed.head()),
+    });
+  if (relay) shutdown.onShutdown('relay', () => relay.stop());
   projecting.ended.catch((err: unknown) => {
     log.fatal({ err }, 'the projections cannot go on');
     void shutdown.begin('the projections cannot go on', EXIT_FAILED);
@@ -79,6 +116,7 @@ await runMain(async () => {
       return {
         'read models': await readModelsState(pool),
         projections: halted.length === 0 ? 'ok' : `halted by a defect: ${halted.join(', ')}`,
+        ...(relay ? { relay: relay.state() } : {}),
       };
     };
     const health = await startHealthServer({

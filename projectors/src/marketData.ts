@@ -118,6 +118,11 @@ async function lead(
     },
   });
 
+  /**
+   * What was published before us may reflect more than its cursor says, as each book is followed at its own pace; but
+   * nothing beyond the head of now. From there on no reader is taken back.
+   */
+  let publishFrom: number | null = null;
   const publisher = hotPublisher(hotStore.view(MARKET_DATA_VIEW.name, MARKET_DATA_VIEW.version), store.id);
   const keeper = marketSnapshots(snapshots, store.id);
   let today = '';
@@ -144,8 +149,11 @@ async function lead(
       today = nowDay;
       const startedMs = runtime.monotonicMs();
       try {
-        const written = await publisher.publish(books, position, (market) => hotValues(market, today));
-        metrics.published(written);
+        publishFrom ??= await store.head();
+        if (position >= publishFrom) {
+          const written = await publisher.publish(books, position, (market) => hotValues(market, today));
+          metrics.published(written);
+        }
       } catch (error) {
         log.warn({ err: error }, 'market data could not be published; it is tried again');
         await sleep(runtime, RETRY_MS, over);

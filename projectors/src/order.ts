@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { type Event, keyOfStream, type OrderStatus } from '@brokerx/contracts';
+import { type Event, hasLimit, keyOfStream, type OrderStatus } from '@brokerx/contracts';
 import type { Recorded } from '@brokerx/infra';
 
 /**
  * One order as queries show it. Money, quantities and ends come from its account's events, so that an order never
  * says more than its wallet has booked; of the book it takes the acceptance and the refusal of a cancel, which
- * its account is not told. States: pending_new → new → partially_filled → filled | canceled | expired |
+ * its account is not told. States: pending_new → (held →) new → partially_filled → filled | canceled | expired |
  * rejected. While an answer is outstanding, pending_cancel lies over pending_replace lies over an open state;
  * an end outranks both.
  */
@@ -26,6 +26,15 @@ export type OrderRow = {
   filledValueCents: number;
   feesCents: number;
   leavesQuantity: number;
+  /** Taken off by self-trade prevention. */
+  preventedQuantity: number;
+  postOnly: boolean;
+  minQuantity: number | null;
+  selfTrade: string;
+  stopCents: number | null;
+  trailCents: number | null;
+  trailPpm: number | null;
+  expiresAt: string | null;
   reason: string | null;
   createdAt: string;
   updatedAt: string;
@@ -34,6 +43,8 @@ export type OrderRow = {
   /** Positions of its events in the account's and the book's stream: the oldest `EVENT_POSITIONS_MAX` and the last. */
   eventPositions: number[];
   accepted: boolean;
+  /** A stop that waits for its trigger. */
+  held: boolean;
   cancelsUnanswered: number;
   amendsUnanswered: number;
 };
@@ -51,9 +62,11 @@ export function ordersOf(event: Event): readonly string[] {
     case 'OrderFilled.v1':
     case 'OrderAmended.v1':
     case 'OrderAmendRejected.v1':
+    case 'OrderDecremented.v1':
     case 'OrderClosed.v1':
       return [event.data.orderId];
     case 'OrderAccepted.v1':
+    case 'OrderTriggered.v1':
     case 'OrderRejected.v1':
     case 'OrderReplaced.v1':
     case 'OrderCanceled.v1':
@@ -62,6 +75,7 @@ export function ordersOf(event: Event): readonly string[] {
     case 'OrderReplaceRejected.v1':
       return [event.data.order.orderId];
     case 'TradeExecuted.v1':
+    case 'TradePrevented.v1':
       return [event.data.maker.orderId, event.data.taker.orderId];
     default:
       return [];
@@ -88,6 +102,13 @@ export function openRow({ event, stream, position }: Recorded<Event>): OrderRow 
     filledQuantity: 0,
     filledValueCents: 0,
     feesCents: 0,
+    preventedQuantity: 0,
+    postOnly: data.postOnly ?? false,
+    minQuantity: data.minQuantity ?? null,
+    selfTrade: data.selfTrade ?? 'none',
+    trailPpm: data.trailPpm ?? null,
+    expiresAt: data.expiresAt ?? null,
+    held: false,
     createdAt: event.time,
     updatedAt: event.time,
     position,
@@ -97,21 +118,25 @@ export function openRow({ event, stream, position }: Recorded<Event>): OrderRow 
     amendsUnanswered: 0,
   };
   if (event.type === 'OrderRefused.v1') {
-    const { limitCents, code } = event.data;
+    const { limitCents, code, stopCents = null, trailCents = null } = event.data;
     return {
       ...common,
       limitCents,
+      stopCents,
+      trailCents,
       protectionCents: null,
       status: 'rejected',
       leavesQuantity: 0,
       reason: code,
     };
   }
-  const { limitTicks, tickCents, type, quantity } = event.data;
+  const { limitTicks, tickCents, type, quantity, stopTicks, trailTicks } = event.data;
   return {
     ...common,
-    limitCents: type === 'market' ? null : limitTicks * tickCents,
-    protectionCents: type === 'market' ? limitTicks * tickCents : null,
+    limitCents: hasLimit(type) ? limitTicks * tickCents : null,
+    protectionCents: hasLimit(type) ? null : limitTicks * tickCents,
+    stopCents: stopTicks === undefined ? null : stopTicks * tickCents,
+    trailCents: trailTicks === undefined ? null : trailTicks * tickCents,
     status: 'pending_new',
     leavesQuantity: quantity,
     reason: null,
@@ -127,6 +152,10 @@ export function evolveRow(row: OrderRow, { event, position }: Recorded<Event>): 
   switch (event.type) {
     case 'OrderAccepted.v1':
       row.accepted = true;
+      row.held = event.data.held ?? false;
+      break;
+    case 'OrderTriggered.v1':
+      row.held = false;
       break;
     case 'OrderCancelRequested.v1':
       row.cancelsUnanswered += 1;
@@ -144,7 +173,14 @@ export function evolveRow(row: OrderRow, { event, position }: Recorded<Event>): 
       row.amendsUnanswered = Math.max(0, row.amendsUnanswered - 1);
       row.quantity = event.data.quantity;
       row.leavesQuantity = event.data.leavesQuantity;
+      if (event.data.limitTicks !== undefined) {
+        row.limitCents = event.data.limitTicks * (event.data.tickCents ?? 1);
+      }
       if (event.data.closes) return close(row, 'filled', null);
+      break;
+    case 'OrderDecremented.v1':
+      row.preventedQuantity = event.data.preventedQuantity;
+      row.leavesQuantity = event.data.leavesQuantity;
       break;
     case 'OrderFilled.v1':
       row.filledQuantity = event.data.filledQuantity;
@@ -169,6 +205,7 @@ function openStatus(row: OrderRow): OrderStatus {
   if (row.cancelsUnanswered > 0) return 'pending_cancel';
   if (row.amendsUnanswered > 0) return 'pending_replace';
   if (row.filledQuantity > 0) return 'partially_filled';
+  if (row.held) return 'held';
   return row.accepted ? 'new' : 'pending_new';
 }
 

@@ -72,6 +72,15 @@ test('a limit order is shown as it was placed', () => {
     filledValueCents: 0,
     feesCents: 0,
     leavesQuantity: 100,
+    preventedQuantity: 0,
+    postOnly: false,
+    minQuantity: null,
+    selfTrade: 'none',
+    stopCents: null,
+    trailCents: null,
+    trailPpm: null,
+    expiresAt: null,
+    held: false,
     reason: null,
     createdAt: second(1),
     updatedAt: second(1),
@@ -80,6 +89,60 @@ test('a limit order is shown as it was placed', () => {
     accepted: false,
     cancelsUnanswered: 0,
     amendsUnanswered: 0,
+  });
+});
+
+test('what an order asks for besides is shown, and what prevention takes off', () => {
+  const decremented: AccountFact = {
+    type: 'OrderDecremented.v1',
+    data: { ...settled, quantity: 30, preventedQuantity: 30, leavesQuantity: 70 },
+  };
+  const asked = aliceBuys({ postOnly: true, minQuantity: 5, selfTrade: 'decrement' });
+  expect(life(asked, accepted(), decremented)).toMatchObject({
+    postOnly: true,
+    minQuantity: 5,
+    selfTrade: 'decrement',
+    preventedQuantity: 30,
+    leavesQuantity: 70,
+    status: 'new',
+  });
+});
+
+test('a stop is held until it is triggered', () => {
+  const stop = aliceBuys({ type: 'stop', limitTicks: 16_500, stopTicks: 15_000, timeInForce: 'gtc' });
+  const held = accepted({ type: 'stop', restingQuantity: 0, held: true });
+  const triggered: BookFact = {
+    type: 'OrderTriggered.v1',
+    data: {
+      order: ref(),
+      side: 'buy',
+      stopTicks: 15_000,
+      lastTicks: 15_010,
+      limitTicks: 16_500,
+      quantity: 100,
+      restingQuantity: 0,
+      entersAfter: 0,
+    },
+  };
+  expect(life(stop, held)).toMatchObject({
+    status: 'held',
+    limitCents: null,
+    protectionCents: 16_500,
+    stopCents: 15_000,
+  });
+  expect(life(stop, held, triggered).status).toBe('new');
+  expect(life(stop, held, cancelRequested).status).toBe('pending_cancel');
+  expect(life(stop, held, closed('expired')).status).toBe('expired');
+});
+
+test('a change may move the limit', () => {
+  const data = { ...settled, amendment: 1, quantity: 120, leavesQuantity: 120, closes: false };
+  const moved: AccountFact = { type: 'OrderAmended.v1', data: { ...data, limitTicks: 15_100, tickCents: 1 } };
+  expect(life(aliceBuys(), accepted(), amendRequested, moved)).toMatchObject({
+    limitCents: 15_100,
+    quantity: 120,
+    leavesQuantity: 120,
+    status: 'new',
   });
 });
 

@@ -83,21 +83,27 @@ async function insertRows(db: Database, rows: readonly OrderRow[]): Promise<void
     name: 'orders_insert',
     text: `
       insert into read.orders_v1
-        (order_id, client_order_id, account_id, symbol, side, type, time_in_force, limit_cents, protection_cents,
-         created_at, position, quantity, status, filled_quantity, filled_value_cents, fees_cents, leaves_quantity,
-         reason, updated_at, event_positions, accepted, cancels_unanswered, amends_unanswered)
-      select order_id, client_order_id, account_id, symbol, side, type, time_in_force, limit_cents, protection_cents,
-             created_at, position, quantity, status, filled_quantity, filled_value_cents, fees_cents,
-             leaves_quantity, reason, updated_at, event_positions::bigint[], accepted, cancels_unanswered,
-             amends_unanswered
+        (order_id, quantity, status, filled_quantity, filled_value_cents, fees_cents, leaves_quantity, reason,
+         updated_at, event_positions, accepted, cancels_unanswered, amends_unanswered, limit_cents,
+         prevented_quantity, held, client_order_id, account_id, symbol, side, type, time_in_force,
+         protection_cents, created_at, position, post_only, min_quantity, self_trade, stop_cents, trail_cents,
+         trail_ppm, expires_at)
+      select order_id, quantity, status, filled_quantity, filled_value_cents, fees_cents, leaves_quantity, reason,
+             updated_at, event_positions::bigint[], accepted, cancels_unanswered, amends_unanswered, limit_cents,
+             prevented_quantity, held, client_order_id, account_id, symbol, side, type, time_in_force,
+             protection_cents, created_at, position, post_only, min_quantity, self_trade, stop_cents, trail_cents,
+             trail_ppm, expires_at
         from unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
                     $8::text[], $9::timestamptz[], $10::text[], $11::boolean[], $12::integer[], $13::integer[],
-                    $14::text[], $15::uuid[], $16::text[], $17::text[], $18::text[], $19::text[], $20::bigint[],
-                    $21::bigint[], $22::timestamptz[], $23::bigint[])
+                    $14::bigint[], $15::bigint[], $16::boolean[], $17::text[], $18::uuid[], $19::text[],
+                    $20::text[], $21::text[], $22::text[], $23::bigint[], $24::timestamptz[], $25::bigint[],
+                    $26::boolean[], $27::bigint[], $28::text[], $29::bigint[], $30::bigint[], $31::bigint[],
+                    $32::timestamptz[])
           as n (order_id, quantity, status, filled_quantity, filled_value_cents, fees_cents, leaves_quantity,
-                reason, updated_at, event_positions, accepted, cancels_unanswered, amends_unanswered,
-                client_order_id, account_id, symbol, side, type, time_in_force, limit_cents, protection_cents,
-                created_at, position)`,
+                reason, updated_at, event_positions, accepted, cancels_unanswered, amends_unanswered, limit_cents,
+                prevented_quantity, held, client_order_id, account_id, symbol, side, type, time_in_force,
+                protection_cents, created_at, position, post_only, min_quantity, self_trade, stop_cents,
+                trail_cents, trail_ppm, expires_at)`,
     values: columns(rows, [
       ...changingCells,
       (row) => row.clientOrderId,
@@ -106,10 +112,16 @@ async function insertRows(db: Database, rows: readonly OrderRow[]): Promise<void
       (row) => row.side,
       (row) => row.type,
       (row) => row.timeInForce,
-      (row) => row.limitCents,
       (row) => row.protectionCents,
       (row) => row.createdAt,
       (row) => row.position,
+      (row) => row.postOnly,
+      (row) => row.minQuantity,
+      (row) => row.selfTrade,
+      (row) => row.stopCents,
+      (row) => row.trailCents,
+      (row) => row.trailPpm,
+      (row) => row.expiresAt,
     ]),
   });
 }
@@ -123,11 +135,15 @@ async function updateRows(db: Database, rows: readonly OrderRow[]): Promise<void
         quantity = u.quantity, status = u.status, filled_quantity = u.filled_quantity,
         filled_value_cents = u.filled_value_cents, fees_cents = u.fees_cents, leaves_quantity = u.leaves_quantity,
         reason = u.reason, updated_at = u.updated_at, event_positions = u.event_positions::bigint[],
-        accepted = u.accepted, cancels_unanswered = u.cancels_unanswered, amends_unanswered = u.amends_unanswered
+        accepted = u.accepted, cancels_unanswered = u.cancels_unanswered, amends_unanswered = u.amends_unanswered,
+        limit_cents = u.limit_cents, prevented_quantity = u.prevented_quantity,
+        held = u.held
       from unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
-                  $8::text[], $9::timestamptz[], $10::text[], $11::boolean[], $12::integer[], $13::integer[])
+                  $8::text[], $9::timestamptz[], $10::text[], $11::boolean[], $12::integer[], $13::integer[],
+                  $14::bigint[], $15::bigint[], $16::boolean[])
         as u (order_id, quantity, status, filled_quantity, filled_value_cents, fees_cents, leaves_quantity, reason,
-              updated_at, event_positions, accepted, cancels_unanswered, amends_unanswered)
+              updated_at, event_positions, accepted, cancels_unanswered, amends_unanswered, limit_cents,
+              prevented_quantity, held)
       where o.order_id = u.order_id`,
     values: columns(rows, changingCells),
   });
@@ -150,6 +166,9 @@ const changingCells: readonly ((row: OrderRow) => Cell)[] = [
   (row) => row.accepted,
   (row) => row.cancelsUnanswered,
   (row) => row.amendsUnanswered,
+  (row) => row.limitCents,
+  (row) => row.preventedQuantity,
+  (row) => row.held,
 ];
 
 async function readRows(db: Database, orderIds: readonly string[]): Promise<OrderRow[]> {
@@ -168,8 +187,8 @@ async function readRows(db: Database, orderIds: readonly string[]): Promise<Orde
     type: row.type,
     timeInForce: row.time_in_force,
     quantity: safeInteger(row.quantity),
-    limitCents: row.limit_cents === null ? null : safeInteger(row.limit_cents),
-    protectionCents: row.protection_cents === null ? null : safeInteger(row.protection_cents),
+    limitCents: integerOrNull(row.limit_cents),
+    protectionCents: integerOrNull(row.protection_cents),
     status: row.status,
     filledQuantity: safeInteger(row.filled_quantity),
     filledValueCents: safeInteger(row.filled_value_cents),
@@ -183,6 +202,15 @@ async function readRows(db: Database, orderIds: readonly string[]): Promise<Orde
     accepted: row.accepted,
     cancelsUnanswered: row.cancels_unanswered,
     amendsUnanswered: row.amends_unanswered,
+    preventedQuantity: safeInteger(row.prevented_quantity),
+    postOnly: row.post_only,
+    minQuantity: integerOrNull(row.min_quantity),
+    selfTrade: row.self_trade,
+    stopCents: integerOrNull(row.stop_cents),
+    trailCents: integerOrNull(row.trail_cents),
+    trailPpm: integerOrNull(row.trail_ppm),
+    expiresAt: row.expires_at?.toISOString() ?? null,
+    held: row.held,
   }));
 }
 
@@ -210,4 +238,15 @@ type StoredRow = {
   accepted: boolean;
   cancels_unanswered: number;
   amends_unanswered: number;
+  prevented_quantity: string;
+  post_only: boolean;
+  min_quantity: string | null;
+  self_trade: string;
+  stop_cents: string | null;
+  trail_cents: string | null;
+  trail_ppm: string | null;
+  expires_at: Date | null;
+  held: boolean;
 };
+
+const integerOrNull = (text: string | null): number | null => (text === null ? null : safeInteger(text));

@@ -4,7 +4,7 @@ import {
   backOffMs,
   type EventStore,
   type Feed,
-  ForeignCursor,
+  fairShare,
   type Lease,
   type Leases,
   type Log,
@@ -20,7 +20,7 @@ import { keyOf, type TableProjection } from './projection.ts';
 import type { ProjectionMetrics } from './projectionMetrics.ts';
 
 /**
- * Runs table projections. Those that stand at the same position travel as one *lane*: one subscription, one
+ * Runs table projections: the processes that do share them fairly, each projection a lease. Those that stand at the same position travel as one *lane*: one subscription, one
  * transaction a batch, so that seven projections cost little more than their rows. One that stands elsewhere (new,
  * or halted by a defect) has a lane of its own until it has caught up, then the lanes are joined.
  *
@@ -28,11 +28,11 @@ import type { ProjectionMetrics } from './projectionMetrics.ts';
  * reply of a commit, a deleted row) makes all lanes start afresh from the stored cursors.
  */
 export type Projecting = {
-  /** Where each projection stands, by key; empty while another process holds the leases. */
+  /** Where each projection of this process stands, by key. */
   positions(): Map<string, number>;
   /** Keys of projections that a defect has halted. */
   halted(): string[];
-  /** Rejects with what cannot be mended by repeating: `ForeignCursor`. Resolves when stopped. */
+  /** Rejects with what cannot be mended by repeating. Resolves when stopped. */
   readonly ended: Promise<void>;
   stop(): Promise<void>;
 };
@@ -62,10 +62,15 @@ const PACE_MOST_MS = 100;
 const PACE_FLUSHES = 10;
 /** Position-only moves are told at most twenty times a second. */
 const QUIET_PACE_MS = 50;
-/** A lane this close behind another is brought up to it while that one waits: well below a second. */
-const JOIN_POSITIONS_MAX = 5_000;
-const LEASE_RETRY_MS = 200;
+/**
+ * Events that a lane may be behind another to be brought up to it while that one waits: well below a second. Not
+ * positions, which a store may give with gaps of any size.
+ */
+const JOIN_EVENTS_MAX = 5_000;
+/** Begins the names of the leases: `projection:wallets:1`. */
+const ROLE = 'projection';
 
+type Owned = { lease: Lease };
 type Lane = { members: TableProjection[]; position: number; subscription: Subscription };
 
 export function startProjecting(options: Options): Projecting {
@@ -74,10 +79,11 @@ export function startProjecting(options: Options): Projecting {
   const stopping = new AbortController();
   const halted = new Set<string>();
   let lanes: Lane[] = [];
-  /** Aborted when this process must not project (any more): the lease is not ours. */
-  let mayProject: AbortSignal = AbortSignal.abort();
+  const owned = new Map<string, Owned>();
   let grouping: Promise<void> | null = null;
-  let fail: (error: unknown) => void = () => undefined;
+  let isGroupingDue = false;
+  const { promise: ended, resolve: hasEnded, reject: hasFailed } = Promise.withResolvers<void>();
+  ended.catch(() => undefined);
 
   const tables: Tables = {
     pool,
@@ -87,6 +93,11 @@ export function startProjecting(options: Options): Projecting {
       const about = { err, projection: keyOf(projection), position, event: event.id };
       log.error(about, 'an event could not be folded and is left out of this projection');
     },
+  };
+
+  const onForeign = (projection: TableProjection, builtFrom: string) => {
+    const about = { projection: keyOf(projection), builtFrom, store: store.id };
+    log.warn(about, 'the tables were built from another event store: they are built anew from this one');
   };
 
   const laneOf = (members: TableProjection[], position: number): Lane => {
@@ -129,7 +140,8 @@ export function startProjecting(options: Options): Projecting {
 
   /** Takes every member over the batch: together where all can, apart where one of them fails. */
   const moveLane = async (lane: Lane, batch: Batch<Event>): Promise<void> => {
-    let together = lane.members;
+    // One whose lease has just been lost is left where it is; the lanes are grouped anew without it.
+    let together = lane.members.filter((member) => owned.get(keyOf(member))?.lease.isHeld());
     while (together.length > 0) {
       try {
         return await advance(tables, together, lane.position, batch);
@@ -163,52 +175,69 @@ export function startProjecting(options: Options): Projecting {
       batch.events.length === 0
         ? QUIET_PACE_MS
         : Math.min(PACE_MOST_MS, Math.max(PACE_LEAST_MS, tookMs * PACE_FLUSHES));
-    return sleep(runtime, Math.max(0, paceMs - tookMs), mayProject);
+    return sleep(runtime, Math.max(0, paceMs - tookMs), stopping.signal);
   };
 
-  /** Starts all lanes afresh from the stored cursors. Never awaited by a handler: it waits for the handlers. */
-  const regroup = (reason: string): void => {
-    if (mayProject.aborted) return;
-    log.info({ reason }, 'projections are grouped anew');
-    grouping ??= group()
-      .catch((error: unknown) => fail(error))
+  /**
+   * Starts all lanes afresh, those of the projections that are owned by then, from the stored cursors. Never awaited
+   * by a handler: it waits for the handlers.
+   */
+  const regroup = (reason: string): Promise<void> => {
+    log.debug({ reason }, 'projections are grouped anew');
+    isGroupingDue = true;
+    grouping ??= Promise.resolve()
+      .then(async () => {
+        while (isGroupingDue) {
+          isGroupingDue = false;
+          await group();
+        }
+      })
+      .catch((error: unknown) => void fail(error))
       .finally(() => {
         grouping = null;
       });
+    return grouping;
   };
 
   const group = async (): Promise<void> => {
     await stopLanes();
-    for (let attempt = 1; !mayProject.aborted; attempt++) {
+    for (let attempt = 1; !stopping.signal.aborted && !isGroupingDue; attempt++) {
+      const mine = projections.filter((projection) => owned.has(keyOf(projection)));
+      if (mine.length === 0) return;
       try {
-        const positions = await openCursors(pool, store.id, projections);
-        await bringTogether(positions);
+        const positions = await openCursors(pool, store.id, mine, onForeign);
+        await bringTogether(mine, positions);
+        if (stopping.signal.aborted || isGroupingDue) return;
         const places = [...new Set(positions.values())].sort((a, b) => b - a);
-        if (mayProject.aborted) return;
         lanes = places.map((place) =>
           laneOf(
-            projections.filter((projection) => positions.get(keyOf(projection)) === place),
+            mine.filter((projection) => positions.get(keyOf(projection)) === place),
             place,
           ),
         );
+        log.info({ projections: mine.map(keyOf), lanes: lanes.length }, 'projecting');
         return;
       } catch (error) {
-        if (error instanceof ForeignCursor) throw error;
         log.warn({ err: error, attempt }, 'the cursors of the projections could not be read');
-        await sleep(runtime, backOffMs(attempt), mayProject);
+        await sleep(runtime, backOffMs(attempt), stopping.signal);
       }
     }
   };
 
   /** Takes projections that are a little behind up to the foremost one. */
-  const bringTogether = async (positions: Map<string, number>): Promise<void> => {
+  const bringTogether = async (
+    mine: readonly TableProjection[],
+    positions: Map<string, number>,
+  ): Promise<void> => {
     const foremost = Math.max(...positions.values());
-    for (const projection of projections) {
+    for (const projection of mine) {
       const { categories, onFailure } = projection;
       let position = positions.get(keyOf(projection)) ?? 0;
-      if (foremost - position > JOIN_POSITIONS_MAX) continue;
-      while (position < foremost && !mayProject.aborted) {
+      let events = 0;
+      const goesOn = () => events < JOIN_EVENTS_MAX && owned.get(keyOf(projection))?.lease.isHeld();
+      while (position < foremost && goesOn()) {
         const page = await store.readAll(position, { categories }, batchEventsMax);
+        events += page.events.length;
         const to = Math.min(page.position, foremost);
         const stretch = { events: page.events.filter((event) => event.position <= to), position: to };
         try {
@@ -232,32 +261,40 @@ export function startProjecting(options: Options): Projecting {
     for (const projection of projections) projection.forget();
   };
 
-  const run = async (): Promise<void> => {
-    const failed = new Promise<never>((_, reject) => {
-      fail = reject;
-    });
-    failed.catch(() => undefined);
-    while (!stopping.signal.aborted) {
-      const held = await acquireAll(leases, projections, stopping.signal);
-      if (!held) {
-        await sleep(runtime, LEASE_RETRY_MS, stopping.signal);
-        continue;
-      }
-      const lost = AbortSignal.any([stopping.signal, ...held.map((lease) => lease.lost)]);
-      mayProject = lost;
-      regroup('this process has the leases');
-      await Promise.race([aborted(lost), failed]).finally(async () => {
-        mayProject = AbortSignal.abort();
-        await grouping;
-        await stopLanes();
-        await Promise.all(held.map((lease) => lease.release().catch(() => undefined)));
-      });
-      if (!stopping.signal.aborted) log.warn('a lease of the projections was lost');
-    }
+  const takeUp = async (key: string, lease: Lease) => {
+    const its: Owned = { lease };
+    const leave = (reason: string): Promise<void> => {
+      if (owned.get(key) !== its) return Promise.resolve();
+      owned.delete(key);
+      halted.delete(key);
+      metrics.left(key);
+      return regroup(reason);
+    };
+    owned.set(key, its);
+    lease.lost.addEventListener('abort', () => void leave('a lease was lost'), { once: true });
+    await regroup('a projection has come to this process');
+    return () => leave('a projection goes to another process');
+  };
+  const share = fairShare({
+    leases,
+    runtime,
+    log,
+    role: ROLE,
+    units: projections.map(keyOf).sort(),
+    takeUp,
+  });
+
+  const end = async (): Promise<void> => {
+    stopping.abort();
+    await share.stop();
+    await grouping;
+    await stopLanes();
+  };
+  const fail = async (error: unknown): Promise<void> => {
+    // A moment later: what waits for the grouping must not wait for itself.
+    await end().finally(() => hasFailed(error));
   };
 
-  const ended = run();
-  ended.catch(() => undefined);
   return {
     positions: () =>
       new Map(
@@ -266,8 +303,8 @@ export function startProjecting(options: Options): Projecting {
     halted: () => [...halted].sort(),
     ended,
     async stop() {
-      stopping.abort();
-      await ended.catch(() => undefined);
+      await end();
+      hasEnded();
     },
   };
 }
@@ -277,27 +314,3 @@ const spanOf = (lane: Lane, { events, position }: Batch<Event>) => ({
   links: events.values().map(({ event }) => event.traceparent),
   attributes: { projections: lane.members.length, events: events.length, position },
 });
-
-/** All the leases or null. Always in the same order, so that two processes never wait for each other. */
-async function acquireAll(
-  leases: Leases,
-  projections: readonly TableProjection[],
-  stop: AbortSignal,
-): Promise<Lease[] | null> {
-  const held: Lease[] = [];
-  for (const name of projections.map((projection) => `projection:${keyOf(projection)}`).sort()) {
-    const lease = await leases.acquire(name, AbortSignal.any([stop, ...held.map(({ lost }) => lost)]));
-    if (!lease) {
-      await Promise.all(held.map((other) => other.release().catch(() => undefined)));
-      return null;
-    }
-    held.push(lease);
-  }
-  return held;
-}
-
-const aborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });

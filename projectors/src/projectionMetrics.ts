@@ -5,6 +5,8 @@ import { keyOf, type TableProjection } from './projection.ts';
 /** What the projections tell about themselves at `/metrics`. */
 export type ProjectionMetrics = {
   moved(projection: Pick<TableProjection, 'name' | 'version'>, position: number): void;
+  /** Another process has it now: nothing is told of it here any more. */
+  left(key: string): void;
   /** One batch of `events` was written in `tookMs`. */
   flushed(events: number, tookMs: number): void;
   parked(projection: TableProjection): void;
@@ -22,7 +24,7 @@ export function projectionMetrics({ registry }: Metrics, head: () => number): Pr
     labelNames,
     registers,
   });
-  new Gauge({
+  const lag = new Gauge({
     name: 'brokerx_projection_lag',
     help: 'Positions between the head of the event store and what the projection reflects.',
     labelNames,
@@ -58,6 +60,11 @@ export function projectionMetrics({ registry }: Metrics, head: () => number): Pr
     moved(projection, at) {
       positions.set(keyOf(projection), at);
       position.set({ projection: keyOf(projection) }, at);
+    },
+    left(key) {
+      positions.delete(key);
+      position.remove({ projection: key });
+      lag.remove({ projection: key });
     },
     flushed(count, tookMs) {
       events.inc(count);

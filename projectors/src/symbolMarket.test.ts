@@ -46,6 +46,41 @@ test('resting orders are shown by price, best first', () => {
   });
 });
 
+const anew = (entry: { priceTicks: number; restingQuantity: number; entersAfter: number }): BookFact => ({
+  type: 'OrderReplaced.v1',
+  data: {
+    order: ref(),
+    amendment: 1,
+    side: 'buy',
+    priceTicks: 14_900,
+    quantity: 102,
+    leavesBefore: 10,
+    leaves: 102,
+    entry,
+  },
+});
+const prevented = (mode: 'decrement' | 'cancel_oldest'): BookFact => ({
+  type: 'TradePrevented.v1',
+  data: {
+    mode,
+    priceTicks: 14_990,
+    quantity: 100,
+    takerSide: 'buy',
+    maker: { ...ref(OTHER), leaves: mode === 'decrement' ? 0 : 100 },
+    taker: { ...ref(), leaves: mode === 'decrement' ? 30 : 130 },
+  },
+});
+const expired = (quantity: number): BookFact => ({
+  type: 'OrderExpired.v1',
+  data: {
+    order: ref(OTHER),
+    side: 'sell',
+    priceTicks: 14_990,
+    quantity,
+    resting: true,
+    reason: 'SELF_TRADE_PREVENTED',
+  },
+});
 const standing = [sell(14_990, 100), buy(14_900, 10)];
 test.for<[what: string, facts: BookFact[], bids: [string, string][], asks: [string, string][]]>([
   [
@@ -110,6 +145,83 @@ test.for<[what: string, facts: BookFact[], bids: [string, string][], asks: [stri
     ],
     [],
     [['149.90', '100']],
+  ],
+  [
+    'an order with a new priority leaves its place and enters anew, after what it trades',
+    [
+      anew({ priceTicks: 14_990, restingQuantity: 2, entersAfter: 1 }),
+      traded({ quantity: 100, taker: { ...ref(), leaves: 2 } }),
+    ],
+    [['149.90', '2']],
+    [],
+  ],
+  [
+    'an order with a new priority that meets nobody is at its new price at once',
+    [anew({ priceTicks: 14_950, restingQuantity: 102, entersAfter: 0 })],
+    [['149.50', '102']],
+    [['149.90', '100']],
+  ],
+  [
+    'a prevented match that takes off both takes from the level of the maker, and the rest enters after it',
+    [
+      accepted({ limitTicks: 14_995, quantity: 130, restingQuantity: 30, entersAfter: 2 }),
+      prevented('decrement'),
+      expired(0),
+    ],
+    [
+      ['149.95', '30'],
+      ['149.00', '10'],
+    ],
+    [],
+  ],
+  [
+    'where the resting order gives way, the other enters once it is gone',
+    [
+      accepted({ limitTicks: 14_995, quantity: 130, restingQuantity: 130, entersAfter: 2 }),
+      prevented('cancel_oldest'),
+      expired(100),
+    ],
+    [
+      ['149.95', '130'],
+      ['149.00', '10'],
+    ],
+    [],
+  ],
+  [
+    'a stop changes nothing while it is held, nor when it is canceled then',
+    [
+      accepted({ type: 'stop', limitTicks: 15_000, restingQuantity: 0, held: true }),
+      {
+        type: 'OrderCanceled.v1',
+        data: { order: ref(), side: 'buy', priceTicks: 14_900, quantity: 100, held: true },
+      },
+    ],
+    [['149.00', '10']],
+    [['149.90', '100']],
+  ],
+  [
+    'the rest of a triggered stop-limit enters after what it trades',
+    [
+      {
+        type: 'OrderTriggered.v1',
+        data: {
+          order: ref(),
+          side: 'buy',
+          stopTicks: 14_980,
+          lastTicks: 14_985,
+          limitTicks: 14_990,
+          quantity: 130,
+          restingQuantity: 30,
+          entersAfter: 1,
+        },
+      },
+      traded({ quantity: 100, taker: { ...ref(), leaves: 30 } }),
+    ],
+    [
+      ['149.90', '30'],
+      ['149.00', '10'],
+    ],
+    [],
   ],
   [
     'a rest that never entered the book changes nothing there',

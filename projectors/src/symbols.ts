@@ -14,7 +14,9 @@ export const symbols = () =>
 /** What a batch says of one symbol; what it does not say is absent. */
 export type SymbolChange = {
   symbol: string;
-  listed?: { name: string; rules: SymbolRules };
+  listed?: { name: string; rules: SymbolRules; matchingRules: number };
+  /** Newer matching rules, adopted later. */
+  matchingRules?: number;
   state?: 'continuous' | 'halt';
   /** The static reference price in ticks, where a day has ended. */
   closeTicks?: number;
@@ -34,7 +36,11 @@ export function foldSymbols(events: readonly Recorded<Event>[]): SymbolChange[] 
       case 'SymbolListed.v1':
         changes.set(event.data.symbol, {
           symbol: event.data.symbol,
-          listed: { name: event.data.name, rules: event.data.rules },
+          listed: {
+            name: event.data.name,
+            rules: event.data.rules,
+            matchingRules: event.data.matchingRules,
+          },
           state: 'continuous',
         });
         break;
@@ -43,6 +49,9 @@ export function foldSymbols(events: readonly Recorded<Event>[]): SymbolChange[] 
         break;
       case 'TradingResumed.v1':
         changeOf(event.data.symbol).state = 'continuous';
+        break;
+      case 'MatchingRulesAdopted.v1':
+        changeOf(event.data.symbol).matchingRules = event.data.matchingRules;
         break;
       case 'DayEnded.v1':
         changeOf(event.data.symbol).closeTicks = event.data.closeTicks;
@@ -67,10 +76,12 @@ async function write(db: Database, rows: readonly SymbolChange[]): Promise<void>
       text: `
         insert into read.symbol_v1
         select symbol, name, 'continuous', tick_cents, listing_cents, listing_cents, collar_ppm, fee_ppm,
-               order_shares_max, daily_close, false, false
+               order_shares_max, daily_close, false, false, lot_shares, notional_min_cents, notional_max_cents,
+               matching_rules
           from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
-                      $8::text[])
-            as n (symbol, name, tick_cents, listing_cents, collar_ppm, fee_ppm, order_shares_max, daily_close)`,
+                      $8::text[], $9::bigint[], $10::bigint[], $11::bigint[], $12::integer[])
+            as n (symbol, name, tick_cents, listing_cents, collar_ppm, fee_ppm, order_shares_max, daily_close,
+                  lot_shares, notional_min_cents, notional_max_cents, matching_rules)`,
       values: columns(listings, [
         (row) => row.symbol,
         (row) => row.name,
@@ -80,6 +91,10 @@ async function write(db: Database, rows: readonly SymbolChange[]): Promise<void>
         (row) => row.rules.feePpm,
         (row) => row.rules.orderSharesMax,
         (row) => row.rules.dailyClose,
+        (row) => row.rules.lotShares ?? 1,
+        (row) => row.rules.notionalMinCents ?? null,
+        (row) => row.rules.notionalMaxCents ?? null,
+        (row) => row.matchingRules,
       ]),
     });
   }
@@ -91,9 +106,10 @@ async function write(db: Database, rows: readonly SymbolChange[]): Promise<void>
           state = coalesce(u.state, s.state),
           reference_cents = coalesce(u.close_ticks * s.tick_cents, s.reference_cents),
           bands_off = coalesce(u.bands_off, s.bands_off),
-          quotas_off = coalesce(u.quotas_off, s.quotas_off)
-        from unnest($1::text[], $2::text[], $3::bigint[], $4::boolean[], $5::boolean[])
-          as u (symbol, state, close_ticks, bands_off, quotas_off)
+          quotas_off = coalesce(u.quotas_off, s.quotas_off),
+          matching_rules = coalesce(u.matching_rules, s.matching_rules)
+        from unnest($1::text[], $2::text[], $3::bigint[], $4::boolean[], $5::boolean[], $6::integer[])
+          as u (symbol, state, close_ticks, bands_off, quotas_off, matching_rules)
         where s.symbol = u.symbol`,
       values: columns(rows, [
         (row) => row.symbol,
@@ -101,6 +117,7 @@ async function write(db: Database, rows: readonly SymbolChange[]): Promise<void>
         (row) => row.closeTicks ?? null,
         (row) => row.exemptions?.bandsOff ?? null,
         (row) => row.exemptions?.quotasOff ?? null,
+        (row) => row.matchingRules ?? null,
       ]),
     });
   }

@@ -1,48 +1,12 @@
+import { setTimeout } from 'node:timers/promises';
 import { type Event, MARKET_DATA_VIEW } from '@brokerx/contracts';
-import {
-  createLog,
-  createMetrics,
-  type EventStore,
-  type HotStore,
-  memoryHotStore,
-  memoryLeases,
-  memorySnapshots,
-  realRuntime as runtime,
-  type Snapshots,
-  storeFeed,
-} from '@brokerx/infra';
-import { expect, onTestFinished, test } from 'vitest';
-import { startMarketData } from '../src/marketData.ts';
-import { marketDataMetrics } from '../src/marketDataMetrics.ts';
+import type { EventStore } from '@brokerx/infra';
+import { memoryHotStore, memorySnapshots } from '@brokerx/infra';
+import { expect, test } from 'vitest';
+import { follow } from './followMarket.ts';
 import { makeHistory } from './history.ts';
 import { hotExpected, hotShown } from './hotViewOf.ts';
 import { appendAll, STORE_ID, storeInMemory } from './readModelsOf.ts';
-
-const log = createLog({ name: 'test-market-data', level: 'silent' });
-type Given = { store: EventStore<Event>; hotStore: HotStore; snapshots: Snapshots; snapshotEveryMs?: number };
-
-function follow({ store, hotStore, snapshots, snapshotEveryMs = 10_000 }: Given) {
-  const feed = storeFeed({ store, runtime, log });
-  const leases = memoryLeases({ rows: new Map(), owner: 'a', runtime });
-  const metrics = marketDataMetrics(createMetrics('test', '0'));
-  const following = startMarketData({
-    store,
-    feed,
-    hotStore,
-    snapshots,
-    leases,
-    runtime,
-    log,
-    metrics,
-    snapshotEveryMs,
-  });
-  const stop = async () => {
-    await following.stop();
-    await feed.close();
-  };
-  onTestFinished(stop);
-  return { stop };
-}
 
 const memory = () => {
   const hotStore = memoryHotStore();
@@ -112,13 +76,38 @@ test('a view that is ahead is not set back', async () => {
   const ahead = { storeId: STORE_ID, position: (await given.store.head()) + 50 };
   await view.write({ from: null, to: ahead, set: new Map([['depth:SYM0', 'newer']]) });
   follow(given);
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  await setTimeout(300);
   expect(await view.read(['depth:SYM0'])).toEqual({ values: ['newer'], cursor: ahead });
 
   // Caught up with, it is written again.
   await appendAll(given.store, elsewhere(60));
   await expect.poll(() => view.cursor()).toEqual({ storeId: STORE_ID, position: await given.store.head() });
   expect(await hotShown(view, history)).toEqual(hotExpected(history));
+});
+
+test('values that are newer than their cursor says are not set back by a new start', async () => {
+  const { view, ...given } = memory();
+  const history = makeHistory({ seed: 36, orders: 1_500 });
+  await appendAll(given.store, history.commits);
+  const expected = hotExpected(history);
+  // As one leaves them whose books were each at another place: the cursor is the lowest.
+  const newest = Object.entries(expected).map(([key, value]) => [key, JSON.stringify(value)] as const);
+  await view.write({ from: null, to: { storeId: STORE_ID, position: 1 }, set: new Map(newest) });
+  const slow: EventStore<Event> = {
+    ...given.store,
+    readAll: async (...page) => {
+      await setTimeout(1);
+      return given.store.readAll(...page);
+    },
+  };
+  follow({ ...given, store: slow, batchEventsMax: 10 });
+  const head = await given.store.head();
+  for (let at = 0; at < head; ) {
+    expect(await hotShown(view, history)).toEqual(expected);
+    at = (await view.cursor())?.position ?? 0;
+    await setTimeout(1);
+  }
+  expect(await hotShown(view, history)).toEqual(expected);
 });
 
 test('the view of another store is replaced', async () => {

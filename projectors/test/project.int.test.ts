@@ -3,6 +3,7 @@ import {
   createLog,
   createMetrics,
   type EventStore,
+  type MemoryLeases,
   memoryLeases,
   noTelemetry,
   realRuntime as runtime,
@@ -37,6 +38,8 @@ type Given = {
   projections?: TableProjection[];
   batchEventsMax?: number;
   owner?: string;
+  /** Shared by those who share the projections. */
+  rows?: MemoryLeases;
 };
 
 function project({
@@ -45,6 +48,7 @@ function project({
   projections = allProjections(),
   batchEventsMax = 2_000,
   owner = 'a',
+  rows = new Map(),
 }: Given): Projecting {
   const feed = storeFeed({ store, runtime, log });
   const projecting = startProjecting({
@@ -52,7 +56,7 @@ function project({
     pool,
     store,
     feed,
-    leases: memoryLeases({ rows: new Map(), owner, runtime }),
+    leases: memoryLeases({ rows, owner, runtime }),
     runtime,
     log,
     telemetry: noTelemetry(runtime),
@@ -104,16 +108,19 @@ test('a projection begins anew when its cursor is gone, while the others go on',
   expect(await shown(pool)).toEqual(expected(history));
 });
 
-test('a read model of another event store is refused: it has to be rebuilt', async () => {
-  const store = storeInMemory();
+test('a read model of another event store is built anew, whatever its position says', async () => {
+  const history = makeHistory({ seed: 14, orders: 300 });
   const pool = await readModels();
-  const first = project({ store, pool });
-  await appendAll(store, makeHistory({ seed: 1, orders: 1 }).commits);
-  await allReached(pool, await store.head());
+  const former = storeInMemory();
+  const first = project({ store: former, pool });
+  await appendAll(former, makeHistory({ seed: 1, orders: 400 }).commits);
+  await allReached(pool, await former.head());
   await first.stop();
-  await pool.query(`update read.projection set store_id = gen_random_uuid() where name = 'ledger'`);
-  const { ended } = project({ store, pool });
-  await expect(ended).rejects.toThrow(/projection ledger version 1 was built from event store .* rebuild it/);
+  const store = storeInMemory('a3f1c2de-0b1f-4c8e-9a54-0a4c2a3f9d22');
+  await appendAll(store, history.commits);
+  project({ store, pool });
+  await allReached(pool, await store.head(), store.id);
+  expect(await shown(pool)).toEqual(expected(history));
 });
 
 test('two processes that project the same at once repeat nothing', async () => {
@@ -128,6 +135,26 @@ test('two processes that project the same at once repeat nothing', async () => {
   }
   await allReached(pool, await store.head());
   expect(await shown(pool)).toEqual(expected(history));
+});
+
+test('two processes share the projections while events come in; one goes on where the other ends', async () => {
+  const history = makeHistory({ seed: 17, orders: 800 });
+  const store = storeInMemory();
+  const pool = await readModels();
+  const rows: MemoryLeases = new Map();
+  const first = project({ store, pool, rows, batchEventsMax: 50 });
+  const second = project({ store, pool, rows, batchEventsMax: 50, owner: 'b' });
+  const counts = () => [first.positions().size, second.positions().size];
+  const parts = 6;
+  const size = Math.ceil(history.commits.length / parts);
+  for (let part = 0; part < parts; part++) {
+    if (part === 2) await expect.poll(counts, { timeout: 20_000 }).toEqual([4, 3]);
+    if (part === 4) await first.stop();
+    await appendAll(store, history.commits.slice(part * size, (part + 1) * size));
+  }
+  await allReached(pool, await store.head());
+  expect(await shown(pool)).toEqual(expected(history));
+  await expect.poll(counts, { timeout: 20_000 }).toEqual([0, 7]);
 });
 
 /** The projection, failing at the event of this position for as long as `isBroken` says. */

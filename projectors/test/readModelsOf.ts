@@ -7,8 +7,8 @@ import { type History, isOpen, TICK_CENTS } from './history.ts';
 
 /** What tests ask of the read models. */
 export const STORE_ID = '7b5f0d0e-6f3a-4c7e-9a54-0a4c2a3f9d11';
-export const storeInMemory = (): EventStore<Event> =>
-  memoryEventStore<Event>({ id: STORE_ID, codec: eventCodec() });
+export const storeInMemory = (id = STORE_ID): EventStore<Event> =>
+  memoryEventStore<Event>({ id, codec: eventCodec() });
 
 export async function appendAll(store: EventStore<Event>, commits: readonly Commit<Event>[]): Promise<void> {
   for (let done = 0; done < commits.length; done += COMMITS_PER_APPEND_MAX) {
@@ -17,17 +17,22 @@ export async function appendAll(store: EventStore<Event>, commits: readonly Comm
   }
 }
 
-/** Waits until every projection stands at the position. */
-export async function allReached(pool: pg.Pool, position: number): Promise<void> {
+/** Waits until every projection stands at the position; of this store, where others were projected before. */
+export async function allReached(
+  pool: pg.Pool,
+  position: number,
+  storeId: string | null = null,
+): Promise<void> {
   const count = allProjections().length;
   const standing = async () => {
-    const { rows } = await pool
-      .query('select count(*)::int as there from read.projection where position >= $1', [position])
-      .catch(() => ({ rows: [{ there: 0 }] }));
+    const { rows } = await pool.query(REACHED, [position, storeId]).catch(() => ({ rows: [{ there: 0 }] }));
     return rows[0]?.there;
   };
   await expect.poll(standing, { timeout: 25_000, interval: 20 }).toBe(count);
 }
+
+const REACHED = `select count(*)::int as there from read.projection
+  where position >= $1 and ($2::uuid is null or store_id = $2)`;
 
 /** Every row of every table, as PostgreSQL's own text, in the order of the text. */
 export async function dump(pool: pg.Pool): Promise<Record<string, string[]>> {

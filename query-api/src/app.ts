@@ -1,4 +1,4 @@
-import type { HotView, Runtime, Telemetry } from '@brokerx/infra';
+import type { HotView, Runtime, SessionEnds, Telemetry } from '@brokerx/infra';
 import { buildHttp, type Http, type HttpOptions } from '@brokerx/infra/http.ts';
 import { sendProblem } from '@brokerx/infra/httpProblems.ts';
 import type { Log } from '@brokerx/infra/log.ts';
@@ -25,6 +25,7 @@ export type QueryDeps = {
   hotView: HotView;
   freshness: Freshness;
   live: LiveEvents;
+  sessions: Pick<SessionEnds, 'onEnd'>;
   depths: DepthHub;
   streams: OpenStreams;
   runtime: Runtime;
@@ -35,6 +36,7 @@ export type QueryDeps = {
   authenticate: HttpOptions['authenticate'];
   /** Origins of pages that may call from a browser, besides the API's own. */
   corsOrigins: readonly string[];
+  trustedProxies?: readonly string[];
   version: string;
 };
 

@@ -1,26 +1,25 @@
-import { loadConfig, portVariable, sharedVariables } from '@brokerx/infra/config.ts';
+import { adapterSettings, adapterVariables } from '@brokerx/infra/adapters.settings.ts';
+import { listVariable, loadConfig, portVariable, sharedVariables } from '@brokerx/infra/config.ts';
 import { z } from 'zod';
 
-const { DATABASE_URL, LOG_LEVEL, BROKERX_INSTANCE, OTEL_EXPORTER_OTLP_ENDPOINT } = sharedVariables;
+const { LOG_LEVEL, BROKERX_INSTANCE, TRUSTED_PROXIES, OTEL_EXPORTER_OTLP_ENDPOINT } = sharedVariables;
 
 const Variables = z.object({
-  DATABASE_URL,
+  ...adapterVariables,
   LOG_LEVEL,
   BROKERX_INSTANCE,
+  TRUSTED_PROXIES,
   OTEL_EXPORTER_OTLP_ENDPOINT,
-  READ_DATABASE_URL: DATABASE_URL.optional().describe(
+  READ_DATABASE_URL: adapterVariables.DATABASE_URL.optional().describe(
     'The PostgreSQL database of the read models; the same as DATABASE_URL when not set.',
   ),
   QUERY_API_HOST: z.string().default('127.0.0.1').describe('The address that query-api listens on.'),
   QUERY_API_PORT: portVariable('The port that query-api listens on; 0: any free one.').default(8002),
-  QUERY_API_CORS_ORIGINS: z
-    .string()
-    .default('')
-    .transform((list) => list.split(',').flatMap((origin) => origin.trim() || []))
-    .pipe(z.array(z.string().regex(/^https?:\/\/[^/\s]+$/, 'must be origins such as https://trade.example')))
-    .describe(
-      'Origins of pages that may call query-api from a browser, separated by commas; none when empty.',
-    ),
+  QUERY_API_CORS_ORIGINS: listVariable(
+    z.string().regex(/^https?:\/\/[^/\s]+$/, 'must be origins such as https://trade.example'),
+  ).describe(
+    'Origins of pages that may call query-api from a browser, separated by commas; none when empty.',
+  ),
   AUTH_JWKS_URL: z
     .url()
     .default('http://127.0.0.1:8001/.well-known/jwks.json')
@@ -37,11 +36,12 @@ export type QueryConfig = ReturnType<typeof queryConfig>;
 export function queryConfig(env?: NodeJS.ProcessEnv) {
   const given = loadConfig(Variables, env);
   return Object.freeze({
-    databaseUrl: given.DATABASE_URL,
+    settings: adapterSettings(given),
     readDatabaseUrl: given.READ_DATABASE_URL ?? given.DATABASE_URL,
     host: given.QUERY_API_HOST,
     port: given.QUERY_API_PORT,
     corsOrigins: given.QUERY_API_CORS_ORIGINS,
+    trustedProxies: given.TRUSTED_PROXIES,
     jwksUrl: given.AUTH_JWKS_URL,
     issuer: given.AUTH_ISSUER,
     logLevel: given.LOG_LEVEL,

@@ -2,6 +2,7 @@ import {
   averagePriceDecimal,
   decimalFromCents,
   type Event,
+  hasLimit,
   keyOfStream,
   type OrderRef,
   tradeId,
@@ -41,8 +42,9 @@ function tell(event: Event, at: Recorded<Event>, orderId: string | undefined): T
       return {
         event: 'order_placed',
         ...asked(data),
-        limit_price: data.type === 'limit' ? price : null,
-        protection_price: data.type === 'market' ? price : null,
+        limit_price: hasLimit(data.type) ? price : null,
+        protection_price: hasLimit(data.type) ? null : price,
+        ...(data.stopTicks === undefined ? {} : { stop_price: money(data.stopTicks, data.tickCents) }),
         status: 'pending_new',
         filled_qty: '0',
         leaves_qty: String(data.quantity),
@@ -65,7 +67,8 @@ function tell(event: Event, at: Recorded<Event>, orderId: string | undefined): T
       return { event: 'cancel_requested', order_id: event.data.orderId, symbol: event.data.symbol };
     case 'OrderAmendRequested.v1': {
       const { orderId: order_id, symbol, amendment, quantity } = event.data;
-      return { event: 'amend_requested', order_id, symbol, amendment, qty: String(quantity) };
+      const qty = String(quantity);
+      return { event: 'amend_requested', order_id, symbol, amendment, qty, ...newLimit(event.data) };
     }
     case 'OrderFilled.v1': {
       const { data } = event;
@@ -89,17 +92,31 @@ function tell(event: Event, at: Recorded<Event>, orderId: string | undefined): T
     }
     case 'OrderAmended.v1': {
       const { data } = event;
-      const untouched = data.leavesQuantity === data.quantity;
+      const filled = data.quantity - data.leavesQuantity - (data.preventedQuantity ?? 0);
       return {
         event: 'order_amended',
         order_id: data.orderId,
         symbol: data.symbol,
         side: data.side,
-        status: data.closes ? 'filled' : untouched ? 'new' : 'partially_filled',
+        status: data.closes ? 'filled' : filled === 0 ? 'new' : 'partially_filled',
         qty: String(data.quantity),
-        filled_qty: String(data.quantity - data.leavesQuantity),
+        filled_qty: String(filled),
         leaves_qty: String(data.leavesQuantity),
         amendment: data.amendment,
+        sequence: data.sequence,
+        ...newLimit(data),
+      };
+    }
+    case 'OrderDecremented.v1': {
+      const { data } = event;
+      return {
+        event: 'order_decremented',
+        order_id: data.orderId,
+        symbol: data.symbol,
+        side: data.side,
+        last_qty: String(data.quantity),
+        prevented_qty: String(data.preventedQuantity),
+        leaves_qty: String(data.leavesQuantity),
         sequence: data.sequence,
       };
     }
@@ -125,12 +142,16 @@ function tellOfBook(event: Event, at: Recorded<Event>, orderId: string | undefin
       return {
         event: 'order_accepted',
         ...of(order),
-        status: 'new',
+        status: event.data.held ? 'held' : 'new',
         side,
         type,
         time_in_force: timeInForce,
         qty,
       };
+    }
+    case 'OrderTriggered.v1': {
+      const { order, side, quantity } = event.data;
+      return { event: 'order_triggered', ...of(order), status: 'new', side, leaves_qty: String(quantity) };
     }
     case 'OrderRejected.v1':
       return {
@@ -152,6 +173,19 @@ function tellOfBook(event: Event, at: Recorded<Event>, orderId: string | undefin
         last_price: money(data.priceTicks, data.tickCents),
         liquidity,
         trade_id: tradeId(keyOfStream(at.stream), data.trade),
+        leaves_qty: String(mine.leaves),
+      };
+    }
+    case 'TradePrevented.v1': {
+      const { data } = event;
+      const liquidity = data.maker.orderId === orderId ? 'maker' : 'taker';
+      const mine = data[liquidity];
+      return {
+        event: 'trade_prevented',
+        ...of(mine),
+        last_qty: String(data.quantity),
+        liquidity,
+        stp_mode: data.mode,
         leaves_qty: String(mine.leaves),
       };
     }
@@ -185,6 +219,10 @@ const asked = (data: {
   type: OrderEventView['type'];
   timeInForce: OrderEventView['time_in_force'];
   quantity: number;
+  postOnly?: true | undefined;
+  minQuantity?: number | undefined;
+  selfTrade?: OrderEventView['stp_mode'];
+  expiresAt?: string | undefined;
 }) => ({
   order_id: data.orderId,
   symbol: data.symbol,
@@ -193,6 +231,18 @@ const asked = (data: {
   type: data.type,
   time_in_force: data.timeInForce,
   qty: String(data.quantity),
+  ...(data.postOnly ? { post_only: true } : {}),
+  ...(data.minQuantity === undefined ? {} : { min_qty: String(data.minQuantity) }),
+  ...(data.selfTrade ? { stp_mode: data.selfTrade } : {}),
+  ...(data.expiresAt ? { expires_at: data.expiresAt } : {}),
 });
+
+const newLimit = ({
+  limitTicks,
+  tickCents,
+}: {
+  limitTicks?: number | undefined;
+  tickCents?: number | undefined;
+}) => (limitTicks === undefined ? {} : { limit_price: money(limitTicks, tickCents ?? 1) });
 
 const money = (ticks: number, tickCents: number): string => decimalFromCents(ticks * tickCents);

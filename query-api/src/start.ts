@@ -1,14 +1,17 @@
-import { eventCodec } from '@brokerx/contracts';
+import { eventCodec, SESSION_ENDS } from '@brokerx/contracts';
 import {
+  type AdapterSettings,
   bearerAuth,
+  calmAppends,
   createMetrics,
   type Http,
   type Log,
-  postgresEventStore,
-  postgresHotStore,
+  openEventStore,
+  openFeed,
+  openHotStore,
   type Runtime,
   type Shutdown,
-  storeFeed,
+  sessionEnds,
   type Telemetry,
   tokenVerifier,
 } from '@brokerx/infra';
@@ -23,11 +26,12 @@ import { liveEvents } from './streams/liveEvents.ts';
 import { openStreams } from './streams/openStreams.ts';
 
 export type QueryApiOptions = {
-  databaseUrl: string;
+  settings: AdapterSettings;
   readDatabaseUrl: string;
   host: string;
   port: number;
   corsOrigins: readonly string[];
+  trustedProxies?: readonly string[];
   jwks: Parameters<typeof tokenVerifier>[0]['jwks'];
   issuer: string;
   version: string;
@@ -40,16 +44,30 @@ export type QueryApiOptions = {
   bufferBytesMax?: number;
 };
 
+/** Sessions that were ended are heard of within a second of it, and a store under load is looked through so often only. */
+const SESSION_ENDS_EVERY_MS = 250;
+
 /** Opens everything that is read from, then the API, then the port; gives the address it answers at. */
 export async function startQueryApi(options: QueryApiOptions): Promise<{ url: string; app: Http }> {
-  const { databaseUrl, readDatabaseUrl, runtime, log, onShutdown } = options;
+  const { settings, readDatabaseUrl, runtime, log, onShutdown } = options;
   const metrics = createMetrics('query-api', options.version);
 
-  const store = await postgresEventStore({ databaseUrl, codec: eventCodec(), runtime, log });
+  const store = await openEventStore({ settings, codec: eventCodec(), runtime, log });
   onShutdown('event store', () => store.close());
-  const feed = storeFeed({ store, runtime, log });
+  const feed = openFeed({ settings, store, runtime, log });
   onShutdown('feed', () => feed.close());
-  const hotStore = await postgresHotStore({ databaseUrl: readDatabaseUrl, runtime, log });
+  // A feed of its own: what ends sessions may take a moment, and is not worth a look at every append.
+  const calmStore = calmAppends(store, runtime, SESSION_ENDS_EVERY_MS);
+  const calmFeed = openFeed({ settings, store: calmStore, runtime, log });
+  onShutdown('calm feed', () => calmFeed.close());
+  const sessions = await sessionEnds({ store, feed: calmFeed, told: SESSION_ENDS, runtime, log });
+  onShutdown('session ends', () => sessions.close());
+  const hotStore = await openHotStore({
+    settings: { ...settings, databaseUrl: readDatabaseUrl },
+    storeId: store.id,
+    runtime,
+    log,
+  });
   onShutdown('hot store', () => hotStore.close());
   const hotView = marketDataView(hotStore);
   const database = openReadDatabase({ databaseUrl: readDatabaseUrl, log });
@@ -87,11 +105,12 @@ export async function startQueryApi(options: QueryApiOptions): Promise<{ url: st
     hotView,
     freshness,
     live,
+    sessions,
     depths,
     streams: openStreams(options),
     metrics,
     ready: async () => ({ 'read model': (await positions.reread()) ? 'ok' : 'does not answer' }),
-    authenticate: bearerAuth(tokenVerifier(options)),
+    authenticate: bearerAuth(tokenVerifier({ ...options, sessions })),
   });
   onShutdown('http', async () => {
     freshness.close();

@@ -52,7 +52,7 @@ export async function startTestQueryApi(
   const closers: (() => Promise<void> | void)[] = [];
   const apiDatabaseUrl = await way(database.url);
   const { url, app } = await startQueryApi({
-    databaseUrl: apiDatabaseUrl,
+    settings: { databaseUrl: apiDatabaseUrl },
     readDatabaseUrl: apiDatabaseUrl,
     host: '127.0.0.1',
     port: 0,
@@ -71,8 +71,17 @@ export async function startTestQueryApi(
   };
 
   /** An access token as command-api would have signed it. */
-  const token = (person: Person, expiresInSeconds = 900) =>
-    new SignJWT({ roles: person.roles, account_id: person.accountId })
+  const token = (
+    person: Person,
+    expiresInSeconds = 900,
+    session: { id: string; revision: number } = { id: randomUUID(), revision: 0 },
+  ) =>
+    new SignJWT({
+      roles: person.roles,
+      account_id: person.accountId,
+      sid: session.id,
+      sid_revision: session.revision,
+    })
       .setProtectedHeader({ alg: 'ES256', kid: 'test', typ: TOKEN_TYPE })
       .setIssuer(ISSUER)
       .setAudience(TOKEN_AUDIENCE)

@@ -1,5 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
-import { accountStream, bookStream, type Fact } from '@brokerx/contracts';
+import { accountStream, bookStream, clientStream, type Fact } from '@brokerx/contracts';
 import { afterEach, expect, test } from 'vitest';
 import { openEventSource } from './eventSource.ts';
 import { ann, idOf, startTestQueryApi, type TestQueryApi } from './queryApi.ts';
@@ -40,6 +41,46 @@ test('open streams are told that the server stops, and do not hold it up', async
   await api.closeApi();
   await source.ended;
   expect(source.messages.at(-1)).toEqual({ event: 'server_shutdown', id: undefined, data: {} });
+});
+
+test('with its session a stream ends and the token is refused; another session’s stream goes on', async () => {
+  const running = await startTestQueryApi();
+  api = running;
+  const { accountId, clientId } = ann;
+  await api.append(accountStream(accountId), [{ type: 'AccountOpened.v1', data: { accountId, clientId } }]);
+  const expiresAt = new Date(Date.now() + 900_000).toISOString();
+  const [phone, laptop, before] = [randomUUID(), randomUUID(), randomUUID()];
+  // Ended before this process meets its token.
+  await api.append(clientStream(clientId), [
+    { type: 'SignedOut.v1', data: { sessionId: before, expiresAt } },
+  ]);
+  const open = async (id: string, revision: number) => {
+    const authorization = `Bearer ${await running.token(ann, 900, { id, revision })}`;
+    const source = await openEventSource(`${running.url}/v1/streams/orders`, { authorization });
+    const ask = async () =>
+      (await fetch(`${running.url}/v1/holdings`, { headers: { authorization } })).status;
+    return { source, ask };
+  };
+  expect(await (await open(before, 0)).ask()).toBe(401);
+  const onPhone = await open(phone, 1);
+  const onLaptop = await open(laptop, 1);
+  for (const { source } of [onPhone, onLaptop]) await source.until((messages) => messages.length === 1);
+
+  await api.append(clientStream(clientId), [{ type: 'SignedOut.v1', data: { sessionId: phone, expiresAt } }]);
+  await onPhone.source.ended;
+  expect(onPhone.source.messages.at(-1)).toEqual({ event: 'session_ended', id: undefined, data: {} });
+  expect([await onPhone.ask(), await onLaptop.ask()]).toEqual([401, 200]);
+
+  // All that began before: the laptop's too, but not one that begins later.
+  const end = 2;
+  await api.append(clientStream(clientId), [{ type: 'SessionsEnded.v1', data: { until: expiresAt } }]);
+  await onLaptop.source.ended;
+  expect(onLaptop.source.messages.at(-1)).toEqual({ event: 'session_ended', id: undefined, data: {} });
+  expect(await onLaptop.ask()).toBe(401);
+  const later = await open(randomUUID(), end + 1);
+  await later.source.until((messages) => messages.length === 1);
+  expect(await later.ask()).toBe(200);
+  await later.source.close();
 });
 
 test('a client that does not keep up is cut off as a slow consumer, and resumes without a gap', async () => {

@@ -5,7 +5,9 @@ import { expect, test } from 'vitest';
 import { accountWith, at, bookEvent, eventOf, market, placed, T0 } from '../../test/facts.ts';
 import { naiveMarket } from '../../test/naiveMarket.ts';
 import { type Account, accountFrom, accountText, checkAccount, evolve, initialAccount } from './account.ts';
-import { amendOrder, cancelOrder, placeOrder } from './orderDecider.ts';
+import { amendOrder } from './amendDecider.ts';
+import { cancelOrder } from './cancelDecider.ts';
+import { placeOrder } from './orderDecider.ts';
 import { type BookOutput, settle } from './settle.ts';
 
 const step = fc.record({
@@ -83,8 +85,10 @@ function life(steps: readonly { what: string; account: number; number: number }[
       if (!('unchanged' in fact)) record(its, fact);
     }
     if (what === 'amend') {
-      const change = { qty: String(1 + (number % 50)) };
-      record(its, amendOrder(account, { ...ids, change, halted: () => false }));
+      const qty = String(1 + (number % 150));
+      const limit_price = (9 + ((number >> 3) % 200) / 100).toFixed(2);
+      const change = [{ qty }, { limit_price }, { qty, limit_price }][number % 3] ?? { qty };
+      record(its, amendOrder(account, { ...ids, change, marketOf: () => market() }));
     }
     if (what === 'settle') {
       // Some already seen, some new, never a gap.
@@ -112,7 +116,7 @@ test('whatever happens, nothing goes below zero, and cash and shares are conserv
       expect(lost).toBeGreaterThanOrEqual(Math.floor((2 * value) / 1_000));
       expect(lost).toBeLessThanOrEqual(Math.ceil((2 * value) / 1_000) + steps.length);
     }),
-    { numRuns: 300 },
+    { numRuns: 400 },
   );
 });
 
@@ -137,10 +141,12 @@ test('a snapshot is the state, and goes on as the state does', () => {
   const kinds = new Set(outputs.map(({ event }) => event.type));
   expect([...kinds].toSorted()).toEqual([
     'OrderCanceled.v1',
+    'OrderExpired.v1',
     'OrderRejected.v1',
     'OrderReplaceRejected.v1',
     'OrderReplaced.v1',
     'TradeExecuted.v1',
+    'TradePrevented.v1',
   ]);
   expect(outputs.filter(({ event }) => event.type === 'TradeExecuted.v1').length).toBeGreaterThan(20);
   for (const account of accounts) {

@@ -26,6 +26,8 @@ export type Account = {
   bandsOff: boolean;
   quotasOff: boolean;
   orderRate: OrderRate;
+  /** When all open orders are canceled unless it is renewed; null: never. */
+  deadlineAt: string | null;
   keys: KeyLog;
 };
 
@@ -54,6 +56,7 @@ export const initialAccount = (): Account => ({
   bandsOff: false,
   quotasOff: false,
   orderRate: { windowMs: 0, unfilled: 0 },
+  deadlineAt: null,
   keys: emptyKeyLog(),
 });
 
@@ -106,27 +109,45 @@ function change(account: Account, event: AccountEvent, revision: number): void {
       account.bandsOff = event.data.bandsOff;
       account.quotasOff = event.data.quotasOff;
       return;
+    case 'DeadManSet.v1':
+      account.deadlineAt = event.data.deadlineAt;
+      return;
+    case 'DeadManFired.v1':
+      account.deadlineAt = null;
+      return;
     case 'OrderPlaced.v1':
       placed(account, event, revision);
       return;
     case 'OrderRefused.v1':
     case 'CommandRefused.v1':
+    case 'OrdersCancelRequested.v1':
       return;
     case 'OrderCancelRequested.v1':
-    case 'OrderAmendRequested.v1':
-    case 'OrderAmendRejected.v1':
       evolveOrder(openOrder(account, event.data.orderId), event);
       return;
+    case 'OrderAmendRequested.v1': {
+      const order = openOrder(account, event.data.orderId);
+      evolveOrder(order, event);
+      hold(account, order, event.data.holdCents ?? 0, event.data.holdShares ?? 0);
+      return;
+    }
+    case 'OrderAmendRejected.v1': {
+      const order = openOrder(account, event.data.orderId);
+      evolveOrder(order, event);
+      hold(account, order, -(event.data.releasedCents ?? 0), -(event.data.releasedShares ?? 0));
+      return;
+    }
     case 'OrderFilled.v1':
       filled(account, event);
       return;
     case 'OrderAmended.v1':
+    case 'OrderDecremented.v1':
     case 'OrderClosed.v1': {
       const order = openOrder(account, event.data.orderId);
       evolveOrder(order, event);
-      account.heldCents -= event.data.releasedCents;
-      if (order.side === 'sell') moveShares(account, order.symbol, 0, -event.data.releasedShares);
-      if (event.type === 'OrderClosed.v1' || event.data.closes) close(account, order);
+      hold(account, order, -event.data.releasedCents, -event.data.releasedShares);
+      const ends = event.type === 'OrderClosed.v1' || (event.type === 'OrderAmended.v1' && event.data.closes);
+      if (ends) close(account, order);
       return;
     }
     default:
@@ -147,6 +168,7 @@ function placed(account: Account, { data, time }: EventOf<'OrderPlaced.v1'>, rev
     tickCents: data.tickCents,
     quantity: data.quantity,
     filledQuantity: 0,
+    preventedQuantity: 0,
     filledValueCents: 0,
     feesCents: 0,
     feePpm: data.feePpm,
@@ -158,8 +180,7 @@ function placed(account: Account, { data, time }: EventOf<'OrderPlaced.v1'>, rev
     amendments: 0,
     amendPending: null,
   });
-  account.heldCents += data.holdCents;
-  if (data.side === 'sell') moveShares(account, data.symbol, 0, data.holdShares);
+  hold(account, data, data.holdCents, data.holdShares);
   if (data.clientOrderId !== null) takeName(account, data.clientOrderId);
   const timeMs = Date.parse(time);
   const rate = account.orderRate;
@@ -195,6 +216,17 @@ function close(account: Account, order: OpenOrder): void {
     for (const oldest of account.closed.values().take(1)) account.closed.delete(oldest);
   }
   if (order.clientOrderId !== null) giveName(account, order.clientOrderId);
+}
+
+/** Changes what is held by so much, up or down. */
+function hold(
+  account: Account,
+  { side, symbol }: { side: 'buy' | 'sell'; symbol: string },
+  heldCents: number,
+  heldShares: number,
+): void {
+  account.heldCents += heldCents;
+  if (side === 'sell' && heldShares !== 0) moveShares(account, symbol, 0, heldShares);
 }
 
 function openOrder(account: Account, orderId: string): OpenOrder {
@@ -269,7 +301,7 @@ export function checkAccount(account: Account): void {
 }
 
 /** Changes whenever what `accountText` writes, or how events fold, changes: older snapshots are then ignored. */
-export const ACCOUNT_SNAPSHOT_VERSION = 1;
+export const ACCOUNT_SNAPSHOT_VERSION = 3;
 
 /** The state as JSON text, and back. */
 export function accountText(account: Account): string {

@@ -1,29 +1,26 @@
 import assert from 'node:assert/strict';
 import { type AccountEvent, accountStream, type Event, mintId } from '@brokerx/contracts';
-import {
-  type Appender,
-  type EventStore,
-  type Log,
-  NO_STREAM,
-  type Runtime,
-  type Snapshots,
-  type Verdict,
-} from '@brokerx/infra';
+import type { Appender, EventStore, Log, Runtime, Snapshots, Verdict } from '@brokerx/infra';
 import { LRUCache } from 'lru-cache';
+import { type Account, evolve } from './account.ts';
 import {
-  ACCOUNT_SNAPSHOT_VERSION,
-  type Account,
-  accountFrom,
-  accountText,
-  evolve,
-  initialAccount,
-} from './account.ts';
+  accountSnapshots,
+  readTail,
+  SNAPSHOT_EVENTS,
+  SNAPSHOT_EVICTED_EVENTS,
+  SNAPSHOT_SHARED_EVENTS,
+} from './accountSnapshots.ts';
+import { type Rounds, rounds } from './rounds.ts';
 
 /**
  * Accounts in memory: a bounded cache of states with their revisions. A decision is taken on the newest state, which
  * may hold events that are not durable yet; they are chained in the store, so if one fails, those decided on it fail
- * too and are decided again on the reloaded account. Several processes are correct side by side; the one that has
- * an account cached is fast, as nothing is read and nothing awaited between a request and its submission.
+ * too and are decided again on the reloaded account.
+ *
+ * Several processes are correct side by side. An account that one process alone writes to is fast: nothing is read and
+ * nothing awaited between a request and its submission. One that another process was seen writing to is *shared* for
+ * a while: here its decisions then go in rounds, and before each round what the others added is read, so that
+ * conflicts, which cost a reload, are rare instead of the rule.
  */
 export type Accounts = {
   /**
@@ -68,13 +65,8 @@ const ATTEMPTS_MAX = 8;
 const ACCOUNTS_MAX = 50_000;
 /** Kept keys and open orders over all cached accounts, about 200 B each: some 200 MB. */
 const CACHE_WEIGHT_MAX = 1_000_000;
-/** Events between two snapshots: the tail to read at a reload is some 10 ms long at most. */
-const SNAPSHOT_EVENTS = 4_000;
-/** Fewer than this are read again as quickly as a snapshot is written. */
-const SNAPSHOT_EVICTED_EVENTS = 200;
-const PAGE_EVENTS = 1_000;
-/** Snapshots being written at a time; one that comes while these are busy is due again later. */
-const SNAPSHOTS_IN_FLIGHT_MAX = 4;
+/** Without a word from another process for so long, an account is this one's alone again. */
+const SHARED_FOR_MS = 10_000;
 
 type Entry = {
   accountId: string;
@@ -89,6 +81,8 @@ type Entry = {
   /** A commit failed: the state holds events that never were. */
   broken: boolean;
   snapshotRevision: number;
+  /** Of its decisions while it is shared. */
+  rounds: Rounds;
 };
 
 export function accountsInMemory(options: {
@@ -99,11 +93,13 @@ export function accountsInMemory(options: {
   log: Log;
   accountsMax?: number;
 }): Accounts {
-  const { store, appender, snapshots, runtime, log, accountsMax = ACCOUNTS_MAX } = options;
+  const { store, appender, runtime, accountsMax = ACCOUNTS_MAX } = options;
+  const stored = accountSnapshots(options);
   /** Evicted while commits were on their way: they stay until these have arrived. */
   const pinned = new Map<string, Entry>();
   const loading = new Map<string, Promise<Entry>>();
-  const writing = new Set<Promise<void>>();
+  /** Until when an account counts as shared. */
+  const sharedUntilMs = new LRUCache<string, number>({ max: ACCOUNTS_MAX });
   let inFlight = 0;
   const cache = new LRUCache<string, Entry>({
     max: accountsMax,
@@ -111,7 +107,7 @@ export function accountsInMemory(options: {
     sizeCalculation: ({ account }) => 1 + account.keys.kept.size + account.orders.size,
     dispose: (entry, accountId, reason) => {
       if (reason !== 'evict' || entry.broken) return;
-      if (entry.inFlight > 0) pinned.set(accountId, entry);
+      if (entry.inFlight > 0 || entry.rounds.isOn()) pinned.set(accountId, entry);
       else snapshotEvicted(entry);
     },
   });
@@ -120,24 +116,55 @@ export function accountsInMemory(options: {
     let upToDate: Entry | null = null;
     for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
       const entry = cached(accountId) ?? (await load(accountId));
-      const commitId = mintId(runtime);
-      const { revision, durableRevision } = entry;
-      const decision = decide(entry.account, { revision, durableRevision, commitId });
-      if ('reply' in decision) {
-        if (decision.rests === 'absent' && upToDate !== entry) {
-          if (await isUpToDate(entry)) upToDate = entry;
-          continue;
-        }
-        if (decision.rests !== 'memory') await settled(entry.tail);
-        if (entry.broken) continue;
-        return { reply: decision.reply, position: entry.position };
-      }
-      const verdict = await submit(entry, commitId, decision.events, decision.symbol);
-      if (verdict.verdict === 'ok' || verdict.verdict === 'duplicate') {
-        return { events: decision.events, revision: verdict.revision, position: verdict.position };
-      }
+      const tried = isShared(entry)
+        ? await entry.rounds.join(() => tryOn(entry, decide, true))
+        : await tryOn(entry, decide, upToDate === entry);
+      if (tried === 'up to date') upToDate = entry;
+      else if (tried !== 'again') return tried;
     }
     throw new AccountBusy(`account ${accountId} changed under ${ATTEMPTS_MAX} attempts`);
+  }
+
+  /** One attempt on the account as it is in memory; `isUpToDate`: nothing can have been added that it lacks. */
+  async function tryOn<T>(
+    entry: Entry,
+    decide: Decide<T>,
+    isUpToDate: boolean,
+  ): Promise<Executed<T> | 'again' | 'up to date'> {
+    if (entry.broken) return 'again';
+    const commitId = mintId(runtime);
+    const { revision, durableRevision } = entry;
+    const decision = decide(entry.account, { revision, durableRevision, commitId });
+    if ('reply' in decision) {
+      if (decision.rests === 'absent' && !isUpToDate) {
+        return (await lacksNothing(entry)) ? 'up to date' : 'again';
+      }
+      if (decision.rests !== 'memory') await settled(entry.tail);
+      return entry.broken ? 'again' : { reply: decision.reply, position: entry.position };
+    }
+    const verdict = await submit(entry, commitId, decision.events, decision.symbol);
+    if (verdict.verdict !== 'ok' && verdict.verdict !== 'duplicate') return 'again';
+    return { events: decision.events, revision: verdict.revision, position: verdict.position };
+  }
+
+  const isShared = ({ accountId, rounds }: Entry): boolean =>
+    rounds.isOn() || (sharedUntilMs.size > 0 && (sharedUntilMs.get(accountId) ?? 0) > runtime.monotonicMs());
+  const noteShared = ({ accountId }: Entry) => {
+    sharedUntilMs.set(accountId, runtime.monotonicMs() + SHARED_FOR_MS);
+  };
+
+  /** Reads what the stream has beyond the entry; false when the entry is of no use any more. */
+  async function catchUp(entry: Entry): Promise<boolean> {
+    await settled(entry.tail);
+    if (entry.broken) return false;
+    try {
+      if ((await readTail(store, entry.accountId, entry)) > 0) noteShared(entry);
+    } catch (error) {
+      discard(entry);
+      throw error;
+    }
+    entry.durableRevision = entry.revision;
+    return true;
   }
 
   function cached(accountId: string): Entry | undefined {
@@ -168,8 +195,9 @@ export function accountsInMemory(options: {
       discard(entry);
       throw error;
     }
-    const text = entry.revision - entry.snapshotRevision >= SNAPSHOT_EVENTS ? snapshotText(entry) : null;
     const { revision } = entry;
+    const snapshotEvents = entry.rounds.isOn() ? SNAPSHOT_SHARED_EVENTS : SNAPSHOT_EVENTS;
+    const text = revision - entry.snapshotRevision >= snapshotEvents ? snapshotText(entry) : null;
     const chained = entry.inFlight > 0;
     entry.inFlight += 1;
     inFlight += 1;
@@ -196,12 +224,16 @@ export function accountsInMemory(options: {
       entry.durableRevision = verdict.revision;
       entry.position = verdict.position;
     } else {
+      if (verdict?.verdict === 'conflict') noteShared(entry);
       discard(entry);
     }
-    if (entry.inFlight === 0 && pinned.get(entry.accountId) === entry) {
-      pinned.delete(entry.accountId);
-      snapshotEvicted(entry);
-    }
+    unpin(entry);
+  }
+
+  function unpin(entry: Entry): void {
+    if (entry.inFlight > 0 || entry.rounds.isOn() || pinned.get(entry.accountId) !== entry) return;
+    pinned.delete(entry.accountId);
+    snapshotEvicted(entry);
   }
 
   function discard(entry: Entry): void {
@@ -211,14 +243,16 @@ export function accountsInMemory(options: {
   }
 
   /**
-   * Whether the entry holds everything that stood in its stream when this was called. Otherwise it is discarded.
+   * Whether the entry holds everything that stood in its stream when this was called. Otherwise it is shared.
    * The stream's end is compared only once our own commits have arrived: until then it could be a stranger's.
    */
-  async function isUpToDate(entry: Entry): Promise<boolean> {
+  async function lacksNothing(entry: Entry): Promise<boolean> {
     const revision = await store.streamRevision(accountStream(entry.accountId));
     await settled(entry.tail);
-    if (!entry.broken && entry.durableRevision < revision) discard(entry);
-    return !entry.broken;
+    if (entry.broken) return false;
+    if (entry.durableRevision >= revision) return true;
+    noteShared(entry);
+    return false;
   }
 
   /** One load at a time for an account, however many wait for it. */
@@ -231,75 +265,51 @@ export function accountsInMemory(options: {
   }
 
   async function hydrate(accountId: string): Promise<Entry> {
-    const stream = accountStream(accountId);
-    const key = { kind: 'account', key: accountId, version: ACCOUNT_SNAPSHOT_VERSION };
-    const snapshot = await snapshots.load(key);
-    const account = snapshot ? accountFrom(snapshot.state) : initialAccount();
-    let revision = snapshot?.revision ?? NO_STREAM;
-    let position = snapshot?.cursor.position ?? 0;
-    for (let full = true; full; ) {
-      const page = await store.readStream(stream, revision + 1, PAGE_EVENTS);
-      for (const recorded of page) {
-        assert.equal(recorded.revision, revision + 1, `${stream} has a gap`);
-        evolve(account, recorded.event as AccountEvent, recorded.revision);
-        revision = recorded.revision;
-        position = recorded.position;
-      }
-      full = page.length === PAGE_EVENTS;
-    }
+    const loaded = await stored.load(accountId);
     const entry: Entry = {
       accountId,
-      account,
-      revision,
-      durableRevision: revision,
-      position,
+      ...loaded,
+      durableRevision: loaded.revision,
       inFlight: 0,
       tail: Promise.resolve(),
       broken: false,
-      snapshotRevision: snapshot?.revision ?? NO_STREAM,
+      rounds: rounds({ read: () => catchUp(entry), onEnd: () => unpin(entry) }),
     };
     cache.set(accountId, entry);
     return entry;
   }
 
   function snapshotText(entry: Entry): string | null {
-    if (writing.size >= SNAPSHOTS_IN_FLIGHT_MAX) return null;
+    if (stored.isBusy()) return null;
     entry.snapshotRevision = entry.revision;
     // Weighed again: it has grown since it was put there.
     if (cache.peek(entry.accountId) === entry) {
       cache.delete(entry.accountId);
       cache.set(entry.accountId, entry);
     }
-    return accountText(entry.account);
+    return stored.textOf(entry.account);
   }
 
   function snapshotEvicted(entry: Entry): void {
-    if (entry.durableRevision - entry.snapshotRevision < SNAPSHOT_EVICTED_EVENTS) return;
+    if (entry.broken || entry.durableRevision - entry.snapshotRevision < SNAPSHOT_EVICTED_EVENTS) return;
     assert.equal(entry.revision, entry.durableRevision, 'a snapshot holds durable events only');
     const text = snapshotText(entry);
     if (text !== null) write(entry, text, entry.revision);
   }
 
-  function write(entry: Entry, text: string, revision: number): void {
-    const { accountId, position } = entry;
-    const key = { kind: 'account', key: accountId, version: ACCOUNT_SNAPSHOT_VERSION };
-    const done: Promise<void> = snapshots
-      .save(key, { cursor: { storeId: store.id, position }, revision, state: text })
-      .catch((err: unknown) => log.warn({ err, accountId }, 'a snapshot could not be written'))
-      .finally(() => writing.delete(done));
-    writing.add(done);
-  }
+  const write = ({ accountId, position }: Entry, text: string, revision: number) =>
+    stored.write(accountId, { revision, position }, text);
 
   return {
     execute,
     stats: () => ({ cached: cache.size + pinned.size, inFlight }),
     async close() {
       for (const entry of cache.values()) {
-        if (entry.inFlight > 0 || entry.broken) continue;
-        while (writing.size >= SNAPSHOTS_IN_FLIGHT_MAX) await Promise.race(writing);
+        if (entry.inFlight > 0 || entry.rounds.isOn() || entry.broken) continue;
+        while (stored.isBusy()) await stored.oneSettled();
         snapshotEvicted(entry);
       }
-      await Promise.all(writing);
+      await stored.settled();
     },
   };
 }

@@ -25,6 +25,8 @@ export type OpenOrder = {
   /** Total, what is filled included. */
   quantity: number;
   filledQuantity: number;
+  /** Taken off by self-trade prevention. */
+  preventedQuantity: number;
   filledValueCents: number;
   feesCents: number;
   feePpm: number;
@@ -34,10 +36,16 @@ export type OpenOrder = {
   /** The last book sequence applied to it; -1 before the first. */
   lastSequence: number;
   cancelPending: boolean;
-  /** How many amendments were asked for; the last one is unanswered while `amendPending` is a quantity. */
+  /** How many amendments were asked for; the last one is unanswered while `amendPending` says what it asks. */
   amendments: number;
-  amendPending: number | null;
+  amendPending: { quantity: number; limitTicks: number } | null;
 };
+
+/** What of a total is neither filled nor prevented. */
+export const leavesOf = (
+  { filledQuantity, preventedQuantity }: Pick<OpenOrder, 'filledQuantity' | 'preventedQuantity'>,
+  quantity: number,
+): number => Math.max(0, quantity - filledQuantity - preventedQuantity);
 
 type OrderFact = Extract<
   AccountFact,
@@ -48,6 +56,7 @@ type OrderFact = Extract<
       | 'OrderFilled.v1'
       | 'OrderAmended.v1'
       | 'OrderAmendRejected.v1'
+      | 'OrderDecremented.v1'
       | 'OrderClosed.v1';
   }
 >;
@@ -55,16 +64,40 @@ type OrderFact = Extract<
 /**
  * The worst case of a buy in cents: every share still wanted at the limit, and the fee on all of it. An order's fee
  * is ceil(rate × cumulative value) and each fill is charged the difference, so what was charged is deducted.
+ *
+ * While a change is unanswered, any part may still fill as the order was before the rest does as it will be: the most
+ * that costs is all of it as it will be, or all that it wants now and the rest as it will be.
  */
 export function worstCaseCents(
   order: Pick<
     OpenOrder,
-    'limitTicks' | 'tickCents' | 'quantity' | 'filledQuantity' | 'filledValueCents' | 'feesCents' | 'feePpm'
+    | 'limitTicks'
+    | 'tickCents'
+    | 'quantity'
+    | 'filledQuantity'
+    | 'preventedQuantity'
+    | 'filledValueCents'
+    | 'feesCents'
+    | 'feePpm'
+    | 'amendPending'
   >,
 ): number {
-  const leavesCents = order.limitTicks * order.tickCents * (order.quantity - order.filledQuantity);
+  const { amendPending, limitTicks, tickCents } = order;
+  const leaves = leavesOf(order, order.quantity);
+  let most = limitTicks * leaves;
+  if (amendPending) {
+    const wanted = leavesOf(order, amendPending.quantity);
+    const more = Math.max(0, wanted - leaves);
+    most = Math.max(most + amendPending.limitTicks * more, amendPending.limitTicks * wanted);
+  }
+  const leavesCents = most * tickCents;
   return leavesCents + feeCents(cents(order.filledValueCents + leavesCents), order.feePpm) - order.feesCents;
 }
+
+/** The shares that a sell may still have to deliver, an unanswered change included. */
+export const worstCaseShares = (
+  order: Pick<OpenOrder, 'quantity' | 'filledQuantity' | 'preventedQuantity' | 'amendPending'>,
+): number => Math.max(leavesOf(order, order.quantity), leavesOf(order, order.amendPending?.quantity ?? 0));
 
 /** Applies a fact to its order, money and shares of the account aside. */
 export function evolveOrder(order: OpenOrder, fact: OrderFact): void {
@@ -77,7 +110,12 @@ export function evolveOrder(order: OpenOrder, fact: OrderFact): void {
       assert.equal(fact.data.amendment, order.amendments + 1);
       assert(order.amendPending === null, 'one unanswered amendment an order');
       order.amendments = fact.data.amendment;
-      order.amendPending = fact.data.quantity;
+      order.amendPending = {
+        quantity: fact.data.quantity,
+        limitTicks: fact.data.limitTicks ?? order.limitTicks,
+      };
+      order.holdCents += fact.data.holdCents ?? 0;
+      order.holdShares += fact.data.holdShares ?? 0;
       return;
     case 'OrderFilled.v1': {
       const { data } = fact;
@@ -89,13 +127,14 @@ export function evolveOrder(order: OpenOrder, fact: OrderFact): void {
       else order.holdShares -= data.quantity + data.releasedShares;
       assert.equal(order.filledQuantity, data.filledQuantity);
       assert.equal(order.filledValueCents, data.filledValueCents);
-      assert.equal(order.quantity - order.filledQuantity, data.leavesQuantity);
+      assert.equal(leavesOf(order, order.quantity), data.leavesQuantity);
       break;
     }
     case 'OrderAmended.v1':
       advance(order, fact.data.sequence);
       assert.equal(fact.data.amendment, order.amendments, 'the answer to the last amendment');
       order.quantity = fact.data.quantity;
+      order.limitTicks = fact.data.limitTicks ?? order.limitTicks;
       order.amendPending = null;
       order.holdCents -= fact.data.releasedCents;
       order.holdShares -= fact.data.releasedShares;
@@ -103,7 +142,16 @@ export function evolveOrder(order: OpenOrder, fact: OrderFact): void {
     case 'OrderAmendRejected.v1':
       advance(order, fact.data.sequence);
       order.amendPending = null;
-      return;
+      order.holdCents -= fact.data.releasedCents ?? 0;
+      order.holdShares -= fact.data.releasedShares ?? 0;
+      break;
+    case 'OrderDecremented.v1':
+      advance(order, fact.data.sequence);
+      order.preventedQuantity += fact.data.quantity;
+      order.holdCents -= fact.data.releasedCents;
+      order.holdShares -= fact.data.releasedShares;
+      assert.equal(order.preventedQuantity, fact.data.preventedQuantity);
+      break;
     case 'OrderClosed.v1':
       advance(order, fact.data.sequence);
       order.holdCents -= fact.data.releasedCents;

@@ -1,8 +1,17 @@
-import type { AccountEvent, AccountFact, PlaceOrder } from '@brokerx/contracts';
+import type { AccountEvent, AccountFact, AmendOrder, CancelOrders, PlaceOrder } from '@brokerx/contracts';
 import { expect, test } from 'vitest';
 import { accountWith, at, market, placed, T0 } from '../../test/facts.ts';
+import type { Market } from '../market/market.ts';
 import type { Account } from './account.ts';
-import { amendOrder, cancelOrder, OPEN_ORDERS_MAX, placeOrder, UNFILLED_ORDERS_MAX } from './orderDecider.ts';
+import { amendOrder } from './amendDecider.ts';
+import {
+  CANCELS_PER_COMMIT_MAX,
+  cancelByName,
+  cancelListed,
+  cancelOrder,
+  cancelOrders,
+} from './cancelDecider.ts';
+import { OPEN_ORDERS_MAX, placeOrder, UNFILLED_ORDERS_MAX } from './orderDecider.ts';
 
 const buy: PlaceOrder = {
   symbol: 'ACME',
@@ -177,21 +186,195 @@ const amendment: AccountFact = {
   data: { orderId: at(5), accountId: at(1), symbol: 'ACME', amendment: 1, quantity: 4 },
 };
 
+const open = placed({ orderId: at(5) });
+const LOTS = { lotShares: 5, notionalMinCents: 4_000, notionalMaxCents: 20_000 };
+
 // Rows are in order of precedence.
-test.for<[string, string, boolean, AccountFact[]]>([
-  ['ORDER_NOT_FOUND', '10', true, []],
-  ['SYMBOL_HALTED', '10', true, [placed({ orderId: at(5) }), amendment]],
-  ['AMEND_PENDING', '10', false, [placed({ orderId: at(5) }), amendment]],
-  ['AMEND_NO_CHANGE', '10', false, [placed({ orderId: at(5) })]],
-  ['AMEND_NOT_A_REDUCTION', '11', false, [placed({ orderId: at(5) })]],
-])('an amendment is refused: %s', ([code, qty, isHalted, facts]) => {
+test.for<[code: string, change: AmendOrder, where: Market, facts: AccountFact[]]>([
+  ['ORDER_NOT_FOUND', { qty: '10' }, market({ state: 'halt' }), []],
+  ['SYMBOL_HALTED', { qty: '10' }, market({ state: 'halt' }), [open, amendment]],
+  ['AMEND_PENDING', { qty: '10' }, market(), [open, amendment]],
+  ['AMEND_NO_CHANGE', { qty: '10' }, market(), [open]],
+  ['AMEND_NO_CHANGE', { limit_price: '10.00' }, market(), [open]],
+  ['ORDER_TYPE', { limit_price: '9.00' }, market(), [placed({ orderId: at(5), type: 'market' })]],
+  ['AMEND_NOT_A_REDUCTION', { qty: '11' }, market({ matchingRules: 1 }), [open]],
+  ['AMEND_NOT_A_REDUCTION', { qty: '4', limit_price: '9.00' }, market({ matchingRules: 1 }), [open]],
+  ['ORDER_SIZE', { qty: '5001' }, market(), [open]],
+  ['LOT_STEP', { qty: '11' }, market({ rules: LOTS }), [open]],
+  [
+    'PRICE_TICK',
+    { limit_price: '10.01' },
+    market({ tickCents: 5 }),
+    [placed({ orderId: at(5), tickCents: 5, limitTicks: 200 })],
+  ],
+  ['PRICE_BAND', { limit_price: '11.01' }, market(), [open]],
+  [
+    'MIN_NOTIONAL',
+    { qty: '5', limit_price: '9.00' },
+    market({ rules: { ...LOTS, notionalMinCents: 5_000 } }),
+    [open],
+  ],
+  ['MAX_NOTIONAL', { qty: '25' }, market({ rules: LOTS }), [open]],
+  ['INSUFFICIENT_FUNDS', { qty: '2000' }, market(), [open]],
+])('a change is refused: %s', ([code, change, where, facts]) => {
   const account = accountWith(cash(1_000_000), ...facts);
-  const command = { orderId: at(5), accountId: at(1), change: { qty }, halted: () => isHalted };
+  const command = { orderId: at(5), accountId: at(1), change, marketOf: () => where };
   expect(amendOrder(account, command)).toMatchObject({ type: 'CommandRefused.v1', data: { code } });
 });
 
+const amend = (account: Account, change: AmendOrder) =>
+  amendOrder(account, { orderId: at(5), accountId: at(1), change, marketOf: () => market() });
+
 test('an amendment is numbered and names the new total', () => {
-  const account = accountWith(cash(1_000_000), placed({ orderId: at(5) }));
-  const command = { orderId: at(5), accountId: at(1), change: { qty: '4' }, halted: () => false };
-  expect(amendOrder(account, command)).toEqual(amendment satisfies { type: AccountEvent['type'] });
+  const account = accountWith(cash(1_000_000), open);
+  expect(amend(account, { qty: '4' })).toEqual(amendment satisfies { type: AccountEvent['type'] });
+});
+
+test('a change holds what both versions together could cost: fills before it, the rest after it', () => {
+  const held = (change: AmendOrder) => {
+    const fact = amend(accountWith(cash(1_000_000), open), change);
+    return fact.type === 'OrderAmendRequested.v1' ? (fact.data.holdCents ?? 0) : fact;
+  };
+  // Now 10 at 10.00 with 0.1 % of fees: 100.10.
+  expect(held({ qty: '20' })).toBe(20_020 - 10_010);
+  expect(held({ limit_price: '11.00' })).toBe(11_011 - 10_010);
+  expect(held({ limit_price: '9.00' })).toBe(0);
+  // Ten may still be bought at 10.00, and ten more at 9.00 afterwards: 190.00.
+  expect(held({ qty: '20', limit_price: '9.00' })).toBe(19_019 - 10_010);
+});
+
+test('a sell that is raised holds the shares of the larger version', () => {
+  const sold = placed({ orderId: at(5), side: 'sell', holdCents: 0, holdShares: 10 });
+  const account = accountWith(shares(15), sold);
+  expect(amend(account, { qty: '15' })).toMatchObject({ data: { quantity: 15, holdShares: 5 } });
+  expect(amend(account, { qty: '16' })).toMatchObject({ data: { code: 'INSUFFICIENT_SHARES' } });
+});
+
+test('flags ride on the order; what is not asked for is not there', () => {
+  const asked: PlaceOrder = { ...buy, post_only: true, stp_mode: 'decrement' };
+  const place = (order: PlaceOrder, where = market()) =>
+    placeOrder(accountWith(cash(1_000_000)), { ...ids, order, market: where });
+  expect(place(asked).data).toMatchObject({ postOnly: true, selfTrade: 'decrement' });
+  expect(place({ ...buy, min_qty: '3' }).data).toMatchObject({ minQuantity: 3 });
+  const plain = place({ ...buy, post_only: false, stp_mode: 'none' }).data;
+  expect(Object.keys(plain)).toEqual(Object.keys(place(buy).data));
+  expect(place(asked, market({ matchingRules: 1 })).data).toMatchObject({
+    code: 'MATCHING_RULES',
+    postOnly: true,
+  });
+});
+
+test.for<[code: string, order: PlaceOrder]>([
+  ['LOT_STEP', { ...buy, qty: '12' }],
+  ['LOT_STEP', { ...sell, qty: '12' }],
+  ['MIN_NOTIONAL', { ...buy, qty: '5', limit_price: '9.00' }],
+  ['MAX_NOTIONAL', { ...buy, qty: '25', limit_price: '10.00' }],
+])('lots and notional: %s', ([code, order]) => {
+  const where = market({ rules: { ...LOTS, notionalMinCents: 4_501 } });
+  const account = accountWith(cash(1_000_000), shares(100));
+  expect(placeOrder(account, { ...ids, order, market: where }).data).toMatchObject({ code });
+});
+
+test('an entire odd rest may be sold, whatever it is worth', () => {
+  const where = market({ rules: { ...LOTS, notionalMinCents: 10_000 } });
+  const place = (qty: string) =>
+    placeOrder(accountWith(shares(8)), { ...ids, order: { ...sell, qty }, market: where }).type;
+  expect([place('3'), place('8'), place('4')]).toEqual([
+    'OrderPlaced.v1',
+    'OrderPlaced.v1',
+    'OrderRefused.v1',
+  ]);
+});
+
+test('an order is canceled by the name that its client gave it', () => {
+  const account = accountWith(cash(1_000_000), placed({ orderId: at(5), clientOrderId: 'mine' }));
+  expect(cancelByName(account, { name: 'mine', accountId: at(1) })).toMatchObject({
+    type: 'OrderCancelRequested.v1',
+    data: { orderId: at(5) },
+  });
+  expect(cancelByName(account, { name: 'yours', accountId: at(1) })).toMatchObject({
+    data: { code: 'ORDER_NOT_FOUND' },
+  });
+});
+
+test('a cancel of many meets what the filters say, by symbol, and cancels the first batch with it', () => {
+  const account = accountWith(
+    cash(100_000_000),
+    placed({ orderId: at(5), symbol: 'ZZZ' }),
+    placed({ orderId: at(6), limitTicks: 900 }),
+    placed({ orderId: at(7), limitTicks: 950 }),
+  );
+  const cancel = (filter: CancelOrders) => cancelOrders(account, { accountId: at(1), filter }).facts;
+  const [asked, ...cancels] = cancel({});
+  expect(asked.data).toMatchObject({
+    orders: [
+      { symbol: 'ACME', orderIds: [at(6), at(7)] },
+      { symbol: 'ZZZ', orderIds: [at(5)] },
+    ],
+  });
+  expect(cancels).toMatchObject([{ data: { orderId: at(6) } }, { data: { orderId: at(7) } }]);
+  expect(cancelListed(account, { accountId: at(1), orderIds: [at(5), at(99)] })).toMatchObject([
+    { data: { orderId: at(5), symbol: 'ZZZ' } },
+  ]);
+  const narrowed = cancel({ symbol: 'ACME', side: 'buy', price_from: '9.50', price_to: '9.50' });
+  expect(narrowed[0].data).toMatchObject({
+    lowCents: 950,
+    highCents: 950,
+    orders: [{ orderIds: [at(7)] }],
+  });
+  expect(cancel({ side: 'sell' })).toHaveLength(1);
+});
+
+test('a cancel of very many is cut into batches that a commit can hold', () => {
+  const account = accountWith(cash(100_000_000), ...manyOrders(CANCELS_PER_COMMIT_MAX + 1));
+  const { facts } = cancelOrders(account, { accountId: at(1), filter: {} });
+  expect(facts).toHaveLength(1 + CANCELS_PER_COMMIT_MAX);
+  expect(facts[0].data.orders.map(({ orderIds }) => orderIds.length)).toEqual([CANCELS_PER_COMMIT_MAX, 1]);
+});
+
+const at1 = (price: string, more: Partial<PlaceOrder>): PlaceOrder => ({
+  ...buy,
+  limit_price: undefined,
+  stop_price: price,
+  ...more,
+});
+
+test('a stop holds up to the collar around its stop price; a trailing one around its first', () => {
+  const place = (order: PlaceOrder, where = market()) =>
+    placeOrder(accountWith(cash(1_000_000), shares(100)), { ...ids, order, market: where });
+  expect(place(at1('10.50', { type: 'stop' })).data).toMatchObject({
+    stopTicks: 1_050,
+    limitTicks: 1_155,
+    holdCents: 11_562,
+  });
+  expect(place(at1('10.50', { type: 'stop_limit', limit_price: '10.60' })).data).toMatchObject({
+    stopTicks: 1_050,
+    limitTicks: 1_060,
+    holdCents: 10_611,
+  });
+  const trailing = { type: 'trailing_stop', stop_price: undefined } as const;
+  expect(place({ ...at1('', trailing), trail_price: '0.40' }).data).toMatchObject({
+    stopTicks: 1_040,
+    trailTicks: 40,
+    limitTicks: 1_144,
+  });
+  const sells = place(
+    { ...at1('', trailing), side: 'sell', trail_percent: '1.25' },
+    { ...market(), lastTradeTicks: 1_001 },
+  );
+  expect(sells.data).toMatchObject({ stopTicks: 988, trailPpm: 12_500, limitTicks: 890, holdShares: 10 });
+});
+
+test.for<[code: string, order: PlaceOrder]>([
+  ['WOULD_TRIGGER_IMMEDIATELY', at1('10.00', { type: 'stop' })],
+  ['WOULD_TRIGGER_IMMEDIATELY', at1('10.00', { type: 'stop', side: 'sell' })],
+  ['TIME_IN_FORCE', at1('10.50', { type: 'stop', time_in_force: 'ioc' })],
+  ['TIME_IN_FORCE', { ...buy, type: 'market', limit_price: undefined, time_in_force: 'gtd', expires_at: T0 }],
+  ['EXPIRES_AT', { ...buy, time_in_force: 'gtd', expires_at: T0 }],
+  ['EXPIRES_AT', { ...buy, time_in_force: 'gtd', expires_at: '2028-01-01T00:00:00Z' }],
+  ['PRICE_BAND', at1('10.50', { type: 'stop_limit', limit_price: '11.50' })],
+])('stops and times: %s', ([code, order]) => {
+  const account = accountWith(cash(1_000_000), shares(100));
+  const fact = placeOrder(account, { ...ids, order, market: market() });
+  expect(fact).toMatchObject({ type: 'OrderRefused.v1', data: { code } });
 });

@@ -1,14 +1,4 @@
-import {
-  type AccountFact,
-  type AmendOrder,
-  centsFromDecimal,
-  collarTicks,
-  decimalFromCents,
-  type PlaceOrder,
-  sharesFromDecimal,
-  ticks,
-} from '@brokerx/contracts';
-import type { z } from 'zod';
+import { type AccountFact, decimalFromCents, isStop, type PlaceOrder, timeOf } from '@brokerx/contracts';
 import type { Market } from '../market/market.ts';
 import {
   type Account,
@@ -17,11 +7,12 @@ import {
   ORDER_RATE_WINDOW_MS,
   unfilledOrders,
 } from './account.ts';
-import { type Refusal, raise, refused } from './decider.ts';
-import { worstCaseCents } from './order.ts';
+import type { Refusal } from './decider.ts';
+import { centsOf, lastPrice, type Priced, price, quantityOf, termsOf } from './orderPrice.ts';
+import { againstRules, bandExempt } from './orderRules.ts';
 
 /**
- * Decisions about orders. The guards stand in the order of precedence of `contracts/refusals.ts`. What the market
+ * The decision about a new order. The guards stand in the order of precedence of `contracts/refusals.ts`. What the market
  * is at this moment (its state, its reference price) comes with the command; the engine's own check binds.
  */
 
@@ -57,7 +48,15 @@ export function placeOrder(account: Account, command: PlaceOrderCommand): Accoun
   if (refusal) {
     return {
       type: 'OrderRefused.v1',
-      data: { ...asked, limitCents: limitCentsOf(order), code: refusal.code, detail: refusal.detail },
+      data: {
+        ...asked,
+        limitCents: centsOf(order.limit_price),
+        code: refusal.code,
+        detail: refusal.detail,
+        ...termsOf(order),
+        ...(order.stop_price === undefined ? {} : { stopCents: centsOf(order.stop_price) ?? 0 }),
+        ...(order.trail_price === undefined ? {} : { trailCents: centsOf(order.trail_price) ?? 0 }),
+      },
     };
   }
   const { market } = command;
@@ -71,79 +70,13 @@ export function placeOrder(account: Account, command: PlaceOrderCommand): Accoun
       limitTicks: priced.limitTicks,
       tickCents: market.rules.tickCents,
       referenceTicks: market.referenceTicks,
-      bandExempt: account.bandsOff || market.bandsOff,
+      bandExempt: bandExempt(account, market),
       feePpm: market.rules.feePpm,
       holdCents: order.side === 'buy' ? priced.worstCaseCents : 0,
       holdShares: order.side === 'sell' ? asked.quantity : 0,
+      ...priced.terms,
     },
   };
-}
-
-/** A cancel of an order that is being canceled already needs nothing new: the first one will be answered. */
-export function cancelOrder(
-  account: Account,
-  command: { orderId: string; accountId: string },
-): AccountFact | { unchanged: AccountFact } {
-  const order = account.orders.get(command.orderId);
-  if (!order) return refused('CancelOrder', command.orderId, notOpen(account, command.orderId));
-  const fact: AccountFact = { type: 'OrderCancelRequested.v1', data: { ...command, symbol: order.symbol } };
-  return order.cancelPending ? { unchanged: fact } : fact;
-}
-
-/** `halted`: whether trading in the order's symbol is halted (only cancels are taken then). */
-export function amendOrder(
-  account: Account,
-  command: {
-    orderId: string;
-    accountId: string;
-    change: z.infer<typeof AmendOrder>;
-    halted: (symbol: string) => boolean;
-  },
-): AccountFact {
-  const { orderId, accountId, change } = command;
-  const quantity = quantityOf(change.qty);
-  const order = account.orders.get(orderId);
-  const refuse = (refusal: Refusal) => refused('AmendOrder', orderId, refusal);
-  if (!order) return refuse(notOpen(account, orderId));
-  if (command.halted(order.symbol))
-    return refuse({ code: 'SYMBOL_HALTED', detail: `symbol ${order.symbol}` });
-  if (order.amendPending !== null) {
-    return refuse({ code: 'AMEND_PENDING', detail: `a change to ${order.amendPending} is not answered yet` });
-  }
-  if (quantity === order.quantity) {
-    return refuse({ code: 'AMEND_NO_CHANGE', detail: `the quantity is ${quantity} already` });
-  }
-  if (quantity > order.quantity) {
-    return refuse({ code: 'AMEND_NOT_A_REDUCTION', detail: `the quantity is ${order.quantity} now` });
-  }
-  return {
-    type: 'OrderAmendRequested.v1',
-    data: { orderId, accountId, symbol: order.symbol, amendment: order.amendments + 1, quantity },
-  };
-}
-
-type Priced = {
-  /** Undefined: the price is not on the tick grid. */
-  limitTicks: number | undefined;
-  worstCaseCents: number;
-  low: number;
-  high: number;
-};
-
-/** The order's price in ticks (for a market order its protection price) and what a buy of it could cost. */
-function price(market: Market, order: PlaceOrder): Priced {
-  const { tickCents, collarPpm, feePpm } = market.rules;
-  const reference = ticks(market.referenceTicks);
-  const low = collarTicks(reference, collarPpm, 'down');
-  const high = collarTicks(reference, collarPpm, 'up');
-  const limitCents = limitCentsOf(order);
-  const protection = order.side === 'buy' ? high : low;
-  const limitTicks = limitCents === null ? protection : limitCents / tickCents;
-  if (!Number.isInteger(limitTicks)) return { limitTicks: undefined, worstCaseCents: 0, low, high };
-  const quantity = quantityOf(order.qty);
-  const nothingFilled = { filledQuantity: 0, filledValueCents: 0, feesCents: 0 };
-  const worst = worstCaseCents({ limitTicks, tickCents, quantity, feePpm, ...nothingFilled });
-  return { limitTicks, worstCaseCents: worst, low, high };
 }
 
 function whyNot(
@@ -153,35 +86,40 @@ function whyNot(
 ): Refusal | undefined {
   const { symbol, side } = order;
   if (!market || !priced) return { code: 'UNKNOWN_SYMBOL', detail: `symbol ${symbol}` };
-  const { rules } = market;
   if (market.state === 'halt') return { code: 'SYMBOL_HALTED', detail: `symbol ${symbol}` };
   if (order.client_order_id !== undefined && account.names.has(order.client_order_id)) {
     return { code: 'DUPLICATE_CLIENT_ORDER_ID', detail: `client_order_id ${order.client_order_id}` };
   }
+  if (market.matchingRules < 2 && (isStop(order.type) || Object.keys(termsOf(order)).length > 0)) {
+    return {
+      code: 'MATCHING_RULES',
+      detail: `${symbol} follows version ${market.matchingRules}; stops, gtd, post_only, min_qty and stp_mode need version 2`,
+    };
+  }
   const quantity = quantityOf(order.qty);
-  if (quantity > rules.orderSharesMax) {
-    return {
-      code: 'ORDER_SIZE',
-      detail: `qty ${quantity}; ${symbol} allows ${rules.orderSharesMax} an order`,
-    };
+  if (priced.offGrid) {
+    const [field, asked] = priced.offGrid;
+    const tick = decimalFromCents(market.rules.tickCents);
+    const size = againstRules(account, market, {
+      side,
+      quantity,
+      limitTicks: 1,
+      limitPrice: undefined,
+      freeShares: quantity,
+    });
+    if (size?.code === 'ORDER_SIZE' || size?.code === 'LOT_STEP') return size;
+    return { code: 'PRICE_TICK', detail: `${field} ${asked}; the tick size of ${symbol} is ${tick}` };
   }
-  const money = (inTicks: number) => decimalFromCents(inTicks * rules.tickCents);
-  if (priced.limitTicks === undefined) {
-    return {
-      code: 'PRICE_TICK',
-      detail: `limit_price ${order.limit_price}; the tick size of ${symbol} is ${money(1)}`,
-    };
-  }
-  const banded = order.type === 'limit' && !account.bandsOff && !market.bandsOff;
-  if (banded && (priced.limitTicks < priced.low || priced.limitTicks > priced.high)) {
-    return {
-      code: 'PRICE_BAND',
-      detail: `limit_price ${order.limit_price}; ${symbol} takes ${money(priced.low)} to ${money(priced.high)} (reference ${money(market.referenceTicks)})`,
-    };
-  }
-  if (order.type === 'market' && order.time_in_force === 'gtc') {
-    return { code: 'TIME_IN_FORCE', detail: 'a market order takes ioc or fok (day means ioc), not gtc' };
-  }
+  const against = againstRules(account, market, {
+    side,
+    quantity,
+    limitTicks: priced.limitTicks,
+    limitPrice: order.limit_price,
+    freeShares: availableShares(account, symbol),
+  });
+  if (against) return against;
+  const waits = againstTime(market, order, priced, nowMs);
+  if (waits) return waits;
   if (!account.quotasOff && !market.quotasOff) {
     if (account.orders.size >= OPEN_ORDERS_MAX) {
       return {
@@ -212,15 +150,42 @@ function whyNot(
   return undefined;
 }
 
-function notOpen(account: Account, orderId: string): Refusal {
+/** The longest that an order may stand: a year, and a day for a leap year's sake. */
+export const EXPIRES_WITHIN_MS = 366 * 24 * 3_600_000;
+
+/** Time in force, the end of a `gtd` order, and whether a stop has something to wait for. */
+function againstTime(
+  market: Market,
+  order: PlaceOrder,
+  { terms }: Priced,
+  nowMs: number,
+): Refusal | undefined {
+  const { type, side, time_in_force: time } = order;
+  const atOnce = time === 'ioc' || time === 'fok';
+  if (type === 'market' && (time === 'gtc' || time === 'gtd')) {
+    return { code: 'TIME_IN_FORCE', detail: `a market order takes ioc or fok (day means ioc), not ${time}` };
+  }
+  if (isStop(type) && atOnce) {
+    return { code: 'TIME_IN_FORCE', detail: `a ${type} order takes day, gtc or gtd, not ${time}` };
+  }
+  const { expiresAt, stopTicks } = terms;
+  const latest = timeOf(nowMs + EXPIRES_WITHIN_MS);
+  if (expiresAt !== undefined && (expiresAt <= timeOf(nowMs) || expiresAt > latest)) {
+    return { code: 'EXPIRES_AT', detail: `expires_at ${expiresAt}; from ${timeOf(nowMs)} to ${latest}` };
+  }
+  if (stopTicks === undefined) return undefined;
+  const money = (inTicks: number) => decimalFromCents(inTicks * market.rules.tickCents);
+  if (stopTicks < 1) return { code: 'PRICE_TICK', detail: 'the stop price would be below one tick' };
+  const last = lastPrice(market);
+  if (side === 'buy' ? last < stopTicks : last > stopTicks) return undefined;
+  return {
+    code: 'WOULD_TRIGGER_IMMEDIATELY',
+    detail: `stop price ${money(stopTicks)}; the last price of ${market.symbol} is ${money(last)}`,
+  };
+}
+
+export function notOpen(account: Account, orderId: string): Refusal {
   return account.closed.has(orderId)
     ? { code: 'ORDER_NOT_OPEN', detail: `order ${orderId}` }
     : { code: 'ORDER_NOT_FOUND', detail: `this account has no open order ${orderId}` };
 }
-
-const quantityOf = (qty: string): number =>
-  sharesFromDecimal(qty) ?? raise('quantities are checked for form before');
-const limitCentsOf = (order: PlaceOrder): number | null =>
-  order.limit_price === undefined
-    ? null
-    : (centsFromDecimal(order.limit_price) ?? raise('prices are checked for form before'));

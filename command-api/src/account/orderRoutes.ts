@@ -7,7 +7,10 @@ import { IdempotencyHeaders, requestKey } from '../idempotency.ts';
 import type { Markets } from '../market/markets.ts';
 import { tryLater } from '../refusals.ts';
 import { accepted, COMMAND_REPLY_HEADERS, orderLocation } from '../reply.ts';
-import { amendOrder, cancelOrder, placeOrder } from './orderDecider.ts';
+import { amendOrder } from './amendDecider.ts';
+import { cancelRoutes } from './cancelRoutes.ts';
+import { deadManRoutes } from './deadManRoutes.ts';
+import { placeOrder } from './orderDecider.ts';
 import { expectFact, orderChangeView, orderView } from './views.ts';
 
 export type OrderRoutes = {
@@ -18,8 +21,8 @@ export type OrderRoutes = {
   runtime: Runtime;
 };
 
-const OrderId = z.object({ id: z.uuid().describe('The order, as POST /v1/orders answered it.') });
-const trader = { auth: ['trader'], replyHeaders: COMMAND_REPLY_HEADERS } as const;
+export const OrderId = z.object({ id: z.uuid().describe('The order, as POST /v1/orders answered it.') });
+export const trader = { auth: ['trader'], replyHeaders: COMMAND_REPLY_HEADERS } as const;
 
 export function orderRoutes(app: Http, deps: OrderRoutes): void {
   const { commands, markets, admission, storeId, runtime } = deps;
@@ -77,36 +80,8 @@ export function orderRoutes(app: Http, deps: OrderRoutes): void {
     },
   );
 
-  app.delete(
-    '/v1/orders/:id',
-    {
-      config: trader,
-      schema: {
-        tags: ['Orders'],
-        summary: 'Cancel an order',
-        description:
-          'Asks the market to cancel what is not filled. It may fill until the cancel is answered, so nothing is ' +
-          'released before. A second cancel of the same order answers the same and asks nothing again.',
-        headers: IdempotencyHeaders,
-        params: OrderId,
-        response: { 202: views.OrderChangeView },
-      },
-    },
-    async (request, reply) => {
-      const { actor, traceparent } = request;
-      const { accountId } = actor;
-      const orderId = request.params.id.toLowerCase();
-      const command = 'CancelOrder';
-      const key = requestKey(request.headers, { command, subject: orderId, body: null });
-      const answer = await commands.onAccount(
-        accountId,
-        { command, actor: `client:${actor.clientId}`, key, traceparent },
-        (account) => cancelOrder(account, { orderId, accountId }),
-      );
-      const { fact } = accepted(reply, answer, { storeId, location: () => orderLocation(orderId) });
-      return orderChangeView(expectFact(fact, 'OrderCancelRequested.v1'));
-    },
-  );
+  cancelRoutes(app, deps);
+  deadManRoutes(app, deps);
 
   app.patch(
     '/v1/orders/:id',
@@ -114,13 +89,15 @@ export function orderRoutes(app: Http, deps: OrderRoutes): void {
       config: trader,
       schema: {
         tags: ['Orders'],
-        summary: 'Reduce an order',
+        summary: 'Change an order',
         description:
-          'Sets a smaller total quantity; the order keeps its place in the queue. At or below what is filled, the ' +
-          'order becomes `filled`. One change of an order can be unanswered at a time.',
+          'Sets a new total quantity (what is filled included), a new limit, or both. Less quantity keeps its place ' +
+          'in the queue; anything else gives it a new one behind the others, under the same id, and it may trade at ' +
+          'once. At or below what is filled, the order becomes `filled`. One change of an order can be unanswered at ' +
+          'a time; until then the hold covers both versions.',
         headers: IdempotencyHeaders,
         params: OrderId,
-        body: AmendOrder.meta({ examples: [{ qty: '5' }] }),
+        body: AmendOrder.meta({ examples: [{ qty: '5' }, { limit_price: '31.40' }] }),
         response: { 202: views.OrderChangeView },
       },
     },
@@ -130,11 +107,10 @@ export function orderRoutes(app: Http, deps: OrderRoutes): void {
       const orderId = request.params.id.toLowerCase();
       const command = 'AmendOrder';
       const key = requestKey(request.headers, { command, subject: orderId, body });
-      const halted = (symbol: string) => markets.get(symbol)?.state === 'halt';
       const answer = await commands.onAccount(
         accountId,
         { command, actor: `client:${actor.clientId}`, key, traceparent },
-        (account) => amendOrder(account, { orderId, accountId, change: body, halted }),
+        (account) => amendOrder(account, { orderId, accountId, change: body, marketOf: markets.get }),
       );
       const { fact } = accepted(reply, answer, { storeId, location: () => orderLocation(orderId) });
       return orderChangeView(expectFact(fact, 'OrderAmendRequested.v1'));

@@ -8,7 +8,7 @@ import {
   tradeId,
 } from '@brokerx/contracts';
 import type { Account } from './account.ts';
-import { evolveOrder, type OpenOrder, worstCaseCents } from './order.ts';
+import { evolveOrder, leavesOf, type OpenOrder, worstCaseCents, worstCaseShares } from './order.ts';
 
 /**
  * What the book's outputs mean for one account. Exactly once, whatever comes again or late: an output at or below
@@ -26,6 +26,9 @@ export function ordersOf(event: BookEvent): readonly Readonly<OrderRef>[] {
   switch (event.type) {
     case 'TradeExecuted.v1':
       return [event.data.maker, event.data.taker];
+    case 'TradePrevented.v1':
+      // What another mode does is told by the end of the orders that it ends.
+      return event.data.mode === 'decrement' ? [event.data.maker, event.data.taker] : [];
     case 'OrderRejected.v1':
     case 'OrderReplaced.v1':
     case 'OrderReplaceRejected.v1':
@@ -35,6 +38,8 @@ export function ordersOf(event: BookEvent): readonly Readonly<OrderRef>[] {
     // These change nothing of an account. A cancel is only rejected when the order had ended before, by another
     // output, which was settled before.
     case 'OrderAccepted.v1':
+    case 'OrderTriggered.v1':
+    case 'TimeApplied.v1':
     case 'OrderCancelRejected.v1':
     case 'EngineStarted.v1':
     case 'MarketStateChanged.v1':
@@ -72,7 +77,14 @@ const closes = (fact: SettledFact) =>
 
 type SettledFact = Extract<
   AccountFact,
-  { type: 'OrderFilled.v1' | 'OrderAmended.v1' | 'OrderAmendRejected.v1' | 'OrderClosed.v1' }
+  {
+    type:
+      | 'OrderFilled.v1'
+      | 'OrderAmended.v1'
+      | 'OrderAmendRejected.v1'
+      | 'OrderDecremented.v1'
+      | 'OrderClosed.v1';
+  }
 >;
 
 function factOf(order: OpenOrder, output: BookOutput): SettledFact {
@@ -83,20 +95,54 @@ function factOf(order: OpenOrder, output: BookOutput): SettledFact {
     case 'TradeExecuted.v1':
       return filled(order, output, event);
     case 'OrderReplaced.v1': {
-      const { amendment, quantity, leaves } = event.data;
-      assert.equal(quantity - order.filledQuantity, leaves, 'book and account agree on what was filled');
-      const after = { ...order, quantity };
-      const releasedCents = side === 'buy' ? order.holdCents - worstCaseCents(after) : 0;
-      const releasedShares = side === 'sell' ? order.holdShares - leaves : 0;
-      const place = { orderId, symbol, side, sequence, releasedCents, releasedShares };
+      const { amendment, quantity, leaves, entry } = event.data;
+      assert.equal(leavesOf(order, quantity), leaves, 'book and account agree on what was filled');
+      const limitTicks = event.data.limitTicks ?? entry?.priceTicks ?? order.limitTicks;
+      const place = { orderId, symbol, side, sequence };
+      const released = releasedBy(order, { ...order, quantity, limitTicks, amendPending: null });
+      const price = limitTicks === order.limitTicks ? {} : { limitTicks, tickCents: order.tickCents };
       return {
         type: 'OrderAmended.v1',
-        data: { ...place, amendment, quantity, leavesQuantity: leaves, closes: leaves === 0 },
+        data: {
+          ...place,
+          ...released,
+          amendment,
+          quantity,
+          leavesQuantity: leaves,
+          closes: leaves === 0,
+          ...(order.preventedQuantity > 0 ? { preventedQuantity: order.preventedQuantity } : {}),
+          ...price,
+        },
       };
     }
     case 'OrderReplaceRejected.v1': {
       const { amendment, code } = event.data;
-      return { type: 'OrderAmendRejected.v1', data: { orderId, symbol, sequence, amendment, code } };
+      const { releasedCents, releasedShares } = releasedBy(order, { ...order, amendPending: null });
+      return {
+        type: 'OrderAmendRejected.v1',
+        data: {
+          orderId,
+          symbol,
+          sequence,
+          amendment,
+          code,
+          ...(releasedCents > 0 ? { releasedCents } : {}),
+          ...(releasedShares > 0 ? { releasedShares } : {}),
+        },
+      };
+    }
+    case 'TradePrevented.v1': {
+      const { quantity, maker } = event.data;
+      const preventedQuantity = order.preventedQuantity + quantity;
+      const after = { ...order, preventedQuantity };
+      const leavesQuantity = leavesOf(after, order.quantity);
+      const told = maker.orderId === orderId ? maker : event.data.taker;
+      assert.equal(leavesQuantity, told.leaves, 'book and account agree on what is left');
+      const place = { orderId, symbol, side, sequence, ...releasedBy(order, after) };
+      return {
+        type: 'OrderDecremented.v1',
+        data: { ...place, quantity, preventedQuantity, leavesQuantity },
+      };
     }
     case 'OrderCanceled.v1':
       return closed(order, sequence, 'canceled', null);
@@ -107,6 +153,14 @@ function factOf(order: OpenOrder, output: BookOutput): SettledFact {
     default:
       throw new Error(`${event.type} settles nothing`);
   }
+}
+
+/** What a hold is above what the order needs, as it becomes without trading. */
+function releasedBy(order: OpenOrder, after: OpenOrder) {
+  const releasedCents = order.side === 'buy' ? order.holdCents - worstCaseCents(after) : 0;
+  const releasedShares = order.side === 'sell' ? order.holdShares - worstCaseShares(after) : 0;
+  assert(releasedCents >= 0 && releasedShares >= 0, 'nothing that the book does needs more than is held');
+  return { releasedCents, releasedShares };
 }
 
 type Trade = Extract<BookEvent, { type: 'TradeExecuted.v1' }>;
@@ -121,10 +175,14 @@ function filled(order: OpenOrder, { sequence }: BookOutput, { data, time }: Trad
   const feesCents = feeCents(cents(filledValueCents), order.feePpm);
   const fee = feesCents - order.feesCents;
   assert.equal(tickCents, order.tickCents);
-  assert.equal(order.quantity - filledQuantity, leavesQuantity, 'book and account agree on what is left');
-  const after = { ...order, filledQuantity, filledValueCents, feesCents };
-  const releasedCents = order.side === 'buy' ? order.holdCents - valueCents - fee - worstCaseCents(after) : 0;
-  assert(releasedCents >= 0, 'no fill costs more than what was held for it');
+  // The last fill ends the order: a change that is not answered yet will find it closed.
+  const amendPending = leavesQuantity === 0 ? null : order.amendPending;
+  const after = { ...order, filledQuantity, filledValueCents, feesCents, amendPending };
+  assert.equal(leavesOf(after, order.quantity), leavesQuantity, 'book and account agree on what is left');
+  const buys = order.side === 'buy';
+  const releasedCents = buys ? order.holdCents - valueCents - fee - worstCaseCents(after) : 0;
+  const releasedShares = buys ? 0 : order.holdShares - quantity - worstCaseShares(after);
+  assert(releasedCents >= 0 && releasedShares >= 0, 'no fill costs more than what was held for it');
   return {
     type: 'OrderFilled.v1',
     data: {
@@ -133,7 +191,7 @@ function filled(order: OpenOrder, { sequence }: BookOutput, { data, time }: Trad
       side: order.side,
       sequence,
       releasedCents,
-      releasedShares: 0,
+      releasedShares,
       tradeId: tradeId(order.symbol, data.trade),
       liquidity,
       priceTicks,

@@ -8,10 +8,13 @@ import {
   eventCodec,
   mintId,
   seal,
+  shardOf,
 } from '@brokerx/contracts';
 import {
   groupCommit,
+  type MemoryLeases,
   memoryEventStore,
+  memoryLeases,
   memorySnapshots,
   noTelemetry,
   realRuntime,
@@ -29,8 +32,10 @@ afterEach(async () => {
 });
 
 /** A process that settles, over a store that outlives it. */
-async function installation(store = memoryEventStore<Event>({ id: randomUUID(), codec: eventCodec() })) {
-  const snapshots = memorySnapshots({ storeId: store.id });
+async function installation(
+  store = memoryEventStore<Event>({ id: randomUUID(), codec: eventCodec() }),
+  snapshots = memorySnapshots({ storeId: store.id }),
+) {
   const shared = { store, snapshots, runtime: realRuntime, log: quiet };
   const appender = groupCommit(store, { runtime: realRuntime });
   const accounts = accountsInMemory({ ...shared, appender });
@@ -44,36 +49,31 @@ async function installation(store = memoryEventStore<Event>({ id: randomUUID(), 
       }));
     }
   };
-  let sequence = await store.streamRevision(bookStream('ACME'));
-  const book = async (...facts: BookFact[]) => {
+  const bookOf = async (symbol: string, ...facts: BookFact[]) => {
     const id = mintId(realRuntime);
+    const stream = bookStream(symbol);
+    const expectedRevision = await store.streamRevision(stream);
     const events = seal(id, testCause(), facts) as Event[];
-    const commit = {
-      id,
-      stream: bookStream('ACME'),
-      expectedRevision: sequence,
-      chained: false,
-      symbol: null,
-      events,
-    };
-    sequence += facts.length;
-    await store.append([commit]);
+    await store.append([{ id, stream, expectedRevision, chained: false, symbol: null, events }]);
   };
+  const book = (...facts: BookFact[]) => bookOf('ACME', ...facts);
   /** A trader with one open buy of 10 at 10.00. */
-  const buyer = async () => {
+  const buyer = async (symbol = 'ACME') => {
     const accountId = randomUUID();
     const orderId = randomUUID();
     await record(
       accountId,
       { type: 'AccountOpened.v1', data: { accountId, clientId: randomUUID() } },
       { type: 'CashTransferredIn.v1', data: { transferId: randomUUID(), amountCents: 100_000 } },
-      placed({ accountId, orderId }),
+      placed({ accountId, orderId, symbol }),
     );
     return { accountId, orderId, revision: 2 };
   };
-  const settle = async () => {
-    const settlement = await startSettlement({
+  const settle = async ({ rows = new Map() as MemoryLeases, owner = 'command-api-1' } = {}) => {
+    const leases = memoryLeases({ rows, owner, runtime: realRuntime });
+    const settlement = startSettlement({
       ...shared,
+      leases,
       accounts,
       feed,
       storeId: store.id,
@@ -84,7 +84,7 @@ async function installation(store = memoryEventStore<Event>({ id: randomUUID(), 
   };
   const typesOf = async (accountId: string) =>
     (await store.readStream(`account-${accountId}`, 3, 100)).map(({ event }) => event.type);
-  return { store, snapshots, accounts, record, book, buyer, settle, typesOf };
+  return { store, snapshots, accounts, record, book, bookOf, buyer, settle, typesOf };
 }
 
 type Order = { accountId: string; orderId: string; revision: number };
@@ -163,6 +163,49 @@ test('a cached account that is older than the output is brought up to date first
   await vi.waitFor(async () => expect(await settler.typesOf(accountId)).toEqual(['OrderFilled.v1']));
 });
 
+test('two processes share the symbols; one goes on where the other ends, and nothing is settled twice', async () => {
+  const rows: MemoryLeases = new Map();
+  const one = await installation();
+  const two = await installation(one.store, one.snapshots);
+  const first = await one.settle({ rows });
+  const second = await two.settle({ rows, owner: 'command-api-2' });
+  await vi.waitFor(() => expect([first.shards(), second.shards()]).toEqual([8, 8]), { timeout: 10_000 });
+  const symbols = ['ACME', 'BOLT', 'CORE', 'DUNE', 'EPIC', 'FLUX', 'GRID', 'HALO'];
+  const buyers = await Promise.all(
+    symbols.map(async (symbol) => ({ symbol, order: await one.buyer(symbol) })),
+  );
+  for (const { symbol, order } of buyers) await one.bookOf(symbol, trade(order, 6));
+  const settled = (count: number) =>
+    vi.waitFor(async () => {
+      for (const { order } of buyers) expect(await one.typesOf(order.accountId)).toHaveLength(count);
+    }, 10_000);
+  await settled(1);
+  await first.stop();
+  for (const { symbol, order } of buyers) await one.bookOf(symbol, trade(order, 2), expired(order, 2));
+  await vi.waitFor(() => expect(second.shards()).toBe(16), { timeout: 10_000 });
+  await settled(3);
+  const head = await one.store.head();
+  await vi.waitFor(() => expect(second.position()).toBe(head), 10_000);
+  for (const { order } of buyers) {
+    expect(await one.typesOf(order.accountId)).toEqual([
+      'OrderFilled.v1',
+      'OrderFilled.v1',
+      'OrderClosed.v1',
+    ]);
+  }
+});
+
+test('a shard begins where all symbols stood together, before they were shared', async () => {
+  const { store, snapshots, book, buyer, settle, typesOf } = await installation();
+  const ann = await buyer();
+  await book(trade(ann, 6));
+  const cursor = { storeId: store.id, position: await store.head() };
+  await snapshots.save({ kind: 'settlement', key: 'all', version: 1 }, { cursor, revision: -1, state: '{}' });
+  await book(expired(ann, 10));
+  await settle();
+  await vi.waitFor(async () => expect(await typesOf(ann.accountId)).toEqual(['OrderClosed.v1']));
+});
+
 test('an account that cannot be settled is parked while others go on, and holds the cursor back', async () => {
   const { snapshots, book, buyer, settle, typesOf } = await installation();
   const [ann, bob] = [await buyer(), await buyer()];
@@ -176,6 +219,6 @@ test('an account that cannot be settled is parked while others go on, and holds 
   await vi.waitFor(() => expect(settlement.parkedAccounts()).toBe(1));
   expect(await typesOf(ann.accountId)).toEqual([]);
   await settlement.stop();
-  const saved = await snapshots.load({ kind: 'settlement', key: 'all', version: 1 });
+  const saved = await snapshots.load({ kind: 'settlement', key: `shard-${shardOf('ACME')}`, version: 1 });
   expect(saved?.cursor.position).toBe(6);
 });

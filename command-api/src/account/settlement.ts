@@ -1,27 +1,45 @@
 import assert from 'node:assert/strict';
-import { type AccountEvent, type BookEvent, type Event, keyOfStream, seal, timeOf } from '@brokerx/contracts';
+import {
+  type AccountEvent,
+  type BookEvent,
+  type Event,
+  keyOfStream,
+  SHARDS,
+  seal,
+  shardOf,
+  timeOf,
+} from '@brokerx/contracts';
 import {
   type Batch,
   causedBy,
   type Feed,
+  fairShare,
+  type Lease,
+  type Leases,
   type Log,
+  movableSubscription,
   type Runtime,
   type Snapshots,
+  sleep,
   type Telemetry,
 } from '@brokerx/infra';
 import type { Accounts } from './accounts.ts';
-import { type BookOutput, ordersOf, type Settlement, settle } from './settle.ts';
+import { parkedAccounts, type ShardOutput, type Work } from './parkedAccounts.ts';
+import { ordersOf, type Settlement, settle } from './settle.ts';
+import { type SettledShard, saveCursors, settledShard } from './settledShard.ts';
 
 /**
- * Settlement: what the books say becomes facts of accounts, one commit an account and batch. A batch that comes again
- * changes nothing, so the cursor is saved now and then only. What cannot be carried out now is retried without bound;
- * an account whose settlement fails by itself (a bug, a damaged stream) is parked: its outputs wait and are tried
- * again, while the others go on.
+ * Settlement: what the books say becomes facts of accounts, one commit an account and batch. The processes that settle
+ * share the symbols by shard; one subscription serves all shards of a process. A batch that comes again changes
+ * nothing, so cursors are saved now and then only, and two owners at once do no harm. What cannot be carried out now
+ * is retried without bound; an account whose settlement fails by itself (a bug, a damaged stream) is parked: its
+ * outputs wait and are tried again, while the others go on.
  */
 export type SettlementOptions = {
   accounts: Accounts;
   feed: Feed<Event>;
   snapshots: Snapshots;
+  leases: Leases;
   storeId: string;
   runtime: Runtime;
   log: Log;
@@ -31,9 +49,11 @@ export type SettlementOptions = {
 };
 
 export type RunningSettlement = {
-  /** Position up to which everything is settled or parked. */
-  position(): number;
+  /** Position up to which everything of its shards is settled or parked; null while it has none. */
+  position(): number | null;
+  shards(): number;
   parkedAccounts(): number;
+  /** Finishes what is on its way, saves the cursors and gives its shards back. */
   stop(): Promise<void>;
 };
 
@@ -41,42 +61,43 @@ export type RunningSettlement = {
 const OUTPUTS_PER_COMMIT_MAX = 200;
 /** About a fifth of a second of full load; bounds the memory and the latency of one round. */
 const BATCH_EVENTS_MAX = 2_000;
-const CURSOR_SAVED_EVERY_MS = 1_000;
-/** Parked outputs are kept in memory (about 1 KB each); beyond this settlement waits as a whole. */
-export const PARKED_OUTPUTS_MAX = 50_000;
+/** A killed process's shards are settled again from so long before: a few thousand no-ops. */
+const CURSORS_SAVED_EVERY_MS = 3_000;
 const PARKED_RETRY_MS = 5_000;
-const CURSOR = { kind: 'settlement', key: 'all', version: 1 } as const;
+const ROLE = 'settlement';
 
-type Work = { outputs: BookOutput[] /** The account must be known up to here. */; revision: number };
-type Parked = Work & { from: number };
+export function startSettlement(options: SettlementOptions): RunningSettlement {
+  const { accounts, feed, snapshots, leases, storeId, runtime, log, telemetry, onSettled } = options;
+  const shards = new Map<string, SettledShard>();
+  const parked = parkedAccounts();
+  const shardsOfStreams = new Map<string, string>();
+  const stopping = new AbortController();
+  const saving = { snapshots, storeId, log, heldFrom: parked.heldFrom };
 
-export async function startSettlement(options: SettlementOptions): Promise<RunningSettlement> {
-  const { accounts, feed, snapshots, storeId, runtime, log, telemetry, onSettled } = options;
-  const parked = new Map<string, Parked>();
-  const saved = await snapshots.load(CURSOR);
-  let savedAtMs = runtime.monotonicMs();
-  let saving: Promise<void> | null = null;
-  let cancelRetry: () => void = () => undefined;
-
-  const handle = async (batch: Batch<Event>) => {
-    const work = byAccount(batch);
-    if (work.size > 0) await telemetry.span('settle', spanOf(batch, work.size), () => settleAll(work));
-    saveCursor(batch.position);
+  const shardOfStream = (stream: string): string => {
+    let shard = shardsOfStreams.get(stream);
+    if (shard === undefined) {
+      shard = shardOf(keyOfStream(stream));
+      shardsOfStreams.set(stream, shard);
+    }
+    return shard;
   };
 
-  const settleAll = async (work: ReadonlyMap<string, Parked>): Promise<void> => {
+  const handle = async (given: ReadonlyMap<string, SettledShard>, batch: Batch<Event>) => {
+    const work = byAccount(batch, (stream) => given.get(shardOfStream(stream)));
+    if (work.size > 0) await telemetry.span('settle', spanOf(batch, work.size), () => settleAll(work));
+    for (const its of given.values()) its.position = Math.max(its.position, batch.position);
+  };
+
+  const settleAll = async (work: ReadonlyMap<string, Work>): Promise<void> => {
     const results = await Promise.allSettled(
       Array.from(work, ([accountId, its]) => settleOrPark(accountId, its)),
     );
     for (const result of results) if (result.status === 'rejected') throw result.reason;
   };
 
-  const settleOrPark = async (accountId: string, work: Work & { from: number }): Promise<void> => {
-    const waiting = parked.get(accountId);
-    if (waiting) {
-      park(accountId, work);
-      return;
-    }
+  const settleOrPark = async (accountId: string, work: Work): Promise<void> => {
+    if (parked.has(accountId)) return park(accountId, work);
     try {
       await settleAccount(accountId, work);
     } catch (error) {
@@ -88,7 +109,8 @@ export async function startSettlement(options: SettlementOptions): Promise<Runni
 
   const settleAccount = async (accountId: string, { outputs, revision }: Work): Promise<void> => {
     for (let i = 0; i < outputs.length; i += OUTPUTS_PER_COMMIT_MAX) {
-      const run = outputs.slice(i, i + OUTPUTS_PER_COMMIT_MAX);
+      const run = outputs.slice(i, i + OUTPUTS_PER_COMMIT_MAX).filter(({ shard }) => !shard.isOver);
+      if (run.length === 0) continue;
       const executed = await accounts.execute<'behind' | 'settled'>(accountId, (account, place) => {
         if (place.revision < revision) return { reply: 'behind', rests: 'absent' };
         const settlements = settle(account, run);
@@ -100,70 +122,80 @@ export async function startSettlement(options: SettlementOptions): Promise<Runni
     }
   };
 
-  const park = (accountId: string, work: Parked) => {
-    const held = Array.from(parked.values(), ({ outputs }) => outputs.length).reduce((a, b) => a + b, 0);
-    if (held + work.outputs.length > PARKED_OUTPUTS_MAX) throw new TooManyParked('settlement waits');
-    const before = parked.get(accountId);
-    // The same batch may come again after another account failed in it.
-    const last = before?.outputs.at(-1);
-    const isNew = (output: BookOutput) =>
-      !last || !before?.outputs.some((o) => o.symbol === output.symbol && o.sequence >= output.sequence);
-    parked.set(accountId, {
-      outputs: [...(before?.outputs ?? []), ...work.outputs.filter(isNew)],
-      revision: Math.max(before?.revision ?? -1, work.revision),
-      from: before?.from ?? work.from,
-    });
-    if (parked.size === 1 && !before) cancelRetry = runtime.setTimer(PARKED_RETRY_MS, () => void retry());
+  const park = (accountId: string, work: Work) => {
+    if (!parked.add(accountId, work)) throw new TooManyParked('settlement waits');
   };
 
-  const retry = async () => {
-    for (const [accountId, { outputs, revision, from }] of parked) {
-      try {
-        await settleAccount(accountId, { outputs, revision });
-        const now = parked.get(accountId);
-        const rest = now?.outputs.slice(outputs.length) ?? [];
-        if (now && rest.length > 0) parked.set(accountId, { ...now, outputs: rest, from });
-        else parked.delete(accountId);
-        log.info({ accountId }, 'a parked account is settled again');
-      } catch (error) {
-        log.error({ err: error, accountId, outputs: outputs.length }, 'an account stays parked');
+  const retryParked = async () => {
+    while (!stopping.signal.aborted) {
+      await sleep(runtime, PARKED_RETRY_MS, stopping.signal);
+      for (const [accountId, work] of parked.entries()) {
+        if (stopping.signal.aborted) return;
+        try {
+          await settleAccount(accountId, work);
+          parked.settled(accountId, work.outputs);
+          log.info({ accountId }, 'a parked account is settled again');
+        } catch (error) {
+          log.error({ err: error, accountId, outputs: work.outputs.length }, 'an account stays parked');
+        }
       }
     }
-    if (parked.size > 0) cancelRetry = runtime.setTimer(PARKED_RETRY_MS, () => void retry());
   };
 
-  const saveCursor = (position: number) => {
-    if (saving || runtime.monotonicMs() - savedAtMs < CURSOR_SAVED_EVERY_MS) return;
-    savedAtMs = runtime.monotonicMs();
-    saving = save(position);
-  };
-  const save = async (position: number) => {
-    const held = Array.from(parked.values(), ({ from }) => from - 1);
-    const cursor = { storeId, position: Math.min(position, ...held) };
-    try {
-      await snapshots.save(CURSOR, { cursor, revision: -1, state: '{}' });
-    } catch (err) {
-      log.warn({ err }, 'the cursor of settlement could not be saved; a restart repeats more');
+  const saveNowAndThen = async () => {
+    while (!stopping.signal.aborted) {
+      await sleep(runtime, CURSORS_SAVED_EVERY_MS, stopping.signal);
+      if (!stopping.signal.aborted) await saveCursors(saving, [...shards.values()]);
     }
-    saving = null;
   };
 
-  const subscription = feed.subscribe({
+  const subscription = movableSubscription<Event>(feed, storeId, {
     name: 'settlement',
-    after: saved?.cursor ?? null,
-    filter: { categories: ['book'] },
     batchEventsMax: BATCH_EVENTS_MAX,
-    handle,
+    begin() {
+      if (shards.size === 0) return null;
+      const given = new Map(shards);
+      // Every book: each process looks at all of them for its markets anyway, so they are read once for both.
+      return { filter: { categories: ['book'] }, handle: (batch) => handle(given, batch) };
+    },
   });
+
+  const takeUp = async (shard: string, lease: Lease) => {
+    const its = await settledShard(snapshots, shard, lease);
+    if (its.isOver) throw new Error(`the lease of shard ${shard} was lost`);
+    const forget = (): Promise<void> => {
+      if (shards.get(shard) === its) shards.delete(shard);
+      return subscription.move();
+    };
+    lease.lost.addEventListener(
+      'abort',
+      () => {
+        its.isOver = true;
+        parked.drop(its);
+        void forget();
+      },
+      { once: true },
+    );
+    shards.set(shard, its);
+    await subscription.move(its.position);
+    return async () => {
+      // Waits until what is on its way is settled.
+      await forget();
+      if (lease.isHeld()) await saveCursors(saving, [its]);
+    };
+  };
+
+  const share = fairShare({ leases, runtime, log, role: ROLE, units: SHARDS, takeUp });
+  const running = Promise.all([retryParked(), saveNowAndThen()]);
   return {
-    position: () => subscription.position(),
-    parkedAccounts: () => parked.size,
+    position: subscription.position,
+    shards: () => shards.size,
+    parkedAccounts: parked.size,
     async stop() {
-      cancelRetry();
+      stopping.abort();
+      await share.stop();
       await subscription.stop();
-      cancelRetry();
-      await saving;
-      await save(subscription.position());
+      await running;
     },
   };
 }
@@ -174,15 +206,21 @@ const spanOf = ({ events }: Batch<Event>, accounts: number) => ({
   attributes: { 'brokerx.outputs': events.length, 'brokerx.accounts': accounts },
 });
 
-/** Outputs of a batch by account, in the order of the store. */
-function byAccount({ events }: Batch<Event>): Map<string, Parked> {
-  const work = new Map<string, Parked>();
+/** Outputs of a batch by account, in the order of the store: those of shards that are owned and lack them. */
+function byAccount(
+  { events }: Batch<Event>,
+  ownedShard: (stream: string) => SettledShard | undefined,
+): Map<string, Work> {
+  const work = new Map<string, Work>();
   for (const { event, stream, revision: sequence, position } of events) {
-    const output: BookOutput = { event: event as BookEvent, sequence, symbol: keyOfStream(stream) };
+    const shard = ownedShard(stream);
+    if (!shard || shard.isOver || position <= shard.position) continue;
+    const symbol = keyOfStream(stream);
+    const output: ShardOutput = { event: event as BookEvent, sequence, symbol, position, shard };
     for (const { accountId, revision } of ordersOf(output.event)) {
       const its = work.get(accountId);
       if (!its) {
-        work.set(accountId, { outputs: [output], revision, from: position });
+        work.set(accountId, { outputs: [output], revision });
       } else {
         // Both legs of a trade may be the same account's.
         if (its.outputs.at(-1) !== output) its.outputs.push(output);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type AccountFact, decimalFromCents, type views } from '@brokerx/contracts';
+import { type AccountFact, decimalFromCents, hasLimit, percentFromPpm, type views } from '@brokerx/contracts';
 
 /** What the API answers, built from the recorded fact alone, so that a repetition is answered with the same words. */
 export type FactOf<T extends AccountFact['type']> = Extract<AccountFact, { type: T }>;
@@ -16,13 +16,21 @@ export function orderView(fact: FactOf<'OrderPlaced.v1'>, time: string): views.O
     type: data.type,
     time_in_force: data.timeInForce,
     qty: String(data.quantity),
-    limit_price: data.type === 'limit' ? price : null,
-    protection_price: data.type === 'market' ? price : null,
+    limit_price: hasLimit(data.type) ? price : null,
+    protection_price: hasLimit(data.type) ? null : price,
+    stop_price: data.stopTicks === undefined ? null : decimalFromCents(data.stopTicks * data.tickCents),
+    trail_price: data.trailTicks === undefined ? null : decimalFromCents(data.trailTicks * data.tickCents),
+    trail_percent: data.trailPpm === undefined ? null : percentFromPpm(data.trailPpm),
+    expires_at: data.expiresAt ?? null,
     status: 'pending_new',
     filled_qty: '0',
     leaves_qty: String(data.quantity),
     filled_avg_price: null,
     fees: '0.00',
+    post_only: data.postOnly ?? false,
+    min_qty: data.minQuantity === undefined ? null : String(data.minQuantity),
+    stp_mode: data.selfTrade ?? 'none',
+    prevented_qty: '0',
     reason: null,
     created_at: time,
     updated_at: time,
@@ -32,14 +40,22 @@ export function orderView(fact: FactOf<'OrderPlaced.v1'>, time: string): views.O
 export function orderChangeView(fact: FactOf<'OrderCancelRequested.v1' | 'OrderAmendRequested.v1'>) {
   const { orderId, accountId, symbol } = fact.data;
   const amends = fact.type === 'OrderAmendRequested.v1';
+  const { limitTicks, tickCents = 1 } = amends ? fact.data : {};
   return {
     id: orderId,
     account_id: accountId,
     symbol,
     status: amends ? ('pending_replace' as const) : ('pending_cancel' as const),
     qty: amends ? String(fact.data.quantity) : null,
+    limit_price: limitTicks === undefined ? null : decimalFromCents(limitTicks * tickCents),
   };
 }
+
+export const orderCancelsView = ({ data }: FactOf<'OrdersCancelRequested.v1'>) => ({
+  items: data.orders.flatMap(({ symbol, orderIds }) =>
+    orderIds.map((id) => ({ id, symbol, status: 'pending_cancel' as const })),
+  ),
+});
 
 export const depositView = ({ data }: FactOf<'DepositRequested.v1'>, accountId: string) => ({
   id: data.depositId,

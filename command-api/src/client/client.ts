@@ -20,6 +20,8 @@ export type RegisteredClient = {
   passcode: { eventId: string; codeHmac: string; expiresAtMs: number; failures: number } | null;
   /** When each passcode was sent, oldest first; `PASSCODES_MAX` at most. */
   issuedAtMs: readonly number[];
+  /** Whether a session began since all were ended last. */
+  signedIn: boolean;
   /** Answered requests, oldest first; `KEYS_MAX` at most. */
   keys: readonly AnsweredKey[];
 };
@@ -67,6 +69,10 @@ export function evolveClient(client: Client, event: ClientEvent): Client {
         keys: withKey(client.keys, event, 'accepted'),
       };
     case 'SignedIn.v1':
+      return { ...client, signedIn: true };
+    case 'SessionsEnded.v1':
+      return { ...client, signedIn: false };
+    case 'SignedOut.v1':
     case 'SignInFailed.v1':
       return client;
     default:
@@ -86,6 +92,7 @@ function registered(event: EventOf<'ClientRegistered.v1'>): RegisteredClient {
     phoneHmac,
     passcode: null,
     issuedAtMs: [],
+    signedIn: false,
     keys: withKey([], event, 'accepted'),
   };
 }

@@ -1,7 +1,15 @@
 import { type ClientEvent, type ClientFact, timeOf } from '@brokerx/contracts';
 import { expect, test } from 'vitest';
 import { type Client, evolveClient, unknownClient } from './client.ts';
-import { PASSCODE_VALID_MS, PASSCODES_MAX, register, resendPasscode, verifyPasscode } from './decider.ts';
+import {
+  endSessions,
+  PASSCODE_VALID_MS,
+  PASSCODES_MAX,
+  register,
+  resendPasscode,
+  signOut,
+  verifyPasscode,
+} from './decider.ts';
 
 const NOON = Date.parse('2026-01-05T12:00:00.000Z');
 const MINUTE = 60_000;
@@ -115,4 +123,43 @@ test.for([
   ['the last of all', often, NOON + 20 * HOUR, { facts: [], refused: 'PASSCODE_LIMIT' }],
 ] as const)('sending a passcode again: %s', ([, client, nowMs, decision]) => {
   expect(resendPasscode(client, again(nowMs))).toEqual(decision);
+});
+
+const signedIn: ClientFact = {
+  type: 'SignedIn.v1',
+  data: {
+    sessionId: '0198c0de-0000-7000-8000-0000000000aa',
+    expiresAt: timeOf(NOON + 15 * MINUTE),
+    ip: 'sealed',
+  },
+};
+const ended: ClientFact = { type: 'SessionsEnded.v1', data: { until: timeOf(NOON + 15 * MINUTE) } };
+
+test('who signs out ends the session of the token', () => {
+  const { sessionId } = signedIn.data as { sessionId: string };
+  const session = { sessionId, expiresAtMs: NOON + 15 * MINUTE };
+  expect(signOut(after(registered, verified, signedIn), session)).toEqual({
+    facts: [{ type: 'SignedOut.v1', data: { sessionId, expiresAt: timeOf(NOON + 15 * MINUTE) } }],
+  });
+  expect(signOut(unknownClient, session)).toEqual({ facts: [], refused: 'CLIENT_NOT_FOUND' });
+});
+
+test.for([
+  ['signed in', [signedIn], [ended]],
+  ['signed in again after an end', [signedIn, ended, signedIn], [ended]],
+  ['never signed in', [], []],
+  ['signed in before the last end', [signedIn, ended], []],
+] as const)(
+  'all sessions of a client who has %s are ended, where there may be any',
+  ([, facts, expected]) => {
+    const client = after(registered, verified, ...facts);
+    expect(endSessions(client, { tokensExpireMs: NOON + 15 * MINUTE })).toEqual({ facts: expected });
+  },
+);
+
+test('a client who is not there has no sessions to end', () => {
+  expect(endSessions(unknownClient, { tokensExpireMs: NOON })).toEqual({
+    facts: [],
+    refused: 'CLIENT_NOT_FOUND',
+  });
 });

@@ -2,7 +2,7 @@ import { type ClientFact, type EventOf, type RefusalCode, timeOf } from '@broker
 import type { Client, RegisteredClient } from './client.ts';
 
 /**
- * Decisions about a person: register, send a passcode, check one, note a sign-in. Pure: ids, times, hashes and
+ * Decisions about a person: register, send a passcode, check one, end sessions. Pure: ids, times, hashes and
  * sealed fields come with the command. A refusal may come with a fact: a wrong passcode is counted.
  */
 export type Decision = {
@@ -69,6 +69,20 @@ export function verifyPasscode(client: Client, command: { codeHmac: string; nowM
 /** The operator of the configuration is verified by whoever could write it. */
 export function verifyByConfiguration(client: RegisteredClient): Decision {
   return { facts: client.status === 'verified' ? [] : [{ type: 'ClientVerified.v1', data: {} }] };
+}
+
+/** One's own session. A second sign-out of the same session says what is so already. */
+export function signOut(client: Client, session: { sessionId: string; expiresAtMs: number }): Decision {
+  if (client.status === 'unknown') return { facts: [], refused: 'CLIENT_NOT_FOUND' };
+  const { sessionId, expiresAtMs } = session;
+  return { facts: [{ type: 'SignedOut.v1', data: { sessionId, expiresAt: timeOf(expiresAtMs) } }] };
+}
+
+/** All sessions of the client until now. `tokensExpireMs`: when a token that is issued now expires. */
+export function endSessions(client: Client, { tokensExpireMs }: { tokensExpireMs: number }): Decision {
+  if (client.status === 'unknown') return { facts: [], refused: 'CLIENT_NOT_FOUND' };
+  if (!client.signedIn) return { facts: [] };
+  return { facts: [{ type: 'SessionsEnded.v1', data: { until: timeOf(tokensExpireMs) } }] };
 }
 
 const issued = ({ codeHmac, nowMs }: Passcode): ClientFact => ({

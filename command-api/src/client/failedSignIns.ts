@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache';
+import type { Standing, Tallies } from '@brokerx/infra';
 
 /**
  * Brakes guessing of passwords: failed sign-ins of the last minute, by client address and by client address and
@@ -7,43 +7,32 @@ import { LRUCache } from 'lru-cache';
  */
 export type FailedSignIns = {
   /** How long this attempt has to wait; 0: it may be made. */
-  waitMs(attempt: Attempt): number;
-  count(attempt: Attempt): void;
+  waitMs(attempt: Attempt): Promise<number>;
+  count(attempt: Attempt): Promise<void>;
 };
 export type Attempt = { ip: string /** Keyed hash of the e-mail address. */; address: string };
 
 export const FAILURES_PER_ADDRESS_MAX = 5;
 export const FAILURES_PER_IP_MAX = 30;
 export const FAILURE_WINDOW_MS = 60_000;
-/** Windows kept, some 200 bytes each. */
+/** Windows kept by a process, some 200 bytes each. */
 const WINDOWS_MAX = 100_000;
 
-export function failedSignIns({ monotonicMs }: { monotonicMs(): number }): FailedSignIns {
-  const windows = new LRUCache<string, { startedMs: number; failures: number }>({ max: WINDOWS_MAX });
-  const current = (key: string) => {
-    const window = windows.get(key);
-    return window && monotonicMs() - window.startedMs < FAILURE_WINDOW_MS ? window : undefined;
+export function failedSignIns(tallies: Tallies): FailedSignIns {
+  const failures = tallies.tally('failed-sign-ins', { windowMs: FAILURE_WINDOW_MS, keysMax: WINDOWS_MAX });
+  const keysOf = ({ ip, address }: Attempt) => {
+    const network = networkOf(ip);
+    return [network, `${network} ${address}`] as const;
   };
-  const wait = (key: string, max: number) => {
-    const window = current(key);
-    return window && window.failures >= max ? window.startedMs + FAILURE_WINDOW_MS - monotonicMs() : 0;
-  };
-  const add = (key: string) => {
-    const { startedMs, failures } = current(key) ?? { startedMs: monotonicMs(), failures: 0 };
-    windows.set(key, { startedMs, failures: failures + 1 });
-  };
+  const wait = ({ count, leftMs }: Standing, max: number) => (count >= max ? leftMs : 0);
   return {
-    waitMs({ ip, address }) {
-      const network = networkOf(ip);
-      return Math.max(
-        wait(network, FAILURES_PER_IP_MAX),
-        wait(`${network} ${address}`, FAILURES_PER_ADDRESS_MAX),
-      );
+    async waitMs(attempt) {
+      const [network, account] = keysOf(attempt);
+      const [there, one] = await Promise.all([failures.read(network), failures.read(account)]);
+      return Math.max(wait(there, FAILURES_PER_IP_MAX), wait(one, FAILURES_PER_ADDRESS_MAX));
     },
-    count({ ip, address }) {
-      const network = networkOf(ip);
-      add(network);
-      add(`${network} ${address}`);
+    async count(attempt) {
+      await Promise.all(keysOf(attempt).map((key) => failures.count(key)));
     },
   };
 }

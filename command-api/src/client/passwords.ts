@@ -11,7 +11,7 @@ export type Passwords = {
    * Whether the password is the hash's. Without a hash (nobody has that address) it takes the same time and is
    * false. `begin` is asked when its turn has come: false there means not to hash at all.
    */
-  verify(phc: string | null, password: string, begin?: () => boolean): Promise<boolean>;
+  verify(phc: string | null, password: string, begin?: () => Promise<boolean> | boolean): Promise<boolean>;
 };
 
 /** The queue is full. */
@@ -56,7 +56,7 @@ export function argon2Passwords(runtime: Runtime): Passwords {
     hash: (password) => inTurn(() => hash(password, ARGON2ID)),
     verify: (phc, password, begin = () => true) =>
       inTurn(async () => {
-        if (!begin()) return false;
+        if (!(await begin())) return false;
         const matches = await verify(phc ?? (await dummyHash()), password);
         return matches && phc !== null;
       }),

@@ -1,5 +1,5 @@
-import type { Http } from '@brokerx/infra';
-import rateLimit from '@fastify/rate-limit';
+import type { Http, Tallies, Tally } from '@brokerx/infra';
+import rateLimit, { type FastifyRateLimitStore } from '@fastify/rate-limit';
 import { problemOf } from '../refusals.ts';
 
 /**
@@ -7,12 +7,16 @@ import { problemOf } from '../refusals.ts';
  * Each costs a password hash, a mail or events that stay for ever. It holds for every public route that changes
  * something, so that a new one is not forgotten.
  */
-export async function limitPublicRequests(app: Http, perMinuteMax: number): Promise<void> {
+export async function limitPublicRequests(
+  app: Http,
+  { tallies, perMinuteMax }: { tallies: Tallies; perMinuteMax: number },
+): Promise<void> {
+  const tally = tallies.tally('public-requests', { windowMs: MINUTE_MS, keysMax: ADDRESSES_MAX });
   await app.register(rateLimit, {
     global: false,
     max: perMinuteMax,
     timeWindow: MINUTE_MS,
-    cache: ADDRESSES_MAX,
+    store: storeOver(tally),
     ipv6Subnet: IPV6_SUBSCRIBER_BITS,
   });
   const count = app.createRateLimit();
@@ -27,8 +31,23 @@ export async function limitPublicRequests(app: Http, perMinuteMax: number): Prom
   });
 }
 
+/** The counts of the plugin. Its own store for Redis would let everybody in, or nobody, while Redis is away. */
+function storeOver(tally: Tally) {
+  return class implements FastifyRateLimitStore {
+    incr(key: string, told: (error: Error | null, result?: { current: number; ttl: number }) => void): void {
+      tally.count(key).then(
+        ({ count, leftMs }) => told(null, { current: count, ttl: leftMs }),
+        (error: Error) => told(error),
+      );
+    }
+    child(): FastifyRateLimitStore {
+      return this;
+    }
+  };
+}
+
 const MINUTE_MS = 60_000;
-/** Addresses remembered, some 200 bytes each; beyond it the longest unseen begins anew. */
+/** Addresses that a process remembers, some 200 bytes each; beyond it the longest unseen begins anew. */
 const ADDRESSES_MAX = 20_000;
 /** What one subscriber has at his disposal. */
 const IPV6_SUBSCRIBER_BITS = 64;

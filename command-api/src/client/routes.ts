@@ -1,26 +1,25 @@
-import { formatPosition, isUuid, Register, SignIn, Verify, views } from '@brokerx/contracts';
+import { formatPosition, isUuid, Register, Verify, views } from '@brokerx/contracts';
 import type { Http } from '@brokerx/infra';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { IdempotencyHeaders } from '../idempotency.ts';
 import { problemOf } from '../refusals.ts';
 import { COMMAND_REPLY_HEADERS } from '../reply.ts';
-import type { TokenIssuer } from '../tokens.ts';
-import { failedSignIns } from './failedSignIns.ts';
 import { outcomeOf, refusalProblem } from './outcome.ts';
-import type { Answer, People, Request } from './people.ts';
+import type { Answer, Request } from './people.ts';
 import {
   type RegistrationView,
   registerClient,
   sendPasscodeAgain,
   verifyRegistration,
 } from './registration.ts';
-import { signIn } from './sessions.ts';
+import { type SessionRouteDeps, sessionRoutes } from './sessionRoutes.ts';
 
-/** Registration, sign-in, and the keys that access tokens are verified with. All of it is public. */
-export type ClientRouteDeps = { people: People; tokens: TokenIssuer; storeId: string };
+/** Registration, sessions, and the keys that access tokens are verified with. */
+export type ClientRouteDeps = SessionRouteDeps & { storeId: string };
 
-export function clientRoutes(app: Http, { people, tokens, storeId }: ClientRouteDeps): void {
+export function clientRoutes(app: Http, deps: ClientRouteDeps): void {
+  const { people, tokens, storeId } = deps;
   const { runtime } = people;
   const inFlight = new Set<string>();
 
@@ -111,30 +110,7 @@ export function clientRoutes(app: Http, { people, tokens, storeId }: ClientRoute
       keyed(request, reply, (from) => sendPasscodeAgain(people, request.params.registration_id, from)),
   );
 
-  const failed = failedSignIns(runtime);
-  app.post(
-    '/v1/sessions',
-    {
-      config: { auth: 'public' },
-      schema: {
-        tags: ['People'],
-        summary: 'Sign in',
-        description:
-          'Gives an access token for `Authorization: Bearer …` on both APIs. It is valid for `expires_in` seconds; sign in again before it runs out.',
-        body: SignIn.meta({
-          examples: [{ email: 'ann@example.com', password: 'correct horse battery staple' }],
-        }),
-        response: { 201: views.SessionView },
-      },
-    },
-    async (request, reply) => {
-      const from = { ip: request.ip, traceparent: request.traceparent };
-      const answer = await outcomeOf(runtime, signIn(people, { tokens, failed }, request.body, from));
-      if ('refused' in answer) throw refusalProblem(answer);
-      reply.code(201);
-      return answer.view;
-    },
-  );
+  sessionRoutes(app, deps);
 
   app.get(
     '/.well-known/jwks.json',

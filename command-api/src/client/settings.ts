@@ -1,4 +1,4 @@
-import { parseMasterKey } from '@brokerx/infra';
+import { parseMasterKey, portVariable } from '@brokerx/infra';
 import type { JWK } from 'jose';
 import { z } from 'zod';
 
@@ -32,6 +32,15 @@ export const peopleVariables = {
     .optional()
     .describe(
       'The mail server, such as smtps://user:password@mail.example.com; not set: mail goes to /dev/inbox.',
+    ),
+  DEV_INBOX_SMTP_PORT: portVariable(
+    'Port of the mail server of /dev/inbox, on the loopback address, where SMTP_URL is not set; 0: any free one.',
+  ).default(0),
+  DEV_INBOX_URL: z
+    .url()
+    .optional()
+    .describe(
+      'The command-api whose /dev/inbox this one shows, where SMTP_URL leads to that one’s mail server.',
     ),
   MAIL_FROM: z.string().min(3).default('BrokerX <no-reply@brokerx.test>').describe('Sender of all mail.'),
   OPERATOR_EMAIL: z.email().optional().describe('E-mail address of the first operator, made at the start.'),

@@ -1,10 +1,10 @@
 import { timeOf } from '@brokerx/contracts';
 import type { Http } from '@brokerx/infra';
 import { z } from 'zod';
-import { INBOX_MAILS_MAX, type Inbox, type ReceivedMail } from './mail.inbox.ts';
+import { INBOX_MAILS_MAX, type InboxReader, type ReceivedMail } from './mail.inbox.ts';
 
 /** `/dev/inbox`: the mails of the development inbox, as JSON, or as a page for a browser. */
-export function inboxRoutes(app: Http, inbox: Inbox): void {
+export function inboxRoutes(app: Http, inbox: InboxReader): void {
   app.get(
     '/dev/inbox',
     {
@@ -30,7 +30,7 @@ export function inboxRoutes(app: Http, inbox: Inbox): void {
       },
     },
     async (request, reply) => {
-      const mails = inbox.mails(request.query);
+      const mails = await inbox.mails(request.query);
       if (!wantsPage(request.headers.accept)) return { items: mails.map(viewOf) };
       reply
         .header('content-security-policy', PAGE_POLICY)

@@ -8,12 +8,14 @@ import { SMTPServer } from 'smtp-server';
  * The development inbox: a mail server of this machine alone, in use when no real one is configured. It keeps the
  * newest mails in memory and writes each on one line of the log, so that a newcomer finds his passcode.
  */
-export type Inbox = {
+export type Inbox = InboxReader & {
   /** For the SMTP mailer. */
   url: string;
-  /** Newest first; `to` any case. */
-  mails(filter: { to?: string | undefined; limit: number }): ReceivedMail[];
   close(): Promise<void>;
+};
+export type InboxReader = {
+  /** Newest first; `to` any case. */
+  mails(filter: { to?: string | undefined; limit: number }): Promise<ReceivedMail[]>;
 };
 export type ReceivedMail = { id: number; to: string; subject: string; text: string; receivedAtMs: number };
 
@@ -23,7 +25,13 @@ const MAIL_BYTES_MAX = 64 * 1024;
 const CLIENTS_MAX = 10;
 const CLOSE_TIMEOUT_MS = 500;
 
-export async function developmentInbox({ runtime, log }: { runtime: Runtime; log: Log }): Promise<Inbox> {
+export async function developmentInbox(options: {
+  runtime: Runtime;
+  log: Log;
+  /** Where it takes mail: a free port of this machine alone when absent. */
+  listen?: { host: string; port: number };
+}): Promise<Inbox> {
+  const { runtime, log, listen = { host: LOOPBACK, port: 0 } } = options;
   const mails: ReceivedMail[] = [];
   let received = 0;
   const keep = (mail: ParsedMail, recipients: string[]) => {
@@ -53,11 +61,11 @@ export async function developmentInbox({ runtime, log }: { runtime: Runtime; log
     },
   });
   server.on('error', (err) => log.warn({ err }, 'the development inbox met an error'));
-  await new Promise<void>((resolve) => server.listen(0, LOOPBACK, resolve));
+  await new Promise<void>((resolve) => server.listen(listen.port, listen.host, resolve));
   const { port } = server.server.address() as AddressInfo;
   return {
     url: `smtp://${LOOPBACK}:${port}`,
-    mails({ to, limit }) {
+    async mails({ to, limit }) {
       const wanted = to?.trim().toLowerCase();
       return mails.filter((mail) => wanted === undefined || mail.to.toLowerCase() === wanted).slice(0, limit);
     },

@@ -2,6 +2,7 @@ import { bearerAuth, buildHttp, createLog, createMetrics, type Http, realRuntime
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { inboxRoutes } from './inboxRoutes.ts';
 import { developmentInbox, INBOX_MAILS_MAX, type Inbox } from './mail.inbox.ts';
+import { remoteInbox } from './mail.remoteInbox.ts';
 import { smtpMailer } from './mail.smtp.ts';
 import type { Mailer } from './mail.ts';
 
@@ -82,4 +83,15 @@ test('a mail that the server does not take is told to the sender', async () => {
   const late = smtpMailer({ url: inbox.url, from: 'no-reply@brokerx.test' });
   await expect(late.send({ to: 'ann@example.com', subject: 'x', text: 'y' })).rejects.toThrow();
   await late.close();
+});
+
+test('a command-api without an inbox of its own shows that of another one', async () => {
+  await mailer.send({ to: 'ann@example.com', subject: 'One', text: 'first' });
+  await mailer.send({ to: 'bob@example.com', subject: 'Two', text: 'second' });
+  const url = await app.listen({ host: '127.0.0.1', port: 0 });
+  const remote = remoteInbox({ url, runtime: realRuntime });
+  expect(await remote.mails({ limit: 20 })).toEqual(await inbox.mails({ limit: 20 }));
+  expect(await remote.mails({ to: 'bob@example.com', limit: 20 })).toHaveLength(1);
+  await app.close();
+  await expect(remote.mails({ limit: 20 })).rejects.toMatchObject({ code: 'UNAVAILABLE' });
 });

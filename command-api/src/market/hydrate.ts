@@ -1,6 +1,6 @@
 import { bookStream, type Event, keyOfStream, type MarketEvent } from '@brokerx/contracts';
 import type { Cursor, EventStore } from '@brokerx/infra';
-import { evolveMarket, type Market } from './market.ts';
+import { evolveMarket, type Market, UNKNOWN } from './market.ts';
 
 /**
  * All markets as of now, without a snapshot: the few events of their own streams, and the last trade looked for from
@@ -24,6 +24,8 @@ export async function hydrateMarkets(
   }
   // What is traded after `position` comes through the feed, again where it is found here already.
   for (const market of markets.values()) {
+    // The books are not read for orders that end one day: the market is asked, by letting it know the time.
+    market.nextExpiresAt = UNKNOWN;
     market.lastTradeTicks = await lastTradeTicks(store, market.symbol, dayEnds.get(market.symbol) ?? 0);
   }
   return { markets, cursor: { storeId: store.id, position } };

@@ -1,14 +1,16 @@
-import type { MarketFact } from '@brokerx/contracts';
-import { seal } from '@brokerx/contracts';
+import type { BookEvent, BookFact, MarketEvent, MarketFact } from '@brokerx/contracts';
+import { MATCHING_RULES_VERSION, seal } from '@brokerx/contracts';
 import { expect, test } from 'vitest';
 import { market } from '../../test/facts.ts';
 import { testCause } from '../../test/world.ts';
-import { evolveMarket, type Market, marketsFrom, marketsText } from './market.ts';
+import { evolveMarket, followBook, type Market, marketsFrom, marketsText, UNKNOWN } from './market.ts';
 import {
+  adoptMatchingRules,
   endDay,
   haltTrading,
   latestCloseMs,
   listSymbol,
+  reachTime,
   resumeTrading,
   setSymbolExemptions,
 } from './marketDecider.ts';
@@ -44,7 +46,7 @@ test('a listed symbol trades at once, around its listing price', () => {
           orderSharesMax: 1_000,
           dailyClose: '21:00',
         },
-        matchingRules: 1,
+        matchingRules: MATCHING_RULES_VERSION,
       },
     },
   });
@@ -105,4 +107,53 @@ test('the close becomes the reference, and the next day begins without a trade',
 test('markets written and read back are the same', () => {
   const markets = [market(), { ...market({ state: 'halt' }), symbol: 'B' }];
   expect(marketsFrom(marketsText(markets))).toEqual(markets);
+});
+
+test('newer matching rules are adopted once, by a command of their own', () => {
+  const old = { ...market(), matchingRules: 1 };
+  const decided = adoptMatchingRules(old, { symbol: 'ACME' });
+  const fact: MarketFact = {
+    type: 'MatchingRulesAdopted.v1',
+    data: { symbol: 'ACME', matchingRules: MATCHING_RULES_VERSION },
+  };
+  expect(decided).toEqual({ fact });
+  expect(adoptMatchingRules(market(), { symbol: 'ACME' })).toMatchObject({
+    refusal: { code: 'MATCHING_RULES_CURRENT' },
+  });
+});
+
+test('the market is told the time when an order ends, and asked once', () => {
+  const nowMs = Date.parse('2026-03-02T16:00:00.000Z');
+  const at = '2026-03-02T16:00:00.000Z';
+  const cause = testCause(at);
+  const book = (fact: BookFact) => seal(cause.correlationId, cause, [fact])[0] as BookEvent;
+  const its = market();
+  const accepted: BookFact = {
+    type: 'OrderAccepted.v1',
+    data: {
+      order: { orderId: cause.correlationId, accountId: cause.correlationId, revision: 1 },
+      side: 'buy',
+      type: 'limit',
+      timeInForce: 'gtd',
+      quantity: 1,
+      limitTicks: 1_000,
+      restingQuantity: 1,
+      expiresAt: '2026-03-02T15:59:59.000Z',
+    },
+  };
+  expect(reachTime(its, nowMs)).toBeNull();
+  followBook(its, book(accepted));
+  followBook(its, book({ ...accepted, data: { ...accepted.data, expiresAt: '2026-03-02T18:00:00.000Z' } }));
+  const fact = reachTime(its, nowMs);
+  expect(fact).toEqual({ type: 'TimeReached.v1', data: { symbol: 'ACME', at } });
+  const [event] = seal(cause.correlationId, cause, fact ? [fact] : []) as MarketEvent[];
+  const asked = evolveMarket(its, event as MarketEvent, 1);
+  expect(reachTime(asked, nowMs)).toBeNull();
+  followBook(
+    asked,
+    book({ type: 'TimeApplied.v1', data: { at, nextExpiresAt: '2026-03-02T18:00:00.000Z' } }),
+  );
+  expect(asked.nextExpiresAt).toBe('2026-03-02T18:00:00.000Z');
+  expect(reachTime(asked, nowMs + 2 * 3_600_000)).not.toBeNull();
+  expect(reachTime({ ...asked, nextExpiresAt: UNKNOWN }, nowMs)).not.toBeNull();
 });

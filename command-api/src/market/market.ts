@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { MarketEvent, MarketState, SymbolRules } from '@brokerx/contracts';
+import type { BookEvent, MarketEvent, MarketState, SymbolRules } from '@brokerx/contracts';
 import { emptyKeyLog, type KeyLog, keep, keyLogFrom, keyLogText } from '../account/keys.ts';
 
 /**
@@ -10,6 +10,8 @@ export type Market = {
   symbol: string;
   name: string;
   rules: SymbolRules;
+  /** Version of the matching rules that its engine applies. */
+  matchingRules: number;
   state: MarketState;
   /** The static reference: the previous close, else the listing price. */
   referenceTicks: number;
@@ -21,6 +23,11 @@ export type Market = {
   lastDay: string;
   /** Price of the last trade since the last day's end; null before the first. */
   lastTradeTicks: number | null;
+  /**
+   * The next moment at which an open order ends, as the book tells it: null for none, `unknown` where it was not told
+   * since the state was built; both until a `TimeReached` is answered.
+   */
+  nextExpiresAt: string | null;
   /** Revision of the last event of `market-<symbol>` in this state. */
   revision: number;
   keys: KeyLog;
@@ -39,11 +46,12 @@ export function evolveMarket(market: Market | undefined, event: MarketEvent, rev
 function change(market: Market | undefined, event: MarketEvent, revision: number): Market {
   if (event.type === 'SymbolListed.v1') {
     assert(!market, 'a symbol is listed once');
-    const { symbol, name, rules } = event.data;
+    const { symbol, name, rules, matchingRules } = event.data;
     return {
       symbol,
       name,
       rules,
+      matchingRules,
       state: 'continuous',
       referenceTicks: rules.listingTicks,
       bandsOff: false,
@@ -51,18 +59,26 @@ function change(market: Market | undefined, event: MarketEvent, revision: number
       listedAtMs: Date.parse(event.time),
       lastDay: '',
       lastTradeTicks: null,
+      nextExpiresAt: null,
       revision,
       keys: emptyKeyLog(),
     };
   }
   assert(market && revision === market.revision + 1, `${event.type} at ${revision} does not follow`);
   switch (event.type) {
+    case 'MatchingRulesAdopted.v1':
+      return { ...market, revision, matchingRules: event.data.matchingRules };
     case 'SymbolExemptionsChanged.v1':
       return { ...market, revision, bandsOff: event.data.bandsOff, quotasOff: event.data.quotasOff };
     case 'TradingHalted.v1':
       return { ...market, revision, state: 'halt' };
     case 'TradingResumed.v1':
       return { ...market, revision, state: 'continuous' };
+    case 'TimeReached.v1': {
+      const { nextExpiresAt } = market;
+      const asked = nextExpiresAt === UNKNOWN || (nextExpiresAt !== null && nextExpiresAt <= event.data.at);
+      return { ...market, revision, nextExpiresAt: asked ? null : nextExpiresAt };
+    }
     case 'DayEnded.v1':
       return {
         ...market,
@@ -76,7 +92,27 @@ function change(market: Market | undefined, event: MarketEvent, revision: number
   }
 }
 
-export const MARKETS_SNAPSHOT_VERSION = 1;
+export const UNKNOWN = 'unknown';
+
+/** What the book tells besides: the last trade, and when the next order ends. In place. */
+export function followBook(market: Market, event: BookEvent): void {
+  switch (event.type) {
+    case 'TradeExecuted.v1':
+      market.lastTradeTicks = event.data.priceTicks;
+      return;
+    case 'OrderAccepted.v1': {
+      const { expiresAt } = event.data;
+      const { nextExpiresAt: next } = market;
+      if (expiresAt !== undefined && (next === null || expiresAt < next)) market.nextExpiresAt = expiresAt;
+      return;
+    }
+    case 'TimeApplied.v1':
+      market.nextExpiresAt = event.data.nextExpiresAt;
+      return;
+  }
+}
+
+export const MARKETS_SNAPSHOT_VERSION = 3;
 
 export const marketsText = (markets: Iterable<Market>): string =>
   JSON.stringify([...markets].map((market) => ({ ...market, keys: keyLogText(market.keys) })));

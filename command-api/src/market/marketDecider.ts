@@ -10,7 +10,7 @@ import {
 } from '@brokerx/contracts';
 import type { z } from 'zod';
 import { type Refusal, raise } from '../account/decider.ts';
-import type { Market } from './market.ts';
+import { type Market, UNKNOWN } from './market.ts';
 
 /**
  * Decisions on `market-<symbol>`. A refusal is not recorded there (every event of that stream is an engine input), so
@@ -34,8 +34,11 @@ export function listSymbol(market: Market | undefined, command: z.infer<typeof L
     listingTicks,
     collarPpm: command.collar_ppm,
     feePpm: command.fee_ppm,
-    orderSharesMax: sharesFromDecimal(command.order_qty_max) ?? raise('shares are checked for form before'),
+    orderSharesMax: sharesOf(command.order_qty_max),
     dailyClose: command.daily_close,
+    ...(command.lot_size === undefined ? {} : { lotShares: sharesOf(command.lot_size) }),
+    ...(command.notional_min === undefined ? {} : { notionalMinCents: centsOf(command.notional_min) }),
+    ...(command.notional_max === undefined ? {} : { notionalMaxCents: centsOf(command.notional_max) }),
   };
   return {
     fact: {
@@ -59,6 +62,20 @@ export function resumeTrading(market: Market | undefined, { symbol }: { symbol: 
   if (!market) return refuse('UNKNOWN_SYMBOL', `symbol ${symbol}`);
   if (market.state !== 'halt') return refuse('SYMBOL_NOT_HALTED', `symbol ${symbol}`);
   return { fact: { type: 'TradingResumed.v1', data: { symbol } } };
+}
+
+/** The newest rules that this program knows; the engines know them, too, or the market stops until they do. */
+export function adoptMatchingRules(
+  market: Market | undefined,
+  { symbol }: { symbol: string },
+): MarketDecision {
+  if (!market) return refuse('UNKNOWN_SYMBOL', `symbol ${symbol}`);
+  if (market.matchingRules >= MATCHING_RULES_VERSION) {
+    return refuse('MATCHING_RULES_CURRENT', `${symbol} follows version ${market.matchingRules}`);
+  }
+  return {
+    fact: { type: 'MatchingRulesAdopted.v1', data: { symbol, matchingRules: MATCHING_RULES_VERSION } },
+  };
 }
 
 export function setSymbolExemptions(
@@ -85,11 +102,21 @@ export function endDay(market: Market, nowMs: number): MarketFact | null {
   return { type: 'DayEnded.v1', data: { symbol: market.symbol, day, at, closeTicks } };
 }
 
+/** The market's time, where an order ends by now or it is not known whether one does; null otherwise. */
+export function reachTime(market: Market, nowMs: number): MarketFact | null {
+  const { symbol, nextExpiresAt } = market;
+  const at = timeOf(nowMs);
+  if (nextExpiresAt === null || (nextExpiresAt !== UNKNOWN && nextExpiresAt > at)) return null;
+  return { type: 'TimeReached.v1', data: { symbol, at } };
+}
+
 /** The last moment at or before `nowMs` that the daily close (UTC, `HH:MM`) names. */
 export function latestCloseMs(dailyClose: string, nowMs: number): number {
   const today = Date.parse(`${timeOf(nowMs).slice(0, 10)}T${dailyClose}:00.000Z`);
   return today <= nowMs ? today : today - DAY_MS;
 }
 
+const sharesOf = (qty: string): number =>
+  sharesFromDecimal(qty) ?? raise('shares are checked for form before');
 const centsOf = (amount: string): number =>
   centsFromDecimal(amount) ?? raise('amounts are checked for form before');

@@ -18,7 +18,14 @@ import type {
   Subscription,
 } from '@brokerx/infra';
 import { hydrateMarkets } from './hydrate.ts';
-import { evolveMarket, MARKETS_SNAPSHOT_VERSION, type Market, marketsFrom, marketsText } from './market.ts';
+import {
+  evolveMarket,
+  followBook,
+  MARKETS_SNAPSHOT_VERSION,
+  type Market,
+  marketsFrom,
+  marketsText,
+} from './market.ts';
 
 /**
  * All markets in memory, kept current by the feed alone, in the order of the store: what this process appended itself
@@ -85,8 +92,8 @@ export async function startMarkets(options: {
   const apply = ({ event, stream, revision }: Recorded<Event>) => {
     const symbol = keyOfStream(stream);
     if (!stream.startsWith('market-')) {
-      const market = event.type === 'TradeExecuted.v1' ? markets.get(symbol) : undefined;
-      if (market && event.type === 'TradeExecuted.v1') market.lastTradeTicks = event.data.priceTicks;
+      const market = markets.get(symbol);
+      if (market) followBook(market, event as BookEvent);
       onBook?.(event as BookEvent);
       return;
     }

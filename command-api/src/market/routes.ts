@@ -16,6 +16,7 @@ import { problemOf } from '../refusals.ts';
 import { accepted, COMMAND_REPLY_HEADERS } from '../reply.ts';
 import type { Market } from './market.ts';
 import {
+  adoptMatchingRules,
   haltTrading,
   listSymbol,
   type MarketDecision,
@@ -119,6 +120,28 @@ export function marketRoutes(app: Http, { commands, markets, storeId }: MarketRo
     },
   );
 
+  app.post(
+    '/v1/symbols/:symbol/matching-rules',
+    {
+      config: operator,
+      schema: {
+        ...schema,
+        summary: 'Let a symbol follow the newest matching rules',
+        description:
+          'A symbol keeps the rules that it was listed with, so that its past stays what it was, until this is asked ' +
+          'for. Every engine must know them by then.',
+        params: Symbol,
+        body: Resume.nullish(),
+      },
+    },
+    (request, reply) => {
+      const { symbol } = request.params;
+      return carryOut(request, reply, { command: 'AdoptMatchingRules', symbol }, (market) =>
+        adoptMatchingRules(market, { symbol }),
+      );
+    },
+  );
+
   app.put(
     '/v1/symbols/:symbol/exemptions',
     {
@@ -154,6 +177,10 @@ export function symbolView(market: Market): z.infer<typeof views.SymbolView> {
     fee_ppm: rules.feePpm,
     order_qty_max: String(rules.orderSharesMax),
     daily_close: rules.dailyClose,
+    lot_size: String(rules.lotShares ?? 1),
+    notional_min: rules.notionalMinCents === undefined ? null : decimalFromCents(rules.notionalMinCents),
+    notional_max: rules.notionalMaxCents === undefined ? null : decimalFromCents(rules.notionalMaxCents),
+    matching_rules: market.matchingRules,
     bands_off: market.bandsOff,
     quotas_off: market.quotasOff,
   };

@@ -1,6 +1,7 @@
 import { type MarketEvent, mintId, seal, timeOf } from '@brokerx/contracts';
 import { type Log, mintTraceparent, type Runtime } from '@brokerx/infra';
-import { endDay } from './marketDecider.ts';
+import type { Market } from './market.ts';
+import { endDay, reachTime } from './marketDecider.ts';
 import type { Markets } from './markets.ts';
 
 /**
@@ -8,6 +9,9 @@ import type { Markets } from './markets.ts';
  * due is then decided against the state of that moment, so two owners at once (one of them slow) do it once.
  */
 const LOOK_EVERY_MS = 1_000;
+
+/** One thing at a time, the day's end first. */
+const due = (market: Market, nowMs: number) => endDay(market, nowMs) ?? reachTime(market, nowMs);
 
 export function startTimer(options: { markets: Markets; runtime: Runtime; log: Log }): {
   stop(): Promise<void>;
@@ -20,9 +24,9 @@ export function startTimer(options: { markets: Markets; runtime: Runtime; log: L
   const look = async () => {
     for (const market of markets.all()) {
       const { symbol } = market;
-      if (stopped || !endDay(market, runtime.nowMs())) continue;
+      if (stopped || !due(market, runtime.nowMs())) continue;
       try {
-        await endDayOf(symbol);
+        await appendDue(symbol);
       } catch (err) {
         log.warn({ err, symbol }, 'a due market event could not be appended; it is tried again');
       }
@@ -33,10 +37,10 @@ export function startTimer(options: { markets: Markets; runtime: Runtime; log: L
     looking = look();
   };
 
-  const endDayOf = async (symbol: string) => {
+  const appendDue = async (symbol: string) => {
     const taskId = mintId(runtime);
     const executed = await markets.execute(symbol, (market, commitId) => {
-      const fact = market ? endDay(market, runtime.nowMs()) : null;
+      const fact = market ? due(market, runtime.nowMs()) : null;
       if (!fact) return { reply: null };
       const cause = {
         time: timeOf(runtime.nowMs()),
@@ -48,7 +52,9 @@ export function startTimer(options: { markets: Markets; runtime: Runtime; log: L
       const [event] = seal(commitId, cause, [fact]) as MarketEvent[];
       return event ? { event } : { reply: null };
     });
-    if ('event' in executed) log.info({ symbol, data: executed.event.data }, 'the trading day has ended');
+    if ('event' in executed && executed.event.type === 'DayEnded.v1') {
+      log.info({ symbol, data: executed.event.data }, 'the trading day has ended');
+    }
   };
 
   again();

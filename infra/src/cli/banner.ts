@@ -2,13 +2,13 @@ import type { InstallationStatus } from '../installation.ts';
 
 /** What a person reads when BrokerX is ready: where things are, how to sign in, what to try next. */
 export function banner(status: InstallationStatus, traders: boolean): string {
-  const { commandUrl, queryUrl, operatorEmail, operatorPassword, dataDir } = status;
+  const { commandUrl, queryUrl, commandUrls, queryUrls, operatorEmail, operatorPassword, dataDir } = status;
   return `
 BrokerX is ready. No real money; open to this machine only.
 
   Commands    ${commandUrl}      try them at ${commandUrl}/docs
-  Queries     ${queryUrl}      try them at ${queryUrl}/docs
-  Dev inbox   ${commandUrl}/dev/inbox      the mail that BrokerX sends: passcodes
+${also(commandUrls)}  Queries     ${queryUrl}      try them at ${queryUrl}/docs
+${also(queryUrls)}  Dev inbox   ${commandUrl}/dev/inbox      the mail that BrokerX sends: passcodes
   Operator    ${operatorEmail}  ${operatorPassword}
   Market      ${traders ? 'simulated traders keep it moving' : 'empty: started without the simulated traders'}
   Data        ${dataDir}
@@ -19,3 +19,6 @@ BrokerX is ready. No real money; open to this machine only.
 
 `;
 }
+
+/** A line for each beside the first one. */
+const also = ([, ...urls]: readonly string[]): string => urls.map((url) => `  and         ${url}\n`).join('');

@@ -1,6 +1,11 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import { EXIT_USAGE } from '../config.ts';
+import { addDeploy } from './deploy.ts';
+import { addGateway } from './gateway.ts';
+import { addMakeEnv } from './makeEnv.ts';
+import { addMigrateStore } from './migrateStore.ts';
+import { addServers } from './servers.ts';
 import { addStart } from './start.ts';
 
 /** The `brokerx` command. Exit codes: 0 done, 1 failed, 2 used wrongly. */
@@ -8,6 +13,11 @@ const program = new Command('brokerx')
   .description('BrokerX, a simulated stock brokerage with its own market, on this machine.')
   .exitOverride();
 addStart(program);
+addMakeEnv(program);
+addDeploy(program);
+addGateway(program);
+addMigrateStore(program);
+addServers(program);
 
 try {
   await program.parseAsync();

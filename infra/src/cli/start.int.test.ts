@@ -75,10 +75,35 @@ test('ports: taken, the same, or none at all', async () => {
   blocker.close();
 });
 
+test('how many processes: a whole number within bounds, and ports for all of them', async () => {
+  await expectRefusal({ flags: ['--engines', '0'] }, /'0' is invalid\. It must be 1 to 4/, 2);
+  await expectRefusal({ flags: [], env: { BROKERX_QUERY_APIS: 'two' } }, /BROKERX_QUERY_APIS' is invalid/, 2);
+  const two = ['--command-apis', '2', '--command-port'];
+  const query = await freePort();
+  await expectRefusal(
+    { flags: [...two, String(query - 10), '--query-port', String(query)] },
+    /are both \d+ \(each further process is 10 above\): they must differ/,
+  );
+  await expectRefusal(
+    { flags: [...two, '65530', '--query-port', String(query)] },
+    /port 65540 of command-api is above 65535\. Choose another/,
+  );
+});
+
 test('variables that break their rule are named with it, by whoever reads them', async () => {
   const database = await freshDatabase();
   await expectRefusal({ env: { DATABASE_URL: 'mysql://x' } }, /DATABASE_URL must begin with postgres:\/\//);
-  const broken = { DATABASE_URL: database.url, QUERY_API_CORS_ORIGINS: 'anywhere' };
+  const own = { DATABASE_URL: database.url };
+  await expectRefusal(
+    { env: { ...own, EVENTSTORE_URL: 'http://x' } },
+    /EVENTSTORE_URL must begin with esdb:\/\//,
+  );
+  const absent = `esdb://127.0.0.1:${await freePort()}?tls=false`;
+  await expectRefusal(
+    { env: { ...own, EVENTSTORE_URL: absent } },
+    /the event store that EVENTSTORE_URL names cannot be reached: .*Unset EVENTSTORE_URL/,
+  );
+  const broken = { ...own, QUERY_API_CORS_ORIGINS: 'anywhere' };
   await expectRefusal(
     { env: broken },
     /brokerx: query-api does not start \(exit code 2\):\nthe configuration is not usable:\n +QUERY_API_CORS_ORIGINS: must be origins/,

@@ -2,11 +2,13 @@ import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { EmbeddedPostgresError } from '../embeddedPostgres.ts';
-import { type Installation, StartRefused, startInstallation } from '../installation.ts';
+import { type Installation, startInstallation } from '../installation.ts';
+import { INSTANCES_MAX } from '../instances.ts';
 import { createLog, LOG_LEVELS, type LogLevel } from '../log.ts';
 import { asJsonLine, renderLine } from '../logRendering.ts';
 import { killRecorded } from '../runFile.ts';
 import { EXIT_FAILED, SIGNAL_REPEAT_MS } from '../shutdown.ts';
+import { StartRefused } from '../startRefused.ts';
 import { banner } from './banner.ts';
 
 type StartOptions = {
@@ -14,6 +16,10 @@ type StartOptions = {
   commandPort: number;
   queryPort: number;
   ports?: 'free';
+  commandApis: number;
+  engines: number;
+  projectors: number;
+  queryApis: number;
   traders: boolean;
   jsonLogs: boolean;
   jsonStatus: boolean;
@@ -32,6 +38,10 @@ export function addStart(program: Command): void {
     )
     .addOption(apiPort('--command-port <port>', 'port of command-api', 'COMMAND_API_PORT', 8001))
     .addOption(apiPort('--query-port <port>', 'port of query-api', 'QUERY_API_PORT', 8002))
+    .addOption(instances('--command-apis <n>', 'command-apis', 'BROKERX_COMMAND_APIS'))
+    .addOption(instances('--engines <n>', 'matching engines, which share the symbols', 'BROKERX_ENGINES'))
+    .addOption(instances('--projectors <n>', 'projectors, which share the read models', 'BROKERX_PROJECTORS'))
+    .addOption(instances('--query-apis <n>', 'query-apis', 'BROKERX_QUERY_APIS'))
     .addOption(new Option('--ports <which>', 'take any free ports').choices(['free']))
     .option('--no-traders', 'do not run the simulated traders')
     .option('--json-logs', 'logs as JSON lines', false)
@@ -46,6 +56,16 @@ export function addStart(program: Command): void {
 
 const apiPort = (flags: string, what: string, variable: string, value: number) =>
   new Option(flags, what).env(variable).default(value).argParser(parsePort);
+
+const instances = (flags: string, what: string, variable: string) =>
+  new Option(flags, `how many ${what}`).env(variable).default(1).argParser(parseCount);
+
+function parseCount(text: string): number {
+  const count = Number(text);
+  if (!Number.isInteger(count) || count < 1 || count > INSTANCES_MAX)
+    throw new InvalidArgumentError(`It must be 1 to ${INSTANCES_MAX}.`);
+  return count;
+}
 
 function parsePort(text: string): number {
   const port = Number(text);
@@ -67,6 +87,7 @@ async function start(options: StartOptions): Promise<void> {
     destination: { write: (line: string) => onLine('brokerx', line.trimEnd()) },
   });
   const dataDir = resolve(options.data);
+  const { commandApis, engines, projectors, queryApis } = options;
   const interrupted = interruption(dataDir);
   let installation: Installation;
   try {
@@ -74,6 +95,7 @@ async function start(options: StartOptions): Promise<void> {
       dataDir,
       root: ROOT,
       ports: options.ports ?? { command: options.commandPort, query: options.queryPort },
+      counts: { commandApis, engines, projectors, queryApis },
       traders: options.traders,
       env: process.env,
       log,

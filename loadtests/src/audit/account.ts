@@ -1,6 +1,6 @@
 import { type AuditedFill, fillFrom } from './executions.ts';
 import type { Findings } from './findings.ts';
-import { type AuditedOrder, feeOf } from './order.ts';
+import { type AuditedOrder, feeOf, leavesOf, stillNeeded } from './order.ts';
 import type { RawEvent } from './rawEvent.ts';
 
 /** One account, folded with arithmetic of its own. Cash includes what is held, shares too. */
@@ -120,7 +120,7 @@ export function fill(account: AuditedAccount, order: AuditedOrder, event: Filled
     order.filled <= order.quantity &&
       data.filledQuantity === order.filled &&
       data.filledValueCents === order.filledValueCents &&
-      data.leavesQuantity === order.quantity - order.filled &&
+      data.leavesQuantity === leavesOf(order) &&
       data.closes === (data.leavesQuantity === 0),
     'mismatch',
     () => `order ${order.id}: the totals of fill ${data.tradeId} do not add up`,
@@ -165,12 +165,11 @@ export function heldEnough(order: AuditedOrder, found: Findings): void {
     );
     return;
   }
-  const leaves = order.quantity - order.filled;
-  const worth = order.side === 'buy' ? order.limitTicks * order.tickCents * leaves : 0;
+  const { cents, shares } = stillNeeded(order);
   found.expect(
-    order.holdCents >= worth && order.holdShares >= (order.side === 'sell' ? leaves : 0),
+    order.holdCents >= cents && order.holdShares >= shares,
     'money',
-    () => `order ${order.id} holds too little for its ${leaves} open shares`,
+    () => `order ${order.id} holds too little for its ${leavesOf(order)} open shares`,
   );
 }
 

@@ -112,15 +112,46 @@ export function accountLedger(found: Findings) {
     const order = orderOf(event, account, data.orderId);
     if (!order || !settles(event, order, data.sequence, ['OrderReplaced.v1'])) return;
     found.expect(
-      data.quantity < order.quantity &&
-        data.quantity >= order.filled &&
-        data.leavesQuantity === data.quantity - order.filled,
+      data.quantity >= order.filled + order.prevented &&
+        data.leavesQuantity === data.quantity - order.filled - order.prevented,
       'mismatch',
       () => `order ${order.id}: the amendment to ${data.quantity} does not add up`,
     );
+    const asked = order.asked;
+    found.expect(
+      asked !== null &&
+        (data.limitTicks ?? order.limitTicks) === (data.closes ? order.limitTicks : asked.limitTicks) &&
+        (data.closes || data.quantity === asked.quantity),
+      'mismatch',
+      () => `order ${order.id}: amendment ${data.amendment} is not what was asked for`,
+    );
+    order.asked = null;
     order.quantity = data.quantity;
+    order.limitTicks = data.limitTicks ?? order.limitTicks;
     order.amendmentAnswered = data.amendment;
     if (data.closes) order.end = 'filled';
+    lower(account, order, data.releasedCents, data.releasedShares);
+    bookedWhere(account, event, data.releasedCents, data.releasedShares);
+    heldEnough(order, found);
+    solvent(account, order.symbol, found);
+  };
+
+  const settleDecrement = (
+    event: Extract<RawEvent, { type: 'OrderDecremented.v1' }>,
+    account: AuditedAccount,
+  ) => {
+    const { data } = event;
+    const order = orderOf(event, account, data.orderId);
+    const output = order && settles(event, order, data.sequence, ['TradePrevented.v1']);
+    if (!order || output?.type !== 'TradePrevented.v1') return;
+    order.prevented += data.quantity;
+    found.expect(
+      output.data.quantity === data.quantity &&
+        data.preventedQuantity === order.prevented &&
+        data.leavesQuantity === order.quantity - order.filled - order.prevented,
+      'mismatch',
+      () => `order ${order.id}: the prevented match at ${data.sequence} does not add up`,
+    );
     lower(account, order, data.releasedCents, data.releasedShares);
     bookedWhere(account, event, data.releasedCents, data.releasedShares);
     heldEnough(order, found);
@@ -206,7 +237,15 @@ export function accountLedger(found: Findings) {
         }
         case 'OrderAmendRequested.v1': {
           const order = orderOf(event, account, event.data.orderId);
-          if (order) order.amendmentAsked = event.data.amendment;
+          if (!order) return;
+          const { amendment, quantity, limitTicks = order.limitTicks } = event.data;
+          order.amendmentAsked = amendment;
+          order.asked = { quantity, limitTicks };
+          const { holdCents = 0, holdShares = 0 } = event.data;
+          lower(account, order, -holdCents, -holdShares);
+          bookedWhere(account, event, holdCents, holdShares);
+          heldEnough(order, found);
+          solvent(account, order.symbol, found);
           return;
         }
         case 'OrderFilled.v1':
@@ -216,10 +255,17 @@ export function accountLedger(found: Findings) {
         case 'OrderAmendRejected.v1': {
           const order = orderOf(event, account, event.data.orderId);
           if (order && settles(event, order, event.data.sequence, ['OrderReplaceRejected.v1'])) {
+            const { releasedCents = 0, releasedShares = 0 } = event.data;
             order.amendmentAnswered = event.data.amendment;
+            order.asked = null;
+            lower(account, order, releasedCents, releasedShares);
+            bookedWhere(account, event, releasedCents, releasedShares);
+            heldEnough(order, found);
           }
           return;
         }
+        case 'OrderDecremented.v1':
+          return settleDecrement(event, account);
         case 'OrderClosed.v1':
           return settleClose(event, account);
         default:
@@ -233,6 +279,11 @@ export function accountLedger(found: Findings) {
         void owed.set(due(symbol, event.revision, orderId), { position: event.position, output: event });
       switch (event.type) {
         case 'TradeExecuted.v1':
+          owe(event.data.maker.orderId);
+          owe(event.data.taker.orderId);
+          return;
+        case 'TradePrevented.v1':
+          if (event.data.mode !== 'decrement') return;
           owe(event.data.maker.orderId);
           owe(event.data.taker.orderId);
           return;

@@ -1,4 +1,4 @@
-import type { AccountFact, OrderType, Side, TimeInForce } from '@brokerx/contracts';
+import type { AccountFact, OrderType, SelfTradeMode, Side, TimeInForce } from '@brokerx/contracts';
 
 /** One order as its account's events tell it, amounts in cents, prices in ticks. */
 export type AuditedOrder = {
@@ -15,17 +15,28 @@ export type AuditedOrder = {
   feePpm: number;
   holdCents: number;
   holdShares: number;
+  postOnly: boolean;
+  minQuantity: number;
+  selfTrade: SelfTradeMode;
   filled: number;
+  /** Taken off by self-trade prevention. */
+  prevented: number;
   filledValueCents: number;
   feesCents: number;
   /** Sequence of the last book output applied to it. */
   lastSequence: number;
   /** The book took it. */
   accepted: boolean;
+  /** Its stop; null for orders without one. `held`: it waits for its trigger. */
+  stopTicks: number | null;
+  held: boolean;
+  expiresAt: string | null;
   cancelRequested: boolean;
   /** Number of the last amendment asked for, and of the last one answered. */
   amendmentAsked: number;
   amendmentAnswered: number;
+  /** What the unanswered amendment asks for. */
+  asked: { quantity: number; limitTicks: number } | null;
   end: 'filled' | 'canceled' | 'expired' | 'rejected' | null;
   reason: string | null;
 };
@@ -46,19 +57,43 @@ export const orderFrom = (placed: Placed): AuditedOrder => ({
   feePpm: placed.feePpm,
   holdCents: placed.holdCents,
   holdShares: placed.holdShares,
+  postOnly: placed.postOnly ?? false,
+  minQuantity: placed.minQuantity ?? 0,
+  selfTrade: placed.selfTrade ?? 'none',
   filled: 0,
+  prevented: 0,
   filledValueCents: 0,
   feesCents: 0,
   lastSequence: -1,
   accepted: false,
+  stopTicks: placed.stopTicks ?? null,
+  held: false,
+  expiresAt: placed.expiresAt ?? null,
   cancelRequested: false,
   amendmentAsked: 0,
   amendmentAnswered: 0,
+  asked: null,
   end: null,
   reason: null,
 });
 
-export const leavesOf = (order: AuditedOrder): number => (order.end ? 0 : order.quantity - order.filled);
+export const leavesOf = (order: AuditedOrder): number =>
+  order.end ? 0 : order.quantity - order.filled - order.prevented;
+
+/**
+ * The most cents and shares that an order may still need, fees aside: whichever part of it trades before an unanswered
+ * amendment takes effect, tried share by share at the two ends between which it is linear.
+ */
+export function stillNeeded(order: AuditedOrder): { cents: number; shares: number } {
+  const leaves = leavesOf(order);
+  const done = order.filled + order.prevented;
+  const later = order.asked ? Math.max(0, order.asked.quantity - done) : 0;
+  const { tickCents, limitTicks } = order;
+  const laterTicks = order.asked?.limitTicks ?? limitTicks;
+  if (order.side === 'sell') return { cents: 0, shares: Math.max(leaves, later) };
+  const worth = (before: number) => before * limitTicks + Math.max(0, later - before) * laterTicks;
+  return { cents: Math.max(worth(0), worth(leaves)) * tickCents, shares: 0 };
+}
 
 /** The status that the query API must show, by FIX precedence. */
 export function statusOf(order: AuditedOrder): string {
@@ -66,6 +101,7 @@ export function statusOf(order: AuditedOrder): string {
   if (order.cancelRequested) return 'pending_cancel';
   if (order.amendmentAsked > order.amendmentAnswered) return 'pending_replace';
   if (order.filled > 0) return 'partially_filled';
+  if (order.held) return 'held';
   return order.accepted ? 'new' : 'pending_new';
 }
 

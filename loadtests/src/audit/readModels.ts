@@ -1,4 +1,4 @@
-import { centsFromDecimal, decimalFromCents, type views } from '@brokerx/contracts';
+import { centsFromDecimal, decimalFromCents, hasLimit, type views } from '@brokerx/contracts';
 import type { z } from 'zod';
 import { type Api, ApiError } from '../client.ts';
 import type { AuditedAccount } from './account.ts';
@@ -190,7 +190,7 @@ function compareOrder(
   differs(`order ${order.id} filled_qty`, shown.filled_qty, String(order.filled));
   differs(`order ${order.id} leaves_qty`, shown.leaves_qty, String(leavesOf(order)));
   differs(`order ${order.id} fees`, shown.fees, decimalFromCents(order.feesCents));
-  const price = order.type === 'limit' ? shown.limit_price : shown.protection_price;
+  const price = hasLimit(order.type) ? shown.limit_price : shown.protection_price;
   differs(`order ${order.id} price`, price && centsFromDecimal(price), order.limitTicks * order.tickCents);
   if (order.reason) differs(`order ${order.id} reason`, shown.reason, order.reason);
 }

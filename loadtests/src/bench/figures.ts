@@ -71,6 +71,23 @@ export function report(
   return figures;
 }
 
+/** What several installations did under the same load, one after the other, each in relation to the first. */
+export function sideBySide(results: readonly { name: string; figures: ReturnType<typeof report> }[]): string {
+  const [first] = results;
+  return table(
+    ['profile', 'orders/s', 'p50 ms', 'p95 ms', 'core-µs an order', 'of the first', 'bare endpoint/s'],
+    results.map(({ name, figures }) => [
+      name,
+      figures.orders_per_second,
+      figures.p50_ms,
+      figures.p95_ms,
+      figures.cpu_us_per_order,
+      round(figures.cpu_us_per_order / (first?.figures.cpu_us_per_order ?? 1), 2),
+      figures.bare_requests_per_second ?? 0,
+    ]),
+  );
+}
+
 function latencies<P extends string>(prefix: P, of: Histogram) {
   const at = (percent: number) => round(of.totalCount > 0 ? of.getValueAtPercentile(percent) / 1000 : 0, 2);
   return {

@@ -12,7 +12,8 @@ import { idSource, type Random } from '../random.ts';
 export type LoadClient = { authorization: string; accountId: string };
 
 export type LoadOptions = {
-  url: string;
+  /** Of the servers; a client's orders all go to one of them. */
+  urls: readonly string[];
   clients: readonly LoadClient[];
   /** One account that alone sends so many orders a second, beside the others. */
   fast?: { client: LoadClient; ordersPerSecond: number } | undefined;
@@ -67,7 +68,8 @@ export async function generateLoad(options: LoadOptions): Promise<LoadResult> {
   const end = begun + seconds * 1000;
   const intervalMs = rate > 0 ? (1000 * clients.length) / rate : 0;
   const running = clients.map((client, index) => {
-    const connection = connect(options, client, result, result.latencyUs);
+    const url = options.urls[index % options.urls.length] ?? '';
+    const connection = connect(options, url, client, result, result.latencyUs);
     // Paced clients begin spread over one interval, so that they do not send in step.
     return closedLoop(connection, begun + (intervalMs * index) / clients.length, intervalMs, end);
   });
@@ -81,12 +83,13 @@ type Connection = { send(done: () => void, dueAt?: number): void; close(): Promi
 
 function connect(
   options: LoadOptions,
+  url: string,
   client: LoadClient,
   result: LoadResult,
   latency: Histogram,
 ): Connection {
   const { bodies, random } = options;
-  const http = new Client(options.url, {
+  const http = new Client(url, {
     pipelining: 1,
     headersTimeout: REPLY_TIMEOUT_MS,
     bodyTimeout: REPLY_TIMEOUT_MS,
@@ -190,7 +193,7 @@ async function openLoop(
   end: number,
 ): Promise<void> {
   const free = Array.from({ length: FAST_CONNECTIONS }, () =>
-    connect(options, fast.client, result, result.fastLatencyUs),
+    connect(options, options.urls[0] ?? '', fast.client, result, result.fastLatencyUs),
   );
   const intervalMs = 1000 / fast.ordersPerSecond;
   for (let due = begun; due < end; due += intervalMs) {

@@ -40,7 +40,12 @@ const DRAIN_POLL_MS = 20;
 const FUNDED_AT_ONCE = 16;
 
 /** Orders from many clients at once on a whole BrokerX, and what its processes spend on them. */
-export async function measure(target: Target, options: LoadShape): Promise<Measured & { people: Person[] }> {
+export async function measure(
+  target: Target,
+  options: LoadShape,
+  /** Servers beside the installation. */
+  outside: Record<string, number>,
+): Promise<Measured & { people: Person[] }> {
   const { api, operator, installation } = target;
   const people = await traders(target, options.clients + 1);
   const authorized = await Promise.all(
@@ -58,7 +63,7 @@ export async function measure(target: Target, options: LoadShape): Promise<Measu
       : undefined;
   const run = (seconds: number) =>
     generateLoad({
-      url: api.commandUrl,
+      urls: api.commandUrls,
       clients: authorized,
       fast,
       bodies,
@@ -69,7 +74,7 @@ export async function measure(target: Target, options: LoadShape): Promise<Measu
   const earlier = options.warmUpSeconds > 0 ? (await run(options.warmUpSeconds)).entries : [];
   const position = await headPosition(api, operator.person);
   const pids = installation
-    ? { ...installation.pids(), 'load generator': process.pid }
+    ? { ...installation.pids(), ...outside, 'load generator': process.pid }
     : { 'load generator': process.pid };
   const before = usageOf(pids);
   progress(`${options.clients} clients for ${options.seconds} s …`);
@@ -83,8 +88,23 @@ export async function measure(target: Target, options: LoadShape): Promise<Measu
     people,
     cpuSeconds: difference(before, after),
     memoryBytes: Object.fromEntries(Object.entries(after).map(([name, usage]) => [name, usage.memoryBytes])),
-    eventsWritten: (await headPosition(api, operator.person)) - position,
+    eventsWritten: await eventsAfter(api, operator.person, position),
   };
+}
+
+/** Begins after what a start leaves to do. */
+const REST_MS = 10_000;
+
+/** What an installation costs while nothing happens: percent of one core, PostgreSQL included, other servers not. */
+export async function idle({ installation }: Target, seconds: number): Promise<number> {
+  if (!installation) throw new Error('--idle-seconds needs an installation of its own');
+  progress(`nothing for ${seconds} s …`);
+  await delay(REST_MS);
+  const pids = installation.pids();
+  const before = usageOf(pids);
+  await delay(seconds * 1_000);
+  const spent = Object.values(difference(before, usageOf(pids))).reduce((sum, cpu) => sum + cpu, 0);
+  return Number(((spent / seconds) * 100).toFixed(2));
 }
 
 /** Clients with accounts of their own and enough of everything, on symbols without bands and quotas. */
@@ -114,6 +134,15 @@ export async function headPosition(api: Api, operator: Person): Promise<number> 
     headers: { authorization: `Bearer ${await operator.token()}` },
   });
   return parsePosition(reply.headers['x-brokerx-position'] ?? '')?.position ?? 0;
+}
+
+/** Counted one by one: the difference of two positions is no number of events. */
+async function eventsAfter(api: Api, operator: Person, position: number): Promise<number> {
+  let events = 0;
+  for await (const line of api.lines(`/v1/events?after=${position}`, { token: await operator.token() })) {
+    if (line !== '') events += 1;
+  }
+  return events;
 }
 
 /**
@@ -153,7 +182,7 @@ export async function bareLimit(options: LoadShape): Promise<{ rate: number; p95
     }));
     const bodies = orderBodies(random, BODIES);
     const load = await generateLoad({
-      url: bare.url,
+      urls: [bare.url],
       clients,
       bodies,
       random,

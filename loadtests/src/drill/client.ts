@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { decimalFromCents, mintId } from '@brokerx/contracts';
+import { decimalFromCents, mintId, SELF_TRADE_MODES } from '@brokerx/contracts';
 import type { Api, Command, Outcome } from '../client.ts';
 import type { CommandKind, Journal } from '../journal.ts';
 import type { Person } from '../people.ts';
@@ -24,11 +24,13 @@ const PAUSE_MS_MAX = 40;
 /** Prices lie this far around the mid: about half of the orders meet another. */
 const SPREAD_CENTS = 10;
 const QUANTITY_MAX = 20;
+/** Those that end at a time of their own end within this. */
+const STOP_MS_MAX = 10_000;
 const DEPOSIT_CENTS_MAX = 2_000;
 /** Only so many of its own orders are remembered for cancels and amends. */
 const REMEMBERED_ORDERS = 40;
 
-type Remembered = { id: string; quantity: number };
+type Remembered = { id: string; quantity: number; midCents: number };
 
 export function drillClient(options: DrillClientOptions): DrillClient {
   const { api, person, journal, random, symbols, stop } = options;
@@ -49,10 +51,45 @@ export function drillClient(options: DrillClientOptions): DrillClient {
     return outcome;
   };
 
+  const remember = (order: Remembered) => {
+    orders.push(order);
+    if (orders.length > REMEMBERED_ORDERS) orders.shift();
+  };
+  const priceNear = (midCents: number) =>
+    decimalFromCents(midCents + random.below(2 * SPREAD_CENTS + 1) - SPREAD_CENTS);
+
+  /** A stop a little away from the market, for some seconds or until it is canceled. */
+  const placeStop = async () => {
+    const { symbol, midCents } = random.pick(symbols);
+    const side = random.chance(0.5) ? 'buy' : 'sell';
+    const away = (side === 'buy' ? 1 : -1) * (1 + random.below(SPREAD_CENTS));
+    const type = random.pick(['stop', 'stop_limit', 'trailing_stop'] as const);
+    const expires_at = new Date(Date.now() + 1_000 + random.below(STOP_MS_MAX)).toISOString();
+    const quantity = 1 + random.below(QUANTITY_MAX);
+    const outcome = await send('place', {
+      method: 'POST',
+      path: '/v1/orders',
+      body: {
+        symbol,
+        side,
+        type,
+        qty: String(quantity),
+        ...(type === 'trailing_stop'
+          ? { trail_price: decimalFromCents(1 + random.below(SPREAD_CENTS)) }
+          : { stop_price: decimalFromCents(midCents + away) }),
+        ...(type === 'stop_limit' ? { limit_price: priceNear(midCents) } : {}),
+        ...(random.chance(0.5) ? { time_in_force: 'gtd', expires_at } : { time_in_force: 'gtc' }),
+      },
+    });
+    if (outcome.kind === 'ok') remember({ id: outcome.body.id, quantity, midCents });
+  };
+
   const place = async () => {
     const { symbol, midCents } = random.pick(symbols);
     const quantity = 1 + random.below(QUANTITY_MAX);
     const market = random.chance(0.05);
+    const timeInForce = market ? 'ioc' : random.pick(['day', 'gtc', 'gtc', 'ioc', 'fok'] as const);
+    const rests = timeInForce === 'day' || timeInForce === 'gtc';
     const outcome = await send('place', {
       method: 'POST',
       path: '/v1/orders',
@@ -61,15 +98,13 @@ export function drillClient(options: DrillClientOptions): DrillClient {
         side: random.chance(0.5) ? 'buy' : 'sell',
         type: market ? 'market' : 'limit',
         qty: String(quantity),
-        ...(market
-          ? {}
-          : { limit_price: decimalFromCents(midCents + random.below(2 * SPREAD_CENTS + 1) - SPREAD_CENTS) }),
-        time_in_force: market ? 'ioc' : random.pick(['day', 'gtc', 'gtc', 'ioc', 'fok']),
+        ...(market ? {} : { limit_price: priceNear(midCents) }),
+        time_in_force: timeInForce,
+        ...(rests && random.chance(0.2) ? { post_only: true } : {}),
+        ...(random.chance(0.5) ? { stp_mode: random.pick(SELF_TRADE_MODES) } : {}),
       },
     });
-    if (outcome.kind !== 'ok') return;
-    orders.push({ id: outcome.body.id, quantity });
-    if (orders.length > REMEMBERED_ORDERS) orders.shift();
+    if (outcome.kind === 'ok') remember({ id: outcome.body.id, quantity, midCents });
   };
 
   const act = async () => {
@@ -78,12 +113,13 @@ export function drillClient(options: DrillClientOptions): DrillClient {
     if (order && dice < 25) {
       orders.splice(orders.indexOf(order), 1);
       await send('cancel', { method: 'DELETE', path: `/v1/orders/${order.id}` });
-    } else if (order && order.quantity > 1 && dice < 40) {
-      order.quantity = 1 + random.below(order.quantity - 1);
+    } else if (order && dice < 40) {
+      order.quantity = 1 + random.below(QUANTITY_MAX);
+      const limit_price = priceNear(order.midCents);
       await send('amend', {
         method: 'PATCH',
         path: `/v1/orders/${order.id}`,
-        body: { qty: String(order.quantity) },
+        body: { qty: String(order.quantity), ...(random.chance(0.5) ? { limit_price } : {}) },
       });
     } else if (dice < 45) {
       await send('deposit', {
@@ -91,7 +127,8 @@ export function drillClient(options: DrillClientOptions): DrillClient {
         path: '/v1/deposits',
         body: { amount: decimalFromCents(1 + random.below(DEPOSIT_CENTS_MAX)) },
       });
-    } else await place();
+    } else if (dice < 55) await placeStop();
+    else await place();
   };
 
   const run = async () => {

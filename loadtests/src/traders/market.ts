@@ -57,7 +57,12 @@ export function simulatedMarket(options: {
     if (outcome.kind === 'ok') lastPosition = outcome.position ?? lastPosition;
     if (outcome.kind === 'unknown') throw new Error(outcome.error);
   };
-  const place = (person: Person, { side, priceCents, shares }: Quote, timeInForce: 'day' | 'ioc') =>
+  const place = (
+    person: Person,
+    { side, priceCents, shares }: Quote,
+    timeInForce: 'day' | 'ioc',
+    flags: object = {},
+  ) =>
     command(person, 'POST', '/v1/orders', {
       symbol,
       side,
@@ -65,6 +70,7 @@ export function simulatedMarket(options: {
       qty: String(shares),
       limit_price: decimalFromCents(priceCents),
       time_in_force: timeInForce,
+      ...flags,
     });
 
   return {
@@ -80,7 +86,9 @@ export function simulatedMarket(options: {
         referenceCents,
       );
       for (const { id } of cancel) await command(maker, 'DELETE', `/v1/orders/${id}`);
-      for (const quote of missing.slice(0, STANDING_MAX)) await place(maker, quote, 'day');
+      // A maker means to make; symbols that were listed under older rules have no post_only.
+      const flags = info.matching_rules < 2 ? {} : { post_only: true };
+      for (const quote of missing.slice(0, STANDING_MAX)) await place(maker, quote, 'day', flags);
       if (!random.chance(TAKE_CHANCE)) return;
       const side = random.chance(0.5) ? 'buy' : 'sell';
       const reach = TAKE_STEPS * stepCents(referenceCents) * (side === 'buy' ? 1 : -1);

@@ -3,6 +3,7 @@ import {
   decimalFromCents,
   OPEN_STATUSES,
   ORDER_STATUSES,
+  percentFromPpm,
   type views,
 } from '@brokerx/contracts';
 import { safeInteger } from '@brokerx/infra';
@@ -89,23 +90,34 @@ export function orderView(row: Row): views.OrderView {
     type: row.type,
     time_in_force: row.time_in_force,
     qty: row.quantity,
-    limit_price: row.limit_cents === null ? null : decimalFromCents(safeInteger(row.limit_cents)),
-    protection_price:
-      row.protection_cents === null ? null : decimalFromCents(safeInteger(row.protection_cents)),
+    limit_price: moneyOrNull(row.limit_cents),
+    protection_price: moneyOrNull(row.protection_cents),
+    stop_price: moneyOrNull(row.stop_cents),
+    trail_price: moneyOrNull(row.trail_cents),
+    trail_percent: row.trail_ppm === null ? null : percentFromPpm(safeInteger(row.trail_ppm)),
+    expires_at: row.expires_at?.toISOString() ?? null,
     status: row.status,
     filled_qty: row.filled_quantity,
     leaves_qty: row.leaves_quantity,
     filled_avg_price: averagePriceDecimal(safeInteger(row.filled_value_cents), filled),
     fees: decimalFromCents(safeInteger(row.fees_cents)),
+    post_only: row.post_only,
+    min_qty: row.min_quantity,
+    stp_mode: row.self_trade,
+    prevented_qty: row.prevented_quantity,
     reason: row.reason,
     created_at: row.created_at.toISOString(),
     updated_at: row.updated_at.toISOString(),
   };
 }
 
+const moneyOrNull = (cents: string | null): string | null =>
+  cents === null ? null : decimalFromCents(safeInteger(cents));
+
 const COLUMNS = `order_id, client_order_id, account_id, symbol, side, type, time_in_force, quantity, limit_cents,
   protection_cents, status, filled_quantity, filled_value_cents, fees_cents, leaves_quantity, reason, created_at,
-  updated_at, position`;
+  updated_at, position, post_only, min_quantity, self_trade, prevented_quantity,
+  stop_cents, trail_cents, trail_ppm, expires_at`;
 
 /** As the driver gives it: whole numbers of 64 bits come as text. */
 export type Row = {
@@ -128,4 +140,12 @@ export type Row = {
   created_at: Date;
   updated_at: Date;
   position: string;
+  post_only: boolean;
+  min_quantity: string | null;
+  self_trade: views.OrderView['stp_mode'];
+  prevented_quantity: string;
+  stop_cents: string | null;
+  trail_cents: string | null;
+  trail_ppm: string | null;
+  expires_at: Date | null;
 };

@@ -40,7 +40,10 @@ export async function readMarketData(
   if (cursor === null || cursor.storeId !== storeId) return { state: 'lost' };
   const value = (key: string) => values[keys.indexOf(key)] ?? null;
   const ticker = value(tickerKey(symbol));
-  if (ticker === null) return { state: 'unknown', position: cursor.position };
+  if (ticker === null) {
+    // At the beginning of the store the view is being written anew, part by part: what is missing may come yet.
+    return cursor.position === 0 ? { state: 'lost' } : { state: 'unknown', position: cursor.position };
+  }
   return {
     state: 'found',
     position: cursor.position,

@@ -18,7 +18,8 @@ export async function readSymbols(
     statement({
       name: 'symbols',
       select: `select symbol, name, state, tick_cents, listing_cents, reference_cents, collar_ppm, fee_ppm,
-        order_shares_max, daily_close, bands_off, quotas_off from read.symbol`,
+        order_shares_max, daily_close, bands_off, quotas_off, lot_shares, notional_min_cents,
+        notional_max_cents, matching_rules from read.symbol`,
       conditions: [
         { name: 'symbol', sql: 'symbol = ?', value: query.symbol },
         { name: 'after', sql: 'symbol > ?', value: query.after },
@@ -42,10 +43,17 @@ function symbolView(row: Row): SymbolView {
     fee_ppm: safeInteger(row.fee_ppm),
     order_qty_max: row.order_shares_max,
     daily_close: row.daily_close,
+    lot_size: row.lot_shares,
+    notional_min: moneyOrNull(row.notional_min_cents),
+    notional_max: moneyOrNull(row.notional_max_cents),
+    matching_rules: row.matching_rules,
     bands_off: row.bands_off,
     quotas_off: row.quotas_off,
   };
 }
+
+const moneyOrNull = (cents: string | null): string | null =>
+  cents === null ? null : decimalFromCents(safeInteger(cents));
 
 type Row = {
   symbol: string;
@@ -60,4 +68,8 @@ type Row = {
   daily_close: string;
   bands_off: boolean;
   quotas_off: boolean;
+  lot_shares: string;
+  notional_min_cents: string | null;
+  notional_max_cents: string | null;
+  matching_rules: number;
 };

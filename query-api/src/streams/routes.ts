@@ -14,7 +14,7 @@ import { streamSymbol } from './symbolStream.ts';
 
 /** Server-sent events. Whatever can be refused is refused before the first byte. */
 export function streamRoutes(app: Http, deps: QueryDeps): void {
-  const { store, live, depths, streams, hotView, runtime, log } = deps;
+  const { store, live, sessions, depths, streams, hotView, runtime, log } = deps;
   const shared = { tags: ['Streams'], headers: ResumeHeaders };
   const response = {
     200: { description: 'Server-sent events.', content: { 'text/event-stream': { schema: z.string() } } },
@@ -45,7 +45,7 @@ export function streamRoutes(app: Http, deps: QueryDeps): void {
         description: `Events \`order_placed\`, \`order_refused\`, \`cancel_requested\`, \`amend_requested\`, \`order_filled\`, \`order_amended\`,
 \`amend_rejected\`, \`order_closed\` with an \`OrderEventView\` each. Connect again with \`Last-Event-ID\` (browsers do it by themselves) and nothing is
 missed. \`resync_required\`: the id cannot be resumed from, ask for the orders. The last event says why the stream ends:
-\`slow_consumer\`, \`token_expired\`, \`server_shutdown\` or \`unavailable\`.`,
+\`slow_consumer\`, \`token_expired\`, \`session_ended\`, \`server_shutdown\` or \`unavailable\`.`,
         querystring: OrderStreamQuery,
         response,
       },
@@ -60,7 +60,15 @@ missed. \`resync_required\`: the id cannot be resumed from, ask for the orders. 
       const cancel = runtime.setTimer(Math.max(0, actor.expiresAtMs - runtime.nowMs()), () =>
         to.end('token_expired'),
       );
-      to.ended.addEventListener('abort', cancel, { once: true });
+      const leave = sessions.onEnd(actor, () => to.end('session_ended'));
+      to.ended.addEventListener(
+        'abort',
+        () => {
+          cancel();
+          leave();
+        },
+        { once: true },
+      );
       return serve(to, request, reply, streamOrders({ store, live, to, accountId, lastEventId }));
     },
   );

@@ -22,7 +22,12 @@ export type EventStream = {
   end(reason: EndReason): void;
 };
 /** `unavailable`: what is streamed cannot be read now; connect again. */
-export type EndReason = 'slow_consumer' | 'token_expired' | 'server_shutdown' | 'unavailable';
+export type EndReason =
+  | 'slow_consumer'
+  | 'token_expired'
+  | 'session_ended'
+  | 'server_shutdown'
+  | 'unavailable';
 
 /** About 2,000 messages: seconds of a busy symbol. */
 export const BUFFER_BYTES_MAX = 512 * 1024;

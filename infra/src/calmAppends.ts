@@ -1,4 +1,5 @@
-import type { EventStore, Runtime } from '@brokerx/infra';
+import type { EventStore } from './eventStore.ts';
+import type { Runtime } from './runtime.ts';
 
 /**
  * The store, telling of appends at most every `everyMs`: the first one at once, what follows together. Under load

@@ -1,6 +1,7 @@
-import { memoryEventStore, type Runtime, realRuntime } from '@brokerx/infra';
 import { expect, test } from 'vitest';
 import { calmAppends } from './calmAppends.ts';
+import { memoryEventStore } from './eventStore.memory.ts';
+import { type Runtime, realRuntime } from './runtime.ts';
 
 test('the first append is told at once, those that follow soon after together', async () => {
   const codec = {
@@ -8,6 +9,9 @@ test('the first append is told at once, those that follow soon after together', 
     decode: (text: string) => JSON.parse(text) as { n: number }[],
     typeOf: () => 'n',
     marksOf: () => ['n'],
+    parts: (event: { n: number }) => ({ type: 'n', data: event, metadata: {} }),
+    whole: ({ data }: { data: unknown }) => data as { n: number },
+    storedTypesOf: () => ['n'],
   };
   const memory = memoryEventStore<{ n: number }>({ id: '7b5f0d0e-6f3a-4c7e-9a54-0a4c2a3f9d11', codec });
   let append: () => void = () => undefined;

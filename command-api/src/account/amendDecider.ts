@@ -1,0 +1,133 @@
+import {
+  type AccountFact,
+  type AmendOrder,
+  centsFromDecimal,
+  decimalFromCents,
+  hasLimit,
+  sharesFromDecimal,
+} from '@brokerx/contracts';
+import type { Market } from '../market/market.ts';
+import { type Account, availableCents, availableShares } from './account.ts';
+import { type Refusal, raise, refused } from './decider.ts';
+import { leavesOf, type OpenOrder, worstCaseCents, worstCaseShares } from './order.ts';
+import { notOpen } from './orderDecider.ts';
+import { againstRules, bandExempt } from './orderRules.ts';
+
+/**
+ * A change of an open order: total quantity, limit, or both. The hold goes up to the worst case over both versions and
+ * comes down with the engine's answer. The engine's own checks bind.
+ */
+export function amendOrder(
+  account: Account,
+  command: {
+    orderId: string;
+    accountId: string;
+    change: AmendOrder;
+    /** The market of a symbol that an order is open in. */
+    marketOf: (symbol: string) => Market | undefined;
+  },
+): AccountFact {
+  const { orderId, accountId, change } = command;
+  const refuse = (refusal: Refusal) => refused('AmendOrder', orderId, refusal);
+  const order = account.orders.get(orderId);
+  if (!order) return refuse(notOpen(account, orderId));
+  const market = command.marketOf(order.symbol);
+  if (!market) return refuse({ code: 'UNKNOWN_SYMBOL', detail: `symbol ${order.symbol}` });
+  const version = versionOf(order, change);
+  const refusal = whyNot(account, { order, market, change, ...version });
+  if (refusal) return refuse(refusal);
+  const { quantity, limitTicks = order.limitTicks } = version;
+  const { holdCents, holdShares } = raised(order, { quantity, limitTicks });
+  const moves = limitTicks !== order.limitTicks;
+  return {
+    type: 'OrderAmendRequested.v1',
+    data: {
+      orderId,
+      accountId,
+      symbol: order.symbol,
+      amendment: order.amendments + 1,
+      quantity,
+      ...(moves ? { limitTicks, tickCents: order.tickCents } : {}),
+      ...(moves && bandExempt(account, market) ? { bandExempt: true as const } : {}),
+      ...(holdCents > 0 ? { holdCents } : {}),
+      ...(holdShares > 0 ? { holdShares } : {}),
+    },
+  };
+}
+
+type Version = { quantity: number /** Undefined: not on the tick grid. */; limitTicks: number | undefined };
+
+function versionOf(order: OpenOrder, { qty, limit_price }: AmendOrder): Version {
+  const quantity = qty === undefined ? order.quantity : (sharesFromDecimal(qty) ?? raise('checked for form'));
+  if (limit_price === undefined) return { quantity, limitTicks: order.limitTicks };
+  const limitTicks = (centsFromDecimal(limit_price) ?? raise('checked for form')) / order.tickCents;
+  return { quantity, limitTicks: Number.isInteger(limitTicks) ? limitTicks : undefined };
+}
+
+/** What the hold must go up by, so that it covers both versions. */
+function raised(order: OpenOrder, amendPending: { quantity: number; limitTicks: number }) {
+  const both = { ...order, amendPending };
+  return order.side === 'buy'
+    ? { holdCents: Math.max(0, worstCaseCents(both) - order.holdCents), holdShares: 0 }
+    : { holdCents: 0, holdShares: Math.max(0, worstCaseShares(both) - order.holdShares) };
+}
+
+function whyNot(
+  account: Account,
+  {
+    order,
+    market,
+    change,
+    quantity,
+    limitTicks,
+  }: Version & {
+    order: OpenOrder;
+    market: Market;
+    change: AmendOrder;
+  },
+): Refusal | undefined {
+  const { symbol, side } = order;
+  if (market.state === 'halt') return { code: 'SYMBOL_HALTED', detail: `symbol ${symbol}` };
+  if (order.amendPending !== null) {
+    const { quantity: asked, limitTicks: at } = order.amendPending;
+    const price = decimalFromCents(at * order.tickCents);
+    return { code: 'AMEND_PENDING', detail: `a change to ${asked} at ${price} is not answered yet` };
+  }
+  const moves = limitTicks !== order.limitTicks;
+  if (!moves && quantity === order.quantity) {
+    return { code: 'AMEND_NO_CHANGE', detail: `the quantity is ${quantity} already` };
+  }
+  if (!hasLimit(order.type) && change.limit_price !== undefined) {
+    return { code: 'ORDER_TYPE', detail: `a ${order.type} order has no limit_price` };
+  }
+  if (market.matchingRules < 2 && (moves || quantity > order.quantity)) {
+    return { code: 'AMEND_NOT_A_REDUCTION', detail: `the quantity is ${order.quantity} now` };
+  }
+  const leaves = leavesOf(order, quantity);
+  // To end it is always allowed.
+  if (leaves === 0) return undefined;
+  const free = availableShares(account, symbol) + order.holdShares;
+  const done = quantity - leaves;
+  const against = againstRules(account, market, {
+    side,
+    quantity,
+    limitTicks,
+    limitPrice: moves ? change.limit_price : undefined,
+    freeShares: free + done,
+  });
+  if (against || limitTicks === undefined) return against;
+  const { holdCents, holdShares } = raised(order, { quantity, limitTicks });
+  if (holdCents > availableCents(account)) {
+    return {
+      code: 'INSUFFICIENT_FUNDS',
+      detail: `needs ${decimalFromCents(holdCents)} more with fees; available ${decimalFromCents(availableCents(account))}`,
+    };
+  }
+  if (holdShares > availableShares(account, symbol)) {
+    return {
+      code: 'INSUFFICIENT_SHARES',
+      detail: `needs ${holdShares} ${symbol} more; available ${availableShares(account, symbol)}`,
+    };
+  }
+  return undefined;
+}

@@ -1,0 +1,69 @@
+import { collarTicks, decimalFromCents, type Side, ticks } from '@brokerx/contracts';
+import type { Market } from '../market/market.ts';
+import type { Account } from './account.ts';
+import type { Refusal } from './decider.ts';
+
+/** What a symbol's rules say of a size and a price, for new and for changed orders alike. */
+export type Asked = {
+  side: Side;
+  quantity: number;
+  /** Undefined: the price is not on the tick grid. */
+  limitTicks: number | undefined;
+  /** As the client wrote it, for the detail; undefined for a price that is not the client's. */
+  limitPrice: string | undefined;
+  /** A sell of this many shares, or of so many lots less, leaves no odd rest. */
+  freeShares: number;
+};
+
+/** The entry collar around the static reference. */
+export function collarOf({ rules, referenceTicks }: Market): { low: number; high: number } {
+  const reference = ticks(referenceTicks);
+  return {
+    low: collarTicks(reference, rules.collarPpm, 'down'),
+    high: collarTicks(reference, rules.collarPpm, 'up'),
+  };
+}
+
+export const bandExempt = (account: Account, market: Market): boolean => account.bandsOff || market.bandsOff;
+
+/** In the order of precedence of `contracts/refusals.ts`. */
+export function againstRules(account: Account, market: Market, asked: Asked): Refusal | undefined {
+  const { symbol, rules } = market;
+  const { side, quantity, limitTicks, limitPrice, freeShares } = asked;
+  const money = (inTicks: number) => decimalFromCents(inTicks * rules.tickCents);
+  if (quantity > rules.orderSharesMax) {
+    return {
+      code: 'ORDER_SIZE',
+      detail: `qty ${quantity}; ${symbol} allows ${rules.orderSharesMax} an order`,
+    };
+  }
+  const lot = rules.lotShares ?? 1;
+  const oddRest = side === 'sell' && quantity % lot === freeShares % lot;
+  if (quantity % lot !== 0 && !oddRest) {
+    return { code: 'LOT_STEP', detail: `qty ${quantity}; the lot size of ${symbol} is ${lot}` };
+  }
+  if (limitTicks === undefined) {
+    return {
+      code: 'PRICE_TICK',
+      detail: `limit_price ${limitPrice}; the tick size of ${symbol} is ${money(1)}`,
+    };
+  }
+  const { low, high } = collarOf(market);
+  const banded = limitPrice !== undefined && !bandExempt(account, market);
+  if (banded && (limitTicks < low || limitTicks > high)) {
+    return {
+      code: 'PRICE_BAND',
+      detail: `limit_price ${limitPrice}; ${symbol} takes ${money(low)} to ${money(high)} (reference ${money(market.referenceTicks)})`,
+    };
+  }
+  const value = limitTicks * rules.tickCents * quantity;
+  const told = `${money(limitTicks)} × ${quantity} is ${decimalFromCents(value)}`;
+  const { notionalMinCents: least, notionalMaxCents: most } = rules;
+  if (least !== undefined && value < least && !(oddRest && quantity % lot !== 0)) {
+    return { code: 'MIN_NOTIONAL', detail: `${told}; ${symbol} takes ${decimalFromCents(least)} at least` };
+  }
+  if (most !== undefined && value > most) {
+    return { code: 'MAX_NOTIONAL', detail: `${told}; ${symbol} takes ${decimalFromCents(most)} at most` };
+  }
+  return undefined;
+}

@@ -1,0 +1,12 @@
+import { loadConfig, portVariable, sharedVariables } from '@brokerx/infra';
+import { z } from 'zod';
+
+/** The environment of the development inbox as a process of its own. */
+const Variables = z.object({
+  LOG_LEVEL: sharedVariables.LOG_LEVEL,
+  HOST: sharedVariables.HOST,
+  INBOX_SMTP_PORT: portVariable('Port that takes mail (SMTP); 0: any free one.').default(2525),
+  INBOX_PORT: portVariable('Port of /dev/inbox; 0: any free one.').default(8025),
+});
+
+export const inboxConfig = (env?: NodeJS.ProcessEnv) => loadConfig(Variables, env);

@@ -1,0 +1,41 @@
+import {
+  bearerAuth,
+  buildHttp,
+  createLog,
+  createMetrics,
+  createShutdown,
+  realRuntime,
+  runMain,
+} from '@brokerx/infra';
+import { inboxConfig } from './config.ts';
+import { inboxRoutes } from './inboxRoutes.ts';
+import { developmentInbox } from './mail.inbox.ts';
+
+/**
+ * The development inbox as a process of its own: one for several command-apis, any of which may send the mail. They
+ * are told of it as SMTP_URL. Whoever can reach it reads everybody's passcodes.
+ */
+const SERVICE = 'inbox';
+const VERSION = '0.1.0';
+
+await runMain(async () => {
+  const { LOG_LEVEL: level, HOST: host, INBOX_SMTP_PORT, INBOX_PORT } = inboxConfig();
+  const log = createLog({ name: SERVICE, level });
+  const shutdown = createShutdown(log);
+  const listen = { host, port: INBOX_SMTP_PORT };
+  const inbox = await developmentInbox({ runtime: realRuntime, log, listen });
+  shutdown.onShutdown('inbox', () => inbox.close());
+  const app = await buildHttp({
+    title: 'BrokerX development inbox',
+    version: VERSION,
+    log,
+    metrics: createMetrics(SERVICE, VERSION),
+    ready: async () => ({}),
+    // It has no route that needs a sign-in.
+    authenticate: bearerAuth({ verify: () => 'invalid' }),
+  });
+  inboxRoutes(app, inbox);
+  shutdown.onShutdown('http', () => app.close());
+  const url = await app.listen({ host, port: INBOX_PORT });
+  log.info({ url, smtp: inbox.url }, 'takes mail');
+});

@@ -1,0 +1,84 @@
+import type { AdapterSettings } from './adapters.settings.ts';
+import { postgresEventStore } from './eventStore.postgres.ts';
+import type { Codec, EventStore } from './eventStore.ts';
+import { kafkaFeed } from './feed.kafka.ts';
+import { storeFeed } from './feed.store.ts';
+import type { Feed } from './feed.ts';
+import { watchTopicFeed } from './feedMetrics.ts';
+import type { FeedTopic } from './feedTopic.ts';
+import { postgresHotStore } from './hotStore.postgres.ts';
+import { redisHotStore } from './hotStore.redis.ts';
+import type { HotStore } from './hotStore.ts';
+import { openKafka } from './kafka.ts';
+import type { Log } from './log.ts';
+import type { Metrics } from './metrics.ts';
+import type { Runtime } from './runtime.ts';
+import { talliesWithFallback } from './tally.fallback.ts';
+import { memoryTallies } from './tally.memory.ts';
+import { redisTallies } from './tally.redis.ts';
+import type { Tallies } from './tally.ts';
+
+/**
+ * The one place where configuration chooses adapters. Services ask for a port and are given whatever the settings
+ * name; nothing else knows which one it is.
+ */
+type Around = { settings: AdapterSettings; runtime: Runtime; log?: Log | undefined };
+
+export async function openEventStore<E>({
+  settings,
+  ...rest
+}: Around & { codec: Codec<E> }): Promise<EventStore<E>> {
+  const { eventStoreUrl: url, databaseUrl } = settings;
+  if (url === undefined) return postgresEventStore({ databaseUrl, ...rest });
+  // Loaded only where it is used: its client is half as large as all the rest.
+  const { eventStoreDb } = await import('./eventStore.eventstoredb.ts');
+  return eventStoreDb({ url, ...rest });
+}
+
+/** `storeId`: of the event store that its views are made from. */
+export async function openHotStore({
+  settings,
+  storeId,
+  ...rest
+}: Around & { storeId: string }): Promise<HotStore> {
+  if (settings.redisUrl) return redisHotStore({ url: settings.redisUrl, storeId, ...rest });
+  return postgresHotStore({ databaseUrl: settings.databaseUrl, ...rest });
+}
+
+/**
+ * The feed of consumers that read the store's own order; with a topic, of those that want only what it carries and need
+ * order within a key only: then it is Kafka's, where there is one. `paceMs`: time between two reads of Kafka that find something.
+ */
+export function openFeed<E>({
+  settings,
+  topic,
+  metrics,
+  paceMs = 0,
+  ...rest
+}: Around & {
+  store: EventStore<E>;
+  topic?: FeedTopic;
+  metrics?: Metrics;
+  paceMs?: number;
+}): Feed<E> {
+  if (!topic) return storeFeed(rest);
+  if (!settings.kafka) return storeFeed({ ...rest, topic });
+  const kafka = openKafka(settings.kafka, { ...rest, clientId: 'brokerx-feed' });
+  const feed = kafkaFeed({ ...rest, kafka, topic, paceMs });
+  if (metrics) watchTopicFeed(metrics, topic.name, feed.isInTime);
+  return feed;
+}
+
+/** What limits rest on: shared among all processes where there is a Redis. `secret` hides what is counted from it. */
+export async function openTallies({
+  settings,
+  ...rest
+}: Around & { storeId: string; secret: Buffer }): Promise<Tallies> {
+  const own = memoryTallies(rest.runtime);
+  if (!settings.redisUrl) return own;
+  return talliesWithFallback({
+    shared: await redisTallies({ url: settings.redisUrl, ...rest }),
+    own,
+    ...rest,
+  });
+}

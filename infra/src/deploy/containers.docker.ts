@@ -1,0 +1,130 @@
+import { spawn } from 'node:child_process';
+import { z } from 'zod';
+import { type ContainerState, type Containers, ContainersFailed } from './containers.ts';
+
+/** Containers of `infra/compose.yaml`, by plain `docker` and `docker compose`. */
+export type DockerOptions = {
+  /** The repository, which the image is built from. */
+  root: string;
+  composeFile: string;
+  envFile: string;
+  /** Name of the image, without its tag. */
+  image: string;
+  /** More for `docker build`, such as `--build-arg=BASE_IMAGE=…`. */
+  buildOptions: readonly string[];
+  /** Written on the image. */
+  revision: string;
+  /** The environment of the commands. */
+  env: NodeJS.ProcessEnv;
+};
+
+/** A service that was started again so often does not become ready. */
+const RESTARTS_MAX = 3;
+const LOG_LINES = '30';
+/** Compose writes it before each line, also to who is no terminal. */
+const CLEAR_LINE = '\u001b[2K';
+
+const Inspected = z.array(
+  z.object({
+    State: z.object({
+      Status: z.string(),
+      ExitCode: z.int(),
+      Health: z.object({ Status: z.string() }).nullish(),
+    }),
+    RestartCount: z.int(),
+    Config: z.object({ Healthcheck: z.object({ Test: z.array(z.string()).nullish() }).nullish() }),
+  }),
+);
+
+export function dockerContainers(options: DockerOptions): Containers {
+  const { root, composeFile, envFile, image, buildOptions, revision, env } = options;
+  const docker = (args: readonly string[], show = false) =>
+    run(['docker', ...args], { env, cwd: root, show });
+  const compose = (args: readonly string[], show = false) =>
+    docker(['compose', '--file', composeFile, '--env-file', envFile, ...args], show);
+  const idOf = async (service: string) => (await said(compose(['ps', '--all', '--quiet', service]))).trim();
+
+  return {
+    hasImage: async (tag) => (await docker(['image', 'inspect', `${image}:${tag}`])).code === 0,
+    async build(tag) {
+      const label = `org.opencontainers.image.revision=${revision}`;
+      const args = ['build', '--tag', `${image}:${tag}`, '--label', label, ...buildOptions, '.'];
+      await said(docker(args, true));
+    },
+    services: async () => (await said(compose(['config', '--services']))).split('\n').filter(Boolean),
+    async start(services) {
+      await said(compose(['up', '--detach', '--no-deps', '--no-build', ...services], true));
+    },
+    async state(service) {
+      const id = await idOf(service);
+      if (id === '') return 'absent';
+      const [container] = Inspected.parse(JSON.parse(await said(docker(['inspect', id]))));
+      if (!container) return 'absent';
+      const { State, RestartCount, Config } = container;
+      const state = judge(State, RestartCount);
+      // Docker looks every few seconds only: meanwhile we look ourselves, as it would.
+      const look =
+        state === 'starting' && State.Status === 'running' ? lookOf(Config.Healthcheck?.Test) : null;
+      if (look === null) return state;
+      return (await docker(['exec', id, ...look])).code === 0 ? 'ready' : state;
+    },
+    async execute(service, command) {
+      await said(compose(['exec', '--no-TTY', service, ...command]));
+    },
+    lastWords: async (service) => {
+      const args = ['logs', '--no-color', '--no-log-prefix', '--tail', LOG_LINES, service];
+      const { out, errors } = await compose(args);
+      return `${out}${errors}`.replaceAll(CLEAR_LINE, '').trimEnd();
+    },
+  };
+}
+
+type Inspected = z.infer<typeof Inspected>[number];
+
+function judge(state: Inspected['State'], restarts: number): ContainerState {
+  const { Status: status, ExitCode: code, Health: health } = state;
+  if (status === 'exited' || status === 'dead') return code === 0 ? 'finished' : 'failed';
+  if (restarts >= RESTARTS_MAX) return 'failed';
+  if (status !== 'running') return 'starting';
+  if (!health || health.Status === 'healthy') return 'ready';
+  return health.Status === 'unhealthy' ? 'failed' : 'starting';
+}
+
+function lookOf(test: readonly string[] | null | undefined): readonly string[] | null {
+  const [kind, ...command] = test ?? [];
+  if (kind === 'CMD') return command;
+  return kind === 'CMD-SHELL' ? ['sh', '-c', ...command] : null;
+}
+
+type Ran = { code: number; out: string; errors: string };
+
+/** What it said on standard output. */
+async function said(running: Promise<Ran>): Promise<string> {
+  const { code, out, errors } = await running;
+  if (code === 0) return out;
+  throw new ContainersFailed(errors.trim() || out.trim() || `docker ended with ${code}`);
+}
+
+function run(
+  command: readonly string[],
+  { env, cwd, show }: { env: NodeJS.ProcessEnv; cwd: string; show: boolean },
+): Promise<Ran> {
+  return new Promise((resolve, reject) => {
+    const [program = '', ...args] = command;
+    const child = spawn(program, args, { env, cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+    let out = '';
+    let errors = '';
+    child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+      out += chunk;
+      if (show) process.stderr.write(chunk);
+    });
+    child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+      errors += chunk;
+      if (show) process.stderr.write(chunk);
+    });
+    child.once('error', (cause) =>
+      reject(new ContainersFailed(`docker cannot be run: ${cause.message}`, { cause })),
+    );
+    child.once('close', (code) => resolve({ code: code ?? 1, out, errors }));
+  });
+}

@@ -1,0 +1,44 @@
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { parseMasterKey } from '../sealing.ts';
+import { readEnvFile, setInEnvFile } from './envFile.ts';
+import { newEnvFile } from './newEnvFile.ts';
+
+let folder = '';
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'brokerx-env-'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+test('a new one has secrets that services take, and addresses of the servers that are wanted', () => {
+  const path = join(folder, '.env');
+  writeFileSync(path, newEnvFile({ servers: ['redis'], demo: true, network: '10.9.8' }));
+  const made = readEnvFile(path);
+  expect(parseMasterKey(made.BROKERX_MASTER_KEY ?? '')).toBeDefined();
+  expect(JSON.parse(made.AUTH_PRIVATE_JWK ?? '')).toMatchObject({
+    kty: 'EC',
+    crv: 'P-256',
+    d: expect.any(String),
+  });
+  expect(made).toMatchObject({
+    COMPOSE_PROFILES: 'redis,inbox,traders',
+    EVENTSTORE_URL: '',
+    KAFKA_BROKERS: '',
+    REDIS_URL: `redis://:${made.REDIS_PASSWORD}@redis:6379`,
+    GATEWAY_INBOX: '10.9.8.31:8080',
+    GATEWAY_PUBLISH: '127.0.0.1:8080',
+  });
+  const { POSTGRES_PASSWORD, VAULT_PASSWORD, REDIS_PASSWORD } = made;
+  expect(new Set([POSTGRES_PASSWORD, VAULT_PASSWORD, REDIS_PASSWORD]).size).toBe(3);
+});
+
+test('one variable is changed or added, all else stays, and only its owner may read it', () => {
+  const path = join(folder, '.env');
+  writeFileSync(path, '# Kept.\nKEY=\'{"a":"$&"}\'\nTAG=one\nMORE=1\n');
+  setInEnvFile(path, 'TAG', 'two');
+  setInEnvFile(path, 'OTHER', 'three');
+  expect(readFileSync(path, 'utf8')).toBe('# Kept.\nKEY=\'{"a":"$&"}\'\nTAG=two\nMORE=1\nOTHER=three\n');
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+});

@@ -1,0 +1,20 @@
+/** What pages of allowed origins may send to the APIs and read of their replies (CORS), at every gateway. */
+export const CORS_METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
+export const CORS_REQUEST_HEADERS = [
+  'Authorization',
+  'Content-Type',
+  'Idempotency-Key',
+  'Last-Event-ID',
+  'X-BrokerX-Position',
+  'traceparent',
+] as const;
+export const CORS_REPLY_HEADERS = [
+  'X-BrokerX-Position',
+  'X-Request-Id',
+  'Retry-After',
+  'Location',
+  'Idempotent-Replayed',
+  'traceparent',
+] as const;
+/** For which a browser remembers the answer to its question. */
+export const CORS_MAX_AGE_SECONDS = 600;

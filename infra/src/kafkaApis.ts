@@ -1,0 +1,47 @@
+import { createRequire } from 'node:module';
+
+/** Lowest and highest version that a broker speaks, by number of the API. */
+export type ApiVersions = Readonly<Record<number, { minVersion: number; maxVersion: number }>>;
+
+/** It cannot work with this broker or these settings, however often it is tried. The message says what to do. */
+export class KafkaUnusable extends Error {
+  override name = 'KafkaUnusable';
+  /** kafkajs repeats what does not say this. */
+  readonly retriable = false;
+}
+
+/** What the relay and the readers call. */
+const NEEDED = [
+  'ApiVersions',
+  'Metadata',
+  'Produce',
+  'InitProducerId',
+  'Fetch',
+  'ListOffsets',
+  'CreateTopics',
+  'DescribeConfigs',
+] as const;
+
+/** Throws `KafkaUnusable` where broker and kafkajs have no version of a needed API in common. */
+export function assertSpoken(broker: ApiVersions): void {
+  const problems = NEEDED.flatMap((name) => {
+    const implemented = versionsOf(name);
+    const offered = broker[apiKeys[name] ?? -1];
+    if (!offered) return `${name} is not offered`;
+    const { minVersion, maxVersion } = offered;
+    if (implemented.some((version) => version >= minVersion && version <= maxVersion)) return [];
+    return `${name} is offered in versions ${minVersion} to ${maxVersion}, implemented are ${implemented[0]} to ${implemented.at(-1)}`;
+  });
+  if (problems.length === 0) return;
+  throw new KafkaUnusable(
+    `this Kafka broker does not speak what kafkajs speaks: ${problems.join('; ')}. Use a broker between 3.6 and 4.x.`,
+  );
+}
+
+const load = createRequire(import.meta.url);
+const apiKeys = load('kafkajs/src/protocol/requests/apiKeys.js') as Record<string, number>;
+const { requests } = load('kafkajs/src/protocol/requests/index.js') as {
+  requests: Record<string, { versions: readonly (string | number)[] }>;
+};
+const versionsOf = (name: string): number[] =>
+  (requests[name]?.versions ?? []).map(Number).sort((a, b) => a - b);

@@ -1,0 +1,18 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { REPOSITORY } from '../src/installation.ts';
+
+/** A process that speaks EventStoreDB's protocol, its log in memory: for installations that keep their events there. */
+export async function startEventStoreDb(): Promise<{ url: string; stop(): void }> {
+  const child: ChildProcess = spawn(
+    process.execPath,
+    [join(REPOSITORY, 'infra/test/eventStoreDbServerMain.ts')],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  const line = await new Promise<string>((resolve, reject) => {
+    child.stdout?.once('data', (data) => resolve(String(data)));
+    child.once('exit', (code) => reject(new Error(`it ended with ${code}`)));
+  });
+  const { url } = JSON.parse(line) as { url: string };
+  return { url, stop: () => void child.kill('SIGTERM') };
+}

@@ -1,0 +1,228 @@
+import type { BookFact, ExpiryReason, OrderRef, SelfTradeMode } from '@brokerx/contracts';
+import { type ModelStop, reachedBy } from './modelStops.ts';
+
+export type Order = {
+  id: string;
+  accountId: string;
+  revision: number;
+  side: 'buy' | 'sell';
+  price: number;
+  day: boolean;
+  postOnly: boolean;
+  selfTrade: SelfTradeMode;
+  quantity: number;
+  /** Filled, or taken off by prevention. */
+  done: number;
+  arrival: number;
+};
+
+export const MODES: SelfTradeMode[] = ['none', 'cancel_newest', 'cancel_oldest', 'cancel_both', 'decrement'];
+
+/** The model's orders, in the book and waiting for a trigger, and what befalls them. */
+export function modelBook() {
+  let orders: Order[] = [];
+  let trades = 0;
+  let lastTradeTime = '';
+  let arrivals = 0;
+  let lastTicks = 0;
+  let now = '';
+  let stops: ModelStop[] = [];
+  let stopArrivals = 0;
+  let expiries: [string, string][] = [];
+
+  const refTo = (o: Order): OrderRef => ({ orderId: o.id, accountId: o.accountId, revision: o.revision });
+  const enter = (order: Order) => {
+    arrivals += 1;
+    orders.push({ ...order, arrival: arrivals });
+  };
+  const open = (order: Order) => order.quantity - order.done;
+  const opposite = (side: 'buy' | 'sell', limit: number) =>
+    orders
+      .filter((o) => o.side !== side && (side === 'buy' ? o.price <= limit : o.price >= limit))
+      .sort((a, b) => (side === 'buy' ? a.price - b.price : b.price - a.price) || a.arrival - b.arrival);
+
+  /** Takes what it can from the book for the order, in priority, and says what happened. Its rest stays outside. */
+  function sweep(taker: Order, tickCents: number, time: string): { facts: BookFact[]; ended: boolean } {
+    const facts: BookFact[] = [];
+    let ended = false;
+    const takerRef = refTo(taker);
+    const expire = (order: Order, resting: boolean) => {
+      const data = { side: order.side, priceTicks: order.price, quantity: open(order), resting };
+      facts.push({
+        type: 'OrderExpired.v1',
+        data: { order: refTo(order), ...data, reason: 'SELF_TRADE_PREVENTED' },
+      });
+      orders = orders.filter((o) => o !== order);
+    };
+    for (const maker of opposite(taker.side, taker.price)) {
+      if (open(taker) === 0) break;
+      const quantity = Math.min(open(taker), open(maker));
+      const meeting = { priceTicks: maker.price, quantity, takerSide: taker.side };
+      const mode = taker.selfTrade;
+      if (mode === 'none' || maker.accountId !== taker.accountId) {
+        maker.done += quantity;
+        taker.done += quantity;
+        trades += 1;
+        lastTicks = maker.price;
+        if (time > lastTradeTime) lastTradeTime = time;
+        const sides = {
+          maker: { ...refTo(maker), leaves: open(maker) },
+          taker: { ...takerRef, leaves: open(taker) },
+        };
+        facts.push({ type: 'TradeExecuted.v1', data: { trade: trades, tickCents, ...meeting, ...sides } });
+        continue;
+      }
+      if (mode === 'decrement') {
+        maker.done += quantity;
+        taker.done += quantity;
+      }
+      const sides = {
+        maker: { ...refTo(maker), leaves: open(maker) },
+        taker: { ...takerRef, leaves: open(taker) },
+      };
+      facts.push({ type: 'TradePrevented.v1', data: { mode, ...meeting, ...sides } });
+      if (mode === 'cancel_oldest' || mode === 'cancel_both' || open(maker) === 0) expire(maker, true);
+      if (mode === 'cancel_newest' || mode === 'cancel_both' || open(taker) === 0) {
+        expire(taker, false);
+        ended = true;
+        break;
+      }
+    }
+    orders = orders.filter((o) => open(o) > 0);
+    return { facts, ended };
+  }
+
+  const pricesOf = (facts: readonly BookFact[]) =>
+    facts.flatMap((f) => (f.type === 'TradeExecuted.v1' ? [f.data.priceTicks] : []));
+
+  /** What the trades of an order bring about, stop after stop, each before those that it reaches itself. */
+  function cascade(facts: readonly BookFact[], before: number, time: string): BookFact[] {
+    const queue = reachedBy(stops, pricesOf(facts), before);
+    stops = stops.filter((one) => !queue.includes(one));
+    const told: BookFact[] = [];
+    for (let one = queue.shift(); one; one = queue.shift()) {
+      const { placed, revision, stop } = one;
+      const { orderId: id, accountId, side, quantity, limitTicks: price } = placed;
+      const day = placed.timeInForce === 'day';
+      const terms = { day, postOnly: false, selfTrade: placed.selfTrade ?? 'none' } as const;
+      const taker: Order = { id, accountId, revision, side, price, ...terms, quantity, done: 0, arrival: 0 };
+      const was = lastTicks;
+      const { facts: own, ended } = sweep(taker, placed.tickCents, time);
+      const left = ended ? 0 : open(taker);
+      const rests = left > 0 && placed.type === 'stop_limit';
+      if (rests) enter(taker);
+      const triggered = {
+        order: refTo(taker),
+        side,
+        stopTicks: stop,
+        lastTicks: was,
+        limitTicks: price,
+        quantity,
+      };
+      const entry = { restingQuantity: rests ? left : 0, entersAfter: rests ? own.length : 0 };
+      told.push({ type: 'OrderTriggered.v1', data: { ...triggered, ...entry } }, ...own);
+      if (left > 0 && !rests) {
+        const gone = { order: refTo(taker), side, priceTicks: price, quantity: left, resting: false };
+        told.push({ type: 'OrderExpired.v1', data: { ...gone, reason: 'INSUFFICIENT_LIQUIDITY' } });
+      }
+      const next = reachedBy(stops, pricesOf(own), was);
+      stops = stops.filter((other) => !next.includes(other));
+      queue.push(...next);
+    }
+    return told;
+  }
+
+  function cancel(
+    { orderId, accountId }: { orderId: string; accountId: string },
+    revision: number,
+  ): BookFact[] {
+    const order = { orderId, accountId, revision };
+    const found = orders.find((o) => o.id === orderId && o.accountId === accountId);
+    const held = stops.find(({ placed }) => placed.orderId === orderId && placed.accountId === accountId);
+    if (held) {
+      stops = stops.filter((one) => one !== held);
+      const data = { side: held.placed.side, priceTicks: held.stop, quantity: held.placed.quantity };
+      return [{ type: 'OrderCanceled.v1', data: { order, ...data, held: true } }];
+    }
+    if (!found) return [{ type: 'OrderCancelRejected.v1', data: { order, code: 'ORDER_NOT_OPEN' } }];
+    orders = orders.filter((o) => o !== found);
+    const data = { order, side: found.side, priceTicks: found.price, quantity: open(found) };
+    return [{ type: 'OrderCanceled.v1', data }];
+  }
+
+  /** Orders that end now, those in the book and those that wait for a trigger. */
+  function expire(id: string, reason: ExpiryReason): BookFact[] {
+    const o = orders.find((order) => order.id === id);
+    const stop = stops.find(({ placed }) => placed.orderId === id);
+    orders = orders.filter((order) => order.id !== id);
+    stops = stops.filter(({ placed }) => placed.orderId !== id);
+    if (o) {
+      const data = { side: o.side, priceTicks: o.price, quantity: open(o), resting: true, reason };
+      return [{ type: 'OrderExpired.v1', data: { order: refTo(o), ...data } }];
+    }
+    if (!stop) return [];
+    const { orderId, accountId, side, limitTicks: priceTicks, quantity } = stop.placed;
+    const order = { orderId, accountId, revision: stop.revision };
+    return [{ type: 'OrderExpired.v1', data: { order, side, priceTicks, quantity, resting: false, reason } }];
+  }
+
+  const stillOpen = () =>
+    expiries.filter(
+      ([id]) => orders.some((o) => o.id === id) || stops.some(({ placed }) => placed.orderId === id),
+    );
+
+  function reach(at: string): BookFact[] {
+    if (at > now) now = at;
+    const due = stillOpen().filter(([, end]) => end <= now);
+    const inOrder = due.sort(([, a], [, b]) => (a === b ? 0 : a < b ? -1 : 1));
+    const ends = inOrder.flatMap(([id]) => expire(id, 'EXPIRES_AT_REACHED'));
+    expiries = stillOpen();
+    const next = expiries.map(([, end]) => end).sort()[0] ?? null;
+    return [...ends, { type: 'TimeApplied.v1', data: { at: now, nextExpiresAt: next } }];
+  }
+
+  /** What the order would trade: the sweep is done on copies, and everything put back. */
+  function wouldTrade(taker: Order): number {
+    const before = { orders, trades, lastTradeTime, lastTicks };
+    orders = orders.map((o) => ({ ...o }));
+    const { facts } = sweep({ ...taker }, 1, '');
+    ({ orders, trades, lastTradeTime, lastTicks } = before);
+    return facts.reduce((sum, f) => sum + (f.type === 'TradeExecuted.v1' ? f.data.quantity : 0), 0);
+  }
+
+  return {
+    enter,
+    open,
+    opposite,
+    sweep,
+    cascade,
+    cancel,
+    expire,
+    stillOpen,
+    reach,
+    wouldTrade,
+    orders: () => orders,
+    stops: () => stops,
+    drop(order: Order) {
+      orders = orders.filter((o) => o !== order);
+    },
+    wait(stop: Omit<ModelStop, 'arrival'>) {
+      stopArrivals += 1;
+      stops.push({ ...stop, arrival: stopArrivals });
+    },
+    changeStop(stop: ModelStop, quantity: number, limitTicks: number, keepsArrival: boolean) {
+      stop.placed = { ...stop.placed, quantity, limitTicks };
+      if (keepsArrival) return;
+      stopArrivals += 1;
+      stop.arrival = stopArrivals;
+      stops = [...stops.filter((one) => one !== stop), stop];
+    },
+    end(id: string, expiresAt: string) {
+      expiries.push([id, expiresAt]);
+    },
+    later(at: string) {
+      if (at > now) now = at;
+    },
+    state: () => ({ trades, lastTradeTime, lastTicks, time: now, arrivals: stopArrivals }),
+  };
+}

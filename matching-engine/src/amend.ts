@@ -1,0 +1,123 @@
+import type { BookFact, EventOf, OrderRef, RefusalCode } from '@brokerx/contracts';
+import { amendHeld } from './amendHeld.ts';
+import { matchable, reduce, remove, rest } from './book.ts';
+import { againstRules } from './changeRules.ts';
+import type { Engine } from './engineState.ts';
+import { POST_ONLY, selfTradeOf } from './flags.ts';
+import type { RestingOrder } from './levels.ts';
+import { type Incoming, match } from './match.ts';
+import { runTriggers } from './triggers.ts';
+
+type Amend = EventOf<'OrderAmendRequested.v1'>;
+
+/**
+ * A change of an order in the book. Less quantity keeps its place; anything else takes it out and lets it arrive
+ * anew under the same id. At or below what is done (filled or prevented) it ends as filled.
+ */
+export function amend(engine: Engine, event: Amend, revision: number): BookFact[] {
+  const { book } = engine;
+  const { orderId, accountId, amendment, quantity } = event.data;
+  const order: OrderRef = { orderId, accountId, revision };
+  const found = book.orders.get(orderId);
+  const resting = found?.accountId === accountId ? found : undefined;
+  const held = engine.stops.book.orders.get(orderId);
+  if (held?.accountId === accountId && engine.state !== 'halt')
+    return [amendHeld(engine, event, order, held)];
+  const code = refusal(engine, event, resting);
+  if (code || !resting) {
+    return [
+      {
+        type: 'OrderReplaceRejected.v1',
+        data: { order, amendment, code: code ?? 'ORDER_NOT_OPEN' },
+      },
+    ];
+  }
+  const { side, priceTicks, leaves: leavesBefore } = resting;
+  const done = resting.quantity - leavesBefore;
+  const limitTicks = event.data.limitTicks ?? priceTicks;
+  const replaced = (total: number, leaves: number): Extract<BookFact, { type: 'OrderReplaced.v1' }> => ({
+    type: 'OrderReplaced.v1',
+    data: { order, amendment, side, priceTicks, quantity: total, leavesBefore, leaves },
+  });
+  if (quantity <= done) {
+    remove(book, resting);
+    return [replaced(done, 0)];
+  }
+  if (limitTicks === priceTicks && quantity < resting.quantity) {
+    reduce(resting, quantity);
+    return [replaced(quantity, resting.leaves)];
+  }
+  return enterAnew(engine, event, resting, replaced(quantity, quantity - done));
+}
+
+function enterAnew(
+  engine: Engine,
+  event: Amend,
+  resting: RestingOrder,
+  replaced: Extract<BookFact, { type: 'OrderReplaced.v1' }>,
+): BookFact[] {
+  const { book, listing } = engine;
+  const { id, accountId, revision, side, flags } = resting;
+  const limitTicks = event.data.limitTicks ?? resting.priceTicks;
+  const outputs: BookFact[] = [replaced];
+  remove(book, resting);
+  const incoming: Incoming = {
+    orderId: id,
+    accountId,
+    revision,
+    side,
+    limitTicks,
+    tickCents: listing?.rules.tickCents ?? 1,
+    selfTrade: selfTradeOf(flags),
+    time: event.time,
+    leaves: replaced.data.leaves,
+    ended: false,
+    prevented: false,
+    firstTicks: 0,
+  };
+  const before = engine.lastTicks || (listing?.referenceTicks ?? 0);
+  match(engine, incoming, outputs);
+  const restingQuantity = incoming.ended ? 0 : incoming.leaves;
+  replaced.data.entry = { priceTicks: limitTicks, restingQuantity, entersAfter: outputs.length - 1 };
+  if (restingQuantity > 0) {
+    const { quantity } = event.data;
+    rest(book, {
+      id,
+      accountId,
+      revision,
+      side,
+      priceTicks: limitTicks,
+      flags,
+      quantity,
+      leaves: restingQuantity,
+    });
+  }
+  const { firstTicks } = incoming;
+  if (firstTicks > 0 && engine.stops.terms.size > 0) {
+    runTriggers(engine, { before, first: firstTicks, last: engine.lastTicks }, event.time, outputs);
+  }
+  return outputs;
+}
+
+function refusal(
+  engine: Engine,
+  { data }: Amend,
+  resting: RestingOrder | undefined,
+): RefusalCode | undefined {
+  const { state, listing, book } = engine;
+  if (state === 'halt') return 'SYMBOL_HALTED';
+  if (!resting || !listing) return 'ORDER_NOT_OPEN';
+  const { quantity } = data;
+  const { side, priceTicks, flags } = resting;
+  const limitTicks = data.limitTicks ?? priceTicks;
+  const moves = limitTicks !== priceTicks;
+  if (!moves && quantity === resting.quantity) return 'AMEND_NO_CHANGE';
+  const { matchingRules } = listing;
+  if (matchingRules < 2) return moves || quantity > resting.quantity ? 'AMEND_NOT_A_REDUCTION' : undefined;
+  // To end it is always allowed.
+  if (quantity <= resting.quantity - resting.leaves) return undefined;
+  const against = againstRules(engine, data, { side, limitTicks, moves });
+  if (against) return against;
+  if (moves && (flags & POST_ONLY) !== 0 && matchable(book, side, limitTicks)) return 'WOULD_TAKE';
+  return undefined;
+}

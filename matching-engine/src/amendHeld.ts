@@ -1,0 +1,51 @@
+import type { BookFact, EventOf, OrderRef, RefusalCode } from '@brokerx/contracts';
+import { reduce } from './book.ts';
+import { againstRules } from './changeRules.ts';
+import type { Engine } from './engineState.ts';
+import type { RestingOrder } from './levels.ts';
+import { addStop, removeStop, type StopTerms } from './triggers.ts';
+
+type Amend = EventOf<'OrderAmendRequested.v1'>;
+
+/**
+ * A change of a stop that waits for its trigger: its quantity, and a stop-limit's limit. Its stop price stays. Less
+ * quantity keeps its arrival; anything else makes it the last to have come. Nothing of it is in the book.
+ */
+export function amendHeld(engine: Engine, event: Amend, order: OrderRef, held: RestingOrder): BookFact {
+  const { stops } = engine;
+  const { amendment, quantity } = event.data;
+  const terms = stops.terms.get(held.id) as StopTerms;
+  const limitTicks = event.data.limitTicks ?? terms.limitTicks;
+  const moves = limitTicks !== terms.limitTicks;
+  const code = refusal(engine, event, held, terms);
+  if (code) return { type: 'OrderReplaceRejected.v1', data: { order, amendment, code } };
+  const { side, priceTicks, leaves: leavesBefore } = held;
+  if (!moves && quantity < leavesBefore) reduce(held, quantity);
+  else {
+    removeStop(stops, held);
+    const { id, accountId, revision, flags } = held;
+    addStop(
+      stops,
+      { id, accountId, revision, side, priceTicks, flags, quantity, leaves: quantity },
+      { ...terms, limitTicks },
+    );
+  }
+  const change = { order, amendment, side, priceTicks, quantity, leavesBefore, leaves: quantity };
+  return {
+    type: 'OrderReplaced.v1',
+    data: { ...change, held: true, ...(moves ? { limitTicks } : {}) },
+  };
+}
+
+function refusal(
+  engine: Engine,
+  { data }: Amend,
+  { side, quantity }: RestingOrder,
+  terms: StopTerms,
+): RefusalCode | undefined {
+  const limitTicks = data.limitTicks ?? terms.limitTicks;
+  const moves = limitTicks !== terms.limitTicks;
+  if (!moves && data.quantity === quantity) return 'AMEND_NO_CHANGE';
+  if (moves && terms.type !== 'stop_limit') return 'ORDER_TYPE';
+  return againstRules(engine, data, { side, limitTicks, moves });
+}

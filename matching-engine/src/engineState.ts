@@ -1,0 +1,79 @@
+import type { EngineInput, MarketState, SymbolRules } from '@brokerx/contracts';
+import { type Book, emptyBook } from './book.ts';
+import { type Collar, collarAround } from './collar.ts';
+import { noStops, type Stops } from './triggers.ts';
+
+/**
+ * What an engine knows of its symbol. States: not listed (`listing` is null; every order is rejected) →
+ * continuous ⇄ halt.
+ */
+export type Engine = {
+  readonly symbol: string;
+  readonly book: Book;
+  /** Orders that wait for their trigger. */
+  readonly stops: Stops;
+  /** Ends by order, of open orders that have one (and of some that ended before it), by arrival. */
+  readonly expiries: Map<string, string>;
+  listing: Listing | null;
+  state: MarketState;
+  /** Bands are switched off by an operator. */
+  bandsOff: boolean;
+  /** Trades so far: the last trade's number. */
+  trades: number;
+  /** Price of the last trade; 0 before the first. */
+  lastTicks: number;
+  /** The market's own time, as its events moved it; empty before the first of them. */
+  time: string;
+  /** Time of the last trade; empty before the first. No later output carries an earlier time. */
+  lastTradeTime: string;
+};
+
+export type Listing = {
+  readonly rules: SymbolRules;
+  /** Version of the matching rules, adopted with the listing or by an event of its own. */
+  readonly matchingRules: number;
+  /** The static reference: the last close, or else the listing price. */
+  referenceTicks: number;
+  collar: Collar;
+};
+
+/** An input at its place: `revision` is that of its own stream. */
+export type PlacedInput<E extends EngineInput = EngineInput> = {
+  readonly event: E;
+  readonly revision: number;
+};
+
+/** The matching rules that this engine can run. A published version is never changed: a new one is added. */
+export const KNOWN_MATCHING_RULES: readonly number[] = [1, 2];
+
+export class UnknownMatchingRules extends Error {
+  override name = 'UnknownMatchingRules';
+}
+
+export const newEngine = (symbol: string): Engine => ({
+  symbol,
+  book: emptyBook(),
+  stops: noStops(),
+  expiries: new Map(),
+  listing: null,
+  state: 'continuous',
+  bandsOff: false,
+  trades: 0,
+  lastTicks: 0,
+  time: '',
+  lastTradeTime: '',
+});
+
+/** What a symbol is, with its collar. Refuses matching rules that this engine does not know. */
+export function listing({ rules, matchingRules, referenceTicks }: Omit<Listing, 'collar'>): Listing {
+  if (!KNOWN_MATCHING_RULES.includes(matchingRules)) {
+    throw new UnknownMatchingRules(
+      `matching rules ${matchingRules} are asked for; this engine knows ${KNOWN_MATCHING_RULES.join(', ')}`,
+    );
+  }
+  return { rules, matchingRules, referenceTicks, collar: collarAround(referenceTicks, rules.collarPpm) };
+}
+
+/** The time that the outputs of an input carry, once it has been applied: never before the last trade. */
+export const outputTime = (engine: Engine, input: { readonly time: string }): string =>
+  input.time < engine.lastTradeTime ? engine.lastTradeTime : input.time;

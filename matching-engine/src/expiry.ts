@@ -1,0 +1,73 @@
+import type { BookFact, EventOf } from '@brokerx/contracts';
+import { remove } from './book.ts';
+import type { Engine } from './engineState.ts';
+import { EXPIRES_WITH_DAY } from './flags.ts';
+import type { RestingOrder } from './levels.ts';
+import { removeStop, stopsByArrival } from './triggers.ts';
+
+/**
+ * Ends that come with time. Only what `market-<symbol>` says moves it: an order whose time has come is open, and
+ * trades, until the event that ends it.
+ */
+export function reachTime(engine: Engine, { data }: EventOf<'TimeReached.v1'>): BookFact[] {
+  const outputs: BookFact[] = [];
+  if (data.at > engine.time) engine.time = data.at;
+  const due = openExpiries(engine).filter(([, expiresAt]) => expiresAt <= engine.time);
+  // The sort is stable, and they stand in the order of their arrival.
+  due.sort(([, a], [, b]) => (a < b ? -1 : a > b ? 1 : 0));
+  for (const [id] of due) {
+    engine.expiries.delete(id);
+    const resting = engine.book.orders.get(id);
+    if (resting) {
+      remove(engine.book, resting);
+      outputs.push(expired(resting, true, 'EXPIRES_AT_REACHED'));
+    } else
+      outputs.push(
+        expireStop(engine, engine.stops.book.orders.get(id) as RestingOrder, 'EXPIRES_AT_REACHED'),
+      );
+  }
+  const left = openExpiries(engine).map(([, expiresAt]) => expiresAt);
+  const nextExpiresAt = left.length === 0 ? null : left.reduce((a, b) => (a < b ? a : b));
+  outputs.push({ type: 'TimeApplied.v1', data: { at: engine.time, nextExpiresAt } });
+  return outputs;
+}
+
+/** DAY orders expire: those in the book in their order of priority, then those that wait for a trigger by arrival. */
+export function expireDay(engine: Engine, outputs: BookFact[]): void {
+  for (const resting of engine.book.orders.values()) {
+    if ((resting.flags & EXPIRES_WITH_DAY) === 0) continue;
+    // Taking an entry out of a Map while it is walked is defined: the walk goes on with the next one.
+    remove(engine.book, resting);
+    outputs.push(expired(resting, true, 'DAY_ENDED'));
+  }
+  if (engine.stops.book.orders.size === 0) return;
+  for (const { order } of stopsByArrival(engine.stops)) {
+    if ((order.flags & EXPIRES_WITH_DAY) !== 0) outputs.push(expireStop(engine, order, 'DAY_ENDED'));
+  }
+}
+
+/** Open orders that end at a time of their own, by arrival. Those that ended otherwise are forgotten here. */
+export function openExpiries({ expiries, book, stops }: Engine): [id: string, expiresAt: string][] {
+  for (const id of expiries.keys()) {
+    if (!book.orders.has(id) && !stops.book.orders.has(id)) expiries.delete(id);
+  }
+  return [...expiries];
+}
+
+function expireStop(
+  engine: Engine,
+  order: RestingOrder,
+  reason: 'DAY_ENDED' | 'EXPIRES_AT_REACHED',
+): BookFact {
+  const { limitTicks } = removeStop(engine.stops, order);
+  return expired({ ...order, priceTicks: limitTicks }, false, reason);
+}
+
+function expired(
+  { id, accountId, revision, side, priceTicks, leaves }: RestingOrder,
+  resting: boolean,
+  reason: 'DAY_ENDED' | 'EXPIRES_AT_REACHED',
+): BookFact {
+  const order = { orderId: id, accountId, revision };
+  return { type: 'OrderExpired.v1', data: { order, side, priceTicks, quantity: leaves, resting, reason } };
+}

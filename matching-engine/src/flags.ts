@@ -1,0 +1,19 @@
+import { SELF_TRADE_MODES, type SelfTradeMode } from '@brokerx/contracts';
+
+/**
+ * What an order in the book keeps of how it was placed, in one small integer: a field for each would cost 8 bytes
+ * of every order. Snapshots hold the same number, so a bit's meaning never changes.
+ */
+export const EXPIRES_WITH_DAY = 1;
+export const POST_ONLY = 2;
+/** Three bits: the index in `SELF_TRADE_MODES`. */
+const SELF_TRADE_SHIFT = 2;
+const SELF_TRADE_BITS = 7;
+
+export const flagsOf = (terms: { day: boolean; postOnly?: true; selfTrade?: SelfTradeMode }): number =>
+  (terms.day ? EXPIRES_WITH_DAY : 0) |
+  (terms.postOnly ? POST_ONLY : 0) |
+  (terms.selfTrade === undefined ? 0 : SELF_TRADE_MODES.indexOf(terms.selfTrade) << SELF_TRADE_SHIFT);
+
+export const selfTradeOf = (flags: number): SelfTradeMode =>
+  SELF_TRADE_MODES[(flags >> SELF_TRADE_SHIFT) & SELF_TRADE_BITS] ?? 'none';

@@ -1,0 +1,189 @@
+import assert from 'node:assert/strict';
+import {
+  type BookFact,
+  type EventOf,
+  hasLimit,
+  isStop,
+  type OrderRef,
+  type RefusalCode,
+} from '@brokerx/contracts';
+import { matchable, rest } from './book.ts';
+import type { Engine } from './engineState.ts';
+import { flagsOf } from './flags.ts';
+import { type Incoming, match } from './match.ts';
+import { tradable } from './selfTrade.ts';
+import { addStop, runTriggers, type StopTerms, trailedStop, triggersAt } from './triggers.ts';
+
+type Placed = EventOf<'OrderPlaced.v1'>;
+type Accepted = Extract<BookFact, { type: 'OrderAccepted.v1' }>['data'];
+
+/** A new order: refused, or accepted, matched, and what is left of it put into the book or expired. */
+export function place(engine: Engine, event: Placed, revision: number): BookFact[] {
+  const asked = event.data;
+  assert(asked.symbol === engine.symbol, `an order for ${asked.symbol} in the book of ${engine.symbol}`);
+  const known = engine.book.orders.has(asked.orderId) || engine.stops.terms.has(asked.orderId);
+  assert(!known, `order ${asked.orderId} was placed twice`);
+  const order: OrderRef = { orderId: asked.orderId, accountId: asked.accountId, revision };
+  const code = refusal(engine, asked);
+  if (code) return [{ type: 'OrderRejected.v1', data: { order, code } }];
+
+  const { side, type, timeInForce, quantity, limitTicks } = asked;
+  const accepted: Accepted = {
+    order,
+    side,
+    type,
+    timeInForce,
+    quantity,
+    limitTicks,
+    restingQuantity: 0,
+  };
+  const outputs: BookFact[] = [{ type: 'OrderAccepted.v1', data: accepted }];
+  const { expiresAt } = asked;
+  if (expiresAt !== undefined) accepted.expiresAt = expiresAt;
+  if (isStop(type)) {
+    hold(engine, event, revision);
+    accepted.held = true;
+    return outputs;
+  }
+  const incoming: Incoming = {
+    orderId: asked.orderId,
+    accountId: asked.accountId,
+    revision,
+    side,
+    limitTicks,
+    tickCents: asked.tickCents,
+    selfTrade: asked.selfTrade ?? 'none',
+    time: event.time,
+    leaves: quantity,
+    ended: false,
+    prevented: false,
+    firstTicks: 0,
+  };
+  // Looking ahead over the sweep; failing changes nothing.
+  const wanted = timeInForce === 'fok' ? quantity : (asked.minQuantity ?? 0);
+  const fails = wanted > 0 && tradable(engine.book, incoming, wanted) < wanted;
+  const before = lastPrice(engine);
+  if (!fails) match(engine, incoming, outputs);
+  const rests =
+    !fails && type === 'limit' && (timeInForce === 'day' || timeInForce === 'gtc' || timeInForce === 'gtd');
+  if (rests) settleDown(engine, asked, incoming, outputs, accepted);
+  else if (incoming.leaves > 0 && !incoming.ended)
+    outputs.push(expiredRest(asked, order, incoming.leaves, fails));
+  const { firstTicks } = incoming;
+  if (firstTicks > 0 && engine.stops.terms.size > 0) {
+    runTriggers(engine, { before, first: firstTicks, last: engine.lastTicks }, event.time, outputs);
+  }
+  return outputs;
+}
+
+/** What is left of a limit order goes into the book. */
+function settleDown(
+  engine: Engine,
+  asked: Placed['data'],
+  { leaves, ended, prevented, revision }: Incoming,
+  outputs: readonly BookFact[],
+  accepted: Accepted,
+): void {
+  if (leaves === 0 || ended) return;
+  accepted.restingQuantity = leaves;
+  if (prevented) accepted.entersAfter = outputs.length - 1;
+  if (asked.expiresAt !== undefined) engine.expiries.set(asked.orderId, asked.expiresAt);
+  rest(engine.book, {
+    id: asked.orderId,
+    accountId: asked.accountId,
+    revision,
+    side: asked.side,
+    priceTicks: asked.limitTicks,
+    flags: flagsOf({
+      day: asked.timeInForce === 'day',
+      postOnly: asked.postOnly,
+      selfTrade: asked.selfTrade,
+    }),
+    quantity: asked.quantity,
+    leaves,
+  });
+}
+
+/** Puts a stop aside until a trade reaches it. */
+function hold(engine: Engine, { data: asked }: Placed, revision: number): void {
+  const { orderId: id, accountId, side, type, quantity, limitTicks } = asked;
+  const { trailTicks = 0, trailPpm = 0 } = asked;
+  const markTicks = lastPrice(engine);
+  if (asked.expiresAt !== undefined) engine.expiries.set(id, asked.expiresAt);
+  const flags = flagsOf({ day: asked.timeInForce === 'day', selfTrade: asked.selfTrade });
+  addStop(
+    engine.stops,
+    { id, accountId, revision, side, priceTicks: stopOf(engine, asked), flags, quantity, leaves: quantity },
+    { type: type as StopTerms['type'], limitTicks, trailTicks, trailPpm, markTicks },
+  );
+}
+
+/** The last trade, else the static reference. */
+const lastPrice = ({ lastTicks, listing }: Engine): number => lastTicks || (listing?.referenceTicks ?? 0);
+
+/** A trailing stop begins no looser than it was decided: the market may have moved since. */
+function stopOf(
+  engine: Engine,
+  { type, side, stopTicks = 0, trailTicks = 0, trailPpm = 0 }: Placed['data'],
+): number {
+  if (type !== 'trailing_stop') return stopTicks;
+  const trailed = trailedStop(side, lastPrice(engine), { trailTicks, trailPpm });
+  return side === 'buy' ? Math.min(stopTicks, trailed) : Math.max(stopTicks, trailed);
+}
+
+function expiredRest(asked: Placed['data'], order: OrderRef, quantity: number, fails: boolean): BookFact {
+  const { side, type, timeInForce, limitTicks } = asked;
+  const reason =
+    timeInForce === 'fok'
+      ? 'UNFILLED_FOK_ORDER_EXPIRED'
+      : fails
+        ? 'UNFILLED_MIN_QTY_ORDER_EXPIRED'
+        : type === 'market'
+          ? 'INSUFFICIENT_LIQUIDITY'
+          : 'UNFILLED_IOC_QUANTITY_EXPIRED';
+  return {
+    type: 'OrderExpired.v1',
+    data: { order, side, priceTicks: limitTicks, quantity, resting: false, reason },
+  };
+}
+
+/** The engine's own, binding checks, in order of precedence. Those of command-api may be a moment old. */
+function refusal(engine: Engine, order: Placed['data']): RefusalCode | undefined {
+  const { listing, state, bandsOff, book } = engine;
+  if (!listing) return 'UNKNOWN_SYMBOL';
+  const { rules, collar, matchingRules } = listing;
+  const { side, quantity, limitTicks, tickCents, type, bandExempt } = order;
+  if (state === 'halt') return 'SYMBOL_HALTED';
+  if (matchingRules < 2 && asksForMore(order)) return 'MATCHING_RULES';
+  if (quantity < 1 || quantity > rules.orderSharesMax) return 'ORDER_SIZE';
+  // Who sells may sell an odd rest whole; what is held is the account's to know.
+  if (side === 'buy' && rules.lotShares !== undefined && quantity % rules.lotShares !== 0) return 'LOT_STEP';
+  if (limitTicks < 1 || tickCents !== rules.tickCents) return 'PRICE_TICK';
+  // A market order's protection price is no limit of the client's: it was made from the reference of then.
+  const banded = hasLimit(type) && !bandExempt && !bandsOff;
+  if (banded && (limitTicks < collar.lowTicks || limitTicks > collar.highTicks)) return 'PRICE_BAND';
+  const { notionalMinCents, notionalMaxCents } = rules;
+  if (notionalMinCents !== undefined || notionalMaxCents !== undefined) {
+    const value = limitTicks * tickCents * quantity;
+    if (side === 'buy' && notionalMinCents !== undefined && value < notionalMinCents) return 'MIN_NOTIONAL';
+    if (notionalMaxCents !== undefined && value > notionalMaxCents) return 'MAX_NOTIONAL';
+  }
+  if (order.expiresAt !== undefined && order.expiresAt <= engine.time) return 'EXPIRES_AT';
+  if (isStop(type)) {
+    if (order.timeInForce === 'ioc' || order.timeInForce === 'fok') return 'TIME_IN_FORCE';
+    const stopTicks = stopOf(engine, order);
+    if (stopTicks < 1) return 'PRICE_TICK';
+    if (triggersAt(side, stopTicks, lastPrice(engine))) return 'WOULD_TRIGGER_IMMEDIATELY';
+    return undefined;
+  }
+  // Orders of its own account count: post-only is about the book, before any prevention.
+  if (order.postOnly && matchable(book, side, limitTicks)) return 'WOULD_TAKE';
+  return undefined;
+}
+
+const asksForMore = (order: Placed['data']): boolean =>
+  isStop(order.type) ||
+  order.postOnly === true ||
+  order.minQuantity !== undefined ||
+  order.selfTrade !== undefined ||
+  order.expiresAt !== undefined;

@@ -1,0 +1,86 @@
+import type { BookFact } from '@brokerx/contracts';
+import { type Book, fill, remove } from './book.ts';
+import type { RestingOrder } from './levels.ts';
+import type { Incoming } from './match.ts';
+
+/**
+ * Self-trade prevention: an order meets one of its own account, and its mode says which of them gives way. Both
+ * matches that happen and matches that are prevented go by the same priority.
+ */
+export function prevent(book: Book, incoming: Incoming, maker: RestingOrder, outputs: BookFact[]): void {
+  const mode = incoming.selfTrade;
+  const { side, priceTicks } = maker;
+  const quantity = Math.min(incoming.leaves, maker.leaves);
+  incoming.prevented = true;
+  if (mode === 'decrement') {
+    incoming.leaves -= quantity;
+    fill(book, maker, quantity);
+  }
+  outputs.push({
+    type: 'TradePrevented.v1',
+    data: {
+      mode,
+      priceTicks,
+      quantity,
+      takerSide: incoming.side,
+      maker: { ...refOf(maker), leaves: maker.leaves },
+      taker: { ...takerRef(incoming), leaves: incoming.leaves },
+    },
+  });
+  if (mode === 'cancel_oldest' || mode === 'cancel_both') remove(book, maker);
+  const makerEnds = mode === 'cancel_oldest' || mode === 'cancel_both' || maker.leaves === 0;
+  if (makerEnds) {
+    const rest = { side, priceTicks, quantity: maker.leaves, resting: true };
+    outputs.push({
+      type: 'OrderExpired.v1',
+      data: { order: refOf(maker), ...rest, reason: 'SELF_TRADE_PREVENTED' },
+    });
+  }
+  incoming.ended = mode === 'cancel_newest' || mode === 'cancel_both' || incoming.leaves === 0;
+  if (incoming.ended) {
+    const rest = {
+      side: incoming.side,
+      priceTicks: incoming.limitTicks,
+      quantity: incoming.leaves,
+      resting: false,
+    };
+    outputs.push({
+      type: 'OrderExpired.v1',
+      data: { order: takerRef(incoming), ...rest, reason: 'SELF_TRADE_PREVENTED' },
+    });
+  }
+}
+
+const refOf = ({ id, accountId, revision }: RestingOrder) => ({ orderId: id, accountId, revision });
+const takerRef = ({ orderId, accountId, revision }: Incoming) => ({ orderId, accountId, revision });
+
+/**
+ * How many of `wanted` shares an order could trade now, prevention included: what fill-or-kill and a minimum quantity
+ * are decided by. It changes nothing.
+ */
+export function tradable(
+  book: Book,
+  order: Pick<Incoming, 'side' | 'limitTicks' | 'accountId' | 'selfTrade' | 'leaves'>,
+  wanted: number,
+): number {
+  const { side, limitTicks, accountId, selfTrade } = order;
+  const { sorted } = side === 'buy' ? book.sells : book.buys;
+  let leaves = order.leaves;
+  let traded = 0;
+  for (let i = sorted.length - 1; i >= 0 && traded < wanted; i--) {
+    const level = sorted[i];
+    if (!level || (side === 'buy' ? level.priceTicks > limitTicks : level.priceTicks < limitTicks)) break;
+    if (selfTrade === 'none') {
+      traded += level.shares;
+      continue;
+    }
+    for (let maker = level.first; maker && traded < wanted && leaves > 0; maker = maker.next) {
+      const met = Math.min(leaves, maker.leaves);
+      if (maker.accountId !== accountId) traded += met;
+      else if (selfTrade === 'cancel_oldest') continue;
+      else if (selfTrade !== 'decrement') return traded;
+      leaves -= met;
+    }
+  }
+  return Math.min(traded, order.leaves);
+}

@@ -1,0 +1,209 @@
+import type { BookFact } from '@brokerx/contracts';
+import { type Book, remove, rest } from './book.ts';
+import type { Engine } from './engineState.ts';
+import { selfTradeOf } from './flags.ts';
+import { emptyLevels, type Level, type Levels, type RestingOrder } from './levels.ts';
+import { type Incoming, match } from './match.ts';
+
+/**
+ * Orders that wait for their trigger. They stand in levels like those of the book, by stop price, the one that
+ * triggers first last; what only they need is kept beside, so that an order in the book is no larger for it.
+ */
+export type Stops = {
+  /** Its `priceTicks` are stop prices: the lowest of the buys and the highest of the sells come first. */
+  readonly book: Book;
+  readonly terms: Map<string, StopTerms>;
+  /** Ids of those whose stop follows the market. */
+  readonly trailing: Set<string>;
+  /** Of the last one that came, so that arrival can be told. */
+  arrivals: number;
+};
+
+export type StopTerms = {
+  readonly type: 'stop' | 'stop_limit' | 'trailing_stop';
+  /** The limit, or the protection price, once it is triggered. */
+  readonly limitTicks: number;
+  /** How far a trailing stop follows; one of them is 0. */
+  readonly trailTicks: number;
+  readonly trailPpm: number;
+  /** The best price since it came: the highest for a sell, the lowest for a buy. */
+  markTicks: number;
+  readonly arrival: number;
+};
+
+export const noStops = (): Stops => ({
+  // Turned round: of the buys the lowest stop is reached first, of the sells the highest.
+  book: { buys: emptyLevels('sell'), sells: emptyLevels('buy'), orders: new Map() },
+  terms: new Map(),
+  trailing: new Set(),
+  arrivals: 0,
+});
+
+/** A trailing stop's price for a mark: sells round down, buys up. */
+export function trailedStop(
+  side: 'buy' | 'sell',
+  markTicks: number,
+  { trailTicks, trailPpm }: Pick<StopTerms, 'trailTicks' | 'trailPpm'>,
+): number {
+  const exact = trailTicks > 0 ? trailTicks : (markTicks * trailPpm) / 1_000_000;
+  return side === 'buy' ? Math.ceil(markTicks + exact) : Math.floor(markTicks - exact);
+}
+
+export const triggersAt = (side: 'buy' | 'sell', stopTicks: number, priceTicks: number): boolean =>
+  side === 'buy' ? priceTicks >= stopTicks : priceTicks <= stopTicks;
+
+export function addStop(
+  stops: Stops,
+  order: Parameters<typeof rest>[1],
+  terms: Omit<StopTerms, 'arrival'>,
+): void {
+  stops.arrivals += 1;
+  rest(stops.book, order);
+  stops.terms.set(order.id, { ...terms, arrival: stops.arrivals });
+  if (terms.type === 'trailing_stop') stops.trailing.add(order.id);
+}
+
+export function removeStop(stops: Stops, order: RestingOrder): StopTerms {
+  const terms = stops.terms.get(order.id);
+  if (!terms) throw new Error(`stop ${order.id} has no terms`);
+  remove(stops.book, order);
+  stops.terms.delete(order.id);
+  stops.trailing.delete(order.id);
+  return terms;
+}
+
+/** All of them, the oldest first. */
+export function stopsByArrival({ book, terms }: Stops): { order: RestingOrder; terms: StopTerms }[] {
+  return [...book.orders.values()]
+    .map((order) => ({ order, terms: terms.get(order.id) as StopTerms }))
+    .sort((a, b) => a.terms.arrival - b.terms.arrival);
+}
+
+/** The prices of one order's trades, which rise or fall all the way, and the last price before them. */
+export type Sweep = { readonly before: number; readonly first: number; readonly last: number };
+
+type Triggered = { order: RestingOrder; terms: StopTerms };
+
+/**
+ * What trades bring about: the stops that they reach join a queue, the nearest to the price before first, then by
+ * arrival. Each runs to its end before the next, and what its own trades reach joins behind.
+ */
+export function runTriggers(engine: Engine, sweep: Sweep, time: string, outputs: BookFact[]): void {
+  const queue: Triggered[] = [];
+  join(engine.stops, sweep, queue);
+  for (let next = 0; next < queue.length; next++) {
+    const own = trigger(engine, queue[next] as Triggered, time, outputs);
+    if (own) join(engine.stops, own, queue);
+  }
+}
+
+function join(stops: Stops, { before, first, last }: Sweep, queue: Triggered[]): void {
+  if (stops.book.orders.size === 0) return;
+  const reached: Triggered[] = [];
+  for (const price of first === last ? [first] : [first, last]) {
+    follow(stops, price);
+    take(stops, stops.book.buys, (stopTicks) => price >= stopTicks, reached);
+    take(stops, stops.book.sells, (stopTicks) => price <= stopTicks, reached);
+  }
+  const distance = ({ order }: Triggered) => Math.abs(order.priceTicks - before);
+  reached.sort((a, b) => distance(a) - distance(b) || a.terms.arrival - b.terms.arrival);
+  queue.push(...reached);
+}
+
+/** Trailing stops follow a price that is better for them than all before. */
+function follow(stops: Stops, price: number): void {
+  for (const id of stops.trailing) {
+    const order = stops.book.orders.get(id) as RestingOrder;
+    const terms = stops.terms.get(id) as StopTerms;
+    const { side } = order;
+    if (side === 'buy' ? price >= terms.markTicks : price <= terms.markTicks) continue;
+    terms.markTicks = price;
+    const priceTicks = trailedStop(side, price, terms);
+    // A stop that was set tighter than its distance from the market waits until the market has come to it.
+    if (side === 'buy' ? priceTicks >= order.priceTicks : priceTicks <= order.priceTicks) continue;
+    remove(stops.book, order);
+    rest(stops.book, { ...order, priceTicks });
+  }
+}
+
+function take(
+  stops: Stops,
+  levels: Levels,
+  reaches: (stopTicks: number) => boolean,
+  into: Triggered[],
+): void {
+  for (let level = lastOf(levels); level && reaches(level.priceTicks); level = lastOf(levels)) {
+    const order = level.first as RestingOrder;
+    into.push({ order, terms: removeStop(stops, order) });
+  }
+}
+
+const lastOf = ({ sorted }: Levels): Level | undefined => sorted[sorted.length - 1];
+
+/** A triggered stop becomes a market order within its protection, or a limit order. Returns its own trades. */
+function trigger(
+  engine: Engine,
+  { order, terms }: Triggered,
+  time: string,
+  outputs: BookFact[],
+): Sweep | undefined {
+  const { id, accountId, revision, side, flags, quantity, leaves } = order;
+  const { limitTicks, type } = terms;
+  const ref = { orderId: id, accountId, revision };
+  const triggered: Extract<BookFact, { type: 'OrderTriggered.v1' }>['data'] = {
+    order: ref,
+    side,
+    stopTicks: order.priceTicks,
+    lastTicks: engine.lastTicks,
+    limitTicks,
+    quantity: leaves,
+    restingQuantity: 0,
+    entersAfter: 0,
+  };
+  const place = outputs.push({ type: 'OrderTriggered.v1', data: triggered });
+  const incoming: Incoming = {
+    orderId: id,
+    accountId,
+    revision,
+    side,
+    limitTicks,
+    tickCents: engine.listing?.rules.tickCents ?? 1,
+    selfTrade: selfTradeOf(flags),
+    time,
+    leaves,
+    ended: false,
+    prevented: false,
+    firstTicks: 0,
+  };
+  const before = engine.lastTicks;
+  match(engine, incoming, outputs);
+  if (!incoming.ended && incoming.leaves > 0) {
+    if (type === 'stop_limit') {
+      triggered.restingQuantity = incoming.leaves;
+      triggered.entersAfter = outputs.length - place;
+      rest(engine.book, {
+        id,
+        accountId,
+        revision,
+        side,
+        priceTicks: limitTicks,
+        flags,
+        quantity,
+        leaves: incoming.leaves,
+      });
+    } else {
+      outputs.push({
+        type: 'OrderExpired.v1',
+        data: {
+          order: ref,
+          side,
+          priceTicks: limitTicks,
+          quantity: incoming.leaves,
+          resting: false,
+          reason: 'INSUFFICIENT_LIQUIDITY',
+        },
+      });
+    }
+  }
+  return incoming.firstTicks > 0 ? { before, first: incoming.firstTicks, last: engine.lastTicks } : undefined;
+}

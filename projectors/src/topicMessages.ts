@@ -1,0 +1,73 @@
+import type { Event } from '@brokerx/contracts';
+import type { Codec, OutgoingMessage, Recorded } from '@brokerx/infra';
+
+/** The messages of the topics, as docs/topics.md describes them for every reader. */
+
+/** Whose messages they are: of this store, from the relay of this epoch. */
+export type Sender = { storeId: string; epoch: number };
+
+/** The event's text exactly as the codec writes it in the store's commits: there it stands in a JSON array. */
+export function textOf(codec: Codec<Event>, event: Event): string {
+  return codec.encode([event]).slice(1, -1);
+}
+
+export function eventMessage(
+  { event, stream, revision, position, commitId, symbol }: Recorded<Event>,
+  text: string,
+  { partition, key }: { partition: number; key: string },
+  { storeId, epoch }: Sender,
+): OutgoingMessage {
+  return {
+    partition,
+    key,
+    value: text,
+    headers: {
+      id: event.id,
+      type: event.type,
+      position: String(position),
+      stream,
+      revision: String(revision),
+      commit: commitId,
+      symbol: symbol ?? '',
+      store: storeId,
+      epoch: String(epoch),
+      traceparent: event.traceparent,
+    },
+    timestamp: String(Date.parse(event.time)),
+  };
+}
+
+/** Everything for this partition up to the position has been sent. */
+export function watermark(
+  partition: number,
+  position: number,
+  { storeId, epoch }: Sender,
+  nowMs: number,
+): OutgoingMessage {
+  return {
+    partition,
+    key: null,
+    value: '',
+    headers: { type: WATERMARK, position: String(position), store: storeId, epoch: String(epoch) },
+    timestamp: String(nowMs),
+  };
+}
+
+export const WATERMARK = 'watermark';
+
+/** The same message, which says that its partition lacks something: a reader who wants everything reads the store. */
+export const incomplete = (message: OutgoingMessage): OutgoingMessage => ({
+  ...message,
+  headers: { ...message.headers, withheld: '1' },
+});
+
+/** Bytes that a message takes in a request, at most. */
+export function bytesOf({ key, value, headers }: OutgoingMessage): number {
+  let bytes = MESSAGE_OVERHEAD_BYTES + Buffer.byteLength(value) + Buffer.byteLength(key ?? '');
+  for (const name in headers) bytes += HEADER_OVERHEAD_BYTES + name.length + (headers[name]?.length ?? 0);
+  return bytes;
+}
+
+/** Lengths, offset and time of a record, and of a header, in their longest form. */
+const MESSAGE_OVERHEAD_BYTES = 40;
+const HEADER_OVERHEAD_BYTES = 6;

@@ -1,0 +1,44 @@
+import { keyOfStream } from '@brokerx/contracts';
+import { memorySnapshots } from '@brokerx/infra';
+import { expect, test } from 'vitest';
+import { followBooks } from '../src/books.ts';
+import { loadMarkets, marketSnapshots } from '../src/marketSnapshots.ts';
+import { hotValues } from '../src/symbolMarket.ts';
+import { makeHistory } from './history.ts';
+import { appendAll, STORE_ID, storeInMemory } from './readModelsOf.ts';
+
+const never = (symbol: string, error: unknown) => {
+  throw new Error(`the book of ${symbol} broke`, { cause: error });
+};
+
+test('books that are each at another place are kept, and go on from the lowest', async () => {
+  const store = storeInMemory();
+  const history = makeHistory({ seed: 41, orders: 1_000, symbols: 6 });
+  await appendAll(store, history.commits);
+  const filter = { categories: ['book', 'market'] };
+  const { events } = await store.readAll(0, filter, 1_000_000);
+  const symbols = [...new Set(events.map(({ stream }) => keyOfStream(stream)))].sort();
+  const placeOf = (part: number) => events[Math.floor(events.length * part)]?.position ?? 0;
+  const middle = placeOf(0.5);
+  // As partitions bring them: each symbol further than the one before it, the first one to the middle.
+  const upTo = (symbol: string) => placeOf(0.5 + symbols.indexOf(symbol) * 0.05);
+
+  const first = followBooks(new Map(), new Map(), never);
+  first.fold(events.filter(({ stream, position }) => position <= upTo(keyOfStream(stream))));
+  const snapshots = memorySnapshots({ storeId: STORE_ID });
+  await marketSnapshots(snapshots, STORE_ID).save(first, () => middle);
+
+  const loaded = await loadMarkets(snapshots, STORE_ID);
+  expect(loaded.cursor).toEqual({ storeId: STORE_ID, position: middle });
+  const second = followBooks(loaded.markets, loaded.reflected, never);
+  second.fold(events.filter(({ position }) => position > middle));
+
+  const straight = followBooks(new Map(), new Map(), never);
+  straight.fold(events);
+  const shown = ({ markets }: typeof straight) =>
+    symbols.map((symbol) => {
+      const market = markets.get(symbol);
+      return market && hotValues(market, '2026-01-05');
+    });
+  expect(shown(second)).toEqual(shown(straight));
+});

@@ -1,0 +1,54 @@
+import type { Event } from '@brokerx/contracts';
+import {
+  createLog,
+  createMetrics,
+  type EventStore,
+  type HotStore,
+  memoryLeases,
+  realRuntime as runtime,
+  type Snapshots,
+  storeFeed,
+} from '@brokerx/infra';
+import { onTestFinished } from 'vitest';
+import { startMarketData } from '../src/marketData.ts';
+import { marketDataMetrics } from '../src/marketDataMetrics.ts';
+
+const log = createLog({ name: 'test-market-data', level: 'silent' });
+type Given = {
+  store: EventStore<Event>;
+  hotStore: HotStore;
+  snapshots: Snapshots;
+  snapshotEveryMs?: number;
+  batchEventsMax?: number;
+};
+
+/** Market data of one process, until the test ends or it is stopped. */
+export function follow({
+  store,
+  hotStore,
+  snapshots,
+  snapshotEveryMs = 10_000,
+  batchEventsMax = 2_000,
+}: Given) {
+  const feed = storeFeed({ store, runtime, log });
+  const leases = memoryLeases({ rows: new Map(), owner: 'a', runtime });
+  const metrics = marketDataMetrics(createMetrics('test', '0'));
+  const following = startMarketData({
+    store,
+    feed,
+    hotStore,
+    snapshots,
+    leases,
+    runtime,
+    log,
+    metrics,
+    snapshotEveryMs,
+    batchEventsMax,
+  });
+  const stop = async () => {
+    await following.stop();
+    await feed.close();
+  };
+  onTestFinished(stop);
+  return { stop };
+}
