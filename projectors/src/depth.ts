@@ -4,16 +4,26 @@ import { type BookEvent, DEPTH_LEVELS_MAX, decimalFromCents, type Side } from '@
 /**
  * The resting quantities of one book by price, followed from the book's own events. Prices are ticks, quantities
  * shares. An accepted order comes before its trades but rests only what they leave, so the rest is entered once
- * the last of them is seen: what is published between two events is never crossed.
+ * the last of them is seen: what is published between two events is never crossed. Of an iceberg only its peak stands
+ * here; the trade that uses it up tells the next one.
  */
 export type Depth = {
   bids: Levels;
   asks: Levels;
   /**
    * The rest of an order of which more is told before it enters: `after` so many events, or (null) with the trade that
-   * leaves so much.
+   * leaves so much. `shown` of it will stand here.
    */
-  coming: { orderId: string; side: Side; ticks: number; quantity: number; after: number | null } | null;
+  coming: Coming | null;
+};
+
+type Coming = {
+  orderId: string;
+  side: Side;
+  ticks: number;
+  quantity: number;
+  shown: number;
+  after: number | null;
 };
 
 /** One side: prices best first, and the shares at each. */
@@ -26,16 +36,15 @@ export function evolveDepth(depth: Depth, event: BookEvent): void {
   switch (event.type) {
     case 'OrderAccepted.v1': {
       const { order, side, limitTicks: ticks, quantity, restingQuantity } = event.data;
-      const after = event.data.entersAfter ?? null;
-      if (restingQuantity === quantity && after === null) put(depth, side, ticks, quantity);
-      else if (restingQuantity > 0) {
-        depth.coming = { orderId: order.orderId, side, ticks, quantity: restingQuantity, after };
-      }
+      const { entersAfter: after = null, shownQuantity: shown = restingQuantity } = event.data;
+      if (restingQuantity === 0) return;
+      if (restingQuantity === quantity && after === null) put(depth, side, ticks, shown);
+      else depth.coming = { orderId: order.orderId, side, ticks, quantity: restingQuantity, shown, after };
       return;
     }
     case 'TradeExecuted.v1': {
-      const { takerSide, priceTicks, quantity, taker } = event.data;
-      take(depth, takerSide === 'buy' ? 'sell' : 'buy', priceTicks, quantity);
+      const { takerSide, priceTicks, quantity, taker, makerPeak } = event.data;
+      takeFromMaker(depth, takerSide, priceTicks, quantity, makerPeak);
       const { coming } = depth;
       if (coming?.after === null && coming.orderId === taker.orderId && taker.leaves === coming.quantity) {
         enter(depth, coming);
@@ -43,33 +52,31 @@ export function evolveDepth(depth: Depth, event: BookEvent): void {
       break;
     }
     case 'TradePrevented.v1': {
-      const { mode, takerSide, priceTicks, quantity } = event.data;
-      if (mode === 'decrement') take(depth, takerSide === 'buy' ? 'sell' : 'buy', priceTicks, quantity);
+      const { mode, takerSide, priceTicks, quantity, makerPeak } = event.data;
+      if (mode === 'decrement') takeFromMaker(depth, takerSide, priceTicks, quantity, makerPeak);
       break;
     }
     case 'OrderReplaced.v1': {
       const { order, side, priceTicks, leavesBefore, leaves, entry, held } = event.data;
       if (held) break;
-      take(depth, side, priceTicks, entry ? leavesBefore : leavesBefore - leaves);
+      const { shownBefore = leavesBefore, shown = leaves } = event.data;
+      take(depth, side, priceTicks, entry ? shownBefore : shownBefore - shown);
       if (!entry || entry.restingQuantity === 0) break;
-      const { priceTicks: ticks, restingQuantity, entersAfter: after } = entry;
-      if (after === 0) put(depth, side, ticks, restingQuantity);
-      else depth.coming = { orderId: order.orderId, side, ticks, quantity: restingQuantity, after };
+      announce(depth, order.orderId, side, entry);
       return;
     }
     case 'OrderTriggered.v1': {
-      const { order, side, limitTicks: ticks, restingQuantity, entersAfter: after } = event.data;
+      const { order, side, limitTicks: priceTicks, restingQuantity, entersAfter } = event.data;
       if (restingQuantity === 0) return;
-      if (after === 0) put(depth, side, ticks, restingQuantity);
-      else depth.coming = { orderId: order.orderId, side, ticks, quantity: restingQuantity, after };
+      announce(depth, order.orderId, side, { priceTicks, restingQuantity, entersAfter });
       return;
     }
     case 'OrderCanceled.v1':
       if (event.data.held) break;
-      take(depth, event.data.side, event.data.priceTicks, event.data.quantity);
+      withdraw(depth, event.data);
       break;
     case 'OrderExpired.v1':
-      if (event.data.resting) take(depth, event.data.side, event.data.priceTicks, event.data.quantity);
+      if (event.data.resting) withdraw(depth, event.data);
       break;
     case 'EngineStarted.v1':
       // No output of an input.
@@ -81,9 +88,46 @@ export function evolveDepth(depth: Depth, event: BookEvent): void {
   if (coming.after === 0) enter(depth, coming);
 }
 
-function enter(depth: Depth, { side, ticks, quantity }: NonNullable<Depth['coming']>): void {
-  put(depth, side, ticks, quantity);
+function enter(depth: Depth, { side, ticks, shown }: Coming): void {
+  put(depth, side, ticks, shown);
   depth.coming = null;
+}
+
+/** The rest of an order that enters after so many further outputs. */
+function announce(
+  depth: Depth,
+  orderId: string,
+  side: Side,
+  entry: {
+    priceTicks: number;
+    restingQuantity: number;
+    shownQuantity?: number | undefined;
+    entersAfter: number;
+  },
+): void {
+  const { priceTicks: ticks, restingQuantity: quantity, entersAfter: after } = entry;
+  const { shownQuantity: shown = quantity } = entry;
+  if (after === 0) put(depth, side, ticks, shown);
+  else depth.coming = { orderId, side, ticks, quantity, shown, after };
+}
+
+function takeFromMaker(
+  depth: Depth,
+  takerSide: Side,
+  ticks: number,
+  quantity: number,
+  makerPeak: number | undefined,
+): void {
+  const side = takerSide === 'buy' ? 'sell' : 'buy';
+  take(depth, side, ticks, quantity);
+  if (makerPeak !== undefined) put(depth, side, ticks, makerPeak);
+}
+
+function withdraw(
+  depth: Depth,
+  gone: { side: Side; priceTicks: number; quantity: number; shownQuantity?: number | undefined },
+): void {
+  take(depth, gone.side, gone.priceTicks, gone.shownQuantity ?? gone.quantity);
 }
 
 /** The best levels of a side as price and quantity, in wire form. */

@@ -27,7 +27,7 @@ export type SymbolMarket = {
 };
 
 /** Version of `store`'s form; a snapshot of another one is not used. */
-export const SYMBOL_MARKET_VERSION = 2;
+export const SYMBOL_MARKET_VERSION = 3;
 
 /** The market that a listing begins. */
 export function openMarket(symbol: string, tickCents: number): SymbolMarket {
