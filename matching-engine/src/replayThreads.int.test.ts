@@ -31,7 +31,7 @@ async function world() {
   return { store, snapshots, inThread, log: createLog({ name: 'test', level: 'silent' }) };
 }
 
-async function live({ store, snapshots }: World, inputs: Parameters<typeof plant>[1]): Promise<number> {
+async function live({ store }: Pick<World, 'store'>, inputs: Parameters<typeof plant>[1]): Promise<number> {
   await plant(store, inputs);
   const engine = await startEngine({ store, snapshots: newWorld(store.id).snapshots }, 1);
   closing.push(engine.cutOff);
