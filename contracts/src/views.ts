@@ -2,11 +2,9 @@ import { z } from 'zod';
 import { Role } from './client.ts';
 import { MarketState } from './market.ts';
 import { OrderStatus, OrderType, SelfTradeMode, Side, TimeInForce } from './order.ts';
+import { level, money, quantity, time } from './wire.ts';
 
 /** What the HTTP APIs answer. Wire strings only: money and quantities are decimal strings, times RFC 3339 UTC. */
-const money = z.string().meta({ examples: ['150.25'] });
-const quantity = z.string().meta({ examples: ['10'] });
-const time = z.string().meta({ format: 'date-time' });
 
 export const Problem = z.object({
   type: z.string(),
@@ -177,11 +175,11 @@ export const SymbolView = z.object({
   quotas_off: z.boolean(),
 });
 
-const level = z.tuple([money, quantity]).describe('price, quantity');
 /** `sequence` is the revision of the symbol's book that the view reflects. */
 export const DepthView = z.object({
   symbol: z.string(),
   sequence: z.int(),
+  last_update_id: z.int().describe('The same as `sequence`: updates of the depth stream go on behind it.'),
   bids: z.array(level),
   asks: z.array(level),
 });
@@ -195,9 +193,11 @@ export const TickerView = z.object({
   bid_qty: quantity.nullable(),
   ask: money.nullable(),
   ask_qty: quantity.nullable(),
-  open: money.nullable(),
+  open: money.nullable().describe('Like all that follows: of the last 24 hours, in steps of five minutes.'),
   high: money.nullable(),
   low: money.nullable(),
+  change: money.nullable().describe('From `open` to `last_price`.'),
+  change_percent: z.string().nullable(),
   volume: quantity,
   trades: z.int(),
 });
@@ -212,24 +212,6 @@ export const TradeView = z.object({
   executed_at: time,
 });
 export type TradeView = z.infer<typeof TradeView>;
-export const CandleInterval = z.enum(['1m', '5m', '1h', '1d']);
-export type CandleInterval = z.infer<typeof CandleInterval>;
-export const CANDLE_MS: Record<CandleInterval, number> = {
-  '1m': 60_000,
-  '5m': 300_000,
-  '1h': 3_600_000,
-  '1d': 86_400_000,
-};
-export const CandleView = z.object({
-  start: time,
-  open: money,
-  high: money,
-  low: money,
-  close: money,
-  volume: quantity,
-  trades: z.int(),
-  closed: z.boolean(),
-});
 
 /**
  * One event of an order's life, as its owner may read it: in the order's timeline and in the private stream. The
@@ -297,6 +279,9 @@ export const OrderEventView = z.object({
   sequence: z.int().optional().describe("The book's revision that caused it."),
 });
 export type OrderEventView = z.infer<typeof OrderEventView>;
+
+export * from './candle.ts';
+export * from './marketDataViews.ts';
 
 /** A page; `next` is given to `page_token` for the page after it, null at the end. */
 export const page = <T extends z.ZodType>(item: T) =>
