@@ -1,4 +1,4 @@
-import { keyOfStream, views } from '@brokerx/contracts';
+import { keyOfStream } from '@brokerx/contracts';
 import { expect, test } from 'vitest';
 import type { AuditedAccount } from '../src/audit/account.ts';
 import { addTrade, compareCandles, INTERVALS, noCandles } from '../src/audit/candles.ts';
