@@ -73,7 +73,9 @@ export async function commandApi(options: {
     markets,
     admission,
     accounts,
-    shownDepth: options.shownDepth ?? (async (symbol) => ({ symbol, sequence: 0, bids: [], asks: [] })),
+    shownDepth:
+      options.shownDepth ??
+      (async (symbol) => ({ symbol, sequence: 0, last_update_id: 0, bids: [], asks: [] })),
     storeId: store.id,
     verifier: tokenVerifier({ jwks: issuer.jwks, issuer: ISSUER, sessions, runtime }),
     runtime,
