@@ -12,6 +12,7 @@ import type {
 } from '@brokerx/infra';
 import { accountsInMemory } from './account/accounts.ts';
 import { deadlineTasks } from './account/deadMan.ts';
+import { countRecorded } from './account/recordedOrders.ts';
 import { startSettlement } from './account/settlement.ts';
 import { admissionControl } from './admission.ts';
 import { type CommandMetrics, commandMetrics } from './commandMetrics.ts';
@@ -80,9 +81,7 @@ export async function startTrading(ports: TradingPorts) {
     accounts,
     markets,
     onOutcome: metrics.outcome,
-    onRecorded: (event) => {
-      if (event.type === 'OrderPlaced.v1') admission.placed(event.data.orderId, event.data.symbol);
-    },
+    onRecorded: (event) => countRecorded(admission, event),
   });
   return {
     admission,

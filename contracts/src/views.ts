@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { Role } from './client.ts';
 import { MarketState } from './market.ts';
 import { OrderStatus, OrderType, SelfTradeMode, Side, TimeInForce } from './order.ts';
+import { ListRole } from './orderList.ts';
 import { level, money, quantity, time } from './wire.ts';
 
 export * from './orderEventView.ts';
@@ -85,9 +86,16 @@ export const OrderView = z.object({
     'Taken off where it met orders of its own account: qty = filled_qty + prevented_qty + leaves_qty while it is open.',
   ),
   reason: z.string().nullable().describe('Why it was rejected or expired.'),
+  list_id: z.string().nullable().describe('The list that it belongs to.'),
+  list_role: ListRole.nullable().describe('What it is in its list.'),
   created_at: time,
   updated_at: time,
 });
+/** What `POST /v1/orders` answers: of a list the first order, and the others with it. */
+export const PlacedOrderView = OrderView.extend({
+  legs: z.array(OrderView).optional().describe('The other orders of its list.'),
+});
+export type PlacedOrderView = z.infer<typeof PlacedOrderView>;
 export type OrderView = z.infer<typeof OrderView>;
 
 /** What an order would do if it were placed now: the checks and holds are exact, the fill is what the shown book gives. */

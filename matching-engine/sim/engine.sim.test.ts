@@ -16,6 +16,7 @@ const RARE = [
   'OrderTriggered.v1',
   'TimeApplied.v1',
   'OrderExpired.v1',
+  'OrderReduced.v1',
 ];
 
 test.for([1, 2, 3, 4, 5, 6, 7, 8])(

@@ -1,10 +1,11 @@
-import type {
-  BookFact,
-  EngineInput,
-  ExpiryReason,
-  MarketState,
-  RefusalCode,
-  SymbolRules,
+import {
+  type BookFact,
+  type EngineInput,
+  type ExpiryReason,
+  type MarketState,
+  placedOrders,
+  type RefusalCode,
+  type SymbolRules,
 } from '@brokerx/contracts';
 import type { PlacedInput } from '../src/engine.ts';
 import type { EngineSnapshot } from '../src/snapshot.ts';
@@ -41,21 +42,51 @@ export function model(symbol: string): Model {
     return of.notionalMaxCents && value > of.notionalMaxCents ? 'MAX_NOTIONAL' : null;
   };
 
-  function place(
-    data: Extract<EngineInput, { type: 'OrderPlaced.v1' }>['data'],
+  type Placed = Extract<EngineInput, { type: 'OrderPlaced.v1' }>['data'];
+
+  function place(data: Placed, revision: number, time: string): BookFact[] {
+    const { orderId, accountId } = data;
+    const code = refusal(data);
+    if (!code) return enterMarket(data, revision, time);
+    return [{ type: 'OrderRejected.v1', data: { order: { orderId, accountId, revision }, code } }];
+  }
+
+  /** All orders of the list, or none of them. */
+  function placeList(
+    list: Extract<EngineInput, { type: 'OrderListPlaced.v1' }>['data'],
     revision: number,
     time: string,
-  ) {
-    const { orderId, accountId, side, type, timeInForce, quantity, limitTicks, tickCents } = data;
-    const order = { orderId, accountId, revision };
-    const reject = (code: RefusalCode): BookFact[] => [{ type: 'OrderRejected.v1', data: { order, code } }];
+  ): BookFact[] {
+    const orders = placedOrders(list);
+    const [profit, loss] = orders;
+    const codes = orders.map(refusal).filter((code) => code !== null);
+    if (matchingRules < 3) codes.push('MATCHING_RULES');
+    const between = (profit?.limitTicks ?? 0) - (loss?.stopTicks ?? 0);
+    if (profit?.side === 'sell' ? between <= 0 : between >= 0) codes.push('ORDER_LIST');
+    const [code] = codes;
+    if (code) {
+      return orders.map(({ orderId, accountId }) => ({
+        type: 'OrderRejected.v1',
+        data: { order: { orderId, accountId, revision }, code },
+      }));
+    }
+    book.addList(
+      list.listId,
+      orders.map(({ orderId }) => orderId),
+    );
+    return orders.reverse().flatMap((order) => enterMarket(order, revision, time));
+  }
+
+  function refusal(data: Placed): RefusalCode | null {
+    const { side, type, timeInForce, quantity, limitTicks, tickCents } = data;
+    const reject = (code: RefusalCode) => code;
     if (!rules) return reject('UNKNOWN_SYMBOL');
     if (state === 'halt') return reject('SYMBOL_HALTED');
     const newer = ['postOnly', 'minQuantity', 'selfTrade', 'expiresAt', 'stopTicks'];
     const asksForMore = newer.some((name) => name in data);
     if (matchingRules === 1 && asksForMore) return reject('MATCHING_RULES');
     if (matchingRules < 3 && (data.displayQuantity || data.notionalCents)) return reject('MATCHING_RULES');
-    if (data.notionalCents) return buyFor(data, rules, order, revision, time);
+    if (data.notionalCents) return wrongMoney(data, rules);
     if (quantity === 0 || quantity > rules.orderSharesMax) return reject('ORDER_SIZE');
     if (side === 'buy' && quantity % (rules.lotShares ?? 1) > 0) return reject('LOT_STEP');
     if (limitTicks === 0 || tickCents !== rules.tickCents) return reject('PRICE_TICK');
@@ -77,13 +108,23 @@ export function model(symbol: string): Model {
       const stop = firstStop(data, dynamic());
       if (stop < 1) return reject('PRICE_TICK');
       if (isReached(side, stop, dynamic())) return reject('WOULD_TRIGGER_IMMEDIATELY');
+    }
+    if (data.postOnly && opposite(side, limitTicks).length > 0) return reject('WOULD_TAKE');
+    return null;
+  }
+
+  function enterMarket(data: Placed, revision: number, time: string): BookFact[] {
+    const { orderId, accountId, side, type, timeInForce, quantity, limitTicks, tickCents } = data;
+    const order = { orderId, accountId, revision };
+    if (data.notionalCents && rules) return buyFor(data, rules, order, revision, time);
+    if (type !== 'limit' && type !== 'market') {
+      const stop = firstStop(data, dynamic());
       book.wait({ placed: data, revision, stop, mark: dynamic() });
       if (data.expiresAt) book.end(orderId, data.expiresAt);
       const taken = { order, side, type, timeInForce, quantity, limitTicks, restingQuantity: 0 };
       const ends = data.expiresAt ? { expiresAt: data.expiresAt } : {};
       return [{ type: 'OrderAccepted.v1', data: { ...taken, ...ends, held: true } } satisfies BookFact];
     }
-    if (data.postOnly && opposite(side, limitTicks).length > 0) return reject('WOULD_TAKE');
 
     const taker: Order = {
       id: orderId,
@@ -108,7 +149,7 @@ export function model(symbol: string): Model {
     const rests = !over && !fails && type === 'limit' && ['day', 'gtc', 'gtd'].includes(timeInForce);
     const shown = rests ? enter(taker) : {};
     if (rests && data.expiresAt) book.end(orderId, data.expiresAt);
-    const prevented = facts.some((f) => f.type === 'TradePrevented.v1');
+    const prevented = facts.some((f) => f.type !== 'TradeExecuted.v1');
     const accepted: BookFact = {
       type: 'OrderAccepted.v1',
       data: {
@@ -136,24 +177,28 @@ export function model(symbol: string): Model {
     return [accepted, ...facts, gone, ...book.cascade(facts, before, time)];
   }
 
+  function wrongMoney(data: Placed, of: SymbolRules): RefusalCode | null {
+    const { notionalCents: cents = 0, side, type, timeInForce, limitTicks: price, tickCents } = data;
+    const money: Money = { cents, shares: of.orderSharesMax, lot: of.lotShares ?? 1, told: false };
+    if (price === 0 || tickCents !== of.tickCents) return 'PRICE_TICK';
+    if (buys(money, price * tickCents) === 0) return 'MIN_NOTIONAL';
+    if (of.notionalMinCents && cents < of.notionalMinCents) return 'MIN_NOTIONAL';
+    if (of.notionalMaxCents && cents > of.notionalMaxCents) return 'MAX_NOTIONAL';
+    const plain = data.quantity === 0 && data.selfTrade !== 'decrement' && !data.minQuantity;
+    if (side === 'sell' || type !== 'market' || !plain) return 'ORDER_TYPE';
+    return timeInForce === 'ioc' ? null : 'TIME_IN_FORCE';
+  }
+
   /** A market buy for an amount of money. */
   function buyFor(
-    data: Extract<EngineInput, { type: 'OrderPlaced.v1' }>['data'],
+    data: Placed,
     of: SymbolRules,
     order: { orderId: string; accountId: string; revision: number },
     revision: number,
     time: string,
   ): BookFact[] {
     const { notionalCents: cents = 0, side, type, timeInForce, limitTicks: price, tickCents } = data;
-    const reject = (code: RefusalCode): BookFact[] => [{ type: 'OrderRejected.v1', data: { order, code } }];
     const money: Money = { cents, shares: of.orderSharesMax, lot: of.lotShares ?? 1, told: false };
-    if (price === 0 || tickCents !== of.tickCents) return reject('PRICE_TICK');
-    if (buys(money, price * tickCents) === 0) return reject('MIN_NOTIONAL');
-    if (of.notionalMinCents && cents < of.notionalMinCents) return reject('MIN_NOTIONAL');
-    if (of.notionalMaxCents && cents > of.notionalMaxCents) return reject('MAX_NOTIONAL');
-    const plain = data.quantity === 0 && data.selfTrade !== 'decrement' && !data.minQuantity;
-    if (side === 'sell' || type !== 'market' || !plain) return reject('ORDER_TYPE');
-    if (timeInForce !== 'ioc') return reject('TIME_IN_FORCE');
     const { orderId: id, accountId, selfTrade = 'none' } = data;
     const terms = { day: false, postOnly: false, selfTrade, quantity: 0, done: 0, arrival: 0, ...WHOLE };
     const before = dynamic();
@@ -195,7 +240,7 @@ export function model(symbol: string): Model {
     revision: number,
     time: string,
   ): BookFact[] {
-    const { orderId, accountId, amendment, quantity } = data;
+    const { orderId, accountId, amendment } = data;
     const order = { orderId, accountId, revision };
     const reject = (code: RefusalCode): BookFact[] => [
       { type: 'OrderReplaceRejected.v1', data: { order, amendment, code } },
@@ -205,6 +250,8 @@ export function model(symbol: string): Model {
     const held = book
       .stops()
       .find(({ placed }) => placed.orderId === orderId && placed.accountId === accountId);
+    const ownQuantity = held?.placed.quantity ?? found?.quantity ?? 0;
+    const quantity = book.isListed(orderId) ? ownQuantity : data.quantity;
     if (rules && held) {
       const { side, type } = held.placed;
       const limit = data.limitTicks ?? held.placed.limitTicks;
@@ -212,7 +259,7 @@ export function model(symbol: string): Model {
       const leavesBefore = held.placed.quantity;
       if (!moved && quantity === leavesBefore) return reject('AMEND_NO_CHANGE');
       if (moved && type !== 'stop_limit') return reject('ORDER_TYPE');
-      const wrong = wrongChange(rules, data, side, limit, moved);
+      const wrong = wrongChange(rules, { ...data, quantity }, side, limit, moved);
       if (wrong) return reject(wrong);
       book.changeStop(held, quantity, limit, !moved && quantity < leavesBefore);
       const change = {
@@ -246,7 +293,7 @@ export function model(symbol: string): Model {
     }
     if (matchingRules > 1) {
       const moved = price !== priceTicks;
-      const wrong = wrongChange(rules, data, side, price, moved);
+      const wrong = wrongChange(rules, { ...data, quantity }, side, price, moved);
       if (wrong) return reject(wrong);
       if (moved && found.postOnly && opposite(side, price).length > 0) return reject('WOULD_TAKE');
     }
@@ -274,6 +321,8 @@ export function model(symbol: string): Model {
     switch (event.type) {
       case 'OrderPlaced.v1':
         return place(event.data, revision, event.time);
+      case 'OrderListPlaced.v1':
+        return placeList(event.data, revision, event.time);
       case 'OrderCancelRequested.v1':
         return book.cancel(event.data, revision);
       case 'TimeReached.v1':
@@ -318,7 +367,11 @@ export function model(symbol: string): Model {
   }
 
   return {
-    apply,
+    apply(input) {
+      const outputs = apply(input);
+      book.lists();
+      return outputs;
+    },
     state() {
       const { arrivals, ...known } = book.state();
       const plain = rules && { rules, matchingRules, referenceTicks: reference };
@@ -335,6 +388,7 @@ export function model(symbol: string): Model {
           .orders()
           .flatMap((o) => (o.peak === null ? [] : [[o.id, o.peak, open(o) - o.shown] as const]))
           .map((row) => [...row]),
+        lists: book.lists().map(({ listId, legs }) => [listId, ...legs]),
         stops: book.stops().map((one) => {
           const { timeInForce, selfTrade = 'none' } = one.placed;
           return stopRow(one, Number(timeInForce === 'day') + 4 * MODES.indexOf(selfTrade));

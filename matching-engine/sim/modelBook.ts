@@ -42,6 +42,9 @@ export function modelBook() {
   let stops: ModelStop[] = [];
   let stopArrivals = 0;
   let expiries: [string, string][] = [];
+  /** Triggered stops whose turn has not come. */
+  let queued: ModelStop[] = [];
+  let lists: { listId: string; legs: string[] }[] = [];
 
   const refTo = (o: Order): OrderRef => ({ orderId: o.id, accountId: o.accountId, revision: o.revision });
   const enter = (order: Order) => {
@@ -69,6 +72,36 @@ export function modelBook() {
     orders
       .filter((o) => o.side !== side && (side === 'buy' ? o.price <= limit : o.price >= limit))
       .sort((a, b) => (side === 'buy' ? a.price - b.price : b.price - a.price) || a.arrival - b.arrival);
+
+  /** What one order of a list filled, the others have less. */
+  function lessen(id: string, shares: number, facts: BookFact[]): void {
+    for (const other of lists.flatMap(({ legs }) => (legs.includes(id) ? legs : []))) {
+      if (other === id) continue;
+      const reason = 'OCO_TRIGGER' as const;
+      const o = orders.find((one) => one.id === other && open(one) > 0);
+      if (o) {
+        const quantity = Math.min(shares, open(o));
+        o.quantity -= quantity;
+        const told = { order: refTo(o), side: o.side, priceTicks: o.price, quantity };
+        if (open(o) > 0) facts.push({ type: 'OrderReduced.v1', data: { ...told, leaves: open(o) } });
+        else facts.push({ type: 'OrderExpired.v1', data: { ...told, resting: true, reason } });
+        orders = orders.filter((one) => open(one) > 0);
+      }
+      const stop = [...stops, ...queued].find(({ placed }) => placed.orderId === other);
+      if (!stop) continue;
+      const { orderId, accountId, side, limitTicks } = stop.placed;
+      const order = { orderId, accountId, revision: stop.revision };
+      const quantity = Math.min(shares, stop.placed.quantity);
+      const leaves = stop.placed.quantity - quantity;
+      stop.placed = { ...stop.placed, quantity: leaves };
+      const rest = { order, side, priceTicks: stop.stop, quantity, leaves, held: true } as const;
+      const end = { order, side, priceTicks: limitTicks, quantity, resting: false, reason };
+      if (leaves > 0) facts.push({ type: 'OrderReduced.v1', data: rest });
+      else facts.push({ type: 'OrderExpired.v1', data: end });
+      stops = stops.filter(({ placed }) => placed.quantity > 0);
+      queued = queued.filter(({ placed }) => placed.quantity > 0);
+    }
+  }
 
   /** Takes what it can from the book for the order, in priority, and says what happened. Its rest stays outside. */
   function sweep(
@@ -123,6 +156,8 @@ export function modelBook() {
           data: { trade: trades, tickCents, ...meeting, ...sides, ...next },
         });
         orders = orders.filter((o) => open(o) > 0);
+        lessen(maker.id, quantity, facts);
+        lessen(taker.id, quantity, facts);
         continue;
       }
       let next = {};
@@ -152,10 +187,10 @@ export function modelBook() {
 
   /** What the trades of an order bring about, stop after stop, each before those that it reaches itself. */
   function cascade(facts: readonly BookFact[], before: number, time: string): BookFact[] {
-    const queue = reachedBy(stops, pricesOf(facts), before);
-    stops = stops.filter((one) => !queue.includes(one));
+    queued = reachedBy(stops, pricesOf(facts), before);
+    stops = stops.filter((one) => !queued.includes(one));
     const told: BookFact[] = [];
-    for (let one = queue.shift(); one; one = queue.shift()) {
+    for (let one = queued.shift(); one; one = queued.shift()) {
       const { placed, revision, stop } = one;
       const { orderId: id, accountId, side, quantity, limitTicks: price } = placed;
       const day = placed.timeInForce === 'day';
@@ -193,28 +228,37 @@ export function modelBook() {
       }
       const next = reachedBy(stops, pricesOf(own), was);
       stops = stops.filter((other) => !next.includes(other));
-      queue.push(...next);
+      queued.push(...next);
     }
     return told;
   }
 
+  /** To cancel an order of a list is to cancel the others, too. */
   function cancel(
     { orderId, accountId }: { orderId: string; accountId: string },
     revision: number,
   ): BookFact[] {
+    const first = cancelOne(orderId, accountId, revision);
+    if (first.type !== 'OrderCanceled.v1') return [first];
+    const others = lists.flatMap(({ legs }) => (legs.includes(orderId) ? legs : []));
+    const rest = others.filter((id) => id !== orderId).map((id) => cancelOne(id, accountId, revision));
+    return [first, ...rest];
+  }
+
+  function cancelOne(orderId: string, accountId: string, revision: number): BookFact {
     const order = { orderId, accountId, revision };
     const found = orders.find((o) => o.id === orderId && o.accountId === accountId);
     const held = stops.find(({ placed }) => placed.orderId === orderId && placed.accountId === accountId);
     if (held) {
       stops = stops.filter((one) => one !== held);
       const data = { side: held.placed.side, priceTicks: held.stop, quantity: held.placed.quantity };
-      return [{ type: 'OrderCanceled.v1', data: { order, ...data, held: true } }];
+      return { type: 'OrderCanceled.v1', data: { order, ...data, held: true } };
     }
-    if (!found) return [{ type: 'OrderCancelRejected.v1', data: { order, code: 'ORDER_NOT_OPEN' } }];
+    if (!found) return { type: 'OrderCancelRejected.v1', data: { order, code: 'ORDER_NOT_OPEN' } };
     orders = orders.filter((o) => o !== found);
     const rest = { side: found.side, priceTicks: found.price, quantity: open(found) };
     const data = { order, ...rest, ...shownOf(found) };
-    return [{ type: 'OrderCanceled.v1', data }];
+    return { type: 'OrderCanceled.v1', data };
   }
 
   /** Orders that end now, those in the book and those that wait for a trigger. */
@@ -240,10 +284,9 @@ export function modelBook() {
     return [{ type: 'OrderExpired.v1', data: { order, side, priceTicks, quantity, resting: false, reason } }];
   }
 
-  const stillOpen = () =>
-    expiries.filter(
-      ([id]) => orders.some((o) => o.id === id) || stops.some(({ placed }) => placed.orderId === id),
-    );
+  const isOpen = (id: string) =>
+    orders.some((o) => o.id === id) || stops.some(({ placed }) => placed.orderId === id);
+  const stillOpen = () => expiries.filter(([id]) => isOpen(id));
 
   function reach(at: string): BookFact[] {
     if (at > now) now = at;
@@ -258,9 +301,12 @@ export function modelBook() {
   /** What the order would trade: the sweep is done on copies, and everything put back. */
   function wouldTrade(taker: Order): number {
     const before = { orders, trades, lastTradeTime, lastTicks, arrivals };
+    const waiting = stops;
     orders = orders.map((o) => ({ ...o }));
+    stops = stops.map((one) => ({ ...one }));
     const { facts } = sweep({ ...taker }, 1, '');
     ({ orders, trades, lastTradeTime, lastTicks, arrivals } = before);
+    stops = waiting;
     return facts.reduce((sum, f) => sum + (f.type === 'TradeExecuted.v1' ? f.data.quantity : 0), 0);
   }
 
@@ -277,6 +323,16 @@ export function modelBook() {
     reach,
     wouldTrade,
     orders: () => orders,
+    /** After each input: what ended has left its list. */
+    lists() {
+      for (const list of lists) list.legs = list.legs.filter(isOpen);
+      lists = lists.filter(({ legs }) => legs.length > 0);
+      return lists;
+    },
+    addList(listId: string, legs: string[]) {
+      lists.push({ listId, legs });
+    },
+    isListed: (id: string) => lists.some(({ legs }) => legs.includes(id)),
     stops: () => stops,
     drop(order: Order) {
       orders = orders.filter((o) => o !== order);

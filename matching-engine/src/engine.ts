@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
-import type { BookFact, EventOf, MarketState } from '@brokerx/contracts';
+import type { BookFact, EventOf, MarketState, OrderRef } from '@brokerx/contracts';
 import { amend } from './amend.ts';
 import { type Engine, listing, type PlacedInput } from './engineState.ts';
 import { expireDay, reachTime } from './expiry.ts';
 import { withdraw } from './iceberg.ts';
+import { followLists, siblingsOf } from './orderList.ts';
 import { place } from './place.ts';
+import { placeList } from './placeList.ts';
 import { removeStop } from './triggers.ts';
 
 /**
@@ -24,14 +26,22 @@ export {
 
 /** Applies one input and says what came of it. Throws only on bugs; the engine must not be used after that. */
 export function apply(engine: Engine, input: PlacedInput): BookFact[] {
+  const outputs = applyAlone(engine, input);
+  if (engine.lists.size > 0) followLists(engine, outputs);
+  return outputs;
+}
+
+function applyAlone(engine: Engine, input: PlacedInput): BookFact[] {
   const { event, revision } = input;
   switch (event.type) {
     case 'OrderPlaced.v1':
       return place(engine, event, revision);
+    case 'OrderListPlaced.v1':
+      return placeList(engine, event, revision);
     case 'TimeReached.v1':
       return reachTime(engine, event);
     case 'OrderCancelRequested.v1':
-      return [cancel(engine, event, revision)];
+      return cancel(engine, event, revision);
     case 'OrderAmendRequested.v1':
       return amend(engine, event, revision);
     case 'SymbolListed.v1':
@@ -54,10 +64,18 @@ export function apply(engine: Engine, input: PlacedInput): BookFact[] {
 
 const NOTED: BookFact = { type: 'InputNoted.v1', data: {} };
 
-function cancel(engine: Engine, event: EventOf<'OrderCancelRequested.v1'>, revision: number): BookFact {
-  const { book, stops } = engine;
+/** To cancel an order of a list is to cancel the list. */
+function cancel(engine: Engine, event: EventOf<'OrderCancelRequested.v1'>, revision: number): BookFact[] {
   const { orderId, accountId } = event.data;
-  const order = { orderId, accountId, revision };
+  const others = engine.lists.size > 0 ? siblingsOf(engine, orderId) : [];
+  const first = cancelOne(engine, { orderId, accountId, revision });
+  if (first.type !== 'OrderCanceled.v1' || others.length === 0) return [first];
+  return [first, ...others.map((id) => cancelOne(engine, { orderId: id, accountId, revision }))];
+}
+
+function cancelOne(engine: Engine, order: OrderRef): BookFact {
+  const { book, stops } = engine;
+  const { orderId, accountId } = order;
   const resting = book.orders.get(orderId) ?? stops.book.orders.get(orderId);
   if (resting?.accountId !== accountId) {
     return { type: 'OrderCancelRejected.v1', data: { order, code: 'ORDER_NOT_OPEN' } };

@@ -10,7 +10,7 @@ import {
 import { matchable } from './book.ts';
 import type { Engine } from './engineState.ts';
 import { flagsOf } from './flags.ts';
-import { icebergRefusal, restShown, tradableWithHidden } from './iceberg.ts';
+import { icebergRefusal, restShown, tradableStepByStep } from './iceberg.ts';
 import { type Incoming, match } from './match.ts';
 import { affordable, budgetOf, endOfBudget, notionalRefusal } from './notional.ts';
 import { tradable } from './selfTrade.ts';
@@ -25,10 +25,15 @@ export function place(engine: Engine, event: Placed, revision: number): BookFact
   assert(asked.symbol === engine.symbol, `an order for ${asked.symbol} in the book of ${engine.symbol}`);
   const known = engine.book.orders.has(asked.orderId) || engine.stops.terms.has(asked.orderId);
   assert(!known, `order ${asked.orderId} was placed twice`);
-  const order: OrderRef = { orderId: asked.orderId, accountId: asked.accountId, revision };
   const code = refusal(engine, asked);
-  if (code) return [{ type: 'OrderRejected.v1', data: { order, code } }];
+  const order: OrderRef = { orderId: asked.orderId, accountId: asked.accountId, revision };
+  return code ? [{ type: 'OrderRejected.v1', data: { order, code } }] : enter(engine, event, revision);
+}
 
+/** An order that nothing speaks against: it waits for its trigger, or arrives. */
+export function enter(engine: Engine, event: Placed, revision: number): BookFact[] {
+  const asked = event.data;
+  const order: OrderRef = { orderId: asked.orderId, accountId: asked.accountId, revision };
   const { side, type, timeInForce, quantity, limitTicks } = asked;
   const accepted: Accepted = {
     order,
@@ -87,8 +92,8 @@ export function place(engine: Engine, event: Placed, revision: number): BookFact
 }
 
 const lookAhead = (engine: Engine, incoming: Incoming, wanted: number): number =>
-  engine.icebergs.size > 0
-    ? tradableWithHidden(engine, incoming, wanted)
+  engine.icebergs.size > 0 || engine.lists.size > 0
+    ? tradableStepByStep(engine, incoming, wanted)
     : tradable(engine.book, incoming, wanted);
 
 /** What is left of a limit order goes into the book. */
@@ -165,7 +170,7 @@ function expiredRest(asked: Placed['data'], order: OrderRef, quantity: number, f
 }
 
 /** The engine's own, binding checks, in order of precedence. Those of command-api may be a moment old. */
-function refusal(engine: Engine, order: Placed['data']): RefusalCode | undefined {
+export function refusal(engine: Engine, order: Placed['data']): RefusalCode | undefined {
   const { listing, state, bandsOff, book } = engine;
   if (!listing) return 'UNKNOWN_SYMBOL';
   const { rules, collar, matchingRules } = listing;

@@ -11,7 +11,7 @@ import { addStop, type StopTerms, stopsByArrival } from './triggers.ts';
  * walked and matched in the same order. The version is that of this form: a snapshot of another one is not read.
  */
 export const SNAPSHOT_KIND = 'book';
-export const SNAPSHOT_VERSION = 4;
+export const SNAPSHOT_VERSION = 5;
 
 export type EngineSnapshot = {
   symbol: string;
@@ -25,6 +25,8 @@ export type EngineSnapshot = {
   orders: OrderRow[];
   /** Icebergs in the book, by arrival of their peaks: id, peak, hidden. */
   icebergs: [string, number, number][];
+  /** Orders that belong together, by arrival: the list's id, then those of its orders that are open. */
+  lists: string[][];
   /** Orders that wait for their trigger, the oldest first; `arrivals` counts those that ever came. */
   stops: StopRow[];
   arrivals: number;
@@ -69,7 +71,8 @@ export function snapshot(engine: Engine): EngineSnapshot {
   const { lastTicks, time } = engine;
   const { arrivals } = engine.stops;
   const known = { symbol, listing: plain, state, bandsOff, trades, lastTradeTime, lastTicks, time };
-  return { ...known, orders, icebergs, stops, arrivals, expiries: openExpiries(engine) };
+  const lists = [...new Set(engine.lists.values())].map(({ listId, legs }) => [listId, ...legs]);
+  return { ...known, orders, icebergs, lists, stops, arrivals, expiries: openExpiries(engine) };
 }
 
 /** Throws `UnknownMatchingRules` where the symbol follows rules that this engine does not know. */
@@ -84,6 +87,10 @@ export function restore(state: EngineSnapshot): Engine {
     rest(engine.book, { id, accountId, revision, side, priceTicks, flags, quantity, leaves });
   }
   for (const [id, peak, hidden] of state.icebergs) engine.icebergs.set(id, { peak, hidden });
+  for (const [listId = '', ...legs] of state.lists) {
+    const list = { listId, legs };
+    for (const id of legs) engine.lists.set(id, list);
+  }
   engine.lastTicks = state.lastTicks;
   engine.time = state.time;
   for (const [id, accountId, revision, side, priceTicks, flags, quantity, leaves, ...terms] of state.stops) {

@@ -11,9 +11,10 @@ import type { Accounts } from './accounts.ts';
 import { amendOrder } from './amendDecider.ts';
 import { cancelRoutes } from './cancelRoutes.ts';
 import { deadManRoutes } from './deadManRoutes.ts';
+import { placeOrderList } from './listDecider.ts';
 import { placeOrder } from './orderDecider.ts';
 import { previewRoutes, type ShownDepth } from './previewRoutes.ts';
-import { expectFact, orderChangeView, orderView } from './views.ts';
+import { expectFact, firstOrderOf, orderChangeView, placedView } from './views.ts';
 
 export type OrderRoutes = {
   commands: Commands;
@@ -54,9 +55,19 @@ export function orderRoutes(app: Http, deps: OrderRoutes): void {
               time_in_force: 'day',
               client_order_id: 'my-first-order',
             },
+            {
+              symbol: 'XEQT',
+              side: 'sell',
+              type: 'limit',
+              order_class: 'oco',
+              qty: '10',
+              take_profit: { limit_price: '33.00' },
+              stop_loss: { stop_price: '30.00' },
+              time_in_force: 'gtc',
+            },
           ],
         }),
-        response: { 202: views.OrderView.describe('The order as it was recorded.') },
+        response: { 202: views.PlacedOrderView.describe('The order as it was recorded.') },
       },
     },
     async (request, reply) => {
@@ -69,18 +80,23 @@ export function orderRoutes(app: Http, deps: OrderRoutes): void {
       }
       // Only an unknown symbol is worth a look at the store.
       if (!markets.get(body.symbol)) await markets.find(body.symbol);
-      const orderId = mintId(runtime);
+      const [listId, orderId, other] = [mintId(runtime), mintId(runtime), mintId(runtime)];
       const answer = await commands.onAccount(
         accountId,
         { command, actor: `client:${actor.clientId}`, key, traceparent },
-        (account, nowMs) =>
-          placeOrder(account, { orderId, accountId, nowMs, order: body, market: markets.get(body.symbol) }),
+        (account, nowMs) => {
+          const asked = { orderId, accountId, nowMs, order: body, market: markets.get(body.symbol) };
+          return body.order_class === 'oco'
+            ? placeOrderList(account, { ...asked, listId, orderIds: [orderId, other] })
+            : placeOrder(account, asked);
+        },
       );
       const { fact, time } = accepted(reply, answer, {
         storeId,
-        location: (placed) => orderLocation(expectFact(placed, 'OrderPlaced.v1').data.orderId),
+        location: (placed) =>
+          orderLocation(firstOrderOf(expectFact(placed, 'OrderPlaced.v1', 'OrderListPlaced.v1'))),
       });
-      return orderView(expectFact(fact, 'OrderPlaced.v1'), time);
+      return placedView(expectFact(fact, 'OrderPlaced.v1', 'OrderListPlaced.v1'), time);
     },
   );
 

@@ -1,4 +1,4 @@
-import { keyOfStream, tradeId } from '@brokerx/contracts';
+import { keyOfStream, placedOrders, tradeId } from '@brokerx/contracts';
 import {
   type AuditedAccount,
   add,
@@ -8,11 +8,13 @@ import {
   heldEnough,
   hold,
   holdingOf,
+  holdList,
   lower,
   solvent,
 } from './account.ts';
 import type { Findings } from './findings.ts';
 import { type AuditedOrder, orderFrom } from './order.ts';
+import { isLeg, listFrom } from './orderList.ts';
 import type { RawEvent } from './rawEvent.ts';
 
 /** What the book says where an order ends so. */
@@ -125,7 +127,7 @@ export function accountLedger(found: Findings) {
     found.expect(
       asked !== null &&
         (data.limitTicks ?? order.limitTicks) === (data.closes ? order.limitTicks : asked.limitTicks) &&
-        (data.closes || data.quantity === asked.quantity),
+        (data.closes || data.quantity === (isLeg(order) ? order.quantity : asked.quantity)),
       'mismatch',
       () => `order ${order.id}: amendment ${data.amendment} is not what was asked for`,
     );
@@ -229,6 +231,21 @@ export function accountLedger(found: Findings) {
           hold(account, order, found);
           bookedWhere(account, event, order.holdCents, order.holdShares);
           solvent(account, order.symbol, found);
+          return;
+        }
+        case 'OrderListPlaced.v1': {
+          const list = listFrom(event.data);
+          for (const placed of placedOrders(event.data)) {
+            if (orders.has(placed.orderId)) found.add('duplicate', `order ${placed.orderId} is placed again`);
+            const order = orderFrom(placed, list);
+            list.orders.push(order);
+            orders.set(order.id, order);
+            account.orders.push(order);
+          }
+          const { symbol, quantity } = event.data;
+          holdList(account, list, { symbol, quantity, side: list.orders[0]?.side ?? '' }, found);
+          bookedWhere(account, event, list.holdCents, list.holdShares);
+          solvent(account, symbol, found);
           return;
         }
         case 'OrderRefused.v1':
