@@ -19,7 +19,7 @@ export const LAST_TRADES_MAX = 100;
  * Snapshots of the followed books, one for each symbol: projectors keep them, whoever follows a book starts from them.
  * `version` is that of their form.
  */
-export const MARKET_SNAPSHOT = { kind: 'market-data', version: 3 } as const;
+export const MARKET_SNAPSHOT = { kind: 'market-data', version: 4 } as const;
 /** What of a snapshot (JSON text) everybody may rely on, as of `sequence`. */
 export type StoredMarket = {
   symbol: string;

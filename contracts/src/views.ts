@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import { Role } from './client.ts';
 import { MarketState } from './market.ts';
 import { OrderStatus, OrderType, SelfTradeMode, Side, TimeInForce } from './order.ts';
 import { level, money, quantity, time } from './wire.ts';
+
+export * from './orderEventView.ts';
 
 /** What the HTTP APIs answer. Wire strings only: money and quantities are decimal strings, times RFC 3339 UTC. */
 
@@ -16,21 +17,6 @@ export const Problem = z.object({
   errors: z.array(z.object({ pointer: z.string(), code: z.string(), detail: z.string() })).optional(),
   request_id: z.string().optional(),
   retryable: z.boolean(),
-});
-
-export const RegistrationView = z.object({
-  registration_id: z.string(),
-  status: z.enum(['pending_verification', 'verified']),
-  client_id: z.string().optional(),
-  account_id: z.string().optional(),
-});
-export const SessionView = z.object({
-  access_token: z.string(),
-  token_type: z.literal('Bearer'),
-  expires_in: z.int().describe('seconds'),
-  client_id: z.string(),
-  account_id: z.string(),
-  roles: z.array(Role),
 });
 
 export const DepositView = z.object({
@@ -62,7 +48,9 @@ export const OrderView = z.object({
   side: Side,
   type: OrderType,
   time_in_force: TimeInForce,
-  qty: quantity,
+  qty: quantity.nullable().describe('Null for an order for an amount of money.'),
+  notional: money.nullable().describe('What a market buy is to spend, fees aside.'),
+  display_qty: quantity.nullable().describe('What an iceberg shows of itself at a time.'),
   limit_price: money.nullable(),
   protection_price: money.nullable().describe('Beyond it an order without a limit never trades.'),
   stop_price: money.nullable().describe('A trailing stop shows its first one.'),
@@ -85,37 +73,6 @@ export const OrderView = z.object({
   updated_at: time,
 });
 export type OrderView = z.infer<typeof OrderView>;
-
-/** What an order would do if it were placed now: the checks and holds are exact, the fill is what the shown book gives. */
-export const OrderPreviewView = z.object({
-  symbol: z.string(),
-  side: Side,
-  type: OrderType,
-  time_in_force: TimeInForce,
-  code: z.string().nullable().describe('Why it would be refused; null: it would be taken.'),
-  detail: z.string().nullable().describe('The rule that fails, with its values.'),
-  limit_price: money.nullable(),
-  protection_price: money.nullable().describe('Beyond it an order without a limit never trades.'),
-  hold_cash: money
-    .nullable()
-    .describe('Held from the wallet until the order ends: its worst case, with fees.'),
-  hold_qty: quantity.nullable().describe('Held from the shares of the symbol until the order ends.'),
-  expected: z
-    .object({
-      sequence: z.int().describe('Of the depth that it was worked out from, as `GET …/depth` shows it.'),
-      filled_qty: quantity,
-      filled_avg_price: money.nullable(),
-      value: money,
-      fees: money,
-      leaves_qty: quantity,
-      leaves: z
-        .enum(['none', 'rests', 'expires', 'waits'])
-        .describe('What becomes of the rest: it rests in the book, expires, or waits for its trigger.'),
-    })
-    .nullable()
-    .describe('Null where it would be refused.'),
-});
-export type OrderPreviewView = z.infer<typeof OrderPreviewView>;
 
 /** What became of each order of a batch, in its order, as if it had come alone. */
 export const OrderResultsView = z.object({
@@ -258,75 +215,10 @@ export const TradeView = z.object({
 });
 export type TradeView = z.infer<typeof TradeView>;
 
-/**
- * One event of an order's life, as its owner may read it: in the order's timeline and in the private stream. The
- * first group is told by the account (what was decided and settled), the second by the book (what the engine said).
- */
-export const OrderEventName = z.enum([
-  'order_placed',
-  'order_refused',
-  'cancel_requested',
-  'amend_requested',
-  'order_filled',
-  'order_amended',
-  'order_decremented',
-  'amend_rejected',
-  'order_closed',
-  'order_accepted',
-  'order_triggered',
-  'order_rejected',
-  'trade_executed',
-  'trade_prevented',
-  'order_replaced',
-  'order_canceled',
-  'order_expired',
-  'cancel_rejected',
-  'replace_rejected',
-]);
-export type OrderEventName = z.infer<typeof OrderEventName>;
-export const OrderEventView = z.object({
-  event: OrderEventName,
-  source: z.enum(['account', 'book']),
-  position: z.int().describe('Place in the whole event store.'),
-  revision: z.int().describe('Place in the stream of the account or the book.'),
-  time,
-  order_id: z.string(),
-  symbol: z.string(),
-  /** What the order is after this event, a pending cancel or change aside; absent where this event does not tell. */
-  status: OrderStatus.optional(),
-  client_order_id: z.string().nullable().optional(),
-  side: Side.optional(),
-  type: OrderType.optional(),
-  time_in_force: TimeInForce.optional(),
-  qty: quantity.optional().describe('The total quantity of the order.'),
-  limit_price: money.nullable().optional(),
-  protection_price: money.nullable().optional(),
-  stop_price: money.nullable().optional(),
-  expires_at: time.optional(),
-  /** Of this one fill or trade. */
-  last_qty: quantity.optional(),
-  last_price: money.optional(),
-  last_fee: money.optional(),
-  liquidity: z.enum(['maker', 'taker']).optional(),
-  trade_id: z.string().optional(),
-  filled_qty: quantity.optional(),
-  filled_avg_price: money.nullable().optional(),
-  leaves_qty: quantity.optional(),
-  fees: money.optional(),
-  prevented_qty: quantity.optional(),
-  stp_mode: SelfTradeMode.optional(),
-  post_only: z.boolean().optional(),
-  min_qty: quantity.nullable().optional(),
-  /** Which change of the order it was (1 for the first). */
-  amendment: z.int().optional(),
-  reason: z.string().nullable().optional(),
-  detail: z.string().optional(),
-  sequence: z.int().optional().describe("The book's revision that caused it."),
-});
-export type OrderEventView = z.infer<typeof OrderEventView>;
-
 export * from './candle.ts';
 export * from './marketDataViews.ts';
+export * from './orderPreviewView.ts';
+export * from './peopleViews.ts';
 
 /** A page; `next` is given to `page_token` for the page after it, null at the end. */
 export const page = <T extends z.ZodType>(item: T) =>

@@ -233,6 +233,8 @@ test('what is asked wrongly is refused as described', async () => {
     ['/v1/events', 403, { by: alice }],
     ['/v1/streams/orders', 401, {}],
     ['/v1/streams/symbols/NOWHERE', 404, {}],
+    ['/v1/streams/symbols/NOWHERE/depth', 404, {}],
+    ['/v1/ws', 426, {}],
   ] satisfies [string, number, Asked][]) {
     const reply = await ask(path, asked);
     expect(reply.status, `${path}: ${reply.text}`).toBe(status);
@@ -253,6 +255,8 @@ test('nothing was answered otherwise than described, and no operation was left o
     // Their yes does not end; the tests of query-api read them.
     'GET /v1/streams/orders': ['4xx'],
     'GET /v1/streams/symbols/{symbol}': ['4xx'],
+    'GET /v1/streams/symbols/{symbol}/{channel}': ['4xx'],
+    'GET /v1/ws': ['4xx'],
     // What is listed today follows the newest rules.
     'POST /v1/symbols/{symbol}/matching-rules': ['4xx'],
   });

@@ -4,7 +4,7 @@ import { realRuntime } from '@brokerx/infra';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { list, rests } from './market.ts';
 import { ann, bob, idOf, startTestQueryApi, type TestQueryApi } from './queryApi.ts';
-import { openWebSocket } from './webSocket.ts';
+import { openWebSocket, type Received } from './webSocket.ts';
 
 /** A command-api that says what it was asked. */
 let commands: Server;
@@ -141,11 +141,8 @@ test('a client hears of its own orders once it has signed in, and resumes them',
   });
   await api.append(accountStream(bob.accountId), [placed('of Bob')]);
   await api.append(accountStream(ann.accountId), [placed('of Ann')]);
-  const [order] = await socket.data('orders', 1);
-  expect([order?.['sequence'], (order?.['data'] as { order_id: string }).order_id]).toEqual([
-    1,
-    idOf('of Ann'),
-  ]);
+  const [order] = (await socket.data('orders', 1)) as [Received];
+  expect([order['sequence'], (order['data'] as { order_id: string }).order_id]).toEqual([1, idOf('of Ann')]);
   expect((await socket.ask('authenticate', { token: await api.token(bob) }))['error']).toMatchObject({
     code: 'FORBIDDEN',
   });
@@ -332,4 +329,13 @@ test('a message that is too long, or not text, ends the connection with the reas
   const long = await openWebSocket(api.url);
   long.send(`{"id":"${'x'.repeat(70_000)}"}`);
   expect((await long.ended).code).toBe(1009);
+});
+
+test('who does not ask for the upgrade is told so', async () => {
+  const response = await api.get('/v1/ws');
+  expect([response.status, response.headers.get('upgrade'), await response.json()]).toEqual([
+    426,
+    'websocket',
+    expect.objectContaining({ code: 'UPGRADE_REQUIRED' }),
+  ]);
 });

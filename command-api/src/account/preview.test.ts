@@ -37,11 +37,11 @@ const shares: AccountFact = {
   data: { transferId: at(3), symbol: 'ACME', quantity: 30 },
 };
 
-function preview(order: PlaceOrder): views.OrderPreviewView {
+function preview(order: PlaceOrder, where = market()): views.OrderPreviewView {
   const account = accountWith(cash, shares);
-  const command = { orderId: at(900), accountId: at(1), nowMs: Date.parse(T0), order, market: market() };
+  const command = { orderId: at(900), accountId: at(1), nowMs: Date.parse(T0), order, market: where };
   const decided = placeOrder(account, command) as FactOf<'OrderPlaced.v1'> | FactOf<'OrderRefused.v1'>;
-  return previewOrder(order, decided, depth);
+  return previewOrder(order, decided, depth, where.rules);
 }
 
 test('a limit buy takes what is offered within its limit, and the rest rests', () => {
@@ -109,4 +109,19 @@ test.for([
     hold_cash: null,
     expected: null,
   });
+});
+
+test('an amount of money buys whole lots at each price, and says what is left to buy', () => {
+  const spends = (notional: string, rules = {}) => {
+    const order: PlaceOrder = { ...buy, type: 'market', qty: undefined, limit_price: undefined, notional };
+    return preview(order, market({ matchingRules: 3, rules })).expected;
+  };
+  expect(spends('60.00')).toMatchObject({
+    filled_qty: '5',
+    value: '50.01',
+    leaves_qty: '0',
+    leaves: 'none',
+  });
+  // All of the odd 4 at the best price; what is left buys no lot of 3 at the next one.
+  expect(spends('65.00', { lotShares: 3 })).toMatchObject({ filled_qty: '4', leaves: 'none' });
 });

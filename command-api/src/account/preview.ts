@@ -7,8 +7,10 @@ import {
   hasLimit,
   isStop,
   type PlaceOrder,
+  type SymbolRules,
   type views,
 } from '@brokerx/contracts';
+import { boughtFor } from './previewNotional.ts';
 import type { FactOf } from './views.ts';
 
 /**
@@ -20,6 +22,7 @@ export function previewOrder(
   order: PlaceOrder,
   decided: FactOf<'OrderPlaced.v1'> | FactOf<'OrderRefused.v1'>,
   depth: views.DepthView,
+  rules: Pick<SymbolRules, 'lotShares' | 'orderSharesMax'>,
 ): views.OrderPreviewView {
   const { symbol, side, type } = order;
   const { timeInForce } = decided.data;
@@ -28,9 +31,12 @@ export function previewOrder(
     const { code, detail } = decided.data;
     return { ...asked, code, detail, ...NOTHING };
   }
-  const { limitTicks, tickCents, holdCents, holdShares, postOnly } = decided.data;
+  const { limitTicks, tickCents, holdCents, holdShares, postOnly, notionalCents } = decided.data;
   const limitCents = limitTicks * tickCents;
-  const found = fill(decided.data, side === 'buy' ? depth.asks : depth.bids);
+  const found =
+    notionalCents === undefined
+      ? fill(decided.data, side === 'buy' ? depth.asks : depth.bids)
+      : boughtFor(notionalCents, limitCents, depth.asks, rules);
   if (postOnly && found.quantity > 0) {
     const best = decimalFromCents(found.bestCents);
     return { ...asked, code: 'WOULD_TAKE', detail: `it would trade at ${best} at once`, ...NOTHING };
@@ -57,7 +63,8 @@ const NOTHING = {
 } as const;
 
 type Placed = FactOf<'OrderPlaced.v1'>['data'];
-type Found = { quantity: number; valueCents: number; bestCents: number };
+/** `wants`: of an order for an amount of money, what the rest of it would buy. */
+type Found = { quantity: number; valueCents: number; bestCents: number; wants?: number };
 const NOT_FOUND: Found = { quantity: 0, valueCents: 0, bestCents: 0 };
 
 /** What the levels of the other side give at once, the best ones first; a sweep that must not happen gives nothing. */
@@ -80,7 +87,7 @@ function fill(order: Placed, levels: views.DepthView['bids']): Found {
 
 function expected(order: Placed, found: Found, sequence: number): views.OrderPreviewView['expected'] {
   const { type, timeInForce, feePpm, quantity, minQuantity = 0 } = order;
-  const leaves = quantity - found.quantity;
+  const leaves = found.wants ?? quantity - found.quantity;
   const atOnce = type === 'market' || timeInForce === 'ioc' || timeInForce === 'fok';
   const failed = found.quantity < minQuantity;
   return {

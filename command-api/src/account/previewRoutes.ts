@@ -1,4 +1,4 @@
-import { formatPosition, mintId, PlaceOrder, views } from '@brokerx/contracts';
+import { formatPosition, mintId, ORDER_SHARES_MAX, PlaceOrder, views } from '@brokerx/contracts';
 import type { Http } from '@brokerx/infra';
 import { problemOf, tryLater } from '../refusals.ts';
 import { placeOrder } from './orderDecider.ts';
@@ -43,7 +43,7 @@ export function previewRoutes(
         throw new Error(`an order is placed or refused, not ${decided.type}`);
       }
       reply.header('x-brokerx-position', formatPosition({ storeId, position: executed.position }));
-      return previewOrder(body, decided, depth);
+      return previewOrder(body, decided, depth, market?.rules ?? { orderSharesMax: ORDER_SHARES_MAX });
     },
   );
 }
