@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Role } from './client.ts';
 import { MarketState } from './market.ts';
-import { OrderStatus, OrderType, SelfTradeMode, Side, TimeInForce } from './order.ts';
+import { Liquidity, OrderStatus, OrderType, SelfTradeMode, Side, TimeInForce } from './order.ts';
 
 /** What the HTTP APIs answer. Wire strings only: money and quantities are decimal strings, times RFC 3339 UTC. */
 const money = z.string().meta({ examples: ['150.25'] });
@@ -149,7 +149,7 @@ export const ExecutionView = z.object({
   order_id: z.string(),
   symbol: z.string(),
   side: Side,
-  liquidity: z.enum(['maker', 'taker']),
+  liquidity: Liquidity,
   price: money,
   qty: quantity,
   value: money,
@@ -182,6 +182,8 @@ const level = z.tuple([money, quantity]).describe('price, quantity');
 export const DepthView = z.object({
   symbol: z.string(),
   sequence: z.int(),
+  /** While orders gather and nothing is matched, bids may lie at or above asks. */
+  crossed: z.boolean(),
   bids: z.array(level),
   asks: z.array(level),
 });
@@ -200,6 +202,11 @@ export const TickerView = z.object({
   low: money.nullable(),
   volume: quantity,
   trades: z.int(),
+  /** While a call runs: what would be executed if it ended now. */
+  indicative_price: money.nullable(),
+  indicative_qty: quantity.nullable(),
+  surplus_side: Side.nullable(),
+  surplus_qty: quantity.nullable(),
 });
 export type TickerView = z.infer<typeof TickerView>;
 export const TradeView = z.object({
@@ -208,7 +215,7 @@ export const TradeView = z.object({
   sequence: z.int(),
   price: money,
   qty: quantity,
-  taker_side: Side,
+  taker_side: Side.nullable().describe('Null in an auction: nobody took.'),
   executed_at: time,
 });
 export type TradeView = z.infer<typeof TradeView>;
@@ -247,6 +254,7 @@ export const OrderEventName = z.enum([
   'order_closed',
   'order_accepted',
   'order_triggered',
+  'order_entered',
   'order_rejected',
   'trade_executed',
   'trade_prevented',
@@ -280,7 +288,7 @@ export const OrderEventView = z.object({
   last_qty: quantity.optional(),
   last_price: money.optional(),
   last_fee: money.optional(),
-  liquidity: z.enum(['maker', 'taker']).optional(),
+  liquidity: Liquidity.optional(),
   trade_id: z.string().optional(),
   filled_qty: quantity.optional(),
   filled_avg_price: money.nullable().optional(),

@@ -9,6 +9,8 @@ export type Order = {
   price: number;
   day: boolean;
   postOnly: boolean;
+  /** Expires with the next uncross. */
+  endsWithCall: boolean;
   selfTrade: SelfTradeMode;
   quantity: number;
   /** Filled, or taken off by prevention. */
@@ -104,7 +106,12 @@ export function modelBook() {
       const { placed, revision, stop } = one;
       const { orderId: id, accountId, side, quantity, limitTicks: price } = placed;
       const day = placed.timeInForce === 'day';
-      const terms = { day, postOnly: false, selfTrade: placed.selfTrade ?? 'none' } as const;
+      const terms = {
+        day,
+        postOnly: false,
+        endsWithCall: false,
+        selfTrade: placed.selfTrade ?? 'none',
+      } as const;
       const taker: Order = { id, accountId, revision, side, price, ...terms, quantity, done: 0, arrival: 0 };
       const was = lastTicks;
       const { facts: own, ended } = sweep(taker, placed.tickCents, time);
@@ -190,7 +197,38 @@ export function modelBook() {
     return facts.reduce((sum, f) => sum + (f.type === 'TradeExecuted.v1' ? f.data.quantity : 0), 0);
   }
 
+  /** Both sides of a call meet at one price, in priority, until so much is done. */
+  function pairAt(priceTicks: number, total: number, tickCents: number, time: string): BookFact[] {
+    const facts: BookFact[] = [];
+    const sides = (['sell', 'buy'] as const).map((of) =>
+      opposite(of, of === 'sell' ? 0 : Number.POSITIVE_INFINITY),
+    );
+    const [buys = [], sells = []] = sides;
+    for (let left = total; left > 0; ) {
+      const [buy] = buys.filter((o) => open(o) > 0);
+      const [sell] = sells.filter((o) => open(o) > 0);
+      if (!buy || !sell) throw new Error('less can be paired than was said');
+      const quantity = Math.min(left, open(buy), open(sell));
+      buy.done += quantity;
+      sell.done += quantity;
+      left -= quantity;
+      trades += 1;
+      const parties = {
+        maker: { ...refTo(buy), leaves: open(buy) },
+        taker: { ...refTo(sell), leaves: open(sell) },
+      };
+      const auction = { buyTicks: buy.price, sellTicks: sell.price };
+      const terms = { trade: trades, priceTicks, tickCents, quantity, takerSide: 'sell' as const };
+      facts.push({ type: 'TradeExecuted.v1', data: { ...terms, ...parties, auction } });
+    }
+    lastTicks = priceTicks;
+    if (time > lastTradeTime) lastTradeTime = time;
+    orders = orders.filter((o) => open(o) > 0);
+    return facts;
+  }
+
   return {
+    pairAt,
     enter,
     open,
     opposite,

@@ -6,11 +6,19 @@ import { SELF_TRADE_MODES, type SelfTradeMode } from '@brokerx/contracts';
  */
 export const EXPIRES_WITH_DAY = 1;
 export const POST_ONLY = 2;
+/** It was meant for the call in whose book it stands, and expires with its uncross. */
+export const ENDS_WITH_CALL = 256;
 /** Three bits: the index in `SELF_TRADE_MODES`. */
 const SELF_TRADE_SHIFT = 2;
 const SELF_TRADE_BITS = 7;
 
-export const flagsOf = (terms: { day: boolean; postOnly?: true; selfTrade?: SelfTradeMode }): number =>
+export const flagsOf = (terms: {
+  day: boolean;
+  postOnly?: true;
+  selfTrade?: SelfTradeMode;
+  endsWithCall?: boolean;
+}): number =>
+  (terms.endsWithCall ? ENDS_WITH_CALL : 0) |
   (terms.day ? EXPIRES_WITH_DAY : 0) |
   (terms.postOnly ? POST_ONLY : 0) |
   (terms.selfTrade === undefined ? 0 : SELF_TRADE_MODES.indexOf(terms.selfTrade) << SELF_TRADE_SHIFT);

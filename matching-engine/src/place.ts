@@ -2,13 +2,15 @@ import assert from 'node:assert/strict';
 import {
   type BookFact,
   type EventOf,
+  entryRefusal,
   hasLimit,
   isStop,
   type OrderRef,
   type RefusalCode,
+  waitsForClosing,
 } from '@brokerx/contracts';
-import { matchable, rest } from './book.ts';
-import type { Engine } from './engineState.ts';
+import { matchable, type NewOrder, rest } from './book.ts';
+import { type Engine, lastPrice } from './engineState.ts';
 import { flagsOf } from './flags.ts';
 import { type Incoming, match } from './match.ts';
 import { tradable } from './selfTrade.ts';
@@ -21,8 +23,7 @@ type Accepted = Extract<BookFact, { type: 'OrderAccepted.v1' }>['data'];
 export function place(engine: Engine, event: Placed, revision: number): BookFact[] {
   const asked = event.data;
   assert(asked.symbol === engine.symbol, `an order for ${asked.symbol} in the book of ${engine.symbol}`);
-  const known = engine.book.orders.has(asked.orderId) || engine.stops.terms.has(asked.orderId);
-  assert(!known, `order ${asked.orderId} was placed twice`);
+  assert(!isKnown(engine, asked.orderId), `order ${asked.orderId} was placed twice`);
   const order: OrderRef = { orderId: asked.orderId, accountId: asked.accountId, revision };
   const code = refusal(engine, asked);
   if (code) return [{ type: 'OrderRejected.v1', data: { order, code } }];
@@ -45,6 +46,11 @@ export function place(engine: Engine, event: Placed, revision: number): BookFact
     accepted.held = true;
     return outputs;
   }
+  if (waitsForClosing(asked, engine.state)) {
+    engine.waiting.set(asked.orderId, newOrder(asked, { revision, leaves: quantity }));
+    accepted.held = true;
+    return outputs;
+  }
   const incoming: Incoming = {
     orderId: asked.orderId,
     accountId: asked.accountId,
@@ -63,10 +69,11 @@ export function place(engine: Engine, event: Placed, revision: number): BookFact
   const wanted = timeInForce === 'fok' ? quantity : (asked.minQuantity ?? 0);
   const fails = wanted > 0 && tradable(engine.book, incoming, wanted) < wanted;
   const before = lastPrice(engine);
-  if (!fails) match(engine, incoming, outputs);
+  const gathers = engine.state !== 'continuous';
+  if (!fails && !gathers) match(engine, incoming, outputs);
   const rests =
     !fails && type === 'limit' && (timeInForce === 'day' || timeInForce === 'gtc' || timeInForce === 'gtd');
-  if (rests) settleDown(engine, asked, incoming, outputs, accepted);
+  if (rests || gathers) settleDown(engine, asked, incoming, outputs, accepted);
   else if (incoming.leaves > 0 && !incoming.ended)
     outputs.push(expiredRest(asked, order, incoming.leaves, fails));
   const { firstTicks } = incoming;
@@ -88,21 +95,45 @@ function settleDown(
   accepted.restingQuantity = leaves;
   if (prevented) accepted.entersAfter = outputs.length - 1;
   if (asked.expiresAt !== undefined) engine.expiries.set(asked.orderId, asked.expiresAt);
-  rest(engine.book, {
-    id: asked.orderId,
-    accountId: asked.accountId,
-    revision,
-    side: asked.side,
-    priceTicks: asked.limitTicks,
-    flags: flagsOf({
-      day: asked.timeInForce === 'day',
-      postOnly: asked.postOnly,
-      selfTrade: asked.selfTrade,
-    }),
-    quantity: asked.quantity,
-    leaves,
-  });
+  rest(engine.book, newOrder(asked, { revision, leaves }));
 }
+
+/** As it stands in the book. What is meant for an auction ends with it, or with a day that has none. */
+function newOrder(
+  asked: Placed['data'],
+  { revision, leaves }: { revision: number; leaves: number },
+): NewOrder {
+  const {
+    orderId: id,
+    accountId,
+    side,
+    type,
+    timeInForce,
+    quantity,
+    limitTicks,
+    postOnly,
+    selfTrade,
+  } = asked;
+  const forAuction = timeInForce === 'opg' || timeInForce === 'cls';
+  return {
+    id,
+    accountId,
+    revision,
+    side,
+    priceTicks: limitTicks,
+    flags: flagsOf({
+      day: timeInForce === 'day' || forAuction,
+      postOnly,
+      selfTrade,
+      endsWithCall: type === 'market' || forAuction,
+    }),
+    quantity,
+    leaves,
+  };
+}
+
+const isKnown = ({ book, stops, waiting }: Engine, orderId: string): boolean =>
+  book.orders.has(orderId) || stops.terms.has(orderId) || waiting.has(orderId);
 
 /** Puts a stop aside until a trade reaches it. */
 function hold(engine: Engine, { data: asked }: Placed, revision: number): void {
@@ -117,9 +148,6 @@ function hold(engine: Engine, { data: asked }: Placed, revision: number): void {
     { type: type as StopTerms['type'], limitTicks, trailTicks, trailPpm, markTicks },
   );
 }
-
-/** The last trade, else the static reference. */
-const lastPrice = ({ lastTicks, listing }: Engine): number => lastTicks || (listing?.referenceTicks ?? 0);
 
 /** A trailing stop begins no looser than it was decided: the market may have moved since. */
 function stopOf(
@@ -154,6 +182,9 @@ function refusal(engine: Engine, order: Placed['data']): RefusalCode | undefined
   const { rules, collar, matchingRules } = listing;
   const { side, quantity, limitTicks, tickCents, type, bandExempt } = order;
   if (state === 'halt') return 'SYMBOL_HALTED';
+  if (state === 'closed') return 'MARKET_CLOSED';
+  if (matchingRules < 3 && (order.timeInForce === 'opg' || order.timeInForce === 'cls'))
+    return 'MATCHING_RULES';
   if (matchingRules < 2 && asksForMore(order)) return 'MATCHING_RULES';
   if (quantity < 1 || quantity > rules.orderSharesMax) return 'ORDER_SIZE';
   // Who sells may sell an odd rest whole; what is held is the account's to know.
@@ -168,16 +199,19 @@ function refusal(engine: Engine, order: Placed['data']): RefusalCode | undefined
     if (side === 'buy' && notionalMinCents !== undefined && value < notionalMinCents) return 'MIN_NOTIONAL';
     if (notionalMaxCents !== undefined && value > notionalMaxCents) return 'MAX_NOTIONAL';
   }
+  const untaken = matchingRules < 3 ? undefined : entryRefusal(order, state);
+  if (untaken) return untaken;
   if (order.expiresAt !== undefined && order.expiresAt <= engine.time) return 'EXPIRES_AT';
   if (isStop(type)) {
     if (order.timeInForce === 'ioc' || order.timeInForce === 'fok') return 'TIME_IN_FORCE';
     const stopTicks = stopOf(engine, order);
     if (stopTicks < 1) return 'PRICE_TICK';
-    if (triggersAt(side, stopTicks, lastPrice(engine))) return 'WOULD_TRIGGER_IMMEDIATELY';
+    const trades = state === 'continuous';
+    if (trades && triggersAt(side, stopTicks, lastPrice(engine))) return 'WOULD_TRIGGER_IMMEDIATELY';
     return undefined;
   }
   // Orders of its own account count: post-only is about the book, before any prevention.
-  if (order.postOnly && matchable(book, side, limitTicks)) return 'WOULD_TAKE';
+  if (order.postOnly && state === 'continuous' && matchable(book, side, limitTicks)) return 'WOULD_TAKE';
   return undefined;
 }
 

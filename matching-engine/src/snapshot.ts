@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
-import type { MarketState, SymbolRules } from '@brokerx/contracts';
-import { rest } from './book.ts';
+import type { MarketState, SymbolRules, TradingPhase } from '@brokerx/contracts';
+import type { Call } from './auction.ts';
+import { type NewOrder, rest } from './book.ts';
 import { type Engine, listing, newEngine } from './engine.ts';
 import { openExpiries } from './expiry.ts';
 import { addStop, type StopTerms, stopsByArrival } from './triggers.ts';
@@ -10,12 +11,15 @@ import { addStop, type StopTerms, stopsByArrival } from './triggers.ts';
  * walked and matched in the same order. The version is that of this form: a snapshot of another one is not read.
  */
 export const SNAPSHOT_KIND = 'book';
-export const SNAPSHOT_VERSION = 3;
+export const SNAPSHOT_VERSION = 4;
 
 export type EngineSnapshot = {
   symbol: string;
   listing: { rules: SymbolRules; matchingRules: number; referenceTicks: number } | null;
   state: MarketState;
+  phase: TradingPhase;
+  opened: boolean;
+  call: Call | null;
   bandsOff: boolean;
   trades: number;
   lastTradeTime: string;
@@ -27,6 +31,8 @@ export type EngineSnapshot = {
   arrivals: number;
   /** Open orders that end at a time of their own, by arrival: id, time. */
   expiries: [string, string][];
+  /** Orders that wait for the closing call, by arrival. */
+  waiting: OrderRow[];
 };
 
 /** id, account, revision, side, price (ticks), flags, quantity, leaves. */
@@ -38,39 +44,43 @@ export type StopRow = [...OrderRow, StopTerms['type'], number, number, number, n
 export function snapshot(engine: Engine): EngineSnapshot {
   const { symbol, listing: listed, state, bandsOff, trades, lastTradeTime, book } = engine;
   const orders: OrderRow[] = [];
-  for (const order of book.orders.values()) {
-    const { id, accountId, revision, side, priceTicks, flags, quantity, leaves } = order;
-    orders.push([id, accountId, revision, side, priceTicks, flags, quantity, leaves]);
-  }
+  for (const order of book.orders.values()) orders.push(rowOf(order));
   const plain = listed && {
     rules: listed.rules,
     matchingRules: listed.matchingRules,
     referenceTicks: listed.referenceTicks,
   };
-  const stops = stopsByArrival(engine.stops).map(({ order: o, terms: t }): StopRow => {
-    const row: OrderRow = [
-      o.id,
-      o.accountId,
-      o.revision,
-      o.side,
-      o.priceTicks,
-      o.flags,
-      o.quantity,
-      o.leaves,
-    ];
+  const stops = stopsByArrival(engine.stops).map(({ order, terms: t }): StopRow => {
+    const row = rowOf(order);
     return [...row, t.type, t.limitTicks, t.trailTicks, t.trailPpm, t.markTicks, t.arrival];
   });
-  const { lastTicks, time } = engine;
+  const { lastTicks, time, phase, opened, call } = engine;
   const { arrivals } = engine.stops;
-  const known = { symbol, listing: plain, state, bandsOff, trades, lastTradeTime, lastTicks, time };
-  return { ...known, orders, stops, arrivals, expiries: openExpiries(engine) };
+  const now = { state, phase, opened, call: call && { ...call } };
+  const known = { symbol, listing: plain, ...now, bandsOff, trades, lastTradeTime, lastTicks, time };
+  const waiting = Array.from(engine.waiting.values(), rowOf);
+  return { ...known, orders, stops, arrivals, expiries: openExpiries(engine), waiting };
 }
+
+const rowOf = (order: NewOrder): OrderRow => [
+  order.id,
+  order.accountId,
+  order.revision,
+  order.side,
+  order.priceTicks,
+  order.flags,
+  order.quantity,
+  order.leaves,
+];
 
 /** Throws `UnknownMatchingRules` where the symbol follows rules that this engine does not know. */
 export function restore(state: EngineSnapshot): Engine {
   const engine = newEngine(state.symbol);
   engine.listing = state.listing && listing(state.listing);
   engine.state = state.state;
+  engine.phase = state.phase;
+  engine.opened = state.opened;
+  engine.call = state.call;
   engine.bandsOff = state.bandsOff;
   engine.trades = state.trades;
   engine.lastTradeTime = state.lastTradeTime;
@@ -89,6 +99,9 @@ export function restore(state: EngineSnapshot): Engine {
     );
   }
   engine.stops.arrivals = state.arrivals;
+  for (const [id, accountId, revision, side, priceTicks, flags, quantity, leaves] of state.waiting) {
+    engine.waiting.set(id, { id, accountId, revision, side, priceTicks, flags, quantity, leaves });
+  }
   for (const [id, expiresAt] of state.expiries) engine.expiries.set(id, expiresAt);
   return engine;
 }

@@ -33,8 +33,16 @@ export function evolveDepth(depth: Depth, event: BookEvent): void {
       }
       return;
     }
+    case 'OrderEntered.v1':
+      put(depth, event.data.side, event.data.limitTicks, event.data.quantity);
+      return;
     case 'TradeExecuted.v1': {
-      const { takerSide, priceTicks, quantity, taker } = event.data;
+      const { takerSide, priceTicks, quantity, taker, auction } = event.data;
+      if (auction) {
+        take(depth, 'buy', auction.buyTicks, quantity);
+        take(depth, 'sell', auction.sellTicks, quantity);
+        return;
+      }
       take(depth, takerSide === 'buy' ? 'sell' : 'buy', priceTicks, quantity);
       const { coming } = depth;
       if (coming?.after === null && coming.orderId === taker.orderId && taker.leaves === coming.quantity) {

@@ -4,6 +4,8 @@ import {
   decimalFromCents,
   depthKey,
   type Event,
+  type EventOf,
+  isAuction,
   type MarketState,
   tickerKey,
   tradesKey,
@@ -24,10 +26,14 @@ export type SymbolMarket = {
   depth: Depth;
   ticker: Ticker;
   trades: LastTrades;
+  /** While a call runs: what it would bring. */
+  indicative: Indicative | null;
 };
 
+type Indicative = EventOf<'IndicativePriceChanged.v1'>['data'];
+
 /** Version of `store`'s form; a snapshot of another one is not used. */
-export const SYMBOL_MARKET_VERSION = 2;
+export const SYMBOL_MARKET_VERSION = 3;
 
 /** The market that a listing begins. */
 export function openMarket(symbol: string, tickCents: number): SymbolMarket {
@@ -39,6 +45,7 @@ export function openMarket(symbol: string, tickCents: number): SymbolMarket {
     depth: emptyDepth(),
     ticker: emptyTicker(),
     trades: [],
+    indicative: null,
   };
 }
 
@@ -52,7 +59,11 @@ export function evolveMarket(market: SymbolMarket, recorded: Recorded<Event>): v
     evolveTicker(market.ticker, event);
     addTrade(market.trades, event, recorded);
   }
-  if (event.type === 'MarketStateChanged.v1') market.state = event.data.state;
+  if (event.type === 'MarketStateChanged.v1') {
+    market.state = event.data.state;
+    if (!isAuction(market.state)) market.indicative = null;
+  }
+  if (event.type === 'IndicativePriceChanged.v1') market.indicative = event.data;
   market.sequence = recorded.revision;
 }
 
@@ -66,9 +77,12 @@ export function hotValues(market: SymbolMarket, today: string): [key: string, te
 }
 
 export function depthView({ symbol, sequence, depth, tickCents }: SymbolMarket): views.DepthView {
+  const [bid] = depth.bids.prices;
+  const [ask] = depth.asks.prices;
   return {
     symbol,
     sequence,
+    crossed: bid !== undefined && ask !== undefined && bid >= ask,
     bids: topLevels(depth.bids, tickCents),
     asks: topLevels(depth.asks, tickCents),
   };
@@ -100,6 +114,19 @@ export function tickerView(market: SymbolMarket, today: string): views.TickerVie
     low: traded ? price(figures.lowTicks) : null,
     volume: String(figures.volume),
     trades: figures.trades,
+    ...indicativeView(market.indicative, price),
+  };
+}
+
+function indicativeView(indicative: Indicative | null, price: (ticks: number) => string | null) {
+  const { priceTicks, quantity, surplus, surplusSide } = indicative ?? { priceTicks: null };
+  if (priceTicks === null)
+    return { indicative_price: null, indicative_qty: null, surplus_side: null, surplus_qty: null };
+  return {
+    indicative_price: price(priceTicks),
+    indicative_qty: String(quantity),
+    surplus_side: surplusSide ?? null,
+    surplus_qty: surplusSide ? String(surplus) : null,
   };
 }
 

@@ -34,6 +34,7 @@ export function hotExpected(history: History): Record<string, unknown> {
       const depth = {
         symbol,
         sequence: sequenceOf(history, symbol),
+        crossed: false,
         bids: levels(book, 'buy'),
         asks: levels(book, 'sell'),
       };
@@ -54,6 +55,10 @@ export function hotExpected(history: History): Record<string, unknown> {
         low: null,
         volume: '0',
         trades: 0,
+        indicative_price: null,
+        indicative_qty: null,
+        surplus_side: null,
+        surplus_qty: null,
       };
       return [
         [depthKey(symbol), depth],

@@ -1,22 +1,25 @@
-import type { Side } from '@brokerx/contracts';
+import type { MarketState } from '@brokerx/contracts';
+import { auditedAuctions } from './auctions.ts';
 import type { Findings } from './findings.ts';
 import type { AuditedOrder } from './order.ts';
 import type { RawEvent } from './rawEvent.ts';
+import { type Resting, restingOrders } from './restingOrders.ts';
 
 /**
  * A symbol's book, followed from its public events with code that shares nothing with the engine: every trade must
- * take the oldest order of the best opposite price, at that order's price, within the taker's limit.
+ * take the oldest order of the best opposite price, at that order's price, within the taker's limit; or, in an auction,
+ * pair the oldest orders of the best prices of both sides, at the price at which most could be executed.
  */
 export type AuditedBook = {
   apply(event: RawEvent): void;
   /** Everything that one input brought about has been applied. */
   inputDone(): void;
+  /** The static reference, as the market's own events set it. */
+  refer(ticks: number): void;
   trades: number;
   openOrders(): number;
 };
 
-type Resting = { id: string; side: Side; ticks: number; leaves: number; live: boolean };
-type Level = { queue: Resting[]; head: number };
 /** `ticks`: its limit; `filled`: by this arrival; `changed`: it was in the book before, and comes in anew. */
 type Incoming = {
   order: AuditedOrder;
@@ -32,38 +35,24 @@ export function auditedBook(
   orders: ReadonlyMap<string, AuditedOrder>,
   found: Findings,
 ): AuditedBook {
-  const levels: Record<Side, Map<number, Level>> = { buy: new Map(), sell: new Map() };
-  const resting = new Map<string, Resting>();
+  const resting = restingOrders();
+  const { best, remove, enter } = resting;
   let incoming: Incoming | undefined;
   /** Stops that wait, as they are by now: a change is settled later than the book tells it. */
   const held = new Map<string, { order: AuditedOrder; quantity: number; limitTicks: number }>();
   /** Prices of the trades of this input. */
   let tradedAt: number[] = [];
   let trades = 0;
+  let state: MarketState = 'continuous';
   const wrong = (event: RawEvent, what: string) =>
     found.add('mismatch', `${symbol}@${event.revision}: ${what}`);
 
-  const best = (side: Side): Resting | undefined => {
-    const ofSide = levels[side];
-    let ticks: number | undefined;
-    for (const price of ofSide.keys()) {
-      if (ticks === undefined || (side === 'buy' ? price > ticks : price < ticks)) ticks = price;
-    }
-    return ticks === undefined ? undefined : oldest(ofSide.get(ticks) as Level);
-  };
-  const remove = (order: Resting) => {
-    order.live = false;
-    resting.delete(order.id);
-    const level = levels[order.side].get(order.ticks);
-    if (level && !oldest(level)) levels[order.side].delete(order.ticks);
-  };
-  const enter = (order: AuditedOrder, ticks: number, leaves: number) => {
-    const entry: Resting = { id: order.id, side: order.side, ticks, leaves, live: true };
-    resting.set(order.id, entry);
-    const level = levels[order.side].get(ticks);
-    if (level) level.queue.push(entry);
-    else levels[order.side].set(ticks, { queue: [entry], head: 0 });
-  };
+  const auctions = auditedAuctions({
+    standing: resting.standing,
+    best,
+    remove,
+    wrong,
+  });
 
   /** The two that meet: the one that is arriving, and the one in the book that has priority. */
   const meet = (
@@ -110,6 +99,8 @@ export function auditedBook(
     trades += 1;
     tradedAt.push(event.data.priceTicks);
     if (event.data.trade !== trades) wrong(event, `trade ${event.data.trade} is the ${trades}th`);
+    if (event.data.auction) return auctions.paired(event);
+    if (state !== 'continuous') wrong(event, `a trade while the market is in ${state}`);
     const met = meet(event);
     if (!met) return;
     if (met.arriving.order.selfTrade !== 'none' && maker.accountId === taker.accountId) {
@@ -118,6 +109,17 @@ export function auditedBook(
     met.arriving.filled += quantity;
     lessBy(event, met, quantity);
     if (met.made.leaves <= 0) remove(met.made);
+  };
+
+  const entered = (event: Extract<RawEvent, { type: 'OrderEntered.v1' }>) => {
+    const { order, limitTicks, quantity } = event.data;
+    const waited = unheld(event, order.orderId);
+    if (!waited) return;
+    if (state !== 'closing_auction' || waited.order.timeInForce !== 'cls')
+      wrong(event, `${order.orderId} enters while the market is in ${state}`);
+    if (waited.limitTicks !== limitTicks || waited.quantity !== quantity)
+      wrong(event, `${order.orderId} enters as another order than it was placed`);
+    enter(waited.order, limitTicks, quantity);
   };
 
   const prevented = (event: Extract<RawEvent, { type: 'TradePrevented.v1' }>) => {
@@ -145,7 +147,7 @@ export function auditedBook(
       found.add('mismatch', `${symbol}: ${order.id} filled ${filled} at once and rests, it wanted ${least}`);
     }
     if (toRest === 0) return;
-    const opposite = best(order.side === 'buy' ? 'sell' : 'buy');
+    const opposite = state === 'continuous' && best(order.side === 'buy' ? 'sell' : 'buy');
     if (opposite && (order.side === 'buy' ? opposite.ticks <= ticks : opposite.ticks >= ticks)) {
       found.add('mismatch', `${symbol}: the book is crossed after ${order.id}`);
     }
@@ -198,6 +200,8 @@ export function auditedBook(
   /** After an input no stop is left waiting that one of its trades has reached. */
   const noneLeftBehind = () => {
     if (tradedAt.length === 0) return;
+    // After the last auction of a day nothing is carried out any more.
+    if (state !== 'continuous') tradedAt = [];
     for (const { order } of held.values()) {
       const { id, side, stopTicks, type } = order;
       if (type === 'trailing_stop' || stopTicks === null) continue;
@@ -233,12 +237,13 @@ export function auditedBook(
           if (quantity !== order.quantity || limitTicks !== order.limitTicks || side !== order.side) {
             wrong(event, `${order.id} is not what was placed`);
           }
-          const mayRest =
-            order.type === 'limit' && order.timeInForce !== 'ioc' && order.timeInForce !== 'fok';
+          const atOnce = order.timeInForce === 'ioc' || order.timeInForce === 'fok';
+          const mayRest = !atOnce && (order.type === 'limit' || state !== 'continuous');
           if (restingQuantity > 0 && !mayRest) wrong(event, `${order.id} must not rest`);
           arrived();
           if (event.data.held) {
-            if (order.stopTicks === null) wrong(event, `${order.id} is held and has no stop`);
+            const waits = order.stopTicks !== null || order.timeInForce === 'cls';
+            if (!waits) wrong(event, `${order.id} is held and has nothing to wait for`);
             order.held = true;
             held.set(order.id, { order, quantity, limitTicks });
             return;
@@ -257,6 +262,13 @@ export function auditedBook(
           return trade(event);
         case 'TradePrevented.v1':
           return prevented(event);
+        case 'MarketStateChanged.v1':
+          state = event.data.state;
+          return;
+        case 'AuctionUncrossed.v1':
+          return auctions.uncrossed(event);
+        case 'OrderEntered.v1':
+          return entered(event);
         case 'OrderTriggered.v1':
           return triggered(event);
         case 'OrderCanceled.v1':
@@ -298,20 +310,12 @@ export function auditedBook(
     inputDone() {
       arrived();
       noneLeftBehind();
+      auctions.inputDone();
     },
+    refer: auctions.refer,
     get trades() {
       return trades;
     },
-    openOrders: () => resting.size,
+    openOrders: resting.size,
   };
-}
-
-/** First order of the level that still stands; those before it are passed for good. */
-function oldest(level: Level): Resting | undefined {
-  while (level.head < level.queue.length && !level.queue[level.head]?.live) level.head += 1;
-  if (level.head > 1_000 && level.head * 2 > level.queue.length) {
-    level.queue.splice(0, level.head);
-    level.head = 0;
-  }
-  return level.queue[level.head];
 }

@@ -1,0 +1,25 @@
+import { readFileSync } from 'node:fs';
+import type { BookFact, EngineInput } from '@brokerx/contracts';
+import { expect, test } from 'vitest';
+import { apply, newEngine } from './engine.ts';
+
+/**
+ * Histories as older versions of the matching rules wrote them: one input a line, with what came of it then. They must
+ * come out word for word for as long as those versions can be run.
+ */
+type Line = { revision: number; outputs: BookFact[] } & Pick<EngineInput, 'type' | 'time' | 'data'>;
+const linesOf = (version: number): Line[] =>
+  readFileSync(new URL(`../fixtures/rules-v${version}.ndjson`, import.meta.url), 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Line);
+
+test.for([1, 2])('a history recorded under version %i gives the same outputs today', (version) => {
+  const engine = newEngine('SIM');
+  for (const [index, { revision, outputs, ...input }] of linesOf(version).entries()) {
+    const facts = apply(engine, { event: input as unknown as EngineInput, revision });
+    expect(JSON.parse(JSON.stringify(facts)), `line ${index + 1}`).toEqual(outputs);
+  }
+  expect(engine.listing?.matchingRules).toBe(version);
+  expect(engine.trades).toBeGreaterThan(50);
+});
