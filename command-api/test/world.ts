@@ -73,7 +73,8 @@ export async function commandApi(options: {
     markets,
     admission,
     accounts,
-    shownDepth: options.shownDepth ?? (async (symbol) => ({ symbol, sequence: 0, bids: [], asks: [] })),
+    shownDepth:
+      options.shownDepth ?? (async (symbol) => ({ symbol, sequence: 0, crossed: false, bids: [], asks: [] })),
     storeId: store.id,
     verifier: tokenVerifier({ jwks: issuer.jwks, issuer: ISSUER, sessions, runtime }),
     runtime,

@@ -1,4 +1,4 @@
-import type { AccountFact, PlaceOrder, views } from '@brokerx/contracts';
+import type { AccountFact, MarketState, PlaceOrder, views } from '@brokerx/contracts';
 import { expect, test } from 'vitest';
 import { accountWith, at, market, T0 } from '../../test/facts.ts';
 import { placeOrder } from './orderDecider.ts';
@@ -8,6 +8,7 @@ import type { FactOf } from './views.ts';
 const depth: views.DepthView = {
   symbol: 'ACME',
   sequence: 41,
+  crossed: false,
   bids: [
     ['9.98', '5'],
     ['9.97', '20'],
@@ -36,11 +37,17 @@ const shares: AccountFact = {
   data: { transferId: at(3), symbol: 'ACME', quantity: 30 },
 };
 
-function preview(order: PlaceOrder): views.OrderPreviewView {
+function preview(order: PlaceOrder, state: MarketState = 'continuous'): views.OrderPreviewView {
   const account = accountWith(cash, shares);
-  const command = { orderId: at(900), accountId: at(1), nowMs: Date.parse(T0), order, market: market() };
+  const command = {
+    orderId: at(900),
+    accountId: at(1),
+    nowMs: Date.parse(T0),
+    order,
+    market: market({ state }),
+  };
   const decided = placeOrder(account, command) as FactOf<'OrderPlaced.v1'> | FactOf<'OrderRefused.v1'>;
-  return previewOrder(order, decided, depth);
+  return previewOrder(order, decided, { depth, state });
 }
 
 test('a limit buy takes what is offered within its limit, and the rest rests', () => {
@@ -96,6 +103,19 @@ test.for([
   ],
 ] as const)('%s', ([, order, expected]) => {
   expect(preview(order as PlaceOrder).expected).toMatchObject(expected);
+});
+
+test.for([
+  ['gathers while a call runs', buy, 'opening_auction', 'rests'],
+  ['gathers without a limit, too', { ...buy, type: 'market', limit_price: undefined }, 'pre_open', 'rests'],
+  [
+    'waits for the closing call',
+    { ...buy, time_in_force: 'cls', limit_price: '9.00' },
+    'continuous',
+    'waits',
+  ],
+] as const)('an order %s', ([, order, state, leaves]) => {
+  expect(preview(order as PlaceOrder, state).expected).toMatchObject({ filled_qty: '0', leaves });
 });
 
 test.for([

@@ -6,8 +6,10 @@ import {
   feeCents,
   hasLimit,
   isStop,
+  type MarketState,
   type PlaceOrder,
   type views,
+  waitsForClosing,
 } from '@brokerx/contracts';
 import type { FactOf } from './views.ts';
 
@@ -19,7 +21,7 @@ import type { FactOf } from './views.ts';
 export function previewOrder(
   order: PlaceOrder,
   decided: FactOf<'OrderPlaced.v1'> | FactOf<'OrderRefused.v1'>,
-  depth: views.DepthView,
+  { depth, state }: { depth: views.DepthView; state: MarketState | null },
 ): views.OrderPreviewView {
   const { symbol, side, type } = order;
   const { timeInForce } = decided.data;
@@ -30,7 +32,9 @@ export function previewOrder(
   }
   const { limitTicks, tickCents, holdCents, holdShares, postOnly } = decided.data;
   const limitCents = limitTicks * tickCents;
-  const found = fill(decided.data, side === 'buy' ? depth.asks : depth.bids);
+  // While orders gather, none meets another before the auction.
+  const gathers = state !== null && state !== 'continuous';
+  const found = gathers ? NOT_FOUND : fill(decided.data, side === 'buy' ? depth.asks : depth.bids);
   if (postOnly && found.quantity > 0) {
     const best = decimalFromCents(found.bestCents);
     return { ...asked, code: 'WOULD_TAKE', detail: `it would trade at ${best} at once`, ...NOTHING };
@@ -44,7 +48,7 @@ export function previewOrder(
     protection_price: hasLimit(type) ? null : price,
     hold_cash: decimalFromCents(holdCents),
     hold_qty: String(holdShares),
-    expected: expected(decided.data, found, depth.sequence),
+    expected: expected(decided.data, found, { sequence: depth.sequence, state }),
   };
 }
 
@@ -78,10 +82,18 @@ function fill(order: Placed, levels: views.DepthView['bids']): Found {
   return found.quantity < least ? NOT_FOUND : found;
 }
 
-function expected(order: Placed, found: Found, sequence: number): views.OrderPreviewView['expected'] {
+function expected(
+  order: Placed,
+  found: Found,
+  { sequence, state }: { sequence: number; state: MarketState | null },
+): views.OrderPreviewView['expected'] {
   const { type, timeInForce, feePpm, quantity, minQuantity = 0 } = order;
   const leaves = quantity - found.quantity;
-  const atOnce = type === 'market' || timeInForce === 'ioc' || timeInForce === 'fok';
+  const waits = isStop(type) || waitsForClosing(order, state ?? 'continuous');
+  const atOnce =
+    (type === 'market' && (state ?? 'continuous') === 'continuous') ||
+    timeInForce === 'ioc' ||
+    timeInForce === 'fok';
   const failed = found.quantity < minQuantity;
   return {
     sequence,
@@ -90,6 +102,6 @@ function expected(order: Placed, found: Found, sequence: number): views.OrderPre
     value: decimalFromCents(found.valueCents),
     fees: decimalFromCents(feeCents(cents(found.valueCents), feePpm)),
     leaves_qty: String(leaves),
-    leaves: leaves === 0 ? 'none' : isStop(type) ? 'waits' : atOnce || failed ? 'expires' : 'rests',
+    leaves: leaves === 0 ? 'none' : waits ? 'waits' : atOnce || failed ? 'expires' : 'rests',
   };
 }

@@ -1,5 +1,6 @@
 import { formatPosition, mintId, PlaceOrder, views } from '@brokerx/contracts';
 import type { Http } from '@brokerx/infra';
+import { knownState } from '../market/market.ts';
 import { problemOf, tryLater } from '../refusals.ts';
 import { placeOrder } from './orderDecider.ts';
 import type { OrderRoutes } from './orderRoutes.ts';
@@ -43,7 +44,7 @@ export function previewRoutes(
         throw new Error(`an order is placed or refused, not ${decided.type}`);
       }
       reply.header('x-brokerx-position', formatPosition({ storeId, position: executed.position }));
-      return previewOrder(body, decided, depth);
+      return previewOrder(body, decided, { depth, state: market ? knownState(market) : null });
     },
   );
 }

@@ -13,6 +13,7 @@ export function hotDepth(hotStore: HotStore, storeId: string): ShownDepth {
     return {
       symbol,
       sequence: ticker ? (JSON.parse(ticker) as views.TickerView).sequence : 0,
+      crossed: false,
       bids: [],
       asks: [],
     };
