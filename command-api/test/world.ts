@@ -74,7 +74,8 @@ export async function commandApi(options: {
     admission,
     accounts,
     shownDepth:
-      options.shownDepth ?? (async (symbol) => ({ symbol, sequence: 0, crossed: false, bids: [], asks: [] })),
+      options.shownDepth ??
+      (async (symbol) => ({ symbol, sequence: 0, last_update_id: 0, crossed: false, bids: [], asks: [] })),
     storeId: store.id,
     verifier: tokenVerifier({ jwks: issuer.jwks, issuer: ISSUER, sessions, runtime }),
     runtime,

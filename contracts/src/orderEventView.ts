@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Liquidity, OrderStatus, OrderType, SelfTradeMode, Side, TimeInForce } from './order.ts';
-import { money, quantity, time } from './viewFields.ts';
+import { money, quantity, time } from './wire.ts';
 
 /**
  * One event of an order's life, as its owner may read it: in the order's timeline and in the private stream. The

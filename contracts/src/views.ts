@@ -2,10 +2,9 @@ import { z } from 'zod';
 import { Role } from './client.ts';
 import { MarketState } from './market.ts';
 import { Liquidity, OrderStatus, OrderType, SelfTradeMode, Side, TimeInForce } from './order.ts';
-import { money, quantity, time } from './viewFields.ts';
+import { level, money, quantity, time } from './wire.ts';
 
 /** What the HTTP APIs answer. Wire strings only: money and quantities are decimal strings, times RFC 3339 UTC. */
-export * from './orderEventView.ts';
 
 export const Problem = z.object({
   type: z.string(),
@@ -207,11 +206,11 @@ export const SymbolView = z.object({
   quotas_off: z.boolean(),
 });
 
-const level = z.tuple([money, quantity]).describe('price, quantity');
 /** `sequence` is the revision of the symbol's book that the view reflects. */
 export const DepthView = z.object({
   symbol: z.string(),
   sequence: z.int(),
+  last_update_id: z.int().describe('The same as `sequence`: updates of the depth stream go on behind it.'),
   /** While orders gather and nothing is matched, bids may lie at or above asks. */
   crossed: z.boolean(),
   bids: z.array(level),
@@ -227,9 +226,11 @@ export const TickerView = z.object({
   bid_qty: quantity.nullable(),
   ask: money.nullable(),
   ask_qty: quantity.nullable(),
-  open: money.nullable(),
+  open: money.nullable().describe('Like all that follows: of the last 24 hours, in steps of five minutes.'),
   high: money.nullable(),
   low: money.nullable(),
+  change: money.nullable().describe('From `open` to `last_price`.'),
+  change_percent: z.string().nullable(),
   volume: quantity,
   trades: z.int(),
   /** While a call runs: what would be executed if it ended now. */
@@ -249,24 +250,10 @@ export const TradeView = z.object({
   executed_at: time,
 });
 export type TradeView = z.infer<typeof TradeView>;
-export const CandleInterval = z.enum(['1m', '5m', '1h', '1d']);
-export type CandleInterval = z.infer<typeof CandleInterval>;
-export const CANDLE_MS: Record<CandleInterval, number> = {
-  '1m': 60_000,
-  '5m': 300_000,
-  '1h': 3_600_000,
-  '1d': 86_400_000,
-};
-export const CandleView = z.object({
-  start: time,
-  open: money,
-  high: money,
-  low: money,
-  close: money,
-  volume: quantity,
-  trades: z.int(),
-  closed: z.boolean(),
-});
+
+export * from './candle.ts';
+export * from './marketDataViews.ts';
+export * from './orderEventView.ts';
 
 /** A page; `next` is given to `page_token` for the page after it, null at the end. */
 export const page = <T extends z.ZodType>(item: T) =>

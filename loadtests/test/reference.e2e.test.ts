@@ -119,9 +119,16 @@ test('what is asked rightly is answered as described', async () => {
     `${at}/events`,
     `/v1/orders/${filled.body.id}/events`,
   ];
-  const everybodys = ['', '/depth', '/depth?levels=1', '/trades', '/candles'].map(
-    (path) => `/v1/symbols/${SYMBOL}${path}`,
-  );
+  const everybodys = [
+    '',
+    '/depth',
+    '/depth?levels=1',
+    '/book',
+    '/book/orders',
+    '/trades',
+    '/candles',
+    '/reference-price',
+  ].map((path) => `/v1/symbols/${SYMBOL}${path}`);
   expect(
     await statuses([
       ...own.map((path) => ask(path, { by: alice })),

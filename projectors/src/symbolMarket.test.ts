@@ -1,6 +1,6 @@
 import type { BookFact } from '@brokerx/contracts';
 import { expect, test } from 'vitest';
-import { accepted, OTHER, ref, second, story, traded } from '../test/given.ts';
+import { accepted, id, OTHER, ref, second, story, traded } from '../test/given.ts';
 import {
   depthView,
   evolveMarket,
@@ -11,8 +11,9 @@ import {
   storeMarket,
   tickerView,
 } from './symbolMarket.ts';
+import { spanOf } from './ticker.ts';
 
-const TODAY = '2026-01-05';
+const NOW = spanOf(Date.UTC(2026, 0, 5, 14, 30));
 
 function after(...facts: BookFact[]): SymbolMarket {
   const { book } = story();
@@ -24,6 +25,15 @@ const sell = (ticks: number, quantity: number) =>
   accepted({ order: ref(OTHER), side: 'sell', limitTicks: ticks, quantity, restingQuantity: quantity });
 const buy = (ticks: number, quantity: number, restingQuantity = quantity) =>
   accepted({ limitTicks: ticks, quantity, restingQuantity });
+/** An order of its own that rests whole. */
+const rests = (side: 'buy' | 'sell', ticks: number, quantity: number) =>
+  accepted({
+    order: ref(id(`${side} ${quantity} at ${ticks}`)),
+    side,
+    limitTicks: ticks,
+    quantity,
+    restingQuantity: quantity,
+  });
 const levels = (market: SymbolMarket) => {
   const { bids, asks } = depthView(market);
   return { bids, asks };
@@ -31,10 +41,19 @@ const levels = (market: SymbolMarket) => {
 
 test('resting orders are shown by price, best first', () => {
   expect(
-    depthView(after(sell(15_010, 5), sell(15_000, 7), sell(15_010, 1), buy(14_990, 3), buy(14_995, 2))),
+    depthView(
+      after(
+        rests('sell', 15_010, 5),
+        rests('sell', 15_000, 7),
+        rests('sell', 15_010, 1),
+        rests('buy', 14_990, 3),
+        rests('buy', 14_995, 2),
+      ),
+    ),
   ).toEqual({
     symbol: 'AAPL',
     sequence: 4,
+    last_update_id: 4,
     crossed: false,
     bids: [
       ['149.95', '2'],
@@ -50,7 +69,7 @@ test('resting orders are shown by price, best first', () => {
 const anew = (entry: { priceTicks: number; restingQuantity: number; entersAfter: number }): BookFact => ({
   type: 'OrderReplaced.v1',
   data: {
-    order: ref(),
+    order: STANDING,
     amendment: 1,
     side: 'buy',
     priceTicks: 14_900,
@@ -82,7 +101,8 @@ const expired = (quantity: number): BookFact => ({
     reason: 'SELF_TRADE_PREVENTED',
   },
 });
-const standing = [sell(14_990, 100), buy(14_900, 10)];
+const STANDING = ref(id('buy 10 at 14900'));
+const standing = [sell(14_990, 100), rests('buy', 14_900, 10)];
 test.for<[what: string, facts: BookFact[], bids: [string, string][], asks: [string, string][]]>([
   [
     'a trade takes from the level of the maker',
@@ -116,7 +136,7 @@ test.for<[what: string, facts: BookFact[], bids: [string, string][], asks: [stri
       {
         type: 'OrderReplaced.v1',
         data: {
-          order: ref(),
+          order: STANDING,
           amendment: 1,
           side: 'buy',
           priceTicks: 14_900,
@@ -135,7 +155,7 @@ test.for<[what: string, facts: BookFact[], bids: [string, string][], asks: [stri
       {
         type: 'OrderExpired.v1',
         data: {
-          order: ref(),
+          order: STANDING,
           side: 'buy',
           priceTicks: 14_900,
           quantity: 10,
@@ -151,7 +171,7 @@ test.for<[what: string, facts: BookFact[], bids: [string, string][], asks: [stri
     'an order with a new priority leaves its place and enters anew, after what it trades',
     [
       anew({ priceTicks: 14_990, restingQuantity: 2, entersAfter: 1 }),
-      traded({ quantity: 100, taker: { ...ref(), leaves: 2 } }),
+      traded({ quantity: 100, taker: { ...STANDING, leaves: 2 } }),
     ],
     [['149.90', '2']],
     [],
@@ -269,7 +289,7 @@ test('while a call runs the book may be crossed, and what it would bring is show
       ['149.00', '10'],
     ],
   });
-  expect(tickerView(market, TODAY)).toMatchObject({
+  expect(tickerView(market, NOW)).toMatchObject({
     state: 'opening_auction',
     indicative_price: '149.95',
     indicative_qty: '30',
@@ -288,7 +308,7 @@ test('the trades of an auction take from both sides, where their orders stood', 
       quantity: 30,
       takerSide: 'sell',
       maker: { ...ref(), leaves: 100 },
-      taker: { ...ref(), leaves: 70 },
+      taker: { ...ref(OTHER), leaves: 70 },
       auction: { buyTicks: 15_000, sellTicks: 14_990 },
     },
   };
@@ -307,11 +327,11 @@ test('the trades of an auction take from both sides, where their orders stood', 
     asks: [['149.90', '70']],
   });
   expect(JSON.parse(market.trades[0] ?? '')).toMatchObject({ price: '149.95', taker_side: null });
-  expect(tickerView(market, TODAY)).toMatchObject({ indicative_price: null, last_price: '149.95' });
+  expect(tickerView(market, NOW)).toMatchObject({ indicative_price: null, last_price: '149.95' });
   expect(restoreMarket(storeMarket(market))).toEqual(market);
 });
 
-test('the ticker has the last trade, the best prices and the figures of the day', () => {
+test('the ticker has the last trade, the best prices and the figures of 24 hours', () => {
   const market = after(
     ...standing,
     buy(14_990, 40, 0),
@@ -331,6 +351,8 @@ test('the ticker has the last trade, the best prices and the figures of the day'
     open: '149.90',
     high: '149.90',
     low: '149.90',
+    change: '0.00',
+    change_percent: '0.00',
     volume: '50',
     trades: 2,
     indicative_price: null,
@@ -338,36 +360,41 @@ test('the ticker has the last trade, the best prices and the figures of the day'
     surplus_side: null,
     surplus_qty: null,
   };
-  expect(tickerView(market, TODAY)).toEqual(today);
-  expect(tickerView(market, '2026-01-06')).toEqual({
+  expect(tickerView(market, NOW + 287)).toEqual(today);
+  expect(tickerView(market, NOW + 288)).toEqual({
     ...today,
     open: null,
     high: null,
     low: null,
+    change: null,
+    change_percent: null,
     volume: '0',
     trades: 0,
   });
 });
 
-test('the first trade of a day begins new figures', () => {
+test('the figures of 24 hours move on in steps of five minutes', () => {
   const { book } = story();
   const market = openMarket('AAPL', 1);
   const at = (time: string, ticks: number) => {
+    evolveMarket(market, book('AAPL', sell(ticks, 40), time));
     evolveMarket(market, book('AAPL', buy(ticks, 40, 0), time));
     evolveMarket(market, book('AAPL', traded({ priceTicks: ticks, takerSide: 'buy' }), time));
   };
-  evolveMarket(market, book('AAPL', sell(15_000, 40)));
   at('2026-01-05T23:59:59.999Z', 15_000);
-  evolveMarket(market, book('AAPL', sell(15_500, 40)));
-  at('2026-01-06T00:00:00.000Z', 15_500);
-  const { open, high, low, volume, trades } = tickerView(market, '2026-01-06');
-  expect({ open, high, low, volume, trades }).toEqual({
-    open: '155.00',
-    high: '155.00',
-    low: '155.00',
-    volume: '40',
-    trades: 1,
-  });
+  at('2026-01-06T00:00:00.000Z', 15_600);
+  at('2026-01-06T23:59:59.999Z', 15_300);
+  const figures = (time: string) => {
+    const { open, high, low, change, change_percent, volume, trades } = tickerView(
+      market,
+      spanOf(Date.parse(time)),
+    );
+    return [open, high, low, change, change_percent, volume, trades];
+  };
+  expect([figures('2026-01-06T23:59:59.999Z'), figures('2026-01-07T00:00:00.000Z')]).toEqual([
+    ['156.00', '156.00', '153.00', '-3.00', '-1.92', '80', 2],
+    ['153.00', '153.00', '153.00', '0.00', '0.00', '40', 1],
+  ]);
 });
 
 test('the values of the hot view are the JSON texts of the views, trades newest first', () => {
@@ -378,7 +405,7 @@ test('the values of the hot view are the JSON texts of the views, trades newest 
     buy(14_990, 60, 0),
     traded({ trade: 2, quantity: 60 }),
   );
-  const values = Object.fromEntries(hotValues(market, TODAY).map(([key, text]) => [key, JSON.parse(text)]));
+  const values = Object.fromEntries(hotValues(market, NOW).map(([key, text]) => [key, JSON.parse(text)]));
   const trade = (n: number, sequence: number, qty: string) => ({
     id: `AAPL-${n}`,
     symbol: 'AAPL',
@@ -390,13 +417,13 @@ test('the values of the hot view are the JSON texts of the views, trades newest 
   });
   expect(values).toEqual({
     'depth:AAPL': depthView(market),
-    'ticker:AAPL': tickerView(market, TODAY),
+    'ticker:AAPL': tickerView(market, NOW),
     'trades:AAPL': [trade(2, 4, '60'), trade(1, 2, '40')],
   });
 });
 
 test('a halt shows in the ticker', () => {
-  expect(tickerView(after({ type: 'MarketStateChanged.v1', data: { state: 'halt' } }), TODAY).state).toBe(
+  expect(tickerView(after({ type: 'MarketStateChanged.v1', data: { state: 'halt' } }), NOW).state).toBe(
     'halt',
   );
 });

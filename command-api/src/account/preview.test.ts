@@ -8,6 +8,7 @@ import type { FactOf } from './views.ts';
 const depth: views.DepthView = {
   symbol: 'ACME',
   sequence: 41,
+  last_update_id: 41,
   crossed: false,
   bids: [
     ['9.98', '5'],

@@ -10,12 +10,7 @@ export function hotDepth(hotStore: HotStore, storeId: string): ShownDepth {
     const [depth, ticker] = values;
     if (depth) return JSON.parse(depth) as views.DepthView;
     if (cursor === null || cursor.storeId !== storeId || cursor.position === 0) return null;
-    return {
-      symbol,
-      sequence: ticker ? (JSON.parse(ticker) as views.TickerView).sequence : 0,
-      crossed: false,
-      bids: [],
-      asks: [],
-    };
+    const sequence = ticker ? (JSON.parse(ticker) as views.TickerView).sequence : 0;
+    return { symbol, sequence, last_update_id: sequence, crossed: false, bids: [], asks: [] };
   };
 }

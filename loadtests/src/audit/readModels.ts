@@ -2,7 +2,7 @@ import { centsFromDecimal, decimalFromCents, hasLimit, type views } from '@broke
 import type { z } from 'zod';
 import { type Api, ApiError } from '../client.ts';
 import type { AuditedAccount } from './account.ts';
-import { compareCandles, INTERVALS } from './candles.ts';
+import { compareCandles, INTERVALS, shownOf } from './candles.ts';
 import { compareExecutions } from './executions.ts';
 import type { HistoryAudit } from './history.ts';
 import { leavesOf, statusOf } from './order.ts';
@@ -95,7 +95,11 @@ async function compareMarket(
   for (const interval of INTERVALS) {
     const path = `/v1/symbols/${symbol}/candles?interval=${interval}&from=${BEGINNING_OF_TIME}`;
     const shown = pages<Candle>(get, path, CANDLES_PAGE_ITEMS);
-    const found = await compareCandles(`${symbol} ${interval}`, candles[interval], shown).catch(nothingThere);
+    const found = await compareCandles(
+      `${symbol} ${interval}`,
+      shownOf(interval, candles[interval]),
+      shown,
+    ).catch(nothingThere);
     differences.push(...(found ?? [`symbol ${symbol} is not shown`]));
   }
   return differences;

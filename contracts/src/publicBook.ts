@@ -1,0 +1,189 @@
+import assert from 'node:assert/strict';
+import type { BookEvent } from './events.ts';
+import type { Side } from './order.ts';
+import { type Levels, levelsOf, noLevels, putLevel, takeLevel } from './publicLevels.ts';
+
+/**
+ * What everybody may see of one book, followed from the book's own events: the resting orders in the order in which
+ * they came, and the shares at each price. Prices are ticks, quantities shares. An accepted order comes before its
+ * trades but rests only what they leave, so the rest is entered once the last of them is seen: what is published
+ * between two inputs is never crossed, but while orders gather for an auction.
+ */
+export type PublicBook = {
+  bids: Levels;
+  asks: Levels;
+  /** By the order's own id, which is not public; at one price the first one has come first. */
+  orders: Map<string, RestingOrder>;
+  /**
+   * The rest of an order of which more is told before it enters: `after` so many events, or (null) with the trade that
+   * leaves so much.
+   */
+  coming: (Entry & { after: number | null }) | null;
+  /** What changed since this was set; null where nobody wants to know. */
+  touched: Touched | null;
+};
+
+export type RestingOrder = {
+  /** Its public name: the sequence at which it was told. An order that comes in anew has another one. */
+  id: string;
+  side: Side;
+  ticks: number;
+  quantity: number;
+};
+
+/** Prices and orders that are not as they were. An order in both `added` and `removed` came and went. */
+export type Touched = {
+  bids: Set<number>;
+  asks: Set<number>;
+  added: Map<string, RestingOrder>;
+  changed: Map<string, RestingOrder>;
+  removed: Set<string>;
+};
+
+type Entry = { orderId: string; sequence: number; side: Side; ticks: number; quantity: number };
+
+export const emptyBook = (): PublicBook => ({
+  bids: noLevels(),
+  asks: noLevels(),
+  orders: new Map(),
+  coming: null,
+  touched: null,
+});
+export const nothingTouched = (): Touched => ({
+  bids: new Set(),
+  asks: new Set(),
+  added: new Map(),
+  changed: new Map(),
+  removed: new Set(),
+});
+
+/** Follows the book by one event, in place; `sequence` is its revision. Throws where it does not fit. */
+export function evolveBook(book: PublicBook, event: BookEvent, sequence: number): void {
+  switch (event.type) {
+    case 'OrderAccepted.v1': {
+      const { order, side, limitTicks: ticks, quantity, restingQuantity } = event.data;
+      const after = event.data.entersAfter ?? null;
+      const entry = { orderId: order.orderId, sequence, side, ticks, quantity: restingQuantity };
+      if (restingQuantity === quantity && after === null) enter(book, entry);
+      else if (restingQuantity > 0) book.coming = { ...entry, after };
+      return;
+    }
+    case 'OrderEntered.v1': {
+      const { order, side, limitTicks: ticks, quantity } = event.data;
+      enter(book, { orderId: order.orderId, sequence, side, ticks, quantity });
+      break;
+    }
+    case 'TradeExecuted.v1': {
+      const { quantity, maker, taker, auction } = event.data;
+      reduce(book, maker.orderId, quantity);
+      // In an auction both stood in the book.
+      if (auction) reduce(book, taker.orderId, quantity);
+      const { coming } = book;
+      if (coming?.after === null && coming.orderId === taker.orderId && taker.leaves === coming.quantity) {
+        arrive(book, coming);
+      }
+      break;
+    }
+    case 'TradePrevented.v1': {
+      const { mode, quantity, maker } = event.data;
+      if (mode === 'decrement') reduce(book, maker.orderId, quantity);
+      break;
+    }
+    case 'OrderReplaced.v1': {
+      const { order, side, leavesBefore, leaves, entry, held } = event.data;
+      if (held) break;
+      reduce(book, order.orderId, entry ? leavesBefore : leavesBefore - leaves);
+      if (!entry) break;
+      const { priceTicks: ticks, restingQuantity: quantity, entersAfter: after } = entry;
+      return awaited(book, { orderId: order.orderId, sequence, side, ticks, quantity }, after);
+    }
+    case 'OrderTriggered.v1': {
+      const { order, side, limitTicks: ticks, restingQuantity: quantity, entersAfter: after } = event.data;
+      return awaited(book, { orderId: order.orderId, sequence, side, ticks, quantity }, after);
+    }
+    case 'OrderCanceled.v1':
+      if (!event.data.held) reduce(book, event.data.order.orderId, event.data.quantity);
+      break;
+    case 'OrderExpired.v1':
+      if (event.data.resting) reduce(book, event.data.order.orderId, event.data.quantity);
+      break;
+    case 'EngineStarted.v1':
+      // No output of an input.
+      return;
+  }
+  const { coming } = book;
+  if (!coming || coming.after === null) return;
+  coming.after -= 1;
+  if (coming.after === 0) arrive(book, coming);
+}
+
+function awaited(book: PublicBook, entry: Entry, after: number): void {
+  if (entry.quantity === 0) return;
+  if (after === 0) enter(book, entry);
+  else book.coming = { ...entry, after };
+}
+
+function arrive(book: PublicBook, entry: Entry): void {
+  book.coming = null;
+  enter(book, entry);
+}
+
+function enter(book: PublicBook, { orderId, sequence, side, ticks, quantity }: Entry): void {
+  assert(!book.orders.has(orderId), `order ${orderId} enters the book twice`);
+  const order = { id: String(sequence), side, ticks, quantity };
+  book.orders.set(orderId, order);
+  putLevel(sideOf(book, side), side, ticks, quantity);
+  touch(book, side, ticks)?.added.set(order.id, order);
+}
+
+/** Takes so many shares off a resting order; what has none left is gone. */
+function reduce(book: PublicBook, orderId: string, quantity: number): void {
+  if (quantity === 0) return;
+  const order = book.orders.get(orderId);
+  assert(
+    order && order.quantity >= quantity,
+    `order ${orderId} rests ${order?.quantity ?? 0}, not ${quantity}`,
+  );
+  order.quantity -= quantity;
+  takeLevel(sideOf(book, order.side), order.side, order.ticks, quantity);
+  if (order.quantity === 0) book.orders.delete(orderId);
+  const touched = touch(book, order.side, order.ticks);
+  if (order.quantity === 0) touched?.removed.add(order.id);
+  else touched?.changed.set(order.id, order);
+}
+
+function touch(book: PublicBook, side: Side, ticks: number): Touched | null {
+  const { touched } = book;
+  if (touched) (side === 'buy' ? touched.bids : touched.asks).add(ticks);
+  return touched;
+}
+
+const sideOf = (book: PublicBook, side: Side): Levels => (side === 'buy' ? book.bids : book.asks);
+
+/** Plain form for snapshots: each order's own id, public id, side, price and quantity, in the order of coming. */
+export type StoredBook = {
+  orders: [orderId: string, id: string, side: Side, ticks: number, quantity: number][];
+  coming: PublicBook['coming'];
+};
+export const storedBook = ({ orders, coming }: PublicBook): StoredBook => ({
+  orders: Array.from(orders, ([orderId, { id, side, ticks, quantity }]) => [
+    orderId,
+    id,
+    side,
+    ticks,
+    quantity,
+  ]),
+  coming,
+});
+
+export function bookOf({ orders, coming }: StoredBook): PublicBook {
+  const resting = orders.map(
+    ([orderId, id, side, ticks, quantity]) => [orderId, { id, side, ticks, quantity }] as const,
+  );
+  const of = (side: Side) =>
+    levelsOf(
+      side,
+      resting.flatMap(([, order]) => (order.side === side ? [order] : [])),
+    );
+  return { bids: of('buy'), asks: of('sell'), orders: new Map(resting), coming, touched: null };
+}
