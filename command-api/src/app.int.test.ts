@@ -78,6 +78,8 @@ test('an order is on disk when 202 is answered, and the reply says where', async
     trail_price: null,
     trail_percent: null,
     expires_at: null,
+    notional: null,
+    display_qty: null,
     status: 'pending_new',
     filled_qty: '0',
     leaves_qty: '10',

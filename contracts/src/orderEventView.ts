@@ -25,6 +25,7 @@ export const OrderEventName = z.enum([
   'order_replaced',
   'order_canceled',
   'order_expired',
+  'order_completed',
   'cancel_rejected',
   'replace_rejected',
 ]);
@@ -44,6 +45,8 @@ export const OrderEventView = z.object({
   type: OrderType.optional(),
   time_in_force: TimeInForce.optional(),
   qty: quantity.optional().describe('The total quantity of the order.'),
+  notional: money.optional().describe('What a market buy is to spend, fees aside.'),
+  display_qty: quantity.optional(),
   limit_price: money.nullable().optional(),
   protection_price: money.nullable().optional(),
   stop_price: money.nullable().optional(),

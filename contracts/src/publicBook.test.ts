@@ -87,6 +87,22 @@ test('an order with a new priority stands behind the others under a new name', (
   expect(topLevels(book.asks, 1, 10)).toEqual([['1.00', '13']]);
 });
 
+test('of an iceberg its peak alone is there, and each peak is an order of its own, behind the others', () => {
+  const iceberg = rests('i', 'sell', 100, 25);
+  const { data } = trade('i', 'd', 10, 0) as Extract<BookFact, { type: 'TradeExecuted.v1' }>;
+  const book = after(
+    { ...iceberg, data: { ...iceberg.data, shownQuantity: 10 } },
+    rests('a', 'sell', 100, 5),
+    rests('d', 'buy', 100, 10, 0),
+    { type: 'TradeExecuted.v1', data: { ...data, makerPeak: 10 } },
+  );
+  expect(queue(book)).toEqual([
+    ['1', 5],
+    ['3', 10],
+  ]);
+  expect(topLevels(book.asks, 1, 10)).toEqual([['1.00', '15']]);
+});
+
 test('what was touched is told: prices, and orders that came, changed and left', () => {
   const book = after(rests('a', 'sell', 100, 5), rests('b', 'sell', 100, 6), rests('c', 'buy', 90, 1));
   book.touched = nothingTouched();

@@ -7,7 +7,8 @@ import { type Levels, levelsOf, noLevels, putLevel, takeLevel } from './publicLe
  * What everybody may see of one book, followed from the book's own events: the resting orders in the order in which
  * they came, and the shares at each price. Prices are ticks, quantities shares. An accepted order comes before its
  * trades but rests only what they leave, so the rest is entered once the last of them is seen: what is published
- * between two inputs is never crossed, but while orders gather for an auction.
+ * between two inputs is never crossed, but while orders gather for an auction. Of an iceberg its peak alone is here;
+ * each peak is an order of its own.
  */
 export type PublicBook = {
   bids: Levels;
@@ -40,7 +41,15 @@ export type Touched = {
   removed: Set<string>;
 };
 
-type Entry = { orderId: string; sequence: number; side: Side; ticks: number; quantity: number };
+/** `shown` of the quantity will be seen. */
+type Entry = {
+  orderId: string;
+  sequence: number;
+  side: Side;
+  ticks: number;
+  quantity: number;
+  shown: number;
+};
 
 export const emptyBook = (): PublicBook => ({
   bids: noLevels(),
@@ -62,22 +71,35 @@ export function evolveBook(book: PublicBook, event: BookEvent, sequence: number)
   switch (event.type) {
     case 'OrderAccepted.v1': {
       const { order, side, limitTicks: ticks, quantity, restingQuantity } = event.data;
-      const after = event.data.entersAfter ?? null;
-      const entry = { orderId: order.orderId, sequence, side, ticks, quantity: restingQuantity };
+      const { entersAfter: after = null, shownQuantity: shown = restingQuantity } = event.data;
+      if (restingQuantity === 0) return;
+      const entry = { orderId: order.orderId, sequence, side, ticks, quantity: restingQuantity, shown };
       if (restingQuantity === quantity && after === null) enter(book, entry);
-      else if (restingQuantity > 0) book.coming = { ...entry, after };
+      else book.coming = { ...entry, after };
       return;
     }
     case 'OrderEntered.v1': {
       const { order, side, limitTicks: ticks, quantity } = event.data;
-      enter(book, { orderId: order.orderId, sequence, side, ticks, quantity });
+      enter(book, { orderId: order.orderId, sequence, side, ticks, quantity, shown: quantity });
       break;
     }
     case 'TradeExecuted.v1': {
-      const { quantity, maker, taker, auction } = event.data;
-      reduce(book, maker.orderId, quantity);
-      // In an auction both stood in the book.
-      if (auction) reduce(book, taker.orderId, quantity);
+      const { taker, auction, quantity, takerPeak } = event.data;
+      met(book, event.data, sequence);
+      if (auction) {
+        // Both stood in the book, each at its own limit.
+        reduce(book, taker.orderId, quantity);
+        if (takerPeak !== undefined) {
+          const seller = {
+            orderId: taker.orderId,
+            sequence,
+            side: 'sell',
+            ticks: auction.sellTicks,
+          } as const;
+          enter(book, { ...seller, quantity: takerPeak, shown: takerPeak });
+        }
+        break;
+      }
       const { coming } = book;
       if (coming?.after === null && coming.orderId === taker.orderId && taker.leaves === coming.quantity) {
         arrive(book, coming);
@@ -85,27 +107,30 @@ export function evolveBook(book: PublicBook, event: BookEvent, sequence: number)
       break;
     }
     case 'TradePrevented.v1': {
-      const { mode, quantity, maker } = event.data;
-      if (mode === 'decrement') reduce(book, maker.orderId, quantity);
+      if (event.data.mode === 'decrement') met(book, event.data, sequence);
       break;
     }
     case 'OrderReplaced.v1': {
       const { order, side, leavesBefore, leaves, entry, held } = event.data;
       if (held) break;
-      reduce(book, order.orderId, entry ? leavesBefore : leavesBefore - leaves);
+      const { shownBefore = leavesBefore, shown = leaves } = event.data;
+      reduce(book, order.orderId, entry ? shownBefore : shownBefore - shown);
       if (!entry) break;
-      const { priceTicks: ticks, restingQuantity: quantity, entersAfter: after } = entry;
-      return awaited(book, { orderId: order.orderId, sequence, side, ticks, quantity }, after);
+      const { priceTicks: ticks, restingQuantity: quantity, shownQuantity = quantity } = entry;
+      const { orderId } = order;
+      const coming = { orderId, sequence, side, ticks, quantity, shown: shownQuantity };
+      return awaited(book, coming, entry.entersAfter);
     }
     case 'OrderTriggered.v1': {
       const { order, side, limitTicks: ticks, restingQuantity: quantity, entersAfter: after } = event.data;
-      return awaited(book, { orderId: order.orderId, sequence, side, ticks, quantity }, after);
+      const { orderId } = order;
+      return awaited(book, { orderId, sequence, side, ticks, quantity, shown: quantity }, after);
     }
     case 'OrderCanceled.v1':
-      if (!event.data.held) reduce(book, event.data.order.orderId, event.data.quantity);
+      if (!event.data.held) withdraw(book, event.data);
       break;
     case 'OrderExpired.v1':
-      if (event.data.resting) reduce(book, event.data.order.orderId, event.data.quantity);
+      if (event.data.resting) withdraw(book, event.data);
       break;
     case 'EngineStarted.v1':
       // No output of an input.
@@ -128,7 +153,32 @@ function arrive(book: PublicBook, entry: Entry): void {
   enter(book, entry);
 }
 
-function enter(book: PublicBook, { orderId, sequence, side, ticks, quantity }: Entry): void {
+/** The maker has so much less; what an iceberg then shows anew comes behind all others. */
+function met(
+  book: PublicBook,
+  {
+    maker: { orderId },
+    priceTicks: ticks,
+    quantity,
+    makerPeak: shown,
+    takerSide,
+    ...more
+  }: Extract<BookEvent, { type: 'TradeExecuted.v1' | 'TradePrevented.v1' }>['data'],
+  sequence: number,
+): void {
+  reduce(book, orderId, quantity);
+  if (shown === undefined) return;
+  const side = takerSide === 'buy' ? 'sell' : 'buy';
+  const at = 'auction' in more && more.auction ? more.auction.buyTicks : ticks;
+  enter(book, { orderId, sequence, side, ticks: at, quantity: shown, shown });
+}
+
+const withdraw = (
+  book: PublicBook,
+  gone: Extract<BookEvent, { type: 'OrderCanceled.v1' | 'OrderExpired.v1' }>['data'],
+): void => reduce(book, gone.order.orderId, gone.shownQuantity ?? gone.quantity);
+
+function enter(book: PublicBook, { orderId, sequence, side, ticks, shown: quantity }: Entry): void {
   assert(!book.orders.has(orderId), `order ${orderId} enters the book twice`);
   const order = { id: String(sequence), side, ticks, quantity };
   book.orders.set(orderId, order);

@@ -4,6 +4,8 @@ import { MarketState } from './market.ts';
 import { Liquidity, OrderStatus, OrderType, SelfTradeMode, Side, TimeInForce } from './order.ts';
 import { level, money, quantity, time } from './wire.ts';
 
+export * from './orderEventView.ts';
+
 /** What the HTTP APIs answer. Wire strings only: money and quantities are decimal strings, times RFC 3339 UTC. */
 
 export const Problem = z.object({
@@ -62,7 +64,9 @@ export const OrderView = z.object({
   side: Side,
   type: OrderType,
   time_in_force: TimeInForce,
-  qty: quantity,
+  qty: quantity.nullable().describe('Null for an order for an amount of money.'),
+  notional: money.nullable().describe('What a market buy is to spend, fees aside.'),
+  display_qty: quantity.nullable().describe('What an iceberg shows of itself at a time.'),
   limit_price: money.nullable(),
   protection_price: money.nullable().describe('Beyond it an order without a limit never trades.'),
   stop_price: money.nullable().describe('A trailing stop shows its first one.'),

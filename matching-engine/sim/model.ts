@@ -1,7 +1,8 @@
 import type { BookFact, EngineInput, ExpiryReason, RefusalCode, SymbolRules } from '@brokerx/contracts';
 import type { PlacedInput } from '../src/engine.ts';
 import type { EngineSnapshot, OrderRow } from '../src/snapshot.ts';
-import { MODES, modelBook, type Order } from './modelBook.ts';
+import { modelAmend } from './modelAmend.ts';
+import { buys, MODES, type Money, modelBook, type Order, WHOLE } from './modelBook.ts';
 import { type ModelMarket, modelDay, notTaken } from './modelDay.ts';
 import { firstStop, isReached, stopRow } from './modelStops.ts';
 
@@ -16,7 +17,7 @@ export type Model = {
 
 export function model(symbol: string): Model {
   const book = modelBook();
-  const { open, opposite, sweep, enter } = book;
+  const { open, visible, opposite, sweep, enter } = book;
   let rules: SymbolRules | null = null;
   let matchingRules = 0;
   let bandsOff = false;
@@ -33,7 +34,11 @@ export function model(symbol: string): Model {
 
   const dynamic = () => book.state().lastTicks || market.reference;
   const flags = (o: Order) =>
-    Number(o.day) + 2 * Number(o.postOnly) + 4 * MODES.indexOf(o.selfTrade) + 256 * Number(o.endsWithCall);
+    Number(o.day) +
+    2 * Number(o.postOnly) +
+    4 * MODES.indexOf(o.selfTrade) +
+    (o.peak === null ? 0 : 32) +
+    256 * Number(o.endsWithCall);
   const row = (o: Order): OrderRow => [
     o.id,
     o.accountId,
@@ -42,7 +47,7 @@ export function model(symbol: string): Model {
     o.price,
     flags(o),
     o.quantity,
-    open(o),
+    visible(o),
   ];
   const outsideBand = (price: number, collarPpm: number) => {
     const step = Math.floor((market.reference * collarPpm) / 1_000_000);
@@ -69,6 +74,8 @@ export function model(symbol: string): Model {
     const newer = ['postOnly', 'minQuantity', 'selfTrade', 'expiresAt', 'stopTicks'];
     const asksForMore = newer.some((name) => name in data);
     if (matchingRules === 1 && asksForMore) return reject('MATCHING_RULES');
+    if (matchingRules < 3 && (data.displayQuantity || data.notionalCents)) return reject('MATCHING_RULES');
+    if (data.notionalCents) return buyFor(data, rules, order, revision, time);
     if (quantity === 0 || quantity > rules.orderSharesMax) return reject('ORDER_SIZE');
     if (side === 'buy' && quantity % (rules.lotShares ?? 1) > 0) return reject('LOT_STEP');
     if (limitTicks === 0 || tickCents !== rules.tickCents) return reject('PRICE_TICK');
@@ -81,6 +88,12 @@ export function model(symbol: string): Model {
     const untaken = matchingRules < 3 ? null : notTaken(data, market.state);
     if (untaken) return reject(untaken);
     if (data.expiresAt && data.expiresAt <= book.state().time) return reject('EXPIRES_AT');
+    if (data.displayQuantity) {
+      if (type !== 'limit') return reject('ORDER_TYPE');
+      if (!['day', 'gtc', 'gtd'].includes(timeInForce)) return reject('TIME_IN_FORCE');
+      if (data.displayQuantity >= quantity) return reject('ORDER_SIZE');
+      if (data.displayQuantity % (rules.lotShares ?? 1) > 0) return reject('LOT_STEP');
+    }
     if (type !== 'limit' && type !== 'market') {
       if (timeInForce === 'ioc' || timeInForce === 'fok') return reject('TIME_IN_FORCE');
       const stop = firstStop(data, dynamic());
@@ -107,6 +120,8 @@ export function model(symbol: string): Model {
       quantity,
       done: 0,
       arrival: 0,
+      peak: data.displayQuantity ?? null,
+      shown: 0,
     };
     if (timeInForce === 'cls' && market.state !== 'closing_auction') {
       day.wait(taker);
@@ -121,7 +136,7 @@ export function model(symbol: string): Model {
     const over = ended || open(taker) === 0;
     const stays = type === 'limit' && ['day', 'gtc', 'gtd'].includes(timeInForce);
     const rests = gathers() || (!over && !fails && stays);
-    if (rests) enter(taker);
+    const shown = rests ? enter(taker) : {};
     if (rests && data.expiresAt) book.end(orderId, data.expiresAt);
     const prevented = facts.some((f) => f.type === 'TradePrevented.v1');
     const accepted: BookFact = {
@@ -134,6 +149,7 @@ export function model(symbol: string): Model {
         quantity,
         limitTicks,
         restingQuantity: rests ? open(taker) : 0,
+        ...shown,
         ...(rests && prevented ? { entersAfter: facts.length } : {}),
         ...(data.expiresAt ? { expiresAt: data.expiresAt } : {}),
       },
@@ -150,6 +166,56 @@ export function model(symbol: string): Model {
     return [accepted, ...facts, gone, ...book.cascade(facts, before, time)];
   }
 
+  /** A market buy for an amount of money. */
+  function buyFor(
+    data: Extract<EngineInput, { type: 'OrderPlaced.v1' }>['data'],
+    of: SymbolRules,
+    order: { orderId: string; accountId: string; revision: number },
+    revision: number,
+    time: string,
+  ): BookFact[] {
+    const { notionalCents: cents = 0, side, type, timeInForce, limitTicks: price, tickCents } = data;
+    const reject = (code: RefusalCode): BookFact[] => [{ type: 'OrderRejected.v1', data: { order, code } }];
+    const money: Money = { cents, shares: of.orderSharesMax, lot: of.lotShares ?? 1, told: false };
+    if (price === 0 || tickCents !== of.tickCents) return reject('PRICE_TICK');
+    if (buys(money, price * tickCents) === 0) return reject('MIN_NOTIONAL');
+    if (of.notionalMinCents && cents < of.notionalMinCents) return reject('MIN_NOTIONAL');
+    if (of.notionalMaxCents && cents > of.notionalMaxCents) return reject('MAX_NOTIONAL');
+    const plain = data.quantity === 0 && data.selfTrade !== 'decrement' && !data.minQuantity;
+    if (side === 'sell' || type !== 'market' || !plain) return reject('ORDER_TYPE');
+    if (timeInForce !== 'ioc') return reject('TIME_IN_FORCE');
+    if (gathers()) return reject('NOT_IN_AUCTION');
+    const { orderId: id, accountId, selfTrade = 'none' } = data;
+    const terms = {
+      day: false,
+      postOnly: false,
+      endsWithCall: false,
+      selfTrade,
+      quantity: 0,
+      done: 0,
+      arrival: 0,
+      ...WHOLE,
+    };
+    const before = dynamic();
+    const taker: Order = { id, accountId, revision, side, price, ...terms };
+    const { facts, ended } = sweep(taker, tickCents, time, money);
+    const taken = { order, side, type, timeInForce, quantity: 0, limitTicks: price, restingQuantity: 0 };
+    const ends: BookFact[] = [];
+    const next = opposite(side, price)[0];
+    const leftCents = money.cents;
+    if (!ended && !money.told) {
+      const gone = { order, side, priceTicks: price, quantity: 0, resting: false, leftCents };
+      if (next) ends.push({ type: 'OrderCompleted.v1', data: { order, side, leftCents } });
+      else ends.push({ type: 'OrderExpired.v1', data: { ...gone, reason: 'INSUFFICIENT_LIQUIDITY' } });
+    }
+    return [
+      { type: 'OrderAccepted.v1', data: { ...taken, notionalCents: cents } },
+      ...facts,
+      ...ends,
+      ...book.cascade(facts, before, time),
+    ];
+  }
+
   function wrongChange(
     of: SymbolRules,
     { quantity, bandExempt }: { quantity: number; bandExempt?: boolean | undefined },
@@ -164,94 +230,7 @@ export function model(symbol: string): Model {
     return wrongValue(of, side, price * of.tickCents * quantity);
   }
 
-  function amend(
-    data: Extract<EngineInput, { type: 'OrderAmendRequested.v1' }>['data'],
-    revision: number,
-    time: string,
-  ): BookFact[] {
-    const { orderId, accountId, amendment, quantity } = data;
-    const order = { orderId, accountId, revision };
-    const reject = (code: RefusalCode): BookFact[] => [
-      { type: 'OrderReplaceRejected.v1', data: { order, amendment, code } },
-    ];
-    const found = book.orders().find((o) => o.id === orderId && o.accountId === accountId);
-    if (market.state === 'halt') return reject('SYMBOL_HALTED');
-    if (market.state === 'closed') return reject('MARKET_CLOSED');
-    const later = day.waiting().find((o) => o.id === orderId && o.accountId === accountId);
-    if (rules && later) {
-      const limit = data.limitTicks ?? later.price;
-      const moved = limit !== later.price;
-      const leavesBefore = later.quantity;
-      if (!moved && quantity === leavesBefore) return reject('AMEND_NO_CHANGE');
-      const wrong = wrongChange(rules, data, later.side, limit, moved);
-      if (wrong) return reject(wrong);
-      day.change(later, { quantity, price: limit }, !moved && quantity < leavesBefore);
-      const change = { order, amendment, side: later.side, priceTicks: later.price, quantity, leavesBefore };
-      const limitTicks = moved ? { limitTicks: limit } : {};
-      return [{ type: 'OrderReplaced.v1', data: { ...change, leaves: quantity, held: true, ...limitTicks } }];
-    }
-    const held = book
-      .stops()
-      .find(({ placed }) => placed.orderId === orderId && placed.accountId === accountId);
-    if (rules && held) {
-      const { side, type } = held.placed;
-      const limit = data.limitTicks ?? held.placed.limitTicks;
-      const moved = limit !== held.placed.limitTicks;
-      const leavesBefore = held.placed.quantity;
-      if (!moved && quantity === leavesBefore) return reject('AMEND_NO_CHANGE');
-      if (moved && type !== 'stop_limit') return reject('ORDER_TYPE');
-      const wrong = wrongChange(rules, data, side, limit, moved);
-      if (wrong) return reject(wrong);
-      book.changeStop(held, quantity, limit, !moved && quantity < leavesBefore);
-      const change = {
-        order,
-        amendment,
-        side,
-        priceTicks: held.stop,
-        quantity,
-        leavesBefore,
-        leaves: quantity,
-      };
-      const limitTicks = moved ? { limitTicks: limit } : {};
-      return [{ type: 'OrderReplaced.v1', data: { ...change, held: true, ...limitTicks } }];
-    }
-    if (!found || !rules) return reject('ORDER_NOT_OPEN');
-    const { side, price: priceTicks } = found;
-    const price = data.limitTicks ?? priceTicks;
-    if (price === priceTicks && quantity === found.quantity) return reject('AMEND_NO_CHANGE');
-    if (matchingRules === 1 && (price !== priceTicks || quantity > found.quantity)) {
-      return reject('AMEND_NOT_A_REDUCTION');
-    }
-    const leavesBefore = open(found);
-    const answer = (total: number, leaves: number): BookFact & { type: 'OrderReplaced.v1' } => ({
-      type: 'OrderReplaced.v1',
-      data: { order, amendment, side, priceTicks, quantity: total, leavesBefore, leaves },
-    });
-    if (quantity <= found.done) {
-      book.drop(found);
-      return [answer(found.done, 0)];
-    }
-    if (matchingRules > 1) {
-      const moved = price !== priceTicks;
-      const wrong = wrongChange(rules, data, side, price, moved);
-      if (wrong) return reject(wrong);
-      if (moved && found.postOnly && !gathers() && opposite(side, price).length > 0)
-        return reject('WOULD_TAKE');
-    }
-    const keepsPlace = price === priceTicks && quantity < found.quantity;
-    const replaced = answer(quantity, quantity - found.done);
-    found.quantity = quantity;
-    if (keepsPlace) return [replaced];
-    book.drop(found);
-    const again = { ...found, price };
-    const before = dynamic();
-    const still = { facts: [], ended: false };
-    const { facts, ended } = gathers() ? still : sweep(again, rules.tickCents, time);
-    const restingQuantity = ended ? 0 : open(again);
-    if (restingQuantity > 0) enter(again);
-    replaced.data.entry = { priceTicks: price, restingQuantity, entersAfter: facts.length };
-    return [replaced, ...facts, ...book.cascade(facts, before, time)];
-  }
+  const amend = modelAmend({ book, day, market, listed: () => ({ rules, matchingRules }), wrongChange });
 
   function carryOut({ event, revision }: PlacedInput): BookFact[] {
     switch (event.type) {
@@ -331,6 +310,10 @@ export function model(symbol: string): Model {
         bandsOff,
         ...known,
         orders: book.orders().map(row),
+        icebergs: book
+          .orders()
+          .flatMap((o) => (o.peak === null ? [] : [[o.id, o.peak, open(o) - o.shown] as const]))
+          .map((row) => [...row]),
         stops: book.stops().map((one) => {
           const { timeInForce, selfTrade = 'none' } = one.placed;
           return stopRow(one, Number(timeInForce === 'day') + 4 * MODES.indexOf(selfTrade));

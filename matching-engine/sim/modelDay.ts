@@ -8,6 +8,7 @@ import type {
   TradingPhase,
 } from '@brokerx/contracts';
 import type { modelBook, Order } from './modelBook.ts';
+import { pairAt } from './modelPairs.ts';
 
 /** The trading day and its auctions once more, every price tried by adding up all orders. */
 type Result = Extract<BookFact, { type: 'IndicativePriceChanged.v1' }>['data'];
@@ -100,7 +101,14 @@ export function modelDay(book: ReturnType<typeof modelBook>, market: ModelMarket
     const result = priceOf(book.orders(), market.reference);
     const facts: BookFact[] = [{ type: 'AuctionUncrossed.v1', data: { auction, ...result } }];
     if (result.priceTicks !== null) {
-      facts.push(...book.pairAt(result.priceTicks, result.quantity, market.tickCents, time));
+      facts.push(
+        ...pairAt(book, {
+          priceTicks: result.priceTicks,
+          total: result.quantity,
+          tickCents: market.tickCents,
+          time,
+        }),
+      );
       market.reference = result.priceTicks;
     }
     const meant = book.orders().filter((o) => o.endsWithCall);

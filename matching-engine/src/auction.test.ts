@@ -39,7 +39,10 @@ function priced(buys: readonly Level[], sells: readonly Level[], reference: numb
       });
   buys.forEach(add('buy'));
   sells.forEach(add('sell'));
-  const { priceTicks, quantity, surplus, surplusSide } = equilibrium(book, reference);
+  const { priceTicks, quantity, surplus, surplusSide } = equilibrium(
+    { book, icebergs: new Map() },
+    reference,
+  );
   return [priceTicks, quantity, surplus, surplusSide];
 }
 
@@ -151,6 +154,8 @@ test('in books of every shape the price is the one that trying all of them finds
         quantity,
         done: 0,
         arrival: 0,
+        peak: null,
+        shown: 0,
       });
     const must = priceOf([...buys.map(order('buy')), ...sells.map(order('sell'))], reference);
     const { priceTicks, quantity, surplus, surplusSide } = must;
@@ -452,4 +457,32 @@ test('an engine restored within a call goes on as the one before', () => {
     call: { indicative: { priceTicks: 1_000, quantity: 5 } },
     waiting: [[idOf('C'), expect.anything(), 1, 'buy', 990, 257, 5, 5]],
   });
+});
+
+test('an iceberg takes part in full in its turn, and a peak that is used up is followed by one at the back', () => {
+  const inputs = (d: Desk) => [
+    ...opening(d),
+    d.buy('I', 25, 1_000, { displayQuantity: 10 }),
+    d.buy('A', 5, 1_000),
+    d.sell('B', 24, 1_000),
+  ];
+  expect(last(inputs).at(-1)).toBe('would be 24 @ 1000, 6 more to buy');
+  expect(last((d) => [...inputs(d), d.endCall()])).toEqual([
+    'opening_auction: 24 @ 1000, 6 more to buy',
+    'trade 1: 10 @ 1000, B sells to I (14 and 15 left), next peak 10',
+    'trade 2: 10 @ 1000, B sells to I (4 and 5 left), next peak 5',
+    'trade 3: 4 @ 1000, B sells to I (0 and 1 left)',
+    'continuous',
+  ]);
+  expect(last((d) => [...inputs(d), d.endCall(), d.sell('C', 2, 1_000)]).slice(1)).toEqual([
+    'trade 4: 2 @ 1000, C takes A (0 and 3 left)',
+  ]);
+});
+
+test.for([
+  ['TIME_IN_FORCE', { displayQuantity: 2, timeInForce: 'cls' }],
+  ['NOT_IN_AUCTION', { type: 'market', timeInForce: 'ioc', notionalCents: 100_000 }],
+] as const)('in a call %s is the answer to what cannot be in it', ([code, terms]) => {
+  const quantity = 'notionalCents' in terms ? 0 : 5;
+  expect(last((d) => [...opening(d), d.buy('A', quantity, 1_000, terms)])).toEqual([`A rejected: ${code}`]);
 });

@@ -25,7 +25,7 @@ export function beginCall(engine: Engine, auction: Auction, outputs: BookFact[])
 
 /** What the call would bring, where that is not what was told last. */
 export function tellIndicative(engine: Engine, call: Call, outputs: BookFact[]): void {
-  const now = equilibrium(engine.book, engine.listing?.referenceTicks ?? 0);
+  const now = equilibrium(engine, engine.listing?.referenceTicks ?? 0);
   const { priceTicks, quantity, surplus, surplusSide } = call.indicative;
   const same =
     now.priceTicks === priceTicks &&
@@ -42,24 +42,27 @@ export function tellIndicative(engine: Engine, call: Call, outputs: BookFact[]):
  * Self-trade prevention is off, and nobody takes. `time` is the input's.
  */
 export function uncross(engine: Engine, auction: Auction, time: string, outputs: BookFact[]): void {
-  const { book } = engine;
   const listed = engine.listing;
   if (!listed) return;
   engine.call = null;
-  const result = equilibrium(book, listed.referenceTicks);
+  const result = equilibrium(engine, listed.referenceTicks);
   outputs.push({ type: 'AuctionUncrossed.v1', data: { auction, ...result } });
   const { priceTicks } = result;
   if (priceTicks !== null) {
     const { tickCents } = listed.rules;
-    pair(book, result.quantity, ({ buy, sell, quantity }) => {
+    pair(engine, result.quantity, ({ buy, sell, quantity, buyPeak, sellPeak, ...left }) => {
       engine.trades += 1;
-      const maker = { ...refOf(buy), leaves: buy.leaves };
-      const taker = { ...refOf(sell), leaves: sell.leaves };
+      const maker = { ...refOf(buy), leaves: left.buyLeaves };
+      const taker = { ...refOf(sell), leaves: left.sellLeaves };
       const auction = { buyTicks: buy.priceTicks, sellTicks: sell.priceTicks };
       const terms = { trade: engine.trades, priceTicks, tickCents, quantity };
+      const peaks = {
+        ...(buyPeak > 0 ? { makerPeak: buyPeak } : {}),
+        ...(sellPeak > 0 ? { takerPeak: sellPeak } : {}),
+      };
       outputs.push({
         type: 'TradeExecuted.v1',
-        data: { ...terms, takerSide: 'sell', maker, taker, auction },
+        data: { ...terms, takerSide: 'sell', maker, taker, ...peaks, auction },
       });
     });
     engine.lastTicks = priceTicks;
@@ -81,6 +84,7 @@ export function beginContinuous(engine: Engine, auction: Auction, time: string, 
 }
 
 function expireMeantForIt({ book }: Engine, outputs: BookFact[]): void {
+  // None of them is an iceberg.
   for (const order of book.orders.values()) {
     if ((order.flags & ENDS_WITH_CALL) === 0) continue;
     const { side, priceTicks, leaves } = order;

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import type { BookFact, EventOf } from '@brokerx/contracts';
 import { amend } from './amend.ts';
 import { tellIndicative } from './auction.ts';
-import { remove } from './book.ts';
 import { type Engine, listing, NOTED, type PlacedInput } from './engineState.ts';
 import { expireDay, reachTime } from './expiry.ts';
+import { withdraw } from './iceberg.ts';
 import { beginPhase, endCall, halt, resume } from './phases.ts';
 import { place } from './place.ts';
 import { removeStop } from './triggers.ts';
@@ -63,11 +63,8 @@ function carryOut(engine: Engine, { event, revision }: PlacedInput): BookFact[] 
   }
 }
 
-function cancel(
-  { book, stops, waiting }: Engine,
-  event: EventOf<'OrderCancelRequested.v1'>,
-  revision: number,
-): BookFact {
+function cancel(engine: Engine, event: EventOf<'OrderCancelRequested.v1'>, revision: number): BookFact {
+  const { book, stops, waiting } = engine;
   const { orderId, accountId } = event.data;
   const order = { orderId, accountId, revision };
   const resting = book.orders.get(orderId);
@@ -79,8 +76,9 @@ function cancel(
   const { side, priceTicks, leaves } = open;
   const gone = { order, side, priceTicks, quantity: leaves };
   if (resting) {
-    remove(book, resting);
-    return { type: 'OrderCanceled.v1', data: gone };
+    const { quantity, shownQuantity } = withdraw(engine, resting);
+    const shown = shownQuantity === undefined ? {} : { shownQuantity };
+    return { type: 'OrderCanceled.v1', data: { ...gone, quantity, ...shown } };
   }
   if (stop) removeStop(stops, stop);
   else waiting.delete(orderId);

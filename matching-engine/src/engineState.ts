@@ -2,6 +2,7 @@ import type { BookFact, EngineInput, MarketState, SymbolRules, TradingPhase } fr
 import type { Call } from './auction.ts';
 import { type Book, emptyBook } from './book.ts';
 import { type Collar, collarAround } from './collar.ts';
+import type { Icebergs } from './iceberg.ts';
 import { noStops, type Stops } from './triggers.ts';
 import type { Waiting } from './waiting.ts';
 
@@ -12,6 +13,8 @@ import type { Waiting } from './waiting.ts';
 export type Engine = {
   readonly symbol: string;
   readonly book: Book;
+  /** What icebergs in the book hide. */
+  readonly icebergs: Icebergs;
   /** Orders that wait for their trigger. */
   readonly stops: Stops;
   /** Ends by order, of open orders that have one (and of some that ended before it), by arrival. */
@@ -63,6 +66,7 @@ export class UnknownMatchingRules extends Error {
 export const newEngine = (symbol: string): Engine => ({
   symbol,
   book: emptyBook(),
+  icebergs: new Map(),
   stops: noStops(),
   expiries: new Map(),
   waiting: new Map(),

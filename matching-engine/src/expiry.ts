@@ -1,7 +1,8 @@
 import type { BookFact, EventOf } from '@brokerx/contracts';
-import { type NewOrder, remove } from './book.ts';
+import type { NewOrder } from './book.ts';
 import type { Engine } from './engineState.ts';
 import { EXPIRES_WITH_DAY } from './flags.ts';
+import { withdraw } from './iceberg.ts';
 import type { RestingOrder } from './levels.ts';
 import { removeStop, stopsByArrival } from './triggers.ts';
 
@@ -19,8 +20,7 @@ export function reachTime(engine: Engine, { data }: EventOf<'TimeReached.v1'>): 
     engine.expiries.delete(id);
     const resting = engine.book.orders.get(id);
     if (resting) {
-      remove(engine.book, resting);
-      outputs.push(expired(resting, true, 'EXPIRES_AT_REACHED'));
+      outputs.push(expireResting(engine, resting, 'EXPIRES_AT_REACHED'));
     } else
       outputs.push(
         expireStop(engine, engine.stops.book.orders.get(id) as RestingOrder, 'EXPIRES_AT_REACHED'),
@@ -42,8 +42,7 @@ export function expireDay(engine: Engine, outputs: BookFact[]): void {
   for (const resting of engine.book.orders.values()) {
     if ((resting.flags & EXPIRES_WITH_DAY) === 0) continue;
     // Taking an entry out of a Map while it is walked is defined: the walk goes on with the next one.
-    remove(engine.book, resting);
-    outputs.push(expired(resting, true, 'DAY_ENDED'));
+    outputs.push(expireResting(engine, resting, 'DAY_ENDED'));
   }
   if (engine.stops.book.orders.size > 0) {
     for (const { order } of stopsByArrival(engine.stops)) {
@@ -62,11 +61,16 @@ export function openExpiries({ expiries, book, stops }: Engine): [id: string, ex
   return [...expiries];
 }
 
-function expireStop(
-  engine: Engine,
-  order: RestingOrder,
-  reason: 'DAY_ENDED' | 'EXPIRES_AT_REACHED',
-): BookFact {
+type Reason = 'DAY_ENDED' | 'EXPIRES_AT_REACHED';
+
+function expireResting(engine: Engine, order: RestingOrder, reason: Reason): BookFact {
+  const { quantity, shownQuantity } = withdraw(engine, order);
+  const end = expired({ ...order, leaves: quantity }, true, reason);
+  if (shownQuantity !== undefined) end.data.shownQuantity = shownQuantity;
+  return end;
+}
+
+function expireStop(engine: Engine, order: RestingOrder, reason: Reason): BookFact {
   const { limitTicks } = removeStop(engine.stops, order);
   return expired({ ...order, priceTicks: limitTicks }, false, reason);
 }
@@ -74,8 +78,8 @@ function expireStop(
 function expired(
   { id, accountId, revision, side, priceTicks, leaves }: NewOrder,
   resting: boolean,
-  reason: 'DAY_ENDED' | 'EXPIRES_AT_REACHED',
-): BookFact {
+  reason: Reason,
+): Extract<BookFact, { type: 'OrderExpired.v1' }> {
   const order = { orderId: id, accountId, revision };
   return { type: 'OrderExpired.v1', data: { order, side, priceTicks, quantity: leaves, resting, reason } };
 }

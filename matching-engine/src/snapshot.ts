@@ -4,6 +4,7 @@ import type { Call } from './auction.ts';
 import { type NewOrder, rest } from './book.ts';
 import { type Engine, listing, newEngine } from './engine.ts';
 import { openExpiries } from './expiry.ts';
+import { ICEBERG } from './flags.ts';
 import { addStop, type StopTerms, stopsByArrival } from './triggers.ts';
 
 /**
@@ -26,6 +27,8 @@ export type EngineSnapshot = {
   lastTicks: number;
   time: string;
   orders: OrderRow[];
+  /** Icebergs in the book, by arrival of their peaks: id, peak, hidden. */
+  icebergs: [string, number, number][];
   /** Orders that wait for their trigger, the oldest first; `arrivals` counts those that ever came. */
   stops: StopRow[];
   arrivals: number;
@@ -44,7 +47,12 @@ export type StopRow = [...OrderRow, StopTerms['type'], number, number, number, n
 export function snapshot(engine: Engine): EngineSnapshot {
   const { symbol, listing: listed, state, bandsOff, trades, lastTradeTime, book } = engine;
   const orders: OrderRow[] = [];
-  for (const order of book.orders.values()) orders.push(rowOf(order));
+  const icebergs: EngineSnapshot['icebergs'] = [];
+  for (const order of book.orders.values()) {
+    orders.push(rowOf(order));
+    const iceberg = (order.flags & ICEBERG) === 0 ? undefined : engine.icebergs.get(order.id);
+    if (iceberg) icebergs.push([order.id, iceberg.peak, iceberg.hidden]);
+  }
   const plain = listed && {
     rules: listed.rules,
     matchingRules: listed.matchingRules,
@@ -59,7 +67,7 @@ export function snapshot(engine: Engine): EngineSnapshot {
   const now = { state, phase, opened, call: call && { ...call } };
   const known = { symbol, listing: plain, ...now, bandsOff, trades, lastTradeTime, lastTicks, time };
   const waiting = Array.from(engine.waiting.values(), rowOf);
-  return { ...known, orders, stops, arrivals, expiries: openExpiries(engine), waiting };
+  return { ...known, orders, icebergs, stops, arrivals, expiries: openExpiries(engine), waiting };
 }
 
 const rowOf = (order: NewOrder): OrderRow => [
@@ -87,6 +95,7 @@ export function restore(state: EngineSnapshot): Engine {
   for (const [id, accountId, revision, side, priceTicks, flags, quantity, leaves] of state.orders) {
     rest(engine.book, { id, accountId, revision, side, priceTicks, flags, quantity, leaves });
   }
+  for (const [id, peak, hidden] of state.icebergs) engine.icebergs.set(id, { peak, hidden });
   engine.lastTicks = state.lastTicks;
   engine.time = state.time;
   for (const [id, accountId, revision, side, priceTicks, flags, quantity, leaves, ...terms] of state.stops) {

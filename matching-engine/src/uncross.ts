@@ -1,5 +1,7 @@
-import { type Book, fill } from './book.ts';
-import { bestLevel, type Level, type Levels, type RestingOrder } from './levels.ts';
+import { fill } from './book.ts';
+import { ICEBERG } from './flags.ts';
+import { type Iced, nextPeak, openOf } from './iceberg.ts';
+import { bestLevel, type Levels, type RestingOrder } from './levels.ts';
 
 /**
  * What the two sides of a book agree on at one price: the price at which most can be executed; of several, the one with
@@ -23,11 +25,12 @@ type Candidate = {
   surplus: number;
 };
 
-export function equilibrium(book: Book, referenceTicks: number): Equilibrium {
+export function equilibrium(iced: Iced, referenceTicks: number): Equilibrium {
+  const { book } = iced;
   const highest = bestLevel(book.buys)?.priceTicks ?? 0;
   const lowest = bestLevel(book.sells)?.priceTicks ?? Number.MAX_SAFE_INTEGER;
   if (highest < lowest) return NO_CROSS;
-  const best = bestOf(candidates(book, { lowest, highest, referenceTicks }));
+  const best = bestOf(candidates(iced, { lowest, highest, referenceTicks }));
   const ticks = decided(best, referenceTicks);
   const { executable, surplus } = best.find((one) => one.ticks === ticks) ?? (best[0] as Candidate);
   const surplusSide = surplus > 0 ? 'buy' : surplus < 0 ? 'sell' : null;
@@ -36,11 +39,11 @@ export function equilibrium(book: Book, referenceTicks: number): Equilibrium {
 
 /** Every price that counts, ascending, with what could be executed at it. */
 function candidates(
-  book: Book,
+  iced: Iced,
   { lowest, highest, referenceTicks }: { lowest: number; highest: number; referenceTicks: number },
 ): Candidate[] {
-  const buys = overlapping(book.buys, (ticks) => ticks >= lowest);
-  const sells = overlapping(book.sells, (ticks) => ticks <= highest);
+  const buys = overlapping(iced, 'buys', (ticks) => ticks >= lowest);
+  const sells = overlapping(iced, 'sells', (ticks) => ticks <= highest);
   const reference = Math.min(highest, Math.max(lowest, referenceTicks));
   const prices = new Set([reference, ...buys.map(priceOf), ...sells.map(priceOf)]);
   // The best buy comes first: what is passed by a rising price is the worst.
@@ -58,15 +61,28 @@ function candidates(
     });
 }
 
-const priceOf = (level: Level | undefined): number => level?.priceTicks ?? 0;
+type At = { ticks: number; shares: number };
+const priceOf = (at: At | undefined): number => at?.ticks ?? 0;
 
-/** The best levels, as far as they reach into the other side. */
-function overlapping({ sorted }: Levels, reaches: (ticks: number) => boolean): Level[] {
-  const found: Level[] = [];
+/** What is wanted at the best prices of a side, hidden quantity included, as far as they reach into the other side. */
+function overlapping(
+  { book, icebergs }: Iced,
+  side: 'buys' | 'sells',
+  reaches: (ticks: number) => boolean,
+): At[] {
+  const found: At[] = [];
+  const { sorted } = book[side];
   for (let i = sorted.length - 1; i >= 0; i--) {
-    const level = sorted[i] as Level;
-    if (!reaches(level.priceTicks)) break;
-    found.push(level);
+    const level = sorted[i];
+    if (!level || !reaches(level.priceTicks)) break;
+    found.push({ ticks: level.priceTicks, shares: level.shares });
+  }
+  if (icebergs.size === 0) return found;
+  const byPrice = new Map(found.map((at) => [at.ticks, at]));
+  for (const [id, { hidden }] of icebergs) {
+    const order = book.orders.get(id);
+    const at = order && `${order.side}s` === side ? byPrice.get(order.priceTicks) : undefined;
+    if (at) at.shares += hidden;
   }
   return found;
 }
@@ -86,17 +102,58 @@ function decided(best: readonly Candidate[], referenceTicks: number): number {
   return Math.min(highest, Math.max(lowest, referenceTicks));
 }
 
-export type Pair = { buy: RestingOrder; sell: RestingOrder; quantity: number };
+export type Pair = {
+  buy: RestingOrder;
+  sell: RestingOrder;
+  quantity: number;
+  /** What each leaves, and what an iceberg shows anew. */
+  buyLeaves: number;
+  sellLeaves: number;
+  buyPeak: number;
+  sellPeak: number;
+};
 
-/** Fills both sides in price and time priority until so much is executed; tells each pair after its fill. */
-export function pair(book: Book, quantity: number, onPair: (pair: Pair) => void): void {
-  for (let left = quantity; left > 0; ) {
-    const buy = bestLevel(book.buys)?.first as RestingOrder;
-    const sell = bestLevel(book.sells)?.first as RestingOrder;
-    const traded = Math.min(left, buy.leaves, sell.leaves);
-    fill(book, buy, traded);
-    fill(book, sell, traded);
-    left -= traded;
-    onPair({ buy, sell, quantity: traded });
+/**
+ * Fills both sides until so much is executed, each order in its turn by price and time, what it hides included, peak
+ * after peak; tells each pair.
+ */
+export function pair(iced: Iced, quantity: number, onPair: (pair: Pair) => void): void {
+  const buys = shares(iced, iced.book.buys, quantity);
+  const sells = shares(iced, iced.book.sells, quantity);
+  for (let b = 0, s = 0; b < buys.length && s < sells.length; ) {
+    const [buyer, seller] = [buys[b] as Share, sells[s] as Share];
+    const [buy, sell] = [iced.book.orders.get(buyer.id), iced.book.orders.get(seller.id)];
+    if (!buy || !sell) throw new Error('an order with a share is in the book');
+    const traded = Math.min(buyer.left, seller.left, buy.leaves, sell.leaves);
+    const bought = fillShown(iced, buy, traded);
+    const sold = fillShown(iced, sell, traded);
+    buyer.left -= traded;
+    seller.left -= traded;
+    if (buyer.left === 0) b += 1;
+    if (seller.left === 0) s += 1;
+    const left = { buyLeaves: bought.leaves, sellLeaves: sold.leaves };
+    onPair({ buy, sell, quantity: traded, ...left, buyPeak: bought.peak, sellPeak: sold.peak });
   }
+}
+
+type Share = { readonly id: string; left: number };
+
+/** What each order gets of so much. */
+function shares(iced: Iced, { sorted }: Levels, quantity: number): Share[] {
+  const found: Share[] = [];
+  let left = quantity;
+  for (let i = sorted.length - 1; i >= 0 && left > 0; i--) {
+    for (let order = sorted[i]?.first; order && left > 0; order = order.next) {
+      const share = Math.min(left, openOf(iced, order));
+      left -= share;
+      found.push({ id: order.id, left: share });
+    }
+  }
+  return found;
+}
+
+function fillShown(iced: Iced, order: RestingOrder, traded: number): { leaves: number; peak: number } {
+  fill(iced.book, order, traded);
+  if ((order.flags & ICEBERG) === 0) return { leaves: order.leaves, peak: 0 };
+  return { leaves: openOf(iced, order), peak: order.leaves === 0 ? nextPeak(iced, order) : 0 };
 }

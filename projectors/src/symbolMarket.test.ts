@@ -209,6 +209,80 @@ test.for<[what: string, facts: BookFact[], bids: [string, string][], asks: [stri
     [],
   ],
   [
+    'of an iceberg only its peak is shown',
+    [accepted({ limitTicks: 14_950, quantity: 100, restingQuantity: 100, shownQuantity: 10 })],
+    [
+      ['149.50', '10'],
+      ['149.00', '10'],
+    ],
+    [['149.90', '100']],
+  ],
+  [
+    'an arriving iceberg trades in full, and its rest shows a peak',
+    [
+      accepted({ limitTicks: 14_990, quantity: 130, restingQuantity: 30, shownQuantity: 10 }),
+      traded({ quantity: 100, taker: { ...ref(), leaves: 30 } }),
+    ],
+    [
+      ['149.90', '10'],
+      ['149.00', '10'],
+    ],
+    [],
+  ],
+  [
+    'a peak that is used up is followed by the next one',
+    [buy(14_990, 100, 0), traded({ quantity: 100, maker: { ...ref(OTHER), leaves: 25 }, makerPeak: 20 })],
+    [['149.00', '10']],
+    [['149.90', '20']],
+  ],
+  [
+    'an iceberg leaves with what it showed',
+    [
+      accepted({ limitTicks: 14_950, quantity: 100, restingQuantity: 100, shownQuantity: 10 }),
+      {
+        type: 'OrderCanceled.v1',
+        data: { order: ref(), side: 'buy', priceTicks: 14_950, quantity: 100, shownQuantity: 10 },
+      },
+    ],
+    [['149.00', '10']],
+    [['149.90', '100']],
+  ],
+  [
+    'a reduction of what an iceberg hides shows nothing, one of what it shows does',
+    [
+      accepted({ limitTicks: 14_950, quantity: 100, restingQuantity: 100, shownQuantity: 10 }),
+      ...[50, 4].map((leaves, index): BookFact => {
+        const leavesBefore = index === 0 ? 100 : 50;
+        const amendment = { order: ref(), amendment: 1 + index, side: 'buy', priceTicks: 14_950 } as const;
+        const shown = { shownBefore: 10, shown: Math.min(10, leaves) };
+        return {
+          type: 'OrderReplaced.v1',
+          data: { ...amendment, quantity: leaves, leavesBefore, leaves, ...shown },
+        };
+      }),
+    ],
+    [
+      ['149.50', '4'],
+      ['149.00', '10'],
+    ],
+    [['149.90', '100']],
+  ],
+  [
+    'an order for an amount of money never rests',
+    [
+      accepted({
+        type: 'market',
+        limitTicks: 15_000,
+        quantity: 0,
+        restingQuantity: 0,
+        notionalCents: 600_000,
+      }),
+      traded({ taker: { ...ref(), leaves: 0 } }),
+    ],
+    [['149.00', '10']],
+    [['149.90', '60']],
+  ],
+  [
     'a stop changes nothing while it is held, nor when it is canceled then',
     [
       accepted({ type: 'stop', limitTicks: 15_000, restingQuantity: 0, held: true }),

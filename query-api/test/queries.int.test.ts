@@ -146,6 +146,8 @@ test('an order shows everything that is known of it', async () => {
       trail_price: null,
       trail_percent: null,
       expires_at: null,
+      notional: null,
+      display_qty: null,
       status: 'partially_filled',
       filled_qty: '3',
       leaves_qty: '7',

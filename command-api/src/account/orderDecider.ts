@@ -15,8 +15,8 @@ import {
   unfilledOrders,
 } from './account.ts';
 import type { Refusal } from './decider.ts';
-import { centsOf, lastPrice, type Priced, price, quantityOf, termsOf } from './orderPrice.ts';
-import { againstRules, bandExempt } from './orderRules.ts';
+import { centsOf, lastPrice, newerTerms, type Priced, price, quantityOf, termsOf } from './orderPrice.ts';
+import { againstNotional, againstRules, bandExempt } from './orderRules.ts';
 
 /**
  * The decision about a new order. The guards stand in the order of precedence of `contracts/refusals.ts`. What the market
@@ -85,9 +85,9 @@ export function placeOrder(account: Account, command: PlaceOrderCommand): Accoun
   };
 }
 
-/** For a market order `day` means `ioc`, until rules have auctions that it could join. */
-const timeInForceOf = ({ type, time_in_force: time }: PlaceOrder, { matchingRules }: Market) =>
-  type === 'market' && time === 'day' && matchingRules < 3 ? 'ioc' : time;
+/** For a market order `day` means `ioc`: for an amount of money, and until rules have auctions that it could join. */
+const timeInForceOf = ({ type, time_in_force: time, notional }: PlaceOrder, { matchingRules }: Market) =>
+  type === 'market' && time === 'day' && (matchingRules < 3 || notional !== undefined) ? 'ioc' : time;
 
 function whyNot(
   account: Account,
@@ -114,6 +114,12 @@ function whyNot(
       detail: `${symbol} follows version ${market.matchingRules}; opg and cls need version 3`,
     };
   }
+  if (market.matchingRules < 3 && Object.keys(newerTerms(order)).length > 0) {
+    return {
+      code: 'MATCHING_RULES',
+      detail: `${symbol} follows version ${market.matchingRules}; display_qty and notional need version 3`,
+    };
+  }
   const quantity = quantityOf(order.qty);
   if (priced.offGrid) {
     const [field, asked] = priced.offGrid;
@@ -128,14 +134,25 @@ function whyNot(
     if (size?.code === 'ORDER_SIZE' || size?.code === 'LOT_STEP') return size;
     return { code: 'PRICE_TICK', detail: `${field} ${asked}; the tick size of ${symbol} is ${tick}` };
   }
-  const against = againstRules(account, market, {
-    side,
-    quantity,
-    limitTicks: priced.limitTicks,
-    limitPrice: order.limit_price,
-    freeShares: availableShares(account, symbol),
-  });
+  const { displayQuantity, notionalCents } = priced.terms;
+  const against =
+    notionalCents === undefined
+      ? againstRules(account, market, {
+          side,
+          quantity,
+          limitTicks: priced.limitTicks,
+          limitPrice: order.limit_price,
+          freeShares: availableShares(account, symbol),
+        })
+      : againstNotional(market, { notionalCents, limitTicks: priced.limitTicks ?? 0 });
   if (against) return against;
+  const { lotShares = 1 } = market.rules;
+  if (displayQuantity !== undefined && displayQuantity % lotShares !== 0) {
+    return {
+      code: 'LOT_STEP',
+      detail: `display_qty ${displayQuantity}; the lot size of ${symbol} is ${lotShares}`,
+    };
+  }
   const waits = againstTime(market, order, priced, nowMs);
   if (waits) return waits;
   if (!account.quotasOff && !market.quotasOff) {
@@ -187,7 +204,7 @@ function againstTime(
     return { code: 'TIME_IN_FORCE', detail: `a ${type} order takes day, gtc or gtd, not ${time}` };
   }
   if (market.matchingRules >= 3 && state !== null) {
-    const code = entryRefusal({ ...terms, type, timeInForce: time }, state);
+    const code = entryRefusal({ ...terms, type, timeInForce: timeInForceOf(order, market) }, state);
     if (code) return { code, detail: `${type} ${time}; ${market.symbol} is in ${state}` };
   }
   const { expiresAt, stopTicks } = terms;

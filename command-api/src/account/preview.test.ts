@@ -1,4 +1,4 @@
-import type { AccountFact, MarketState, PlaceOrder, views } from '@brokerx/contracts';
+import type { AccountFact, PlaceOrder, views } from '@brokerx/contracts';
 import { expect, test } from 'vitest';
 import { accountWith, at, market, T0 } from '../../test/facts.ts';
 import { placeOrder } from './orderDecider.ts';
@@ -38,17 +38,12 @@ const shares: AccountFact = {
   data: { transferId: at(3), symbol: 'ACME', quantity: 30 },
 };
 
-function preview(order: PlaceOrder, state: MarketState = 'continuous'): views.OrderPreviewView {
+function preview(order: PlaceOrder, where = market()): views.OrderPreviewView {
   const account = accountWith(cash, shares);
-  const command = {
-    orderId: at(900),
-    accountId: at(1),
-    nowMs: Date.parse(T0),
-    order,
-    market: market({ state }),
-  };
+  const command = { orderId: at(900), accountId: at(1), nowMs: Date.parse(T0), order, market: where };
   const decided = placeOrder(account, command) as FactOf<'OrderPlaced.v1'> | FactOf<'OrderRefused.v1'>;
-  return previewOrder(order, decided, { depth, state });
+  const { rules, state } = where;
+  return previewOrder(order, decided, { depth, rules, state });
 }
 
 test('a limit buy takes what is offered within its limit, and the rest rests', () => {
@@ -116,7 +111,7 @@ test.for([
     'waits',
   ],
 ] as const)('an order %s', ([, order, state, leaves]) => {
-  expect(preview(order as PlaceOrder, state).expected).toMatchObject({ filled_qty: '0', leaves });
+  expect(preview(order as PlaceOrder, market({ state })).expected).toMatchObject({ filled_qty: '0', leaves });
 });
 
 test.for([
@@ -129,4 +124,19 @@ test.for([
     hold_cash: null,
     expected: null,
   });
+});
+
+test('an amount of money buys whole lots at each price, and says what is left to buy', () => {
+  const spends = (notional: string, rules = {}) => {
+    const order: PlaceOrder = { ...buy, type: 'market', qty: undefined, limit_price: undefined, notional };
+    return preview(order, market({ matchingRules: 3, rules })).expected;
+  };
+  expect(spends('60.00')).toMatchObject({
+    filled_qty: '5',
+    value: '50.01',
+    leaves_qty: '0',
+    leaves: 'none',
+  });
+  // All of the odd 4 at the best price; what is left buys no lot of 3 at the next one.
+  expect(spends('65.00', { lotShares: 3 })).toMatchObject({ filled_qty: '4', leaves: 'none' });
 });

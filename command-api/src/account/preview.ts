@@ -8,10 +8,19 @@ import {
   isStop,
   type MarketState,
   type PlaceOrder,
+  type SymbolRules,
   type views,
   waitsForClosing,
 } from '@brokerx/contracts';
+import { boughtFor } from './previewNotional.ts';
 import type { FactOf } from './views.ts';
+
+/** What a preview is made from besides the decision; the state is null where it is not known. */
+type Shown = {
+  depth: views.DepthView;
+  rules: Pick<SymbolRules, 'lotShares' | 'orderSharesMax'>;
+  state: MarketState | null;
+};
 
 /**
  * What an order would do if it were placed now. `decided` is what the very decision on a new order gives, so checks and
@@ -21,7 +30,7 @@ import type { FactOf } from './views.ts';
 export function previewOrder(
   order: PlaceOrder,
   decided: FactOf<'OrderPlaced.v1'> | FactOf<'OrderRefused.v1'>,
-  { depth, state }: { depth: views.DepthView; state: MarketState | null },
+  { depth, rules, state }: Shown,
 ): views.OrderPreviewView {
   const { symbol, side, type } = order;
   const { timeInForce } = decided.data;
@@ -30,11 +39,15 @@ export function previewOrder(
     const { code, detail } = decided.data;
     return { ...asked, code, detail, ...NOTHING };
   }
-  const { limitTicks, tickCents, holdCents, holdShares, postOnly } = decided.data;
+  const { limitTicks, tickCents, holdCents, holdShares, postOnly, notionalCents } = decided.data;
   const limitCents = limitTicks * tickCents;
   // While orders gather, none meets another before the auction.
   const gathers = state !== null && state !== 'continuous';
-  const found = gathers ? NOT_FOUND : fill(decided.data, side === 'buy' ? depth.asks : depth.bids);
+  const found = gathers
+    ? NOT_FOUND
+    : notionalCents === undefined
+      ? fill(decided.data, side === 'buy' ? depth.asks : depth.bids)
+      : boughtFor(notionalCents, limitCents, depth.asks, rules);
   if (postOnly && found.quantity > 0) {
     const best = decimalFromCents(found.bestCents);
     return { ...asked, code: 'WOULD_TAKE', detail: `it would trade at ${best} at once`, ...NOTHING };
@@ -61,7 +74,8 @@ const NOTHING = {
 } as const;
 
 type Placed = FactOf<'OrderPlaced.v1'>['data'];
-type Found = { quantity: number; valueCents: number; bestCents: number };
+/** `wants`: of an order for an amount of money, what the rest of it would buy. */
+type Found = { quantity: number; valueCents: number; bestCents: number; wants?: number };
 const NOT_FOUND: Found = { quantity: 0, valueCents: 0, bestCents: 0 };
 
 /** What the levels of the other side give at once, the best ones first; a sweep that must not happen gives nothing. */
@@ -88,7 +102,7 @@ function expected(
   { sequence, state }: { sequence: number; state: MarketState | null },
 ): views.OrderPreviewView['expected'] {
   const { type, timeInForce, feePpm, quantity, minQuantity = 0 } = order;
-  const leaves = quantity - found.quantity;
+  const leaves = found.wants ?? quantity - found.quantity;
   const waits = isStop(type) || waitsForClosing(order, state ?? 'continuous');
   const atOnce =
     (type === 'market' && (state ?? 'continuous') === 'continuous') ||

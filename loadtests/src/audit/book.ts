@@ -1,9 +1,10 @@
 import type { MarketState } from '@brokerx/contracts';
 import { auditedAuctions } from './auctions.ts';
+import { auditedLevels, type Resting } from './bookLevels.ts';
+import { auditedStops } from './bookStops.ts';
 import type { Findings } from './findings.ts';
 import type { AuditedOrder } from './order.ts';
 import type { RawEvent } from './rawEvent.ts';
-import { type Resting, restingOrders } from './restingOrders.ts';
 
 /**
  * A symbol's book, followed from its public events with code that shares nothing with the engine: every trade must
@@ -18,6 +19,8 @@ export type AuditedBook = {
   refer(ticks: number): void;
   trades: number;
   openOrders(): number;
+  /** What whoever lists the symbol says of sizes. */
+  rules: { lotShares: number; orderSharesMax: number };
 };
 
 /** `ticks`: its limit; `filled`: by this arrival; `changed`: it was in the book before, and comes in anew. */
@@ -28,6 +31,8 @@ type Incoming = {
   toRest: number;
   filled: number;
   changed: boolean;
+  /** What an order for an amount of money has left of it; null: it is for a quantity. */
+  money: number | null;
 };
 
 export function auditedBook(
@@ -35,24 +40,17 @@ export function auditedBook(
   orders: ReadonlyMap<string, AuditedOrder>,
   found: Findings,
 ): AuditedBook {
-  const resting = restingOrders();
-  const { best, remove, enter } = resting;
+  const levels = auditedLevels();
+  const { resting, best, remove, enter, place } = levels;
   let incoming: Incoming | undefined;
-  /** Stops that wait, as they are by now: a change is settled later than the book tells it. */
-  const held = new Map<string, { order: AuditedOrder; quantity: number; limitTicks: number }>();
-  /** Prices of the trades of this input. */
-  let tradedAt: number[] = [];
+  const stops = auditedStops(symbol, found);
+  const rules = { lotShares: 1, orderSharesMax: Number.MAX_SAFE_INTEGER };
   let trades = 0;
   let state: MarketState = 'continuous';
   const wrong = (event: RawEvent, what: string) =>
     found.add('mismatch', `${symbol}@${event.revision}: ${what}`);
 
-  const auctions = auditedAuctions({
-    standing: resting.standing,
-    best,
-    remove,
-    wrong,
-  });
+  const auctions = auditedAuctions({ ...levels, wrong });
 
   /** The two that meet: the one that is arriving, and the one in the book that has priority. */
   const meet = (
@@ -86,18 +84,30 @@ export function auditedBook(
     { arriving, made }: { arriving: Incoming; made: Resting },
     quantity: number,
   ) => {
-    const { maker, taker } = event.data;
-    arriving.leaves -= quantity;
+    const { maker, taker, makerPeak } = event.data;
+    if (arriving.money === null) arriving.leaves -= quantity;
     if (arriving.leaves !== taker.leaves || taker.leaves < 0)
       wrong(event, 'the taker’s leaves do not add up');
     made.leaves -= quantity;
+    made.shown -= quantity;
     if (made.leaves !== maker.leaves || maker.leaves < 0) wrong(event, 'the maker’s leaves do not add up');
+    if (made.shown < 0) wrong(event, `${maker.orderId} trades more than it shows`);
+    const next = made.shown === 0 ? Math.min(made.leaves, made.peak ?? 0) : 0;
+    if (next !== (makerPeak ?? 0)) wrong(event, `the next peak of ${maker.orderId} is ${next}`);
+    if (made.leaves <= 0 || next === 0) return;
+    remove(made);
+    place({ ...made, shown: next, live: true });
+  };
+  /** Whole lots that the money buys, at most what an order may be for. */
+  const buys = ({ money, filled }: Incoming, cents: number): number => {
+    const shares = Math.min(Math.floor((money ?? 0) / cents), rules.orderSharesMax - filled);
+    return Math.floor(shares / rules.lotShares) * rules.lotShares;
   };
 
   const trade = (event: Extract<RawEvent, { type: 'TradeExecuted.v1' }>) => {
     const { maker, taker, quantity } = event.data;
     trades += 1;
-    tradedAt.push(event.data.priceTicks);
+    stops.traded(event.data.priceTicks);
     if (event.data.trade !== trades) wrong(event, `trade ${event.data.trade} is the ${trades}th`);
     if (event.data.auction) return auctions.paired(event);
     if (state !== 'continuous') wrong(event, `a trade while the market is in ${state}`);
@@ -106,14 +116,21 @@ export function auditedBook(
     if (met.arriving.order.selfTrade !== 'none' && maker.accountId === taker.accountId) {
       wrong(event, `${taker.orderId} traded with its own account`);
     }
-    met.arriving.filled += quantity;
+    const { arriving, made } = met;
+    arriving.filled += quantity;
+    if (arriving.money !== null) {
+      const cents = event.data.priceTicks * event.data.tickCents;
+      arriving.money -= quantity * cents;
+      if (arriving.money < 0) wrong(event, `${taker.orderId} spends more than it has`);
+      arriving.leaves = buys(arriving, cents);
+    }
     lessBy(event, met, quantity);
-    if (met.made.leaves <= 0) remove(met.made);
+    if (made.leaves <= 0) remove(made);
   };
 
   const entered = (event: Extract<RawEvent, { type: 'OrderEntered.v1' }>) => {
     const { order, limitTicks, quantity } = event.data;
-    const waited = unheld(event, order.orderId);
+    const waited = stops.release(event, order.orderId);
     if (!waited) return;
     if (state !== 'closing_auction' || waited.order.timeInForce !== 'cls')
       wrong(event, `${order.orderId} enters while the market is in ${state}`);
@@ -129,8 +146,9 @@ export function auditedBook(
     if (maker.accountId !== taker.accountId) wrong(event, 'a match of two accounts was prevented');
     if (mode !== met.arriving.order.selfTrade)
       wrong(event, `${taker.orderId} prevents by ${met.arriving.order.selfTrade}`);
-    if (quantity !== Math.min(met.arriving.leaves, met.made.leaves))
-      wrong(event, 'the prevented quantity is wrong');
+    const { arriving, made } = met;
+    if (arriving.money !== null) arriving.leaves = buys(arriving, made.ticks * arriving.order.tickCents);
+    if (quantity !== Math.min(arriving.leaves, made.shown)) wrong(event, 'the prevented quantity is wrong');
     lessBy(event, met, mode === 'decrement' ? quantity : 0);
   };
 
@@ -154,70 +172,24 @@ export function auditedBook(
     enter(order, ticks, toRest);
   };
 
-  const unheld = (event: RawEvent, orderId: string) => {
-    const stop = held.get(orderId);
-    if (!stop) wrong(event, `${orderId} does not wait for a trigger`);
-    else stop.order.held = false;
-    held.delete(orderId);
-    return stop;
-  };
-
   const triggered = (event: Extract<RawEvent, { type: 'OrderTriggered.v1' }>) => {
     arrived();
-    const {
-      order: ref,
-      stopTicks,
-      limitTicks: ticks,
-      quantity: leaves,
-      restingQuantity: toRest,
-    } = event.data;
-    const stop = unheld(event, ref.orderId);
-    if (!stop) return;
-    const { order } = stop;
-    // A trailing stop only ever comes nearer to the market.
-    const first = order.stopTicks ?? 0;
-    const moves = order.type === 'trailing_stop';
-    const fits = order.side === 'buy' ? stopTicks <= first : stopTicks >= first;
-    if (moves ? !fits : stopTicks !== first) wrong(event, `${order.id} is triggered at ${stopTicks}`);
-    if (!tradedAt.some((price) => (order.side === 'buy' ? price >= stopTicks : price <= stopTicks)))
-      wrong(event, `${order.id} is triggered at ${stopTicks}, which no trade has reached`);
-    if (ticks !== stop.limitTicks || leaves !== stop.quantity || (toRest > 0 && order.type !== 'stop_limit'))
-      wrong(event, `${order.id} is triggered as another order than it was placed`);
-    incoming = { order, ticks, leaves, toRest, filled: 0, changed: true };
+    const { limitTicks: ticks, quantity: leaves, restingQuantity: toRest } = event.data;
+    const order = stops.triggered(event);
+    if (order) incoming = { order, ticks, leaves, toRest, filled: 0, changed: true, money: null };
   };
 
-  const changeHeld = (event: Extract<RawEvent, { type: 'OrderReplaced.v1' }>) => {
-    const { order, quantity, leavesBefore, leaves, limitTicks } = event.data;
-    const stop = held.get(order.orderId);
-    if (!stop || stop.quantity !== leavesBefore || quantity !== leaves) {
-      wrong(event, `the change of stop ${order.orderId} does not add up`);
-      return;
-    }
-    stop.quantity = quantity;
-    stop.limitTicks = limitTicks ?? stop.limitTicks;
-  };
-
-  /** After an input no stop is left waiting that one of its trades has reached. */
-  const noneLeftBehind = () => {
-    if (tradedAt.length === 0) return;
-    // After the last auction of a day nothing is carried out any more.
-    if (state !== 'continuous') tradedAt = [];
-    for (const { order } of held.values()) {
-      const { id, side, stopTicks, type } = order;
-      if (type === 'trailing_stop' || stopTicks === null) continue;
-      if (tradedAt.some((price) => (side === 'buy' ? price >= stopTicks : price <= stopTicks)))
-        found.add('mismatch', `${symbol}: stop ${id} at ${stopTicks} was reached and is still held`);
-    }
-    tradedAt = [];
-  };
-
-  const gone = (event: RawEvent, orderId: string, quantity: number) => {
+  type Gone = Extract<RawEvent, { type: 'OrderCanceled.v1' | 'OrderExpired.v1' }>;
+  const gone = (event: Gone) => {
+    const { quantity, shownQuantity = quantity } = event.data;
+    const { orderId } = event.data.order;
     const entry = resting.get(orderId);
     if (!entry) {
       wrong(event, `${orderId} is not in the book`);
       return;
     }
     if (entry.leaves !== quantity) wrong(event, `${quantity} left the book, ${entry.leaves} were in it`);
+    if (entry.shown !== shownQuantity) wrong(event, `${orderId} showed ${entry.shown}`);
     remove(entry);
   };
 
@@ -242,11 +214,7 @@ export function auditedBook(
           if (restingQuantity > 0 && !mayRest) wrong(event, `${order.id} must not rest`);
           arrived();
           if (event.data.held) {
-            const waits = order.stopTicks !== null || order.timeInForce === 'cls';
-            if (!waits) wrong(event, `${order.id} is held and has nothing to wait for`);
-            order.held = true;
-            held.set(order.id, { order, quantity, limitTicks });
-            return;
+            return stops.hold(event, order, { quantity, limitTicks });
           }
           incoming = {
             order,
@@ -255,6 +223,7 @@ export function auditedBook(
             toRest: restingQuantity,
             filled: 0,
             changed: false,
+            money: order.notionalCents,
           };
           return;
         }
@@ -272,19 +241,40 @@ export function auditedBook(
         case 'OrderTriggered.v1':
           return triggered(event);
         case 'OrderCanceled.v1':
-          if (event.data.held) return unheld(event, event.data.order.orderId);
-          return gone(event, event.data.order.orderId, event.data.quantity);
+          if (event.data.held) return void stops.release(event, event.data.order.orderId);
+          return gone(event);
         case 'OrderExpired.v1': {
-          if (event.data.resting) return gone(event, event.data.order.orderId, event.data.quantity);
-          if (held.has(event.data.order.orderId)) return unheld(event, event.data.order.orderId);
-          if (incoming?.order.id !== event.data.order.orderId || incoming.leaves !== event.data.quantity) {
+          if (event.data.resting) return gone(event);
+          if (stops.has(event.data.order.orderId)) return void stops.release(event, event.data.order.orderId);
+          if (incoming?.order.id === event.data.order.orderId && incoming.money !== null) {
+            if (incoming.money !== event.data.leftCents || event.data.quantity !== 0)
+              wrong(event, `${incoming.money} cents of ${incoming.order.id} are left`);
+            incoming.leaves = 0;
+          } else if (
+            incoming?.order.id !== event.data.order.orderId ||
+            incoming.leaves !== event.data.quantity
+          ) {
             wrong(event, `the expired rest of ${event.data.order.orderId} does not add up`);
           } else incoming.leaves = 0;
           return;
         }
+        case 'OrderCompleted.v1': {
+          const { order, leftCents } = event.data;
+          const next = best('sell');
+          const unaffordable =
+            incoming?.order.id === order.orderId &&
+            incoming.money === leftCents &&
+            incoming.filled > 0 &&
+            next !== undefined &&
+            next.ticks <= incoming.ticks &&
+            buys(incoming, next.ticks * incoming.order.tickCents) === 0;
+          if (!unaffordable) wrong(event, `${order.orderId} could still buy`);
+          if (incoming) incoming.leaves = 0;
+          return;
+        }
         case 'OrderReplaced.v1': {
           const { order, leavesBefore, leaves, entry: anew, priceTicks } = event.data;
-          if (event.data.held) return changeHeld(event);
+          if (event.data.held) return stops.change(event);
           const entry = resting.get(order.orderId);
           const known = orders.get(order.orderId);
           if (!entry || entry.leaves !== leavesBefore || entry.ticks !== priceTicks || !known) {
@@ -295,12 +285,17 @@ export function auditedBook(
             if (leaves >= entry.leaves)
               wrong(event, `${order.orderId} keeps its place without being reduced`);
             entry.leaves = leaves;
+            // What is hidden goes first.
+            const shown = Math.min(entry.shown, leaves);
+            if (entry.peak !== null && leaves > 0 && event.data.shown !== shown)
+              wrong(event, `${order.orderId} shows ${shown}`);
+            entry.shown = shown;
             if (entry.leaves === 0) remove(entry);
             return;
           }
           remove(entry);
           const { priceTicks: ticks, restingQuantity: toRest } = anew;
-          incoming = { order: known, ticks, leaves, toRest, filled: 0, changed: true };
+          incoming = { order: known, ticks, leaves, toRest, filled: 0, changed: true, money: null };
           return;
         }
         default:
@@ -309,13 +304,14 @@ export function auditedBook(
     },
     inputDone() {
       arrived();
-      noneLeftBehind();
+      stops.inputDone(state);
       auctions.inputDone();
     },
     refer: auctions.refer,
     get trades() {
       return trades;
     },
-    openOrders: resting.size,
+    openOrders: () => resting.size,
+    rules,
   };
 }

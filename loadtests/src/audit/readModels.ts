@@ -190,7 +190,15 @@ function compareOrder(
     `${shown.symbol} ${shown.side}`,
     `${order.symbol} ${order.side}`,
   );
-  differs(`order ${order.id} qty`, shown.qty, String(order.quantity));
+  const forMoney = order.notionalCents !== null;
+  differs(`order ${order.id} qty`, shown.qty, forMoney ? null : String(order.quantity));
+  const notional = shown.notional === null ? null : centsFromDecimal(shown.notional);
+  differs(`order ${order.id} notional`, notional, order.notionalCents);
+  differs(
+    `order ${order.id} display_qty`,
+    shown.display_qty,
+    order.peak === null ? null : String(order.peak),
+  );
   differs(`order ${order.id} filled_qty`, shown.filled_qty, String(order.filled));
   differs(`order ${order.id} leaves_qty`, shown.leaves_qty, String(leavesOf(order)));
   differs(`order ${order.id} fees`, shown.fees, decimalFromCents(order.feesCents));

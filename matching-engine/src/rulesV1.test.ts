@@ -4,11 +4,11 @@ import { expect, test } from 'vitest';
 import { apply, newEngine } from './engine.ts';
 
 /**
- * Histories as older versions of the matching rules wrote them: one input a line, with what came of it then. They must
- * come out word for word for as long as those versions can be run.
+ * Histories as earlier versions of the matching rules wrote them: one input a line, with what came of it then. They
+ * must come out word for word for as long as those versions can be run.
  */
 type Line = { revision: number; outputs: BookFact[] } & Pick<EngineInput, 'type' | 'time' | 'data'>;
-const linesOf = (version: number): Line[] =>
+const history = (version: number) =>
   readFileSync(new URL(`../fixtures/rules-v${version}.ndjson`, import.meta.url), 'utf8')
     .trimEnd()
     .split('\n')
@@ -16,7 +16,7 @@ const linesOf = (version: number): Line[] =>
 
 test.for([1, 2])('a history recorded under version %i gives the same outputs today', (version) => {
   const engine = newEngine('SIM');
-  for (const [index, { revision, outputs, ...input }] of linesOf(version).entries()) {
+  for (const [index, { revision, outputs, ...input }] of history(version).entries()) {
     const facts = apply(engine, { event: input as unknown as EngineInput, revision });
     expect(JSON.parse(JSON.stringify(facts)), `line ${index + 1}`).toEqual(outputs);
   }
