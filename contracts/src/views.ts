@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { Role } from './client.ts';
 import { MarketState } from './market.ts';
 import { Liquidity, OrderStatus, OrderType, SelfTradeMode, Side, TimeInForce } from './order.ts';
 import { level, money, quantity, time } from './wire.ts';
@@ -18,21 +17,6 @@ export const Problem = z.object({
   errors: z.array(z.object({ pointer: z.string(), code: z.string(), detail: z.string() })).optional(),
   request_id: z.string().optional(),
   retryable: z.boolean(),
-});
-
-export const RegistrationView = z.object({
-  registration_id: z.string(),
-  status: z.enum(['pending_verification', 'verified']),
-  client_id: z.string().optional(),
-  account_id: z.string().optional(),
-});
-export const SessionView = z.object({
-  access_token: z.string(),
-  token_type: z.literal('Bearer'),
-  expires_in: z.int().describe('seconds'),
-  client_id: z.string(),
-  account_id: z.string(),
-  roles: z.array(Role),
 });
 
 export const DepositView = z.object({
@@ -89,37 +73,6 @@ export const OrderView = z.object({
   updated_at: time,
 });
 export type OrderView = z.infer<typeof OrderView>;
-
-/** What an order would do if it were placed now: the checks and holds are exact, the fill is what the shown book gives. */
-export const OrderPreviewView = z.object({
-  symbol: z.string(),
-  side: Side,
-  type: OrderType,
-  time_in_force: TimeInForce,
-  code: z.string().nullable().describe('Why it would be refused; null: it would be taken.'),
-  detail: z.string().nullable().describe('The rule that fails, with its values.'),
-  limit_price: money.nullable(),
-  protection_price: money.nullable().describe('Beyond it an order without a limit never trades.'),
-  hold_cash: money
-    .nullable()
-    .describe('Held from the wallet until the order ends: its worst case, with fees.'),
-  hold_qty: quantity.nullable().describe('Held from the shares of the symbol until the order ends.'),
-  expected: z
-    .object({
-      sequence: z.int().describe('Of the depth that it was worked out from, as `GET …/depth` shows it.'),
-      filled_qty: quantity,
-      filled_avg_price: money.nullable(),
-      value: money,
-      fees: money,
-      leaves_qty: quantity,
-      leaves: z
-        .enum(['none', 'rests', 'expires', 'waits'])
-        .describe('What becomes of the rest: it rests in the book, expires, or waits for its trigger.'),
-    })
-    .nullable()
-    .describe('Null where it would be refused.'),
-});
-export type OrderPreviewView = z.infer<typeof OrderPreviewView>;
 
 /** What command-api answers to a cancel or an amend: the request as it was recorded, and what was asked of which order. */
 export const OrderChangeView = z.object({
@@ -257,7 +210,8 @@ export type TradeView = z.infer<typeof TradeView>;
 
 export * from './candle.ts';
 export * from './marketDataViews.ts';
-export * from './orderEventView.ts';
+export * from './orderPreviewView.ts';
+export * from './peopleViews.ts';
 
 /** A page; `next` is given to `page_token` for the page after it, null at the end. */
 export const page = <T extends z.ZodType>(item: T) =>
