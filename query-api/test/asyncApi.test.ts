@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { Channel, METHODS } from '@brokerx/contracts';
+import { Channel, METHODS, PlaceOrder } from '@brokerx/contracts';
 import { Ajv } from 'ajv';
 import addFormats from 'ajv-formats';
 import { expect, test } from 'vitest';
@@ -42,12 +42,9 @@ test('every method and every channel is described, and every reference leads som
 
 test('an order is described as over HTTP', () => {
   const payload = document.components.messages['place_order'] as unknown as {
-    payload: { properties: { params: { properties: { order: { required: string[] } } } } };
+    payload: { properties: { params: { properties: { order: { properties: object } } } } };
   };
-  expect(payload.payload.properties.params.properties.order.required).toEqual([
-    'symbol',
-    'side',
-    'type',
-    'qty',
-  ]);
+  expect(Object.keys(payload.payload.properties.params.properties.order.properties)).toEqual(
+    Object.keys(PlaceOrder.shape),
+  );
 });

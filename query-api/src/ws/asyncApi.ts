@@ -118,6 +118,7 @@ function documented(params: (typeof REQUESTS)[Method]): z.ZodType {
 
 const ABOUT: Readonly<Record<Method, string>> = {
   authenticate: 'Signs the connection in, or in again with a newer token of the same client.',
+  ping: 'Is anybody there? For clients that are not told of the pings of the protocol.',
   subscribe: 'All of them or none; one that is subscribed to already begins anew.',
   unsubscribe: 'What is not subscribed to is passed over.',
   place_order: 'As POST /v1/orders.',

@@ -8,12 +8,13 @@ export type CommandRequest = {
   key: string | undefined;
   body?: unknown;
 };
-export type CommandMethod = Exclude<Method, 'authenticate' | 'subscribe' | 'unsubscribe'>;
+export type CommandMethod = Exclude<Method, (typeof OWN)[number]>;
 type Params = { [M in CommandMethod]: z.infer<(typeof REQUESTS)[M]> };
 type Asked = { [M in CommandMethod]: { method: M; params: Params[M] } }[CommandMethod];
 
-export const isCommand = (method: Method): method is CommandMethod =>
-  method !== 'authenticate' && method !== 'subscribe' && method !== 'unsubscribe';
+export const isCommand = (method: Method): method is CommandMethod => !OWN.some((own) => own === method);
+/** What query-api does itself. */
+const OWN = ['authenticate', 'ping', 'subscribe', 'unsubscribe'] as const satisfies Method[];
 
 export function commandRequest(asked: Asked): CommandRequest {
   switch (asked.method) {

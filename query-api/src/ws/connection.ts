@@ -131,6 +131,8 @@ export function connection(
         const expires_at = new Date(expiresAtMs).toISOString();
         return reply(id, { result: { client_id, account_id, roles, expires_at } });
       }
+      case 'ping':
+        return reply(id, { result: {} });
       case 'subscribe': {
         const [result, begin] = await subscribe(request.params.subscriptions);
         reply(id, { result });
