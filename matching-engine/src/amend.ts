@@ -44,7 +44,7 @@ export function amend(engine: Engine, event: Amend, revision: number): BookFact[
     return [replaced(done, 0)];
   }
   if (limitTicks === priceTicks && quantity < resting.quantity) {
-    reduce(resting, quantity);
+    reduce(book, resting, quantity);
     return [replaced(quantity, resting.leaves)];
   }
   return enterAnew(engine, event, resting, replaced(quantity, quantity - done));
