@@ -78,6 +78,8 @@ test('an order is on disk when 202 is answered, and the reply says where', async
     trail_price: null,
     trail_percent: null,
     expires_at: null,
+    notional: null,
+    display_qty: null,
     status: 'pending_new',
     filled_qty: '0',
     leaves_qty: '10',
@@ -331,7 +333,7 @@ test('the reference has every command with a summary and the key that it needs',
     .flatMap(([path, methods]) =>
       Object.entries(methods).map(([method, route]) => ({ name: `${method} ${path}`, route })),
     )
-    .filter(({ name }) => !name.startsWith('get'));
+    .filter(({ name }) => !name.startsWith('get') && name !== 'post /v1/orders/preview');
   expect(commands.map(({ name }) => name).toSorted()).toEqual([
     'delete /v1/orders',
     'delete /v1/orders/by-client-order-id/{client_order_id}',
@@ -355,4 +357,24 @@ test('the reference has every command with a summary and the key that it needs',
       expect.objectContaining({ name: 'Idempotency-Key', in: 'header', required: true }),
     );
   }
+});
+
+test('a preview says what an order would hold and meet, and records nothing', async () => {
+  const { token } = await trader('500.00');
+  const asked = async (body: object) => {
+    const reply = await send(token, 'POST', '/v1/orders/preview', body);
+    return { status: reply.statusCode, ...reply.json<Record<string, unknown>>() };
+  };
+  expect(await asked(buy)).toMatchObject({
+    status: 200,
+    code: null,
+    hold_cash: '100.00',
+    expected: { filled_qty: '0', leaves_qty: '10', leaves: 'rests' },
+  });
+  expect(await asked({ ...buy, qty: '60' })).toMatchObject({ status: 200, code: 'INSUFFICIENT_FUNDS' });
+  expect(await asked({ ...buy, symbol: 'NONE' })).toMatchObject({ status: 200, code: 'UNKNOWN_SYMBOL' });
+  expect(await asked({ ...buy, qty: '-1' })).toMatchObject({ status: 400 });
+  // Nothing was held by any of them.
+  const whole = await send(token, 'POST', '/v1/orders', { ...buy, qty: '49' });
+  expect(whole.statusCode).toBe(202);
 });

@@ -11,7 +11,9 @@ import {
   type TokenVerifier,
 } from '@brokerx/infra';
 import type { FastifyRequest } from 'fastify';
+import type { Accounts } from './account/accounts.ts';
 import { orderRoutes } from './account/orderRoutes.ts';
+import type { ShownDepth } from './account/previewRoutes.ts';
 import { accountRoutes } from './account/routes.ts';
 import type { Admission } from './admission.ts';
 import type { Commands } from './handle.ts';
@@ -24,6 +26,8 @@ export type AppOptions = {
   commands: Commands;
   markets: Markets;
   admission: Admission;
+  accounts: Accounts;
+  shownDepth: ShownDepth;
   storeId: string;
   verifier: TokenVerifier;
   runtime: Runtime;

@@ -10,6 +10,9 @@ const Variables = z
       .string()
       .optional()
       .describe('The folder of a database on this machine: while its disk is full, commands are refused.'),
+    READ_DATABASE_URL: adapterVariables.DATABASE_URL.optional().describe(
+      'The PostgreSQL database of the read models, for previews; the same as DATABASE_URL when not set.',
+    ),
     LOG_LEVEL: sharedVariables.LOG_LEVEL,
     BROKERX_INSTANCE: sharedVariables.BROKERX_INSTANCE.default('command-api-1'),
     OTEL_EXPORTER_OTLP_ENDPOINT: sharedVariables.OTEL_EXPORTER_OTLP_ENDPOINT,

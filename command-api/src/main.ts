@@ -11,6 +11,7 @@ import {
   mintTraceparent,
   openEventStore,
   openFeed,
+  openHotStore,
   openTallies,
   postgresLeases,
   postgresSnapshots,
@@ -38,6 +39,7 @@ import { inboxRoutes } from './mail/inboxRoutes.ts';
 import { developmentInbox } from './mail/mail.inbox.ts';
 import { remoteInbox } from './mail/mail.remoteInbox.ts';
 import { smtpMailer } from './mail/mail.smtp.ts';
+import { hotDepth } from './market/shownDepth.ts';
 import { simulatedPayments } from './payments/payments.simulated.ts';
 import { startPayments } from './payments/process.ts';
 import { tokenIssuer } from './tokens.ts';
@@ -121,9 +123,17 @@ async function main(): Promise<void> {
   const tokens = await tokenIssuer({ privateJwk: config.AUTH_PRIVATE_JWK, issuer, runtime });
   const sessions = await sessionEnds({ ...ports, told: SESSION_ENDS });
   shutdown.onShutdown('session ends', () => sessions.close());
+  const hotStore = await openHotStore({
+    settings: { ...settings, databaseUrl: config.READ_DATABASE_URL ?? databaseUrl },
+    storeId,
+    runtime,
+    log,
+  });
+  shutdown.onShutdown('hot store', () => hotStore.close());
   const app = await buildApp({
     ...ports,
     ...trading,
+    shownDepth: hotDepth(hotStore, storeId),
     telemetry,
     verifier: tokenVerifier({ jwks: tokens.jwks, issuer, sessions, runtime }),
     metrics,

@@ -19,6 +19,7 @@ import {
 } from '@brokerx/infra';
 import type { JWK } from 'jose';
 import { type Accounts, accountsInMemory } from '../src/account/accounts.ts';
+import type { ShownDepth } from '../src/account/previewRoutes.ts';
 import { admissionControl } from '../src/admission.ts';
 import { buildApp } from '../src/app.ts';
 import { commandsOn } from '../src/handle.ts';
@@ -34,6 +35,7 @@ export async function commandApi(options: {
   snapshots?: Snapshots;
   runtime?: Runtime;
   disk?: DiskSpace;
+  shownDepth?: ShownDepth;
 }) {
   const runtime = options.runtime ?? realRuntime;
   const store = options.store ?? memoryEventStore<Event>({ id: randomUUID(), codec: eventCodec() });
@@ -70,6 +72,10 @@ export async function commandApi(options: {
     commands,
     markets,
     admission,
+    accounts,
+    shownDepth:
+      options.shownDepth ??
+      (async (symbol) => ({ symbol, sequence: 0, last_update_id: 0, bids: [], asks: [] })),
     storeId: store.id,
     verifier: tokenVerifier({ jwks: issuer.jwks, issuer: ISSUER, sessions, runtime }),
     runtime,

@@ -177,10 +177,10 @@ const data = {
     releasedCents: count.optional(),
     releasedShares: count.optional(),
   }),
-  /** Every end of an order but its last fill. */
+  /** Every end of an order but its last fill; `filled` where a market buy's money buys no further lot. */
   'OrderClosed.v1': z.strictObject({
     ...settled,
-    status: z.enum(['canceled', 'expired', 'rejected']),
+    status: z.enum(['canceled', 'expired', 'rejected', 'filled']),
     reason: z.union([RefusalCode, ExpiryReason]).nullable(),
     /** Unfilled shares that will not trade any more. */
     unfilledQuantity: int,

@@ -15,7 +15,15 @@ const count = z.int().min(0);
 export const OrderRef = z.strictObject({ orderId: z.uuid(), accountId: z.uuid(), revision: count });
 export type OrderRef = z.infer<typeof OrderRef>;
 
-/** An order's part in a trade; `leaves` is what it still wants afterwards. */
+/** What of a quantity the book shows, where an iceberg hides the rest; absent: all of it. */
+const shownQuantity = count.optional();
+/** The maker is an iceberg that has shown all of its peak: so much is shown anew, behind all others at its price. */
+const makerPeak = count.optional();
+
+/**
+ * An order's part in a trade; `leaves` is what it still wants afterwards. A market buy for an amount of money wants
+ * what the rest of it buys at the trade's price.
+ */
 const TradeSide = z.strictObject({ orderId: z.uuid(), accountId: z.uuid(), revision: count, leaves: count });
 
 const data = {
@@ -30,6 +38,9 @@ const data = {
     limitTicks: count,
     /** What enters the book at `limitTicks` once all trades of this input (which follow) have happened. */
     restingQuantity: count,
+    shownQuantity,
+    /** A market buy for so much money; `quantity` is 0. */
+    notionalCents: count.optional(),
     /** Where matches were prevented: it enters after so many further outputs. Absent: once its trades leave so much. */
     entersAfter: count.optional(),
     /** It waits for its trigger, outside the book. */
@@ -60,6 +71,7 @@ const data = {
     takerSide: Side,
     maker: TradeSide,
     taker: TradeSide,
+    makerPeak,
   }),
   /** Two orders of one account met and did not trade. What the mode expires is told by the outputs that follow. */
   'TradePrevented.v1': z.strictObject({
@@ -71,6 +83,7 @@ const data = {
     /** `leaves` after it: less by `quantity` where the mode is `decrement`, else as before. */
     maker: TradeSide,
     taker: TradeSide,
+    makerPeak,
   }),
   /**
    * A resting order changed: `leaves` of it stay in the book at `priceTicks`. With `entry` it left that place with
@@ -85,11 +98,15 @@ const data = {
     quantity: count,
     leavesBefore: count,
     leaves: count,
+    /** Of an iceberg: what of `leavesBefore` and `leaves` the book shows. */
+    shownBefore: count.optional(),
+    shown: count.optional(),
     entry: z
       .strictObject({
         priceTicks: count,
         /** What enters the book there, after so many further outputs of this input. */
         restingQuantity: count,
+        shownQuantity,
         entersAfter: count,
       })
       .optional(),
@@ -103,6 +120,7 @@ const data = {
     side: Side,
     priceTicks: count,
     quantity: count,
+    shownQuantity,
     /** It waited for its trigger: nothing leaves the book. */
     held: z.literal(true).optional(),
   }),
@@ -114,8 +132,13 @@ const data = {
     quantity: count,
     /** True when they were in the book until now; false for the rest of an order that never entered it. */
     resting: z.boolean(),
+    shownQuantity,
+    /** Of a market buy for an amount of money: what of it was not spent; `quantity` is 0. */
+    leftCents: count.optional(),
     reason: ExpiryReason,
   }),
+  /** A market buy for an amount of money is filled: what is left of the money buys no lot where it would trade next. */
+  'OrderCompleted.v1': z.strictObject({ order: OrderRef, side: Side, leftCents: count }),
   'OrderCancelRejected.v1': z.strictObject({ order: OrderRef, code: RefusalCode }),
   'OrderReplaceRejected.v1': z.strictObject({ order: OrderRef, amendment: count, code: RefusalCode }),
   /** The market's time, and the next moment at which an open order ends. */

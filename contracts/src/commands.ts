@@ -59,7 +59,13 @@ export const PlaceOrder = z
     symbol: SymbolName,
     side: Side,
     type: OrderType,
-    qty: Quantity,
+    qty: Quantity.optional().describe('Needed, except where `notional` says how much money to spend.'),
+    notional: money(CASH_CENTS_MAX)
+      .optional()
+      .describe('Instead of `qty`, for market buys: what to spend, fees aside. It buys whole lots.'),
+    display_qty: Quantity.optional().describe(
+      'An iceberg shows so much of itself at a time; below `qty`, for limit orders that may rest.',
+    ),
     limit_price: Price.optional().describe('Needed for `limit` and `stop_limit`, refused for the others.'),
     stop_price: Price.optional().describe('Needed for `stop` and `stop_limit`: a trade there triggers it.'),
     trail_price: Price.optional().describe('A `trailing_stop` follows the market at this distance, or at'),
@@ -95,7 +101,11 @@ export type PlaceOrder = z.infer<typeof PlaceOrder>;
 function misfits(order: {
   type: OrderType;
   time_in_force: TimeInForce;
-  qty: string;
+  side: Side;
+  qty?: string | undefined;
+  notional?: string | undefined;
+  display_qty?: string | undefined;
+  stp_mode?: SelfTradeMode | undefined;
   limit_price?: string | undefined;
   stop_price?: string | undefined;
   trail_price?: string | undefined;
@@ -134,11 +144,28 @@ function misfits(order: {
     'gtd orders have expires_at, no other',
   );
   must(!order.post_only || rests, 'post_only', 'only a limit order that may rest can be post_only');
+  const { qty, notional, display_qty } = order;
+  must(qty !== undefined || notional !== undefined, 'qty', 'give qty, or notional for a market buy');
+  if (notional !== undefined) {
+    must(qty === undefined, 'notional', 'give qty or notional, not both');
+    must(
+      type === 'market' && order.side === 'buy',
+      'notional',
+      'only a market buy can be for an amount of money',
+    );
+    must(time !== 'fok', 'notional', 'an order for an amount of money spends what it can, so it is not fok');
+    must(min_qty === undefined, 'min_qty', 'an order for an amount of money takes no min_qty');
+    must(order.stp_mode !== 'decrement', 'stp_mode', 'decrement takes off shares, and notional is money');
+  }
+  if (display_qty !== undefined) {
+    must(rests, 'display_qty', 'only a limit order that may rest can be an iceberg');
+    must(Number(display_qty) < Number(qty), 'display_qty', 'display_qty is below qty');
+  }
   if (min_qty === undefined) return found;
   must(!order.post_only, 'min_qty', 'a post_only order never trades on entry, so it takes no min_qty');
   must(!stops && !trails, 'min_qty', 'a stop does not trade on entry, so it takes no min_qty');
   must(time !== 'fok', 'min_qty', 'a fok order fills whole or not at all');
-  must(Number(min_qty) <= Number(order.qty), 'min_qty', 'min_qty is at most qty');
+  must(qty === undefined || Number(min_qty) <= Number(qty), 'min_qty', 'min_qty is at most qty');
   return found;
 }
 

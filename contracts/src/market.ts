@@ -6,9 +6,9 @@ import { FEE_PPM_MAX, ORDER_SHARES_MAX, PRICE_CENTS_MAX } from './units.ts';
 /** Events of `market-<symbol>`: what a symbol is and what its market may do. All of them are engine inputs. */
 /**
  * 1: limit and market orders, reduce. 2: post-only, minimum quantity, self-trade prevention, amend in full, lots and
- * notional limits, stops, orders that end at a time of their own.
+ * notional limits, stops, orders that end at a time of their own. 3: icebergs, market buys for an amount of money.
  */
-export const MATCHING_RULES_VERSION = 2;
+export const MATCHING_RULES_VERSION = 3;
 
 export const SymbolRules = z.strictObject({
   /** One tick in cents. */

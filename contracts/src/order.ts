@@ -111,6 +111,10 @@ export const orderTerms = {
   trailPpm: z.int().min(1).max(999_999).optional(),
   /** When a `gtd` order ends. */
   expiresAt: Time.optional(),
+  /** An iceberg shows so much of itself at a time; below its quantity. */
+  displayQuantity: z.int().min(1).optional(),
+  /** A market buy for so much money, fees aside; its quantity is 0. */
+  notionalCents: z.int().min(1).optional(),
 };
 export type OrderTerms = z.infer<z.ZodObject<typeof orderTerms>>;
 export const ShareCount = z.int().min(0).max(ORDER_SHARES_MAX);

@@ -1,12 +1,11 @@
 import { z } from 'zod';
-import { Role } from './client.ts';
 import { MarketState } from './market.ts';
 import { OrderStatus, OrderType, SelfTradeMode, Side, TimeInForce } from './order.ts';
+import { level, money, quantity, time } from './wire.ts';
+
+export * from './orderEventView.ts';
 
 /** What the HTTP APIs answer. Wire strings only: money and quantities are decimal strings, times RFC 3339 UTC. */
-const money = z.string().meta({ examples: ['150.25'] });
-const quantity = z.string().meta({ examples: ['10'] });
-const time = z.string().meta({ format: 'date-time' });
 
 export const Problem = z.object({
   type: z.string(),
@@ -18,21 +17,6 @@ export const Problem = z.object({
   errors: z.array(z.object({ pointer: z.string(), code: z.string(), detail: z.string() })).optional(),
   request_id: z.string().optional(),
   retryable: z.boolean(),
-});
-
-export const RegistrationView = z.object({
-  registration_id: z.string(),
-  status: z.enum(['pending_verification', 'verified']),
-  client_id: z.string().optional(),
-  account_id: z.string().optional(),
-});
-export const SessionView = z.object({
-  access_token: z.string(),
-  token_type: z.literal('Bearer'),
-  expires_in: z.int().describe('seconds'),
-  client_id: z.string(),
-  account_id: z.string(),
-  roles: z.array(Role),
 });
 
 export const DepositView = z.object({
@@ -64,7 +48,9 @@ export const OrderView = z.object({
   side: Side,
   type: OrderType,
   time_in_force: TimeInForce,
-  qty: quantity,
+  qty: quantity.nullable().describe('Null for an order for an amount of money.'),
+  notional: money.nullable().describe('What a market buy is to spend, fees aside.'),
+  display_qty: quantity.nullable().describe('What an iceberg shows of itself at a time.'),
   limit_price: money.nullable(),
   protection_price: money.nullable().describe('Beyond it an order without a limit never trades.'),
   stop_price: money.nullable().describe('A trailing stop shows its first one.'),
@@ -177,11 +163,11 @@ export const SymbolView = z.object({
   quotas_off: z.boolean(),
 });
 
-const level = z.tuple([money, quantity]).describe('price, quantity');
 /** `sequence` is the revision of the symbol's book that the view reflects. */
 export const DepthView = z.object({
   symbol: z.string(),
   sequence: z.int(),
+  last_update_id: z.int().describe('The same as `sequence`: updates of the depth stream go on behind it.'),
   bids: z.array(level),
   asks: z.array(level),
 });
@@ -195,9 +181,11 @@ export const TickerView = z.object({
   bid_qty: quantity.nullable(),
   ask: money.nullable(),
   ask_qty: quantity.nullable(),
-  open: money.nullable(),
+  open: money.nullable().describe('Like all that follows: of the last 24 hours, in steps of five minutes.'),
   high: money.nullable(),
   low: money.nullable(),
+  change: money.nullable().describe('From `open` to `last_price`.'),
+  change_percent: z.string().nullable(),
   volume: quantity,
   trades: z.int(),
 });
@@ -212,91 +200,11 @@ export const TradeView = z.object({
   executed_at: time,
 });
 export type TradeView = z.infer<typeof TradeView>;
-export const CandleInterval = z.enum(['1m', '5m', '1h', '1d']);
-export type CandleInterval = z.infer<typeof CandleInterval>;
-export const CANDLE_MS: Record<CandleInterval, number> = {
-  '1m': 60_000,
-  '5m': 300_000,
-  '1h': 3_600_000,
-  '1d': 86_400_000,
-};
-export const CandleView = z.object({
-  start: time,
-  open: money,
-  high: money,
-  low: money,
-  close: money,
-  volume: quantity,
-  trades: z.int(),
-  closed: z.boolean(),
-});
 
-/**
- * One event of an order's life, as its owner may read it: in the order's timeline and in the private stream. The
- * first group is told by the account (what was decided and settled), the second by the book (what the engine said).
- */
-export const OrderEventName = z.enum([
-  'order_placed',
-  'order_refused',
-  'cancel_requested',
-  'amend_requested',
-  'order_filled',
-  'order_amended',
-  'order_decremented',
-  'amend_rejected',
-  'order_closed',
-  'order_accepted',
-  'order_triggered',
-  'order_rejected',
-  'trade_executed',
-  'trade_prevented',
-  'order_replaced',
-  'order_canceled',
-  'order_expired',
-  'cancel_rejected',
-  'replace_rejected',
-]);
-export type OrderEventName = z.infer<typeof OrderEventName>;
-export const OrderEventView = z.object({
-  event: OrderEventName,
-  source: z.enum(['account', 'book']),
-  position: z.int().describe('Place in the whole event store.'),
-  revision: z.int().describe('Place in the stream of the account or the book.'),
-  time,
-  order_id: z.string(),
-  symbol: z.string(),
-  /** What the order is after this event, a pending cancel or change aside; absent where this event does not tell. */
-  status: OrderStatus.optional(),
-  client_order_id: z.string().nullable().optional(),
-  side: Side.optional(),
-  type: OrderType.optional(),
-  time_in_force: TimeInForce.optional(),
-  qty: quantity.optional().describe('The total quantity of the order.'),
-  limit_price: money.nullable().optional(),
-  protection_price: money.nullable().optional(),
-  stop_price: money.nullable().optional(),
-  expires_at: time.optional(),
-  /** Of this one fill or trade. */
-  last_qty: quantity.optional(),
-  last_price: money.optional(),
-  last_fee: money.optional(),
-  liquidity: z.enum(['maker', 'taker']).optional(),
-  trade_id: z.string().optional(),
-  filled_qty: quantity.optional(),
-  filled_avg_price: money.nullable().optional(),
-  leaves_qty: quantity.optional(),
-  fees: money.optional(),
-  prevented_qty: quantity.optional(),
-  stp_mode: SelfTradeMode.optional(),
-  post_only: z.boolean().optional(),
-  min_qty: quantity.nullable().optional(),
-  /** Which change of the order it was (1 for the first). */
-  amendment: z.int().optional(),
-  reason: z.string().nullable().optional(),
-  detail: z.string().optional(),
-  sequence: z.int().optional().describe("The book's revision that caused it."),
-});
-export type OrderEventView = z.infer<typeof OrderEventView>;
+export * from './candle.ts';
+export * from './marketDataViews.ts';
+export * from './orderPreviewView.ts';
+export * from './peopleViews.ts';
 
 /** A page; `next` is given to `page_token` for the page after it, null at the end. */
 export const page = <T extends z.ZodType>(item: T) =>

@@ -15,11 +15,13 @@ export async function postgresSnapshots(options: {
   storeId: string;
   runtime: Runtime;
   log?: Log | undefined;
+  /** For who only loads: the tables are made by others, and until then there are no snapshots. */
+  readOnly?: boolean;
 }): Promise<Snapshots> {
-  const { databaseUrl, storeId, runtime } = options;
+  const { databaseUrl, storeId, runtime, readOnly = false } = options;
   const repeat = <T>(work: () => Promise<T>) => repeating(runtime, REPEAT_MS, work, { up: () => closed });
   let closed = false;
-  await repeat(() => migrateState(databaseUrl));
+  if (!readOnly) await repeat(() => migrateState(databaseUrl));
   const pool = openPool({
     ...options,
     max: CONNECTIONS,
@@ -30,7 +32,10 @@ export async function postgresSnapshots(options: {
   return {
     async load({ kind, key, version }) {
       const values = [kind, version, key, storeId];
-      const { rows } = await repeat(() => pool.query<Row>({ ...LOAD, values }));
+      const { rows } = await repeat(() => pool.query<Row>({ ...LOAD, values })).catch((error: unknown) => {
+        if (readOnly && isMissingTable(error)) return { rows: [] };
+        throw error;
+      });
       const row = rows[0];
       return row
         ? {
@@ -73,6 +78,9 @@ export const migrateState = (databaseUrl: string) =>
 const CONNECTIONS = 2;
 /** Milliseconds for which a call is repeated while the server is away: longer than a restart takes. */
 const REPEAT_MS = 10_000;
+
+/** `undefined_table`, and the schema's, too. */
+const isMissingTable = (error: unknown): boolean => (error as { code?: unknown }).code === '42P01';
 
 type Row = { position: string; revision: string; state: string };
 

@@ -1,37 +1,13 @@
-import { type Event, type Fact, seal } from '@brokerx/contracts';
+import type { Fact } from '@brokerx/contracts';
 import { expect, test } from 'vitest';
-import { auditHistory } from '../src/audit/history.ts';
 import type { RawEvent } from '../src/audit/rawEvent.ts';
-import { rawEvent } from './rawHistory.ts';
+import { findings, id, writer } from './toldHistory.ts';
 
 /** Changes in full and prevented matches, told by hand: what the audit must let pass, and what it must not. */
-const id = (n: number): string => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
 const [ANN, BOB] = [id(1), id(2)];
 const SELL = id(11);
 const BUY = id(12);
 const BOBS = id(13);
-
-function writer() {
-  const events: RawEvent[] = [];
-  const revisions = new Map<string, number>();
-  let count = 100;
-  const write = (stream: string, fact: Fact, causedBy?: RawEvent): RawEvent => {
-    count += 1;
-    const revision = (revisions.get(stream) ?? -1) + 1;
-    revisions.set(stream, revision);
-    const cause = {
-      time: '2026-01-05T14:30:00.000Z',
-      actor: 'system:test',
-      correlationId: id(count),
-      causationId: causedBy?.id ?? id(count),
-      traceparent: '00',
-    };
-    const event = rawEvent(seal(id(count), cause, [fact])[0] as Event, stream, revision, events.length + 1);
-    events.push(event);
-    return event;
-  };
-  return { events, write };
-}
 
 type Change = { event: RawEvent['type']; data: object };
 
@@ -227,13 +203,6 @@ function told(change?: Change, terms: object = { selfTrade: 'decrement' }): RawE
     ? events.with(index, { ...events[index], data: { ...events[index]?.data, ...change.data } } as RawEvent)
     : events;
 }
-
-const findings = (events: readonly RawEvent[]) => {
-  const audit = auditHistory();
-  for (const event of events) audit.take(event);
-  audit.finish();
-  return audit.findings.list;
-};
 
 test('a history with a change in full and a prevented match passes', () => {
   expect(findings(told())).toEqual([]);

@@ -306,6 +306,32 @@ describe('one order’s whole life', () => {
     await becomes(bob, offer.id, 'canceled');
   });
 
+  test('an iceberg shows its peak alone, and an amount of money buys through its peaks', async () => {
+    const { body: iceberg } = succeeded(
+      'an iceberg',
+      await place(alice, { side: 'sell', qty: '3', display_qty: '1', limit_price: '52.00' }),
+    );
+    await becomes(alice, iceberg.id, 'new');
+    await eventually<views.DepthView>(
+      `/v1/symbols/${SYMBOL}/depth`,
+      alice,
+      ({ asks }) => asks[0]?.[0] === '52.00' && asks[0][1] === '1',
+    );
+    const spends = { side: 'buy', type: 'market', time_in_force: 'ioc', notional: '130.00' };
+    const { body: spender } = succeeded(
+      'an order',
+      await place(bob, { ...spends, qty: undefined, limit_price: undefined }),
+    );
+    expect(await becomes(bob, spender.id, 'filled')).toMatchObject({
+      qty: null,
+      notional: '130.00',
+      filled_qty: '2',
+      filled_avg_price: '52.00',
+    });
+    succeeded('the cancel', await cancel(alice, iceberg.id));
+    expect(await becomes(alice, iceberg.id, 'canceled')).toMatchObject({ filled_qty: '2', display_qty: '1' });
+  });
+
   test('all orders are canceled where the dead-man switch is not renewed', async () => {
     const bid = succeeded('a bid', await place(alice, { side: 'buy', qty: '1', limit_price: '47.00' })).body;
     const renewed = { method: 'PUT', path: '/v1/dead-man-switch', token: await alice.token() } as const;
@@ -454,7 +480,7 @@ test('every reply was as the reference describes it', () => {
 test('at the end an audit from outside finds nothing', async () => {
   const { findings, history, rows } = await auditInstallation({ api, operator: operator.person });
   expect(findings.list).toEqual([]);
-  expect(history.counts.trades).toBe(4);
+  expect(history.counts.trades).toBe(6);
   expect(rows.compared).toBe(rows.inAll);
 });
 

@@ -105,6 +105,12 @@ test('what is asked rightly is answered as described', async () => {
   await expect
     .poll(async () => JSON.parse((await ask(`/v1/symbols/${SYMBOL}/ticker`)).text), { timeout: 10_000 })
     .toMatchObject({ trades: 2 });
+  const preview = await ask('/v1/orders/preview', { method: 'POST', by: alice, body: order('buy', '50.00') });
+  expect(preview.status, preview.text).toBe(200);
+  expect(JSON.parse(preview.text)).toMatchObject({
+    code: null,
+    expected: { filled_qty: '5', value: '250.00', leaves_qty: '5', leaves: 'rests' },
+  });
 
   const paths = ['wallet', 'ledger?limit=2', 'holdings', 'orders?status=open,closed&limit=3', 'executions'];
   const own = [
@@ -113,9 +119,16 @@ test('what is asked rightly is answered as described', async () => {
     `${at}/events`,
     `/v1/orders/${filled.body.id}/events`,
   ];
-  const everybodys = ['', '/depth', '/depth?levels=1', '/trades', '/candles'].map(
-    (path) => `/v1/symbols/${SYMBOL}${path}`,
-  );
+  const everybodys = [
+    '',
+    '/depth',
+    '/depth?levels=1',
+    '/book',
+    '/book/orders',
+    '/trades',
+    '/candles',
+    '/reference-price',
+  ].map((path) => `/v1/symbols/${SYMBOL}${path}`);
   expect(
     await statuses([
       ...own.map((path) => ask(path, { by: alice })),
@@ -160,6 +173,7 @@ test('what is asked wrongly is refused as described', async () => {
     ['/v1/orders', 400, { method: 'POST', by: alice, body: { symbol: SYMBOL, leverage: 2 } }],
     ['/v1/orders', 400, { method: 'POST', by: alice, body: order('buy', '50.00'), key: 'once' }],
     ['/v1/orders', 422, { method: 'POST', by: alice, body: order('buy', '50.00', { symbol: 'NOWHERE' }) }],
+    ['/v1/orders/preview', 400, { method: 'POST', by: alice, body: order('buy', 'cheap') }],
     [`/v1/orders/${NOWHERE}`, 404, { method: 'DELETE', by: alice }],
     [`/v1/orders/${NOWHERE}`, 404, { method: 'PATCH', by: alice, body: { qty: '1' } }],
     ['/v1/dead-man-switch', 400, { method: 'PUT', by: alice, body: { cancel_after_seconds: -1 } }],

@@ -1,4 +1,4 @@
-import { decimalFromCents, keyOfStream, type views } from '@brokerx/contracts';
+import { decimalFromCents, keyOfStream, views } from '@brokerx/contracts';
 import type { z } from 'zod';
 import type { RawEvent } from '../src/audit/rawEvent.ts';
 
@@ -96,11 +96,15 @@ export function shownExecutions(events: readonly RawEvent[], accountId: string):
 }
 
 /** A symbol's candles of an interval, in the order of time. */
-export function shownCandles(events: readonly RawEvent[], symbol: string, intervalMs: number): Candle[] {
+export function shownCandles(
+  events: readonly RawEvent[],
+  symbol: string,
+  interval: views.CandleInterval,
+): Candle[] {
   const candles = new Map<number, { prices: number[]; volume: number }>();
   for (const event of events) {
     if (event.type !== 'TradeExecuted.v1' || event.stream !== `book-${symbol}`) continue;
-    const start = Math.floor(Date.parse(event.time) / intervalMs) * intervalMs;
+    const start = views.candleStart(interval, Date.parse(event.time));
     const candle = candles.get(start) ?? { prices: [], volume: 0 };
     candles.set(start, candle);
     candle.prices.push(event.data.priceTicks * event.data.tickCents);

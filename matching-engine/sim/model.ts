@@ -8,7 +8,7 @@ import type {
 } from '@brokerx/contracts';
 import type { PlacedInput } from '../src/engine.ts';
 import type { EngineSnapshot } from '../src/snapshot.ts';
-import { MODES, modelBook, type Order } from './modelBook.ts';
+import { buys, MODES, type Money, modelBook, type Order, WHOLE } from './modelBook.ts';
 import { firstStop, isReached, stopRow } from './modelStops.ts';
 
 /**
@@ -22,7 +22,7 @@ export type Model = {
 
 export function model(symbol: string): Model {
   const book = modelBook();
-  const { open, opposite, sweep, enter } = book;
+  const { open, visible, opposite, sweep, enter } = book;
   let rules: SymbolRules | null = null;
   let matchingRules = 0;
   let reference = 0;
@@ -30,7 +30,8 @@ export function model(symbol: string): Model {
   let bandsOff = false;
 
   const dynamic = () => book.state().lastTicks || reference;
-  const flags = (o: Order) => Number(o.day) + 2 * Number(o.postOnly) + 4 * MODES.indexOf(o.selfTrade);
+  const flags = (o: Order) =>
+    Number(o.day) + 2 * Number(o.postOnly) + 4 * MODES.indexOf(o.selfTrade) + (o.peak === null ? 0 : 32);
   const outsideBand = (price: number, collarPpm: number) => {
     const step = Math.floor((reference * collarPpm) / 1_000_000);
     return price < Math.max(1, reference - step) || price > reference + step;
@@ -53,6 +54,8 @@ export function model(symbol: string): Model {
     const newer = ['postOnly', 'minQuantity', 'selfTrade', 'expiresAt', 'stopTicks'];
     const asksForMore = newer.some((name) => name in data);
     if (matchingRules === 1 && asksForMore) return reject('MATCHING_RULES');
+    if (matchingRules < 3 && (data.displayQuantity || data.notionalCents)) return reject('MATCHING_RULES');
+    if (data.notionalCents) return buyFor(data, rules, order, revision, time);
     if (quantity === 0 || quantity > rules.orderSharesMax) return reject('ORDER_SIZE');
     if (side === 'buy' && quantity % (rules.lotShares ?? 1) > 0) return reject('LOT_STEP');
     if (limitTicks === 0 || tickCents !== rules.tickCents) return reject('PRICE_TICK');
@@ -63,6 +66,12 @@ export function model(symbol: string): Model {
     const wrong = wrongValue(rules, side, limitTicks * tickCents * quantity);
     if (wrong) return reject(wrong);
     if (data.expiresAt && data.expiresAt <= book.state().time) return reject('EXPIRES_AT');
+    if (data.displayQuantity) {
+      if (type !== 'limit') return reject('ORDER_TYPE');
+      if (timeInForce === 'ioc' || timeInForce === 'fok') return reject('TIME_IN_FORCE');
+      if (data.displayQuantity >= quantity) return reject('ORDER_SIZE');
+      if (data.displayQuantity % (rules.lotShares ?? 1) > 0) return reject('LOT_STEP');
+    }
     if (type !== 'limit' && type !== 'market') {
       if (timeInForce === 'ioc' || timeInForce === 'fok') return reject('TIME_IN_FORCE');
       const stop = firstStop(data, dynamic());
@@ -88,6 +97,8 @@ export function model(symbol: string): Model {
       quantity,
       done: 0,
       arrival: 0,
+      peak: data.displayQuantity ?? null,
+      shown: 0,
     };
     const needed = timeInForce === 'fok' ? quantity : (data.minQuantity ?? 0);
     const fails = book.wouldTrade(taker) < needed;
@@ -95,7 +106,7 @@ export function model(symbol: string): Model {
     const { facts, ended } = fails ? { facts: [], ended: false } : sweep(taker, tickCents, time);
     const over = ended || open(taker) === 0;
     const rests = !over && !fails && type === 'limit' && ['day', 'gtc', 'gtd'].includes(timeInForce);
-    if (rests) enter(taker);
+    const shown = rests ? enter(taker) : {};
     if (rests && data.expiresAt) book.end(orderId, data.expiresAt);
     const prevented = facts.some((f) => f.type === 'TradePrevented.v1');
     const accepted: BookFact = {
@@ -108,6 +119,7 @@ export function model(symbol: string): Model {
         quantity,
         limitTicks,
         restingQuantity: rests ? open(taker) : 0,
+        ...shown,
         ...(rests && prevented ? { entersAfter: facts.length } : {}),
         ...(data.expiresAt ? { expiresAt: data.expiresAt } : {}),
       },
@@ -122,6 +134,46 @@ export function model(symbol: string): Model {
     const rest = { order, side, priceTicks: limitTicks, quantity: open(taker), resting: false, reason };
     const gone = { type: 'OrderExpired.v1', data: rest } satisfies BookFact;
     return [accepted, ...facts, gone, ...book.cascade(facts, before, time)];
+  }
+
+  /** A market buy for an amount of money. */
+  function buyFor(
+    data: Extract<EngineInput, { type: 'OrderPlaced.v1' }>['data'],
+    of: SymbolRules,
+    order: { orderId: string; accountId: string; revision: number },
+    revision: number,
+    time: string,
+  ): BookFact[] {
+    const { notionalCents: cents = 0, side, type, timeInForce, limitTicks: price, tickCents } = data;
+    const reject = (code: RefusalCode): BookFact[] => [{ type: 'OrderRejected.v1', data: { order, code } }];
+    const money: Money = { cents, shares: of.orderSharesMax, lot: of.lotShares ?? 1, told: false };
+    if (price === 0 || tickCents !== of.tickCents) return reject('PRICE_TICK');
+    if (buys(money, price * tickCents) === 0) return reject('MIN_NOTIONAL');
+    if (of.notionalMinCents && cents < of.notionalMinCents) return reject('MIN_NOTIONAL');
+    if (of.notionalMaxCents && cents > of.notionalMaxCents) return reject('MAX_NOTIONAL');
+    const plain = data.quantity === 0 && data.selfTrade !== 'decrement' && !data.minQuantity;
+    if (side === 'sell' || type !== 'market' || !plain) return reject('ORDER_TYPE');
+    if (timeInForce !== 'ioc') return reject('TIME_IN_FORCE');
+    const { orderId: id, accountId, selfTrade = 'none' } = data;
+    const terms = { day: false, postOnly: false, selfTrade, quantity: 0, done: 0, arrival: 0, ...WHOLE };
+    const before = dynamic();
+    const taker: Order = { id, accountId, revision, side, price, ...terms };
+    const { facts, ended } = sweep(taker, tickCents, time, money);
+    const taken = { order, side, type, timeInForce, quantity: 0, limitTicks: price, restingQuantity: 0 };
+    const ends: BookFact[] = [];
+    const next = opposite(side, price)[0];
+    const leftCents = money.cents;
+    if (!ended && !money.told) {
+      const gone = { order, side, priceTicks: price, quantity: 0, resting: false, leftCents };
+      if (next) ends.push({ type: 'OrderCompleted.v1', data: { order, side, leftCents } });
+      else ends.push({ type: 'OrderExpired.v1', data: { ...gone, reason: 'INSUFFICIENT_LIQUIDITY' } });
+    }
+    return [
+      { type: 'OrderAccepted.v1', data: { ...taken, notionalCents: cents } },
+      ...facts,
+      ...ends,
+      ...book.cascade(facts, before, time),
+    ];
   }
 
   function wrongChange(
@@ -183,9 +235,10 @@ export function model(symbol: string): Model {
       return reject('AMEND_NOT_A_REDUCTION');
     }
     const leavesBefore = open(found);
+    const shownBefore = found.peak === null ? {} : { shownBefore: found.shown };
     const answer = (total: number, leaves: number): BookFact & { type: 'OrderReplaced.v1' } => ({
       type: 'OrderReplaced.v1',
-      data: { order, amendment, side, priceTicks, quantity: total, leavesBefore, leaves },
+      data: { order, amendment, side, priceTicks, quantity: total, leavesBefore, leaves, ...shownBefore },
     });
     if (quantity <= found.done) {
       book.drop(found);
@@ -200,14 +253,20 @@ export function model(symbol: string): Model {
     const keepsPlace = price === priceTicks && quantity < found.quantity;
     const replaced = answer(quantity, quantity - found.done);
     found.quantity = quantity;
-    if (keepsPlace) return [replaced];
+    if (keepsPlace) {
+      if (found.peak !== null) {
+        found.shown = Math.min(found.shown, open(found));
+        replaced.data.shown = found.shown;
+      }
+      return [replaced];
+    }
     book.drop(found);
     const again = { ...found, price };
     const before = dynamic();
     const { facts, ended } = sweep(again, rules.tickCents, time);
     const restingQuantity = ended ? 0 : open(again);
-    if (restingQuantity > 0) enter(again);
-    replaced.data.entry = { priceTicks: price, restingQuantity, entersAfter: facts.length };
+    const shown = restingQuantity > 0 ? enter(again) : {};
+    replaced.data.entry = { priceTicks: price, restingQuantity, entersAfter: facts.length, ...shown };
     return [replaced, ...facts, ...book.cascade(facts, before, time)];
   }
 
@@ -271,7 +330,11 @@ export function model(symbol: string): Model {
         ...known,
         orders: book
           .orders()
-          .map((o) => [o.id, o.accountId, o.revision, o.side, o.price, flags(o), o.quantity, open(o)]),
+          .map((o) => [o.id, o.accountId, o.revision, o.side, o.price, flags(o), o.quantity, visible(o)]),
+        icebergs: book
+          .orders()
+          .flatMap((o) => (o.peak === null ? [] : [[o.id, o.peak, open(o) - o.shown] as const]))
+          .map((row) => [...row]),
         stops: book.stops().map((one) => {
           const { timeInForce, selfTrade = 'none' } = one.placed;
           return stopRow(one, Number(timeInForce === 'day') + 4 * MODES.indexOf(selfTrade));

@@ -14,8 +14,21 @@ export type Order = {
   /** Filled, or taken off by prevention. */
   done: number;
   arrival: number;
+  /** Of an iceberg: how much it shows at a time, and what is left of that. */
+  peak: number | null;
+  shown: number;
 };
 
+/** What is left to spend, and to buy, of an order for an amount of money. */
+export type Money = { cents: number; shares: number; lot: number; told: boolean };
+export const buys = (money: Money, price: number): number => {
+  let lots = Math.floor(Math.floor(money.cents / price) / money.lot);
+  while (lots * money.lot > money.shares) lots -= 1;
+  return lots * money.lot;
+};
+
+/** No iceberg. */
+export const WHOLE = { peak: null, shown: 0 };
 export const MODES: SelfTradeMode[] = ['none', 'cancel_newest', 'cancel_oldest', 'cancel_both', 'decrement'];
 
 /** The model's orders, in the book and waiting for a trigger, and what befalls them. */
@@ -33,7 +46,23 @@ export function modelBook() {
   const refTo = (o: Order): OrderRef => ({ orderId: o.id, accountId: o.accountId, revision: o.revision });
   const enter = (order: Order) => {
     arrivals += 1;
-    orders.push({ ...order, arrival: arrivals });
+    const shown = order.peak === null ? 0 : Math.min(order.peak, open(order));
+    orders.push({ ...order, arrival: arrivals, shown });
+    return order.peak === null ? {} : { shownQuantity: shown };
+  };
+  /** What the book shows of an order. */
+  const visible = (o: Order) => (o.peak === null ? open(o) : o.shown);
+  const shownOf = (o: Order) => (o.peak === null ? {} : { shownQuantity: o.shown });
+  /** So much is gone of what the maker shows: an iceberg that has nothing left to show shows its next peak. */
+  const takeShown = (maker: Order, quantity: number) => {
+    if (maker.peak === null) return {};
+    maker.shown -= quantity;
+    if (maker.shown > 0 || open(maker) === 0) return {};
+    maker.shown = Math.min(maker.peak, open(maker));
+    arrivals += 1;
+    maker.arrival = arrivals;
+    orders = [...orders.filter((o) => o !== maker), maker];
+    return { makerPeak: maker.shown };
   };
   const open = (order: Order) => order.quantity - order.done;
   const opposite = (side: 'buy' | 'sell', limit: number) =>
@@ -42,47 +71,73 @@ export function modelBook() {
       .sort((a, b) => (side === 'buy' ? a.price - b.price : b.price - a.price) || a.arrival - b.arrival);
 
   /** Takes what it can from the book for the order, in priority, and says what happened. Its rest stays outside. */
-  function sweep(taker: Order, tickCents: number, time: string): { facts: BookFact[]; ended: boolean } {
+  function sweep(
+    taker: Order,
+    tickCents: number,
+    time: string,
+    money: Money | null = null,
+  ): { facts: BookFact[]; ended: boolean } {
     const facts: BookFact[] = [];
     let ended = false;
     const takerRef = refTo(taker);
     const expire = (order: Order, resting: boolean) => {
-      const data = { side: order.side, priceTicks: order.price, quantity: open(order), resting };
+      const quantity = money && order === taker ? 0 : open(order);
+      const shown = resting && open(order) > 0 ? shownOf(order) : {};
+      const left = money && order === taker ? { leftCents: money.cents } : {};
+      const data = { side: order.side, priceTicks: order.price, quantity, resting, ...shown, ...left };
       facts.push({
         type: 'OrderExpired.v1',
         data: { order: refTo(order), ...data, reason: 'SELF_TRADE_PREVENTED' },
       });
       orders = orders.filter((o) => o !== order);
     };
-    for (const maker of opposite(taker.side, taker.price)) {
-      if (open(taker) === 0) break;
-      const quantity = Math.min(open(taker), open(maker));
+    for (;;) {
+      const maker = opposite(taker.side, taker.price)[0];
+      if (!maker) break;
+      const wanted = money ? buys(money, maker.price * tickCents) : open(taker);
+      if (wanted === 0) break;
+      const quantity = Math.min(wanted, visible(maker));
       const meeting = { priceTicks: maker.price, quantity, takerSide: taker.side };
       const mode = taker.selfTrade;
       if (mode === 'none' || maker.accountId !== taker.accountId) {
         maker.done += quantity;
         taker.done += quantity;
+        const next = takeShown(maker, quantity);
+        if (money) {
+          money.cents -= quantity * maker.price * tickCents;
+          money.shares -= quantity;
+          money.told = buys(money, maker.price * tickCents) === 0;
+        }
         trades += 1;
         lastTicks = maker.price;
         if (time > lastTradeTime) lastTradeTime = time;
         const sides = {
           maker: { ...refTo(maker), leaves: open(maker) },
-          taker: { ...takerRef, leaves: open(taker) },
+          taker: {
+            ...takerRef,
+            leaves: money ? buys(money, maker.price * tickCents) : open(taker),
+          },
         };
-        facts.push({ type: 'TradeExecuted.v1', data: { trade: trades, tickCents, ...meeting, ...sides } });
+        facts.push({
+          type: 'TradeExecuted.v1',
+          data: { trade: trades, tickCents, ...meeting, ...sides, ...next },
+        });
+        orders = orders.filter((o) => open(o) > 0);
         continue;
       }
+      let next = {};
       if (mode === 'decrement') {
         maker.done += quantity;
         taker.done += quantity;
+        next = takeShown(maker, quantity);
       }
       const sides = {
         maker: { ...refTo(maker), leaves: open(maker) },
-        taker: { ...takerRef, leaves: open(taker) },
+        taker: { ...takerRef, leaves: money ? wanted : open(taker) },
       };
-      facts.push({ type: 'TradePrevented.v1', data: { mode, ...meeting, ...sides } });
+      facts.push({ type: 'TradePrevented.v1', data: { mode, ...meeting, ...sides, ...next } });
       if (mode === 'cancel_oldest' || mode === 'cancel_both' || open(maker) === 0) expire(maker, true);
-      if (mode === 'cancel_newest' || mode === 'cancel_both' || open(taker) === 0) {
+      if (mode === 'cancel_newest' || mode === 'cancel_both' || (!money && open(taker) === 0)) {
         expire(taker, false);
         ended = true;
         break;
@@ -105,7 +160,18 @@ export function modelBook() {
       const { orderId: id, accountId, side, quantity, limitTicks: price } = placed;
       const day = placed.timeInForce === 'day';
       const terms = { day, postOnly: false, selfTrade: placed.selfTrade ?? 'none' } as const;
-      const taker: Order = { id, accountId, revision, side, price, ...terms, quantity, done: 0, arrival: 0 };
+      const taker: Order = {
+        id,
+        accountId,
+        revision,
+        side,
+        price,
+        ...terms,
+        quantity,
+        done: 0,
+        arrival: 0,
+        ...WHOLE,
+      };
       const was = lastTicks;
       const { facts: own, ended } = sweep(taker, placed.tickCents, time);
       const left = ended ? 0 : open(taker);
@@ -146,7 +212,8 @@ export function modelBook() {
     }
     if (!found) return [{ type: 'OrderCancelRejected.v1', data: { order, code: 'ORDER_NOT_OPEN' } }];
     orders = orders.filter((o) => o !== found);
-    const data = { order, side: found.side, priceTicks: found.price, quantity: open(found) };
+    const rest = { side: found.side, priceTicks: found.price, quantity: open(found) };
+    const data = { order, ...rest, ...shownOf(found) };
     return [{ type: 'OrderCanceled.v1', data }];
   }
 
@@ -157,7 +224,14 @@ export function modelBook() {
     orders = orders.filter((order) => order.id !== id);
     stops = stops.filter(({ placed }) => placed.orderId !== id);
     if (o) {
-      const data = { side: o.side, priceTicks: o.price, quantity: open(o), resting: true, reason };
+      const data = {
+        side: o.side,
+        priceTicks: o.price,
+        quantity: open(o),
+        resting: true,
+        reason,
+        ...shownOf(o),
+      };
       return [{ type: 'OrderExpired.v1', data: { order: refTo(o), ...data } }];
     }
     if (!stop) return [];
@@ -183,16 +257,17 @@ export function modelBook() {
 
   /** What the order would trade: the sweep is done on copies, and everything put back. */
   function wouldTrade(taker: Order): number {
-    const before = { orders, trades, lastTradeTime, lastTicks };
+    const before = { orders, trades, lastTradeTime, lastTicks, arrivals };
     orders = orders.map((o) => ({ ...o }));
     const { facts } = sweep({ ...taker }, 1, '');
-    ({ orders, trades, lastTradeTime, lastTicks } = before);
+    ({ orders, trades, lastTradeTime, lastTicks, arrivals } = before);
     return facts.reduce((sum, f) => sum + (f.type === 'TradeExecuted.v1' ? f.data.quantity : 0), 0);
   }
 
   return {
     enter,
     open,
+    visible,
     opposite,
     sweep,
     cascade,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { BookFact } from '@brokerx/contracts';
 import { apply, type Engine, newEngine, type PlacedInput } from '../src/engine.ts';
+import { openOf } from '../src/iceberg.ts';
 import { bestLevel } from '../src/levels.ts';
 import { type EngineSnapshot, restore, snapshot, stateHash } from '../src/snapshot.ts';
 import { model } from './model.ts';
@@ -56,7 +57,7 @@ export function compare(inputs: Iterable<PlacedInput>, seed: number): Outcome {
   }
   const open = [...engine.book.orders.values(), ...engine.stops.book.orders.values()];
   for (const order of open) {
-    assert.equal(ledger.leaves(order.id), order.leaves, `seed ${seed}: ${order.id} in the book`);
+    assert.equal(ledger.leaves(order.id), openOf(engine, order), `seed ${seed}: ${order.id} in the book`);
   }
   assert.equal(ledger.openOrders(), open.length, `seed ${seed}: orders open by their outputs`);
   const hash = stateHash(snapshot(engine));
@@ -88,6 +89,8 @@ function assertNotCrossed({ book }: Engine, place: string): void {
 /** Follows every order from its outputs alone: what it was accepted for = filled + taken back + still wanted. */
 function orderLedger() {
   const open = new Map<string, number>();
+  /** Money left, of orders for an amount of it. */
+  const money = new Map<string, number>();
   const ended = new Set<string>();
   const end = (id: string, quantity: number, place: string) => {
     assert.equal(open.get(id), quantity, `${place}: what ${id} ends with`);
@@ -107,12 +110,24 @@ function orderLedger() {
         const { orderId } = data.order;
         assert(!open.has(orderId) && !ended.has(orderId), `${place}: ${orderId} accepted twice`);
         open.set(orderId, data.quantity);
+        if (data.notionalCents !== undefined) money.set(orderId, data.notionalCents);
       } else if (type === 'TradeExecuted.v1') {
         trade(data.maker.orderId, data.quantity, data.maker.leaves, place);
-        trade(data.taker.orderId, data.quantity, data.taker.leaves, place);
+        const { orderId, leaves } = data.taker;
+        const cents = money.get(orderId);
+        if (cents === undefined) trade(orderId, data.quantity, leaves, place);
+        else {
+          money.set(orderId, cents - data.quantity * data.priceTicks * data.tickCents);
+          assert((money.get(orderId) ?? -1) >= 0, `${place}: ${orderId} spends more than it has`);
+          if (leaves === 0) end(orderId, 0, place);
+        }
+      } else if (type === 'OrderCompleted.v1') {
+        assert.equal(money.get(data.order.orderId), data.leftCents, `${place}: what is left of the money`);
+        end(data.order.orderId, 0, place);
       } else if (type === 'TradePrevented.v1') {
         const off = data.mode === 'decrement' ? data.quantity : 0;
         for (const { orderId, leaves } of [data.maker, data.taker]) {
+          if (money.has(orderId)) continue;
           assert.equal(open.get(orderId), leaves + off, `${place}: ${orderId} is kept from itself`);
           open.set(orderId, leaves);
         }

@@ -92,6 +92,12 @@ export function* workload(seed: number, symbol: string): Generator<PlacedInput, 
   /** Round lots half the time, so that equal sizes and exact fills are common. */
   const size = () => (random(2) === 0 ? 10 * (1 + random(5)) : 1 + random(300));
 
+  /** Mostly just enough for so many lots near the market, so that the next price decides whether one more is bought. */
+  const money = () =>
+    random(8) === 0
+      ? 1 + random(30_000)
+      : 2 * (5 * (1 + random(5)) + random(2)) * (centre + 1 + random(mix.spreadTicks));
+
   function order(): PlacedInput {
     placed += 1;
     const orderId = numbered(ORDER, placed);
@@ -110,6 +116,9 @@ export function* workload(seed: number, symbol: string): Generator<PlacedInput, 
     if (rests || waits || random(8) === 0) recent.push({ orderId, accountId });
     if (recent.length > RECENT_ORDERS_MAX) recent.shift();
     const odd = random(200);
+    const forMoney = type === 'market' && random(!newest ? 60 : buy ? 2 : 20) === 0;
+    const quantity = odd === 0 ? 100_001 : odd === 1 ? 0 : odd < 10 ? 2_000 + random(3_000) : size();
+    const peak = rests || random(40) === 0 ? random(newest ? 6 : 300) : 1;
     return input(`account-${accountId}`, {
       type: 'OrderPlaced.v1',
       data: {
@@ -120,7 +129,7 @@ export function* workload(seed: number, symbol: string): Generator<PlacedInput, 
         side: buy ? 'buy' : 'sell',
         type,
         timeInForce,
-        quantity: odd === 0 ? 100_001 : odd === 1 ? 0 : odd < 10 ? 2_000 + random(3_000) : size(),
+        quantity: forMoney && odd > 3 ? 0 : quantity,
         limitTicks: odd === 2 ? 0 : odd === 3 ? 1 + random(30_000) : Math.max(1, limit),
         tickCents: odd === 4 ? 5 : RULES.tickCents,
         referenceTicks: RULES.listingTicks,
@@ -131,6 +140,8 @@ export function* workload(seed: number, symbol: string): Generator<PlacedInput, 
         ...terms(type, timeInForce),
         ...(ends ? { expiresAt: timeOf(time + random(4_000) - 100) } : {}),
         ...(waits ? stopTerms(type, buy) : {}),
+        ...(peak === 0 ? { displayQuantity: 2 * (1 + random(30)) - Number(random(40) === 0) } : {}),
+        ...(forMoney ? { notionalCents: money() } : {}),
       },
     });
   }

@@ -1,9 +1,10 @@
 import type { BookFact, EventOf, OrderRef, RefusalCode } from '@brokerx/contracts';
 import { amendHeld } from './amendHeld.ts';
-import { matchable, reduce, remove, rest } from './book.ts';
+import { matchable } from './book.ts';
 import { againstRules } from './changeRules.ts';
 import type { Engine } from './engineState.ts';
-import { POST_ONLY, selfTradeOf } from './flags.ts';
+import { ICEBERG, POST_ONLY, selfTradeOf } from './flags.ts';
+import { openOf, reduceShownLast, restShown, withdraw } from './iceberg.ts';
 import type { RestingOrder } from './levels.ts';
 import { type Incoming, match } from './match.ts';
 import { runTriggers } from './triggers.ts';
@@ -32,20 +33,34 @@ export function amend(engine: Engine, event: Amend, revision: number): BookFact[
       },
     ];
   }
-  const { side, priceTicks, leaves: leavesBefore } = resting;
+  const { side, priceTicks } = resting;
+  const leavesBefore = openOf(engine, resting);
+  const shownBefore = resting.leaves;
+  const iced = (resting.flags & ICEBERG) !== 0;
   const done = resting.quantity - leavesBefore;
   const limitTicks = event.data.limitTicks ?? priceTicks;
   const replaced = (total: number, leaves: number): Extract<BookFact, { type: 'OrderReplaced.v1' }> => ({
     type: 'OrderReplaced.v1',
-    data: { order, amendment, side, priceTicks, quantity: total, leavesBefore, leaves },
+    data: {
+      order,
+      amendment,
+      side,
+      priceTicks,
+      quantity: total,
+      leavesBefore,
+      leaves,
+      ...(iced ? { shownBefore } : {}),
+    },
   });
   if (quantity <= done) {
-    remove(book, resting);
+    withdraw(engine, resting);
     return [replaced(done, 0)];
   }
   if (limitTicks === priceTicks && quantity < resting.quantity) {
-    reduce(book, resting, quantity);
-    return [replaced(quantity, resting.leaves)];
+    reduceShownLast(engine, resting, quantity);
+    const reduced = replaced(quantity, quantity - done);
+    if (iced) reduced.data.shown = resting.leaves;
+    return [reduced];
   }
   return enterAnew(engine, event, resting, replaced(quantity, quantity - done));
 }
@@ -56,11 +71,11 @@ function enterAnew(
   resting: RestingOrder,
   replaced: Extract<BookFact, { type: 'OrderReplaced.v1' }>,
 ): BookFact[] {
-  const { book, listing } = engine;
+  const { listing } = engine;
   const { id, accountId, revision, side, flags } = resting;
   const limitTicks = event.data.limitTicks ?? resting.priceTicks;
   const outputs: BookFact[] = [replaced];
-  remove(book, resting);
+  const { peak } = withdraw(engine, resting);
   const incoming: Incoming = {
     orderId: id,
     accountId,
@@ -71,6 +86,7 @@ function enterAnew(
     selfTrade: selfTradeOf(flags),
     time: event.time,
     leaves: replaced.data.leaves,
+    budget: null,
     ended: false,
     prevented: false,
     firstTicks: 0,
@@ -78,20 +94,11 @@ function enterAnew(
   const before = engine.lastTicks || (listing?.referenceTicks ?? 0);
   match(engine, incoming, outputs);
   const restingQuantity = incoming.ended ? 0 : incoming.leaves;
-  replaced.data.entry = { priceTicks: limitTicks, restingQuantity, entersAfter: outputs.length - 1 };
-  if (restingQuantity > 0) {
-    const { quantity } = event.data;
-    rest(book, {
-      id,
-      accountId,
-      revision,
-      side,
-      priceTicks: limitTicks,
-      flags,
-      quantity,
-      leaves: restingQuantity,
-    });
-  }
+  const entry = { priceTicks: limitTicks, restingQuantity, entersAfter: outputs.length - 1 };
+  const { quantity } = event.data;
+  const place = { id, accountId, revision, side, priceTicks: limitTicks, flags, quantity };
+  const shown = restingQuantity > 0 ? restShown(engine, { ...place, leaves: restingQuantity }, peak) : {};
+  replaced.data.entry = { ...entry, ...shown };
   const { firstTicks } = incoming;
   if (firstTicks > 0 && engine.stops.terms.size > 0) {
     runTriggers(engine, { before, first: firstTicks, last: engine.lastTicks }, event.time, outputs);
@@ -115,7 +122,7 @@ function refusal(
   const { matchingRules } = listing;
   if (matchingRules < 2) return moves || quantity > resting.quantity ? 'AMEND_NOT_A_REDUCTION' : undefined;
   // To end it is always allowed.
-  if (quantity <= resting.quantity - resting.leaves) return undefined;
+  if (quantity <= resting.quantity - openOf(engine, resting)) return undefined;
   const against = againstRules(engine, data, { side, limitTicks, moves });
   if (against) return against;
   if (moves && (flags & POST_ONLY) !== 0 && matchable(book, side, limitTicks)) return 'WOULD_TAKE';

@@ -7,8 +7,9 @@ import {
   type Leases,
   movableSubscription,
 } from '@brokerx/infra';
+import pLimit from 'p-limit';
 import { assertKnownRules, discover } from './discover.ts';
-import { isInput } from './recover.ts';
+import { isInput } from './replay.ts';
 import { openShard, type RunningSymbols, type Shard } from './shard.ts';
 import type { SymbolEngine, SymbolEngineOptions } from './symbolEngine.ts';
 
@@ -46,8 +47,8 @@ export type ConsumeOptions = Omit<SymbolEngineOptions, 'onFailed'> & {
 export const UNACKNOWLEDGED_INPUTS_MAX = 5_000;
 /** Inputs in a batch: a few milliseconds of matching. */
 const BATCH_INPUTS_MAX = 1_000;
-/** Each recovery reads pages of its own, ahead of its work: two keep the thread busy. */
-const RECOVERIES_AT_ONCE = 2;
+/** Each recovery reads pages of its own, ahead of its work, or waits for a thread: a few keep the machine busy. */
+const RECOVERIES_AT_ONCE = 4;
 /** Begins the names of the leases of shards, and of engines as members. */
 const ROLE = 'engine';
 
@@ -58,7 +59,7 @@ export async function consume(options: ConsumeOptions): Promise<MatchingEngine> 
   const running: RunningSymbols = { engines: new Map(), broken: new Map() };
   const { engines, broken } = running;
   const { promise: failed, resolve: fail } = Promise.withResolvers<Error>();
-  const recovery = atMost(RECOVERIES_AT_ONCE);
+  const recovery = pLimit(RECOVERIES_AT_ONCE);
   const unacknowledged = () => sum(engines.values(), (engine) => engine.unacknowledged());
   const everyEngine = (work: (engine: SymbolEngine) => Promise<void>) =>
     Promise.all(Array.from(engines.values(), work));
@@ -168,23 +169,6 @@ export async function consume(options: ConsumeOptions): Promise<MatchingEngine> 
       await share.stop();
       await inputs.stop();
     },
-  };
-}
-
-/** Runs what it is given, only so much at a time. */
-function atMost(count: number) {
-  const waiting: (() => void)[] = [];
-  let free = count;
-  return async (work: () => Promise<void>): Promise<void> => {
-    if (free > 0) free -= 1;
-    else await new Promise<void>((resolve) => waiting.push(resolve));
-    try {
-      await work();
-    } finally {
-      const next = waiting.shift();
-      if (next) next();
-      else free += 1;
-    }
   };
 }
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import type { BookFact, EventOf, MarketState } from '@brokerx/contracts';
 import { amend } from './amend.ts';
-import { remove } from './book.ts';
 import { type Engine, listing, type PlacedInput } from './engineState.ts';
 import { expireDay, reachTime } from './expiry.ts';
+import { withdraw } from './iceberg.ts';
 import { place } from './place.ts';
 import { removeStop } from './triggers.ts';
 
@@ -54,11 +54,8 @@ export function apply(engine: Engine, input: PlacedInput): BookFact[] {
 
 const NOTED: BookFact = { type: 'InputNoted.v1', data: {} };
 
-function cancel(
-  { book, stops }: Engine,
-  event: EventOf<'OrderCancelRequested.v1'>,
-  revision: number,
-): BookFact {
+function cancel(engine: Engine, event: EventOf<'OrderCancelRequested.v1'>, revision: number): BookFact {
+  const { book, stops } = engine;
   const { orderId, accountId } = event.data;
   const order = { orderId, accountId, revision };
   const resting = book.orders.get(orderId) ?? stops.book.orders.get(orderId);
@@ -71,8 +68,9 @@ function cancel(
     const held = { side, priceTicks, quantity: leaves, held: true as const };
     return { type: 'OrderCanceled.v1', data: { order, ...held } };
   }
-  remove(book, resting);
-  return { type: 'OrderCanceled.v1', data: { order, side, priceTicks, quantity: leaves } };
+  const { quantity, shownQuantity } = withdraw(engine, resting);
+  const shown = shownQuantity === undefined ? {} : { shownQuantity };
+  return { type: 'OrderCanceled.v1', data: { order, side, priceTicks, quantity, ...shown } };
 }
 
 function list(engine: Engine, event: EventOf<'SymbolListed.v1'>): BookFact[] {

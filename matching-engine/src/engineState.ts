@@ -1,6 +1,7 @@
 import type { EngineInput, MarketState, SymbolRules } from '@brokerx/contracts';
 import { type Book, emptyBook } from './book.ts';
 import { type Collar, collarAround } from './collar.ts';
+import type { Icebergs } from './iceberg.ts';
 import { noStops, type Stops } from './triggers.ts';
 
 /**
@@ -10,6 +11,8 @@ import { noStops, type Stops } from './triggers.ts';
 export type Engine = {
   readonly symbol: string;
   readonly book: Book;
+  /** What icebergs in the book hide. */
+  readonly icebergs: Icebergs;
   /** Orders that wait for their trigger. */
   readonly stops: Stops;
   /** Ends by order, of open orders that have one (and of some that ended before it), by arrival. */
@@ -44,7 +47,7 @@ export type PlacedInput<E extends EngineInput = EngineInput> = {
 };
 
 /** The matching rules that this engine can run. A published version is never changed: a new one is added. */
-export const KNOWN_MATCHING_RULES: readonly number[] = [1, 2];
+export const KNOWN_MATCHING_RULES: readonly number[] = [1, 2, 3];
 
 export class UnknownMatchingRules extends Error {
   override name = 'UnknownMatchingRules';
@@ -53,6 +56,7 @@ export class UnknownMatchingRules extends Error {
 export const newEngine = (symbol: string): Engine => ({
   symbol,
   book: emptyBook(),
+  icebergs: new Map(),
   stops: noStops(),
   expiries: new Map(),
   listing: null,

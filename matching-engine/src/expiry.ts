@@ -1,7 +1,7 @@
 import type { BookFact, EventOf } from '@brokerx/contracts';
-import { remove } from './book.ts';
 import type { Engine } from './engineState.ts';
 import { EXPIRES_WITH_DAY } from './flags.ts';
+import { withdraw } from './iceberg.ts';
 import type { RestingOrder } from './levels.ts';
 import { removeStop, stopsByArrival } from './triggers.ts';
 
@@ -19,8 +19,7 @@ export function reachTime(engine: Engine, { data }: EventOf<'TimeReached.v1'>): 
     engine.expiries.delete(id);
     const resting = engine.book.orders.get(id);
     if (resting) {
-      remove(engine.book, resting);
-      outputs.push(expired(resting, true, 'EXPIRES_AT_REACHED'));
+      outputs.push(expireResting(engine, resting, 'EXPIRES_AT_REACHED'));
     } else
       outputs.push(
         expireStop(engine, engine.stops.book.orders.get(id) as RestingOrder, 'EXPIRES_AT_REACHED'),
@@ -36,8 +35,7 @@ export function reachTime(engine: Engine, { data }: EventOf<'TimeReached.v1'>): 
 export function expireDay(engine: Engine, outputs: BookFact[]): void {
   for (const resting of engine.book.orders.values()) {
     if ((resting.flags & EXPIRES_WITH_DAY) === 0) continue;
-    remove(engine.book, resting);
-    outputs.push(expired(resting, true, 'DAY_ENDED'));
+    outputs.push(expireResting(engine, resting, 'DAY_ENDED'));
   }
   if (engine.stops.book.orders.size === 0) return;
   for (const { order } of stopsByArrival(engine.stops)) {
@@ -53,11 +51,16 @@ export function openExpiries({ expiries, book, stops }: Engine): [id: string, ex
   return [...expiries];
 }
 
-function expireStop(
-  engine: Engine,
-  order: RestingOrder,
-  reason: 'DAY_ENDED' | 'EXPIRES_AT_REACHED',
-): BookFact {
+type Reason = 'DAY_ENDED' | 'EXPIRES_AT_REACHED';
+
+function expireResting(engine: Engine, order: RestingOrder, reason: Reason): BookFact {
+  const { quantity, shownQuantity } = withdraw(engine, order);
+  const end = expired({ ...order, leaves: quantity }, true, reason);
+  if (shownQuantity !== undefined) end.data.shownQuantity = shownQuantity;
+  return end;
+}
+
+function expireStop(engine: Engine, order: RestingOrder, reason: Reason): BookFact {
   const { limitTicks } = removeStop(engine.stops, order);
   return expired({ ...order, priceTicks: limitTicks }, false, reason);
 }
@@ -65,8 +68,8 @@ function expireStop(
 function expired(
   { id, accountId, revision, side, priceTicks, leaves }: RestingOrder,
   resting: boolean,
-  reason: 'DAY_ENDED' | 'EXPIRES_AT_REACHED',
-): BookFact {
+  reason: Reason,
+): Extract<BookFact, { type: 'OrderExpired.v1' }> {
   const order = { orderId: id, accountId, revision };
   return { type: 'OrderExpired.v1', data: { order, side, priceTicks, quantity: leaves, resting, reason } };
 }

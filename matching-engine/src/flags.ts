@@ -9,10 +9,18 @@ export const POST_ONLY = 2;
 /** Three bits: the index in `SELF_TRADE_MODES`. */
 const SELF_TRADE_SHIFT = 2;
 const SELF_TRADE_BITS = 7;
+/** What it hides is kept beside the book. */
+export const ICEBERG = 32;
 
-export const flagsOf = (terms: { day: boolean; postOnly?: true; selfTrade?: SelfTradeMode }): number =>
+export const flagsOf = (terms: {
+  day: boolean;
+  postOnly?: true | undefined;
+  selfTrade?: SelfTradeMode | undefined;
+  displayQuantity?: number | undefined;
+}): number =>
   (terms.day ? EXPIRES_WITH_DAY : 0) |
   (terms.postOnly ? POST_ONLY : 0) |
+  (terms.displayQuantity === undefined ? 0 : ICEBERG) |
   (terms.selfTrade === undefined ? 0 : SELF_TRADE_MODES.indexOf(terms.selfTrade) << SELF_TRADE_SHIFT);
 
 export const selfTradeOf = (flags: number): SelfTradeMode =>

@@ -1,7 +1,10 @@
 import type { BookFact, SelfTradeMode } from '@brokerx/contracts';
 import { fill, matchable } from './book.ts';
 import { type Engine, outputTime } from './engineState.ts';
+import { ICEBERG } from './flags.ts';
+import { nextPeak, openOf } from './iceberg.ts';
 import type { Side } from './levels.ts';
+import { affordable, type Budget, spend } from './notional.ts';
 import { prevent } from './selfTrade.ts';
 
 /** An order on its way into the book: one that arrives, or one whose change gave it a new priority. */
@@ -16,7 +19,10 @@ export type Incoming = {
   readonly selfTrade: SelfTradeMode;
   /** Of the input. */
   readonly time: string;
+  /** What it still wants; of a budget, what that buys at the price looked at last. */
   leaves: number;
+  /** It is for an amount of money. */
+  readonly budget: Budget | null;
   /** Self-trade prevention has ended it, and its end is told. */
   ended: boolean;
   /** Matches were prevented. */
@@ -28,20 +34,27 @@ export type Incoming = {
 /** Trades at the makers' prices, best price and then oldest order first, until nothing is left or nobody is met. */
 export function match(engine: Engine, incoming: Incoming, outputs: BookFact[]): void {
   const { book } = engine;
-  const { orderId, accountId, revision, side, limitTicks, tickCents } = incoming;
+  const { orderId, accountId, revision, side, limitTicks, tickCents, budget } = incoming;
   const prevents = incoming.selfTrade !== 'none';
   while (incoming.leaves > 0) {
     const maker = matchable(book, side, limitTicks)?.first;
     if (!maker) break;
+    if (budget) {
+      incoming.leaves = affordable(budget, maker.priceTicks * tickCents);
+      if (incoming.leaves === 0) break;
+    }
     if (prevents && maker.accountId === accountId) {
-      prevent(book, incoming, maker, outputs);
+      prevent(engine, incoming, maker, outputs);
       if (incoming.ended) break;
       continue;
     }
     const traded = Math.min(incoming.leaves, maker.leaves);
     const priceTicks = maker.priceTicks;
     fill(book, maker, traded);
-    incoming.leaves -= traded;
+    const iced = (maker.flags & ICEBERG) !== 0;
+    const makerLeaves = iced ? openOf(engine, maker) : maker.leaves;
+    const makerPeak = iced && maker.leaves === 0 ? nextPeak(engine, maker) : 0;
+    incoming.leaves = budget ? spend(budget, traded, priceTicks * tickCents) : incoming.leaves - traded;
     engine.trades += 1;
     if (incoming.firstTicks === 0) incoming.firstTicks = priceTicks;
     engine.lastTicks = priceTicks;
@@ -57,9 +70,10 @@ export function match(engine: Engine, incoming: Incoming, outputs: BookFact[]): 
           orderId: maker.id,
           accountId: maker.accountId,
           revision: maker.revision,
-          leaves: maker.leaves,
+          leaves: makerLeaves,
         },
         taker: { orderId, accountId, revision, leaves: incoming.leaves },
+        ...(makerPeak > 0 ? { makerPeak } : {}),
       },
     });
   }

@@ -122,3 +122,16 @@ test('shared pages stay as they were, whatever happens to the orders', () => {
   for (const page of shared.pages.keys()) shared.release(page);
   expect(orders.size).toBe(3_600);
 });
+
+test('who leaves or comes while orders are walked by arrival is not met', () => {
+  const book = emptyBook();
+  for (let i = 1; i <= 4; i++) rest(book, order(numbered(1, i)));
+  const met: string[] = [];
+  for (const one of book.orders.values()) {
+    met.push(one.id);
+    if (met.length > 1) continue;
+    for (const gone of [one.id, numbered(1, 3)]) remove(book, book.orders.get(gone) as RestingOrder);
+    rest(book, order(numbered(1, 5)));
+  }
+  expect(met).toEqual([1, 2, 4].map((i) => numbered(1, i)));
+});

@@ -80,9 +80,12 @@ export class Orders {
     return this.#find(id) !== NONE;
   }
 
-  /** All of them by arrival, as they are now. */
+  /** All of them by arrival. Those that leave before their turn are left out, as are those that come meanwhile. */
   *values(): Generator<RestingOrder> {
-    for (const row of this.byArrival()) yield this.seen(row);
+    const last = this.#arrivals;
+    for (const row of this.byArrival()) {
+      if (this.rows.get(row, LEVEL) !== NONE && this.#arrivalOf(row) <= last) yield this.seen(row);
+    }
   }
 
   /** Adds an order as the last to have come. Its row stands in no level yet. */
@@ -171,7 +174,7 @@ export class Orders {
     const found = new Float64Array(this.size);
     let count = 0;
     for (const row of rows.inUse()) found[count++] = row;
-    const arrival = (row: number) => rows.get(row, ARRIVAL_HIGH) * WORD + (rows.get(row, ARRIVAL) >>> 0);
+    const arrival = (row: number) => this.#arrivalOf(row);
     const first = found.reduce((least, row) => Math.min(least, arrival(row)), Number.MAX_SAFE_INTEGER);
     const last = found.reduce((most, row) => Math.max(most, arrival(row)), 0);
     // Arrival and row in one number, which sort by themselves, unless that is too large.
@@ -184,6 +187,10 @@ export class Orders {
     found.sort();
     for (let i = 0; i < count; i++) found[i] = (found[i] as number) % ROWS_MAX;
     return found;
+  }
+
+  #arrivalOf(row: number): number {
+    return this.rows.get(row, ARRIVAL_HIGH) * WORD + (this.rows.get(row, ARRIVAL) >>> 0);
   }
 
   #find(id: string): number {

@@ -7,10 +7,12 @@ import {
   type OrderRef,
   type RefusalCode,
 } from '@brokerx/contracts';
-import { matchable, rest } from './book.ts';
+import { matchable } from './book.ts';
 import type { Engine } from './engineState.ts';
 import { flagsOf } from './flags.ts';
+import { icebergRefusal, restShown, tradableWithHidden } from './iceberg.ts';
 import { type Incoming, match } from './match.ts';
+import { affordable, budgetOf, endOfBudget, notionalRefusal } from './notional.ts';
 import { tradable } from './selfTrade.ts';
 import { addStop, runTriggers, type StopTerms, trailedStop, triggersAt } from './triggers.ts';
 
@@ -40,11 +42,15 @@ export function place(engine: Engine, event: Placed, revision: number): BookFact
   const outputs: BookFact[] = [{ type: 'OrderAccepted.v1', data: accepted }];
   const { expiresAt } = asked;
   if (expiresAt !== undefined) accepted.expiresAt = expiresAt;
+  if (asked.notionalCents !== undefined) accepted.notionalCents = asked.notionalCents;
   if (isStop(type)) {
     hold(engine, event, revision);
     accepted.held = true;
     return outputs;
   }
+  const { listing } = engine;
+  const budget =
+    asked.notionalCents === undefined || !listing ? null : budgetOf(asked.notionalCents, listing);
   const incoming: Incoming = {
     orderId: asked.orderId,
     accountId: asked.accountId,
@@ -54,20 +60,24 @@ export function place(engine: Engine, event: Placed, revision: number): BookFact
     tickCents: asked.tickCents,
     selfTrade: asked.selfTrade ?? 'none',
     time: event.time,
-    leaves: quantity,
+    leaves: budget ? affordable(budget, limitTicks * asked.tickCents) : quantity,
+    budget,
     ended: false,
     prevented: false,
     firstTicks: 0,
   };
   // Looking ahead over the sweep; failing changes nothing.
   const wanted = timeInForce === 'fok' ? quantity : (asked.minQuantity ?? 0);
-  const fails = wanted > 0 && tradable(engine.book, incoming, wanted) < wanted;
+  const fails = wanted > 0 && lookAhead(engine, incoming, wanted) < wanted;
   const before = lastPrice(engine);
   if (!fails) match(engine, incoming, outputs);
   const rests =
     !fails && type === 'limit' && (timeInForce === 'day' || timeInForce === 'gtc' || timeInForce === 'gtd');
   if (rests) settleDown(engine, asked, incoming, outputs, accepted);
-  else if (incoming.leaves > 0 && !incoming.ended)
+  else if (budget) {
+    const end = endOfBudget(incoming, budget, order);
+    if (end) outputs.push(end);
+  } else if (incoming.leaves > 0 && !incoming.ended)
     outputs.push(expiredRest(asked, order, incoming.leaves, fails));
   const { firstTicks } = incoming;
   if (firstTicks > 0 && engine.stops.terms.size > 0) {
@@ -75,6 +85,11 @@ export function place(engine: Engine, event: Placed, revision: number): BookFact
   }
   return outputs;
 }
+
+const lookAhead = (engine: Engine, incoming: Incoming, wanted: number): number =>
+  engine.icebergs.size > 0
+    ? tradableWithHidden(engine, incoming, wanted)
+    : tradable(engine.book, incoming, wanted);
 
 /** What is left of a limit order goes into the book. */
 function settleDown(
@@ -88,7 +103,7 @@ function settleDown(
   accepted.restingQuantity = leaves;
   if (prevented) accepted.entersAfter = outputs.length - 1;
   if (asked.expiresAt !== undefined) engine.expiries.set(asked.orderId, asked.expiresAt);
-  rest(engine.book, {
+  const resting = {
     id: asked.orderId,
     accountId: asked.accountId,
     revision,
@@ -98,10 +113,12 @@ function settleDown(
       day: asked.timeInForce === 'day',
       postOnly: asked.postOnly,
       selfTrade: asked.selfTrade,
+      displayQuantity: asked.displayQuantity,
     }),
     quantity: asked.quantity,
     leaves,
-  });
+  };
+  Object.assign(accepted, restShown(engine, resting, asked.displayQuantity));
 }
 
 /** Puts a stop aside until a trade reaches it. */
@@ -155,6 +172,8 @@ function refusal(engine: Engine, order: Placed['data']): RefusalCode | undefined
   const { side, quantity, limitTicks, tickCents, type, bandExempt } = order;
   if (state === 'halt') return 'SYMBOL_HALTED';
   if (matchingRules < 2 && asksForMore(order)) return 'MATCHING_RULES';
+  if (matchingRules < 3 && asksForEvenMore(order)) return 'MATCHING_RULES';
+  if (order.notionalCents !== undefined) return notionalRefusal(order, listing);
   if (quantity < 1 || quantity > rules.orderSharesMax) return 'ORDER_SIZE';
   // Who sells may sell an odd rest whole; what is held is the account's to know.
   if (side === 'buy' && rules.lotShares !== undefined && quantity % rules.lotShares !== 0) return 'LOT_STEP';
@@ -169,6 +188,8 @@ function refusal(engine: Engine, order: Placed['data']): RefusalCode | undefined
     if (notionalMaxCents !== undefined && value > notionalMaxCents) return 'MAX_NOTIONAL';
   }
   if (order.expiresAt !== undefined && order.expiresAt <= engine.time) return 'EXPIRES_AT';
+  const iceberg = icebergRefusal(order, rules.lotShares ?? 1);
+  if (iceberg) return iceberg;
   if (isStop(type)) {
     if (order.timeInForce === 'ioc' || order.timeInForce === 'fok') return 'TIME_IN_FORCE';
     const stopTicks = stopOf(engine, order);
@@ -187,3 +208,6 @@ const asksForMore = (order: Placed['data']): boolean =>
   order.minQuantity !== undefined ||
   order.selfTrade !== undefined ||
   order.expiresAt !== undefined;
+
+const asksForEvenMore = (order: Placed['data']): boolean =>
+  order.displayQuantity !== undefined || order.notionalCents !== undefined;

@@ -4,21 +4,22 @@ import { expect, test } from 'vitest';
 import { apply, newEngine } from './engine.ts';
 
 /**
- * A history as the first version of the matching rules wrote it: one input a line, with what came of it then. It must
- * come out word for word for as long as version 1 can be run.
+ * Histories as earlier versions of the matching rules wrote them: one input a line, with what came of it then. They
+ * must come out word for word for as long as those versions can be run.
  */
 type Line = { revision: number; outputs: BookFact[] } & Pick<EngineInput, 'type' | 'time' | 'data'>;
-const lines = readFileSync(new URL('../fixtures/rules-v1.ndjson', import.meta.url), 'utf8')
-  .trimEnd()
-  .split('\n')
-  .map((line) => JSON.parse(line) as Line);
+const history = (version: number) =>
+  readFileSync(new URL(`../fixtures/rules-v${version}.ndjson`, import.meta.url), 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Line);
 
-test('a history recorded under version 1 gives the same outputs today', () => {
+test.for([1, 2])('a history recorded under version %i gives the same outputs today', (version) => {
   const engine = newEngine('SIM');
-  for (const [index, { revision, outputs, ...input }] of lines.entries()) {
+  for (const [index, { revision, outputs, ...input }] of history(version).entries()) {
     const facts = apply(engine, { event: input as unknown as EngineInput, revision });
     expect(JSON.parse(JSON.stringify(facts)), `line ${index + 1}`).toEqual(outputs);
   }
-  expect(engine.listing?.matchingRules).toBe(1);
+  expect(engine.listing?.matchingRules).toBe(version);
   expect(engine.trades).toBeGreaterThan(50);
 });

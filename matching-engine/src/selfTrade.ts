@@ -1,5 +1,7 @@
 import type { BookFact } from '@brokerx/contracts';
-import { type Book, fill, remove } from './book.ts';
+import { type Book, fill } from './book.ts';
+import type { Engine } from './engineState.ts';
+import { nextPeak, openOf, withdraw } from './iceberg.ts';
 import type { RestingOrder } from './levels.ts';
 import type { Incoming } from './match.ts';
 
@@ -7,15 +9,17 @@ import type { Incoming } from './match.ts';
  * Self-trade prevention: an order meets one of its own account, and its mode says which of them gives way. Both
  * matches that happen and matches that are prevented go by the same priority.
  */
-export function prevent(book: Book, incoming: Incoming, maker: RestingOrder, outputs: BookFact[]): void {
+export function prevent(engine: Engine, incoming: Incoming, maker: RestingOrder, outputs: BookFact[]): void {
   const mode = incoming.selfTrade;
   const { side, priceTicks } = maker;
   const quantity = Math.min(incoming.leaves, maker.leaves);
   incoming.prevented = true;
   if (mode === 'decrement') {
     incoming.leaves -= quantity;
-    fill(book, maker, quantity);
+    fill(engine.book, maker, quantity);
   }
+  const makerLeaves = openOf(engine, maker);
+  const makerPeak = maker.leaves === 0 ? nextPeak(engine, maker) : 0;
   outputs.push({
     type: 'TradePrevented.v1',
     data: {
@@ -23,14 +27,16 @@ export function prevent(book: Book, incoming: Incoming, maker: RestingOrder, out
       priceTicks,
       quantity,
       takerSide: incoming.side,
-      maker: { ...refOf(maker), leaves: maker.leaves },
+      maker: { ...refOf(maker), leaves: makerLeaves },
       taker: { ...takerRef(incoming), leaves: incoming.leaves },
+      ...(makerPeak > 0 ? { makerPeak } : {}),
     },
   });
-  if (mode === 'cancel_oldest' || mode === 'cancel_both') remove(book, maker);
-  const makerEnds = mode === 'cancel_oldest' || mode === 'cancel_both' || maker.leaves === 0;
-  if (makerEnds) {
-    const rest = { side, priceTicks, quantity: maker.leaves, resting: true };
+  const takesOff = mode === 'cancel_oldest' || mode === 'cancel_both';
+  if (takesOff || makerLeaves === 0) {
+    const { quantity: left, shownQuantity } = takesOff ? withdraw(engine, maker) : { quantity: 0 };
+    const shown = shownQuantity === undefined ? {} : { shownQuantity };
+    const rest = { side, priceTicks, quantity: left, resting: true, ...shown };
     outputs.push({
       type: 'OrderExpired.v1',
       data: { order: refOf(maker), ...rest, reason: 'SELF_TRADE_PREVENTED' },
@@ -38,11 +44,13 @@ export function prevent(book: Book, incoming: Incoming, maker: RestingOrder, out
   }
   incoming.ended = mode === 'cancel_newest' || mode === 'cancel_both' || incoming.leaves === 0;
   if (incoming.ended) {
+    const { budget } = incoming;
     const rest = {
       side: incoming.side,
       priceTicks: incoming.limitTicks,
-      quantity: incoming.leaves,
+      quantity: budget ? 0 : incoming.leaves,
       resting: false,
+      ...(budget ? { leftCents: budget.cents } : {}),
     };
     outputs.push({
       type: 'OrderExpired.v1',

@@ -1,5 +1,6 @@
 import type { Lease, Log } from '@brokerx/infra';
-import { inputPage, LeaseLost, MarketBroken, recover } from './recover.ts';
+import { LeaseLost, recover } from './recover.ts';
+import { inputPage, MarketBroken } from './replay.ts';
 import { Fenced, type SymbolEngine, type SymbolEngineOptions, symbolEngine } from './symbolEngine.ts';
 
 /**

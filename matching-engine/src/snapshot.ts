@@ -3,6 +3,7 @@ import type { MarketState, SymbolRules } from '@brokerx/contracts';
 import { rest } from './book.ts';
 import { type Engine, listing, newEngine } from './engine.ts';
 import { openExpiries } from './expiry.ts';
+import { ICEBERG } from './flags.ts';
 import { addStop, type StopTerms, stopsByArrival } from './triggers.ts';
 
 /**
@@ -10,7 +11,7 @@ import { addStop, type StopTerms, stopsByArrival } from './triggers.ts';
  * walked and matched in the same order. The version is that of this form: a snapshot of another one is not read.
  */
 export const SNAPSHOT_KIND = 'book';
-export const SNAPSHOT_VERSION = 3;
+export const SNAPSHOT_VERSION = 4;
 
 export type EngineSnapshot = {
   symbol: string;
@@ -22,6 +23,8 @@ export type EngineSnapshot = {
   lastTicks: number;
   time: string;
   orders: OrderRow[];
+  /** Icebergs in the book, by arrival of their peaks: id, peak, hidden. */
+  icebergs: [string, number, number][];
   /** Orders that wait for their trigger, the oldest first; `arrivals` counts those that ever came. */
   stops: StopRow[];
   arrivals: number;
@@ -38,9 +41,12 @@ export type StopRow = [...OrderRow, StopTerms['type'], number, number, number, n
 export function snapshot(engine: Engine): EngineSnapshot {
   const { symbol, listing: listed, state, bandsOff, trades, lastTradeTime, book } = engine;
   const orders: OrderRow[] = [];
+  const icebergs: EngineSnapshot['icebergs'] = [];
   for (const order of book.orders.values()) {
     const { id, accountId, revision, side, priceTicks, flags, quantity, leaves } = order;
     orders.push([id, accountId, revision, side, priceTicks, flags, quantity, leaves]);
+    const iceberg = (flags & ICEBERG) === 0 ? undefined : engine.icebergs.get(id);
+    if (iceberg) icebergs.push([id, iceberg.peak, iceberg.hidden]);
   }
   const plain = listed && {
     rules: listed.rules,
@@ -63,7 +69,7 @@ export function snapshot(engine: Engine): EngineSnapshot {
   const { lastTicks, time } = engine;
   const { arrivals } = engine.stops;
   const known = { symbol, listing: plain, state, bandsOff, trades, lastTradeTime, lastTicks, time };
-  return { ...known, orders, stops, arrivals, expiries: openExpiries(engine) };
+  return { ...known, orders, icebergs, stops, arrivals, expiries: openExpiries(engine) };
 }
 
 /** Throws `UnknownMatchingRules` where the symbol follows rules that this engine does not know. */
@@ -77,6 +83,7 @@ export function restore(state: EngineSnapshot): Engine {
   for (const [id, accountId, revision, side, priceTicks, flags, quantity, leaves] of state.orders) {
     rest(engine.book, { id, accountId, revision, side, priceTicks, flags, quantity, leaves });
   }
+  for (const [id, peak, hidden] of state.icebergs) engine.icebergs.set(id, { peak, hidden });
   engine.lastTicks = state.lastTicks;
   engine.time = state.time;
   for (const [id, accountId, revision, side, priceTicks, flags, quantity, leaves, ...terms] of state.stops) {

@@ -4,7 +4,8 @@ import { causedBy, type Recorded, type Telemetry, type Verdict } from '@brokerx/
 import { outputTime } from './engine.ts';
 import type { EngineMetrics } from './engineMetrics.ts';
 import { type PackedCommit, packOutputs } from './outputs.ts';
-import { applyOrBreak, MarketBroken, type Recovered, type RecoverOptions } from './recover.ts';
+import type { Recovered, RecoverOptions } from './recover.ts';
+import { applyOrBreak, MarketBroken } from './replay.ts';
 import { SNAPSHOT_KIND, SNAPSHOT_VERSION, snapshot } from './snapshot.ts';
 
 /**

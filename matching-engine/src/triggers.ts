@@ -171,6 +171,7 @@ function trigger(
     selfTrade: selfTradeOf(flags),
     time,
     leaves,
+    budget: null,
     ended: false,
     prevented: false,
     firstTicks: 0,

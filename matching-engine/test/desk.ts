@@ -109,7 +109,7 @@ function tell({ type, data }: BookFact): string {
     case 'EngineStarted.v1':
       return `engine started, epoch ${data.epoch}`;
     case 'OrderAccepted.v1':
-      return `${nameOf(data.order.orderId)} accepted, ${data.held ? 'held' : `${data.restingQuantity} rest`}`;
+      return `${nameOf(data.order.orderId)} accepted, ${data.held ? 'held' : `${data.restingQuantity} rest`}${shownOf(data)}`;
     case 'OrderTriggered.v1':
       return `${nameOf(data.order.orderId)} triggered: ${data.stopTicks} by ${data.lastTicks}, ${data.restingQuantity} rest`;
     case 'TimeApplied.v1':
@@ -119,19 +119,21 @@ function tell({ type, data }: BookFact): string {
     case 'TradeExecuted.v1': {
       const { maker, taker, trade, quantity, priceTicks } = data;
       const parties = `${nameOf(taker.orderId)} takes ${nameOf(maker.orderId)}`;
-      return `trade ${trade}: ${quantity} @ ${priceTicks}, ${parties} (${taker.leaves} and ${maker.leaves} left)`;
+      return `trade ${trade}: ${quantity} @ ${priceTicks}, ${parties} (${taker.leaves} and ${maker.leaves} left)${data.makerPeak ? `, next peak ${data.makerPeak}` : ''}`;
     }
     case 'OrderReplaced.v1':
-      return `${nameOf(data.order.orderId)} replaced: ${data.quantity}, ${data.leavesBefore} to ${data.leaves} left${data.entry ? `, anew @ ${data.entry.priceTicks}, ${data.entry.restingQuantity} rest` : ''}`;
+      return `${nameOf(data.order.orderId)} replaced: ${data.quantity}, ${data.leavesBefore} to ${data.leaves} left${data.entry ? `, anew @ ${data.entry.priceTicks}, ${data.entry.restingQuantity} rest${shownOf(data.entry)}` : data.shown === undefined ? '' : `, ${data.shownBefore} to ${data.shown} shown`}`;
     case 'TradePrevented.v1': {
       const { maker, taker, mode, quantity, priceTicks } = data;
       const parties = `${nameOf(taker.orderId)} met ${nameOf(maker.orderId)}`;
-      return `prevented (${mode}): ${quantity} @ ${priceTicks}, ${parties} (${taker.leaves} and ${maker.leaves} left)`;
+      return `prevented (${mode}): ${quantity} @ ${priceTicks}, ${parties} (${taker.leaves} and ${maker.leaves} left)${data.makerPeak ? `, next peak ${data.makerPeak}` : ''}`;
     }
     case 'OrderCanceled.v1':
-      return `${nameOf(data.order.orderId)} canceled: ${data.quantity} @ ${data.priceTicks}${data.held ? ' held' : ''}`;
+      return `${nameOf(data.order.orderId)} canceled: ${data.quantity} @ ${data.priceTicks}${data.held ? ' held' : ''}${shownOf(data)}`;
     case 'OrderExpired.v1':
-      return `${nameOf(data.order.orderId)} expired: ${data.quantity}${data.resting ? ' resting' : ''}, ${data.reason}`;
+      return `${nameOf(data.order.orderId)} expired: ${data.quantity}${data.resting ? ' resting' : ''}${shownOf(data)}, ${data.reason}${data.leftCents === undefined ? '' : `, ${data.leftCents} cents left`}`;
+    case 'OrderCompleted.v1':
+      return `${nameOf(data.order.orderId)} completed, ${data.leftCents} cents left`;
     case 'OrderCancelRejected.v1':
       return `cancel of ${nameOf(data.order.orderId)} rejected: ${data.code}`;
     case 'OrderReplaceRejected.v1':
@@ -143,4 +145,6 @@ function tell({ type, data }: BookFact): string {
   }
 }
 
+const shownOf = ({ shownQuantity }: { shownQuantity?: number | undefined }): string =>
+  shownQuantity === undefined ? '' : ` (${shownQuantity} shown)`;
 const nameOf = (id: string): string => Buffer.from(id.slice(-12).replace(/^(00)+/, ''), 'hex').toString();

@@ -3,10 +3,13 @@ import type { Recorded } from '@brokerx/infra';
 import { columns } from './columns.ts';
 import { type Database, statelessProjection } from './projection.ts';
 
-/** Open, high, low, close and volume of each symbol in each interval, by trade time. Whether one is closed is computed. */
+/**
+ * Open, high, low, close and volume of each symbol in each interval that is stored, by trade time; the others, and
+ * whether one is closed, are computed.
+ */
 export const candles = () =>
   statelessProjection(
-    { name: 'candles', version: 1, tables: ['read.candle_v1'], categories: ['book'], onFailure: 'park' },
+    { name: 'candles', version: 2, tables: ['read.candle_v2'], categories: ['book'], onFailure: 'park' },
     foldCandles,
     write,
   );
@@ -14,7 +17,7 @@ export const candles = () =>
 /** What a batch's trades add to one candle: the whole candle when there was none. */
 export type CandleChange = {
   symbol: string;
-  interval: views.CandleInterval;
+  interval: views.StoredInterval;
   /** First moment of the interval, in UTC. */
   start: string;
   openCents: number;
@@ -33,8 +36,8 @@ export function foldCandles(events: readonly Recorded<Event>[]): CandleChange[] 
     const symbol = keyOfStream(stream);
     const price = event.data.priceTicks * event.data.tickCents;
     const tradedMs = Date.parse(event.time);
-    for (const interval of views.CandleInterval.options) {
-      const startMs = tradedMs - (tradedMs % views.CANDLE_MS[interval]);
+    for (const interval of views.STORED_INTERVALS) {
+      const startMs = views.candleStart(interval, tradedMs);
       const key = `${symbol} ${interval} ${startMs}`;
       const candle = changes.get(key);
       if (candle) {
@@ -66,7 +69,7 @@ async function write(db: Database, rows: readonly CandleChange[]): Promise<void>
   await db.query({
     name: 'candles_upsert',
     text: `
-      insert into read.candle_v1 as c
+      insert into read.candle_v2 as c
       select * from unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[], $5::bigint[], $6::bigint[],
                            $7::bigint[], $8::bigint[], $9::bigint[])
       on conflict (symbol, interval, start) do update set
@@ -87,4 +90,22 @@ async function write(db: Database, rows: readonly CandleChange[]): Promise<void>
       (row) => row.trades,
     ]),
   });
+  const newest = newestSeconds(rows);
+  await db.query({
+    name: 'candles_forget',
+    text: `
+      delete from read.candle_v2 c using unnest($1::text[], $2::timestamptz[]) as u (symbol, oldest)
+       where c.symbol = u.symbol and c.interval = '1s' and c.start < u.oldest`,
+    values: columns(newest, [([symbol]) => symbol, ([, oldest]) => oldest]),
+  });
+}
+
+/** Of each symbol, the first second that is kept. */
+function newestSeconds(rows: readonly CandleChange[]): [symbol: string, oldest: string][] {
+  const newest = new Map<string, string>();
+  for (const { symbol, interval, start } of rows) if (interval === '1s') newest.set(symbol, start);
+  return Array.from(newest, ([symbol, start]) => [
+    symbol,
+    timeOf(Date.parse(start) - views.SECOND_CANDLES_KEPT_MS),
+  ]);
 }

@@ -37,6 +37,8 @@ test('trades make candles by their time, in each interval', () => {
   ];
   const start = (time: string) => `2026-01-05T${time}:00.000Z`;
   const first = { openCents: 500, highCents: 500, lowCents: 450, closeCents: 475, volume: 6, trades: 3 };
+  const opening = { openCents: 500, highCents: 500, lowCents: 500, closeCents: 500, volume: 1, trades: 1 };
+  const later = { openCents: 450, highCents: 475, lowCents: 450, closeCents: 475, volume: 5, trades: 2 };
   const second = { openCents: 600, highCents: 600, lowCents: 600, closeCents: 600, volume: 4, trades: 1 };
   const both = { openCents: 500, highCents: 600, lowCents: 450, closeCents: 600, volume: 10, trades: 4 };
   expect(foldCandles(events)).toEqual([
@@ -44,8 +46,9 @@ test('trades make candles by their time, in each interval', () => {
     { symbol: 'AAPL', interval: '1h', start: start('14:00'), ...both },
     { symbol: 'AAPL', interval: '1m', start: start('14:31'), ...first },
     { symbol: 'AAPL', interval: '1m', start: start('14:35'), ...second },
-    { symbol: 'AAPL', interval: '5m', start: start('14:30'), ...first },
-    { symbol: 'AAPL', interval: '5m', start: start('14:35'), ...second },
+    { symbol: 'AAPL', interval: '1s', start: start('14:31'), ...opening },
+    { symbol: 'AAPL', interval: '1s', start: '2026-01-05T14:31:59.000Z', ...later },
+    { symbol: 'AAPL', interval: '1s', start: start('14:35'), ...second },
   ]);
 });
 

@@ -1,4 +1,4 @@
-import { type Event, MARKET_DATA_VIEW, timeOf } from '@brokerx/contracts';
+import { type Event, MARKET_DATA_VIEW } from '@brokerx/contracts';
 import {
   type Batch,
   type EventStore,
@@ -16,7 +16,7 @@ import { hotPublisher } from './hotPublisher.ts';
 import type { MarketDataMetrics } from './marketDataMetrics.ts';
 import { loadMarkets, marketSnapshots } from './marketSnapshots.ts';
 import { hotValues } from './symbolMarket.ts';
-import { dayOf } from './ticker.ts';
+import { spanOf } from './ticker.ts';
 
 /**
  * Market data: follows every book in memory and publishes what changed to the hot store. It starts from snapshots
@@ -125,7 +125,7 @@ async function lead(
   let publishFrom: number | null = null;
   const publisher = hotPublisher(hotStore.view(MARKET_DATA_VIEW.name, MARKET_DATA_VIEW.version), store.id);
   const keeper = marketSnapshots(snapshots, store.id);
-  let today = '';
+  let span = 0;
   let keptMs = runtime.monotonicMs();
   let keeping: Promise<void> = Promise.resolve();
   const keepDue = () => {
@@ -144,14 +144,14 @@ async function lead(
   try {
     while (!over.aborted) {
       moved = new AbortController();
-      const nowDay = dayOf(timeOf(runtime.nowMs()));
-      if (nowDay !== today) books.touchAll();
-      today = nowDay;
+      const nowSpan = spanOf(runtime.nowMs());
+      if (nowSpan !== span) books.touchAll();
+      span = nowSpan;
       const startedMs = runtime.monotonicMs();
       try {
         publishFrom ??= await store.head();
         if (position >= publishFrom) {
-          const written = await publisher.publish(books, position, (market) => hotValues(market, today));
+          const written = await publisher.publish(books, position, (market) => hotValues(market, span));
           metrics.published(written);
         }
       } catch (error) {

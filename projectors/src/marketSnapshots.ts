@@ -1,15 +1,14 @@
-import { MARKET_DATA_VIEW } from '@brokerx/contracts';
+import { MARKET_SNAPSHOT } from '@brokerx/contracts';
 import type { Cursor, Snapshots } from '@brokerx/infra';
 import type { Books } from './books.ts';
-import { restoreMarket, SYMBOL_MARKET_VERSION, type SymbolMarket, storeMarket } from './symbolMarket.ts';
+import { restoreMarket, type SymbolMarket, storeMarket } from './symbolMarket.ts';
 
 /**
  * Snapshots of the followed books: one for each symbol, saved when it changed, and above them a mark that says up to
  * which position all of them together are complete. A start needs the events after the mark only, however long ago
  * a quiet symbol's own snapshot was taken.
  */
-const KIND = MARKET_DATA_VIEW.name;
-const of = (key: string) => ({ kind: KIND, key, version: SYMBOL_MARKET_VERSION });
+const of = (key: string) => ({ ...MARKET_SNAPSHOT, key });
 /** No symbol's name: those begin with a letter. */
 const MARK = '*';
 
@@ -52,7 +51,7 @@ export async function loadMarkets(snapshots: Snapshots, storeId: string): Promis
   const mark = await snapshots.load(of(MARK));
   const markets = new Map<string, SymbolMarket>();
   const reflected = new Map<string, number>();
-  for (const key of await snapshots.keys(KIND, SYMBOL_MARKET_VERSION)) {
+  for (const key of await snapshots.keys(MARKET_SNAPSHOT.kind, MARKET_SNAPSHOT.version)) {
     if (key === MARK) continue;
     const snapshot = await snapshots.load(of(key));
     if (!snapshot) continue;

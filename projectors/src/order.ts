@@ -35,6 +35,8 @@ export type OrderRow = {
   trailCents: number | null;
   trailPpm: number | null;
   expiresAt: string | null;
+  displayQuantity: number | null;
+  notionalCents: number | null;
   reason: string | null;
   createdAt: string;
   updatedAt: string;
@@ -71,6 +73,7 @@ export function ordersOf(event: Event): readonly string[] {
     case 'OrderReplaced.v1':
     case 'OrderCanceled.v1':
     case 'OrderExpired.v1':
+    case 'OrderCompleted.v1':
     case 'OrderCancelRejected.v1':
     case 'OrderReplaceRejected.v1':
       return [event.data.order.orderId];
@@ -108,6 +111,8 @@ export function openRow({ event, stream, position }: Recorded<Event>): OrderRow 
     selfTrade: data.selfTrade ?? 'none',
     trailPpm: data.trailPpm ?? null,
     expiresAt: data.expiresAt ?? null,
+    displayQuantity: data.displayQuantity ?? null,
+    notionalCents: data.notionalCents ?? null,
     held: false,
     createdAt: event.time,
     updatedAt: event.time,

@@ -80,6 +80,8 @@ test('a limit order is shown as it was placed', () => {
     trailCents: null,
     trailPpm: null,
     expiresAt: null,
+    displayQuantity: null,
+    notionalCents: null,
     held: false,
     reason: null,
     createdAt: second(1),
@@ -244,4 +246,30 @@ test('an earlier row is left as it was, so that a batch can be folded again', ()
 
 test('an event about an order that never began is a defect', () => {
   expect(() => foldOrders(new Map(), [story().account(ALICE, cancelRequested)])).toThrow(/never began/);
+});
+
+test('an iceberg and an order for an amount of money are shown so, and its end is an end as filled', () => {
+  expect(life(aliceBuys({ displayQuantity: 10 }))).toMatchObject({ displayQuantity: 10, quantity: 100 });
+  const forMoney = aliceBuys({
+    type: 'market',
+    timeInForce: 'ioc',
+    quantity: 0,
+    notionalCents: 600_000,
+    holdCents: 600_300,
+  });
+  const completed: BookFact = {
+    type: 'OrderCompleted.v1',
+    data: { order: ref(), side: 'buy', leftCents: 400 },
+  };
+  const ended: AccountFact = {
+    type: 'OrderClosed.v1',
+    data: { ...settled, status: 'filled', reason: null, unfilledQuantity: 0 },
+  };
+  expect(life(forMoney, accepted(), completed, aliceGets40(), ended)).toMatchObject({
+    quantity: 0,
+    notionalCents: 600_000,
+    filledQuantity: 40,
+    leavesQuantity: 0,
+    status: 'filled',
+  });
 });

@@ -87,23 +87,23 @@ async function insertRows(db: Database, rows: readonly OrderRow[]): Promise<void
          updated_at, event_positions, accepted, cancels_unanswered, amends_unanswered, limit_cents,
          prevented_quantity, held, client_order_id, account_id, symbol, side, type, time_in_force,
          protection_cents, created_at, position, post_only, min_quantity, self_trade, stop_cents, trail_cents,
-         trail_ppm, expires_at)
+         trail_ppm, expires_at, display_quantity, notional_cents)
       select order_id, quantity, status, filled_quantity, filled_value_cents, fees_cents, leaves_quantity, reason,
              updated_at, event_positions::bigint[], accepted, cancels_unanswered, amends_unanswered, limit_cents,
              prevented_quantity, held, client_order_id, account_id, symbol, side, type, time_in_force,
              protection_cents, created_at, position, post_only, min_quantity, self_trade, stop_cents, trail_cents,
-             trail_ppm, expires_at
+             trail_ppm, expires_at, display_quantity, notional_cents
         from unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
                     $8::text[], $9::timestamptz[], $10::text[], $11::boolean[], $12::integer[], $13::integer[],
                     $14::bigint[], $15::bigint[], $16::boolean[], $17::text[], $18::uuid[], $19::text[],
                     $20::text[], $21::text[], $22::text[], $23::bigint[], $24::timestamptz[], $25::bigint[],
                     $26::boolean[], $27::bigint[], $28::text[], $29::bigint[], $30::bigint[], $31::bigint[],
-                    $32::timestamptz[])
+                    $32::timestamptz[], $33::bigint[], $34::bigint[])
           as n (order_id, quantity, status, filled_quantity, filled_value_cents, fees_cents, leaves_quantity,
                 reason, updated_at, event_positions, accepted, cancels_unanswered, amends_unanswered, limit_cents,
                 prevented_quantity, held, client_order_id, account_id, symbol, side, type, time_in_force,
                 protection_cents, created_at, position, post_only, min_quantity, self_trade, stop_cents,
-                trail_cents, trail_ppm, expires_at)`,
+                trail_cents, trail_ppm, expires_at, display_quantity, notional_cents)`,
     values: columns(rows, [
       ...changingCells,
       (row) => row.clientOrderId,
@@ -122,6 +122,8 @@ async function insertRows(db: Database, rows: readonly OrderRow[]): Promise<void
       (row) => row.trailCents,
       (row) => row.trailPpm,
       (row) => row.expiresAt,
+      (row) => row.displayQuantity,
+      (row) => row.notionalCents,
     ]),
   });
 }
@@ -210,6 +212,8 @@ async function readRows(db: Database, orderIds: readonly string[]): Promise<Orde
     trailCents: integerOrNull(row.trail_cents),
     trailPpm: integerOrNull(row.trail_ppm),
     expiresAt: row.expires_at?.toISOString() ?? null,
+    displayQuantity: integerOrNull(row.display_quantity),
+    notionalCents: integerOrNull(row.notional_cents),
     held: row.held,
   }));
 }
@@ -246,6 +250,8 @@ type StoredRow = {
   trail_cents: string | null;
   trail_ppm: string | null;
   expires_at: Date | null;
+  display_quantity: string | null;
+  notional_cents: string | null;
   held: boolean;
 };
 

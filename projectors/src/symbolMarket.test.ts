@@ -1,6 +1,6 @@
 import type { BookFact } from '@brokerx/contracts';
 import { expect, test } from 'vitest';
-import { accepted, OTHER, ref, second, story, traded } from '../test/given.ts';
+import { accepted, id, OTHER, ref, second, story, traded } from '../test/given.ts';
 import {
   depthView,
   evolveMarket,
@@ -11,8 +11,9 @@ import {
   storeMarket,
   tickerView,
 } from './symbolMarket.ts';
+import { spanOf } from './ticker.ts';
 
-const TODAY = '2026-01-05';
+const NOW = spanOf(Date.UTC(2026, 0, 5, 14, 30));
 
 function after(...facts: BookFact[]): SymbolMarket {
   const { book } = story();
@@ -24,6 +25,15 @@ const sell = (ticks: number, quantity: number) =>
   accepted({ order: ref(OTHER), side: 'sell', limitTicks: ticks, quantity, restingQuantity: quantity });
 const buy = (ticks: number, quantity: number, restingQuantity = quantity) =>
   accepted({ limitTicks: ticks, quantity, restingQuantity });
+/** An order of its own that rests whole. */
+const rests = (side: 'buy' | 'sell', ticks: number, quantity: number) =>
+  accepted({
+    order: ref(id(`${side} ${quantity} at ${ticks}`)),
+    side,
+    limitTicks: ticks,
+    quantity,
+    restingQuantity: quantity,
+  });
 const levels = (market: SymbolMarket) => {
   const { bids, asks } = depthView(market);
   return { bids, asks };
@@ -31,10 +41,19 @@ const levels = (market: SymbolMarket) => {
 
 test('resting orders are shown by price, best first', () => {
   expect(
-    depthView(after(sell(15_010, 5), sell(15_000, 7), sell(15_010, 1), buy(14_990, 3), buy(14_995, 2))),
+    depthView(
+      after(
+        rests('sell', 15_010, 5),
+        rests('sell', 15_000, 7),
+        rests('sell', 15_010, 1),
+        rests('buy', 14_990, 3),
+        rests('buy', 14_995, 2),
+      ),
+    ),
   ).toEqual({
     symbol: 'AAPL',
     sequence: 4,
+    last_update_id: 4,
     bids: [
       ['149.95', '2'],
       ['149.90', '3'],
@@ -49,7 +68,7 @@ test('resting orders are shown by price, best first', () => {
 const anew = (entry: { priceTicks: number; restingQuantity: number; entersAfter: number }): BookFact => ({
   type: 'OrderReplaced.v1',
   data: {
-    order: ref(),
+    order: STANDING,
     amendment: 1,
     side: 'buy',
     priceTicks: 14_900,
@@ -81,7 +100,8 @@ const expired = (quantity: number): BookFact => ({
     reason: 'SELF_TRADE_PREVENTED',
   },
 });
-const standing = [sell(14_990, 100), buy(14_900, 10)];
+const STANDING = ref(id('buy 10 at 14900'));
+const standing = [sell(14_990, 100), rests('buy', 14_900, 10)];
 test.for<[what: string, facts: BookFact[], bids: [string, string][], asks: [string, string][]]>([
   [
     'a trade takes from the level of the maker',
@@ -115,7 +135,7 @@ test.for<[what: string, facts: BookFact[], bids: [string, string][], asks: [stri
       {
         type: 'OrderReplaced.v1',
         data: {
-          order: ref(),
+          order: STANDING,
           amendment: 1,
           side: 'buy',
           priceTicks: 14_900,
@@ -134,7 +154,7 @@ test.for<[what: string, facts: BookFact[], bids: [string, string][], asks: [stri
       {
         type: 'OrderExpired.v1',
         data: {
-          order: ref(),
+          order: STANDING,
           side: 'buy',
           priceTicks: 14_900,
           quantity: 10,
@@ -150,7 +170,7 @@ test.for<[what: string, facts: BookFact[], bids: [string, string][], asks: [stri
     'an order with a new priority leaves its place and enters anew, after what it trades',
     [
       anew({ priceTicks: 14_990, restingQuantity: 2, entersAfter: 1 }),
-      traded({ quantity: 100, taker: { ...ref(), leaves: 2 } }),
+      traded({ quantity: 100, taker: { ...STANDING, leaves: 2 } }),
     ],
     [['149.90', '2']],
     [],
@@ -186,6 +206,80 @@ test.for<[what: string, facts: BookFact[], bids: [string, string][], asks: [stri
       ['149.00', '10'],
     ],
     [],
+  ],
+  [
+    'of an iceberg only its peak is shown',
+    [accepted({ limitTicks: 14_950, quantity: 100, restingQuantity: 100, shownQuantity: 10 })],
+    [
+      ['149.50', '10'],
+      ['149.00', '10'],
+    ],
+    [['149.90', '100']],
+  ],
+  [
+    'an arriving iceberg trades in full, and its rest shows a peak',
+    [
+      accepted({ limitTicks: 14_990, quantity: 130, restingQuantity: 30, shownQuantity: 10 }),
+      traded({ quantity: 100, taker: { ...ref(), leaves: 30 } }),
+    ],
+    [
+      ['149.90', '10'],
+      ['149.00', '10'],
+    ],
+    [],
+  ],
+  [
+    'a peak that is used up is followed by the next one',
+    [buy(14_990, 100, 0), traded({ quantity: 100, maker: { ...ref(OTHER), leaves: 25 }, makerPeak: 20 })],
+    [['149.00', '10']],
+    [['149.90', '20']],
+  ],
+  [
+    'an iceberg leaves with what it showed',
+    [
+      accepted({ limitTicks: 14_950, quantity: 100, restingQuantity: 100, shownQuantity: 10 }),
+      {
+        type: 'OrderCanceled.v1',
+        data: { order: ref(), side: 'buy', priceTicks: 14_950, quantity: 100, shownQuantity: 10 },
+      },
+    ],
+    [['149.00', '10']],
+    [['149.90', '100']],
+  ],
+  [
+    'a reduction of what an iceberg hides shows nothing, one of what it shows does',
+    [
+      accepted({ limitTicks: 14_950, quantity: 100, restingQuantity: 100, shownQuantity: 10 }),
+      ...[50, 4].map((leaves, index): BookFact => {
+        const leavesBefore = index === 0 ? 100 : 50;
+        const amendment = { order: ref(), amendment: 1 + index, side: 'buy', priceTicks: 14_950 } as const;
+        const shown = { shownBefore: 10, shown: Math.min(10, leaves) };
+        return {
+          type: 'OrderReplaced.v1',
+          data: { ...amendment, quantity: leaves, leavesBefore, leaves, ...shown },
+        };
+      }),
+    ],
+    [
+      ['149.50', '4'],
+      ['149.00', '10'],
+    ],
+    [['149.90', '100']],
+  ],
+  [
+    'an order for an amount of money never rests',
+    [
+      accepted({
+        type: 'market',
+        limitTicks: 15_000,
+        quantity: 0,
+        restingQuantity: 0,
+        notionalCents: 600_000,
+      }),
+      traded({ taker: { ...ref(), leaves: 0 } }),
+    ],
+    [['149.00', '10']],
+    [['149.90', '60']],
   ],
   [
     'a stop changes nothing while it is held, nor when it is canceled then',
@@ -252,7 +346,7 @@ test('between an acceptance and its trades the book is not crossed', () => {
   });
 });
 
-test('the ticker has the last trade, the best prices and the figures of the day', () => {
+test('the ticker has the last trade, the best prices and the figures of 24 hours', () => {
   const market = after(
     ...standing,
     buy(14_990, 40, 0),
@@ -272,39 +366,46 @@ test('the ticker has the last trade, the best prices and the figures of the day'
     open: '149.90',
     high: '149.90',
     low: '149.90',
+    change: '0.00',
+    change_percent: '0.00',
     volume: '50',
     trades: 2,
   };
-  expect(tickerView(market, TODAY)).toEqual(today);
-  expect(tickerView(market, '2026-01-06')).toEqual({
+  expect(tickerView(market, NOW + 287)).toEqual(today);
+  expect(tickerView(market, NOW + 288)).toEqual({
     ...today,
     open: null,
     high: null,
     low: null,
+    change: null,
+    change_percent: null,
     volume: '0',
     trades: 0,
   });
 });
 
-test('the first trade of a day begins new figures', () => {
+test('the figures of 24 hours move on in steps of five minutes', () => {
   const { book } = story();
   const market = openMarket('AAPL', 1);
   const at = (time: string, ticks: number) => {
+    evolveMarket(market, book('AAPL', sell(ticks, 40), time));
     evolveMarket(market, book('AAPL', buy(ticks, 40, 0), time));
     evolveMarket(market, book('AAPL', traded({ priceTicks: ticks, takerSide: 'buy' }), time));
   };
-  evolveMarket(market, book('AAPL', sell(15_000, 40)));
   at('2026-01-05T23:59:59.999Z', 15_000);
-  evolveMarket(market, book('AAPL', sell(15_500, 40)));
-  at('2026-01-06T00:00:00.000Z', 15_500);
-  const { open, high, low, volume, trades } = tickerView(market, '2026-01-06');
-  expect({ open, high, low, volume, trades }).toEqual({
-    open: '155.00',
-    high: '155.00',
-    low: '155.00',
-    volume: '40',
-    trades: 1,
-  });
+  at('2026-01-06T00:00:00.000Z', 15_600);
+  at('2026-01-06T23:59:59.999Z', 15_300);
+  const figures = (time: string) => {
+    const { open, high, low, change, change_percent, volume, trades } = tickerView(
+      market,
+      spanOf(Date.parse(time)),
+    );
+    return [open, high, low, change, change_percent, volume, trades];
+  };
+  expect([figures('2026-01-06T23:59:59.999Z'), figures('2026-01-07T00:00:00.000Z')]).toEqual([
+    ['156.00', '156.00', '153.00', '-3.00', '-1.92', '80', 2],
+    ['153.00', '153.00', '153.00', '0.00', '0.00', '40', 1],
+  ]);
 });
 
 test('the values of the hot view are the JSON texts of the views, trades newest first', () => {
@@ -315,7 +416,7 @@ test('the values of the hot view are the JSON texts of the views, trades newest 
     buy(14_990, 60, 0),
     traded({ trade: 2, quantity: 60 }),
   );
-  const values = Object.fromEntries(hotValues(market, TODAY).map(([key, text]) => [key, JSON.parse(text)]));
+  const values = Object.fromEntries(hotValues(market, NOW).map(([key, text]) => [key, JSON.parse(text)]));
   const trade = (n: number, sequence: number, qty: string) => ({
     id: `AAPL-${n}`,
     symbol: 'AAPL',
@@ -327,13 +428,13 @@ test('the values of the hot view are the JSON texts of the views, trades newest 
   });
   expect(values).toEqual({
     'depth:AAPL': depthView(market),
-    'ticker:AAPL': tickerView(market, TODAY),
+    'ticker:AAPL': tickerView(market, NOW),
     'trades:AAPL': [trade(2, 4, '60'), trade(1, 2, '40')],
   });
 });
 
 test('a halt shows in the ticker', () => {
-  expect(tickerView(after({ type: 'MarketStateChanged.v1', data: { state: 'halt' } }), TODAY).state).toBe(
+  expect(tickerView(after({ type: 'MarketStateChanged.v1', data: { state: 'halt' } }), NOW).state).toBe(
     'halt',
   );
 });

@@ -1,33 +1,38 @@
 import assert from 'node:assert/strict';
 import {
   type BookEvent,
+  bookOf,
+  DEPTH_LEVELS_MAX,
   decimalFromCents,
   depthKey,
   type Event,
+  emptyBook,
+  evolveBook,
+  type Levels,
   type MarketState,
+  type PublicBook,
+  type StoredMarket,
+  storedBook,
   tickerKey,
+  topLevels,
   tradesKey,
   type views,
 } from '@brokerx/contracts';
 import { categoryOf, NO_STREAM, type Recorded } from '@brokerx/infra';
-import { type Depth, emptyDepth, evolveDepth, levelsOf, storedLevels, topLevels } from './depth.ts';
 import { emptyTicker, evolveTicker, figuresOf, type Ticker } from './ticker.ts';
 import { addTrade, type LastTrades, tradesText } from './trades.ts';
 
-/** Market data of one symbol: its depth, ticker and last trades, all as of one revision of its book. */
+/** Market data of one symbol: its book, ticker and last trades, all as of one revision of its book. */
 export type SymbolMarket = {
   symbol: string;
   tickCents: number;
   state: MarketState;
   /** Revision of the last event of the book that is in here; -1 before the first. */
   sequence: number;
-  depth: Depth;
+  book: PublicBook;
   ticker: Ticker;
   trades: LastTrades;
 };
-
-/** Version of `store`'s form; a snapshot of another one is not used. */
-export const SYMBOL_MARKET_VERSION = 2;
 
 /** The market that a listing begins. */
 export function openMarket(symbol: string, tickCents: number): SymbolMarket {
@@ -36,7 +41,7 @@ export function openMarket(symbol: string, tickCents: number): SymbolMarket {
     tickCents,
     state: 'continuous',
     sequence: NO_STREAM,
-    depth: emptyDepth(),
+    book: emptyBook(),
     ticker: emptyTicker(),
     trades: [],
   };
@@ -47,7 +52,7 @@ export function evolveMarket(market: SymbolMarket, recorded: Recorded<Event>): v
   assert.equal(categoryOf(recorded.stream), 'book');
   const event = recorded.event as BookEvent;
   assert.equal(recorded.revision, market.sequence + 1, `the book of ${market.symbol} has a gap`);
-  evolveDepth(market.depth, event);
+  evolveBook(market.book, event, recorded.revision);
   if (event.type === 'TradeExecuted.v1') {
     evolveTicker(market.ticker, event);
     addTrade(market.trades, event, recorded);
@@ -56,63 +61,62 @@ export function evolveMarket(market: SymbolMarket, recorded: Recorded<Event>): v
   market.sequence = recorded.revision;
 }
 
-/** Keys and JSON texts of the hot view; `today` is a UTC day (`YYYY-MM-DD`). */
-export function hotValues(market: SymbolMarket, today: string): [key: string, text: string][] {
+/** Keys and JSON texts of the hot view; `now` is the span of the ticker that has begun last. */
+export function hotValues(market: SymbolMarket, now: number): [key: string, text: string][] {
   return [
     [depthKey(market.symbol), JSON.stringify(depthView(market))],
-    [tickerKey(market.symbol), JSON.stringify(tickerView(market, today))],
+    [tickerKey(market.symbol), JSON.stringify(tickerView(market, now))],
     [tradesKey(market.symbol), tradesText(market.trades)],
   ];
 }
 
-export function depthView({ symbol, sequence, depth, tickCents }: SymbolMarket): views.DepthView {
+export function depthView({ symbol, sequence, book, tickCents }: SymbolMarket): views.DepthView {
   return {
     symbol,
     sequence,
-    bids: topLevels(depth.bids, tickCents),
-    asks: topLevels(depth.asks, tickCents),
+    last_update_id: sequence,
+    bids: topLevels(book.bids, tickCents, DEPTH_LEVELS_MAX),
+    asks: topLevels(book.asks, tickCents, DEPTH_LEVELS_MAX),
   };
 }
 
-export function tickerView(market: SymbolMarket, today: string): views.TickerView {
-  const { symbol, sequence, state, depth, tickCents } = market;
-  const figures = figuresOf(market.ticker, today);
+export function tickerView(market: SymbolMarket, now: number): views.TickerView {
+  const { symbol, sequence, state, book, tickCents } = market;
+  const figures = figuresOf(market.ticker, now);
+  const { lastTicks } = market.ticker;
   const price = (ticks: number | null | undefined) =>
     ticks === null || ticks === undefined ? null : decimalFromCents(ticks * tickCents);
-  const best = ({ prices, quantities }: Depth['bids']) => {
+  const best = ({ prices, quantities }: Levels) => {
     const [ticks] = prices;
     return { price: price(ticks), quantity: ticks === undefined ? null : String(quantities.get(ticks)) };
   };
-  const bid = best(depth.bids);
-  const ask = best(depth.asks);
-  const traded = figures.trades > 0;
+  const bid = best(book.bids);
+  const ask = best(book.asks);
+  const change = figures && lastTicks !== null ? lastTicks - figures.open : null;
   return {
     symbol,
     sequence,
     state,
-    last_price: price(figures.lastTicks),
+    last_price: price(lastTicks),
     bid: bid.price,
     bid_qty: bid.quantity,
     ask: ask.price,
     ask_qty: ask.quantity,
-    open: traded ? price(figures.openTicks) : null,
-    high: traded ? price(figures.highTicks) : null,
-    low: traded ? price(figures.lowTicks) : null,
-    volume: String(figures.volume),
-    trades: figures.trades,
+    open: price(figures?.open),
+    high: price(figures?.high),
+    low: price(figures?.low),
+    change: price(change),
+    change_percent: figures && change !== null ? ((change * 100) / figures.open).toFixed(2) : null,
+    volume: String(figures?.volume ?? 0),
+    trades: figures?.trades ?? 0,
   };
 }
 
-/** JSON text for a snapshot, with all levels. */
-export function storeMarket(market: SymbolMarket): string {
-  const { bids, asks, coming } = market.depth;
-  return JSON.stringify({ ...market, depth: { bids: storedLevels(bids), asks: storedLevels(asks), coming } });
-}
+/** For a snapshot, with all orders. */
+export const storeMarket = (market: SymbolMarket): string =>
+  JSON.stringify({ ...market, book: storedBook(market.book) });
 
 export function restoreMarket(text: string): SymbolMarket {
-  const stored = JSON.parse(text) as Omit<SymbolMarket, 'depth'> & {
-    depth: { bids: [number, number][]; asks: [number, number][]; coming: Depth['coming'] };
-  };
-  const { bids, asks, coming } = stored.depth;
-  return { ...stored, depth: { bids: levelsOf(bids), asks: levelsOf(asks), coming } };
+  const stored = JSON.parse(text) as Omit<SymbolMarket, 'book'> & Pick<StoredMarket, 'book'>;
+  return { ...stored, book: bookOf(stored.book) };
 }

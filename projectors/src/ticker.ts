@@ -1,37 +1,62 @@
 import type { EventOf } from '@brokerx/contracts';
 
-/** The last trade and the figures of one UTC day by trade time. Prices in ticks, volume in shares. */
+/**
+ * The last trade and the figures of 24 hours by trade time, kept in spans of five minutes, so that they move on with
+ * the clock and a symbol costs some 10 KB. Prices in ticks, volume in shares.
+ */
 export type Ticker = {
   lastTicks: number | null;
-  /** `YYYY-MM-DD` of the figures below: that of the last trade. */
-  day: string;
-  openTicks: number;
-  highTicks: number;
-  lowTicks: number;
-  volume: number;
-  trades: number;
+  /** Spans in which something was traded, the oldest first. */
+  spans: Span[];
 };
 
-export const emptyTicker = (): Ticker => ({ lastTicks: null, ...noTrades('') });
+/** `at`: spans since the Unix epoch. */
+type Span = { at: number; open: number; high: number; low: number; volume: number; trades: number };
+export type Figures = Omit<Span, 'at'>;
 
-/** Adds one trade, in place; the first one of a day begins new figures. */
+export const SPAN_MS = 300_000;
+/** 24 hours. */
+const SPANS = 288;
+
+export const spanOf = (ms: number): number => Math.floor(ms / SPAN_MS);
+
+export const emptyTicker = (): Ticker => ({ lastTicks: null, spans: [] });
+
+/** Adds one trade, in place. */
 export function evolveTicker(ticker: Ticker, event: EventOf<'TradeExecuted.v1'>): void {
   const { priceTicks, quantity } = event.data;
-  const day = dayOf(event.time);
-  if (ticker.day !== day) Object.assign(ticker, noTrades(day));
-  if (ticker.trades === 0) ticker.openTicks = ticker.highTicks = ticker.lowTicks = priceTicks;
-  ticker.highTicks = Math.max(ticker.highTicks, priceTicks);
-  ticker.lowTicks = Math.min(ticker.lowTicks, priceTicks);
-  ticker.volume += quantity;
-  ticker.trades += 1;
+  const at = spanOf(Date.parse(event.time));
+  const { spans } = ticker;
+  let span = spans.at(-1);
+  if (!span || span.at < at) {
+    span = { at, open: priceTicks, high: priceTicks, low: priceTicks, volume: 0, trades: 0 };
+    spans.push(span);
+    while (isOver(spans[0], at)) spans.shift();
+  }
+  span.high = Math.max(span.high, priceTicks);
+  span.low = Math.min(span.low, priceTicks);
+  span.volume += quantity;
+  span.trades += 1;
   ticker.lastTicks = priceTicks;
 }
 
-/** The figures of `today`: nothing was traded yet when the last trade was on an earlier day. */
-export const figuresOf = (ticker: Ticker, today: string): Ticker =>
-  ticker.day >= today ? ticker : { ...ticker, ...noTrades(today) };
+/** The figures of the 24 hours up to the end of the span `now`; null when nothing was traded in them. */
+export function figuresOf(ticker: Ticker, now: number): Figures | null {
+  let figures: Figures | null = null;
+  for (const span of ticker.spans) {
+    if (isOver(span, now)) continue;
+    const { open, high, low, volume, trades } = span;
+    figures = figures
+      ? {
+          open: figures.open,
+          high: Math.max(figures.high, high),
+          low: Math.min(figures.low, low),
+          volume: figures.volume + volume,
+          trades: figures.trades + trades,
+        }
+      : { open, high, low, volume, trades };
+  }
+  return figures;
+}
 
-/** The UTC day of an RFC 3339 time. */
-export const dayOf = (time: string): string => time.slice(0, 10);
-
-const noTrades = (day: string) => ({ day, openTicks: 0, highTicks: 0, lowTicks: 0, volume: 0, trades: 0 });
+const isOver = (span: Span | undefined, now: number): boolean => span !== undefined && span.at <= now - SPANS;

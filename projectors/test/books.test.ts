@@ -4,12 +4,15 @@ import { expect, test } from 'vitest';
 import { followBooks } from '../src/books.ts';
 import { loadMarkets, marketSnapshots } from '../src/marketSnapshots.ts';
 import { hotValues } from '../src/symbolMarket.ts';
+import { spanOf } from '../src/ticker.ts';
 import { makeHistory } from './history.ts';
 import { appendAll, STORE_ID, storeInMemory } from './readModelsOf.ts';
 
 const never = (symbol: string, error: unknown) => {
   throw new Error(`the book of ${symbol} broke`, { cause: error });
 };
+
+const NOW = spanOf(Date.UTC(2026, 0, 5));
 
 test('books that are each at another place are kept, and go on from the lowest', async () => {
   const store = storeInMemory();
@@ -38,7 +41,7 @@ test('books that are each at another place are kept, and go on from the lowest',
   const shown = ({ markets }: typeof straight) =>
     symbols.map((symbol) => {
       const market = markets.get(symbol);
-      return market && hotValues(market, '2026-01-05');
+      return market && hotValues(market, NOW);
     });
   expect(shown(second)).toEqual(shown(straight));
 });

@@ -11,7 +11,7 @@ import {
 import type { HotView } from '@brokerx/infra';
 import { type Book, type History, TICK_CENTS } from './history.ts';
 
-/** The hot view as it stands, and as it must be after the whole history; the day's figures are those of another day. */
+/** The hot view as it stands, and as it must be after the whole history; the figures of 24 hours are those of another day. */
 export async function hotShown(view: HotView, history: History): Promise<Record<string, unknown>> {
   const keys = [...history.books.keys()].flatMap((symbol) => [
     depthKey(symbol),
@@ -31,9 +31,11 @@ export function hotExpected(history: History): Record<string, unknown> {
   return Object.fromEntries(
     [...history.books.values()].flatMap((book) => {
       const { symbol } = book;
+      const sequence = sequenceOf(history, symbol);
       const depth = {
         symbol,
-        sequence: sequenceOf(history, symbol),
+        sequence,
+        last_update_id: sequence,
         bids: levels(book, 'buy'),
         asks: levels(book, 'sell'),
       };
@@ -42,7 +44,7 @@ export function hotExpected(history: History): Record<string, unknown> {
       const [ask] = depth.asks;
       const ticker = {
         symbol,
-        sequence: depth.sequence,
+        sequence,
         state: book.halted ? 'halt' : 'continuous',
         last_price: trades[0]?.price ?? null,
         bid: bid?.[0] ?? null,
@@ -52,6 +54,8 @@ export function hotExpected(history: History): Record<string, unknown> {
         open: null,
         high: null,
         low: null,
+        change: null,
+        change_percent: null,
         volume: '0',
         trades: 0,
       };

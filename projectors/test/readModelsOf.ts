@@ -116,7 +116,7 @@ export function expected(history: History): Awaited<ReturnType<typeof shown>> {
         high: Math.max(...prices),
         low: Math.min(...prices),
       };
-      return ['1d', '1h', '1m', '5m'].map((interval) => ({ symbol, interval, ...figures }));
+      return ['1d', '1h', '1m', '1s'].map((interval) => ({ symbol, interval, ...figures }));
     }),
     executions: [
       { legs: history.trades.length * 2, shares: sum(history.trades.map(({ quantity }) => quantity)) * 2 },

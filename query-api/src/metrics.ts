@@ -4,7 +4,7 @@ import type { QueryDeps } from './app.ts';
 import type { WaitOutcome } from './freshness.ts';
 
 /** Requests are counted by the HTTP kit; here stands what only this service knows. */
-export function queryMetrics({ metrics, freshness, streams }: QueryDeps): void {
+export function queryMetrics({ metrics, freshness, streams, books }: QueryDeps): void {
   const registers = [metrics.registry];
   new Gauge({
     name: 'brokerx_query_streams',
@@ -12,6 +12,14 @@ export function queryMetrics({ metrics, freshness, streams }: QueryDeps): void {
     registers,
     collect() {
       this.set(streams.count());
+    },
+  });
+  new Gauge({
+    name: 'brokerx_query_books',
+    help: 'Books that are followed in memory, because somebody watches them or did a moment ago.',
+    registers,
+    collect() {
+      this.set(books.count());
     },
   });
   new Gauge({

@@ -222,3 +222,32 @@ test.for<[string, Fact]>([
 ])('an event about %s is not told', ([, fact]) => {
   expect(ofAccount(fact)).toBeUndefined();
 });
+
+test('an order for an amount of money says how much, and a completed one that it is filled', () => {
+  const order = { orderId: ORDER, accountId: ANN, clientOrderId: null, symbol: 'XEQT', side: 'buy' } as const;
+  const placed: Fact = {
+    type: 'OrderPlaced.v1',
+    data: {
+      ...order,
+      type: 'market',
+      timeInForce: 'ioc',
+      quantity: 0,
+      notionalCents: 10_000,
+      limitTicks: 330,
+      tickCents: 10,
+      referenceTicks: 300,
+      bandExempt: false,
+      feePpm: 0,
+      holdCents: 10_000,
+      holdShares: 0,
+    },
+  };
+  expect(ofAccount(placed)).toMatchObject({ notional: '100.00', protection_price: '33.00' });
+  expect(ofAccount(placed)).not.toHaveProperty('qty');
+  const completed: Fact = { type: 'OrderCompleted.v1', data: { order: ref, side: 'buy', leftCents: 5 } };
+  expect(ofBook(completed)).toEqual({
+    ...told('order_completed', 'book'),
+    side: 'buy',
+    status: 'filled',
+  });
+});

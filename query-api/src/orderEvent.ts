@@ -137,8 +137,11 @@ function tellOfBook(event: Event, at: Recorded<Event>, orderId: string | undefin
   const of = (order: OrderRef) => ({ order_id: order.orderId, symbol: keyOfStream(at.stream) });
   switch (event.type) {
     case 'OrderAccepted.v1': {
-      const { order, side, type, timeInForce, quantity } = event.data;
-      const qty = String(quantity);
+      const { order, side, type, timeInForce, quantity, notionalCents } = event.data;
+      const wanted =
+        notionalCents === undefined
+          ? { qty: String(quantity) }
+          : { notional: decimalFromCents(notionalCents) };
       return {
         event: 'order_accepted',
         ...of(order),
@@ -146,7 +149,7 @@ function tellOfBook(event: Event, at: Recorded<Event>, orderId: string | undefin
         side,
         type,
         time_in_force: timeInForce,
-        qty,
+        ...wanted,
       };
     }
     case 'OrderTriggered.v1': {
@@ -200,6 +203,8 @@ function tellOfBook(event: Event, at: Recorded<Event>, orderId: string | undefin
       const { order, side, reason } = event.data;
       return { event: 'order_expired', ...of(order), side, status: 'expired', reason };
     }
+    case 'OrderCompleted.v1':
+      return { event: 'order_completed', ...of(event.data.order), side: event.data.side, status: 'filled' };
     case 'OrderCancelRejected.v1':
       return { event: 'cancel_rejected', ...of(event.data.order), reason: event.data.code };
     case 'OrderReplaceRejected.v1': {
@@ -223,6 +228,8 @@ const asked = (data: {
   minQuantity?: number | undefined;
   selfTrade?: OrderEventView['stp_mode'];
   expiresAt?: string | undefined;
+  displayQuantity?: number | undefined;
+  notionalCents?: number | undefined;
 }) => ({
   order_id: data.orderId,
   symbol: data.symbol,
@@ -230,7 +237,10 @@ const asked = (data: {
   side: data.side,
   type: data.type,
   time_in_force: data.timeInForce,
-  qty: String(data.quantity),
+  ...(data.notionalCents === undefined
+    ? { qty: String(data.quantity) }
+    : { notional: decimalFromCents(data.notionalCents) }),
+  ...(data.displayQuantity === undefined ? {} : { display_qty: String(data.displayQuantity) }),
   ...(data.postOnly ? { post_only: true } : {}),
   ...(data.minQuantity === undefined ? {} : { min_qty: String(data.minQuantity) }),
   ...(data.selfTrade ? { stp_mode: data.selfTrade } : {}),

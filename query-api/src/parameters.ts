@@ -1,4 +1,4 @@
-import { CATEGORIES, eventData, parsePosition, SymbolName, views } from '@brokerx/contracts';
+import { CATEGORIES, eventData, PublicChannel, parsePosition, SymbolName, views } from '@brokerx/contracts';
 import { z } from 'zod';
 import { statusesOf } from './account/orders.ts';
 import { PAGE_DEFAULT, PAGE_MAX } from './paging.ts';
@@ -81,6 +81,11 @@ export const DepthQuery = z.strictObject({
     .describe('Price levels a side, the best ones; all that are kept when absent.'),
   min_position: minPosition,
 });
+export const BookQuery = z.strictObject({
+  levels: whole(1, views.BOOK_LEVELS_MAX)
+    .optional()
+    .describe(`Price levels a side, the best ones; at most ${views.BOOK_LEVELS_MAX}.`),
+});
 export const TradesQuery = z.strictObject({
   limit: whole(1, 100).optional().describe('The newest ones; at most 100.'),
   min_position: minPosition,
@@ -139,3 +144,8 @@ const lastEventId = whole(0, Number.MAX_SAFE_INTEGER)
   .describe('As the header `Last-Event-ID`: resumes behind this message.');
 export const OrderStreamQuery = z.strictObject({ account_id: accountId, last_event_id: lastEventId });
 export const SymbolStreamQuery = z.strictObject({ last_event_id: lastEventId });
+export const ChannelPath = z.strictObject({ symbol: SymbolName, channel: PublicChannel });
+export const ChannelStreamQuery = z.strictObject({
+  interval: views.CandleInterval.optional().describe('Of `candles`, and of no other channel.'),
+  last_event_id: lastEventId,
+});

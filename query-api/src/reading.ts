@@ -23,12 +23,15 @@ export type Reading = {
   of(...projections: string[]): (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
   /** Puts the position of what was read into the reply; refuses when it is below what was asked for. */
   reflects(request: FastifyRequest, reply: FastifyReply, position: number): void;
+  /** Says in the reply which position is reflected. */
+  tell(reply: FastifyReply, position: number): void;
 };
 
 export function reading({ store, freshness }: { store: { id: string }; freshness: Freshness }): Reading {
   const tell = (reply: FastifyReply, position: number) =>
     reply.header(POSITION_HEADER, formatPosition({ storeId: store.id, position }));
   return {
+    tell,
     of:
       (...projections) =>
       async (request, reply) => {

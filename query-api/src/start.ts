@@ -9,6 +9,7 @@ import {
   openEventStore,
   openFeed,
   openHotStore,
+  postgresSnapshots,
   type Runtime,
   type Shutdown,
   sessionEnds,
@@ -18,10 +19,12 @@ import {
 import { buildQueryApi } from './app.ts';
 import { freshness as createFreshness } from './freshness.ts';
 import { MARKET_DATA, marketDataView } from './market/marketData.ts';
+import { publicBooks } from './market/publicBooks.ts';
 import { waitCounter } from './metrics.ts';
 import { projectionPositions } from './projectionPositions.ts';
 import { openReadDatabase } from './readDatabase.ts';
-import { depthHub } from './streams/depthHub.ts';
+import { channels as createChannels } from './streams/channels.ts';
+import { hotValues as createHotValues } from './streams/hotValues.ts';
 import { liveEvents } from './streams/liveEvents.ts';
 import { openStreams } from './streams/openStreams.ts';
 
@@ -89,14 +92,25 @@ export async function startQueryApi(options: QueryApiOptions): Promise<{ url: st
     log,
   });
   onShutdown('projection positions', () => positions.close());
-  const depths = depthHub({ view: hotView, runtime, log });
-  onShutdown('depths', () => depths.close());
+  const hotValues = createHotValues({ view: hotView, runtime, log });
+  onShutdown('hot values', () => hotValues.close());
   hotView.onChange((position) => {
     freshness.moved(MARKET_DATA, position);
-    depths.changed();
+    hotValues.changed();
   });
   const live = liveEvents({ store, feed, runtime, log });
   onShutdown('live events', () => live.close());
+  const snapshots = await postgresSnapshots({
+    databaseUrl: settings.databaseUrl,
+    storeId,
+    runtime,
+    log,
+    readOnly: true,
+  });
+  onShutdown('snapshots', () => snapshots.close());
+  const books = publicBooks({ store, live, snapshots, runtime, log });
+  onShutdown('books', () => books.close());
+  const channels = createChannels({ store, live, books, hotView, hotValues, database, freshness, runtime });
 
   const app = await buildQueryApi({
     ...options,
@@ -106,7 +120,9 @@ export async function startQueryApi(options: QueryApiOptions): Promise<{ url: st
     freshness,
     live,
     sessions,
-    depths,
+    hotValues,
+    books,
+    channels,
     streams: openStreams(options),
     metrics,
     ready: async () => ({ 'read model': (await positions.reread()) ? 'ok' : 'does not answer' }),

@@ -1,5 +1,6 @@
 import { accountStream } from '@brokerx/contracts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { list } from './market.ts';
 import {
   analyst,
   ann,
@@ -35,6 +36,10 @@ const MATRIX: Record<string, { path: string; answers: Record<keyof typeof PRIVAT
   '/v1/symbols/{symbol}/ticker': { path: '/v1/symbols/XEQT/ticker', answers: PUBLIC },
   '/v1/symbols/{symbol}/trades': { path: '/v1/symbols/XEQT/trades', answers: PUBLIC },
   '/v1/symbols/{symbol}/candles': { path: '/v1/symbols/XEQT/candles', answers: PUBLIC },
+  '/v1/symbols/{symbol}/book': { path: '/v1/symbols/XEQT/book', answers: PUBLIC },
+  '/v1/symbols/{symbol}/book/orders': { path: '/v1/symbols/XEQT/book/orders', answers: PUBLIC },
+  '/v1/symbols/{symbol}/reference-price': { path: '/v1/symbols/XEQT/reference-price', answers: PUBLIC },
+  '/v1/streams/symbols/{symbol}/{channel}': { path: '/v1/streams/symbols/XEQT/depth', answers: PUBLIC },
   '/v1/streams/symbols/{symbol}': { path: '/v1/streams/symbols/XEQT', answers: PUBLIC },
 };
 
@@ -43,6 +48,7 @@ beforeAll(async () => {
   api = await startTestQueryApi();
   const { accountId, clientId } = ann;
   await api.append(accountStream(accountId), [{ type: 'AccountOpened.v1', data: { accountId, clientId } }]);
+  await list(api, 'XEQT');
   await api.insert('read.wallet_v1', [{ account_id: accountId, cash_cents: 1, held_cents: 0 }]);
   await api.insert('read.symbol_v1', [
     {

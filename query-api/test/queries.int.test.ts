@@ -146,6 +146,8 @@ test('an order shows everything that is known of it', async () => {
       trail_price: null,
       trail_percent: null,
       expires_at: null,
+      notional: null,
+      display_qty: null,
       status: 'partially_filled',
       filled_qty: '3',
       leaves_qty: '7',
@@ -300,7 +302,7 @@ test('candles come in the order of time, and say whether they are closed', async
     trades: 3,
   });
   const starts = ['2026-01-05T14:30:00.000Z', '2026-01-05T14:31:00.000Z', '2999-01-01T00:00:00.000Z'];
-  await api.insert('read.candle_v1', starts.map(candle));
+  await api.insert('read.candle_v2', starts.map(candle));
   const view = { open: '1.00', high: '1.10', low: '0.95', close: '1.05', volume: '12', trades: 3 };
 
   const newest = await json(await api.get('/v1/symbols/CNDL/candles?limit=2'));
@@ -317,6 +319,44 @@ test('candles come in the order of time, and say whether they are closed', async
   );
   const startsOf = ({ body }: typeof first) => body.items.map((item) => item.start);
   expect([...startsOf(first), ...startsOf(second)]).toEqual(starts);
+});
+
+test('candles that are not stored are made of those that are, and no page misses any', async () => {
+  const candle = (time: string, open: number, close: number) => ({
+    symbol: 'MADE',
+    interval: '1m',
+    start: `2026-01-05T${time}:00.000Z`,
+    open_cents: open,
+    high_cents: Math.max(open, close) + 5,
+    low_cents: Math.min(open, close) - 5,
+    close_cents: close,
+    volume: 10,
+    trades: 2,
+  });
+  await api.insert('read.candle_v2', [
+    candle('14:31', 100, 110),
+    candle('14:34', 110, 90),
+    candle('14:35', 90, 95),
+    candle('15:00', 95, 120),
+  ]);
+  const made = (time: string, prices: string[], volume: string, trades: number) => {
+    const [open, high, low, close] = prices;
+    return { start: `2026-01-05T${time}:00.000Z`, open, high, low, close, volume, trades, closed: true };
+  };
+  const all = [
+    made('14:30', ['1.00', '1.15', '0.85', '0.90'], '20', 4),
+    made('14:35', ['0.90', '1.00', '0.85', '0.95'], '10', 2),
+    made('15:00', ['0.95', '1.25', '0.90', '1.20'], '10', 2),
+  ];
+  const get = async (query: string) =>
+    (await json(await api.get(`/v1/symbols/MADE/candles?interval=5m&${query}`))).body;
+  expect(await get('limit=2')).toEqual({ items: all.slice(1), next: null });
+  const first = await get('from=2026-01-05T14:29:00Z&limit=2');
+  expect(first.items).toEqual(all.slice(0, 2));
+  const second = await get(`from=2026-01-05T14:29:00Z&limit=2&page_token=${first.next}`);
+  expect(second).toEqual({ items: all.slice(2), next: null });
+  // One that begins before is not there, though a part of it lies behind.
+  expect((await get('from=2026-01-05T14:31:00Z&to=2026-01-05T15:00:00Z')).items).toEqual([all[1]]);
 });
 
 test('symbols are listed with their rules', async () => {

@@ -98,6 +98,7 @@ describe.runIf(hasRedisServer())('market data without their Redis', { timeout: 9
   const shown = () => ({
     symbol: 'XEQT',
     sequence: sequence - 1,
+    last_update_id: sequence - 1,
     bids: [['30.00', String((sequence - 1) * 10)]],
     asks: [],
   });

@@ -172,6 +172,7 @@ function placed(account: Account, { data, time }: EventOf<'OrderPlaced.v1'>, rev
     filledValueCents: 0,
     feesCents: 0,
     feePpm: data.feePpm,
+    notionalCents: data.notionalCents ?? null,
     holdCents: data.holdCents,
     holdShares: data.holdShares,
     placedRevision: revision,
@@ -301,7 +302,7 @@ export function checkAccount(account: Account): void {
 }
 
 /** Changes whenever what `accountText` writes, or how events fold, changes: older snapshots are then ignored. */
-export const ACCOUNT_SNAPSHOT_VERSION = 3;
+export const ACCOUNT_SNAPSHOT_VERSION = 4;
 
 /** The state as JSON text, and back. */
 export function accountText(account: Account): string {

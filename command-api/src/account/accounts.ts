@@ -28,6 +28,8 @@ export type Accounts = {
    * throws is thrown on. `decide` may be called several times, must be pure, and must not change the account.
    */
   execute<T = never>(accountId: string, decide: Decide<T>): Promise<Executed<T>>;
+  /** Whether it is in memory: otherwise it is read first. */
+  holds(accountId: string): boolean;
   /** Cached accounts and commits on their way, for metrics. */
   stats(): { cached: number; inFlight: number };
   /** Writes the snapshots that are due. */
@@ -302,6 +304,7 @@ export function accountsInMemory(options: {
 
   return {
     execute,
+    holds: (accountId) => cache.has(accountId) || pinned.has(accountId),
     stats: () => ({ cached: cache.size + pinned.size, inFlight }),
     async close() {
       for (const entry of cache.values()) {

@@ -97,6 +97,9 @@ function whyNot(
   if (!moves && quantity === order.quantity) {
     return { code: 'AMEND_NO_CHANGE', detail: `the quantity is ${quantity} already` };
   }
+  if (order.notionalCents !== null) {
+    return { code: 'ORDER_TYPE', detail: 'an order for an amount of money trades at once or ends' };
+  }
   if (!hasLimit(order.type) && change.limit_price !== undefined) {
     return { code: 'ORDER_TYPE', detail: `a ${order.type} order has no limit_price` };
   }

@@ -30,6 +30,8 @@ export type OpenOrder = {
   filledValueCents: number;
   feesCents: number;
   feePpm: number;
+  /** A market buy for so much money, fees aside; its quantity is 0. Null: an order for a quantity. */
+  notionalCents: number | null;
   holdCents: number;
   holdShares: number;
   placedRevision: number;
@@ -62,7 +64,8 @@ type OrderFact = Extract<
 >;
 
 /**
- * The worst case of a buy in cents: every share still wanted at the limit, and the fee on all of it. An order's fee
+ * The worst case of a buy in cents: every share still wanted at the limit (or what is left to spend), and the fee on
+ * all of it. An order's fee
  * is ceil(rate × cumulative value) and each fill is charged the difference, so what was charged is deducted.
  *
  * While a change is unanswered, any part may still fill as the order was before the rest does as it will be: the most
@@ -79,6 +82,7 @@ export function worstCaseCents(
     | 'filledValueCents'
     | 'feesCents'
     | 'feePpm'
+    | 'notionalCents'
     | 'amendPending'
   >,
 ): number {
@@ -90,7 +94,8 @@ export function worstCaseCents(
     const more = Math.max(0, wanted - leaves);
     most = Math.max(most + amendPending.limitTicks * more, amendPending.limitTicks * wanted);
   }
-  const leavesCents = most * tickCents;
+  const { notionalCents } = order;
+  const leavesCents = notionalCents === null ? most * tickCents : notionalCents - order.filledValueCents;
   return leavesCents + feeCents(cents(order.filledValueCents + leavesCents), order.feePpm) - order.feesCents;
 }
 
@@ -127,7 +132,7 @@ export function evolveOrder(order: OpenOrder, fact: OrderFact): void {
       else order.holdShares -= data.quantity + data.releasedShares;
       assert.equal(order.filledQuantity, data.filledQuantity);
       assert.equal(order.filledValueCents, data.filledValueCents);
-      assert.equal(leavesOf(order, order.quantity), data.leavesQuantity);
+      if (order.notionalCents === null) assert.equal(leavesOf(order, order.quantity), data.leavesQuantity);
       break;
     }
     case 'OrderAmended.v1':

@@ -378,3 +378,48 @@ test.for<[code: string, order: PlaceOrder]>([
   const fact = placeOrder(account, { ...ids, order, market: market() });
   expect(fact).toMatchObject({ type: 'OrderRefused.v1', data: { code } });
 });
+
+const newest = (rules = {}) => market({ matchingRules: 3, rules });
+const forMoney: PlaceOrder = { ...marketBuy, qty: undefined, notional: '100.00', time_in_force: 'ioc' };
+
+test('an order for an amount of money holds it with its fees; an iceberg holds all of its quantity', () => {
+  const place = (order: PlaceOrder) =>
+    placeOrder(accountWith(cash(1_000_000)), { ...ids, order, market: newest() }).data;
+  expect(place(forMoney)).toMatchObject({
+    type: 'market',
+    quantity: 0,
+    notionalCents: 10_000,
+    limitTicks: 1_100,
+    holdCents: 10_010,
+    holdShares: 0,
+  });
+  expect(place({ ...buy, display_qty: '4' })).toMatchObject({
+    quantity: 10,
+    displayQuantity: 4,
+    holdCents: 10_010,
+  });
+});
+
+// Rows are in order of precedence.
+test.for<[code: string, order: PlaceOrder, where: Market]>([
+  ['MATCHING_RULES', forMoney, market()],
+  ['MATCHING_RULES', { ...buy, display_qty: '4' }, market()],
+  ['MIN_NOTIONAL', { ...forMoney, notional: '10.99' }, newest()],
+  ['MIN_NOTIONAL', { ...forMoney, notional: '109.99' }, newest({ lotShares: 10 })],
+  ['MIN_NOTIONAL', forMoney, newest({ notionalMinCents: 10_001 })],
+  ['MAX_NOTIONAL', forMoney, newest({ notionalMaxCents: 9_999 })],
+  ['LOT_STEP', { ...buy, display_qty: '4' }, newest({ lotShares: 5 })],
+  ['INSUFFICIENT_FUNDS', { ...forMoney, notional: '10000.00' }, newest()],
+])('icebergs and orders for money are refused: %s', ([code, order, where]) => {
+  const fact = placeOrder(accountWith(cash(1_000_000)), { ...ids, order, market: where });
+  expect(fact).toMatchObject({ type: 'OrderRefused.v1', data: { code } });
+});
+
+test('an order for an amount of money cannot be changed', () => {
+  const fact = placeOrder(accountWith(cash(1_000_000)), { ...ids, order: forMoney, market: newest() });
+  const change = { orderId: at(900), accountId: at(1), change: { qty: '5' }, marketOf: () => newest() };
+  expect(amendOrder(accountWith(cash(1_000_000), fact), change)).toMatchObject({
+    type: 'CommandRefused.v1',
+    data: { code: 'ORDER_TYPE' },
+  });
+});

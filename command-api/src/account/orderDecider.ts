@@ -8,8 +8,8 @@ import {
   unfilledOrders,
 } from './account.ts';
 import type { Refusal } from './decider.ts';
-import { centsOf, lastPrice, type Priced, price, quantityOf, termsOf } from './orderPrice.ts';
-import { againstRules, bandExempt } from './orderRules.ts';
+import { centsOf, lastPrice, newerTerms, type Priced, price, quantityOf, termsOf } from './orderPrice.ts';
+import { againstNotional, againstRules, bandExempt } from './orderRules.ts';
 
 /**
  * The decision about a new order. The guards stand in the order of precedence of `contracts/refusals.ts`. What the market
@@ -96,6 +96,12 @@ function whyNot(
       detail: `${symbol} follows version ${market.matchingRules}; stops, gtd, post_only, min_qty and stp_mode need version 2`,
     };
   }
+  if (market.matchingRules < 3 && Object.keys(newerTerms(order)).length > 0) {
+    return {
+      code: 'MATCHING_RULES',
+      detail: `${symbol} follows version ${market.matchingRules}; display_qty and notional need version 3`,
+    };
+  }
   const quantity = quantityOf(order.qty);
   if (priced.offGrid) {
     const [field, asked] = priced.offGrid;
@@ -110,14 +116,25 @@ function whyNot(
     if (size?.code === 'ORDER_SIZE' || size?.code === 'LOT_STEP') return size;
     return { code: 'PRICE_TICK', detail: `${field} ${asked}; the tick size of ${symbol} is ${tick}` };
   }
-  const against = againstRules(account, market, {
-    side,
-    quantity,
-    limitTicks: priced.limitTicks,
-    limitPrice: order.limit_price,
-    freeShares: availableShares(account, symbol),
-  });
+  const { displayQuantity, notionalCents } = priced.terms;
+  const against =
+    notionalCents === undefined
+      ? againstRules(account, market, {
+          side,
+          quantity,
+          limitTicks: priced.limitTicks,
+          limitPrice: order.limit_price,
+          freeShares: availableShares(account, symbol),
+        })
+      : againstNotional(market, { notionalCents, limitTicks: priced.limitTicks ?? 0 });
   if (against) return against;
+  const { lotShares = 1 } = market.rules;
+  if (displayQuantity !== undefined && displayQuantity % lotShares !== 0) {
+    return {
+      code: 'LOT_STEP',
+      detail: `display_qty ${displayQuantity}; the lot size of ${symbol} is ${lotShares}`,
+    };
+  }
   const waits = againstTime(market, order, priced, nowMs);
   if (waits) return waits;
   if (!account.quotasOff && !market.quotasOff) {

@@ -51,6 +51,7 @@ export function price(market: Market, order: PlaceOrder): Priced {
     ? (inTicks(order.limit_price) ?? raise('a limit is checked for before'))
     : protection(market, order.side, stopTicks);
   const quantity = quantityOf(order.qty);
+  const notionalCents = centsOf(order.notional);
   const nothingYet = {
     filledQuantity: 0,
     preventedQuantity: 0,
@@ -60,7 +61,7 @@ export function price(market: Market, order: PlaceOrder): Priced {
   };
   return {
     limitTicks,
-    worstCaseCents: worstCaseCents({ limitTicks, tickCents, quantity, feePpm, ...nothingYet }),
+    worstCaseCents: worstCaseCents({ limitTicks, tickCents, quantity, feePpm, notionalCents, ...nothingYet }),
     terms: {
       ...terms,
       ...(stopTicks === undefined ? {} : { stopTicks }),
@@ -72,7 +73,18 @@ export function price(market: Market, order: PlaceOrder): Priced {
 }
 
 /** What it asks for besides, where it does; prices aside. */
-export const termsOf = ({ post_only, min_qty, stp_mode, expires_at }: PlaceOrder): OrderTerms => ({
+export const termsOf = (order: PlaceOrder): OrderTerms => ({
+  ...olderTerms(order),
+  ...newerTerms(order),
+});
+
+/** What version 3 of the matching rules brought. */
+export const newerTerms = ({ display_qty, notional }: PlaceOrder): OrderTerms => ({
+  ...(display_qty === undefined ? {} : { displayQuantity: quantityOf(display_qty) }),
+  ...(notional === undefined ? {} : { notionalCents: centsOf(notional) ?? 0 }),
+});
+
+const olderTerms = ({ post_only, min_qty, stp_mode, expires_at }: PlaceOrder): OrderTerms => ({
   ...(post_only ? { postOnly: true } : {}),
   ...(min_qty === undefined ? {} : { minQuantity: quantityOf(min_qty) }),
   ...(stp_mode === undefined || stp_mode === 'none' ? {} : { selfTrade: stp_mode }),
@@ -96,7 +108,8 @@ function firstStop(
   return side === 'buy' ? Math.ceil(last + distance) : Math.floor(last - distance);
 }
 
-export const quantityOf = (qty: string): number =>
-  sharesFromDecimal(qty) ?? raise('quantities are checked for form before');
+/** 0 for an order for an amount of money. */
+export const quantityOf = (qty: string | undefined): number =>
+  qty === undefined ? 0 : (sharesFromDecimal(qty) ?? raise('quantities are checked for form before'));
 export const centsOf = (text: string | undefined): number | null =>
   text === undefined ? null : (centsFromDecimal(text) ?? raise('prices are checked for form before'));

@@ -7,16 +7,20 @@ import { IdempotencyHeaders, requestKey } from '../idempotency.ts';
 import type { Markets } from '../market/markets.ts';
 import { tryLater } from '../refusals.ts';
 import { accepted, COMMAND_REPLY_HEADERS, orderLocation } from '../reply.ts';
+import type { Accounts } from './accounts.ts';
 import { amendOrder } from './amendDecider.ts';
 import { cancelRoutes } from './cancelRoutes.ts';
 import { deadManRoutes } from './deadManRoutes.ts';
 import { placeOrder } from './orderDecider.ts';
+import { previewRoutes, type ShownDepth } from './previewRoutes.ts';
 import { expectFact, orderChangeView, orderView } from './views.ts';
 
 export type OrderRoutes = {
   commands: Commands;
   markets: Markets;
   admission: Admission;
+  accounts: Accounts;
+  shownDepth: ShownDepth;
   storeId: string;
   runtime: Runtime;
 };
@@ -82,6 +86,7 @@ export function orderRoutes(app: Http, deps: OrderRoutes): void {
 
   cancelRoutes(app, deps);
   deadManRoutes(app, deps);
+  previewRoutes(app, deps);
 
   app.patch(
     '/v1/orders/:id',

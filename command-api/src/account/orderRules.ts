@@ -67,3 +67,26 @@ export function againstRules(account: Account, market: Market, asked: Asked): Re
   }
   return undefined;
 }
+
+/** What the rules say of a market buy for an amount of money; its protection price is the dearest that it may meet. */
+export function againstNotional(
+  { symbol, rules }: Market,
+  { notionalCents, limitTicks }: { notionalCents: number; limitTicks: number },
+): Refusal | undefined {
+  const { lotShares = 1, notionalMinCents: least = 0, notionalMaxCents: most = notionalCents } = rules;
+  const lotCents = limitTicks * rules.tickCents * lotShares;
+  const told = `notional ${decimalFromCents(notionalCents)}`;
+  if (notionalCents < lotCents || lotShares > rules.orderSharesMax) {
+    return {
+      code: 'MIN_NOTIONAL',
+      detail: `${told}; a lot of ${symbol} may cost ${decimalFromCents(lotCents)}`,
+    };
+  }
+  if (notionalCents < least) {
+    return { code: 'MIN_NOTIONAL', detail: `${told}; ${symbol} takes ${decimalFromCents(least)} at least` };
+  }
+  if (notionalCents > most) {
+    return { code: 'MAX_NOTIONAL', detail: `${told}; ${symbol} takes ${decimalFromCents(most)} at most` };
+  }
+  return undefined;
+}

@@ -202,3 +202,50 @@ test('a book that disagrees with the account is a bug, not a fact', () => {
   const wrong = output(trade({ buys: at(5), quantity: 3, leaves: 6 }), 40);
   expect(() => settle(account, [wrong])).toThrow('book and account agree');
 });
+
+/** A market buy for 100.00, fees of 0.1 % aside. */
+const forMoney = placed({
+  type: 'market',
+  timeInForce: 'ioc',
+  quantity: 0,
+  notionalCents: 10_000,
+  holdCents: 10_010,
+});
+
+test('an order for an amount of money holds what is left to spend and its fees', () => {
+  const account = accountWith(cash, forMoney);
+  settled(account, output(trade({ buys: at(5), quantity: 3, leaves: 7, priceTicks: 950 }), 40));
+  expect(account.heldCents).toBe(10_000 - 2_850 + (10 - 3));
+});
+
+test('money below a lot makes it filled with its last trade, or afterwards; all that is left is released', () => {
+  const account = accountWith(cash, forMoney);
+  settled(account, output(trade({ buys: at(5), quantity: 10, leaves: 0, priceTicks: 950 }), 40));
+  expect([account.cashCents, account.heldCents, account.orders.size]).toEqual([1_000_000 - 9_510, 0, 0]);
+
+  const another = accountWith(cash, forMoney);
+  const completed: BookFact = {
+    type: 'OrderCompleted.v1',
+    data: { order: me(at(5)), side: 'buy', leftCents: 500 },
+  };
+  const facts = settled(
+    another,
+    output(trade({ buys: at(5), quantity: 9, leaves: 1, priceTicks: 1_000 }), 40),
+    output(completed, 41),
+  );
+  expect(facts.at(-1)).toEqual({
+    type: 'OrderClosed.v1',
+    data: {
+      orderId: at(5),
+      symbol: 'ACME',
+      side: 'buy',
+      sequence: 41,
+      releasedCents: 1_001,
+      releasedShares: 0,
+      status: 'filled',
+      reason: null,
+      unfilledQuantity: 0,
+    },
+  });
+  expect([another.cashCents, another.heldCents]).toEqual([1_000_000 - 9_009, 0]);
+});

@@ -34,6 +34,7 @@ export function ordersOf(event: BookEvent): readonly Readonly<OrderRef>[] {
     case 'OrderReplaceRejected.v1':
     case 'OrderCanceled.v1':
     case 'OrderExpired.v1':
+    case 'OrderCompleted.v1':
       return [event.data.order];
     // These change nothing of an account. A cancel is only rejected when the order had ended before, by another
     // output, which was settled before.
@@ -148,6 +149,8 @@ function factOf(order: OpenOrder, output: BookOutput): SettledFact {
       return closed(order, sequence, 'canceled', null);
     case 'OrderExpired.v1':
       return closed(order, sequence, 'expired', event.data.reason);
+    case 'OrderCompleted.v1':
+      return closed(order, sequence, 'filled', null);
     case 'OrderRejected.v1':
       return closed(order, sequence, 'rejected', event.data.code);
     default:
@@ -178,9 +181,13 @@ function filled(order: OpenOrder, { sequence }: BookOutput, { data, time }: Trad
   // The last fill ends the order: a change that is not answered yet will find it closed.
   const amendPending = leavesQuantity === 0 ? null : order.amendPending;
   const after = { ...order, filledQuantity, filledValueCents, feesCents, amendPending };
-  assert.equal(leavesOf(after, order.quantity), leavesQuantity, 'book and account agree on what is left');
+  const forMoney = order.notionalCents !== null;
+  if (!forMoney)
+    assert.equal(leavesOf(after, order.quantity), leavesQuantity, 'book and account agree on what is left');
   const buys = order.side === 'buy';
-  const releasedCents = buys ? order.holdCents - valueCents - fee - worstCaseCents(after) : 0;
+  // What is left of an amount of money when no share is wanted any more is not spent.
+  const needed = buys && !(forMoney && leavesQuantity === 0) ? worstCaseCents(after) : 0;
+  const releasedCents = buys ? order.holdCents - valueCents - fee - needed : 0;
   const releasedShares = buys ? 0 : order.holdShares - quantity - worstCaseShares(after);
   assert(releasedCents >= 0 && releasedShares >= 0, 'no fill costs more than what was held for it');
   return {
@@ -228,7 +235,7 @@ function closed(
       releasedShares: order.holdShares,
       status,
       reason,
-      unfilledQuantity: order.quantity - order.filledQuantity,
+      unfilledQuantity: order.notionalCents === null ? order.quantity - order.filledQuantity : 0,
     },
   };
 }

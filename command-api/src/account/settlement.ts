@@ -23,6 +23,7 @@ import {
   sleep,
   type Telemetry,
 } from '@brokerx/infra';
+import pLimit from 'p-limit';
 import type { Accounts } from './accounts.ts';
 import { parkedAccounts, type ShardOutput, type Work } from './parkedAccounts.ts';
 import { ordersOf, type Settlement, settle } from './settle.ts';
@@ -64,6 +65,8 @@ const BATCH_EVENTS_MAX = 2_000;
 /** A killed process's shards are settled again from so long before: a few thousand no-ops. */
 const CURSORS_SAVED_EVERY_MS = 3_000;
 const PARKED_RETRY_MS = 5_000;
+/** Accounts that settlement reads at once, of the store's four readers: commands must not queue behind a long past. */
+const LOADS_AT_ONCE = 2;
 const ROLE = 'settlement';
 
 export function startSettlement(options: SettlementOptions): RunningSettlement {
@@ -72,6 +75,7 @@ export function startSettlement(options: SettlementOptions): RunningSettlement {
   const parked = parkedAccounts();
   const shardsOfStreams = new Map<string, string>();
   const stopping = new AbortController();
+  const loading = pLimit(LOADS_AT_ONCE);
   const saving = { snapshots, storeId, log, heldFrom: parked.heldFrom };
 
   const shardOfStream = (stream: string): string => {
@@ -91,7 +95,11 @@ export function startSettlement(options: SettlementOptions): RunningSettlement {
 
   const settleAll = async (work: ReadonlyMap<string, Work>): Promise<void> => {
     const results = await Promise.allSettled(
-      Array.from(work, ([accountId, its]) => settleOrPark(accountId, its)),
+      Array.from(work, ([accountId, its]) =>
+        accounts.holds(accountId)
+          ? settleOrPark(accountId, its)
+          : loading(() => settleOrPark(accountId, its)),
+      ),
     );
     for (const result of results) if (result.status === 'rejected') throw result.reason;
   };

@@ -117,7 +117,8 @@ test('newer matching rules are adopted once, by a command of their own', () => {
     data: { symbol: 'ACME', matchingRules: MATCHING_RULES_VERSION },
   };
   expect(decided).toEqual({ fact });
-  expect(adoptMatchingRules(market(), { symbol: 'ACME' })).toMatchObject({
+  const newest = market({ matchingRules: MATCHING_RULES_VERSION });
+  expect(adoptMatchingRules(newest, { symbol: 'ACME' })).toMatchObject({
     refusal: { code: 'MATCHING_RULES_CURRENT' },
   });
 });

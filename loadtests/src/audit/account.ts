@@ -78,7 +78,7 @@ export function hold(account: AuditedAccount, order: AuditedOrder, found: Findin
   const holding = holdingOf(account, order.symbol);
   account.heldCents += order.holdCents;
   holding.held += order.holdShares;
-  const value = order.limitTicks * order.tickCents * order.quantity;
+  const value = order.notionalCents ?? order.limitTicks * order.tickCents * order.quantity;
   const needed = order.side === 'buy' ? value + feeOf(order, value) : 0;
   found.expect(
     order.holdCents >= needed && (order.side === 'buy' || order.holdCents === 0),
@@ -116,8 +116,12 @@ export function fill(account: AuditedAccount, order: AuditedOrder, event: Filled
   order.filled += data.quantity;
   order.filledValueCents += data.valueCents;
   order.feesCents += data.feeCents;
+  order.wanted = data.leavesQuantity;
+  const { notionalCents } = order;
+  const within =
+    notionalCents === null ? order.filled <= order.quantity : order.filledValueCents <= notionalCents;
   found.expect(
-    order.filled <= order.quantity &&
+    within &&
       data.filledQuantity === order.filled &&
       data.filledValueCents === order.filledValueCents &&
       data.leavesQuantity === leavesOf(order) &&

@@ -1,4 +1,5 @@
-import type { Side } from '@brokerx/contracts';
+import { auditedLevels, type Resting } from './bookLevels.ts';
+import { auditedStops } from './bookStops.ts';
 import type { Findings } from './findings.ts';
 import type { AuditedOrder } from './order.ts';
 import type { RawEvent } from './rawEvent.ts';
@@ -13,10 +14,10 @@ export type AuditedBook = {
   inputDone(): void;
   trades: number;
   openOrders(): number;
+  /** What whoever lists the symbol says of sizes. */
+  rules: { lotShares: number; orderSharesMax: number };
 };
 
-type Resting = { id: string; side: Side; ticks: number; leaves: number; live: boolean };
-type Level = { queue: Resting[]; head: number };
 /** `ticks`: its limit; `filled`: by this arrival; `changed`: it was in the book before, and comes in anew. */
 type Incoming = {
   order: AuditedOrder;
@@ -25,6 +26,8 @@ type Incoming = {
   toRest: number;
   filled: number;
   changed: boolean;
+  /** What an order for an amount of money has left of it; null: it is for a quantity. */
+  money: number | null;
 };
 
 export function auditedBook(
@@ -32,38 +35,14 @@ export function auditedBook(
   orders: ReadonlyMap<string, AuditedOrder>,
   found: Findings,
 ): AuditedBook {
-  const levels: Record<Side, Map<number, Level>> = { buy: new Map(), sell: new Map() };
-  const resting = new Map<string, Resting>();
+  const levels = auditedLevels();
+  const { resting, best, remove, enter, place } = levels;
   let incoming: Incoming | undefined;
-  /** Stops that wait, as they are by now: a change is settled later than the book tells it. */
-  const held = new Map<string, { order: AuditedOrder; quantity: number; limitTicks: number }>();
-  /** Prices of the trades of this input. */
-  let tradedAt: number[] = [];
+  const stops = auditedStops(symbol, found);
+  const rules = { lotShares: 1, orderSharesMax: Number.MAX_SAFE_INTEGER };
   let trades = 0;
   const wrong = (event: RawEvent, what: string) =>
     found.add('mismatch', `${symbol}@${event.revision}: ${what}`);
-
-  const best = (side: Side): Resting | undefined => {
-    const ofSide = levels[side];
-    let ticks: number | undefined;
-    for (const price of ofSide.keys()) {
-      if (ticks === undefined || (side === 'buy' ? price > ticks : price < ticks)) ticks = price;
-    }
-    return ticks === undefined ? undefined : oldest(ofSide.get(ticks) as Level);
-  };
-  const remove = (order: Resting) => {
-    order.live = false;
-    resting.delete(order.id);
-    const level = levels[order.side].get(order.ticks);
-    if (level && !oldest(level)) levels[order.side].delete(order.ticks);
-  };
-  const enter = (order: AuditedOrder, ticks: number, leaves: number) => {
-    const entry: Resting = { id: order.id, side: order.side, ticks, leaves, live: true };
-    resting.set(order.id, entry);
-    const level = levels[order.side].get(ticks);
-    if (level) level.queue.push(entry);
-    else levels[order.side].set(ticks, { queue: [entry], head: 0 });
-  };
 
   /** The two that meet: the one that is arriving, and the one in the book that has priority. */
   const meet = (
@@ -97,27 +76,46 @@ export function auditedBook(
     { arriving, made }: { arriving: Incoming; made: Resting },
     quantity: number,
   ) => {
-    const { maker, taker } = event.data;
-    arriving.leaves -= quantity;
+    const { maker, taker, makerPeak } = event.data;
+    if (arriving.money === null) arriving.leaves -= quantity;
     if (arriving.leaves !== taker.leaves || taker.leaves < 0)
       wrong(event, 'the taker’s leaves do not add up');
     made.leaves -= quantity;
+    made.shown -= quantity;
     if (made.leaves !== maker.leaves || maker.leaves < 0) wrong(event, 'the maker’s leaves do not add up');
+    if (made.shown < 0) wrong(event, `${maker.orderId} trades more than it shows`);
+    const next = made.shown === 0 ? Math.min(made.leaves, made.peak ?? 0) : 0;
+    if (next !== (makerPeak ?? 0)) wrong(event, `the next peak of ${maker.orderId} is ${next}`);
+    if (made.leaves <= 0 || next === 0) return;
+    remove(made);
+    place({ ...made, shown: next, live: true });
+  };
+  /** Whole lots that the money buys, at most what an order may be for. */
+  const buys = ({ money, filled }: Incoming, cents: number): number => {
+    const shares = Math.min(Math.floor((money ?? 0) / cents), rules.orderSharesMax - filled);
+    return Math.floor(shares / rules.lotShares) * rules.lotShares;
   };
 
   const trade = (event: Extract<RawEvent, { type: 'TradeExecuted.v1' }>) => {
     const { maker, taker, quantity } = event.data;
     trades += 1;
-    tradedAt.push(event.data.priceTicks);
+    stops.traded(event.data.priceTicks);
     if (event.data.trade !== trades) wrong(event, `trade ${event.data.trade} is the ${trades}th`);
     const met = meet(event);
     if (!met) return;
     if (met.arriving.order.selfTrade !== 'none' && maker.accountId === taker.accountId) {
       wrong(event, `${taker.orderId} traded with its own account`);
     }
-    met.arriving.filled += quantity;
+    const { arriving, made } = met;
+    arriving.filled += quantity;
+    if (arriving.money !== null) {
+      const cents = event.data.priceTicks * event.data.tickCents;
+      arriving.money -= quantity * cents;
+      if (arriving.money < 0) wrong(event, `${taker.orderId} spends more than it has`);
+      arriving.leaves = buys(arriving, cents);
+    }
     lessBy(event, met, quantity);
-    if (met.made.leaves <= 0) remove(met.made);
+    if (made.leaves <= 0) remove(made);
   };
 
   const prevented = (event: Extract<RawEvent, { type: 'TradePrevented.v1' }>) => {
@@ -127,8 +125,9 @@ export function auditedBook(
     if (maker.accountId !== taker.accountId) wrong(event, 'a match of two accounts was prevented');
     if (mode !== met.arriving.order.selfTrade)
       wrong(event, `${taker.orderId} prevents by ${met.arriving.order.selfTrade}`);
-    if (quantity !== Math.min(met.arriving.leaves, met.made.leaves))
-      wrong(event, 'the prevented quantity is wrong');
+    const { arriving, made } = met;
+    if (arriving.money !== null) arriving.leaves = buys(arriving, made.ticks * arriving.order.tickCents);
+    if (quantity !== Math.min(arriving.leaves, made.shown)) wrong(event, 'the prevented quantity is wrong');
     lessBy(event, met, mode === 'decrement' ? quantity : 0);
   };
 
@@ -152,68 +151,24 @@ export function auditedBook(
     enter(order, ticks, toRest);
   };
 
-  const unheld = (event: RawEvent, orderId: string) => {
-    const stop = held.get(orderId);
-    if (!stop) wrong(event, `${orderId} does not wait for a trigger`);
-    else stop.order.held = false;
-    held.delete(orderId);
-    return stop;
-  };
-
   const triggered = (event: Extract<RawEvent, { type: 'OrderTriggered.v1' }>) => {
     arrived();
-    const {
-      order: ref,
-      stopTicks,
-      limitTicks: ticks,
-      quantity: leaves,
-      restingQuantity: toRest,
-    } = event.data;
-    const stop = unheld(event, ref.orderId);
-    if (!stop) return;
-    const { order } = stop;
-    // A trailing stop only ever comes nearer to the market.
-    const first = order.stopTicks ?? 0;
-    const moves = order.type === 'trailing_stop';
-    const fits = order.side === 'buy' ? stopTicks <= first : stopTicks >= first;
-    if (moves ? !fits : stopTicks !== first) wrong(event, `${order.id} is triggered at ${stopTicks}`);
-    if (!tradedAt.some((price) => (order.side === 'buy' ? price >= stopTicks : price <= stopTicks)))
-      wrong(event, `${order.id} is triggered at ${stopTicks}, which no trade has reached`);
-    if (ticks !== stop.limitTicks || leaves !== stop.quantity || (toRest > 0 && order.type !== 'stop_limit'))
-      wrong(event, `${order.id} is triggered as another order than it was placed`);
-    incoming = { order, ticks, leaves, toRest, filled: 0, changed: true };
+    const { limitTicks: ticks, quantity: leaves, restingQuantity: toRest } = event.data;
+    const order = stops.triggered(event);
+    if (order) incoming = { order, ticks, leaves, toRest, filled: 0, changed: true, money: null };
   };
 
-  const changeHeld = (event: Extract<RawEvent, { type: 'OrderReplaced.v1' }>) => {
-    const { order, quantity, leavesBefore, leaves, limitTicks } = event.data;
-    const stop = held.get(order.orderId);
-    if (!stop || stop.quantity !== leavesBefore || quantity !== leaves) {
-      wrong(event, `the change of stop ${order.orderId} does not add up`);
-      return;
-    }
-    stop.quantity = quantity;
-    stop.limitTicks = limitTicks ?? stop.limitTicks;
-  };
-
-  /** After an input no stop is left waiting that one of its trades has reached. */
-  const noneLeftBehind = () => {
-    if (tradedAt.length === 0) return;
-    for (const { order } of held.values()) {
-      const { id, side, stopTicks, type } = order;
-      if (type === 'trailing_stop' || stopTicks === null) continue;
-      if (tradedAt.some((price) => (side === 'buy' ? price >= stopTicks : price <= stopTicks)))
-        found.add('mismatch', `${symbol}: stop ${id} at ${stopTicks} was reached and is still held`);
-    }
-    tradedAt = [];
-  };
-
-  const gone = (event: RawEvent, orderId: string, quantity: number) => {
+  type Gone = Extract<RawEvent, { type: 'OrderCanceled.v1' | 'OrderExpired.v1' }>;
+  const gone = (event: Gone) => {
+    const { quantity, shownQuantity = quantity } = event.data;
+    const { orderId } = event.data.order;
     const entry = resting.get(orderId);
     if (!entry) {
       wrong(event, `${orderId} is not in the book`);
       return;
     }
     if (entry.leaves !== quantity) wrong(event, `${quantity} left the book, ${entry.leaves} were in it`);
+    if (entry.shown !== shownQuantity) wrong(event, `${orderId} showed ${entry.shown}`);
     remove(entry);
   };
 
@@ -238,10 +193,7 @@ export function auditedBook(
           if (restingQuantity > 0 && !mayRest) wrong(event, `${order.id} must not rest`);
           arrived();
           if (event.data.held) {
-            if (order.stopTicks === null) wrong(event, `${order.id} is held and has no stop`);
-            order.held = true;
-            held.set(order.id, { order, quantity, limitTicks });
-            return;
+            return stops.hold(event, order, { quantity, limitTicks });
           }
           incoming = {
             order,
@@ -250,6 +202,7 @@ export function auditedBook(
             toRest: restingQuantity,
             filled: 0,
             changed: false,
+            money: order.notionalCents,
           };
           return;
         }
@@ -260,19 +213,40 @@ export function auditedBook(
         case 'OrderTriggered.v1':
           return triggered(event);
         case 'OrderCanceled.v1':
-          if (event.data.held) return unheld(event, event.data.order.orderId);
-          return gone(event, event.data.order.orderId, event.data.quantity);
+          if (event.data.held) return void stops.release(event, event.data.order.orderId);
+          return gone(event);
         case 'OrderExpired.v1': {
-          if (event.data.resting) return gone(event, event.data.order.orderId, event.data.quantity);
-          if (held.has(event.data.order.orderId)) return unheld(event, event.data.order.orderId);
-          if (incoming?.order.id !== event.data.order.orderId || incoming.leaves !== event.data.quantity) {
+          if (event.data.resting) return gone(event);
+          if (stops.has(event.data.order.orderId)) return void stops.release(event, event.data.order.orderId);
+          if (incoming?.order.id === event.data.order.orderId && incoming.money !== null) {
+            if (incoming.money !== event.data.leftCents || event.data.quantity !== 0)
+              wrong(event, `${incoming.money} cents of ${incoming.order.id} are left`);
+            incoming.leaves = 0;
+          } else if (
+            incoming?.order.id !== event.data.order.orderId ||
+            incoming.leaves !== event.data.quantity
+          ) {
             wrong(event, `the expired rest of ${event.data.order.orderId} does not add up`);
           } else incoming.leaves = 0;
           return;
         }
+        case 'OrderCompleted.v1': {
+          const { order, leftCents } = event.data;
+          const next = best('sell');
+          const unaffordable =
+            incoming?.order.id === order.orderId &&
+            incoming.money === leftCents &&
+            incoming.filled > 0 &&
+            next !== undefined &&
+            next.ticks <= incoming.ticks &&
+            buys(incoming, next.ticks * incoming.order.tickCents) === 0;
+          if (!unaffordable) wrong(event, `${order.orderId} could still buy`);
+          if (incoming) incoming.leaves = 0;
+          return;
+        }
         case 'OrderReplaced.v1': {
           const { order, leavesBefore, leaves, entry: anew, priceTicks } = event.data;
-          if (event.data.held) return changeHeld(event);
+          if (event.data.held) return stops.change(event);
           const entry = resting.get(order.orderId);
           const known = orders.get(order.orderId);
           if (!entry || entry.leaves !== leavesBefore || entry.ticks !== priceTicks || !known) {
@@ -283,12 +257,17 @@ export function auditedBook(
             if (leaves >= entry.leaves)
               wrong(event, `${order.orderId} keeps its place without being reduced`);
             entry.leaves = leaves;
+            // What is hidden goes first.
+            const shown = Math.min(entry.shown, leaves);
+            if (entry.peak !== null && leaves > 0 && event.data.shown !== shown)
+              wrong(event, `${order.orderId} shows ${shown}`);
+            entry.shown = shown;
             if (entry.leaves === 0) remove(entry);
             return;
           }
           remove(entry);
           const { priceTicks: ticks, restingQuantity: toRest } = anew;
-          incoming = { order: known, ticks, leaves, toRest, filled: 0, changed: true };
+          incoming = { order: known, ticks, leaves, toRest, filled: 0, changed: true, money: null };
           return;
         }
         default:
@@ -297,21 +276,12 @@ export function auditedBook(
     },
     inputDone() {
       arrived();
-      noneLeftBehind();
+      stops.inputDone();
     },
     get trades() {
       return trades;
     },
     openOrders: () => resting.size,
+    rules,
   };
-}
-
-/** First order of the level that still stands; those before it are passed for good. */
-function oldest(level: Level): Resting | undefined {
-  while (level.head < level.queue.length && !level.queue[level.head]?.live) level.head += 1;
-  if (level.head > 1_000 && level.head * 2 > level.queue.length) {
-    level.queue.splice(0, level.head);
-    level.head = 0;
-  }
-  return level.queue[level.head];
 }

@@ -19,21 +19,49 @@ export type AuditedCandle = {
 export type AuditedCandles = Record<views.CandleInterval, Map<string, AuditedCandle>>;
 
 export const noCandles = (): AuditedCandles => ({
+  '1s': new Map(),
   '1m': new Map(),
   '5m': new Map(),
+  '15m': new Map(),
   '1h': new Map(),
+  '4h': new Map(),
   '1d': new Map(),
+  '1w': new Map(),
+  '1M': new Map(),
 });
 
 export const INTERVALS = views.CandleInterval.options;
 
 /** Times are text of one form, so that where an interval begins can be read off them. */
 const startOf: Record<views.CandleInterval, (time: string) => string> = {
+  '1s': (time) => `${time.slice(0, 19)}.000Z`,
   '1m': (time) => `${time.slice(0, 16)}:00.000Z`,
-  '5m': (time) => `${time.slice(0, 15)}${time.slice(15, 16) < '5' ? '0' : '5'}:00.000Z`,
+  '5m': (time) => `${time.slice(0, 14)}${multiple(time.slice(14, 16), 5)}:00.000Z`,
+  '15m': (time) => `${time.slice(0, 14)}${multiple(time.slice(14, 16), 15)}:00.000Z`,
   '1h': (time) => `${time.slice(0, 13)}:00:00.000Z`,
+  '4h': (time) => `${time.slice(0, 11)}${multiple(time.slice(11, 13), 4)}:00:00.000Z`,
   '1d': (time) => `${time.slice(0, 10)}T00:00:00.000Z`,
+  '1w': (time) => `${monday(time.slice(0, 10))}T00:00:00.000Z`,
+  '1M': (time) => `${time.slice(0, 7)}-01T00:00:00.000Z`,
 };
+const multiple = (digits: string, of: number): string =>
+  String(Number(digits) - (Number(digits) % of)).padStart(2, '0');
+function monday(day: string): string {
+  const date = new Date(`${day}T00:00:00Z`);
+  date.setUTCDate(date.getUTCDate() - ((date.getUTCDay() + 6) % 7));
+  return date.toISOString().slice(0, 10);
+}
+
+/** A day: seconds further back than that before the last trade are not shown any more. */
+const SECONDS_SHOWN_MS = 86_400_000;
+
+/** The candles that are to be shown. */
+export function shownOf(interval: views.CandleInterval, all: ReadonlyMap<string, AuditedCandle>) {
+  const last = [...all.keys()].at(-1);
+  if (interval !== '1s' || last === undefined) return all;
+  const first = new Date(Date.parse(last) - SECONDS_SHOWN_MS).toISOString();
+  return new Map([...all].filter(([start]) => start >= first));
+}
 
 export function addTrade(candles: AuditedCandles, { time, data }: Traded): void {
   const price = data.priceTicks * data.tickCents;

@@ -153,6 +153,10 @@ export function auditHistory(found: Findings = findings()) {
           position: event.position,
         });
       }
+      if (event.type === 'SymbolListed.v1') {
+        const { lotShares = 1, orderSharesMax } = event.data.rules;
+        Object.assign(market(event.data.symbol).book.rules, { lotShares, orderSharesMax });
+      }
       if (event.stream.startsWith('book-')) output(event);
     },
 

@@ -15,6 +15,14 @@ import type { Findings } from './findings.ts';
 import { type AuditedOrder, orderFrom } from './order.ts';
 import type { RawEvent } from './rawEvent.ts';
 
+/** What the book says where an order ends so. */
+const ENDED_BY = {
+  rejected: 'OrderRejected.v1',
+  canceled: 'OrderCanceled.v1',
+  expired: 'OrderExpired.v1',
+  filled: 'OrderCompleted.v1',
+} as const;
+
 /** All accounts together, and what the book has said that they have not settled yet. */
 export function accountLedger(found: Findings) {
   const accounts = new Map<string, AuditedAccount>();
@@ -87,14 +95,10 @@ export function accountLedger(found: Findings) {
   const settleClose = (event: Extract<RawEvent, { type: 'OrderClosed.v1' }>, account: AuditedAccount) => {
     const { data } = event;
     const order = orderOf(event, account, data.orderId);
-    if (
-      !order ||
-      !settles(event, order, data.sequence, ['OrderRejected.v1', 'OrderCanceled.v1', 'OrderExpired.v1'])
-    )
-      return;
+    if (!order || !settles(event, order, data.sequence, [ENDED_BY[data.status]])) return;
     found.expect(order.end === null, 'duplicate', () => `order ${order.id} ends again`);
     found.expect(
-      data.unfilledQuantity === order.quantity - order.filled,
+      data.unfilledQuantity === (order.notionalCents === null ? order.quantity - order.filled : 0),
       'mismatch',
       () =>
         `order ${order.id} ends with ${data.unfilledQuantity} unfilled of ${order.quantity}, ${order.filled} were filled`,
@@ -297,6 +301,7 @@ export function accountLedger(found: Findings) {
         case 'OrderReplaced.v1':
         case 'OrderCanceled.v1':
         case 'OrderExpired.v1':
+        case 'OrderCompleted.v1':
           owe(event.data.order.orderId);
           return;
         default:

@@ -18,6 +18,11 @@ export type AuditedOrder = {
   postOnly: boolean;
   minQuantity: number;
   selfTrade: SelfTradeMode;
+  /** Of an iceberg, what it shows at a time. */
+  peak: number | null;
+  /** What a market buy is to spend, and what it last said that it wants; its quantity is 0. */
+  notionalCents: number | null;
+  wanted: number;
   filled: number;
   /** Taken off by self-trade prevention. */
   prevented: number;
@@ -60,6 +65,9 @@ export const orderFrom = (placed: Placed): AuditedOrder => ({
   postOnly: placed.postOnly ?? false,
   minQuantity: placed.minQuantity ?? 0,
   selfTrade: placed.selfTrade ?? 'none',
+  peak: placed.displayQuantity ?? null,
+  notionalCents: placed.notionalCents ?? null,
+  wanted: 0,
   filled: 0,
   prevented: 0,
   filledValueCents: 0,
@@ -77,14 +85,18 @@ export const orderFrom = (placed: Placed): AuditedOrder => ({
   reason: null,
 });
 
-export const leavesOf = (order: AuditedOrder): number =>
-  order.end ? 0 : order.quantity - order.filled - order.prevented;
+export function leavesOf(order: AuditedOrder): number {
+  if (order.end) return 0;
+  return order.notionalCents === null ? order.quantity - order.filled - order.prevented : order.wanted;
+}
 
 /**
  * The most cents and shares that an order may still need, fees aside: whichever part of it trades before an unanswered
  * amendment takes effect, tried share by share at the two ends between which it is linear.
  */
 export function stillNeeded(order: AuditedOrder): { cents: number; shares: number } {
+  if (order.notionalCents !== null)
+    return { cents: Math.max(0, order.notionalCents - order.filledValueCents), shares: 0 };
   const leaves = leavesOf(order);
   const done = order.filled + order.prevented;
   const later = order.asked ? Math.max(0, order.asked.quantity - done) : 0;

@@ -2,7 +2,7 @@ import { centsFromDecimal, decimalFromCents, hasLimit, type views } from '@broke
 import type { z } from 'zod';
 import { type Api, ApiError } from '../client.ts';
 import type { AuditedAccount } from './account.ts';
-import { compareCandles, INTERVALS } from './candles.ts';
+import { compareCandles, INTERVALS, shownOf } from './candles.ts';
 import { compareExecutions } from './executions.ts';
 import type { HistoryAudit } from './history.ts';
 import { leavesOf, statusOf } from './order.ts';
@@ -95,7 +95,11 @@ async function compareMarket(
   for (const interval of INTERVALS) {
     const path = `/v1/symbols/${symbol}/candles?interval=${interval}&from=${BEGINNING_OF_TIME}`;
     const shown = pages<Candle>(get, path, CANDLES_PAGE_ITEMS);
-    const found = await compareCandles(`${symbol} ${interval}`, candles[interval], shown).catch(nothingThere);
+    const found = await compareCandles(
+      `${symbol} ${interval}`,
+      shownOf(interval, candles[interval]),
+      shown,
+    ).catch(nothingThere);
     differences.push(...(found ?? [`symbol ${symbol} is not shown`]));
   }
   return differences;
@@ -186,7 +190,15 @@ function compareOrder(
     `${shown.symbol} ${shown.side}`,
     `${order.symbol} ${order.side}`,
   );
-  differs(`order ${order.id} qty`, shown.qty, String(order.quantity));
+  const forMoney = order.notionalCents !== null;
+  differs(`order ${order.id} qty`, shown.qty, forMoney ? null : String(order.quantity));
+  const notional = shown.notional === null ? null : centsFromDecimal(shown.notional);
+  differs(`order ${order.id} notional`, notional, order.notionalCents);
+  differs(
+    `order ${order.id} display_qty`,
+    shown.display_qty,
+    order.peak === null ? null : String(order.peak),
+  );
   differs(`order ${order.id} filled_qty`, shown.filled_qty, String(order.filled));
   differs(`order ${order.id} leaves_qty`, shown.leaves_qty, String(leavesOf(order)));
   differs(`order ${order.id} fees`, shown.fees, decimalFromCents(order.feesCents));

@@ -90,18 +90,25 @@ export function drillClient(options: DrillClientOptions): DrillClient {
     const market = random.chance(0.05);
     const timeInForce = market ? 'ioc' : random.pick(['day', 'gtc', 'gtc', 'ioc', 'fok'] as const);
     const rests = timeInForce === 'day' || timeInForce === 'gtc';
+    const side = random.chance(0.5) ? 'buy' : 'sell';
+    const forMoney = market && side === 'buy' && random.chance(0.5);
+    const peak = 1 + random.below(QUANTITY_MAX / 2);
+    const selfTradeModes = forMoney
+      ? SELF_TRADE_MODES.filter((mode) => mode !== 'decrement')
+      : SELF_TRADE_MODES;
     const outcome = await send('place', {
       method: 'POST',
       path: '/v1/orders',
       body: {
         symbol,
-        side: random.chance(0.5) ? 'buy' : 'sell',
+        side,
         type: market ? 'market' : 'limit',
-        qty: String(quantity),
+        ...(forMoney ? { notional: decimalFromCents(quantity * midCents) } : { qty: String(quantity) }),
+        ...(rests && peak < quantity && random.chance(0.3) ? { display_qty: String(peak) } : {}),
         ...(market ? {} : { limit_price: priceNear(midCents) }),
         time_in_force: timeInForce,
         ...(rests && random.chance(0.2) ? { post_only: true } : {}),
-        ...(random.chance(0.5) ? { stp_mode: random.pick(SELF_TRADE_MODES) } : {}),
+        ...(random.chance(0.5) ? { stp_mode: random.pick(selfTradeModes) } : {}),
       },
     });
     if (outcome.kind === 'ok') remember({ id: outcome.body.id, quantity, midCents });

@@ -29,6 +29,11 @@ const SHARES_GIVEN = 100_000;
 const STANDING_MAX = 30;
 const TAKE_CHANCE = 0.35;
 const TAKE_LOT = 10;
+/** Some takers say how much to spend. */
+const SPEND_CHANCE = 0.2;
+/** Quotes above this show a part of themselves, now and then. */
+const ICEBERG_SHARES = 20;
+const ICEBERG_CHANCE = 0.2;
 /** How far through the mid a taker goes: three levels of the ladder. */
 const TAKE_STEPS = 3;
 
@@ -88,11 +93,20 @@ export function simulatedMarket(options: {
       for (const { id } of cancel) await command(maker, 'DELETE', `/v1/orders/${id}`);
       // A maker means to make; symbols that were listed under older rules have no post_only.
       const flags = info.matching_rules < 2 ? {} : { post_only: true };
-      for (const quote of missing.slice(0, STANDING_MAX)) await place(maker, quote, 'day', flags);
+      const newest = info.matching_rules >= 3;
+      for (const quote of missing.slice(0, STANDING_MAX)) {
+        const iced = newest && quote.shares > ICEBERG_SHARES && random.chance(ICEBERG_CHANCE);
+        await place(maker, quote, 'day', iced ? { ...flags, display_qty: String(ICEBERG_SHARES) } : flags);
+      }
       if (!random.chance(TAKE_CHANCE)) return;
       const side = random.chance(0.5) ? 'buy' : 'sell';
       const reach = TAKE_STEPS * stepCents(referenceCents) * (side === 'buy' ? 1 : -1);
       const priceCents = Math.max(1, midCents + reach);
+      if (newest && side === 'buy' && random.chance(SPEND_CHANCE)) {
+        const notional = decimalFromCents(midCents * TAKE_LOT * (1 + random.below(4)));
+        const order = { symbol, side, type: 'market', notional, time_in_force: 'ioc' };
+        return command(random.pick(takers), 'POST', '/v1/orders', order);
+      }
       await place(random.pick(takers), { side, priceCents, shares: TAKE_LOT * (1 + random.below(4)) }, 'ioc');
     },
   };

@@ -89,7 +89,9 @@ export function orderView(row: Row): views.OrderView {
     side: row.side,
     type: row.type,
     time_in_force: row.time_in_force,
-    qty: row.quantity,
+    qty: row.notional_cents === null ? row.quantity : null,
+    notional: moneyOrNull(row.notional_cents),
+    display_qty: row.display_quantity,
     limit_price: moneyOrNull(row.limit_cents),
     protection_price: moneyOrNull(row.protection_cents),
     stop_price: moneyOrNull(row.stop_cents),
@@ -117,7 +119,7 @@ const moneyOrNull = (cents: string | null): string | null =>
 const COLUMNS = `order_id, client_order_id, account_id, symbol, side, type, time_in_force, quantity, limit_cents,
   protection_cents, status, filled_quantity, filled_value_cents, fees_cents, leaves_quantity, reason, created_at,
   updated_at, position, post_only, min_quantity, self_trade, prevented_quantity,
-  stop_cents, trail_cents, trail_ppm, expires_at`;
+  stop_cents, trail_cents, trail_ppm, expires_at, display_quantity, notional_cents`;
 
 /** As the driver gives it: whole numbers of 64 bits come as text. */
 export type Row = {
@@ -148,4 +150,6 @@ export type Row = {
   trail_cents: string | null;
   trail_ppm: string | null;
   expires_at: Date | null;
+  display_quantity: string | null;
+  notional_cents: string | null;
 };

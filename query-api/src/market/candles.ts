@@ -1,11 +1,9 @@
 import { decimalFromCents, views } from '@brokerx/contracts';
 import { safeInteger } from '@brokerx/infra';
-import type { z } from 'zod';
 import { keyOfToken, type Page, pageToken } from '../paging.ts';
 import type { ReadDatabase } from '../readDatabase.ts';
 import { statement } from '../statement.ts';
 
-type CandleView = z.infer<typeof views.CandleView>;
 export type CandlesQuery = {
   symbol: string;
   interval: views.CandleInterval;
@@ -25,46 +23,133 @@ export function candlesToken(token: string): string | undefined {
 
 /**
  * Candles in the order of time; intervals without a trade have none. With `from` the page begins there and others
- * follow; without, it is the newest ones, and `to` set to its first start gives those before.
+ * follow; without, it is the newest ones, and `to` set to its first start gives those before. What is not stored is
+ * made of its parts: no page needs more of them than fit into its candles.
  */
-export async function readCandles(database: ReadDatabase, query: CandlesQuery): Promise<Page<CandleView>> {
+export async function readCandles(
+  database: ReadDatabase,
+  query: CandlesQuery,
+): Promise<Page<views.CandleView>> {
+  const { symbol, interval, limit } = query;
+  const { of, count } = views.CANDLE_PARTS[interval];
   const forward = query.from !== undefined || query.after !== undefined;
-  const rows = await database.query<Row>(
-    statement({
-      name: forward ? 'candles' : 'newest_candles',
-      select: `select start, open_cents, high_cents, low_cents, close_cents, volume, trades from read.candle`,
-      conditions: [
-        { name: 'symbol', sql: 'symbol = ?', value: query.symbol },
-        { name: 'interval', sql: 'interval = ?', value: query.interval },
-        { name: 'from', sql: 'start >= ?::timestamptz', value: query.from },
-        { name: 'to', sql: 'start < ?::timestamptz', value: query.to },
-        { name: 'after', sql: 'start > ?::timestamptz', value: query.after },
-      ],
-      orderBy: forward ? 'start' : 'start desc',
-      limit: forward ? query.limit + 1 : query.limit,
-    }),
-  );
-  const given = forward ? rows.slice(0, query.limit) : rows.toReversed();
+  const wanted = forward ? limit + 1 : limit;
+  const parts = statement({
+    name: forward ? 'candles' : 'newest_candles',
+    select: 'select start, open_cents, high_cents, low_cents, close_cents, volume, trades from read.candle',
+    conditions: [
+      { name: 'symbol', sql: 'symbol = ?', value: symbol },
+      { name: 'interval', sql: 'interval = ?', value: of },
+      { name: 'from', sql: 'start >= ?::timestamptz', value: query.from && firstFrom(interval, query.from) },
+      { name: 'to', sql: 'start < ?::timestamptz', value: query.to && firstFrom(interval, query.to) },
+      { name: 'after', sql: 'start >= ?::timestamptz', value: query.after && behind(interval, query.after) },
+    ],
+    orderBy: forward ? 'start' : 'start desc',
+    limit: wanted * count,
+  });
+  const rows = await database.query<Row>(parts);
+  const found = inIntervals(interval, (forward ? rows : rows.toReversed()).map(figuresOf));
+  const given = forward ? found.slice(0, limit) : found.slice(-limit);
   const last = given.at(-1);
-  const more = rows.length > query.limit && last !== undefined;
+  const more = forward && found.length > limit && last !== undefined;
   return {
-    items: given.map((row) => candleView(row, query)),
-    next: more ? pageToken('candles', last.start.getTime()) : null,
+    items: given.map((candle) => candleView(interval, candle, query.nowMs)),
+    next: more ? pageToken('candles', last.startMs) : null,
   };
 }
 
-function candleView(row: Row, { interval, nowMs }: CandlesQuery): CandleView {
-  return {
-    start: row.start.toISOString(),
-    open: decimalFromCents(safeInteger(row.open_cents)),
-    high: decimalFromCents(safeInteger(row.high_cents)),
-    low: decimalFromCents(safeInteger(row.low_cents)),
-    close: decimalFromCents(safeInteger(row.close_cents)),
-    volume: row.volume,
-    trades: safeInteger(row.trades),
-    closed: row.start.getTime() + views.CANDLE_MS[interval] <= nowMs,
-  };
+/** The candle of the interval that lies at this moment, and the position up to which it reflects the trades. */
+export async function readCandleAt(
+  database: ReadDatabase,
+  { symbol, interval, atMs }: { symbol: string; interval: views.CandleInterval; atMs: number },
+): Promise<{ candle: CandleFigures | null; position: number }> {
+  const startMs = views.candleStart(interval, atMs);
+  const rows = await database.query<Partial<Row> & { position: string }>({
+    name: 'candle_at',
+    text: `
+      select p.position, c.start, c.open_cents, c.high_cents, c.low_cents, c.close_cents, c.volume, c.trades
+        from read.projection p
+        left join read.candle c
+          on c.symbol = $1 and c.interval = $2 and c.start >= $3::timestamptz and c.start < $4::timestamptz
+       where p.name = 'candles' and p.status = 'live'
+       order by c.start`,
+    values: [
+      symbol,
+      views.CANDLE_PARTS[interval].of,
+      new Date(startMs).toISOString(),
+      new Date(views.candleEnd(interval, startMs)).toISOString(),
+    ],
+  });
+  const parts = rows.flatMap((row) => (row.start ? [figuresOf(row as Row)] : []));
+  const [candle] = inIntervals(interval, parts);
+  return { candle: candle ?? null, position: safeInteger(rows[0]?.position ?? 0) };
 }
+
+/** Prices in cents, volume in shares. */
+export type CandleFigures = {
+  startMs: number;
+  open: number;
+  high: number;
+  low: number;
+  close: number;
+  volume: number;
+  trades: number;
+};
+
+/** Whether one is closed follows from the clock. */
+export const candleView = (
+  interval: views.CandleInterval,
+  { startMs, open, high, low, close, volume, trades }: CandleFigures,
+  nowMs: number,
+): views.CandleView => ({
+  start: new Date(startMs).toISOString(),
+  open: decimalFromCents(open),
+  high: decimalFromCents(high),
+  low: decimalFromCents(low),
+  close: decimalFromCents(close),
+  volume: String(volume),
+  trades,
+  closed: views.candleEnd(interval, startMs) <= nowMs,
+});
+
+/** Adds what came after it, in place. */
+export function addToCandle(candle: CandleFigures, next: Omit<CandleFigures, 'startMs'>): void {
+  candle.high = Math.max(candle.high, next.high);
+  candle.low = Math.min(candle.low, next.low);
+  candle.close = next.close;
+  candle.volume += next.volume;
+  candle.trades += next.trades;
+}
+
+/** Parts in the order of time, put together. */
+function inIntervals(interval: views.CandleInterval, parts: readonly CandleFigures[]): CandleFigures[] {
+  const candles: CandleFigures[] = [];
+  for (const part of parts) {
+    const startMs = views.candleStart(interval, part.startMs);
+    const candle = candles.at(-1);
+    if (candle?.startMs === startMs) addToCandle(candle, part);
+    else candles.push({ ...part, startMs });
+  }
+  return candles;
+}
+
+/** The first interval that begins at this time or later. */
+function firstFrom(interval: views.CandleInterval, time: string): string {
+  const startMs = views.candleStart(interval, Date.parse(time));
+  return startMs === Date.parse(time) ? time : new Date(views.candleEnd(interval, startMs)).toISOString();
+}
+const behind = (interval: views.CandleInterval, start: string): string =>
+  new Date(views.candleEnd(interval, Date.parse(start))).toISOString();
+
+const figuresOf = (row: Row): CandleFigures => ({
+  startMs: row.start.getTime(),
+  open: safeInteger(row.open_cents),
+  high: safeInteger(row.high_cents),
+  low: safeInteger(row.low_cents),
+  close: safeInteger(row.close_cents),
+  volume: safeInteger(row.volume),
+  trades: safeInteger(row.trades),
+});
 
 type Row = {
   start: Date;

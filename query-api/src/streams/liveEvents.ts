@@ -11,12 +11,14 @@ import type { EventReader } from '../eventReader.ts';
 export type LiveEvents = {
   /**
    * Calls `listener` with every event of the stream that is appended after this resolves (and maybe with some
-   * before it), in order; returns the function that ends it. Read what was there before after this resolves.
+   * before it), in order; returns the function that ends it. Read what was there before after this resolves. `settled`
+   * is called when the store had no more for now: the commit of the last event was given whole.
    */
-  watch(stream: string, listener: Listener): Promise<() => void>;
+  watch(stream: string, listener: Listener, settled?: () => void): Promise<() => void>;
   close(): Promise<void>;
 };
 type Listener = (event: Recorded<Event>) => void;
+type Watcher = { listener: Listener; settled: (() => void) | undefined };
 
 /** Milliseconds: watchers that come together (all clients after a restart) share one renewal. */
 const GATHER_MS = 20;
@@ -29,7 +31,9 @@ export function liveEvents(options: {
   log: Log;
 }): LiveEvents {
   const { store, feed, runtime, log } = options;
-  const watchers = new Map<string, Set<Listener>>();
+  const watchers = new Map<string, Set<Watcher>>();
+  /** Streams of which something was told since the end of the store was reached last. */
+  const unsettled = new Set<string>();
   let subscription: Subscription | null = null;
   /** The last renewal that was asked for; when it succeeds, everything that was watched as it began is covered. */
   let renewing: Promise<void> = Promise.resolve();
@@ -37,14 +41,22 @@ export function liveEvents(options: {
   let nextRenewal: Promise<void> | null = null;
   let closed = false;
 
-  const tell = (event: Recorded<Event>) => {
-    for (const listener of watchers.get(event.stream) ?? []) {
+  const call = (stream: string, act: (watcher: Watcher) => void) => {
+    for (const watcher of watchers.get(stream) ?? []) {
       try {
-        listener(event);
+        act(watcher);
       } catch (error) {
-        log.error({ err: error, stream: event.stream }, 'a listener failed on an event');
+        log.error({ err: error, stream }, 'a listener failed on an event');
       }
     }
+  };
+  const tell = (event: Recorded<Event>) => {
+    unsettled.add(event.stream);
+    call(event.stream, ({ listener }) => listener(event));
+  };
+  const settle = () => {
+    for (const stream of unsettled) call(stream, ({ settled }) => settled?.());
+    unsettled.clear();
   };
   const renew = async () => {
     await sleep(runtime, GATHER_MS);
@@ -59,7 +71,10 @@ export function liveEvents(options: {
       after: { storeId: store.id, position },
       filter: { streams: [...watchers.keys()].sort() },
       batchEventsMax: BATCH_EVENTS_MAX,
-      handle: async ({ events }) => events.forEach(tell),
+      handle: async ({ events, live }) => {
+        events.forEach(tell);
+        if (live) settle();
+      },
     });
   };
   const renewal = () => {
@@ -69,26 +84,27 @@ export function liveEvents(options: {
     }
     return nextRenewal;
   };
-  const leave = (stream: string, listener: Listener) => {
+  const leave = (stream: string, watcher: Watcher) => {
     const listeners = watchers.get(stream);
-    if (!listeners?.delete(listener) || listeners.size > 0) return;
+    if (!listeners?.delete(watcher) || listeners.size > 0) return;
     watchers.delete(stream);
     renewal().catch((error) => log.warn({ err: error }, 'the subscription of the streams was not renewed'));
   };
 
   return {
-    async watch(stream, listener) {
+    async watch(stream, listener, settled) {
       const listeners = watchers.get(stream);
-      if (listeners) listeners.add(listener);
-      else watchers.set(stream, new Set([listener]));
+      const watcher = { listener, settled };
+      if (listeners) listeners.add(watcher);
+      else watchers.set(stream, new Set([watcher]));
       try {
         // Others may have asked for this stream a moment ago, and their renewal may not have come yet.
         await (listeners && !nextRenewal ? renewing : renewal());
       } catch (error) {
-        leave(stream, listener);
+        leave(stream, watcher);
         throw error;
       }
-      return () => leave(stream, listener);
+      return () => leave(stream, watcher);
     },
     async close() {
       closed = true;

@@ -5,7 +5,7 @@ import { orderEventView } from '../orderEvent.ts';
 import { follow } from './follow.ts';
 import type { LiveEvents } from './liveEvents.ts';
 import { resumeAt } from './resume.ts';
-import { type EventStream, frame } from './sse.ts';
+import { type EventStream, followedBy, frame } from './sse.ts';
 
 /**
  * An account's orders and fills as they happen. `stream_ready` tells the id to resume from before anything has
@@ -25,7 +25,16 @@ export async function streamOrders(options: {
     to.send(frame('resync_required', JSON.stringify({ reason: resume.resync })));
   const fromRevision = resume && 'from' in resume ? resume.from : (await store.streamRevision(stream)) + 1;
   to.send(frame('stream_ready', JSON.stringify({ account_id: accountId }), Math.max(0, fromRevision - 1)));
-  await follow({ ...options, stream, fromRevision, frameOf });
+  await follow({
+    ...options,
+    ...followedBy(to),
+    stream,
+    fromRevision,
+    give(recorded) {
+      const message = frameOf(recorded);
+      if (message !== null) to.send(message);
+    },
+  });
 }
 
 function frameOf(recorded: Recorded<Event>): string | null {

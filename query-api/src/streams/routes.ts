@@ -2,37 +2,29 @@ import { accountStream } from '@brokerx/contracts';
 import { NO_STREAM } from '@brokerx/infra';
 import type { Http } from '@brokerx/infra/http.ts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { z } from 'zod';
 import { accountRead, EVERY_ROLE } from '../actor.ts';
 import type { QueryDeps } from '../app.ts';
 import { readMarketData } from '../market/marketData.ts';
 import { OrderStreamQuery, SymbolPath, SymbolStreamQuery } from '../parameters.ts';
-import { invalidParameter, refused } from '../problems.ts';
+import { refused } from '../problems.ts';
+import { EVENT_STREAM_RESPONSE, ResumeHeaders, resumeFrom, serveStream } from './eventStreamReply.ts';
 import { streamOrders } from './orderStream.ts';
 import type { EventStream } from './sse.ts';
 import { streamSymbol } from './symbolStream.ts';
 
 /** Server-sent events. Whatever can be refused is refused before the first byte. */
 export function streamRoutes(app: Http, deps: QueryDeps): void {
-  const { store, live, sessions, depths, streams, hotView, runtime, log } = deps;
+  const { store, live, sessions, hotValues, streams, hotView, runtime, log } = deps;
   const shared = { tags: ['Streams'], headers: ResumeHeaders };
-  const response = {
-    200: { description: 'Server-sent events.', content: { 'text/event-stream': { schema: z.string() } } },
-  };
+  const response = EVENT_STREAM_RESPONSE;
 
   const open = (client: string): EventStream => {
     const stream = streams.open(client);
     if (typeof stream === 'string') throw refused(stream);
     return stream;
   };
-  /** Sends what `work` writes until the stream ends. A failure is told to the client, who comes back. */
-  const serve = (to: EventStream, request: FastifyRequest, reply: FastifyReply, work: Promise<void>) => {
-    work.catch((error: unknown) => {
-      log.warn({ err: error, request_id: request.id }, 'an event stream failed');
-      to.end('unavailable');
-    });
-    return reply.type('text/event-stream; charset=utf-8').header('x-accel-buffering', 'no').send(to.body);
-  };
+  const serve = (to: EventStream, request: FastifyRequest, reply: FastifyReply, work: Promise<void>) =>
+    serveStream({ log }, to, request, reply, () => work);
 
   app.get(
     '/v1/streams/orders',
@@ -100,26 +92,8 @@ with the last trades.`,
         to,
         request,
         reply,
-        streamSymbol({ store, live, depths, to, symbol, lastEventId, market }),
+        streamSymbol({ store, live, hotValues, to, symbol, lastEventId, market }),
       );
     },
   );
-}
-
-const ResumeHeaders = z.looseObject({
-  'last-event-id': z
-    .string()
-    .optional()
-    .describe(
-      'The id of the last message that was received: resumes behind it. Browsers send it by themselves.',
-    ),
-});
-
-/** The parameter comes before the header: where a page cannot set headers, it resumes with the parameter. */
-function resumeFrom(request: FastifyRequest, parameter: number | undefined): number | undefined {
-  const header = request.headers['last-event-id'];
-  // A browser that has had no id yet sends none or an empty one.
-  if (parameter !== undefined || typeof header !== 'string' || header === '') return parameter;
-  if (/^\d{1,15}$/.test(header)) return Number(header);
-  throw invalidParameter('#/headers/last-event-id', 'the id of a message of this stream');
 }

@@ -18,8 +18,15 @@ export type EventStream = {
   beat(): void;
   /** Resolves when the client has taken what was sent, or most of it; false when the stream ended instead. */
   drained(): Promise<boolean>;
+  /**
+   * Before each message of the past: resolves at once, or where much is waiting when it was taken. The past waits for the
+   * client, it is not slow.
+   */
+  room(): Promise<boolean>;
   /** Ends with one last message that says why. */
   end(reason: EndReason): void;
+  /** It was never sent: the request was refused. */
+  discard(): void;
 };
 /** `unavailable`: what is streamed cannot be read now; connect again. */
 export type EndReason =
@@ -33,6 +40,8 @@ export type EndReason =
 export const BUFFER_BYTES_MAX = 512 * 1024;
 /** Replaceable messages wait until the client has taken all but this much. */
 const STATE_BUFFER_BYTES_MAX = 64 * 1024;
+/** Below the buffer's bound by more than the longest message. */
+const PAST_BUFFER_BYTES_MAX = 128 * 1024;
 /** Milliseconds that a client has to take the last message before its connection is cut. */
 export const LINGER_MS = 5_000;
 /** Milliseconds that a client may take nothing at all while a page of the past is waiting for it. */
@@ -71,6 +80,17 @@ export function eventStream(options: { runtime: Runtime; bufferBytesMax?: number
   body.on('close', finish);
   // A client that goes away is the usual end of a stream, not an error.
   body.on('error', finish);
+  const drained = (): Promise<boolean> => {
+    if (ended.signal.aborted) return Promise.resolve(false);
+    if (body.readableLength < body.readableHighWaterMark) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      const cancel = runtime.setTimer(STALL_MS, () => end('slow_consumer'));
+      wakeDrained.push((taken) => {
+        cancel();
+        resolve(taken);
+      });
+    });
+  };
   const end = (reason: EndReason) => {
     if (ended.signal.aborted) return;
     finish();
@@ -97,21 +117,24 @@ export function eventStream(options: { runtime: Runtime; bufferBytesMax?: number
     beat() {
       if (!ended.signal.aborted && body.readableLength === 0) body.push(': heartbeat\n\n');
     },
-    drained() {
-      if (ended.signal.aborted) return Promise.resolve(false);
-      if (body.readableLength < body.readableHighWaterMark) return Promise.resolve(true);
-      return new Promise((resolve) => {
-        const cancel = runtime.setTimer(STALL_MS, () => end('slow_consumer'));
-        wakeDrained.push((taken) => {
-          cancel();
-          resolve(taken);
-        });
-      });
-    },
+    drained,
+    room: () =>
+      body.readableLength > PAST_BUFFER_BYTES_MAX ? drained() : Promise.resolve(!ended.signal.aborted),
     end,
+    discard: () => {
+      finish();
+      body.destroy();
+    },
   };
 }
 
 /** One message; `data` is JSON text, which never holds a line break. */
 export const frame = (event: string, data: string, id?: number): string =>
   id === undefined ? `event: ${event}\ndata: ${data}\n\n` : `id: ${id}\nevent: ${event}\ndata: ${data}\n\n`;
+
+/** For `follow`: as long as the client takes it. */
+export const followedBy = (to: EventStream) => ({
+  ended: to.ended,
+  room: to.room,
+  failed: () => to.end('unavailable'),
+});

@@ -1,12 +1,12 @@
-import { bookStream, type Event, tradeView } from '@brokerx/contracts';
+import { bookStream, depthKey, type Event, tradeView } from '@brokerx/contracts';
 import type { Recorded } from '@brokerx/infra';
 import type { EventReader } from '../eventReader.ts';
 import { type DepthView, emptyDepth, type MarketData, newestTrades } from '../market/marketData.ts';
-import type { DepthHub } from './depthHub.ts';
 import { follow } from './follow.ts';
+import type { HotValues } from './hotValues.ts';
 import type { LiveEvents } from './liveEvents.ts';
 import { resumeAt } from './resume.ts';
-import { type EventStream, frame } from './sse.ts';
+import { type EventStream, followedBy, frame } from './sse.ts';
 
 /**
  * A symbol's market: `depth` tells the whole visible book whenever it changed (a newer one replaces an older one,
@@ -16,14 +16,14 @@ import { type EventStream, frame } from './sse.ts';
 export async function streamSymbol(options: {
   store: EventReader;
   live: LiveEvents;
-  depths: DepthHub;
+  hotValues: HotValues;
   to: EventStream;
   symbol: string;
   lastEventId: number | undefined;
   /** As read a moment ago. */
   market: Extract<MarketData, { state: 'found' }>;
 }): Promise<void> {
-  const { store, depths, to, symbol, lastEventId, market } = options;
+  const { store, hotValues, to, symbol, lastEventId, market } = options;
   const stream = bookStream(symbol);
   const resume = lastEventId === undefined ? undefined : await resumeAt(store, stream, lastEventId);
   if (resume && 'resync' in resume)
@@ -32,7 +32,7 @@ export async function streamSymbol(options: {
   const depth = market.depth ?? emptyDepth(symbol, 0);
   to.sendState(frame('depth', depth));
   let shown = depth;
-  const unwatch = depths.watch(symbol, (text) => {
+  const unwatch = hotValues.watch(depthKey(symbol), (text) => {
     if (text === shown) return;
     shown = text;
     to.sendState(frame('depth', text));
@@ -48,7 +48,16 @@ export async function streamSymbol(options: {
     const { sequence } = JSON.parse(depth) as DepthView;
     fromRevision = Math.max(sequence, trades.at(-1)?.sequence ?? 0) + 1;
   }
-  await follow({ ...options, stream, fromRevision, frameOf: tradeFrame });
+  await follow({
+    ...options,
+    ...followedBy(to),
+    stream,
+    fromRevision,
+    give(recorded) {
+      const message = tradeFrame(recorded);
+      if (message !== null) to.send(message);
+    },
+  });
 }
 
 /** A screenful. */

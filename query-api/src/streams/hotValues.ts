@@ -1,23 +1,22 @@
-import { depthKey } from '@brokerx/contracts';
 import type { HotView, Runtime } from '@brokerx/infra';
 import type { Log } from '@brokerx/infra/log.ts';
 
 /**
- * The newest depth of every symbol that somebody here watches, read once for all watchers when the hot view tells
- * that it changed, at most every `DEPTH_INTERVAL_MS`. What nobody watches is not read.
+ * The newest values of the hot view's keys that somebody here watches (depth, ticker), read once for all watchers when the
+ * view tells that it changed, at most every `READ_INTERVAL_MS`. What nobody watches is not read.
  */
-export type DepthHub = {
-  /** Calls back with the JSON text of `DepthView` whenever it is another one; returns the function that ends it. */
-  watch(symbol: string, listener: (text: string) => void): () => void;
+export type HotValues = {
+  /** Calls back with the JSON text of the key's value whenever it is another one; returns the function that ends it. */
+  watch(key: string, listener: (text: string) => void): () => void;
   /** The hot view moved. */
   changed(): void;
   close(): void;
 };
 
 /** Milliseconds: ten a second is as much as an eye can follow. */
-export const DEPTH_INTERVAL_MS = 100;
+export const READ_INTERVAL_MS = 100;
 
-export function depthHub(options: { view: HotView; runtime: Runtime; log: Log }): DepthHub {
+export function hotValues(options: { view: HotView; runtime: Runtime; log: Log }): HotValues {
   const { view, runtime, log } = options;
   const watched = new Map<string, { listeners: Set<(text: string) => void>; last: string | null }>();
   let state: 'idle' | 'waiting' | 'reading' = 'idle';
@@ -30,11 +29,11 @@ export function depthHub(options: { view: HotView; runtime: Runtime; log: Log })
     state = 'reading';
     readAtMs = runtime.monotonicMs();
     again = false;
-    const symbols = [...watched.keys()];
+    const keys = [...watched.keys()];
     try {
-      const { values } = symbols.length > 0 ? await view.read(symbols.map(depthKey)) : { values: [] };
-      symbols.forEach((symbol, i) => {
-        const entry = watched.get(symbol);
+      const { values } = keys.length > 0 ? await view.read(keys) : { values: [] };
+      keys.forEach((key, i) => {
+        const entry = watched.get(key);
         const text = values[i] ?? null;
         if (!entry || text === null || text === entry.last) return;
         entry.last = text;
@@ -42,7 +41,7 @@ export function depthHub(options: { view: HotView; runtime: Runtime; log: Log })
       });
     } catch (error) {
       again = true;
-      log.warn({ err: error }, 'the depth of the watched symbols could not be read; it is read again');
+      log.warn({ err: error }, 'the watched values of the hot view could not be read; they are read again');
     }
     state = 'idle';
     if (again) schedule();
@@ -54,20 +53,20 @@ export function depthHub(options: { view: HotView; runtime: Runtime; log: Log })
       return;
     }
     state = 'waiting';
-    const waitMs = Math.max(0, readAtMs + DEPTH_INTERVAL_MS - runtime.monotonicMs());
+    const waitMs = Math.max(0, readAtMs + READ_INTERVAL_MS - runtime.monotonicMs());
     cancelTimer = runtime.setTimer(waitMs, () => void read());
   };
 
   return {
-    watch(symbol, listener) {
-      const entry = watched.get(symbol) ?? { listeners: new Set(), last: null };
-      watched.set(symbol, entry);
+    watch(key, listener) {
+      const entry = watched.get(key) ?? { listeners: new Set(), last: null };
+      watched.set(key, entry);
       entry.listeners.add(listener);
       if (entry.last !== null) listener(entry.last);
       schedule();
       return () => {
         entry.listeners.delete(listener);
-        if (entry.listeners.size === 0 && watched.get(symbol) === entry) watched.delete(symbol);
+        if (entry.listeners.size === 0 && watched.get(key) === entry) watched.delete(key);
       };
     },
     changed: schedule,

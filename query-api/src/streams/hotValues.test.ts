@@ -3,14 +3,14 @@ import { memoryHotStore } from '@brokerx/infra';
 import { createLog } from '@brokerx/infra/log.ts';
 import { expect, test } from 'vitest';
 import { handClock, settle } from '../../test/handClock.ts';
-import { DEPTH_INTERVAL_MS, depthHub } from './depthHub.ts';
+import { hotValues, READ_INTERVAL_MS } from './hotValues.ts';
 
 const STORE = '11111111-1111-4111-8111-111111111111';
 
 const given = () => {
   const clock = handClock();
   const view = memoryHotStore().view(MARKET_DATA_VIEW.name, MARKET_DATA_VIEW.version);
-  const hub = depthHub({ view, runtime: clock, log: createLog({ name: 'test', level: 'silent' }) });
+  const hub = hotValues({ view, runtime: clock, log: createLog({ name: 'test', level: 'silent' }) });
   let position = 0;
   const change = async (values: Record<string, string>) => {
     const set = new Map(Object.entries(values).map(([symbol, text]) => [depthKey(symbol), text]));
@@ -30,22 +30,22 @@ test('a watcher hears what is there, then every other text, and not the same one
   const { hub, change, pass } = given();
   await change({ XEQT: 'one' });
   const heard: string[] = [];
-  hub.watch('XEQT', (text) => heard.push(text));
-  await pass(DEPTH_INTERVAL_MS);
+  hub.watch(depthKey('XEQT'), (text) => heard.push(text));
+  await pass(READ_INTERVAL_MS);
   await change({ AAPL: 'another symbol' });
-  await pass(DEPTH_INTERVAL_MS);
+  await pass(READ_INTERVAL_MS);
   await change({ XEQT: 'two' });
-  await pass(DEPTH_INTERVAL_MS);
+  await pass(READ_INTERVAL_MS);
   expect(heard).toEqual(['one', 'two']);
 });
 
 test('of many changes within the interval only the newest is heard', async () => {
   const { hub, change, pass } = given();
   const heard: string[] = [];
-  hub.watch('XEQT', (text) => heard.push(text));
+  hub.watch(depthKey('XEQT'), (text) => heard.push(text));
   await pass(0);
   for (const text of ['a', 'b', 'c']) await change({ XEQT: text });
-  await pass(DEPTH_INTERVAL_MS - 1);
+  await pass(READ_INTERVAL_MS - 1);
   expect(heard).toEqual([]);
   await pass(1);
   expect(heard).toEqual(['c']);
@@ -53,20 +53,20 @@ test('of many changes within the interval only the newest is heard', async () =>
 
 test('who comes later hears at once what the others have', async () => {
   const { hub, change, pass } = given();
-  hub.watch('XEQT', () => undefined);
+  hub.watch(depthKey('XEQT'), () => undefined);
   await change({ XEQT: 'one' });
-  await pass(DEPTH_INTERVAL_MS);
+  await pass(READ_INTERVAL_MS);
   const heard: string[] = [];
-  hub.watch('XEQT', (text) => heard.push(text));
+  hub.watch(depthKey('XEQT'), (text) => heard.push(text));
   expect(heard).toEqual(['one']);
 });
 
 test('who has left hears nothing', async () => {
   const { hub, change, pass } = given();
   const heard: string[] = [];
-  const leave = hub.watch('XEQT', (text) => heard.push(text));
+  const leave = hub.watch(depthKey('XEQT'), (text) => heard.push(text));
   leave();
   await change({ XEQT: 'one' });
-  await pass(DEPTH_INTERVAL_MS);
+  await pass(READ_INTERVAL_MS);
   expect(heard).toEqual([]);
 });

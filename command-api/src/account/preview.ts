@@ -1,0 +1,102 @@
+import {
+  averagePriceDecimal,
+  cents,
+  centsFromDecimal,
+  decimalFromCents,
+  feeCents,
+  hasLimit,
+  isStop,
+  type PlaceOrder,
+  type SymbolRules,
+  type views,
+} from '@brokerx/contracts';
+import { boughtFor } from './previewNotional.ts';
+import type { FactOf } from './views.ts';
+
+/**
+ * What an order would do if it were placed now. `decided` is what the very decision on a new order gives, so checks and
+ * holds are exact; the fill is what the levels of the depth give, which shows neither hidden quantity nor what
+ * changes until the order arrives. Orders of its own account count as anybody's.
+ */
+export function previewOrder(
+  order: PlaceOrder,
+  decided: FactOf<'OrderPlaced.v1'> | FactOf<'OrderRefused.v1'>,
+  depth: views.DepthView,
+  rules: Pick<SymbolRules, 'lotShares' | 'orderSharesMax'>,
+): views.OrderPreviewView {
+  const { symbol, side, type } = order;
+  const { timeInForce } = decided.data;
+  const asked = { symbol, side, type, time_in_force: timeInForce };
+  if (decided.type === 'OrderRefused.v1') {
+    const { code, detail } = decided.data;
+    return { ...asked, code, detail, ...NOTHING };
+  }
+  const { limitTicks, tickCents, holdCents, holdShares, postOnly, notionalCents } = decided.data;
+  const limitCents = limitTicks * tickCents;
+  const found =
+    notionalCents === undefined
+      ? fill(decided.data, side === 'buy' ? depth.asks : depth.bids)
+      : boughtFor(notionalCents, limitCents, depth.asks, rules);
+  if (postOnly && found.quantity > 0) {
+    const best = decimalFromCents(found.bestCents);
+    return { ...asked, code: 'WOULD_TAKE', detail: `it would trade at ${best} at once`, ...NOTHING };
+  }
+  const price = decimalFromCents(limitCents);
+  return {
+    ...asked,
+    code: null,
+    detail: null,
+    limit_price: hasLimit(type) ? price : null,
+    protection_price: hasLimit(type) ? null : price,
+    hold_cash: decimalFromCents(holdCents),
+    hold_qty: String(holdShares),
+    expected: expected(decided.data, found, depth.sequence),
+  };
+}
+
+const NOTHING = {
+  limit_price: null,
+  protection_price: null,
+  hold_cash: null,
+  hold_qty: null,
+  expected: null,
+} as const;
+
+type Placed = FactOf<'OrderPlaced.v1'>['data'];
+/** `wants`: of an order for an amount of money, what the rest of it would buy. */
+type Found = { quantity: number; valueCents: number; bestCents: number; wants?: number };
+const NOT_FOUND: Found = { quantity: 0, valueCents: 0, bestCents: 0 };
+
+/** What the levels of the other side give at once, the best ones first; a sweep that must not happen gives nothing. */
+function fill(order: Placed, levels: views.DepthView['bids']): Found {
+  if (isStop(order.type)) return NOT_FOUND;
+  const limitCents = order.limitTicks * order.tickCents;
+  const found = { ...NOT_FOUND };
+  for (const [price, quantity] of levels) {
+    const priceCents = centsFromDecimal(price) ?? 0;
+    const isWithin = order.side === 'buy' ? priceCents <= limitCents : priceCents >= limitCents;
+    const taken = Math.min(order.quantity - found.quantity, Number(quantity));
+    if (!isWithin || taken === 0) break;
+    if (found.quantity === 0) found.bestCents = priceCents;
+    found.quantity += taken;
+    found.valueCents += taken * priceCents;
+  }
+  const least = order.timeInForce === 'fok' ? order.quantity : (order.minQuantity ?? 0);
+  return found.quantity < least ? NOT_FOUND : found;
+}
+
+function expected(order: Placed, found: Found, sequence: number): views.OrderPreviewView['expected'] {
+  const { type, timeInForce, feePpm, quantity, minQuantity = 0 } = order;
+  const leaves = found.wants ?? quantity - found.quantity;
+  const atOnce = type === 'market' || timeInForce === 'ioc' || timeInForce === 'fok';
+  const failed = found.quantity < minQuantity;
+  return {
+    sequence,
+    filled_qty: String(found.quantity),
+    filled_avg_price: averagePriceDecimal(found.valueCents, found.quantity),
+    value: decimalFromCents(found.valueCents),
+    fees: decimalFromCents(feeCents(cents(found.valueCents), feePpm)),
+    leaves_qty: String(leaves),
+    leaves: leaves === 0 ? 'none' : isStop(type) ? 'waits' : atOnce || failed ? 'expires' : 'rests',
+  };
+}

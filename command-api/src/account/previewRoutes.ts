@@ -1,0 +1,51 @@
+import { formatPosition, mintId, ORDER_SHARES_MAX, PlaceOrder, views } from '@brokerx/contracts';
+import type { Http } from '@brokerx/infra';
+import { problemOf, tryLater } from '../refusals.ts';
+import { placeOrder } from './orderDecider.ts';
+import type { OrderRoutes } from './orderRoutes.ts';
+import { previewOrder } from './preview.ts';
+
+/** The book as it is shown, empty where nothing was ever in it; null while it cannot be told. */
+export type ShownDepth = (symbol: string) => Promise<views.DepthView | null>;
+
+/** What an order would do. Nothing is recorded, held or counted. */
+export function previewRoutes(
+  app: Http,
+  { accounts, markets, shownDepth, storeId, runtime }: OrderRoutes,
+): void {
+  app.post(
+    '/v1/orders/preview',
+    {
+      config: { auth: ['trader'], replyHeaders: POSITION },
+      schema: {
+        tags: ['Orders'],
+        summary: 'Preview an order',
+        description:
+          'What `POST /v1/orders` with the same body would say and hold now, and what the shown book would give, ' +
+          'without placing it. Hidden quantity is not counted, and all of it may have changed when an order comes.',
+        body: PlaceOrder,
+        response: { 200: views.OrderPreviewView },
+      },
+    },
+    async ({ actor, body }, reply) => {
+      const { accountId } = actor;
+      const market = markets.get(body.symbol) ?? (await markets.find(body.symbol));
+      const depth = await shownDepth(body.symbol).catch(() => null);
+      if (!depth) throw tryLater(runtime, 'UNAVAILABLE', { detail: 'the book cannot be shown now' });
+      const command = { orderId: mintId(runtime), accountId, nowMs: runtime.nowMs(), order: body, market };
+      const executed = await accounts.execute(accountId, (account) => ({
+        reply: account.status === 'none' ? null : placeOrder(account, command),
+        rests: 'absent',
+      }));
+      const decided = 'reply' in executed ? executed.reply : null;
+      if (!decided) throw problemOf({ code: 'ACCOUNT_NOT_FOUND', detail: `account ${accountId}` });
+      if (decided.type !== 'OrderPlaced.v1' && decided.type !== 'OrderRefused.v1') {
+        throw new Error(`an order is placed or refused, not ${decided.type}`);
+      }
+      reply.header('x-brokerx-position', formatPosition({ storeId, position: executed.position }));
+      return previewOrder(body, decided, depth, market?.rules ?? { orderSharesMax: ORDER_SHARES_MAX });
+    },
+  );
+}
+
+const POSITION = { 'X-BrokerX-Position': 'The position of the account that the preview reflects.' } as const;

@@ -1,0 +1,74 @@
+import type { Findings } from './findings.ts';
+import type { AuditedOrder } from './order.ts';
+import type { RawEvent } from './rawEvent.ts';
+
+type Held = { order: AuditedOrder; quantity: number; limitTicks: number };
+
+/** Stops of a book that wait, as they are by now: a change is settled later than the book tells it. */
+export function auditedStops(symbol: string, found: Findings) {
+  const held = new Map<string, Held>();
+  /** Prices of the trades of this input. */
+  let tradedAt: number[] = [];
+  const wrong = (event: RawEvent, what: string) =>
+    found.add('mismatch', `${symbol}@${event.revision}: ${what}`);
+
+  const release = (event: RawEvent, orderId: string): Held | undefined => {
+    const stop = held.get(orderId);
+    if (!stop) wrong(event, `${orderId} does not wait for a trigger`);
+    else stop.order.held = false;
+    held.delete(orderId);
+    return stop;
+  };
+
+  return {
+    has: (orderId: string) => held.has(orderId),
+    release,
+    hold(event: RawEvent, order: AuditedOrder, terms: Omit<Held, 'order'>) {
+      if (order.stopTicks === null) wrong(event, `${order.id} is held and has no stop`);
+      order.held = true;
+      held.set(order.id, { order, ...terms });
+    },
+    traded(priceTicks: number) {
+      tradedAt.push(priceTicks);
+    },
+    /** It waits no more; the order that arrives. */
+    triggered(event: Extract<RawEvent, { type: 'OrderTriggered.v1' }>): AuditedOrder | undefined {
+      const { order: ref, stopTicks, limitTicks, quantity, restingQuantity } = event.data;
+      const stop = release(event, ref.orderId);
+      if (!stop) return undefined;
+      const { order } = stop;
+      // A trailing stop only ever comes nearer to the market.
+      const first = order.stopTicks ?? 0;
+      const moves = order.type === 'trailing_stop';
+      const fits = order.side === 'buy' ? stopTicks <= first : stopTicks >= first;
+      if (moves ? !fits : stopTicks !== first) wrong(event, `${order.id} is triggered at ${stopTicks}`);
+      if (!tradedAt.some((price) => (order.side === 'buy' ? price >= stopTicks : price <= stopTicks)))
+        wrong(event, `${order.id} is triggered at ${stopTicks}, which no trade has reached`);
+      const rests = restingQuantity > 0 && order.type !== 'stop_limit';
+      if (limitTicks !== stop.limitTicks || quantity !== stop.quantity || rests)
+        wrong(event, `${order.id} is triggered as another order than it was placed`);
+      return order;
+    },
+    change(event: Extract<RawEvent, { type: 'OrderReplaced.v1' }>) {
+      const { order, quantity, leavesBefore, leaves, limitTicks } = event.data;
+      const stop = held.get(order.orderId);
+      if (!stop || stop.quantity !== leavesBefore || quantity !== leaves) {
+        wrong(event, `the change of stop ${order.orderId} does not add up`);
+        return;
+      }
+      stop.quantity = quantity;
+      stop.limitTicks = limitTicks ?? stop.limitTicks;
+    },
+    /** After an input no stop is left waiting that one of its trades has reached. */
+    inputDone() {
+      if (tradedAt.length === 0) return;
+      for (const { order } of held.values()) {
+        const { id, side, stopTicks, type } = order;
+        if (type === 'trailing_stop' || stopTicks === null) continue;
+        if (tradedAt.some((price) => (side === 'buy' ? price >= stopTicks : price <= stopTicks)))
+          found.add('mismatch', `${symbol}: stop ${id} at ${stopTicks} was reached and is still held`);
+      }
+      tradedAt = [];
+    },
+  };
+}

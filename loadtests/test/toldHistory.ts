@@ -1,0 +1,36 @@
+import { type Event, type Fact, seal } from '@brokerx/contracts';
+import { auditHistory } from '../src/audit/history.ts';
+import type { RawEvent } from '../src/audit/rawEvent.ts';
+import { rawEvent } from './rawHistory.ts';
+
+/** Histories told by hand, event by event, and what the audit finds in them. */
+export const id = (n: number): string => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
+
+export function writer() {
+  const events: RawEvent[] = [];
+  const revisions = new Map<string, number>();
+  let count = 100;
+  const write = (stream: string, fact: Fact, causedBy?: RawEvent): RawEvent => {
+    count += 1;
+    const revision = (revisions.get(stream) ?? -1) + 1;
+    revisions.set(stream, revision);
+    const cause = {
+      time: '2026-01-05T14:30:00.000Z',
+      actor: 'system:test',
+      correlationId: id(count),
+      causationId: causedBy?.id ?? id(count),
+      traceparent: '00',
+    };
+    const event = rawEvent(seal(id(count), cause, [fact])[0] as Event, stream, revision, events.length + 1);
+    events.push(event);
+    return event;
+  };
+  return { events, write };
+}
+
+export const findings = (events: readonly RawEvent[]) => {
+  const audit = auditHistory();
+  for (const event of events) audit.take(event);
+  audit.finish();
+  return audit.findings.list;
+};

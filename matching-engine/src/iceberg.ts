@@ -1,0 +1,118 @@
+import type { EventOf, RefusalCode } from '@brokerx/contracts';
+import { type Book, type NewOrder, reduce, remove, rest, setQuantity } from './book.ts';
+import { ICEBERG } from './flags.ts';
+import type { RestingOrder } from './levels.ts';
+import type { Incoming } from './match.ts';
+
+/**
+ * Icebergs: limit orders that show a peak of themselves. In the book an iceberg is its peak alone; what is behind it is
+ * kept here, so that no other order is larger for it. An arriving one trades in full; a peak that is used up is
+ * followed by the next one, behind all others at its price.
+ */
+export type Icebergs = Map<string, { readonly peak: number; hidden: number }>;
+
+type Iced = { readonly book: Book; readonly icebergs: Icebergs };
+
+/** What an order in the book still wants, what it hides included. */
+export const openOf = ({ icebergs }: Iced, { id, leaves, flags }: RestingOrder): number =>
+  (flags & ICEBERG) === 0 ? leaves : leaves + (icebergs.get(id)?.hidden ?? 0);
+
+/** Puts an order into the book, an iceberg by its first peak; says what an iceberg shows. */
+export function restShown(
+  { book, icebergs }: Iced,
+  order: NewOrder,
+  peak: number | undefined,
+): { shownQuantity?: number } {
+  if (peak === undefined) {
+    rest(book, order);
+    return {};
+  }
+  const shownQuantity = Math.min(peak, order.leaves);
+  icebergs.set(order.id, { peak, hidden: order.leaves - shownQuantity });
+  rest(book, { ...order, leaves: shownQuantity });
+  return { shownQuantity };
+}
+
+/** A peak was used up, and left the book: the next one, if there is more. Returns what is shown anew. */
+export function nextPeak({ book, icebergs }: Iced, order: RestingOrder): number {
+  const iceberg = icebergs.get(order.id);
+  if (!iceberg || iceberg.hidden === 0) {
+    icebergs.delete(order.id);
+    return 0;
+  }
+  const shown = Math.min(iceberg.peak, iceberg.hidden);
+  iceberg.hidden -= shown;
+  rest(book, { ...order, leaves: shown });
+  return shown;
+}
+
+/** Takes an order out whole: what it still wanted, and what of that an iceberg showed. */
+export function withdraw(
+  engine: Iced,
+  order: RestingOrder,
+): { quantity: number; shownQuantity?: number; peak?: number } {
+  const quantity = openOf(engine, order);
+  remove(engine.book, order);
+  const iceberg = (order.flags & ICEBERG) === 0 ? undefined : engine.icebergs.get(order.id);
+  if (!iceberg) return { quantity };
+  engine.icebergs.delete(order.id);
+  return { quantity, shownQuantity: order.leaves, peak: iceberg.peak };
+}
+
+/** Lowers the total quantity, what is hidden first; the place in the queue stays. */
+export function reduceShownLast({ book, icebergs }: Iced, order: RestingOrder, quantity: number): void {
+  const iceberg = icebergs.get(order.id);
+  if (iceberg) {
+    const less = Math.min(iceberg.hidden, order.quantity - quantity);
+    iceberg.hidden -= less;
+    setQuantity(book, order, order.quantity - less);
+  }
+  if (quantity < order.quantity) reduce(book, order, quantity);
+}
+
+/** Why an order cannot be an iceberg as it is asked for. */
+export function icebergRefusal(
+  { displayQuantity: peak, type, timeInForce, quantity }: EventOf<'OrderPlaced.v1'>['data'],
+  lotShares: number,
+): RefusalCode | undefined {
+  if (peak === undefined) return undefined;
+  if (type !== 'limit') return 'ORDER_TYPE';
+  if (timeInForce === 'ioc' || timeInForce === 'fok') return 'TIME_IN_FORCE';
+  if (peak >= quantity) return 'ORDER_SIZE';
+  return peak % lotShares === 0 ? undefined : 'LOT_STEP';
+}
+
+/**
+ * How many of `wanted` shares an order could trade now, where there are icebergs: as the sweep will go, peak after
+ * peak, prevention included. It changes nothing.
+ */
+export function tradableWithHidden(
+  { book, icebergs }: Iced,
+  order: Pick<Incoming, 'side' | 'limitTicks' | 'accountId' | 'selfTrade' | 'leaves'>,
+  wanted: number,
+): number {
+  const { side, limitTicks, accountId, selfTrade } = order;
+  const { sorted } = side === 'buy' ? book.sells : book.buys;
+  let leaves = order.leaves;
+  let traded = 0;
+  for (let i = sorted.length - 1; i >= 0 && traded < wanted && leaves > 0; i--) {
+    const level = sorted[i];
+    if (!level || (side === 'buy' ? level.priceTicks > limitTicks : level.priceTicks < limitTicks)) break;
+    const queue: { accountId: string; shown: number; hidden: number; peak: number }[] = [];
+    for (let maker = level.first; maker; maker = level.after(maker)) {
+      const { peak = 0, hidden = 0 } = icebergs.get(maker.id) ?? {};
+      queue.push({ accountId: maker.accountId, shown: maker.leaves, hidden, peak });
+    }
+    for (let next = 0; next < queue.length && traded < wanted && leaves > 0; next++) {
+      const maker = queue[next] as (typeof queue)[number];
+      const met = Math.min(leaves, maker.shown);
+      if (selfTrade === 'none' || maker.accountId !== accountId) traded += met;
+      else if (selfTrade === 'cancel_oldest') continue;
+      else if (selfTrade !== 'decrement') return traded;
+      leaves -= met;
+      const shown = Math.min(maker.peak, maker.hidden);
+      if (met === maker.shown && shown > 0) queue.push({ ...maker, shown, hidden: maker.hidden - shown });
+    }
+  }
+  return traded;
+}

@@ -1,0 +1,93 @@
+import { views } from '@brokerx/contracts';
+import type { Runtime } from '@brokerx/infra';
+import type { Freshness } from '../freshness.ts';
+import { refused } from '../problems.ts';
+import type { ReadDatabase } from '../readDatabase.ts';
+import { type StreamMessage, streamMessage } from '../streams/streamMessage.ts';
+import { addToCandle, type CandleFigures, candleView, readCandleAt } from './candles.ts';
+import type { FollowedBook, RecordedTrade } from './followedBook.ts';
+
+/**
+ * The candle of the present interval, as its trades happen, and once more when the interval is over. It begins with what
+ * the projection has, and adds the trades beyond the position that this reflects. A trade that reaches the market in the
+ * last moments of an interval may come after its candle was told as closed: then that is told again.
+ */
+export async function followCandle(options: {
+  database: ReadDatabase;
+  freshness: Freshness;
+  storeId: string;
+  runtime: Runtime;
+  book: FollowedBook;
+  interval: views.CandleInterval;
+  send: (message: StreamMessage) => void;
+  ended: AbortSignal;
+}): Promise<void> {
+  const { database, freshness, storeId, runtime, book, interval, send, ended } = options;
+  const { symbol } = book;
+  /** Trades that came while the beginning was read. */
+  let early: RecordedTrade[] | null = [];
+  let candle: CandleFigures | null = null;
+  let cancelTimer = (): void => undefined;
+
+  const tell = (told: CandleFigures) => {
+    const data = JSON.stringify(candleView(interval, told, runtime.nowMs()));
+    send(streamMessage({ channel: 'candles', symbol, interval }, book.sequence(), data));
+  };
+  /** When the interval of the candle ends: told once more. */
+  const awaitEnd = (watched: CandleFigures) => {
+    cancelTimer();
+    const waitMs = views.candleEnd(interval, watched.startMs) - runtime.nowMs();
+    if (waitMs <= 0) return;
+    // Timers count to 24 days; a month is longer.
+    cancelTimer = runtime.setTimer(Math.min(waitMs, TIMER_MS_MAX), () => {
+      if (waitMs > TIMER_MS_MAX) awaitEnd(watched);
+      else if (candle === watched) tell(watched);
+    });
+  };
+  const add = (trades: readonly RecordedTrade[]) => {
+    for (const { event } of trades) {
+      const startMs = views.candleStart(interval, Date.parse(event.time));
+      const price = event.data.priceTicks * event.data.tickCents;
+      const figures = {
+        open: price,
+        high: price,
+        low: price,
+        close: price,
+        volume: event.data.quantity,
+        trades: 1,
+      };
+      if (candle && candle.startMs >= startMs) addToCandle(candle, figures);
+      else {
+        if (candle) tell(candle);
+        candle = { startMs, ...figures };
+        awaitEnd(candle);
+      }
+    }
+    if (candle && trades.length > 0) tell(candle);
+  };
+
+  const unwatch = book.watch(({ traded }) => {
+    if (early) early.push(...traded);
+    else add(traded);
+  });
+  const end = () => {
+    unwatch();
+    cancelTimer();
+  };
+  ended.addEventListener('abort', end, { once: true });
+  if (ended.aborted) return end();
+
+  const reached = await freshness.reach(['candles'], { storeId, position: book.position() });
+  if ('refused' in reached) throw refused(reached.refused, reached.detail);
+  const begun = await readCandleAt(database, { symbol, interval, atMs: runtime.nowMs() });
+  if (ended.aborted) return;
+  candle = begun.candle;
+  const beyond = early.filter(({ position }) => position > begun.position);
+  early = null;
+  if (candle && beyond.length === 0) tell(candle);
+  if (candle) awaitEnd(candle);
+  add(beyond);
+}
+
+/** What `setTimeout` takes at most. */
+const TIMER_MS_MAX = 2_147_483_647;

@@ -1,0 +1,46 @@
+import type { Http } from '@brokerx/infra/http.ts';
+import type { QueryDeps } from '../app.ts';
+import { ChannelPath, ChannelStreamQuery } from '../parameters.ts';
+import { invalidParameter, refused } from '../problems.ts';
+import { EVENT_STREAM_RESPONSE, ResumeHeaders, resumeFrom, serveStream } from './eventStreamReply.ts';
+import { eventSink } from './sink.ts';
+
+/** Each public channel of a symbol as server-sent events. */
+export function channelRoutes(app: Http, deps: QueryDeps): void {
+  const { channels, streams } = deps;
+  app.get(
+    '/v1/streams/symbols/:symbol/:channel',
+    {
+      config: { auth: 'public' },
+      exposeHeadRoute: false,
+      schema: {
+        tags: ['Streams'],
+        headers: ResumeHeaders,
+        summary: 'One public channel of a symbol, as it happens',
+        description: `The same data as the channel of the WebSocket (\`/asyncapi.json\`) has, each as an event with the channel's name.
+\`depth\`, \`book_orders\` and \`trades\` have the sequence as id and resume with \`Last-Event-ID\`; the others begin with how things stand.
+\`resync_required\`: messages are missing, ask for a new snapshot.`,
+        params: ChannelPath,
+        querystring: ChannelStreamQuery,
+        response: EVENT_STREAM_RESPONSE,
+      },
+    },
+    async (request, reply) => {
+      const { symbol, channel } = request.params;
+      const { interval } = request.query;
+      if ((interval !== undefined) !== (channel === 'candles')) {
+        throw invalidParameter('#/query/interval', 'candles have an interval, no other channel');
+      }
+      const after = resumeFrom(request, request.query.last_event_id);
+      const to = streams.open(request.ip);
+      if (typeof to === 'string') throw refused(to);
+      try {
+        const opened = await channels.open({ symbol, channel, interval, after }, eventSink(to));
+        return serveStream(deps, to, request, reply, async () => opened.begin());
+      } catch (error) {
+        to.discard();
+        throw error;
+      }
+    },
+  );
+}

@@ -1,0 +1,262 @@
+import {
+  bookStream,
+  marketStream,
+  type PublicChannel,
+  type Subscribe,
+  tickerKey,
+  tradeView,
+} from '@brokerx/contracts';
+import type { HotView, Runtime } from '@brokerx/infra';
+import type { EventReader } from '../eventReader.ts';
+import type { Freshness } from '../freshness.ts';
+import type { BookUpdate } from '../market/bookUpdate.ts';
+import type { FollowedBook } from '../market/followedBook.ts';
+import { followCandle } from '../market/liveCandle.ts';
+import { readMarketData } from '../market/marketData.ts';
+import type { BookUse, PublicBooks } from '../market/publicBooks.ts';
+import { referencePrice } from '../market/referencePrice.ts';
+import { readSymbols } from '../market/symbols.ts';
+import { refused } from '../problems.ts';
+import type { ReadDatabase } from '../readDatabase.ts';
+import type { HotValues } from './hotValues.ts';
+import type { LiveEvents } from './liveEvents.ts';
+import { RESUME_EVENTS_MAX } from './resume.ts';
+import type { Sink } from './sink.ts';
+import { streamMessage } from './streamMessage.ts';
+
+/** The public channels, the same for server-sent events and the WebSocket. */
+export type Channels = {
+  /**
+   * Looks whether the channel can be given, and throws the refusal where it cannot; `begin` then gives it, until the sink
+   * has ended.
+   */
+  open(asked: PublicSubscription, to: Sink): Promise<OpenChannel>;
+};
+export type PublicSubscription = Subscribe & { channel: PublicChannel; symbol: string };
+export type OpenChannel = {
+  /** Where the channel stands; null where it has no sequence. */
+  sequence(): number | null;
+  begin(): void;
+};
+
+type Parts = {
+  store: EventReader;
+  live: LiveEvents;
+  books: PublicBooks;
+  hotView: HotView;
+  hotValues: HotValues;
+  database: ReadDatabase;
+  freshness: Freshness;
+  runtime: Runtime;
+};
+
+export function channels(parts: Parts): Channels {
+  return {
+    open: async (asked, to) => {
+      switch (asked.channel) {
+        case 'ticker':
+          return openTicker(parts, asked.symbol, to);
+        case 'rules':
+          return openRules(parts, asked.symbol, to);
+        default:
+          return openOnBook(parts, asked, to);
+      }
+    },
+  };
+}
+
+/** Channels that follow the book: their sequence is the book's. */
+async function openOnBook(parts: Parts, asked: PublicSubscription, to: Sink): Promise<OpenChannel> {
+  const { symbol, channel, interval, after } = asked;
+  const use = await parts.books.use(symbol);
+  to.ended.addEventListener('abort', use.leave, { once: true });
+  if (to.ended.aborted) use.leave();
+  const { book } = use;
+  // A sequence beyond the book's is one of another store, or this process is behind the one that told it.
+  const revision =
+    after !== undefined && after > book.sequence() ? await parts.store.streamRevision(bookStream(symbol)) : 0;
+  const isUnknown = after !== undefined && after > Math.max(revision, book.sequence());
+  const fail = () => to.fail();
+  return {
+    sequence: book.sequence,
+    begin() {
+      use.failed.addEventListener('abort', fail, { once: true, signal: to.ended });
+      if (use.failed.aborted) return fail();
+      if (isUnknown) to.resync('unknown_sequence', after);
+      const from = isUnknown ? undefined : after;
+      if (channel === 'depth' || channel === 'book_orders') giveUpdates(use, channel, from, to);
+      else if (channel === 'trades') giveTrades(parts, book, from, to).catch(fail);
+      else if (channel === 'best_prices') giveBestPrices(book, to);
+      else if (channel === 'reference_price') giveReferencePrice(parts, book, to).catch(fail);
+      else if (channel === 'candles' && interval) {
+        const candle = { ...parts, storeId: parts.store.id, book, interval, send: to.send, ended: to.ended };
+        followCandle(candle).catch(fail);
+      }
+    },
+  };
+}
+
+function giveUpdates(
+  { book }: BookUse,
+  channel: 'depth' | 'book_orders',
+  after: number | undefined,
+  to: Sink,
+): void {
+  const give = (update: BookUpdate) => to.send(channel === 'depth' ? update.depth : update.orders);
+  if (after !== undefined) {
+    const missed = book.since(after);
+    if (missed) missed.forEach(give);
+    else to.resync('too_old', after);
+  }
+  whileOpen(to, book.watch(give));
+}
+
+/** What the book does not keep any more is read from its stream. */
+async function giveTrades(
+  { store }: Parts,
+  book: FollowedBook,
+  after: number | undefined,
+  to: Sink,
+): Promise<void> {
+  let early: BookUpdate[] | null = [];
+  const give = ({ trades }: BookUpdate) => {
+    for (const trade of trades) if (trade.sequence > (after ?? -1)) to.send(trade);
+  };
+  const until = book.sequence();
+  const missed = after === undefined ? [] : book.since(after);
+  whileOpen(
+    to,
+    book.watch((update) => {
+      if (early) early.push(update);
+      else give(update);
+    }),
+  );
+  missed?.forEach(give);
+  if (!missed && after !== undefined && until - after > RESUME_EVENTS_MAX) to.resync('too_old', after);
+  else if (!missed && after !== undefined) {
+    const stream = bookStream(book.symbol);
+    for (let next = after + 1; next <= until && !to.ended.aborted; ) {
+      const page = await store.readStream(stream, next, PAGE_EVENTS);
+      if (page.length === 0) break;
+      for (const recorded of page) {
+        next = recorded.revision + 1;
+        if (recorded.revision > until || recorded.event.type !== 'TradeExecuted.v1') continue;
+        if (!(await to.room())) return;
+        const view = tradeView(recorded.event, recorded);
+        to.send(
+          streamMessage({ channel: 'trades', symbol: book.symbol }, recorded.revision, JSON.stringify(view)),
+        );
+      }
+    }
+  }
+  for (const update of early) give(update);
+  early = null;
+}
+const PAGE_EVENTS = 500;
+
+function giveBestPrices(book: FollowedBook, to: Sink): void {
+  let shown = '';
+  const give = () => {
+    const best = book.best();
+    if (best.data === shown) return;
+    shown = best.data;
+    to.sendState(best);
+  };
+  give();
+  whileOpen(to, book.watch(give));
+}
+
+async function giveReferencePrice(parts: Parts, book: FollowedBook, to: Sink): Promise<void> {
+  const { symbol, tickCents } = book;
+  let shown = '';
+  let rules = await readSymbol(parts, symbol);
+  const give = () => {
+    const ticks = book.lastTicks();
+    const data = JSON.stringify(referencePrice(rules, ticks === null ? null : ticks * tickCents));
+    if (data === shown) return;
+    shown = data;
+    to.sendState(streamMessage({ channel: 'reference_price', symbol }, book.sequence(), data));
+  };
+  whileOpen(to, book.watch(give));
+  await watchSymbol(parts, symbol, to, (changed) => {
+    rules = changed;
+    give();
+  });
+  give();
+}
+
+async function openTicker(
+  { store, hotView, hotValues }: Parts,
+  symbol: string,
+  to: Sink,
+): Promise<OpenChannel> {
+  const market = await readMarketData(hotView, store.id, symbol, {});
+  if (market.state === 'lost') throw refused('READ_MODEL_BEHIND', 'market data are being rebuilt');
+  if (market.state === 'unknown') throw refused('UNKNOWN_SYMBOL', `there is no symbol ${symbol}`);
+  const sequenceOf = (text: string) => (JSON.parse(text) as { sequence: number }).sequence;
+  return {
+    sequence: () => sequenceOf(market.ticker),
+    begin() {
+      let shown = '';
+      const give = (text: string) => {
+        if (text === shown) return;
+        shown = text;
+        to.sendState(streamMessage({ channel: 'ticker', symbol }, sequenceOf(text), text));
+      };
+      give(market.ticker);
+      whileOpen(to, hotValues.watch(tickerKey(symbol), give));
+    },
+  };
+}
+
+async function openRules(parts: Parts, symbol: string, to: Sink): Promise<OpenChannel> {
+  const rules = await readSymbol(parts, symbol);
+  const revision = await parts.store.streamRevision(marketStream(symbol));
+  return {
+    sequence: () => null,
+    begin() {
+      let shown = '';
+      const give = (changed: typeof rules, at: number) => {
+        const data = JSON.stringify(changed);
+        if (data === shown) return;
+        shown = data;
+        to.sendState(streamMessage({ channel: 'rules', symbol }, at, data));
+      };
+      give(rules, revision);
+      watchSymbol(parts, symbol, to, give).catch(() => to.fail());
+    },
+  };
+}
+
+/** Reads the symbol again whenever its market stream says something, and once at the beginning. */
+async function watchSymbol(
+  parts: Parts,
+  symbol: string,
+  to: Sink,
+  changed: (rules: Awaited<ReturnType<typeof readSymbol>>, revision: number) => void,
+): Promise<void> {
+  const { store, live, freshness } = parts;
+  const refresh = async (revision: number, position: number) => {
+    await freshness.reach(['symbols'], { storeId: store.id, position });
+    const rules = await readSymbol(parts, symbol);
+    if (!to.ended.aborted) changed(rules, revision);
+  };
+  const stream = marketStream(symbol);
+  let last = Promise.resolve();
+  const unwatch = await live.watch(stream, ({ revision, position }) => {
+    last = last.then(() => refresh(revision, position)).catch(() => to.fail());
+  });
+  whileOpen(to, unwatch);
+  await refresh(await store.streamRevision(stream), 0);
+}
+
+async function readSymbol({ database }: Parts, symbol: string) {
+  const { items } = await readSymbols(database, { symbol, limit: 1 });
+  if (items[0]) return items[0];
+  throw refused('UNKNOWN_SYMBOL', `there is no symbol ${symbol}`);
+}
+
+function whileOpen(to: Sink, end: () => void): void {
+  to.ended.addEventListener('abort', end, { once: true });
+  if (to.ended.aborted) end();
+}
