@@ -72,7 +72,9 @@ export type BestPricesView = z.infer<typeof BestPricesView>;
 
 export const ReferencePriceView = z.object({
   symbol: z.string(),
-  static_price: money.describe('The last close; before the first one, the listing price.'),
+  static_price: money.describe(
+    'The last auction price of the day, else the last close, else the listing price.',
+  ),
   dynamic_price: money.describe('The last trade; before the first one, the static price.'),
   limit_price_min: money.describe('The lowest limit that is taken, where bands are on.'),
   limit_price_max: money.describe('The highest one.'),

@@ -148,3 +148,14 @@ test('the checksum is that of the ten best levels as they are written', () => {
   expect(bookChecksum(book)).toBe(crc32(`${bids}|${asks}`));
   expect(bookChecksum({ bids: [], asks: [] })).toBe(crc32('|'));
 });
+
+test('the trades of an auction take from both of its orders', () => {
+  const paired = trade('bid', 'offer', 10, 5) as Extract<BookFact, { type: 'TradeExecuted.v1' }>;
+  const auction = { buyTicks: 102, sellTicks: 99 };
+  const book = after(
+    { type: 'OrderEntered.v1', data: { order: ref('bid'), side: 'buy', limitTicks: 102, quantity: 10 } },
+    rests('offer', 'sell', 99, 15),
+    { ...paired, data: { ...paired.data, auction } },
+  );
+  expect([topLevels(book.bids, 1, 5), topLevels(book.asks, 1, 5)]).toEqual([[], [['0.99', '5']]]);
+});

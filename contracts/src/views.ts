@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { MarketState } from './market.ts';
-import { OrderStatus, OrderType, SelfTradeMode, Side, TimeInForce } from './order.ts';
+import { Liquidity, OrderStatus, OrderType, SelfTradeMode, Side, TimeInForce } from './order.ts';
 import { level, money, quantity, time } from './wire.ts';
 
 export * from './orderEventView.ts';
@@ -135,7 +135,7 @@ export const ExecutionView = z.object({
   order_id: z.string(),
   symbol: z.string(),
   side: Side,
-  liquidity: z.enum(['maker', 'taker']),
+  liquidity: Liquidity,
   price: money,
   qty: quantity,
   value: money,
@@ -168,6 +168,8 @@ export const DepthView = z.object({
   symbol: z.string(),
   sequence: z.int(),
   last_update_id: z.int().describe('The same as `sequence`: updates of the depth stream go on behind it.'),
+  /** While orders gather and nothing is matched, bids may lie at or above asks. */
+  crossed: z.boolean(),
   bids: z.array(level),
   asks: z.array(level),
 });
@@ -188,6 +190,11 @@ export const TickerView = z.object({
   change_percent: z.string().nullable(),
   volume: quantity,
   trades: z.int(),
+  /** While a call runs: what would be executed if it ended now. */
+  indicative_price: money.nullable(),
+  indicative_qty: quantity.nullable(),
+  surplus_side: Side.nullable(),
+  surplus_qty: quantity.nullable(),
 });
 export type TickerView = z.infer<typeof TickerView>;
 export const TradeView = z.object({
@@ -196,7 +203,7 @@ export const TradeView = z.object({
   sequence: z.int(),
   price: money,
   qty: quantity,
-  taker_side: Side,
+  taker_side: Side.nullable().describe('Null in an auction: nobody took.'),
   executed_at: time,
 });
 export type TradeView = z.infer<typeof TradeView>;

@@ -339,7 +339,7 @@ describe('one order’s whole life', () => {
     await becomes(alice, bid.id, 'canceled');
   });
 
-  test('a halted market takes cancels alone; resumed, it takes orders again', async () => {
+  test('a halted market takes cancels alone; resumed, it begins with an auction', async () => {
     const { body } = succeeded(
       'an order',
       await place(alice, { side: 'buy', qty: '1', limit_price: '48.00' }),
@@ -351,6 +351,23 @@ describe('one order’s whole life', () => {
     succeeded('the cancel', await cancel(alice, body.id));
     await becomes(alice, body.id, 'canceled');
     await operator.resume(SYMBOL);
+    await eventually<{ state: string }>(
+      `/v1/symbols/${SYMBOL}`,
+      alice,
+      ({ state }) => state === 'volatility_auction',
+    );
+    await operator.giveCash(alice.accountId, 20_000);
+    const price = { qty: '2', limit_price: '49.00' };
+    const bid = succeeded('a bid', await place(alice, { side: 'buy', ...price }));
+    const offer = succeeded('an offer', await place(bob, { side: 'sell', ...price }));
+    await eventually<views.TickerView>(
+      `/v1/symbols/${SYMBOL}/ticker`,
+      alice,
+      ({ indicative_price, indicative_qty }) => indicative_price === '49.00' && indicative_qty === '2',
+    );
+    await operator.begin(SYMBOL, 'continuous');
+    await becomes(alice, bid.body.id, 'filled');
+    await becomes(bob, offer.body.id, 'filled');
     await eventually<{ state: string }>(
       `/v1/symbols/${SYMBOL}`,
       alice,
@@ -480,7 +497,7 @@ test('every reply was as the reference describes it', () => {
 test('at the end an audit from outside finds nothing', async () => {
   const { findings, history, rows } = await auditInstallation({ api, operator: operator.person });
   expect(findings.list).toEqual([]);
-  expect(history.counts.trades).toBe(6);
+  expect(history.counts.trades).toBe(7);
   expect(rows.compared).toBe(rows.inAll);
 });
 

@@ -149,6 +149,7 @@ test('what is asked rightly is answered as described', async () => {
     ['/v1/deposits', { method: 'POST', by: bob, body: { amount: '10.00' } }],
     [`${halted}/halt`, { method: 'POST', by: operator.person, body: { reason: 'news' } }],
     [`${halted}/resume`, { method: 'POST', by: operator.person, body: {} }],
+    [`${halted}/phase`, { method: 'POST', by: operator.person, body: { phase: 'continuous' } }],
     [`/v1/registrations/${registration}/passcode`, { method: 'POST' }],
   ] satisfies [string, Asked][]) {
     expect((await ask(path, asked)).status, path).toBe(202);
@@ -190,6 +191,7 @@ test('what is asked wrongly is refused as described', async () => {
       { method: 'POST', by: staff, body: { symbol: SYMBOL, name: 'X', listing_price: '1' } },
     ],
     ['/v1/symbols/NOWHERE/halt', 404, { method: 'POST', by: staff, body: { reason: 'news' } }],
+    ['/v1/symbols/NOWHERE/phase', 404, { method: 'POST', by: staff, body: { phase: 'closed' } }],
     [`/v1/symbols/${SYMBOL}/resume`, 422, { method: 'POST', by: staff, body: {} }],
     [
       '/v1/symbols/NOWHERE/exemptions',

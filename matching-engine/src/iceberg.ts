@@ -11,10 +11,10 @@ import type { Incoming } from './match.ts';
  */
 export type Icebergs = Map<string, { readonly peak: number; hidden: number }>;
 
-type Iced = { readonly book: Book; readonly icebergs: Icebergs };
+export type Iced = { readonly book: Book; readonly icebergs: Icebergs };
 
 /** What an order in the book still wants, what it hides included. */
-export const openOf = ({ icebergs }: Iced, { id, leaves, flags }: RestingOrder): number =>
+export const openOf = ({ icebergs }: Pick<Iced, 'icebergs'>, { id, leaves, flags }: NewOrder): number =>
   (flags & ICEBERG) === 0 ? leaves : leaves + (icebergs.get(id)?.hidden ?? 0);
 
 /** Puts an order into the book, an iceberg by its first peak; says what an iceberg shows. */
@@ -77,7 +77,7 @@ export function icebergRefusal(
 ): RefusalCode | undefined {
   if (peak === undefined) return undefined;
   if (type !== 'limit') return 'ORDER_TYPE';
-  if (timeInForce === 'ioc' || timeInForce === 'fok') return 'TIME_IN_FORCE';
+  if (timeInForce !== 'day' && timeInForce !== 'gtc' && timeInForce !== 'gtd') return 'TIME_IN_FORCE';
   if (peak >= quantity) return 'ORDER_SIZE';
   return peak % lotShares === 0 ? undefined : 'LOT_STEP';
 }

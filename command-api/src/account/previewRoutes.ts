@@ -1,5 +1,6 @@
 import { formatPosition, mintId, ORDER_SHARES_MAX, PlaceOrder, views } from '@brokerx/contracts';
 import type { Http } from '@brokerx/infra';
+import { knownState } from '../market/market.ts';
 import { problemOf, tryLater } from '../refusals.ts';
 import { placeOrder } from './orderDecider.ts';
 import type { OrderRoutes } from './orderRoutes.ts';
@@ -43,7 +44,8 @@ export function previewRoutes(
         throw new Error(`an order is placed or refused, not ${decided.type}`);
       }
       reply.header('x-brokerx-position', formatPosition({ storeId, position: executed.position }));
-      return previewOrder(body, decided, depth, market?.rules ?? { orderSharesMax: ORDER_SHARES_MAX });
+      const rules = market?.rules ?? { orderSharesMax: ORDER_SHARES_MAX };
+      return previewOrder(body, decided, { depth, rules, state: market ? knownState(market) : null });
     },
   );
 }

@@ -40,6 +40,9 @@ export function ordersOf(event: BookEvent): readonly Readonly<OrderRef>[] {
     // output, which was settled before.
     case 'OrderAccepted.v1':
     case 'OrderTriggered.v1':
+    case 'OrderEntered.v1':
+    case 'IndicativePriceChanged.v1':
+    case 'AuctionUncrossed.v1':
     case 'TimeApplied.v1':
     case 'OrderCancelRejected.v1':
     case 'EngineStarted.v1':
@@ -169,9 +172,10 @@ function releasedBy(order: OpenOrder, after: OpenOrder) {
 type Trade = Extract<BookEvent, { type: 'TradeExecuted.v1' }>;
 
 function filled(order: OpenOrder, { sequence }: BookOutput, { data, time }: Trade): SettledFact {
-  const liquidity = data.maker.orderId === order.orderId ? 'maker' : 'taker';
+  const leg = data.maker.orderId === order.orderId ? 'maker' : 'taker';
+  const liquidity = data.auction ? 'auction' : leg;
   const { priceTicks, tickCents, quantity } = data;
-  const leavesQuantity = data[liquidity].leaves;
+  const leavesQuantity = data[leg].leaves;
   const valueCents = priceTicks * tickCents * quantity;
   const filledQuantity = order.filledQuantity + quantity;
   const filledValueCents = order.filledValueCents + valueCents;
