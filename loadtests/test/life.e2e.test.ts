@@ -1,21 +1,21 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { mintId, type views } from '@brokerx/contracts';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { auditInstallation } from '../src/audit.ts';
 import {
   type Api,
   ApiError,
   brokerApi,
+  idSource,
   type Outcome,
   type StreamEvent,
   streamEvents,
   succeeded,
-} from '../src/client.ts';
+} from '@brokerx/client';
+import { mintId, type views } from '@brokerx/contracts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { auditInstallation } from '../src/audit.ts';
 import { type Installation, startInstallation } from '../src/installation.ts';
 import { type Operator, operatorOf } from '../src/operator.ts';
 import { type Person, registerMany } from '../src/people.ts';
-import { idSource } from '../src/random.ts';
 import { openReference, type Reference } from './reference.ts';
 
 /** One order's whole life on the embedded default, as a client sees it. */
