@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
@@ -18,6 +19,8 @@ export default defineConfig({
     sequence: { sequencer: LongestFirst },
     // Most tests wait for processes and disks: three files at a time also where there are two cores.
     maxWorkers: 3,
+    // Processes that tests start compile what they share once.
+    env: { NODE_COMPILE_CACHE: join(import.meta.dirname, 'node_modules/.cache/compiled') },
     testTimeout: 30_000,
     hookTimeout: 60_000,
   },

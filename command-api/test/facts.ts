@@ -3,6 +3,7 @@ import {
   type AccountFact,
   type BookEvent,
   type BookFact,
+  MATCHING_RULES_VERSION,
   type MarketState,
   type SymbolRules,
   seal,
@@ -78,7 +79,7 @@ export function market(
     bandsOff = false,
     quotasOff = false,
     tickCents = 1,
-    matchingRules = 2,
+    matchingRules = MATCHING_RULES_VERSION,
   } = given;
   return {
     symbol: 'ACME',
@@ -94,6 +95,10 @@ export function market(
     },
     matchingRules,
     state,
+    halted: state === 'halt',
+    phase: 'continuous',
+    phaseAt: '2026-03-02T09:00:00.000Z',
+    callSince: null,
     referenceTicks: 1_000 / tickCents,
     bandsOff,
     quotasOff,

@@ -74,7 +74,7 @@ export async function commandApi(options: {
     accounts,
     shownDepth:
       options.shownDepth ??
-      (async (symbol) => ({ symbol, sequence: 0, last_update_id: 0, bids: [], asks: [] })),
+      (async (symbol) => ({ symbol, sequence: 0, last_update_id: 0, crossed: false, bids: [], asks: [] })),
     storeId: store.id,
     verifier: tokenVerifier({ jwks: issuer.jwks, issuer: ISSUER, sessions, runtime }),
     runtime,

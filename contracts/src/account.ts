@@ -3,6 +3,7 @@ import { Time } from './envelope.ts';
 import {
   ClientOrderId,
   ExpiryReason,
+  Liquidity,
   OrderType,
   orderTerms,
   Side,
@@ -151,7 +152,8 @@ const data = {
   'OrderFilled.v1': z.strictObject({
     ...settled,
     tradeId: z.string(),
-    liquidity: z.enum(['maker', 'taker']),
+    /** `auction`: paired at the end of a call. */
+    liquidity: Liquidity,
     priceTicks: count,
     tickCents: count,
     quantity: count,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Time } from './envelope.ts';
-import { MarketState } from './market.ts';
+import { Auction, MarketState } from './market.ts';
 import { ExpiryReason, OrderType, SelfTradeMode, Side, TimeInForce } from './order.ts';
 import { RefusalCode } from './refusals.ts';
 
@@ -26,6 +26,16 @@ const makerPeak = count.optional();
  */
 const TradeSide = z.strictObject({ orderId: z.uuid(), accountId: z.uuid(), revision: count, leaves: count });
 
+/** What a call would bring if it ended now, or has brought. */
+const auctionResult = {
+  /** The one price; null where nothing can be executed. */
+  priceTicks: count.nullable(),
+  quantity: count,
+  /** What more could be executed at this price, and the side that wants it; null where there is none. */
+  surplus: count,
+  surplusSide: Side.nullable(),
+};
+
 const data = {
   /** The first commit of an engine that took over: it fences the one before. */
   'EngineStarted.v1': z.strictObject({ epoch: count, matchingRules: count }),
@@ -43,7 +53,7 @@ const data = {
     notionalCents: count.optional(),
     /** Where matches were prevented: it enters after so many further outputs. Absent: once its trades leave so much. */
     entersAfter: count.optional(),
-    /** It waits for its trigger, outside the book. */
+    /** It waits for its trigger, or for its call, outside the book. */
     held: z.literal(true).optional(),
     expiresAt: Time.optional(),
   }),
@@ -82,7 +92,23 @@ const data = {
     maker: TradeSide,
     taker: TradeSide,
     makerPeak,
+    /** In an auction: the same of the seller. */
+    takerPeak: makerPeak,
+    /**
+     * Paired at the end of a call: nobody took. `maker` is the buyer, `taker` the seller, and both stood in the book, at
+     * these limits.
+     */
+    auction: z.strictObject({ buyTicks: count, sellTicks: count }).optional(),
   }),
+  /** An order that waited for its call, outside the book, enters it. */
+  'OrderEntered.v1': z.strictObject({ order: OrderRef, side: Side, limitTicks: count, quantity: count }),
+  /** Told while a call runs, after each input that changed it. */
+  'IndicativePriceChanged.v1': z.strictObject(auctionResult),
+  /**
+   * A call has ended. Its trades follow, then the ends of the orders that were meant for it. A price becomes the static
+   * reference.
+   */
+  'AuctionUncrossed.v1': z.strictObject({ auction: Auction, ...auctionResult }),
   /** Two orders of one account met and did not trade. What the mode expires is told by the outputs that follow. */
   'TradePrevented.v1': z.strictObject({
     mode: SelfTradeMode,
@@ -120,9 +146,9 @@ const data = {
         entersAfter: count,
       })
       .optional(),
-    /** It waits for its trigger, and does so still: `priceTicks` is its stop price, and the book is as before. */
+    /** It waits outside the book, and does so still: `priceTicks` is its stop price, or the limit that it had. */
     held: z.literal(true).optional(),
-    /** The new limit of a held stop-limit, where it changed. */
+    /** The new limit of a held order, where it changed. */
     limitTicks: count.optional(),
   }),
   'OrderCanceled.v1': z.strictObject({
@@ -131,7 +157,7 @@ const data = {
     priceTicks: count,
     quantity: count,
     shownQuantity,
-    /** It waited for its trigger: nothing leaves the book. */
+    /** It waited outside the book: nothing leaves that. */
     held: z.literal(true).optional(),
   }),
   'OrderExpired.v1': z.strictObject({
@@ -152,7 +178,13 @@ const data = {
   'OrderCancelRejected.v1': z.strictObject({ order: OrderRef, code: RefusalCode }),
   'OrderReplaceRejected.v1': z.strictObject({ order: OrderRef, amendment: count, code: RefusalCode }),
   /** The market's time, and the next moment at which an open order ends. */
-  'TimeApplied.v1': z.strictObject({ at: Time, nextExpiresAt: Time.nullable() }),
+  'TimeApplied.v1': z.strictObject({
+    at: Time,
+    nextExpiresAt: Time.nullable(),
+    /** What the market does, and its static reference, for who has not followed it; absent under older rules. */
+    state: MarketState.optional(),
+    referenceTicks: count.optional(),
+  }),
   'MarketStateChanged.v1': z.strictObject({ state: MarketState }),
   /** The input was applied and there is nothing else to say of it. */
   'InputNoted.v1': z.strictObject({}),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { listFields, listMisfits } from './listCommand.ts';
+import { TradingPhase } from './market.ts';
 import { ClientOrderId, hasLimit, OrderType, SelfTradeMode, Side, SymbolName, TimeInForce } from './order.ts';
 import {
   CASH_CENTS_MAX,
@@ -77,7 +78,8 @@ export const PlaceOrder = z
       .describe('this one, in percent of the price; one of the two.'),
     expires_at: z.iso.datetime().optional().describe('When a `gtd` order ends.'),
     time_in_force: TimeInForce.default('day').describe(
-      'A market order is `ioc` or `fok`; `day` means `ioc` there. Stops are `day`, `gtc` or `gtd`.',
+      'A market order is `ioc` or `fok`; `day` means `ioc` while the market trades. Stops are `day`, `gtc` or `gtd`. ' +
+        '`opg` and `cls` are for the opening and the closing auction.',
     ),
     client_order_id: ClientOrderId.optional(),
     post_only: z
@@ -98,6 +100,29 @@ export const PlaceOrder = z
     }
   });
 export type PlaceOrder = z.infer<typeof PlaceOrder>;
+
+/** Their commits go out together: a few milliseconds of the account's time. */
+export const ORDERS_PER_BATCH_MAX = 50;
+const batchOf = <T extends z.ZodType>(order: T) =>
+  z.strictObject({
+    orders: z
+      .array(
+        z.strictObject({
+          idempotency_key: z
+            .string()
+            .max(100)
+            .optional()
+            .meta({ format: 'uuid', description: 'Of this order alone, as the header of POST /v1/orders.' }),
+          order,
+        }),
+      )
+      .min(1)
+      .max(ORDERS_PER_BATCH_MAX),
+  });
+export const PlaceOrders = batchOf(PlaceOrder);
+export type PlaceOrders = z.infer<typeof PlaceOrders>;
+/** The same, each order still to be looked at: one that is malformed is no reason to refuse the others. */
+export const OrderBatch = batchOf(z.unknown().describe('As the body of POST /v1/orders.'));
 
 /** Fields that do not fit together, each with what to do. */
 function misfits(order: {
@@ -124,7 +149,7 @@ function misfits(order: {
   };
   const stops = type === 'stop' || type === 'stop_limit';
   const trails = type === 'trailing_stop';
-  const rests = type === 'limit' && time !== 'ioc' && time !== 'fok';
+  const rests = type === 'limit' && (time === 'day' || time === 'gtc' || time === 'gtd');
   const needs = hasLimit(type)
     ? `a ${type} order needs a limit_price`
     : `a ${type} order takes no limit_price`;
@@ -157,7 +182,7 @@ function misfits(order: {
       'notional',
       'only a market buy can be for an amount of money',
     );
-    must(time !== 'fok', 'notional', 'an order for an amount of money spends what it can, so it is not fok');
+    must(time === 'day' || time === 'ioc', 'notional', 'an order for an amount of money is ioc');
     must(min_qty === undefined, 'min_qty', 'an order for an amount of money takes no min_qty');
     must(order.stp_mode !== 'decrement', 'stp_mode', 'decrement takes off shares, and notional is money');
   }
@@ -168,6 +193,7 @@ function misfits(order: {
   if (min_qty === undefined) return found;
   must(!order.post_only, 'min_qty', 'a post_only order never trades on entry, so it takes no min_qty');
   must(!stops && !trails, 'min_qty', 'a stop does not trade on entry, so it takes no min_qty');
+  must(time !== 'opg' && time !== 'cls', 'min_qty', 'an order for an auction does not trade on entry');
   must(time !== 'fok', 'min_qty', 'a fok order fills whole or not at all');
   must(qty === undefined || Number(min_qty) <= Number(qty), 'min_qty', 'min_qty is at most qty');
   return found;
@@ -230,6 +256,11 @@ export type ListSymbol = z.infer<typeof ListSymbol>;
 
 export const Halt = z.strictObject({ reason: z.string().trim().min(1).max(200) });
 export const Resume = z.strictObject({});
+export const BeginPhase = z.strictObject({
+  phase: TradingPhase.describe(
+    'What is to come. A call that runs is uncrossed by it, or taken into the closing one.',
+  ),
+});
 export const Exemptions = z.strictObject({ bands_off: z.boolean(), quotas_off: z.boolean() });
 export const CashTransfer = z.strictObject({ amount: money(CASH_CENTS_MAX) });
 export const ShareTransfer = z.strictObject({ symbol: SymbolName, qty: whole(HOLDING_SHARES_MAX) });

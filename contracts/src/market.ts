@@ -7,7 +7,7 @@ import { FEE_PPM_MAX, ORDER_SHARES_MAX, PRICE_CENTS_MAX } from './units.ts';
 /**
  * 1: limit and market orders, reduce. 2: post-only, minimum quantity, self-trade prevention, amend in full, lots and
  * notional limits, stops, orders that end at a time of their own. 3: icebergs, market buys for an amount of money,
- * one-cancels-the-other.
+ * one-cancels-the-other; the trading day: call auctions, orders for them, halts that end with an auction.
  */
 export const MATCHING_RULES_VERSION = 3;
 
@@ -29,8 +29,28 @@ export const SymbolRules = z.strictObject({
 });
 export type SymbolRules = z.infer<typeof SymbolRules>;
 
-export const MarketState = z.enum(['continuous', 'halt']);
+/**
+ * What a market does. The phases of a day are `pre_open` (orders are taken, nothing is matched), `opening_auction`,
+ * `continuous`, `closing_auction` and `closed`; a `volatility_auction` and a `halt` interrupt them.
+ */
+export const MarketState = z.enum([
+  'pre_open',
+  'opening_auction',
+  'continuous',
+  'volatility_auction',
+  'halt',
+  'closing_auction',
+  'closed',
+]);
 export type MarketState = z.infer<typeof MarketState>;
+
+export const TradingPhase = MarketState.exclude(['volatility_auction', 'halt']);
+export type TradingPhase = z.infer<typeof TradingPhase>;
+
+/** A call: orders gather, and are executed at one price when it ends. */
+export const Auction = MarketState.extract(['opening_auction', 'volatility_auction', 'closing_auction']);
+export type Auction = z.infer<typeof Auction>;
+export const isAuction = (state: MarketState): state is Auction => state.endsWith('_auction');
 
 const data = {
   'SymbolListed.v1': z.strictObject({
@@ -51,6 +71,13 @@ const data = {
   'TradingResumed.v1': z.strictObject({ symbol: SymbolName }),
   /** Moves the market's time: orders whose `expiresAt` has come end. Appended when something is due, not before. */
   'TimeReached.v1': z.strictObject({ symbol: SymbolName, at: Time }),
+  /**
+   * The next phase of the day: by the calendar, or by an operator's hand. A call that runs is uncrossed by it; only the
+   * closing one takes it in.
+   */
+  'TradingPhaseBegan.v1': z.strictObject({ symbol: SymbolName, phase: TradingPhase, at: Time }),
+  /** The call that runs ends, and is uncrossed. When it ends is random, and told by nothing before this. */
+  'AuctionCallEnded.v1': z.strictObject({ symbol: SymbolName, at: Time }),
   /** A calendar event: DAY orders expire and the close becomes the static reference. */
   'DayEnded.v1': z.strictObject({
     symbol: SymbolName,

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { MarketState } from './market.ts';
+import { Side } from './order.ts';
 import { level, money, quantity } from './wire.ts';
 
 /**
@@ -70,9 +72,22 @@ export const BestPricesView = z.object({
 });
 export type BestPricesView = z.infer<typeof BestPricesView>;
 
+export const AuctionView = z.object({
+  state: MarketState,
+  indicative_price: money
+    .nullable()
+    .describe('While a call runs: where it would be executed if it ended now.'),
+  indicative_qty: quantity.nullable(),
+  surplus_side: Side.nullable(),
+  surplus_qty: quantity.nullable(),
+});
+export type AuctionView = z.infer<typeof AuctionView>;
+
 export const ReferencePriceView = z.object({
   symbol: z.string(),
-  static_price: money.describe('The last close; before the first one, the listing price.'),
+  static_price: money.describe(
+    'The last auction price of the day, else the last close, else the listing price.',
+  ),
   dynamic_price: money.describe('The last trade; before the first one, the static price.'),
   limit_price_min: money.describe('The lowest limit that is taken, where bands are on.'),
   limit_price_max: money.describe('The highest one.'),

@@ -13,9 +13,9 @@ export const hasLimit = (type: OrderType): boolean => type === 'limit' || type =
 export const isStop = (type: OrderType): boolean => type !== 'limit' && type !== 'market';
 /**
  * `day` ends with the trading day, `gtd` at its time, `gtc` stays, `ioc` fills what it can at once, `fok` all at once
- * or nothing.
+ * or nothing; `opg` and `cls` are for the opening and the closing auction, and end with it.
  */
-export const TimeInForce = z.enum(['day', 'gtc', 'gtd', 'ioc', 'fok']);
+export const TimeInForce = z.enum(['day', 'gtc', 'gtd', 'ioc', 'fok', 'opg', 'cls']);
 export type TimeInForce = z.infer<typeof TimeInForce>;
 
 /**
@@ -46,7 +46,8 @@ export const ORDER_STATUSES = [
   'pending_replace',
 ] as const;
 /**
- * `pending_new`: durable, the engine has not answered. `held`: a stop that waits for its trigger. `rejected`: refused by command-api or by the engine.
+ * `pending_new`: durable, the engine has not answered. `held`: it waits outside the book, a stop for its trigger, a `cls`
+ * order for its call. `rejected`: refused by command-api or by the engine.
  * `pending_cancel` and `pending_replace` lie over a status that is still open.
  */
 export const OrderStatus = z.enum(ORDER_STATUSES);
@@ -79,12 +80,17 @@ export const STATUS_NEXT: Readonly<Record<OrderStatus, readonly OrderStatus[]>> 
   rejected: [],
 };
 
+/** Which part an order had in a trade; in an auction both sides stood in the book. */
+export const Liquidity = z.enum(['maker', 'taker', 'auction']);
+export type Liquidity = z.infer<typeof Liquidity>;
+
 /** Why the unfilled rest of an order ended without being canceled. */
 export const ExpiryReason = z.enum([
   'UNFILLED_IOC_QUANTITY_EXPIRED',
   'UNFILLED_FOK_ORDER_EXPIRED',
   'UNFILLED_MIN_QTY_ORDER_EXPIRED',
   'INSUFFICIENT_LIQUIDITY',
+  'AUCTION_ENDED',
   'DAY_ENDED',
   'EXPIRES_AT_REACHED',
   'SELF_TRADE_PREVENTED',

@@ -1,10 +1,7 @@
 import { z } from 'zod';
-import { OrderStatus, OrderType, SelfTradeMode, Side, TimeInForce } from './order.ts';
+import { Liquidity, OrderStatus, OrderType, SelfTradeMode, Side, TimeInForce } from './order.ts';
 import { ListRole } from './orderList.ts';
-
-const money = z.string().meta({ examples: ['150.25'] });
-const quantity = z.string().meta({ examples: ['10'] });
-const time = z.string().meta({ format: 'date-time' });
+import { money, quantity, time } from './wire.ts';
 
 /**
  * One event of an order's life, as its owner may read it: in the order's timeline and in the private stream. The
@@ -23,6 +20,7 @@ export const OrderEventName = z.enum([
   'order_closed',
   'order_accepted',
   'order_triggered',
+  'order_entered',
   'order_rejected',
   'trade_executed',
   'trade_prevented',
@@ -59,7 +57,7 @@ const Told = z.object({
   last_qty: quantity.optional(),
   last_price: money.optional(),
   last_fee: money.optional(),
-  liquidity: z.enum(['maker', 'taker']).optional(),
+  liquidity: Liquidity.optional(),
   trade_id: z.string().optional(),
   filled_qty: quantity.optional(),
   filled_avg_price: money.nullable().optional(),

@@ -125,6 +125,21 @@ test('what the rest of an arriving order is called is known only once it rests',
   expect(queue(after(...arriving, trade('a', 'd', 5, 3)))).toEqual([['1', 3]]);
 });
 
+test('each peak of an iceberg is an order of its own, behind the others at its price', () => {
+  const peak = rests('a', 'sell', 100, 30);
+  const shown = trade('a', 'd', 10, 0);
+  const book = after(
+    { ...peak, data: { ...peak.data, shownQuantity: 10 } },
+    rests('b', 'sell', 100, 6),
+    rests('d', 'buy', 100, 10, 0),
+    { ...shown, data: { ...shown.data, makerPeak: 10 } } as BookFact,
+  );
+  expect(queue(book)).toEqual([
+    ['1', 6],
+    ['3', 10],
+  ]);
+});
+
 test('a stored book is the same book', () => {
   const book = after(
     rests('a', 'sell', 101, 5),
@@ -156,4 +171,15 @@ test('what the other order of its list filled, a resting order has less; one tha
   });
   expect(queue(after(rests('a', 'sell', 100, 5), reduced({})))).toEqual([['0', 3]]);
   expect(queue(after(rests('b', 'sell', 100, 5), reduced({ held: true })))).toEqual([['0', 5]]);
+});
+
+test('the trades of an auction take from both of its orders', () => {
+  const paired = trade('bid', 'offer', 10, 5) as Extract<BookFact, { type: 'TradeExecuted.v1' }>;
+  const auction = { buyTicks: 102, sellTicks: 99 };
+  const book = after(
+    { type: 'OrderEntered.v1', data: { order: ref('bid'), side: 'buy', limitTicks: 102, quantity: 10 } },
+    rests('offer', 'sell', 99, 15),
+    { ...paired, data: { ...paired.data, auction } },
+  );
+  expect([topLevels(book.bids, 1, 5), topLevels(book.asks, 1, 5)]).toEqual([[], [['0.99', '5']]]);
 });

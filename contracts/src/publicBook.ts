@@ -7,7 +7,8 @@ import { type Levels, levelsOf, noLevels, putLevel, takeLevel } from './publicLe
  * What everybody may see of one book, followed from the book's own events: the resting orders in the order in which
  * they came, and the shares at each price. Prices are ticks, quantities shares. An accepted order comes before its
  * trades but rests only what they leave, so the rest is entered once the last of them is seen: what is published
- * between two inputs is never crossed. Of an iceberg its peak alone is here; each peak is an order of its own.
+ * between two inputs is never crossed, but while orders gather for an auction. Of an iceberg its peak alone is here;
+ * each peak is an order of its own.
  */
 export type PublicBook = {
   bids: Levels;
@@ -77,9 +78,28 @@ export function evolveBook(book: PublicBook, event: BookEvent, sequence: number)
       else book.coming = { ...entry, after };
       return;
     }
+    case 'OrderEntered.v1': {
+      const { order, side, limitTicks: ticks, quantity } = event.data;
+      enter(book, { orderId: order.orderId, sequence, side, ticks, quantity, shown: quantity });
+      break;
+    }
     case 'TradeExecuted.v1': {
-      const { taker } = event.data;
+      const { taker, auction, quantity, takerPeak } = event.data;
       met(book, event.data, sequence);
+      if (auction) {
+        // Both stood in the book, each at its own limit.
+        reduce(book, taker.orderId, quantity);
+        if (takerPeak !== undefined) {
+          const seller = {
+            orderId: taker.orderId,
+            sequence,
+            side: 'sell',
+            ticks: auction.sellTicks,
+          } as const;
+          enter(book, { ...seller, quantity: takerPeak, shown: takerPeak });
+        }
+        break;
+      }
       const { coming } = book;
       if (coming?.after === null && coming.orderId === taker.orderId && taker.leaves === coming.quantity) {
         arrive(book, coming);
@@ -145,13 +165,15 @@ function met(
     quantity,
     makerPeak: shown,
     takerSide,
+    ...more
   }: Extract<BookEvent, { type: 'TradeExecuted.v1' | 'TradePrevented.v1' }>['data'],
   sequence: number,
 ): void {
   reduce(book, orderId, quantity);
   if (shown === undefined) return;
   const side = takerSide === 'buy' ? 'sell' : 'buy';
-  enter(book, { orderId, sequence, side, ticks, quantity: shown, shown });
+  const at = 'auction' in more && more.auction ? more.auction.buyTicks : ticks;
+  enter(book, { orderId, sequence, side, ticks: at, quantity: shown, shown });
 }
 
 const withdraw = (

@@ -16,6 +16,7 @@ export const REFUSALS = {
   // Reading
   READ_MODEL_BEHIND: 'What is read has not reached the position asked for; try again in a moment.',
   FOREIGN_POSITION: 'The position belongs to another event store; start from a fresh reply.',
+  TOO_MANY_SUBSCRIPTIONS: 'This connection has as many subscriptions as it may; end one first.',
   TOO_MANY_STREAMS: 'This client has as many streams open as it may; close one first.',
   // People
   UNAUTHENTICATED: 'A valid bearer token is needed.',
@@ -37,6 +38,8 @@ export const REFUSALS = {
   SYMBOL_ALREADY_LISTED: 'The symbol is listed already.',
   SYMBOL_HALTED: 'Trading in the symbol is halted; only cancels are taken.',
   SYMBOL_NOT_HALTED: 'Trading in the symbol is not halted.',
+  MARKET_CLOSED: 'The market of the symbol is closed; only cancels are taken.',
+  TRADING_PHASE: 'From what the market does now it cannot go there.',
   MATCHING_RULES: 'The matching rules of the symbol do not have this; an operator may adopt newer ones.',
   MATCHING_RULES_CURRENT: 'The symbol follows the newest matching rules already.',
   // Orders, in the order in which they are checked
@@ -51,6 +54,8 @@ export const REFUSALS = {
   EXPIRES_AT: 'The time at which the order would end is over, or too far away.',
   ORDER_TYPE: 'This order type does not take this.',
   TIME_IN_FORCE: 'This order type does not take this time in force.',
+  OPENING_OVER: 'Orders for the opening auction are taken until it has ended.',
+  NOT_IN_AUCTION: 'While nothing is matched, orders that want trades at once are not taken.',
   MAX_OPEN_ORDERS: 'The account has as many open orders as it may.',
   ORDER_RATE: 'The account has placed too many orders that were not filled; wait.',
   INSUFFICIENT_FUNDS: 'The available cash does not cover the order.',

@@ -16,7 +16,7 @@ export function tradeView(
     sequence: revision,
     price: decimalFromCents(data.priceTicks * data.tickCents),
     qty: String(data.quantity),
-    taker_side: data.takerSide,
+    taker_side: data.auction ? null : data.takerSide,
     executed_at: time,
   };
 }

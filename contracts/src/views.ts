@@ -1,7 +1,6 @@
 import { z } from 'zod';
-import { Role } from './client.ts';
 import { MarketState } from './market.ts';
-import { OrderStatus, OrderType, SelfTradeMode, Side, TimeInForce } from './order.ts';
+import { Liquidity, OrderStatus, OrderType, SelfTradeMode, Side, TimeInForce } from './order.ts';
 import { ListRole } from './orderList.ts';
 import { level, money, quantity, time } from './wire.ts';
 
@@ -19,21 +18,6 @@ export const Problem = z.object({
   errors: z.array(z.object({ pointer: z.string(), code: z.string(), detail: z.string() })).optional(),
   request_id: z.string().optional(),
   retryable: z.boolean(),
-});
-
-export const RegistrationView = z.object({
-  registration_id: z.string(),
-  status: z.enum(['pending_verification', 'verified']),
-  client_id: z.string().optional(),
-  account_id: z.string().optional(),
-});
-export const SessionView = z.object({
-  access_token: z.string(),
-  token_type: z.literal('Bearer'),
-  expires_in: z.int().describe('seconds'),
-  client_id: z.string(),
-  account_id: z.string(),
-  roles: z.array(Role),
 });
 
 export const DepositView = z.object({
@@ -98,36 +82,19 @@ export const PlacedOrderView = OrderView.extend({
 export type PlacedOrderView = z.infer<typeof PlacedOrderView>;
 export type OrderView = z.infer<typeof OrderView>;
 
-/** What an order would do if it were placed now: the checks and holds are exact, the fill is what the shown book gives. */
-export const OrderPreviewView = z.object({
-  symbol: z.string(),
-  side: Side,
-  type: OrderType,
-  time_in_force: TimeInForce,
-  code: z.string().nullable().describe('Why it would be refused; null: it would be taken.'),
-  detail: z.string().nullable().describe('The rule that fails, with its values.'),
-  limit_price: money.nullable(),
-  protection_price: money.nullable().describe('Beyond it an order without a limit never trades.'),
-  hold_cash: money
-    .nullable()
-    .describe('Held from the wallet until the order ends: its worst case, with fees.'),
-  hold_qty: quantity.nullable().describe('Held from the shares of the symbol until the order ends.'),
-  expected: z
-    .object({
-      sequence: z.int().describe('Of the depth that it was worked out from, as `GET …/depth` shows it.'),
-      filled_qty: quantity,
-      filled_avg_price: money.nullable(),
-      value: money,
-      fees: money,
-      leaves_qty: quantity,
-      leaves: z
-        .enum(['none', 'rests', 'expires', 'waits'])
-        .describe('What becomes of the rest: it rests in the book, expires, or waits for its trigger.'),
-    })
-    .nullable()
-    .describe('Null where it would be refused.'),
+/** What became of each order of a batch, in its order, as if it had come alone. */
+export const OrderResultsView = z.object({
+  items: z.array(
+    z.object({
+      status: z.int().describe('The status that POST /v1/orders has.'),
+      position: z.string().optional().describe('Its `X-BrokerX-Position`.'),
+      replayed: z.boolean().optional(),
+      order: PlacedOrderView.optional(),
+      problem: Problem.optional().describe('Why not; exactly one of `order` and `problem` is there.'),
+    }),
+  ),
 });
-export type OrderPreviewView = z.infer<typeof OrderPreviewView>;
+export type OrderResultsView = z.infer<typeof OrderResultsView>;
 
 /** What command-api answers to a cancel or an amend: the request as it was recorded, and what was asked of which order. */
 export const OrderChangeView = z.object({
@@ -190,7 +157,7 @@ export const ExecutionView = z.object({
   order_id: z.string(),
   symbol: z.string(),
   side: Side,
-  liquidity: z.enum(['maker', 'taker']),
+  liquidity: Liquidity,
   price: money,
   qty: quantity,
   value: money,
@@ -223,6 +190,8 @@ export const DepthView = z.object({
   symbol: z.string(),
   sequence: z.int(),
   last_update_id: z.int().describe('The same as `sequence`: updates of the depth stream go on behind it.'),
+  /** While orders gather and nothing is matched, bids may lie at or above asks. */
+  crossed: z.boolean(),
   bids: z.array(level),
   asks: z.array(level),
 });
@@ -243,6 +212,11 @@ export const TickerView = z.object({
   change_percent: z.string().nullable(),
   volume: quantity,
   trades: z.int(),
+  /** While a call runs: what would be executed if it ended now. */
+  indicative_price: money.nullable(),
+  indicative_qty: quantity.nullable(),
+  surplus_side: Side.nullable(),
+  surplus_qty: quantity.nullable(),
 });
 export type TickerView = z.infer<typeof TickerView>;
 export const TradeView = z.object({
@@ -251,13 +225,15 @@ export const TradeView = z.object({
   sequence: z.int(),
   price: money,
   qty: quantity,
-  taker_side: Side,
+  taker_side: Side.nullable().describe('Null in an auction: nobody took.'),
   executed_at: time,
 });
 export type TradeView = z.infer<typeof TradeView>;
 
 export * from './candle.ts';
 export * from './marketDataViews.ts';
+export * from './orderPreviewView.ts';
+export * from './peopleViews.ts';
 
 /** A page; `next` is given to `page_token` for the page after it, null at the end. */
 export const page = <T extends z.ZodType>(item: T) =>

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -68,9 +68,11 @@ export async function kafkaBroker(options: {
     mkdirSync(data, { recursive: true });
     const java = (main: string) => ['-cp', join(libs, '*'), main];
     const format = ['format', '--standalone', '--ignore-formatted', '-t', CLUSTER_ID, '-c', properties];
-    await promisify(execFile)('java', [...QUIET, ...java('kafka.tools.StorageTool'), ...format]);
+    // A Java of its own for what is done already would cost a second and more.
+    if (!existsSync(join(data, 'meta.properties')))
+      await promisify(execFile)('java', [...QUIET, ...SMALL, ...java('kafka.tools.StorageTool'), ...format]);
     const output = openSync(join(folder, 'broker.log'), 'a');
-    const started = spawn('java', [...QUIET, ...MEMORY, ...java('kafka.Kafka'), properties], {
+    const started = spawn('java', [...QUIET, ...SMALL, ...java('kafka.Kafka'), properties], {
       // Ctrl-C is for whoever made it; he decides when the broker ends.
       detached: true,
       cwd: folder,
@@ -136,7 +138,7 @@ const LAST_LINES = 20;
 const CLUSTER_ID = 'MkU3OEVBNTcwNTJENDM2Qk';
 const QUIET = ['-Dorg.slf4j.simpleLogger.defaultLogLevel=warn'];
 /** Small and quick to start; the topics of a test are a few MB. */
-const MEMORY = ['-Xmx512m', '-Xms128m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
+const SMALL = ['-Xmx512m', '-Xms128m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
 
 export type BrokerSettings = Readonly<Record<string, string | number | boolean>>;
 

@@ -8,7 +8,7 @@ export function leaseContract(
   open: () => Promise<{ join(owner: string, ttlMs: number): Promise<Leases>; close(): Promise<void> }>,
 ): void {
   describe(`${name}: leases`, () => {
-    const TTL_MS = 300;
+    const TTL_MS = 1_000;
     let join: (owner: string, ttlMs: number) => Promise<Leases>;
     let close: () => Promise<void>;
     let [first, second]: Leases[] = [];

@@ -1,5 +1,5 @@
-import { decimalFromCents } from '@brokerx/contracts';
-import { type Api, succeeded } from './client.ts';
+import { type Api, succeeded } from '@brokerx/client';
+import { decimalFromCents, type TradingPhase } from '@brokerx/contracts';
 import { type Person, signIn } from './people.ts';
 
 /** What an operator does to make a market and give people means, each step with its own key. */
@@ -13,6 +13,7 @@ export type Operator = {
   giveShares(accountId: string, symbol: string, shares: number): Promise<string | undefined>;
   halt(symbol: string, reason: string): Promise<string | undefined>;
   resume(symbol: string): Promise<string | undefined>;
+  begin(symbol: string, phase: TradingPhase): Promise<string | undefined>;
 };
 
 export type NewSymbol = { symbol: string; name: string; listingCents: number; feePpm?: number };
@@ -55,6 +56,8 @@ export async function operatorOf(api: Api, email: string, password: string): Pro
         qty: String(shares),
       }),
     halt: (symbol, reason) => act(`halting ${symbol}`, 'POST', `/v1/symbols/${symbol}/halt`, { reason }),
+    begin: (symbol, phase) =>
+      act(`beginning ${phase} of ${symbol}`, 'POST', `/v1/symbols/${symbol}/phase`, { phase }),
     resume: (symbol) => act(`resuming ${symbol}`, 'POST', `/v1/symbols/${symbol}/resume`, {}),
   };
 }

@@ -1,21 +1,21 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { mintId, type views } from '@brokerx/contracts';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { auditInstallation } from '../src/audit.ts';
 import {
   type Api,
   ApiError,
   brokerApi,
+  idSource,
   type Outcome,
   type StreamEvent,
   streamEvents,
   succeeded,
-} from '../src/client.ts';
+} from '@brokerx/client';
+import { mintId, type views } from '@brokerx/contracts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { auditInstallation } from '../src/audit.ts';
 import { type Installation, startInstallation } from '../src/installation.ts';
 import { type Operator, operatorOf } from '../src/operator.ts';
 import { type Person, registerMany } from '../src/people.ts';
-import { idSource } from '../src/random.ts';
 import { openReference, type Reference } from './reference.ts';
 
 /** One order's whole life on the embedded default, as a client sees it. */
@@ -372,7 +372,7 @@ describe('one order’s whole life', () => {
     await becomes(alice, bid.id, 'canceled');
   });
 
-  test('a halted market takes cancels alone; resumed, it takes orders again', async () => {
+  test('a halted market takes cancels alone; resumed, it begins with an auction', async () => {
     const { body } = succeeded(
       'an order',
       await place(alice, { side: 'buy', qty: '1', limit_price: '48.00' }),
@@ -384,6 +384,23 @@ describe('one order’s whole life', () => {
     succeeded('the cancel', await cancel(alice, body.id));
     await becomes(alice, body.id, 'canceled');
     await operator.resume(SYMBOL);
+    await eventually<{ state: string }>(
+      `/v1/symbols/${SYMBOL}`,
+      alice,
+      ({ state }) => state === 'volatility_auction',
+    );
+    await operator.giveCash(alice.accountId, 20_000);
+    const price = { qty: '2', limit_price: '49.00' };
+    const bid = succeeded('a bid', await place(alice, { side: 'buy', ...price }));
+    const offer = succeeded('an offer', await place(bob, { side: 'sell', ...price }));
+    await eventually<views.TickerView>(
+      `/v1/symbols/${SYMBOL}/ticker`,
+      alice,
+      ({ indicative_price, indicative_qty }) => indicative_price === '49.00' && indicative_qty === '2',
+    );
+    await operator.begin(SYMBOL, 'continuous');
+    await becomes(alice, bid.body.id, 'filled');
+    await becomes(bob, offer.body.id, 'filled');
     await eventually<{ state: string }>(
       `/v1/symbols/${SYMBOL}`,
       alice,

@@ -2,14 +2,15 @@ import {
   type BookFact,
   type EngineInput,
   type ExpiryReason,
-  type MarketState,
   placedOrders,
   type RefusalCode,
   type SymbolRules,
 } from '@brokerx/contracts';
 import type { PlacedInput } from '../src/engine.ts';
-import type { EngineSnapshot } from '../src/snapshot.ts';
+import type { EngineSnapshot, OrderRow } from '../src/snapshot.ts';
+import { modelAmend } from './modelAmend.ts';
 import { buys, MODES, type Money, modelBook, type Order, WHOLE } from './modelBook.ts';
+import { type ModelMarket, modelDay, notTaken } from './modelDay.ts';
 import { firstStop, isReached, stopRow } from './modelStops.ts';
 
 /**
@@ -26,16 +27,38 @@ export function model(symbol: string): Model {
   const { open, visible, opposite, sweep, enter } = book;
   let rules: SymbolRules | null = null;
   let matchingRules = 0;
-  let reference = 0;
-  let state: MarketState = 'continuous';
   let bandsOff = false;
+  const market: ModelMarket = {
+    state: 'continuous',
+    phase: 'continuous',
+    opened: true,
+    reference: 0,
+    tickCents: 1,
+    days: false,
+  };
+  const day = modelDay(book, market);
+  const gathers = () => market.state !== 'continuous';
 
-  const dynamic = () => book.state().lastTicks || reference;
+  const dynamic = () => book.state().lastTicks || market.reference;
   const flags = (o: Order) =>
-    Number(o.day) + 2 * Number(o.postOnly) + 4 * MODES.indexOf(o.selfTrade) + (o.peak === null ? 0 : 32);
+    Number(o.day) +
+    2 * Number(o.postOnly) +
+    4 * MODES.indexOf(o.selfTrade) +
+    (o.peak === null ? 0 : 32) +
+    256 * Number(o.endsWithCall);
+  const row = (o: Order): OrderRow => [
+    o.id,
+    o.accountId,
+    o.revision,
+    o.side,
+    o.price,
+    flags(o),
+    o.quantity,
+    visible(o),
+  ];
   const outsideBand = (price: number, collarPpm: number) => {
-    const step = Math.floor((reference * collarPpm) / 1_000_000);
-    return price < Math.max(1, reference - step) || price > reference + step;
+    const step = Math.floor((market.reference * collarPpm) / 1_000_000);
+    return price < Math.max(1, market.reference - step) || price > market.reference + step;
   };
   const wrongValue = (of: SymbolRules, side: 'buy' | 'sell', value: number): RefusalCode | null => {
     if (side === 'buy' && of.notionalMinCents && value < of.notionalMinCents) return 'MIN_NOTIONAL';
@@ -81,7 +104,10 @@ export function model(symbol: string): Model {
     const { side, type, timeInForce, quantity, limitTicks, tickCents } = data;
     const reject = (code: RefusalCode) => code;
     if (!rules) return reject('UNKNOWN_SYMBOL');
-    if (state === 'halt') return reject('SYMBOL_HALTED');
+    if (market.state === 'halt') return reject('SYMBOL_HALTED');
+    if (market.state === 'closed') return reject('MARKET_CLOSED');
+    const forAuction = timeInForce === 'opg' || timeInForce === 'cls';
+    if (forAuction && matchingRules < 3) return reject('MATCHING_RULES');
     const newer = ['postOnly', 'minQuantity', 'selfTrade', 'expiresAt', 'stopTicks'];
     const asksForMore = newer.some((name) => name in data);
     if (matchingRules === 1 && asksForMore) return reject('MATCHING_RULES');
@@ -96,10 +122,12 @@ export function model(symbol: string): Model {
     }
     const wrong = wrongValue(rules, side, limitTicks * tickCents * quantity);
     if (wrong) return reject(wrong);
+    const untaken = matchingRules < 3 ? null : notTaken(data, market.state);
+    if (untaken) return reject(untaken);
     if (data.expiresAt && data.expiresAt <= book.state().time) return reject('EXPIRES_AT');
     if (data.displayQuantity) {
       if (type !== 'limit') return reject('ORDER_TYPE');
-      if (timeInForce === 'ioc' || timeInForce === 'fok') return reject('TIME_IN_FORCE');
+      if (!['day', 'gtc', 'gtd'].includes(timeInForce)) return reject('TIME_IN_FORCE');
       if (data.displayQuantity >= quantity) return reject('ORDER_SIZE');
       if (data.displayQuantity % (rules.lotShares ?? 1) > 0) return reject('LOT_STEP');
     }
@@ -107,9 +135,9 @@ export function model(symbol: string): Model {
       if (timeInForce === 'ioc' || timeInForce === 'fok') return reject('TIME_IN_FORCE');
       const stop = firstStop(data, dynamic());
       if (stop < 1) return reject('PRICE_TICK');
-      if (isReached(side, stop, dynamic())) return reject('WOULD_TRIGGER_IMMEDIATELY');
+      if (!gathers() && isReached(side, stop, dynamic())) return reject('WOULD_TRIGGER_IMMEDIATELY');
     }
-    if (data.postOnly && opposite(side, limitTicks).length > 0) return reject('WOULD_TAKE');
+    if (data.postOnly && !gathers() && opposite(side, limitTicks).length > 0) return reject('WOULD_TAKE');
     return null;
   }
 
@@ -126,14 +154,16 @@ export function model(symbol: string): Model {
       return [{ type: 'OrderAccepted.v1', data: { ...taken, ...ends, held: true } } satisfies BookFact];
     }
 
+    const forAuction = timeInForce === 'opg' || timeInForce === 'cls';
     const taker: Order = {
       id: orderId,
       accountId,
       revision,
       side,
       price: limitTicks,
-      day: timeInForce === 'day',
+      day: timeInForce === 'day' || forAuction,
       postOnly: data.postOnly ?? false,
+      endsWithCall: type === 'market' || forAuction,
       selfTrade: data.selfTrade ?? 'none',
       quantity,
       done: 0,
@@ -141,12 +171,19 @@ export function model(symbol: string): Model {
       peak: data.displayQuantity ?? null,
       shown: 0,
     };
+    if (timeInForce === 'cls' && market.state !== 'closing_auction') {
+      day.wait(taker);
+      const taken = { order, side, type, timeInForce, quantity, limitTicks, restingQuantity: 0 };
+      return [{ type: 'OrderAccepted.v1', data: { ...taken, held: true } } satisfies BookFact];
+    }
     const needed = timeInForce === 'fok' ? quantity : (data.minQuantity ?? 0);
     const fails = book.wouldTrade(taker) < needed;
     const before = dynamic();
-    const { facts, ended } = fails ? { facts: [], ended: false } : sweep(taker, tickCents, time);
+    const still = { facts: [], ended: false };
+    const { facts, ended } = fails || gathers() ? still : sweep(taker, tickCents, time);
     const over = ended || open(taker) === 0;
-    const rests = !over && !fails && type === 'limit' && ['day', 'gtc', 'gtd'].includes(timeInForce);
+    const stays = type === 'limit' && ['day', 'gtc', 'gtd'].includes(timeInForce);
+    const rests = gathers() || (!over && !fails && stays);
     const shown = rests ? enter(taker) : {};
     if (rests && data.expiresAt) book.end(orderId, data.expiresAt);
     const prevented = facts.some((f) => f.type !== 'TradeExecuted.v1');
@@ -186,7 +223,8 @@ export function model(symbol: string): Model {
     if (of.notionalMaxCents && cents > of.notionalMaxCents) return 'MAX_NOTIONAL';
     const plain = data.quantity === 0 && data.selfTrade !== 'decrement' && !data.minQuantity;
     if (side === 'sell' || type !== 'market' || !plain) return 'ORDER_TYPE';
-    return timeInForce === 'ioc' ? null : 'TIME_IN_FORCE';
+    if (timeInForce !== 'ioc') return 'TIME_IN_FORCE';
+    return gathers() ? 'NOT_IN_AUCTION' : null;
   }
 
   /** A market buy for an amount of money. */
@@ -200,7 +238,16 @@ export function model(symbol: string): Model {
     const { notionalCents: cents = 0, side, type, timeInForce, limitTicks: price, tickCents } = data;
     const money: Money = { cents, shares: of.orderSharesMax, lot: of.lotShares ?? 1, told: false };
     const { orderId: id, accountId, selfTrade = 'none' } = data;
-    const terms = { day: false, postOnly: false, selfTrade, quantity: 0, done: 0, arrival: 0, ...WHOLE };
+    const terms = {
+      day: false,
+      postOnly: false,
+      endsWithCall: false,
+      selfTrade,
+      quantity: 0,
+      done: 0,
+      arrival: 0,
+      ...WHOLE,
+    };
     const before = dynamic();
     const taker: Order = { id, accountId, revision, side, price, ...terms };
     const { facts, ended } = sweep(taker, tickCents, time, money);
@@ -235,155 +282,89 @@ export function model(symbol: string): Model {
     return wrongValue(of, side, price * of.tickCents * quantity);
   }
 
-  function amend(
-    data: Extract<EngineInput, { type: 'OrderAmendRequested.v1' }>['data'],
-    revision: number,
-    time: string,
-  ): BookFact[] {
-    const { orderId, accountId, amendment } = data;
-    const order = { orderId, accountId, revision };
-    const reject = (code: RefusalCode): BookFact[] => [
-      { type: 'OrderReplaceRejected.v1', data: { order, amendment, code } },
-    ];
-    const found = book.orders().find((o) => o.id === orderId && o.accountId === accountId);
-    if (state === 'halt') return reject('SYMBOL_HALTED');
-    const held = book
-      .stops()
-      .find(({ placed }) => placed.orderId === orderId && placed.accountId === accountId);
-    const ownQuantity = held?.placed.quantity ?? found?.quantity ?? 0;
-    const quantity = book.isListed(orderId) ? ownQuantity : data.quantity;
-    if (rules && held) {
-      const { side, type } = held.placed;
-      const limit = data.limitTicks ?? held.placed.limitTicks;
-      const moved = limit !== held.placed.limitTicks;
-      const leavesBefore = held.placed.quantity;
-      if (!moved && quantity === leavesBefore) return reject('AMEND_NO_CHANGE');
-      if (moved && type !== 'stop_limit') return reject('ORDER_TYPE');
-      const wrong = wrongChange(rules, { ...data, quantity }, side, limit, moved);
-      if (wrong) return reject(wrong);
-      book.changeStop(held, quantity, limit, !moved && quantity < leavesBefore);
-      const change = {
-        order,
-        amendment,
-        side,
-        priceTicks: held.stop,
-        quantity,
-        leavesBefore,
-        leaves: quantity,
-      };
-      const limitTicks = moved ? { limitTicks: limit } : {};
-      return [{ type: 'OrderReplaced.v1', data: { ...change, held: true, ...limitTicks } }];
-    }
-    if (!found || !rules) return reject('ORDER_NOT_OPEN');
-    const { side, price: priceTicks } = found;
-    const price = data.limitTicks ?? priceTicks;
-    if (price === priceTicks && quantity === found.quantity) return reject('AMEND_NO_CHANGE');
-    if (matchingRules === 1 && (price !== priceTicks || quantity > found.quantity)) {
-      return reject('AMEND_NOT_A_REDUCTION');
-    }
-    const leavesBefore = open(found);
-    const shownBefore = found.peak === null ? {} : { shownBefore: found.shown };
-    const answer = (total: number, leaves: number): BookFact & { type: 'OrderReplaced.v1' } => ({
-      type: 'OrderReplaced.v1',
-      data: { order, amendment, side, priceTicks, quantity: total, leavesBefore, leaves, ...shownBefore },
-    });
-    if (quantity <= found.done) {
-      book.drop(found);
-      return [answer(found.done, 0)];
-    }
-    if (matchingRules > 1) {
-      const moved = price !== priceTicks;
-      const wrong = wrongChange(rules, { ...data, quantity }, side, price, moved);
-      if (wrong) return reject(wrong);
-      if (moved && found.postOnly && opposite(side, price).length > 0) return reject('WOULD_TAKE');
-    }
-    const keepsPlace = price === priceTicks && quantity < found.quantity;
-    const replaced = answer(quantity, quantity - found.done);
-    found.quantity = quantity;
-    if (keepsPlace) {
-      if (found.peak !== null) {
-        found.shown = Math.min(found.shown, open(found));
-        replaced.data.shown = found.shown;
-      }
-      return [replaced];
-    }
-    book.drop(found);
-    const again = { ...found, price };
-    const before = dynamic();
-    const { facts, ended } = sweep(again, rules.tickCents, time);
-    const restingQuantity = ended ? 0 : open(again);
-    const shown = restingQuantity > 0 ? enter(again) : {};
-    replaced.data.entry = { priceTicks: price, restingQuantity, entersAfter: facts.length, ...shown };
-    return [replaced, ...facts, ...book.cascade(facts, before, time)];
-  }
+  const amend = modelAmend({ book, day, market, symbol: () => ({ rules, matchingRules }), wrongChange });
 
-  function apply({ event, revision }: PlacedInput): BookFact[] {
+  function carryOut({ event, revision }: PlacedInput): BookFact[] {
     switch (event.type) {
       case 'OrderPlaced.v1':
         return place(event.data, revision, event.time);
       case 'OrderListPlaced.v1':
         return placeList(event.data, revision, event.time);
       case 'OrderCancelRequested.v1':
-        return book.cancel(event.data, revision);
-      case 'TimeReached.v1':
-        return book.reach(event.data.at);
+        return cancel(event.data, revision);
+      case 'TimeReached.v1': {
+        const facts = book.reach(event.data.at);
+        const told = facts.at(-1);
+        if (market.days && told?.type === 'TimeApplied.v1')
+          Object.assign(told.data, { state: market.state, referenceTicks: market.reference });
+        return facts;
+      }
+      case 'TradingPhaseBegan.v1':
+        return day.begin(event.data, event.time);
+      case 'AuctionCallEnded.v1':
+        return day.endCall(event.data, event.time);
       case 'OrderAmendRequested.v1':
         return amend(event.data, revision, event.time);
       case 'SymbolListed.v1':
         rules = event.data.rules;
         matchingRules = event.data.matchingRules;
-        reference = rules.listingTicks;
+        market.reference = rules.listingTicks;
+        market.tickCents = rules.tickCents;
+        market.days = matchingRules >= 3;
         return [{ type: 'MarketStateChanged.v1', data: { state: 'continuous' } }];
       case 'MatchingRulesAdopted.v1':
         if (rules) matchingRules = event.data.matchingRules;
+        market.days = matchingRules >= 3;
         return [{ type: 'InputNoted.v1', data: {} }];
       case 'SymbolExemptionsChanged.v1':
         bandsOff = event.data.bandsOff;
         return [{ type: 'InputNoted.v1', data: {} }];
       case 'TradingHalted.v1':
-      case 'TradingResumed.v1': {
-        const next = event.type === 'TradingHalted.v1' ? 'halt' : 'continuous';
-        if (!rules || next === state) return [{ type: 'InputNoted.v1', data: {} }];
-        state = next;
-        return [{ type: 'MarketStateChanged.v1', data: { state } }];
-      }
+        if (!rules || market.state === 'halt') return [{ type: 'InputNoted.v1', data: {} }];
+        market.state = 'halt';
+        return [{ type: 'MarketStateChanged.v1', data: { state: 'halt' } }];
+      case 'TradingResumed.v1':
+        return day.resume(event.time);
       case 'DayEnded.v1': {
-        if (rules) reference = event.data.closeTicks;
+        if (rules) market.reference = event.data.closeTicks;
         book.later(event.data.at);
-        const ids = [
-          ...book
-            .orders()
-            .filter((o) => o.day)
-            .map((o) => o.id),
-          ...book
-            .stops()
-            .filter(({ placed }) => placed.timeInForce === 'day')
-            .map(({ placed }) => placed.orderId),
-        ];
-        if (ids.length === 0) return [{ type: 'InputNoted.v1', data: {} }];
-        return ids.flatMap((id) => book.expire(id, 'DAY_ENDED'));
+        const ended = day.endDay();
+        return ended.length > 0 ? ended : [{ type: 'InputNoted.v1', data: {} }];
       }
     }
   }
 
+  function cancel(
+    asked: Extract<EngineInput, { type: 'OrderCancelRequested.v1' }>['data'],
+    revision: number,
+  ): BookFact[] {
+    const { orderId, accountId } = asked;
+    const later = day.waiting().find((o) => o.id === orderId && o.accountId === accountId);
+    if (!later) return book.cancel(asked, revision);
+    day.drop(later);
+    const { side, price: priceTicks, quantity } = later;
+    const order = { orderId, accountId, revision };
+    return [{ type: 'OrderCanceled.v1', data: { order, side, priceTicks, quantity, held: true } }];
+  }
+
+  function apply(input: PlacedInput): BookFact[] {
+    const facts = carryOut(input);
+    book.lists();
+    return [...facts, ...day.indicative()];
+  }
+
   return {
-    apply(input) {
-      const outputs = apply(input);
-      book.lists();
-      return outputs;
-    },
+    apply,
     state() {
       const { arrivals, ...known } = book.state();
-      const plain = rules && { rules, matchingRules, referenceTicks: reference };
+      const plain = rules && { rules, matchingRules, referenceTicks: market.reference };
       return {
         symbol,
         listing: plain,
-        state,
+        ...day.state(),
         bandsOff,
         ...known,
-        orders: book
-          .orders()
-          .map((o) => [o.id, o.accountId, o.revision, o.side, o.price, flags(o), o.quantity, visible(o)]),
+        orders: book.orders().map(row),
         icebergs: book
           .orders()
           .flatMap((o) => (o.peak === null ? [] : [[o.id, o.peak, open(o) - o.shown] as const]))
@@ -395,6 +376,7 @@ export function model(symbol: string): Model {
         }),
         arrivals,
         expiries: book.stillOpen(),
+        waiting: day.waiting().map(row),
       };
     },
   };

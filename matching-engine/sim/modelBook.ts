@@ -9,6 +9,8 @@ export type Order = {
   price: number;
   day: boolean;
   postOnly: boolean;
+  /** Expires with the next uncross. */
+  endsWithCall: boolean;
   selfTrade: SelfTradeMode;
   quantity: number;
   /** Filled, or taken off by prevention. */
@@ -57,7 +59,7 @@ export function modelBook() {
   const visible = (o: Order) => (o.peak === null ? open(o) : o.shown);
   const shownOf = (o: Order) => (o.peak === null ? {} : { shownQuantity: o.shown });
   /** So much is gone of what the maker shows: an iceberg that has nothing left to show shows its next peak. */
-  const takeShown = (maker: Order, quantity: number) => {
+  const takeShown = (maker: Order, quantity: number): { makerPeak?: number } => {
     if (maker.peak === null) return {};
     maker.shown -= quantity;
     if (maker.shown > 0 || open(maker) === 0) return {};
@@ -194,7 +196,12 @@ export function modelBook() {
       const { placed, revision, stop } = one;
       const { orderId: id, accountId, side, quantity, limitTicks: price } = placed;
       const day = placed.timeInForce === 'day';
-      const terms = { day, postOnly: false, selfTrade: placed.selfTrade ?? 'none' } as const;
+      const terms = {
+        day,
+        postOnly: false,
+        endsWithCall: false,
+        selfTrade: placed.selfTrade ?? 'none',
+      } as const;
       const taker: Order = {
         id,
         accountId,
@@ -310,7 +317,18 @@ export function modelBook() {
     return facts.reduce((sum, f) => sum + (f.type === 'TradeExecuted.v1' ? f.data.quantity : 0), 0);
   }
 
+  /** A trade's number; the price and time are the last ones from now on. */
+  function print(priceTicks: number, time: string): number {
+    trades += 1;
+    lastTicks = priceTicks;
+    if (time > lastTradeTime) lastTradeTime = time;
+    return trades;
+  }
+
   return {
+    print,
+    refTo,
+    takeShown,
     enter,
     open,
     visible,

@@ -3,6 +3,7 @@ import {
   MATCHING_RULES_VERSION,
   type OrderTerms,
   SELF_TRADE_MODES,
+  type TradingPhase,
   timeOf,
 } from '@brokerx/contracts';
 import type { PlacedInput } from '../src/engine.ts';
@@ -58,6 +59,9 @@ const MIXES: readonly Mix[] = [
   { orders: 65, cancels: 14, amends: 20, spreadTicks: 1_500, aggressive: 35 },
 ];
 const INPUTS_PER_MIX = 500;
+const PHASES: readonly TradingPhase[] = ['opening_auction', 'pre_open', 'closing_auction', 'closed'];
+/** From any state three inputs lead back to continuous trading; each comes after so many others, about. */
+const INPUTS_PER_STEP_BACK = 25;
 
 /** Endless inputs of one symbol; the first lists it. */
 export function* workload(seed: number, symbol: string): Generator<PlacedInput, never> {
@@ -69,6 +73,7 @@ export function* workload(seed: number, symbol: string): Generator<PlacedInput, 
   let placed = 0;
   let centre = RULES.listingTicks;
   let mix = MIXES[0] as Mix;
+  let stepsBack = 0;
 
   const input = <E extends EngineInput>(stream: string, fact: Pick<E, 'type' | 'data'>): PlacedInput => {
     count += 1;
@@ -111,7 +116,11 @@ export function* workload(seed: number, symbol: string): Generator<PlacedInput, 
     const waits = random(newest ? 7 : 200) === 0;
     const type = waits ? (stops[random(3)] ?? 'stop') : random(12) === 0 ? 'market' : 'limit';
     const ends = random(newest ? 12 : 300) === 0;
-    const kept = (['day', 'gtc', 'day', 'gtc', 'day', 'ioc', 'fok'] as const)[random(7)] ?? 'day';
+    const forAuction = random(newest ? 15 : 300) === 0;
+    const kept =
+      (['day', 'gtc', 'day', 'gtc', 'day', 'ioc', 'fok', 'opg', 'cls'] as const)[
+        forAuction ? 7 + random(2) : random(7)
+      ] ?? 'day';
     const timeInForce = ends ? 'gtd' : kept;
     const rests = type === 'limit' && !crossing && (timeInForce === 'day' || timeInForce === 'gtc');
     if (rests || waits || random(8) === 0) recent.push({ orderId, accountId });
@@ -247,12 +256,28 @@ export function* workload(seed: number, symbol: string): Generator<PlacedInput, 
     });
   }
 
+  const endCall = () =>
+    input(`market-${symbol}`, { type: 'AuctionCallEnded.v1', data: { symbol, at: timeOf(time) } });
+  const begin = (phase: TradingPhase) =>
+    input(`market-${symbol}`, { type: 'TradingPhaseBegan.v1', data: { symbol, phase, at: timeOf(time) } });
+  const stepBack = () => {
+    stepsBack -= 1;
+    if (stepsBack === 2) return input(`market-${symbol}`, { type: 'TradingResumed.v1', data: { symbol } });
+    return stepsBack === 1 ? endCall() : begin('continuous');
+  };
+
   function onMarket(): PlacedInput {
     const stream = `market-${symbol}`;
+    // Under the newest rules half of what happens belongs to the day.
+    if (newest && random(2) === 0) {
+      stepsBack = 3;
+      return random(4) === 0 ? endCall() : begin(PHASES[random(PHASES.length)] ?? 'closed');
+    }
     const what = random(14);
     if (what > 9) {
       return input(stream, { type: 'TimeReached.v1', data: { symbol, at: timeOf(time - random(60)) } });
     }
+    if (what < 3) stepsBack = 3;
     if (what < 3) return input(stream, { type: 'TradingHalted.v1', data: { symbol, reason: 'a drill' } });
     if (what < 7) return input(stream, { type: 'TradingResumed.v1', data: { symbol } });
     if (what === 7 && !newest) {
@@ -283,6 +308,10 @@ export function* workload(seed: number, symbol: string): Generator<PlacedInput, 
   yield input(`market-${symbol}`, { type: 'SymbolListed.v1', data: listed });
   for (;;) {
     if (count % INPUTS_PER_MIX === 0) mix = MIXES[random(MIXES.length)] as Mix;
+    if (stepsBack > 0 && random(INPUTS_PER_STEP_BACK) === 0) {
+      yield stepBack();
+      continue;
+    }
     const what = random(100);
     if (what < mix.orders && random(newest ? 12 : 300) === 0) yield list();
     else if (recent.length === 0 || what < mix.orders) yield order();

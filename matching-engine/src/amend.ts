@@ -1,5 +1,5 @@
 import type { BookFact, EventOf, OrderRef, RefusalCode } from '@brokerx/contracts';
-import { amendHeld } from './amendHeld.ts';
+import { amendHeld, amendWaiting } from './amendHeld.ts';
 import { matchable } from './book.ts';
 import { againstRules } from './changeRules.ts';
 import type { Engine } from './engineState.ts';
@@ -23,9 +23,11 @@ export function amend(engine: Engine, asked: Amend, revision: number): BookFact[
   const event = keepsQuantity(engine, asked, found ?? engine.stops.book.orders.get(orderId));
   const { quantity } = event.data;
   const resting = found?.accountId === accountId ? found : undefined;
+  const taken = engine.state !== 'halt' && engine.state !== 'closed';
   const held = engine.stops.book.orders.get(orderId);
-  if (held?.accountId === accountId && engine.state !== 'halt')
-    return [amendHeld(engine, event, order, held)];
+  if (held?.accountId === accountId && taken) return [amendHeld(engine, event, order, held)];
+  const waiting = engine.waiting.get(orderId);
+  if (waiting?.accountId === accountId && taken) return [amendWaiting(engine, event, order, waiting)];
   const code = refusal(engine, event, resting);
   if (code || !resting) {
     return [
@@ -100,7 +102,7 @@ function enterAnew(
     firstTicks: 0,
   };
   const before = engine.lastTicks || (listing?.referenceTicks ?? 0);
-  match(engine, incoming, outputs);
+  if (engine.state === 'continuous') match(engine, incoming, outputs);
   const restingQuantity = incoming.ended ? 0 : incoming.leaves;
   const entry = { priceTicks: limitTicks, restingQuantity, entersAfter: outputs.length - 1 };
   const { quantity } = event.data;
@@ -121,6 +123,7 @@ function refusal(
 ): RefusalCode | undefined {
   const { state, listing, book } = engine;
   if (state === 'halt') return 'SYMBOL_HALTED';
+  if (state === 'closed') return 'MARKET_CLOSED';
   if (!resting || !listing) return 'ORDER_NOT_OPEN';
   const { quantity } = data;
   const { side, priceTicks, flags } = resting;
@@ -133,6 +136,7 @@ function refusal(
   if (quantity <= resting.quantity - openOf(engine, resting)) return undefined;
   const against = againstRules(engine, data, { side, limitTicks, moves });
   if (against) return against;
-  if (moves && (flags & POST_ONLY) !== 0 && matchable(book, side, limitTicks)) return 'WOULD_TAKE';
+  const takes = moves && state === 'continuous' && matchable(book, side, limitTicks);
+  if (takes && (flags & POST_ONLY) !== 0) return 'WOULD_TAKE';
   return undefined;
 }

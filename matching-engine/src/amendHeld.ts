@@ -1,5 +1,5 @@
 import type { BookFact, EventOf, OrderRef, RefusalCode } from '@brokerx/contracts';
-import { reduce } from './book.ts';
+import { type NewOrder, reduce } from './book.ts';
 import { againstRules } from './changeRules.ts';
 import type { Engine } from './engineState.ts';
 import type { RestingOrder } from './levels.ts';
@@ -20,7 +20,7 @@ export function amendHeld(engine: Engine, event: Amend, order: OrderRef, held: R
   const code = refusal(engine, event, held, terms);
   if (code) return { type: 'OrderReplaceRejected.v1', data: { order, amendment, code } };
   const { side, priceTicks, leaves: leavesBefore } = held;
-  if (!moves && quantity < leavesBefore) reduce(held, quantity);
+  if (!moves && quantity < leavesBefore) reduce(stops.book, held, quantity);
   else {
     removeStop(stops, held);
     const { id, accountId, revision, flags } = held;
@@ -30,6 +30,26 @@ export function amendHeld(engine: Engine, event: Amend, order: OrderRef, held: R
       { ...terms, limitTicks },
     );
   }
+  const change = { order, amendment, side, priceTicks, quantity, leavesBefore, leaves: quantity };
+  return {
+    type: 'OrderReplaced.v1',
+    data: { ...change, held: true, ...(moves ? { limitTicks } : {}) },
+  };
+}
+
+/** A change of an order that waits for the closing call, by the same rules of place. */
+export function amendWaiting(engine: Engine, event: Amend, order: OrderRef, waiting: NewOrder): BookFact {
+  const { amendment, quantity } = event.data;
+  const { side, priceTicks, leaves: leavesBefore } = waiting;
+  const limitTicks = event.data.limitTicks ?? priceTicks;
+  const moves = limitTicks !== priceTicks;
+  const code =
+    !moves && quantity === leavesBefore
+      ? 'AMEND_NO_CHANGE'
+      : againstRules(engine, event.data, { side, limitTicks, moves });
+  if (code) return { type: 'OrderReplaceRejected.v1', data: { order, amendment, code } };
+  if (moves || quantity > leavesBefore) engine.waiting.delete(waiting.id);
+  engine.waiting.set(waiting.id, { ...waiting, priceTicks: limitTicks, quantity, leaves: quantity });
   const change = { order, amendment, side, priceTicks, quantity, leavesBefore, leaves: quantity };
   return {
     type: 'OrderReplaced.v1',

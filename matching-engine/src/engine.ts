@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
-import type { BookFact, EventOf, MarketState, OrderRef } from '@brokerx/contracts';
+import type { BookFact, EventOf, OrderRef } from '@brokerx/contracts';
 import { amend } from './amend.ts';
-import { type Engine, listing, type PlacedInput } from './engineState.ts';
+import { tellIndicative } from './auction.ts';
+import { type Engine, listing, NOTED, type PlacedInput } from './engineState.ts';
 import { expireDay, reachTime } from './expiry.ts';
 import { withdraw } from './iceberg.ts';
 import { followLists, siblingsOf } from './orderList.ts';
+import { beginPhase, endCall, halt, resume } from './phases.ts';
 import { place } from './place.ts';
 import { placeList } from './placeList.ts';
 import { removeStop } from './triggers.ts';
@@ -26,13 +28,13 @@ export {
 
 /** Applies one input and says what came of it. Throws only on bugs; the engine must not be used after that. */
 export function apply(engine: Engine, input: PlacedInput): BookFact[] {
-  const outputs = applyAlone(engine, input);
+  const outputs = carryOut(engine, input);
   if (engine.lists.size > 0) followLists(engine, outputs);
+  if (engine.call) tellIndicative(engine, engine.call, outputs);
   return outputs;
 }
 
-function applyAlone(engine: Engine, input: PlacedInput): BookFact[] {
-  const { event, revision } = input;
+function carryOut(engine: Engine, { event, revision }: PlacedInput): BookFact[] {
   switch (event.type) {
     case 'OrderPlaced.v1':
       return place(engine, event, revision);
@@ -52,17 +54,19 @@ function applyAlone(engine: Engine, input: PlacedInput): BookFact[] {
       engine.bandsOff = event.data.bandsOff;
       return [NOTED];
     case 'TradingHalted.v1':
-      return changeState(engine, 'halt');
+      return halt(engine);
     case 'TradingResumed.v1':
-      return changeState(engine, 'continuous');
+      return resume(engine, event);
+    case 'TradingPhaseBegan.v1':
+      return beginPhase(engine, event);
+    case 'AuctionCallEnded.v1':
+      return endCall(engine, event);
     case 'DayEnded.v1':
       return endDay(engine, event);
     default:
       throw new Error('unknown input', { cause: event satisfies never });
   }
 }
-
-const NOTED: BookFact = { type: 'InputNoted.v1', data: {} };
 
 /** To cancel an order of a list is to cancel the list. */
 function cancel(engine: Engine, event: EventOf<'OrderCancelRequested.v1'>, revision: number): BookFact[] {
@@ -74,21 +78,24 @@ function cancel(engine: Engine, event: EventOf<'OrderCancelRequested.v1'>, revis
 }
 
 function cancelOne(engine: Engine, order: OrderRef): BookFact {
-  const { book, stops } = engine;
+  const { book, stops, waiting } = engine;
   const { orderId, accountId } = order;
-  const resting = book.orders.get(orderId) ?? stops.book.orders.get(orderId);
-  if (resting?.accountId !== accountId) {
+  const resting = book.orders.get(orderId);
+  const stop = stops.book.orders.get(orderId);
+  const open = resting ?? stop ?? waiting.get(orderId);
+  if (open?.accountId !== accountId) {
     return { type: 'OrderCancelRejected.v1', data: { order, code: 'ORDER_NOT_OPEN' } };
   }
-  const { side, priceTicks, leaves } = resting;
-  if (!book.orders.has(orderId)) {
-    removeStop(stops, resting);
-    const held = { side, priceTicks, quantity: leaves, held: true as const };
-    return { type: 'OrderCanceled.v1', data: { order, ...held } };
+  const { side, priceTicks, leaves } = open;
+  const gone = { order, side, priceTicks, quantity: leaves };
+  if (resting) {
+    const { quantity, shownQuantity } = withdraw(engine, resting);
+    const shown = shownQuantity === undefined ? {} : { shownQuantity };
+    return { type: 'OrderCanceled.v1', data: { ...gone, quantity, ...shown } };
   }
-  const { quantity, shownQuantity } = withdraw(engine, resting);
-  const shown = shownQuantity === undefined ? {} : { shownQuantity };
-  return { type: 'OrderCanceled.v1', data: { order, side, priceTicks, quantity, ...shown } };
+  if (stop) removeStop(stops, stop);
+  else waiting.delete(orderId);
+  return { type: 'OrderCanceled.v1', data: { ...gone, held: true } };
 }
 
 function list(engine: Engine, event: EventOf<'SymbolListed.v1'>): BookFact[] {
@@ -103,12 +110,6 @@ function adopt(engine: Engine, event: EventOf<'MatchingRulesAdopted.v1'>): BookF
   const { matchingRules } = event.data;
   if (engine.listing) engine.listing = listing({ ...engine.listing, matchingRules });
   return [NOTED];
-}
-
-function changeState(engine: Engine, state: MarketState): BookFact[] {
-  if (!engine.listing || engine.state === state) return [NOTED];
-  engine.state = state;
-  return [{ type: 'MarketStateChanged.v1', data: { state } }];
 }
 
 /** DAY orders expire, and the close becomes the static reference. */

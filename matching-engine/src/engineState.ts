@@ -1,13 +1,15 @@
-import type { EngineInput, MarketState, SymbolRules } from '@brokerx/contracts';
+import type { BookFact, EngineInput, MarketState, SymbolRules, TradingPhase } from '@brokerx/contracts';
+import type { Call } from './auction.ts';
 import { type Book, emptyBook } from './book.ts';
 import { type Collar, collarAround } from './collar.ts';
 import type { Icebergs } from './iceberg.ts';
 import type { Lists } from './orderList.ts';
 import { noStops, type Stops } from './triggers.ts';
+import type { Waiting } from './waiting.ts';
 
 /**
  * What an engine knows of its symbol. States: not listed (`listing` is null; every order is rejected) →
- * continuous ⇄ halt.
+ * continuous ⇄ halt; from version 3 of the rules on those of a trading day (`phases.ts`).
  */
 export type Engine = {
   readonly symbol: string;
@@ -20,8 +22,16 @@ export type Engine = {
   readonly stops: Stops;
   /** Ends by order, of open orders that have one (and of some that ended before it), by arrival. */
   readonly expiries: Map<string, string>;
+  /** Orders that wait for the closing call, by arrival. */
+  readonly waiting: Waiting;
   listing: Listing | null;
   state: MarketState;
+  /** The phase of the day: where a halt or a volatility auction comes back to. */
+  phase: TradingPhase;
+  /** The day's opening auction is over. */
+  opened: boolean;
+  /** While a call runs, and only then. */
+  call: Call | null;
   /** Bands are switched off by an operator. */
   bandsOff: boolean;
   /** Trades so far: the last trade's number. */
@@ -38,7 +48,7 @@ export type Listing = {
   readonly rules: SymbolRules;
   /** Version of the matching rules, adopted with the listing or by an event of its own. */
   readonly matchingRules: number;
-  /** The static reference: the last close, or else the listing price. */
+  /** The static reference: the day's last auction price, else the last close, else the listing price. */
   referenceTicks: number;
   collar: Collar;
 };
@@ -63,8 +73,12 @@ export const newEngine = (symbol: string): Engine => ({
   lists: new Map(),
   stops: noStops(),
   expiries: new Map(),
+  waiting: new Map(),
   listing: null,
   state: 'continuous',
+  phase: 'continuous',
+  opened: true,
+  call: null,
   bandsOff: false,
   trades: 0,
   lastTicks: 0,
@@ -81,6 +95,12 @@ export function listing({ rules, matchingRules, referenceTicks }: Omit<Listing, 
   }
   return { rules, matchingRules, referenceTicks, collar: collarAround(referenceTicks, rules.collarPpm) };
 }
+
+export const NOTED: BookFact = { type: 'InputNoted.v1', data: {} };
+
+/** The last trade, else the static reference. */
+export const lastPrice = ({ lastTicks, listing }: Engine): number =>
+  lastTicks || (listing?.referenceTicks ?? 0);
 
 /** The time that the outputs of an input carry, once it has been applied: never before the last trade. */
 export const outputTime = (engine: Engine, input: { readonly time: string }): string =>

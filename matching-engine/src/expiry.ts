@@ -1,4 +1,5 @@
 import type { BookFact, EventOf } from '@brokerx/contracts';
+import type { NewOrder } from './book.ts';
 import type { Engine } from './engineState.ts';
 import { EXPIRES_WITH_DAY } from './flags.ts';
 import { withdraw } from './iceberg.ts';
@@ -27,21 +28,28 @@ export function reachTime(engine: Engine, { data }: EventOf<'TimeReached.v1'>): 
   }
   const left = openExpiries(engine).map(([, expiresAt]) => expiresAt);
   const nextExpiresAt = left.length === 0 ? null : left.reduce((a, b) => (a < b ? a : b));
-  outputs.push({ type: 'TimeApplied.v1', data: { at: engine.time, nextExpiresAt } });
+  const { state, listing } = engine;
+  const told = listing && listing.matchingRules >= 3 ? { state, referenceTicks: listing.referenceTicks } : {};
+  outputs.push({ type: 'TimeApplied.v1', data: { at: engine.time, nextExpiresAt, ...told } });
   return outputs;
 }
 
-/** DAY orders expire: those in the book in their order of priority, then those that wait for a trigger by arrival. */
+/**
+ * DAY orders expire: those in the book in their order of priority, then those that wait for a trigger by arrival, then
+ * those for a closing auction that did not come.
+ */
 export function expireDay(engine: Engine, outputs: BookFact[]): void {
   for (const resting of engine.book.orders.values()) {
     if ((resting.flags & EXPIRES_WITH_DAY) === 0) continue;
-    // Taking an entry out of a Map while it is walked is defined: the walk goes on with the next one.
     outputs.push(expireResting(engine, resting, 'DAY_ENDED'));
   }
-  if (engine.stops.book.orders.size === 0) return;
-  for (const { order } of stopsByArrival(engine.stops)) {
-    if ((order.flags & EXPIRES_WITH_DAY) !== 0) outputs.push(expireStop(engine, order, 'DAY_ENDED'));
+  if (engine.stops.book.orders.size > 0) {
+    for (const { order } of stopsByArrival(engine.stops)) {
+      if ((order.flags & EXPIRES_WITH_DAY) !== 0) outputs.push(expireStop(engine, order, 'DAY_ENDED'));
+    }
   }
+  for (const order of engine.waiting.values()) outputs.push(expired(order, false, 'DAY_ENDED'));
+  engine.waiting.clear();
 }
 
 /** Open orders that end at a time of their own, by arrival. Those that ended otherwise are forgotten here. */
@@ -67,7 +75,7 @@ function expireStop(engine: Engine, order: RestingOrder, reason: Reason): BookFa
 }
 
 function expired(
-  { id, accountId, revision, side, priceTicks, leaves }: RestingOrder,
+  { id, accountId, revision, side, priceTicks, leaves }: NewOrder,
   resting: boolean,
   reason: Reason,
 ): Extract<BookFact, { type: 'OrderExpired.v1' }> {

@@ -6,6 +6,8 @@ import { SELF_TRADE_MODES, type SelfTradeMode } from '@brokerx/contracts';
  */
 export const EXPIRES_WITH_DAY = 1;
 export const POST_ONLY = 2;
+/** It was meant for the call in whose book it stands, and expires with its uncross. */
+export const ENDS_WITH_CALL = 256;
 /** Three bits: the index in `SELF_TRADE_MODES`. */
 const SELF_TRADE_SHIFT = 2;
 const SELF_TRADE_BITS = 7;
@@ -17,7 +19,9 @@ export const flagsOf = (terms: {
   postOnly?: true | undefined;
   selfTrade?: SelfTradeMode | undefined;
   displayQuantity?: number | undefined;
+  endsWithCall?: boolean | undefined;
 }): number =>
+  (terms.endsWithCall ? ENDS_WITH_CALL : 0) |
   (terms.day ? EXPIRES_WITH_DAY : 0) |
   (terms.postOnly ? POST_ONLY : 0) |
   (terms.displayQuantity === undefined ? 0 : ICEBERG) |

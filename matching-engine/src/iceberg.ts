@@ -1,5 +1,5 @@
 import type { EventOf, RefusalCode } from '@brokerx/contracts';
-import { type Book, type NewOrder, reduce, remove, rest } from './book.ts';
+import { type Book, type NewOrder, reduce, remove, rest, setQuantity } from './book.ts';
 import { ICEBERG } from './flags.ts';
 import type { RestingOrder } from './levels.ts';
 import type { Incoming } from './match.ts';
@@ -12,13 +12,13 @@ import type { Lists } from './orderList.ts';
  */
 export type Icebergs = Map<string, { readonly peak: number; hidden: number }>;
 
-type Iced = { readonly book: Book; readonly icebergs: Icebergs };
+export type Iced = { readonly book: Book; readonly icebergs: Icebergs };
 
 /** What an order has filled of a sweep that is only thought of, and whose orders have less by it. */
 type Thought = { id: string; accountId: string; shown: number; hidden: number; peak: number };
 
 /** What an order in the book still wants, what it hides included. */
-export const openOf = ({ icebergs }: Iced, { id, leaves, flags }: RestingOrder): number =>
+export const openOf = ({ icebergs }: Pick<Iced, 'icebergs'>, { id, leaves, flags }: NewOrder): number =>
   (flags & ICEBERG) === 0 ? leaves : leaves + (icebergs.get(id)?.hidden ?? 0);
 
 /** Puts an order into the book, an iceberg by its first peak; says what an iceberg shows. */
@@ -64,14 +64,14 @@ export function withdraw(
 }
 
 /** Lowers the total quantity, what is hidden first; the place in the queue stays. */
-export function reduceShownLast({ icebergs }: Iced, order: RestingOrder, quantity: number): void {
+export function reduceShownLast({ book, icebergs }: Iced, order: RestingOrder, quantity: number): void {
   const iceberg = icebergs.get(order.id);
   if (iceberg) {
     const less = Math.min(iceberg.hidden, order.quantity - quantity);
     iceberg.hidden -= less;
-    order.quantity -= less;
+    setQuantity(book, order, order.quantity - less);
   }
-  if (quantity < order.quantity) reduce(order, quantity);
+  if (quantity < order.quantity) reduce(book, order, quantity);
 }
 
 /** Why an order cannot be an iceberg as it is asked for. */
@@ -81,7 +81,7 @@ export function icebergRefusal(
 ): RefusalCode | undefined {
   if (peak === undefined) return undefined;
   if (type !== 'limit') return 'ORDER_TYPE';
-  if (timeInForce === 'ioc' || timeInForce === 'fok') return 'TIME_IN_FORCE';
+  if (timeInForce !== 'day' && timeInForce !== 'gtc' && timeInForce !== 'gtd') return 'TIME_IN_FORCE';
   if (peak >= quantity) return 'ORDER_SIZE';
   return peak % lotShares === 0 ? undefined : 'LOT_STEP';
 }
@@ -106,7 +106,7 @@ export function tradableStepByStep(
     const level = sorted[i];
     if (!level || (side === 'buy' ? level.priceTicks > limitTicks : level.priceTicks < limitTicks)) break;
     const queue: Thought[] = [];
-    for (let maker = level.first; maker; maker = maker.next) {
+    for (let maker = level.first; maker; maker = level.after(maker)) {
       const { peak = 0, hidden = 0 } = icebergs.get(maker.id) ?? {};
       const { id } = maker;
       queue.push({ id, accountId: maker.accountId, shown: maker.leaves, hidden, peak });

@@ -55,7 +55,7 @@ function lessen(engine: Engine, id: string, shares: number, outputs: BookFact[])
   const order = refOf(found);
   const quantity = Math.min(shares, leaves);
   if (quantity < leaves) {
-    if (waiting) reduce(waiting, waiting.quantity - quantity);
+    if (waiting) reduce(stops.book, waiting, waiting.quantity - quantity);
     else {
       found.leaves -= quantity;
       found.quantity -= quantity;
@@ -77,7 +77,7 @@ function lessenResting(engine: Engine, resting: RestingOrder, shares: number, ou
   const order = refOf(resting);
   const open = openOf(engine, resting);
   if (shares < open) {
-    reduce(resting, resting.quantity - shares);
+    reduce(engine.book, resting, resting.quantity - shares);
     const rest = { order, side, priceTicks, quantity: shares, leaves: resting.leaves };
     outputs.push({ type: 'OrderReduced.v1', data: rest });
     return;

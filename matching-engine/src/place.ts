@@ -2,13 +2,15 @@ import assert from 'node:assert/strict';
 import {
   type BookFact,
   type EventOf,
+  entryRefusal,
   hasLimit,
   isStop,
   type OrderRef,
   type RefusalCode,
+  waitsForClosing,
 } from '@brokerx/contracts';
-import { matchable } from './book.ts';
-import type { Engine } from './engineState.ts';
+import { matchable, type NewOrder } from './book.ts';
+import { type Engine, lastPrice } from './engineState.ts';
 import { flagsOf } from './flags.ts';
 import { icebergRefusal, restShown, tradableStepByStep } from './iceberg.ts';
 import { type Incoming, match } from './match.ts';
@@ -23,8 +25,7 @@ type Accepted = Extract<BookFact, { type: 'OrderAccepted.v1' }>['data'];
 export function place(engine: Engine, event: Placed, revision: number): BookFact[] {
   const asked = event.data;
   assert(asked.symbol === engine.symbol, `an order for ${asked.symbol} in the book of ${engine.symbol}`);
-  const known = engine.book.orders.has(asked.orderId) || engine.stops.terms.has(asked.orderId);
-  assert(!known, `order ${asked.orderId} was placed twice`);
+  assert(!isKnown(engine, asked.orderId), `order ${asked.orderId} was placed twice`);
   const code = refusal(engine, asked);
   const order: OrderRef = { orderId: asked.orderId, accountId: asked.accountId, revision };
   return code ? [{ type: 'OrderRejected.v1', data: { order, code } }] : enter(engine, event, revision);
@@ -53,6 +54,11 @@ export function enter(engine: Engine, event: Placed, revision: number): BookFact
     accepted.held = true;
     return outputs;
   }
+  if (waitsForClosing(asked, engine.state)) {
+    engine.waiting.set(asked.orderId, newOrder(asked, { revision, leaves: quantity }));
+    accepted.held = true;
+    return outputs;
+  }
   const { listing } = engine;
   const budget =
     asked.notionalCents === undefined || !listing ? null : budgetOf(asked.notionalCents, listing);
@@ -75,10 +81,11 @@ export function enter(engine: Engine, event: Placed, revision: number): BookFact
   const wanted = timeInForce === 'fok' ? quantity : (asked.minQuantity ?? 0);
   const fails = wanted > 0 && lookAhead(engine, incoming, wanted) < wanted;
   const before = lastPrice(engine);
-  if (!fails) match(engine, incoming, outputs);
+  const gathers = engine.state !== 'continuous';
+  if (!fails && !gathers) match(engine, incoming, outputs);
   const rests =
     !fails && type === 'limit' && (timeInForce === 'day' || timeInForce === 'gtc' || timeInForce === 'gtd');
-  if (rests) settleDown(engine, asked, incoming, outputs, accepted);
+  if (rests || gathers) settleDown(engine, asked, incoming, outputs, accepted);
   else if (budget) {
     const end = endOfBudget(incoming, budget, order);
     if (end) outputs.push(end);
@@ -108,23 +115,48 @@ function settleDown(
   accepted.restingQuantity = leaves;
   if (prevented) accepted.entersAfter = outputs.length - 1;
   if (asked.expiresAt !== undefined) engine.expiries.set(asked.orderId, asked.expiresAt);
-  const resting = {
-    id: asked.orderId,
-    accountId: asked.accountId,
+  const order = newOrder(asked, { revision, leaves });
+  Object.assign(accepted, restShown(engine, order, asked.displayQuantity));
+}
+
+/** As it stands in the book. What is meant for an auction ends with it, or with a day that has none. */
+function newOrder(
+  asked: Placed['data'],
+  { revision, leaves }: { revision: number; leaves: number },
+): NewOrder {
+  const {
+    orderId: id,
+    accountId,
+    side,
+    type,
+    timeInForce,
+    quantity,
+    limitTicks,
+    postOnly,
+    selfTrade,
+    displayQuantity,
+  } = asked;
+  const forAuction = timeInForce === 'opg' || timeInForce === 'cls';
+  return {
+    id,
+    accountId,
     revision,
-    side: asked.side,
-    priceTicks: asked.limitTicks,
+    side,
+    priceTicks: limitTicks,
     flags: flagsOf({
-      day: asked.timeInForce === 'day',
-      postOnly: asked.postOnly,
-      selfTrade: asked.selfTrade,
-      displayQuantity: asked.displayQuantity,
+      day: timeInForce === 'day' || forAuction,
+      postOnly,
+      selfTrade,
+      displayQuantity,
+      endsWithCall: type === 'market' || forAuction,
     }),
-    quantity: asked.quantity,
+    quantity,
     leaves,
   };
-  Object.assign(accepted, restShown(engine, resting, asked.displayQuantity));
 }
+
+const isKnown = ({ book, stops, waiting }: Engine, orderId: string): boolean =>
+  book.orders.has(orderId) || stops.terms.has(orderId) || waiting.has(orderId);
 
 /** Puts a stop aside until a trade reaches it. */
 function hold(engine: Engine, { data: asked }: Placed, revision: number): void {
@@ -139,9 +171,6 @@ function hold(engine: Engine, { data: asked }: Placed, revision: number): void {
     { type: type as StopTerms['type'], limitTicks, trailTicks, trailPpm, markTicks },
   );
 }
-
-/** The last trade, else the static reference. */
-const lastPrice = ({ lastTicks, listing }: Engine): number => lastTicks || (listing?.referenceTicks ?? 0);
 
 /** A trailing stop begins no looser than it was decided: the market may have moved since. */
 function stopOf(
@@ -176,9 +205,12 @@ export function refusal(engine: Engine, order: Placed['data']): RefusalCode | un
   const { rules, collar, matchingRules } = listing;
   const { side, quantity, limitTicks, tickCents, type, bandExempt } = order;
   if (state === 'halt') return 'SYMBOL_HALTED';
+  if (state === 'closed') return 'MARKET_CLOSED';
+  if (matchingRules < 3 && (order.timeInForce === 'opg' || order.timeInForce === 'cls'))
+    return 'MATCHING_RULES';
   if (matchingRules < 2 && asksForMore(order)) return 'MATCHING_RULES';
   if (matchingRules < 3 && asksForEvenMore(order)) return 'MATCHING_RULES';
-  if (order.notionalCents !== undefined) return notionalRefusal(order, listing);
+  if (order.notionalCents !== undefined) return notionalRefusal(order, listing) ?? entryRefusal(order, state);
   if (quantity < 1 || quantity > rules.orderSharesMax) return 'ORDER_SIZE';
   // Who sells may sell an odd rest whole; what is held is the account's to know.
   if (side === 'buy' && rules.lotShares !== undefined && quantity % rules.lotShares !== 0) return 'LOT_STEP';
@@ -192,6 +224,8 @@ export function refusal(engine: Engine, order: Placed['data']): RefusalCode | un
     if (side === 'buy' && notionalMinCents !== undefined && value < notionalMinCents) return 'MIN_NOTIONAL';
     if (notionalMaxCents !== undefined && value > notionalMaxCents) return 'MAX_NOTIONAL';
   }
+  const untaken = matchingRules < 3 ? undefined : entryRefusal(order, state);
+  if (untaken) return untaken;
   if (order.expiresAt !== undefined && order.expiresAt <= engine.time) return 'EXPIRES_AT';
   const iceberg = icebergRefusal(order, rules.lotShares ?? 1);
   if (iceberg) return iceberg;
@@ -199,11 +233,12 @@ export function refusal(engine: Engine, order: Placed['data']): RefusalCode | un
     if (order.timeInForce === 'ioc' || order.timeInForce === 'fok') return 'TIME_IN_FORCE';
     const stopTicks = stopOf(engine, order);
     if (stopTicks < 1) return 'PRICE_TICK';
-    if (triggersAt(side, stopTicks, lastPrice(engine))) return 'WOULD_TRIGGER_IMMEDIATELY';
+    const trades = state === 'continuous';
+    if (trades && triggersAt(side, stopTicks, lastPrice(engine))) return 'WOULD_TRIGGER_IMMEDIATELY';
     return undefined;
   }
   // Orders of its own account count: post-only is about the book, before any prevention.
-  if (order.postOnly && matchable(book, side, limitTicks)) return 'WOULD_TAKE';
+  if (order.postOnly && state === 'continuous' && matchable(book, side, limitTicks)) return 'WOULD_TAKE';
   return undefined;
 }
 

@@ -82,7 +82,7 @@ export function tradable(
       traded += level.shares;
       continue;
     }
-    for (let maker = level.first; maker && traded < wanted && leaves > 0; maker = maker.next) {
+    for (let maker = level.first; maker && traded < wanted && leaves > 0; maker = level.after(maker)) {
       const met = Math.min(leaves, maker.leaves);
       if (maker.accountId !== accountId) traded += met;
       else if (selfTrade === 'cancel_oldest') continue;

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
-import type { MarketState, SymbolRules } from '@brokerx/contracts';
-import { rest } from './book.ts';
+import type { MarketState, SymbolRules, TradingPhase } from '@brokerx/contracts';
+import type { Call } from './auction.ts';
+import { type NewOrder, rest } from './book.ts';
 import { type Engine, listing, newEngine } from './engine.ts';
 import { openExpiries } from './expiry.ts';
 import { ICEBERG } from './flags.ts';
@@ -17,6 +18,9 @@ export type EngineSnapshot = {
   symbol: string;
   listing: { rules: SymbolRules; matchingRules: number; referenceTicks: number } | null;
   state: MarketState;
+  phase: TradingPhase;
+  opened: boolean;
+  call: Call | null;
   bandsOff: boolean;
   trades: number;
   lastTradeTime: string;
@@ -32,6 +36,8 @@ export type EngineSnapshot = {
   arrivals: number;
   /** Open orders that end at a time of their own, by arrival: id, time. */
   expiries: [string, string][];
+  /** Orders that wait for the closing call, by arrival. */
+  waiting: OrderRow[];
 };
 
 /** id, account, revision, side, price (ticks), flags, quantity, leaves. */
@@ -45,41 +51,47 @@ export function snapshot(engine: Engine): EngineSnapshot {
   const orders: OrderRow[] = [];
   const icebergs: EngineSnapshot['icebergs'] = [];
   for (const order of book.orders.values()) {
-    const { id, accountId, revision, side, priceTicks, flags, quantity, leaves } = order;
-    orders.push([id, accountId, revision, side, priceTicks, flags, quantity, leaves]);
-    const iceberg = (flags & ICEBERG) === 0 ? undefined : engine.icebergs.get(id);
-    if (iceberg) icebergs.push([id, iceberg.peak, iceberg.hidden]);
+    orders.push(rowOf(order));
+    const iceberg = (order.flags & ICEBERG) === 0 ? undefined : engine.icebergs.get(order.id);
+    if (iceberg) icebergs.push([order.id, iceberg.peak, iceberg.hidden]);
   }
   const plain = listed && {
     rules: listed.rules,
     matchingRules: listed.matchingRules,
     referenceTicks: listed.referenceTicks,
   };
-  const stops = stopsByArrival(engine.stops).map(({ order: o, terms: t }): StopRow => {
-    const row: OrderRow = [
-      o.id,
-      o.accountId,
-      o.revision,
-      o.side,
-      o.priceTicks,
-      o.flags,
-      o.quantity,
-      o.leaves,
-    ];
+  const stops = stopsByArrival(engine.stops).map(({ order, terms: t }): StopRow => {
+    const row = rowOf(order);
     return [...row, t.type, t.limitTicks, t.trailTicks, t.trailPpm, t.markTicks, t.arrival];
   });
-  const { lastTicks, time } = engine;
+  const { lastTicks, time, phase, opened, call } = engine;
   const { arrivals } = engine.stops;
-  const known = { symbol, listing: plain, state, bandsOff, trades, lastTradeTime, lastTicks, time };
+  const now = { state, phase, opened, call: call && { ...call } };
+  const known = { symbol, listing: plain, ...now, bandsOff, trades, lastTradeTime, lastTicks, time };
+  const waiting = Array.from(engine.waiting.values(), rowOf);
   const lists = [...new Set(engine.lists.values())].map(({ listId, legs }) => [listId, ...legs]);
-  return { ...known, orders, icebergs, lists, stops, arrivals, expiries: openExpiries(engine) };
+  return { ...known, orders, icebergs, lists, stops, arrivals, expiries: openExpiries(engine), waiting };
 }
+
+const rowOf = (order: NewOrder): OrderRow => [
+  order.id,
+  order.accountId,
+  order.revision,
+  order.side,
+  order.priceTicks,
+  order.flags,
+  order.quantity,
+  order.leaves,
+];
 
 /** Throws `UnknownMatchingRules` where the symbol follows rules that this engine does not know. */
 export function restore(state: EngineSnapshot): Engine {
   const engine = newEngine(state.symbol);
   engine.listing = state.listing && listing(state.listing);
   engine.state = state.state;
+  engine.phase = state.phase;
+  engine.opened = state.opened;
+  engine.call = state.call;
   engine.bandsOff = state.bandsOff;
   engine.trades = state.trades;
   engine.lastTradeTime = state.lastTradeTime;
@@ -103,6 +115,9 @@ export function restore(state: EngineSnapshot): Engine {
     );
   }
   engine.stops.arrivals = state.arrivals;
+  for (const [id, accountId, revision, side, priceTicks, flags, quantity, leaves] of state.waiting) {
+    engine.waiting.set(id, { id, accountId, revision, side, priceTicks, flags, quantity, leaves });
+  }
   for (const [id, expiresAt] of state.expiries) engine.expiries.set(id, expiresAt);
   return engine;
 }

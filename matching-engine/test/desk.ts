@@ -1,4 +1,4 @@
-import type { BookFact, EngineInput, EventOf, OrderRef, SymbolRules } from '@brokerx/contracts';
+import type { BookFact, EngineInput, EventOf, OrderRef, SymbolRules, TradingPhase } from '@brokerx/contracts';
 import type { PlacedInput } from '../src/engine.ts';
 
 /** Inputs as a trader would say them, for tests. Orders are named by letters; a letter is an order's UUID in short. */
@@ -134,6 +134,12 @@ export function desk(symbol = SYMBOL) {
     reach: (at: string) => input({ type: 'TimeReached.v1', data: { symbol, at: `2026-01-05T${at}.000Z` } }),
     halt: () => input({ type: 'TradingHalted.v1', data: { symbol, reason: 'news' } }),
     resume: () => input({ type: 'TradingResumed.v1', data: { symbol } }),
+    phase: (phase: TradingPhase) =>
+      input({
+        type: 'TradingPhaseBegan.v1',
+        data: { symbol, phase, at: '2026-01-05T14:00:00.000Z' },
+      }),
+    endCall: () => input({ type: 'AuctionCallEnded.v1', data: { symbol, at: '2026-01-05T14:00:00.000Z' } }),
     endDay: (closeTicks: number) =>
       input({
         type: 'DayEnded.v1',
@@ -167,8 +173,8 @@ function tell({ type, data }: BookFact): string {
       return `${nameOf(data.order.orderId)} rejected: ${data.code}`;
     case 'TradeExecuted.v1': {
       const { maker, taker, trade, quantity, priceTicks } = data;
-      const parties = `${nameOf(taker.orderId)} takes ${nameOf(maker.orderId)}`;
-      return `trade ${trade}: ${quantity} @ ${priceTicks}, ${parties} (${taker.leaves} and ${maker.leaves} left)${data.makerPeak ? `, next peak ${data.makerPeak}` : ''}`;
+      const parties = `${nameOf(taker.orderId)} ${data.auction ? 'sells to' : 'takes'} ${nameOf(maker.orderId)}`;
+      return `trade ${trade}: ${quantity} @ ${priceTicks}, ${parties} (${taker.leaves} and ${maker.leaves} left)${data.makerPeak ? `, next peak ${data.makerPeak}` : ''}${data.takerPeak ? `, next peak ${data.takerPeak} of ${nameOf(taker.orderId)}` : ''}`;
     }
     case 'OrderReplaced.v1':
       return `${nameOf(data.order.orderId)} replaced: ${data.quantity}, ${data.leavesBefore} to ${data.leaves} left${data.entry ? `, anew @ ${data.entry.priceTicks}, ${data.entry.restingQuantity} rest${shownOf(data.entry)}` : data.shown === undefined ? '' : `, ${data.shownBefore} to ${data.shown} shown`}`;
@@ -187,12 +193,24 @@ function tell({ type, data }: BookFact): string {
       return `cancel of ${nameOf(data.order.orderId)} rejected: ${data.code}`;
     case 'OrderReplaceRejected.v1':
       return `amend of ${nameOf(data.order.orderId)} rejected: ${data.code}`;
+    case 'OrderEntered.v1':
+      return `${nameOf(data.order.orderId)} enters: ${data.quantity} @ ${data.limitTicks}`;
+    case 'IndicativePriceChanged.v1':
+      return `would be ${resultOf(data)}`;
+    case 'AuctionUncrossed.v1':
+      return `${data.auction}: ${resultOf(data)}`;
     case 'MarketStateChanged.v1':
       return data.state;
     case 'InputNoted.v1':
       return 'noted';
   }
 }
+
+type Result = Extract<BookFact, { type: 'IndicativePriceChanged.v1' }>['data'];
+const resultOf = ({ priceTicks, quantity, surplus, surplusSide }: Result): string =>
+  priceTicks === null
+    ? 'no price'
+    : `${quantity} @ ${priceTicks}${surplusSide ? `, ${surplus} more to ${surplusSide}` : ''}`;
 
 const shownOf = ({ shownQuantity }: { shownQuantity?: number | undefined }): string =>
   shownQuantity === undefined ? '' : ` (${shownQuantity} shown)`;

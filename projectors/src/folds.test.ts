@@ -52,8 +52,8 @@ test('trades make candles by their time, in each interval', () => {
   ]);
 });
 
-test('a symbol is what its market stream last said of it', () => {
-  const { market } = story();
+test('a symbol is what its market and its book last said of it', () => {
+  const { market, book } = story();
   const symbol = 'AAPL';
   const listing = market(listed());
   const later = [
@@ -61,11 +61,20 @@ test('a symbol is what its market stream last said of it', () => {
     market({ type: 'DayEnded.v1', data: { symbol, day: '2026-01-05', at: second(3), closeTicks: 14_990 } }),
     market({ type: 'SymbolExemptionsChanged.v1', data: { symbol, bandsOff: true, quotasOff: false } }),
   ];
-  const said = { state: 'halt', closeTicks: 14_990, exemptions: { bandsOff: true, quotasOff: false } };
+  const said = { state: 'halt', referenceTicks: 14_990, exemptions: { bandsOff: true, quotasOff: false } };
   expect(foldSymbols([listing, ...later])).toEqual([
     { symbol, listed: { name: 'Apple', rules: RULES, matchingRules: 1 }, ...said },
   ]);
   expect(foldSymbols(later)).toEqual([{ symbol, ...said }]);
+  const result = { priceTicks: 15_010, quantity: 5, surplus: 0, surplusSide: null };
+  const reopened = [
+    market({ type: 'TradingResumed.v1', data: { symbol } }),
+    book(symbol, { type: 'MarketStateChanged.v1', data: { state: 'volatility_auction' } }),
+    book(symbol, { type: 'AuctionUncrossed.v1', data: { auction: 'volatility_auction', ...result } }),
+    book(symbol, { type: 'MarketStateChanged.v1', data: { state: 'continuous' } }),
+  ];
+  expect(foldSymbols(reopened)).toEqual([{ symbol, state: 'continuous', referenceTicks: 15_010 }]);
+  expect(foldSymbols(reopened.slice(0, 1))).toEqual([]);
 });
 
 test('columns are array literals that no text can break out of', () => {

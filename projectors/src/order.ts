@@ -54,7 +54,7 @@ export type OrderRow = {
   /** Positions of its events in the account's and the book's stream: the oldest `EVENT_POSITIONS_MAX` and the last. */
   eventPositions: number[];
   accepted: boolean;
-  /** A stop that waits for its trigger. */
+  /** It waits outside the book, a stop for its trigger, another for its call. */
   held: boolean;
   cancelsUnanswered: number;
   amendsUnanswered: number;
@@ -84,6 +84,7 @@ export function ordersOf(event: Event): readonly string[] {
     case 'OrderReduced.v1':
     case 'OrderAccepted.v1':
     case 'OrderTriggered.v1':
+    case 'OrderEntered.v1':
     case 'OrderRejected.v1':
     case 'OrderReplaced.v1':
     case 'OrderCanceled.v1':
@@ -193,6 +194,7 @@ export function evolveRow(row: OrderRow, { event, position }: Recorded<Event>): 
       row.held = event.data.held ?? false;
       break;
     case 'OrderTriggered.v1':
+    case 'OrderEntered.v1':
       row.held = false;
       break;
     case 'OrderCancelRequested.v1':

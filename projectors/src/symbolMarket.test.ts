@@ -54,6 +54,7 @@ test('resting orders are shown by price, best first', () => {
     symbol: 'AAPL',
     sequence: 4,
     last_update_id: 4,
+    crossed: false,
     bids: [
       ['149.95', '2'],
       ['149.90', '3'],
@@ -346,6 +347,64 @@ test('between an acceptance and its trades the book is not crossed', () => {
   });
 });
 
+const result = { priceTicks: 14_995, quantity: 30, surplus: 100, surplusSide: 'buy' } as const;
+const call: BookFact[] = [
+  { type: 'MarketStateChanged.v1', data: { state: 'opening_auction' } },
+  { type: 'OrderEntered.v1', data: { order: ref(), side: 'buy', limitTicks: 15_000, quantity: 130 } },
+  { type: 'IndicativePriceChanged.v1', data: result },
+];
+
+test('while a call runs the book may be crossed, and what it would bring is shown', () => {
+  const market = after(...standing, ...call);
+  expect(depthView(market)).toMatchObject({
+    crossed: true,
+    bids: [
+      ['150.00', '130'],
+      ['149.00', '10'],
+    ],
+  });
+  expect(tickerView(market, NOW)).toMatchObject({
+    state: 'opening_auction',
+    indicative_price: '149.95',
+    indicative_qty: '30',
+    surplus_side: 'buy',
+    surplus_qty: '100',
+  });
+});
+
+test('the trades of an auction take from both sides, where their orders stood', () => {
+  const trade: BookFact = {
+    type: 'TradeExecuted.v1',
+    data: {
+      trade: 1,
+      priceTicks: 14_995,
+      tickCents: 1,
+      quantity: 30,
+      takerSide: 'sell',
+      maker: { ...ref(), leaves: 100 },
+      taker: { ...ref(OTHER), leaves: 70 },
+      auction: { buyTicks: 15_000, sellTicks: 14_990 },
+    },
+  };
+  const market = after(
+    ...standing,
+    ...call,
+    { type: 'AuctionUncrossed.v1', data: { auction: 'opening_auction', ...result } },
+    trade,
+    { type: 'MarketStateChanged.v1', data: { state: 'continuous' } },
+  );
+  expect(levels(market)).toEqual({
+    bids: [
+      ['150.00', '100'],
+      ['149.00', '10'],
+    ],
+    asks: [['149.90', '70']],
+  });
+  expect(JSON.parse(market.trades[0] ?? '')).toMatchObject({ price: '149.95', taker_side: null });
+  expect(tickerView(market, NOW)).toMatchObject({ indicative_price: null, last_price: '149.95' });
+  expect(restoreMarket(storeMarket(market))).toEqual(market);
+});
+
 test('the ticker has the last trade, the best prices and the figures of 24 hours', () => {
   const market = after(
     ...standing,
@@ -370,6 +429,10 @@ test('the ticker has the last trade, the best prices and the figures of 24 hours
     change_percent: '0.00',
     volume: '50',
     trades: 2,
+    indicative_price: null,
+    indicative_qty: null,
+    surplus_side: null,
+    surplus_qty: null,
   };
   expect(tickerView(market, NOW + 287)).toEqual(today);
   expect(tickerView(market, NOW + 288)).toEqual({

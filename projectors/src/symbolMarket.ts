@@ -6,8 +6,10 @@ import {
   decimalFromCents,
   depthKey,
   type Event,
+  type EventOf,
   emptyBook,
   evolveBook,
+  isAuction,
   type Levels,
   type MarketState,
   type PublicBook,
@@ -32,7 +34,11 @@ export type SymbolMarket = {
   book: PublicBook;
   ticker: Ticker;
   trades: LastTrades;
+  /** While a call runs: what it would bring. */
+  indicative: Indicative | null;
 };
+
+type Indicative = EventOf<'IndicativePriceChanged.v1'>['data'];
 
 /** The market that a listing begins. */
 export function openMarket(symbol: string, tickCents: number): SymbolMarket {
@@ -44,6 +50,7 @@ export function openMarket(symbol: string, tickCents: number): SymbolMarket {
     book: emptyBook(),
     ticker: emptyTicker(),
     trades: [],
+    indicative: null,
   };
 }
 
@@ -57,7 +64,11 @@ export function evolveMarket(market: SymbolMarket, recorded: Recorded<Event>): v
     evolveTicker(market.ticker, event);
     addTrade(market.trades, event, recorded);
   }
-  if (event.type === 'MarketStateChanged.v1') market.state = event.data.state;
+  if (event.type === 'MarketStateChanged.v1') {
+    market.state = event.data.state;
+    if (!isAuction(market.state)) market.indicative = null;
+  }
+  if (event.type === 'IndicativePriceChanged.v1') market.indicative = event.data;
   market.sequence = recorded.revision;
 }
 
@@ -71,10 +82,13 @@ export function hotValues(market: SymbolMarket, now: number): [key: string, text
 }
 
 export function depthView({ symbol, sequence, book, tickCents }: SymbolMarket): views.DepthView {
+  const [bid] = book.bids.prices;
+  const [ask] = book.asks.prices;
   return {
     symbol,
     sequence,
     last_update_id: sequence,
+    crossed: bid !== undefined && ask !== undefined && bid >= ask,
     bids: topLevels(book.bids, tickCents, DEPTH_LEVELS_MAX),
     asks: topLevels(book.asks, tickCents, DEPTH_LEVELS_MAX),
   };
@@ -109,6 +123,19 @@ export function tickerView(market: SymbolMarket, now: number): views.TickerView 
     change_percent: figures && change !== null ? ((change * 100) / figures.open).toFixed(2) : null,
     volume: String(figures?.volume ?? 0),
     trades: figures?.trades ?? 0,
+    ...indicativeView(market.indicative, price),
+  };
+}
+
+function indicativeView(indicative: Indicative | null, price: (ticks: number) => string | null) {
+  const { priceTicks, quantity, surplus, surplusSide } = indicative ?? { priceTicks: null };
+  if (priceTicks === null)
+    return { indicative_price: null, indicative_qty: null, surplus_side: null, surplus_qty: null };
+  return {
+    indicative_price: price(priceTicks),
+    indicative_qty: String(quantity),
+    surplus_side: surplusSide ?? null,
+    surplus_qty: surplusSide ? String(surplus) : null,
   };
 }
 

@@ -1,4 +1,4 @@
-import type { Event, SymbolRules } from '@brokerx/contracts';
+import { type Event, keyOfStream, type MarketState, type SymbolRules } from '@brokerx/contracts';
 import type { Recorded } from '@brokerx/infra';
 import { columns } from './columns.ts';
 import { type Database, statelessProjection } from './projection.ts';
@@ -6,7 +6,13 @@ import { type Database, statelessProjection } from './projection.ts';
 /** What each symbol is and what its market may do now. */
 export const symbols = () =>
   statelessProjection(
-    { name: 'symbols', version: 1, tables: ['read.symbol_v1'], categories: ['market'], onFailure: 'park' },
+    {
+      name: 'symbols',
+      version: 1,
+      tables: ['read.symbol_v1'],
+      categories: ['book', 'market'],
+      onFailure: 'park',
+    },
     foldSymbols,
     write,
   );
@@ -17,9 +23,9 @@ export type SymbolChange = {
   listed?: { name: string; rules: SymbolRules; matchingRules: number };
   /** Newer matching rules, adopted later. */
   matchingRules?: number;
-  state?: 'continuous' | 'halt';
-  /** The static reference price in ticks, where a day has ended. */
-  closeTicks?: number;
+  state?: MarketState;
+  /** The static reference price in ticks, where an auction or a day has ended. */
+  referenceTicks?: number;
   exemptions?: { bandsOff: boolean; quotasOff: boolean };
 };
 
@@ -31,8 +37,16 @@ export function foldSymbols(events: readonly Recorded<Event>[]): SymbolChange[] 
     changes.set(symbol, change);
     return change;
   };
-  for (const { event } of events) {
+  for (const { event, stream } of events) {
     switch (event.type) {
+      // A halt is shown at once; everything else once the engine says so.
+      case 'MarketStateChanged.v1':
+        changeOf(keyOfStream(stream)).state = event.data.state;
+        break;
+      case 'AuctionUncrossed.v1':
+        if (event.data.priceTicks !== null)
+          changeOf(keyOfStream(stream)).referenceTicks = event.data.priceTicks;
+        break;
       case 'SymbolListed.v1':
         changes.set(event.data.symbol, {
           symbol: event.data.symbol,
@@ -47,14 +61,11 @@ export function foldSymbols(events: readonly Recorded<Event>[]): SymbolChange[] 
       case 'TradingHalted.v1':
         changeOf(event.data.symbol).state = 'halt';
         break;
-      case 'TradingResumed.v1':
-        changeOf(event.data.symbol).state = 'continuous';
-        break;
       case 'MatchingRulesAdopted.v1':
         changeOf(event.data.symbol).matchingRules = event.data.matchingRules;
         break;
       case 'DayEnded.v1':
-        changeOf(event.data.symbol).closeTicks = event.data.closeTicks;
+        changeOf(event.data.symbol).referenceTicks = event.data.closeTicks;
         break;
       case 'SymbolExemptionsChanged.v1':
         changeOf(event.data.symbol).exemptions = {
@@ -104,17 +115,17 @@ async function write(db: Database, rows: readonly SymbolChange[]): Promise<void>
       text: `
         update read.symbol_v1 s set
           state = coalesce(u.state, s.state),
-          reference_cents = coalesce(u.close_ticks * s.tick_cents, s.reference_cents),
+          reference_cents = coalesce(u.reference_ticks * s.tick_cents, s.reference_cents),
           bands_off = coalesce(u.bands_off, s.bands_off),
           quotas_off = coalesce(u.quotas_off, s.quotas_off),
           matching_rules = coalesce(u.matching_rules, s.matching_rules)
         from unnest($1::text[], $2::text[], $3::bigint[], $4::boolean[], $5::boolean[], $6::integer[])
-          as u (symbol, state, close_ticks, bands_off, quotas_off, matching_rules)
+          as u (symbol, state, reference_ticks, bands_off, quotas_off, matching_rules)
         where s.symbol = u.symbol`,
       values: columns(rows, [
         (row) => row.symbol,
         (row) => row.state ?? null,
-        (row) => row.closeTicks ?? null,
+        (row) => row.referenceTicks ?? null,
         (row) => row.exemptions?.bandsOff ?? null,
         (row) => row.exemptions?.quotasOff ?? null,
         (row) => row.matchingRules ?? null,

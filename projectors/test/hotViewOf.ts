@@ -36,6 +36,7 @@ export function hotExpected(history: History): Record<string, unknown> {
         symbol,
         sequence,
         last_update_id: sequence,
+        crossed: false,
         bids: levels(book, 'buy'),
         asks: levels(book, 'sell'),
       };
@@ -58,6 +59,10 @@ export function hotExpected(history: History): Record<string, unknown> {
         change_percent: null,
         volume: '0',
         trades: 0,
+        indicative_price: null,
+        indicative_qty: null,
+        surplus_side: null,
+        surplus_qty: null,
       };
       return [
         [depthKey(symbol), depth],

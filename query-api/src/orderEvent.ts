@@ -169,6 +169,10 @@ function tellOfBook(event: Event, at: Recorded<Event>, orderId: string | undefin
       const [last_qty, leaves_qty] = [String(quantity), String(leaves)];
       return { event: 'order_reduced', ...of(order), side, last_qty, leaves_qty };
     }
+    case 'OrderEntered.v1': {
+      const { order, side, quantity } = event.data;
+      return { event: 'order_entered', ...of(order), status: 'new', side, leaves_qty: String(quantity) };
+    }
     case 'OrderRejected.v1':
       return {
         event: 'order_rejected',
@@ -178,8 +182,8 @@ function tellOfBook(event: Event, at: Recorded<Event>, orderId: string | undefin
       };
     case 'TradeExecuted.v1': {
       const { data } = event;
-      const liquidity = data.maker.orderId === orderId ? 'maker' : 'taker';
-      const mine = data[liquidity];
+      const leg = data.maker.orderId === orderId ? 'maker' : 'taker';
+      const mine = data[leg];
       return {
         event: 'trade_executed',
         order_id: mine.orderId,
@@ -187,7 +191,7 @@ function tellOfBook(event: Event, at: Recorded<Event>, orderId: string | undefin
         status: mine.leaves === 0 ? 'filled' : 'partially_filled',
         last_qty: String(data.quantity),
         last_price: money(data.priceTicks, data.tickCents),
-        liquidity,
+        liquidity: data.auction ? 'auction' : leg,
         trade_id: tradeId(keyOfStream(at.stream), data.trade),
         leaves_qty: String(mine.leaves),
       };

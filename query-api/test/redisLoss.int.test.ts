@@ -99,6 +99,7 @@ describe.runIf(hasRedisServer())('market data without their Redis', { timeout: 9
     symbol: 'XEQT',
     sequence: sequence - 1,
     last_update_id: sequence - 1,
+    crossed: false,
     bids: [['30.00', String((sequence - 1) * 10)]],
     asks: [],
   });

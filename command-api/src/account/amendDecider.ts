@@ -6,7 +6,7 @@ import {
   hasLimit,
   sharesFromDecimal,
 } from '@brokerx/contracts';
-import type { Market } from '../market/market.ts';
+import { knownState, type Market } from '../market/market.ts';
 import { type Account, availableCents, availableShares } from './account.ts';
 import { type Refusal, raise, refused } from './decider.ts';
 import { leavesOf, type OpenOrder, worstCaseCents, worstCaseShares } from './order.ts';
@@ -96,7 +96,9 @@ function whyNot(
   },
 ): Refusal | undefined {
   const { symbol, side } = order;
-  if (market.state === 'halt') return { code: 'SYMBOL_HALTED', detail: `symbol ${symbol}` };
+  const state = knownState(market);
+  if (state === 'halt') return { code: 'SYMBOL_HALTED', detail: `symbol ${symbol}` };
+  if (state === 'closed') return { code: 'MARKET_CLOSED', detail: `symbol ${symbol}` };
   if (order.amendPending !== null) {
     const { quantity: asked, limitTicks: at } = order.amendPending;
     const price = decimalFromCents(at * order.tickCents);

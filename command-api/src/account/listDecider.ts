@@ -7,6 +7,9 @@ import { listWorstCase } from './orderList.ts';
 import { type Priced, price, quantityOf } from './orderPrice.ts';
 import { bandExempt } from './orderRules.ts';
 
+export const isList = ({ order_class }: PlaceOrder): boolean =>
+  order_class !== undefined && order_class !== 'simple';
+
 /** Of one list. */
 export const LISTED_ORDERS_MAX = 3;
 

@@ -59,10 +59,10 @@ test('a limit buy holds its worst case: price and fees of every share', () => {
   });
 });
 
-// The collar is 10 % around 10.00: a market order is protected there, and `day` means `ioc` for it.
+// The collar is 10 % around 10.00: a market order is protected there.
 test.for([
   ['a limit sell', sell, { limitTicks: 1_000, timeInForce: 'day', holdCents: 0, holdShares: 10 }],
-  ['a market buy', marketBuy, { limitTicks: 1_100, timeInForce: 'ioc', holdCents: 11_011, holdShares: 0 }],
+  ['a market buy', marketBuy, { limitTicks: 1_100, timeInForce: 'day', holdCents: 11_011, holdShares: 0 }],
   [
     'a market sell',
     { ...marketBuy, side: 'sell', time_in_force: 'fok' },
@@ -365,6 +365,45 @@ test('a stop holds up to the collar around its stop price; a trailing one around
   expect(sells.data).toMatchObject({ stopTicks: 988, trailPpm: 12_500, limitTicks: 890, holdShares: 10 });
 });
 
+test.for<[code: string, order: PlaceOrder, given: Parameters<typeof market>[0]]>([
+  ['MARKET_CLOSED', buy, { state: 'closed' }],
+  ['MATCHING_RULES', { ...buy, time_in_force: 'opg' }, { matchingRules: 2 }],
+  ['TIME_IN_FORCE', at1('10.50', { type: 'stop', time_in_force: 'cls' }), { state: 'pre_open' }],
+  ['OPENING_OVER', { ...buy, time_in_force: 'opg' }, {}],
+  ['NOT_IN_AUCTION', { ...buy, time_in_force: 'ioc' }, { state: 'opening_auction' }],
+  ['NOT_IN_AUCTION', { ...buy, min_qty: '5' }, { state: 'pre_open' }],
+])('the trading day refuses: %s', ([code, order, given]) => {
+  const account = accountWith(cash(10_000_000));
+  const fact = placeOrder(account, { ...ids, order, market: market(given) });
+  expect(fact).toMatchObject({ type: 'OrderRefused.v1', data: { code } });
+});
+
+test.for<[order: PlaceOrder, given: Parameters<typeof market>[0]]>([
+  [{ ...buy, time_in_force: 'opg' }, { state: 'pre_open' }],
+  [{ ...buy, time_in_force: 'cls' }, {}],
+  // Nothing triggers while nothing is traded, so nothing would at once.
+  [at1('10.00', { type: 'stop' }), { state: 'volatility_auction' }],
+])('the trading day takes it, as it was asked for', ([order, given]) => {
+  const account = accountWith(cash(10_000_000));
+  const fact = placeOrder(account, { ...ids, order, market: market(given) });
+  expect(fact).toMatchObject({ type: 'OrderPlaced.v1', data: { timeInForce: order.time_in_force } });
+});
+
+test('between the end of a halt and the engine’s answer nobody knows what the market does: the engine decides', () => {
+  const account = accountWith(cash(10_000_000));
+  const resumed = { ...market({ state: 'halt' }), halted: false };
+  const order: PlaceOrder = { ...buy, time_in_force: 'ioc' };
+  expect(placeOrder(account, { ...ids, order, market: resumed }).type).toBe('OrderPlaced.v1');
+});
+
+test('for a market order `day` means `ioc` until there are auctions that it could join', () => {
+  const account = accountWith(cash(10_000_000));
+  const placed = (matchingRules: number) =>
+    placeOrder(account, { ...ids, order: marketBuy, market: market({ matchingRules }) }).data;
+  expect(placed(2)).toMatchObject({ timeInForce: 'ioc' });
+  expect(placed(3)).toMatchObject({ timeInForce: 'day' });
+});
+
 test.for<[code: string, order: PlaceOrder]>([
   ['WOULD_TRIGGER_IMMEDIATELY', at1('10.00', { type: 'stop' })],
   ['WOULD_TRIGGER_IMMEDIATELY', at1('10.00', { type: 'stop', side: 'sell' })],
@@ -402,8 +441,8 @@ test('an order for an amount of money holds it with its fees; an iceberg holds a
 
 // Rows are in order of precedence.
 test.for<[code: string, order: PlaceOrder, where: Market]>([
-  ['MATCHING_RULES', forMoney, market()],
-  ['MATCHING_RULES', { ...buy, display_qty: '4' }, market()],
+  ['MATCHING_RULES', forMoney, market({ matchingRules: 2 })],
+  ['MATCHING_RULES', { ...buy, display_qty: '4' }, market({ matchingRules: 2 })],
   ['MIN_NOTIONAL', { ...forMoney, notional: '10.99' }, newest()],
   ['MIN_NOTIONAL', { ...forMoney, notional: '109.99' }, newest({ lotShares: 10 })],
   ['MIN_NOTIONAL', forMoney, newest({ notionalMinCents: 10_001 })],

@@ -1,5 +1,12 @@
-import { type AccountFact, decimalFromCents, isStop, type PlaceOrder, timeOf } from '@brokerx/contracts';
-import type { Market } from '../market/market.ts';
+import {
+  type AccountFact,
+  decimalFromCents,
+  entryRefusal,
+  isStop,
+  type PlaceOrder,
+  timeOf,
+} from '@brokerx/contracts';
+import { knownState, type Market } from '../market/market.ts';
 import {
   type Account,
   availableCents,
@@ -52,8 +59,7 @@ export function placeOrder(account: Account, command: PlaceOrderCommand): Accoun
     type: 'OrderPlaced.v1',
     data: {
       ...asked,
-      // For a market order `day` means `ioc`.
-      timeInForce: order.type === 'market' && order.time_in_force === 'day' ? 'ioc' : order.time_in_force,
+      timeInForce: timeInForceOf(order, market),
       limitTicks: priced.limitTicks,
       tickCents: market.rules.tickCents,
       referenceTicks: market.referenceTicks,
@@ -92,6 +98,10 @@ export function refusedOrder(
   };
 }
 
+/** For a market order `day` means `ioc`: for an amount of money, and until rules have auctions that it could join. */
+const timeInForceOf = ({ type, time_in_force: time, notional }: PlaceOrder, { matchingRules }: Market) =>
+  type === 'market' && time === 'day' && (matchingRules < 3 || notional !== undefined) ? 'ioc' : time;
+
 function whyNot(
   account: Account,
   command: PlaceOrderCommand,
@@ -117,7 +127,9 @@ export function againstMarket(
 ): Refusal | undefined {
   const { symbol, side } = order;
   if (!market || !priced) return { code: 'UNKNOWN_SYMBOL', detail: `symbol ${symbol}` };
-  if (market.state === 'halt') return { code: 'SYMBOL_HALTED', detail: `symbol ${symbol}` };
+  const state = knownState(market);
+  if (state === 'halt') return { code: 'SYMBOL_HALTED', detail: `symbol ${symbol}` };
+  if (state === 'closed') return { code: 'MARKET_CLOSED', detail: `symbol ${symbol}` };
   if (order.client_order_id !== undefined && account.names.has(order.client_order_id)) {
     return { code: 'DUPLICATE_CLIENT_ORDER_ID', detail: `client_order_id ${order.client_order_id}` };
   }
@@ -125,6 +137,12 @@ export function againstMarket(
     return {
       code: 'MATCHING_RULES',
       detail: `${symbol} follows version ${market.matchingRules}; stops, gtd, post_only, min_qty and stp_mode need version 2`,
+    };
+  }
+  if (market.matchingRules < 3 && (order.time_in_force === 'opg' || order.time_in_force === 'cls')) {
+    return {
+      code: 'MATCHING_RULES',
+      detail: `${symbol} follows version ${market.matchingRules}; opg and cls need version 3`,
     };
   }
   if (market.matchingRules < 3 && Object.keys(newerTerms(order)).length > 0) {
@@ -217,12 +235,16 @@ function againstTime(
   nowMs: number,
 ): Refusal | undefined {
   const { type, side, time_in_force: time } = order;
-  const atOnce = time === 'ioc' || time === 'fok';
+  const state = knownState(market);
   if (type === 'market' && (time === 'gtc' || time === 'gtd')) {
     return { code: 'TIME_IN_FORCE', detail: `a market order takes ioc or fok (day means ioc), not ${time}` };
   }
-  if (isStop(type) && atOnce) {
+  if (isStop(type) && time !== 'day' && time !== 'gtc' && time !== 'gtd') {
     return { code: 'TIME_IN_FORCE', detail: `a ${type} order takes day, gtc or gtd, not ${time}` };
+  }
+  if (market.matchingRules >= 3 && state !== null) {
+    const code = entryRefusal({ ...terms, type, timeInForce: timeInForceOf(order, market) }, state);
+    if (code) return { code, detail: `${type} ${time}; ${market.symbol} is in ${state}` };
   }
   const { expiresAt, stopTicks } = terms;
   const latest = timeOf(nowMs + EXPIRES_WITHIN_MS);
@@ -232,6 +254,8 @@ function againstTime(
   if (stopTicks === undefined) return undefined;
   const money = (inTicks: number) => decimalFromCents(inTicks * market.rules.tickCents);
   if (stopTicks < 1) return { code: 'PRICE_TICK', detail: 'the stop price would be below one tick' };
+  // Nothing triggers while nothing is traded.
+  if (state !== 'continuous') return undefined;
   const last = lastPrice(market);
   if (side === 'buy' ? last < stopTicks : last > stopTicks) return undefined;
   return {

@@ -9,6 +9,7 @@ const depth: views.DepthView = {
   symbol: 'ACME',
   sequence: 41,
   last_update_id: 41,
+  crossed: false,
   bids: [
     ['9.98', '5'],
     ['9.97', '20'],
@@ -41,7 +42,8 @@ function preview(order: PlaceOrder, where = market()): views.OrderPreviewView {
   const account = accountWith(cash, shares);
   const command = { orderId: at(900), accountId: at(1), nowMs: Date.parse(T0), order, market: where };
   const decided = placeOrder(account, command) as FactOf<'OrderPlaced.v1'> | FactOf<'OrderRefused.v1'>;
-  return previewOrder(order, decided, depth, where.rules);
+  const { rules, state } = where;
+  return previewOrder(order, decided, { depth, rules, state });
 }
 
 test('a limit buy takes what is offered within its limit, and the rest rests', () => {
@@ -97,6 +99,19 @@ test.for([
   ],
 ] as const)('%s', ([, order, expected]) => {
   expect(preview(order as PlaceOrder).expected).toMatchObject(expected);
+});
+
+test.for([
+  ['gathers while a call runs', buy, 'opening_auction', 'rests'],
+  ['gathers without a limit, too', { ...buy, type: 'market', limit_price: undefined }, 'pre_open', 'rests'],
+  [
+    'waits for the closing call',
+    { ...buy, time_in_force: 'cls', limit_price: '9.00' },
+    'continuous',
+    'waits',
+  ],
+] as const)('an order %s', ([, order, state, leaves]) => {
+  expect(preview(order as PlaceOrder, market({ state })).expected).toMatchObject({ filled_qty: '0', leaves });
 });
 
 test.for([

@@ -6,12 +6,21 @@ import {
   feeCents,
   hasLimit,
   isStop,
+  type MarketState,
   type PlaceOrder,
   type SymbolRules,
   type views,
+  waitsForClosing,
 } from '@brokerx/contracts';
 import { boughtFor } from './previewNotional.ts';
 import type { FactOf } from './views.ts';
+
+/** What a preview is made from besides the decision; the state is null where it is not known. */
+type Shown = {
+  depth: views.DepthView;
+  rules: Pick<SymbolRules, 'lotShares' | 'orderSharesMax'>;
+  state: MarketState | null;
+};
 
 /**
  * What an order would do if it were placed now. `decided` is what the very decision on a new order gives, so checks and
@@ -21,8 +30,7 @@ import type { FactOf } from './views.ts';
 export function previewOrder(
   order: PlaceOrder,
   decided: FactOf<'OrderPlaced.v1'> | FactOf<'OrderRefused.v1'>,
-  depth: views.DepthView,
-  rules: Pick<SymbolRules, 'lotShares' | 'orderSharesMax'>,
+  { depth, rules, state }: Shown,
 ): views.OrderPreviewView {
   const { symbol, side, type } = order;
   const { timeInForce } = decided.data;
@@ -33,8 +41,11 @@ export function previewOrder(
   }
   const { limitTicks, tickCents, holdCents, holdShares, postOnly, notionalCents } = decided.data;
   const limitCents = limitTicks * tickCents;
-  const found =
-    notionalCents === undefined
+  // While orders gather, none meets another before the auction.
+  const gathers = state !== null && state !== 'continuous';
+  const found = gathers
+    ? NOT_FOUND
+    : notionalCents === undefined
       ? fill(decided.data, side === 'buy' ? depth.asks : depth.bids)
       : boughtFor(notionalCents, limitCents, depth.asks, rules);
   if (postOnly && found.quantity > 0) {
@@ -50,7 +61,7 @@ export function previewOrder(
     protection_price: hasLimit(type) ? null : price,
     hold_cash: decimalFromCents(holdCents),
     hold_qty: String(holdShares),
-    expected: expected(decided.data, found, depth.sequence),
+    expected: expected(decided.data, found, { sequence: depth.sequence, state }),
   };
 }
 
@@ -85,10 +96,18 @@ function fill(order: Placed, levels: views.DepthView['bids']): Found {
   return found.quantity < least ? NOT_FOUND : found;
 }
 
-function expected(order: Placed, found: Found, sequence: number): views.OrderPreviewView['expected'] {
+function expected(
+  order: Placed,
+  found: Found,
+  { sequence, state }: { sequence: number; state: MarketState | null },
+): views.OrderPreviewView['expected'] {
   const { type, timeInForce, feePpm, quantity, minQuantity = 0 } = order;
   const leaves = found.wants ?? quantity - found.quantity;
-  const atOnce = type === 'market' || timeInForce === 'ioc' || timeInForce === 'fok';
+  const waits = isStop(type) || waitsForClosing(order, state ?? 'continuous');
+  const atOnce =
+    (type === 'market' && (state ?? 'continuous') === 'continuous') ||
+    timeInForce === 'ioc' ||
+    timeInForce === 'fok';
   const failed = found.quantity < minQuantity;
   return {
     sequence,
@@ -97,6 +116,6 @@ function expected(order: Placed, found: Found, sequence: number): views.OrderPre
     value: decimalFromCents(found.valueCents),
     fees: decimalFromCents(feeCents(cents(found.valueCents), feePpm)),
     leaves_qty: String(leaves),
-    leaves: leaves === 0 ? 'none' : isStop(type) ? 'waits' : atOnce || failed ? 'expires' : 'rests',
+    leaves: leaves === 0 ? 'none' : waits ? 'waits' : atOnce || failed ? 'expires' : 'rests',
   };
 }

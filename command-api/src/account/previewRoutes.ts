@@ -7,9 +7,10 @@ import {
   views,
 } from '@brokerx/contracts';
 import type { Http } from '@brokerx/infra';
+import { knownState } from '../market/market.ts';
 import { problemOf, tryLater } from '../refusals.ts';
 import type { Account } from './account.ts';
-import { LISTED_ORDERS_MAX, placeOrderList } from './listDecider.ts';
+import { isList, LISTED_ORDERS_MAX, placeOrderList } from './listDecider.ts';
 import { type PlaceOrderCommand, placeOrder } from './orderDecider.ts';
 import type { OrderRoutes } from './orderRoutes.ts';
 import { previewOrder } from './preview.ts';
@@ -50,7 +51,8 @@ export function previewRoutes(
       const decided = 'reply' in executed ? executed.reply : null;
       if (!decided) throw problemOf({ code: 'ACCOUNT_NOT_FOUND', detail: `account ${accountId}` });
       reply.header('x-brokerx-position', formatPosition({ storeId, position: executed.position }));
-      return previewOrder(body, decided, depth, market?.rules ?? { orderSharesMax: ORDER_SHARES_MAX });
+      const rules = market?.rules ?? { orderSharesMax: ORDER_SHARES_MAX };
+      return previewOrder(body, decided, { depth, rules, state: market ? knownState(market) : null });
     },
   );
 }
@@ -61,8 +63,9 @@ function decide(account: Account, command: PlaceOrderCommand): Decided {
     listId: command.orderId,
     orderIds: Array.from({ length: LISTED_ORDERS_MAX }, () => command.orderId),
   };
-  const isList = (command.order.order_class ?? 'simple') !== 'simple';
-  const fact = isList ? placeOrderList(account, { ...command, ...ids }) : placeOrder(account, command);
+  const fact = isList(command.order)
+    ? placeOrderList(account, { ...command, ...ids })
+    : placeOrder(account, command);
   if (fact.type === 'OrderPlaced.v1' || fact.type === 'OrderRefused.v1') return fact;
   if (fact.type !== 'OrderListPlaced.v1') throw new Error(`an order is placed or refused, not ${fact.type}`);
   const { holdCents, holdShares } = fact.data;

@@ -50,6 +50,9 @@ export function ordersOf(event: BookEvent): readonly Readonly<OrderRef>[] {
     // The fill that reduced it says so of both.
     case 'OrderReduced.v1':
     case 'OrderTriggered.v1':
+    case 'OrderEntered.v1':
+    case 'IndicativePriceChanged.v1':
+    case 'AuctionUncrossed.v1':
     case 'TimeApplied.v1':
     case 'OrderCancelRejected.v1':
     case 'EngineStarted.v1':
@@ -211,9 +214,10 @@ function filled(
   { data, time }: Trade,
   { hold, others }: Around,
 ): SettledFact {
-  const liquidity = data.maker.orderId === order.orderId ? 'maker' : 'taker';
+  const leg = data.maker.orderId === order.orderId ? 'maker' : 'taker';
+  const liquidity = data.auction ? 'auction' : leg;
   const { priceTicks, tickCents, quantity } = data;
-  const leavesQuantity = data[liquidity].leaves;
+  const leavesQuantity = data[leg].leaves;
   const valueCents = priceTicks * tickCents * quantity;
   const filledQuantity = order.filledQuantity + quantity;
   const filledValueCents = order.filledValueCents + valueCents;

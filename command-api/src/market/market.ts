@@ -1,10 +1,17 @@
 import assert from 'node:assert/strict';
-import type { BookEvent, MarketEvent, MarketState, SymbolRules } from '@brokerx/contracts';
+import {
+  type BookEvent,
+  isAuction,
+  type MarketEvent,
+  type MarketState,
+  type SymbolRules,
+  type TradingPhase,
+} from '@brokerx/contracts';
 import { emptyKeyLog, type KeyLog, keep, keyLogFrom, keyLogText } from '../account/keys.ts';
 
 /**
- * The state of `market-<symbol>`: the symbol's rules, whether it trades, and its static reference price; beside it
- * the last trade, which the book tells. An order's command is decided with it; the engine's own checks bind.
+ * The state of `market-<symbol>`: the symbol's rules, whether an operator has halted it, and its static reference price;
+ * beside it what the book tells: what the market does, and the last trade. An order's command is decided with it; the engine's own checks bind.
  */
 export type Market = {
   symbol: string;
@@ -12,8 +19,16 @@ export type Market = {
   rules: SymbolRules;
   /** Version of the matching rules that its engine applies. */
   matchingRules: number;
+  /** As the book tells it; a halt at once. */
   state: MarketState;
-  /** The static reference: the previous close, else the listing price. */
+  /** By an operator, who has not resumed it. */
+  halted: boolean;
+  /** The phase of the day that began last, and when it was due. */
+  phase: TradingPhase;
+  phaseAt: string;
+  /** From when on the call that runs counts; null: none runs, or its end is on its way. */
+  callSince: string | null;
+  /** The static reference: the last auction price of the day, else the previous close, else the listing price. */
   referenceTicks: number;
   bandsOff: boolean;
   quotasOff: boolean;
@@ -53,6 +68,10 @@ function change(market: Market | undefined, event: MarketEvent, revision: number
       rules,
       matchingRules,
       state: 'continuous',
+      halted: false,
+      phase: 'continuous',
+      phaseAt: event.time,
+      callSince: null,
       referenceTicks: rules.listingTicks,
       bandsOff: false,
       quotasOff: false,
@@ -71,9 +90,16 @@ function change(market: Market | undefined, event: MarketEvent, revision: number
     case 'SymbolExemptionsChanged.v1':
       return { ...market, revision, bandsOff: event.data.bandsOff, quotasOff: event.data.quotasOff };
     case 'TradingHalted.v1':
-      return { ...market, revision, state: 'halt' };
-    case 'TradingResumed.v1':
-      return { ...market, revision, state: 'continuous' };
+      return { ...market, revision, state: 'halt', halted: true, callSince: null };
+    case 'TradingResumed.v1': {
+      // From version 3 on the engine says what comes after a halt.
+      const state = market.matchingRules < 3 ? 'continuous' : market.state;
+      return { ...market, revision, state, halted: false };
+    }
+    case 'TradingPhaseBegan.v1':
+      return { ...market, revision, phase: event.data.phase, phaseAt: event.data.at };
+    case 'AuctionCallEnded.v1':
+      return { ...market, revision, callSince: null };
     case 'TimeReached.v1': {
       const { nextExpiresAt } = market;
       const asked = nextExpiresAt === UNKNOWN || (nextExpiresAt !== null && nextExpiresAt <= event.data.at);
@@ -94,7 +120,7 @@ function change(market: Market | undefined, event: MarketEvent, revision: number
 
 export const UNKNOWN = 'unknown';
 
-/** What the book tells besides: the last trade, and when the next order ends. In place. */
+/** What the book tells besides: what the market does, its prices, and when the next order ends. In place. */
 export function followBook(market: Market, event: BookEvent): void {
   switch (event.type) {
     case 'TradeExecuted.v1':
@@ -106,13 +132,33 @@ export function followBook(market: Market, event: BookEvent): void {
       if (expiresAt !== undefined && (next === null || expiresAt < next)) market.nextExpiresAt = expiresAt;
       return;
     }
-    case 'TimeApplied.v1':
-      market.nextExpiresAt = event.data.nextExpiresAt;
+    case 'MarketStateChanged.v1':
+      changeState(market, event.data.state, event.time);
       return;
+    case 'AuctionUncrossed.v1':
+      market.referenceTicks = event.data.priceTicks ?? market.referenceTicks;
+      return;
+    case 'TimeApplied.v1': {
+      const { nextExpiresAt, state, referenceTicks } = event.data;
+      market.nextExpiresAt = nextExpiresAt;
+      market.referenceTicks = referenceTicks ?? market.referenceTicks;
+      if (state !== undefined && state !== market.state) changeState(market, state, event.time);
+      return;
+    }
   }
 }
 
-export const MARKETS_SNAPSHOT_VERSION = 3;
+/** A call of the calendar counts from when it was due, so that an overdue one is not drawn out. */
+function changeState(market: Market, state: MarketState, time: string): void {
+  market.state = state;
+  market.callSince = isAuction(state) ? (state === market.phase ? market.phaseAt : time) : null;
+}
+
+/** What the market is known to do; null between an operator's word and the engine's answer to it. */
+export const knownState = ({ state, halted }: Market): MarketState | null =>
+  state === 'halt' && !halted ? null : state;
+
+export const MARKETS_SNAPSHOT_VERSION = 4;
 
 export const marketsText = (markets: Iterable<Market>): string =>
   JSON.stringify([...markets].map((market) => ({ ...market, keys: keyLogText(market.keys) })));

@@ -54,13 +54,13 @@ export function haltTrading(
 ): MarketDecision {
   const { symbol, reason } = command;
   if (!market) return refuse('UNKNOWN_SYMBOL', `symbol ${symbol}`);
-  if (market.state === 'halt') return refuse('SYMBOL_HALTED', `symbol ${symbol} is halted already`);
+  if (market.halted) return refuse('SYMBOL_HALTED', `symbol ${symbol} is halted already`);
   return { fact: { type: 'TradingHalted.v1', data: { symbol, reason } } };
 }
 
 export function resumeTrading(market: Market | undefined, { symbol }: { symbol: string }): MarketDecision {
   if (!market) return refuse('UNKNOWN_SYMBOL', `symbol ${symbol}`);
-  if (market.state !== 'halt') return refuse('SYMBOL_NOT_HALTED', `symbol ${symbol}`);
+  if (!market.halted) return refuse('SYMBOL_NOT_HALTED', `symbol ${symbol}`);
   return { fact: { type: 'TradingResumed.v1', data: { symbol } } };
 }
 

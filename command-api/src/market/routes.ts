@@ -1,4 +1,5 @@
 import {
+  BeginPhase,
   decimalFromCents,
   Exemptions,
   Halt,
@@ -24,6 +25,7 @@ import {
   setSymbolExemptions,
 } from './marketDecider.ts';
 import type { Markets } from './markets.ts';
+import { beginPhase } from './phaseDecider.ts';
 
 /** What operators do to a market. */
 export type MarketRoutes = { commands: Commands; markets: Markets; storeId: string };
@@ -44,7 +46,7 @@ export function marketRoutes(app: Http, { commands, markets, storeId }: MarketRo
     request: Asked,
     reply: Parameters<typeof accepted>[0],
     { command, symbol }: { command: string; symbol: string },
-    decide: (market: Market | undefined) => MarketDecision,
+    decide: (market: Market | undefined, nowMs: number) => MarketDecision,
   ) => {
     const key = requestKey(request.headers, { command, subject: symbol, body: request.body });
     const { traceparent } = request;
@@ -108,6 +110,7 @@ export function marketRoutes(app: Http, { commands, markets, storeId }: MarketRo
       schema: {
         ...schema,
         summary: 'Resume trading in a symbol',
+        description: 'From version 3 of the matching rules on it begins with an auction.',
         params: Symbol,
         body: Resume.nullish(),
       },
@@ -116,6 +119,28 @@ export function marketRoutes(app: Http, { commands, markets, storeId }: MarketRo
       const { symbol } = request.params;
       return carryOut(request, reply, { command: 'Resume', symbol }, (market) =>
         resumeTrading(market, { symbol }),
+      );
+    },
+  );
+
+  app.post(
+    '/v1/symbols/:symbol/phase',
+    {
+      config: operator,
+      schema: {
+        ...schema,
+        summary: 'Begin a phase of the trading day by hand',
+        description:
+          'From `continuous`: `closing_auction`, `closed`, `pre_open`, `opening_auction`, and again `continuous`. A call ' +
+          'that is left to itself ends after some seconds, at a moment that chance decides.',
+        params: Symbol,
+        body: BeginPhase.meta({ examples: [{ phase: 'closing_auction' }] }),
+      },
+    },
+    (request, reply) => {
+      const { symbol } = request.params;
+      return carryOut(request, reply, { command: 'BeginPhase', symbol }, (market, nowMs) =>
+        beginPhase(market, { symbol, phase: request.body.phase }, nowMs),
       );
     },
   );

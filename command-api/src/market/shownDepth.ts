@@ -11,6 +11,6 @@ export function hotDepth(hotStore: HotStore, storeId: string): ShownDepth {
     if (depth) return JSON.parse(depth) as views.DepthView;
     if (cursor === null || cursor.storeId !== storeId || cursor.position === 0) return null;
     const sequence = ticker ? (JSON.parse(ticker) as views.TickerView).sequence : 0;
-    return { symbol, sequence, last_update_id: sequence, bids: [], asks: [] };
+    return { symbol, sequence, last_update_id: sequence, crossed: false, bids: [], asks: [] };
   };
 }

@@ -3,15 +3,13 @@ import { type Log, mintTraceparent, type Runtime } from '@brokerx/infra';
 import type { Market } from './market.ts';
 import { endDay, reachTime } from './marketDecider.ts';
 import type { Markets } from './markets.ts';
+import { CALL_RANDOM_MS, endCall } from './phaseDecider.ts';
 
 /**
  * The owner of market time: appends what has come due, and nothing else. It looks once a second in memory; what is
  * due is then decided against the state of that moment, so two owners at once (one of them slow) do it once.
  */
 const LOOK_EVERY_MS = 1_000;
-
-/** One thing at a time, the day's end first. */
-const due = (market: Market, nowMs: number) => endDay(market, nowMs) ?? reachTime(market, nowMs);
 
 export function startTimer(options: { markets: Markets; runtime: Runtime; log: Log }): {
   stop(): Promise<void>;
@@ -20,6 +18,11 @@ export function startTimer(options: { markets: Markets; runtime: Runtime; log: L
   let cancel: () => void = () => undefined;
   let stopped = false;
   let looking: Promise<void> = Promise.resolve();
+  const randomEnd = randomEnds(runtime);
+
+  /** One thing at a time, the end of a call first. */
+  const due = (market: Market, nowMs: number) =>
+    endCall(market, nowMs, randomEnd(market)) ?? endDay(market, nowMs) ?? reachTime(market, nowMs);
 
   const look = async () => {
     for (const market of markets.all()) {
@@ -64,5 +67,19 @@ export function startTimer(options: { markets: Markets; runtime: Runtime; log: L
       cancel();
       await looking;
     },
+  };
+}
+
+/** What chance adds to each call: drawn when it is first seen, and known here alone. */
+function randomEnds(runtime: Runtime): (market: Market) => number {
+  const drawn = new Map<string, { since: string; ms: number }>();
+  return ({ symbol, callSince }) => {
+    if (callSince === null) return 0;
+    const known = drawn.get(symbol);
+    if (known?.since === callSince) return known.ms;
+    const [high = 0, low = 0] = runtime.randomBytes(2);
+    const ms = Math.floor(((high * 256 + low) / 65_536) * CALL_RANDOM_MS);
+    drawn.set(symbol, { since: callSince, ms });
+    return ms;
   };
 }

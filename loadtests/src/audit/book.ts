@@ -1,3 +1,5 @@
+import type { MarketState } from '@brokerx/contracts';
+import { auditedAuctions } from './auctions.ts';
 import { auditedLevels, type Resting } from './bookLevels.ts';
 import { auditedStops } from './bookStops.ts';
 import type { Findings } from './findings.ts';
@@ -6,12 +8,15 @@ import type { RawEvent } from './rawEvent.ts';
 
 /**
  * A symbol's book, followed from its public events with code that shares nothing with the engine: every trade must
- * take the oldest order of the best opposite price, at that order's price, within the taker's limit.
+ * take the oldest order of the best opposite price, at that order's price, within the taker's limit; or, in an auction,
+ * pair the oldest orders of the best prices of both sides, at the price at which most could be executed.
  */
 export type AuditedBook = {
   apply(event: RawEvent): void;
   /** Everything that one input brought about has been applied. */
   inputDone(): void;
+  /** The static reference, as the market's own events set it. */
+  refer(ticks: number): void;
   trades: number;
   openOrders(): number;
   /** What whoever lists the symbol says of sizes. */
@@ -43,8 +48,11 @@ export function auditedBook(
   const less = new Map<string, number>();
   const rules = { lotShares: 1, orderSharesMax: Number.MAX_SAFE_INTEGER };
   let trades = 0;
+  let state: MarketState = 'continuous';
   const wrong = (event: RawEvent, what: string) =>
     found.add('mismatch', `${symbol}@${event.revision}: ${what}`);
+
+  const auctions = auditedAuctions({ ...levels, wrong });
 
   /** The two that meet: the one that is arriving, and the one in the book that has priority. */
   const meet = (
@@ -103,6 +111,8 @@ export function auditedBook(
     trades += 1;
     stops.traded(event.data.priceTicks);
     if (event.data.trade !== trades) wrong(event, `trade ${event.data.trade} is the ${trades}th`);
+    if (event.data.auction) return auctions.paired(event);
+    if (state !== 'continuous') wrong(event, `a trade while the market is in ${state}`);
     const met = meet(event);
     if (!met) return;
     if (met.arriving.order.selfTrade !== 'none' && maker.accountId === taker.accountId) {
@@ -123,6 +133,17 @@ export function auditedBook(
     }
     lessBy(event, met, quantity);
     if (made.leaves <= 0) remove(made);
+  };
+
+  const entered = (event: Extract<RawEvent, { type: 'OrderEntered.v1' }>) => {
+    const { order, limitTicks, quantity } = event.data;
+    const waited = stops.release(event, order.orderId);
+    if (!waited) return;
+    if (state !== 'closing_auction' || waited.order.timeInForce !== 'cls')
+      wrong(event, `${order.orderId} enters while the market is in ${state}`);
+    if (waited.limitTicks !== limitTicks || waited.quantity !== quantity)
+      wrong(event, `${order.orderId} enters as another order than it was placed`);
+    enter(waited.order, limitTicks, quantity);
   };
 
   const prevented = (event: Extract<RawEvent, { type: 'TradePrevented.v1' }>) => {
@@ -151,7 +172,7 @@ export function auditedBook(
       found.add('mismatch', `${symbol}: ${order.id} filled ${filled} at once and rests, it wanted ${least}`);
     }
     if (toRest === 0) return;
-    const opposite = best(order.side === 'buy' ? 'sell' : 'buy');
+    const opposite = state === 'continuous' && best(order.side === 'buy' ? 'sell' : 'buy');
     if (opposite && (order.side === 'buy' ? opposite.ticks <= ticks : opposite.ticks >= ticks)) {
       found.add('mismatch', `${symbol}: the book is crossed after ${order.id}`);
     }
@@ -222,8 +243,8 @@ export function auditedBook(
           if (quantity !== order.quantity || limitTicks !== order.limitTicks || side !== order.side) {
             wrong(event, `${order.id} is not what was placed`);
           }
-          const mayRest =
-            order.type === 'limit' && order.timeInForce !== 'ioc' && order.timeInForce !== 'fok';
+          const atOnce = order.timeInForce === 'ioc' || order.timeInForce === 'fok';
+          const mayRest = !atOnce && (order.type === 'limit' || state !== 'continuous');
           if (restingQuantity > 0 && !mayRest) wrong(event, `${order.id} must not rest`);
           arrived();
           if (event.data.held) {
@@ -244,6 +265,13 @@ export function auditedBook(
           return trade(event);
         case 'TradePrevented.v1':
           return prevented(event);
+        case 'MarketStateChanged.v1':
+          state = event.data.state;
+          return;
+        case 'AuctionUncrossed.v1':
+          return auctions.uncrossed(event);
+        case 'OrderEntered.v1':
+          return entered(event);
         case 'OrderTriggered.v1':
           return triggered(event);
         case 'OrderCanceled.v1':
@@ -316,8 +344,10 @@ export function auditedBook(
       if (less.size > 0)
         found.add('mismatch', `${symbol}: ${[...less.keys()].join()} has less and does not say so`);
       less.clear();
-      stops.inputDone();
+      stops.inputDone(state);
+      auctions.inputDone();
     },
+    refer: auctions.refer,
     get trades() {
       return trades;
     },

@@ -1,10 +1,11 @@
+import type { MarketState } from '@brokerx/contracts';
 import type { Findings } from './findings.ts';
 import type { AuditedOrder } from './order.ts';
 import type { RawEvent } from './rawEvent.ts';
 
 type Held = { order: AuditedOrder; quantity: number; limitTicks: number };
 
-/** Stops of a book that wait, as they are by now: a change is settled later than the book tells it. */
+/** Orders that wait outside a book, stops for their trigger and others for their call, as they are by now: a change is settled later than the book tells it. */
 export function auditedStops(symbol: string, found: Findings) {
   const held = new Map<string, Held>();
   /** Prices of the trades of this input. */
@@ -24,7 +25,8 @@ export function auditedStops(symbol: string, found: Findings) {
     has: (orderId: string) => held.has(orderId),
     release,
     hold(event: RawEvent, order: AuditedOrder, terms: Omit<Held, 'order'>) {
-      if (order.stopTicks === null) wrong(event, `${order.id} is held and has no stop`);
+      const waits = order.stopTicks !== null || order.timeInForce === 'cls';
+      if (!waits) wrong(event, `${order.id} is held and has nothing to wait for`);
       order.held = true;
       held.set(order.id, { order, ...terms });
     },
@@ -68,8 +70,10 @@ export function auditedStops(symbol: string, found: Findings) {
       stop.limitTicks = limitTicks ?? stop.limitTicks;
     },
     /** After an input no stop is left waiting that one of its trades has reached. */
-    inputDone() {
+    inputDone(state: MarketState) {
       if (tradedAt.length === 0) return;
+      // After the last auction of a day nothing is carried out any more.
+      if (state !== 'continuous') tradedAt = [];
       for (const { order } of held.values()) {
         const { id, side, stopTicks, type } = order;
         if (type === 'trailing_stop' || stopTicks === null) continue;

@@ -14,7 +14,7 @@ export type AuditedFill = {
   orderId: string;
   symbol: string;
   side: Side;
-  liquidity: 'maker' | 'taker';
+  liquidity: 'maker' | 'taker' | 'auction';
   priceCents: number;
   quantity: number;
   valueCents: number;

@@ -21,7 +21,8 @@ export type Unanswered = { inputs: number; settlements: number; deposits: number
 /** Answered inputs are forgotten in such blocks: cutting an array costs as much as it is long. */
 const ANSWERED_KEPT = 10_000;
 
-type Input = { id: string; position: number };
+/** `refers`: the static reference that it sets. */
+type Input = { id: string; position: number; refers?: number };
 type Market = {
   book: AuditedBook;
   candles: AuditedCandles;
@@ -94,6 +95,7 @@ export function auditHistory(found: Findings = findings()) {
       if (next?.id === event.causation_id) {
         its.answered += 1;
         its.current = next;
+        if (next.refers !== undefined) its.book.refer(next.refers);
         if (its.answered > ANSWERED_KEPT) {
           its.inputs.splice(0, its.answered);
           its.answered = 0;
@@ -152,6 +154,7 @@ export function auditHistory(found: Findings = findings()) {
         market((event.data as { symbol: string }).symbol).inputs.push({
           id: event.id,
           position: event.position,
+          ...refersTo(event),
         });
       }
       if (event.type === 'SymbolListed.v1') {
@@ -190,6 +193,11 @@ export function auditHistory(found: Findings = findings()) {
       for (const what of awaited.values()) found.add('phantom', `${what} is shown, and no event explains it`);
     },
   };
+}
+
+function refersTo(event: RawEvent): { refers?: number } {
+  if (event.type === 'SymbolListed.v1') return { refers: event.data.rules.listingTicks };
+  return event.type === 'DayEnded.v1' ? { refers: event.data.closeTicks } : {};
 }
 
 function subjectOf(event: RawEvent): string | undefined {

@@ -170,9 +170,11 @@ export function accountLedger(found: Findings) {
     const output = order && settles(event, order, data.sequence, ['TradeExecuted.v1']);
     if (!order || output?.type !== 'TradeExecuted.v1') return;
     const trade = output.data;
-    const leg = trade[data.liquidity];
+    const auctionLeg = order.side === 'buy' ? 'maker' : 'taker';
+    const leg = trade[data.liquidity === 'auction' ? auctionLeg : data.liquidity];
     found.expect(
-      leg.orderId === order.id &&
+      (data.liquidity === 'auction') === (trade.auction !== undefined) &&
+        leg.orderId === order.id &&
         trade.priceTicks === data.priceTicks &&
         trade.tickCents === data.tickCents &&
         trade.quantity === data.quantity &&

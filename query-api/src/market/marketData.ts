@@ -61,7 +61,14 @@ export function cutDepth(text: string, levels: number): string {
 
 /** An empty book, for a symbol whose depth was never told. */
 export const emptyDepth = (symbol: string, sequence: number): string =>
-  JSON.stringify({ symbol, sequence, last_update_id: sequence, bids: [], asks: [] } satisfies DepthView);
+  JSON.stringify({
+    symbol,
+    sequence,
+    last_update_id: sequence,
+    crossed: false,
+    bids: [],
+    asks: [],
+  } satisfies DepthView);
 
 /** The newest first. */
 export function newestTrades(text: string | null, limit: number): TradeView[] {

@@ -1,0 +1,156 @@
+import type { AccountFact, BookFact } from '@brokerx/contracts';
+import { expect, test } from 'vitest';
+import { auctionOf } from '../src/audit/auction.ts';
+import { auditedBook } from '../src/audit/book.ts';
+import { findings } from '../src/audit/findings.ts';
+import { type AuditedOrder, orderFrom } from '../src/audit/order.ts';
+import type { RawEvent } from '../src/audit/rawEvent.ts';
+
+/** An auction told by hand: what the audit must let pass, and what it must not. */
+const id = (n: number): string => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
+type Placed = Extract<AccountFact, { type: 'OrderPlaced.v1' }>['data'];
+const placed = (n: number, terms: Partial<Placed>): AuditedOrder =>
+  orderFrom({
+    orderId: id(n),
+    accountId: id(1),
+    clientOrderId: null,
+    symbol: 'ACME',
+    side: 'buy',
+    type: 'limit',
+    timeInForce: 'day',
+    quantity: 5,
+    limitTicks: 1_000,
+    tickCents: 1,
+    referenceTicks: 1_000,
+    bandExempt: false,
+    feePpm: 0,
+    holdCents: 0,
+    holdShares: 0,
+    ...terms,
+  });
+const ref = (n: number) => ({ orderId: id(n), accountId: id(1), revision: 1 });
+
+const BUY = placed(11, { limitTicks: 1_002 });
+const FOR_CLOSING = placed(12, { timeInForce: 'cls', limitTicks: 1_001 });
+const SELL = placed(13, { side: 'sell', limitTicks: 998, quantity: 8 });
+
+const accepted = (
+  { id: orderId, side, type, timeInForce, quantity, limitTicks }: AuditedOrder,
+  more: object,
+) => {
+  const order = { orderId, accountId: id(1), revision: 1 };
+  const data = { order, side, type, timeInForce, quantity, limitTicks, restingQuantity: quantity, ...more };
+  return { type: 'OrderAccepted.v1', data } satisfies BookFact;
+};
+const trade = (
+  n: number,
+  buyer: number,
+  more: Partial<Extract<BookFact, { type: 'TradeExecuted.v1' }>['data']>,
+) =>
+  ({
+    type: 'TradeExecuted.v1',
+    data: {
+      trade: n,
+      priceTicks: 1_000,
+      tickCents: 1,
+      quantity: 5,
+      takerSide: 'sell',
+      maker: { ...ref(buyer), leaves: 0 },
+      taker: { ...ref(13), leaves: 3 },
+      auction: { buyTicks: 1_002, sellTicks: 998 },
+      ...more,
+    },
+  }) satisfies BookFact;
+
+/** A bid and a sell gather; a bid for the closing auction enters; 8 are executed at the lower of the bids' limits. */
+const told: BookFact[] = [
+  accepted(FOR_CLOSING, { restingQuantity: 0, held: true }),
+  { type: 'MarketStateChanged.v1', data: { state: 'closing_auction' } },
+  { type: 'OrderEntered.v1', data: { order: ref(12), side: 'buy', limitTicks: 1_001, quantity: 5 } },
+  accepted(BUY, {}),
+  accepted(SELL, {}),
+  {
+    type: 'AuctionUncrossed.v1',
+    data: { auction: 'closing_auction', priceTicks: 1_001, quantity: 8, surplus: 2, surplusSide: 'buy' },
+  },
+  trade(1, 11, { priceTicks: 1_001 }),
+  trade(2, 12, {
+    priceTicks: 1_001,
+    quantity: 3,
+    maker: { ...ref(12), leaves: 2 },
+    taker: { ...ref(13), leaves: 0 },
+    auction: { buyTicks: 1_001, sellTicks: 998 },
+  }),
+  {
+    type: 'OrderExpired.v1',
+    data: {
+      order: ref(12),
+      side: 'buy',
+      priceTicks: 1_001,
+      quantity: 2,
+      resting: true,
+      reason: 'AUCTION_ENDED',
+    },
+  },
+  { type: 'MarketStateChanged.v1', data: { state: 'closed' } },
+];
+
+function audited(facts: readonly BookFact[]): string[] {
+  const found = findings();
+  const orders = new Map([BUY, FOR_CLOSING, SELL].map((order) => [order.id, { ...order }]));
+  const book = auditedBook('ACME', orders, found);
+  book.refer(1_000);
+  facts.forEach((fact, revision) => {
+    book.apply({ ...fact, revision } as unknown as RawEvent);
+    const next = facts[revision + 1]?.type;
+    if (fact.type === 'OrderAccepted.v1' || next === 'AuctionUncrossed.v1') book.inputDone();
+  });
+  book.inputDone();
+  return found.list.map(({ what }) => what);
+}
+
+test('an auction that goes by the rules passes', () => {
+  expect(audited(told)).toEqual([]);
+});
+
+const changed = (index: number, data: object) =>
+  told.map((fact, n) => (n === index ? ({ ...fact, data: { ...fact.data, ...data } } as BookFact) : fact));
+test.for<[what: string, facts: BookFact[], finding: RegExp]>([
+  ['another price', changed(5, { priceTicks: 1_000 }), /priceTicks is 1000, should be 1001/],
+  ['less than could be executed', changed(5, { quantity: 5 }), /quantity is 5, should be 8/],
+  ['a trade that is missing', told.toSpliced(7, 2), /3 shares of the auction were not traded/],
+  ['a trade at its own price', changed(6, { priceTicks: 1_002 }), /is not of the auction/],
+  [
+    'the later bid before the better one',
+    changed(6, { maker: { ...ref(12), leaves: 0 }, auction: { buyTicks: 1_001, sellTicks: 998 } }),
+    /had priority/,
+  ],
+  [
+    'a hidden order that enters before its call',
+    told.toSpliced(1, 1),
+    /enters while the market is in continuous/,
+  ],
+  ['a trade while orders gather', told.toSpliced(5, 1), /is not of the auction/],
+])('the audit finds %s', ([, facts, finding]) => {
+  expect(audited(facts)).toEqual(expect.arrayContaining([expect.stringMatching(finding)]));
+});
+
+test.for([
+  ['the reference between two prices', [1_010, 990], 1_000, 1_000],
+  ['a reference above both', [1_010, 990], 1_100, 1_010],
+  ['a reference below both', [1_010, 990], 900, 990],
+] as const)(
+  'of equally good prices, the one nearest the reference: %s',
+  ([, [bid, ask], reference, price]) => {
+    const standing = [
+      { side: 'buy' as const, ticks: bid, shares: 5 },
+      { side: 'sell' as const, ticks: ask, shares: 5 },
+    ];
+    expect(auctionOf(standing, reference)).toEqual({
+      priceTicks: price,
+      quantity: 5,
+      surplus: 0,
+      surplusSide: null,
+    });
+  },
+);
