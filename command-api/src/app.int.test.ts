@@ -274,6 +274,7 @@ test('a symbol is listed once, and the listing answers the symbol', async () => 
     listing_price: '1.05',
     reference_price: '1.05',
     collar_ppm: 100_000,
+    band_ppm: null,
     fee_ppm: 500,
     order_qty_max: '1000000',
     daily_close: '21:00',
@@ -326,6 +327,9 @@ test('an operator is told 404 for a market that is not there', async () => {
   expect([reply.statusCode, reply.json().code]).toEqual([404, 'UNKNOWN_SYMBOL']);
 });
 
+/** What records nothing, and what has a key for each order in its body. */
+const KEYLESS = ['post /v1/orders/preview', 'post /v1/orders/batch'];
+
 test('the reference has every command with a summary and the key that it needs', async () => {
   const { paths } = (await api.app.inject({ url: '/openapi.json' })).json();
   const commands = Object.entries(
@@ -334,7 +338,7 @@ test('the reference has every command with a summary and the key that it needs',
     .flatMap(([path, methods]) =>
       Object.entries(methods).map(([method, route]) => ({ name: `${method} ${path}`, route })),
     )
-    .filter(({ name }) => !name.startsWith('get') && name !== 'post /v1/orders/preview');
+    .filter(({ name }) => !name.startsWith('get') && !KEYLESS.includes(name));
   expect(commands.map(({ name }) => name).toSorted()).toEqual([
     'delete /v1/orders',
     'delete /v1/orders/by-client-order-id/{client_order_id}',
@@ -379,4 +383,67 @@ test('a preview says what an order would hold and meet, and records nothing', as
   // Nothing was held by any of them.
   const whole = await send(token, 'POST', '/v1/orders', { ...buy, qty: '49' });
   expect(whole.statusCode).toBe(202);
+});
+
+test('each order of a batch is placed or refused by itself, with its own key', async () => {
+  const { accountId, token } = await trader('1000.00');
+  const [first, second] = [randomUUID(), randomUUID()];
+  const order = { ...buy, client_order_id: 'b-1' };
+  const orders = [
+    { idempotency_key: first, order },
+    { idempotency_key: second, order: { ...buy, limit_price: '9.995' } },
+    { order: buy },
+    { idempotency_key: randomUUID(), order: { ...buy, client_order_id: 'b-1' } },
+    { idempotency_key: randomUUID(), order: { ...buy, client_order_id: 'b-2' } },
+  ];
+  const reply = await send(token, 'POST', '/v1/orders/batch', { orders });
+  const items = reply.json().items as {
+    status: number;
+    position?: string;
+    replayed?: boolean;
+    order?: { id: string };
+    problem?: { code: string; errors?: { pointer: string }[] };
+  }[];
+  expect(reply.statusCode).toBe(207);
+  expect(items.map(({ status, problem }) => [status, problem?.code])).toEqual([
+    [202, undefined],
+    [400, 'INVALID_REQUEST'],
+    [400, 'IDEMPOTENCY_KEY_REQUIRED'],
+    [422, 'DUPLICATE_CLIENT_ORDER_ID'],
+    [202, undefined],
+  ]);
+  expect(items[1]?.problem?.errors).toMatchObject([{ pointer: '#/limit_price' }]);
+  const stored = await api.store.readStream(`account-${accountId}`, 2, 10);
+  expect(stored.map(({ event }) => event.type)).toEqual([
+    'OrderPlaced.v1',
+    'OrderRefused.v1',
+    'OrderPlaced.v1',
+  ]);
+  expect(items.map(({ position }) => position)).toEqual(
+    [stored[0], undefined, undefined, stored[1], stored[2]].map(
+      (at) => at && `${api.store.id}:${at.position}`,
+    ),
+  );
+
+  const alone = await send(token, 'POST', '/v1/orders', order, first);
+  expect([alone.headers['idempotent-replayed'], alone.json().id]).toEqual(['true', items[0]?.order?.id]);
+  const again = (await send(token, 'POST', '/v1/orders/batch', { orders })).json().items as typeof items;
+  expect(again.map(({ status, replayed }) => [status, replayed])).toEqual([
+    [202, true],
+    [400, undefined],
+    [400, undefined],
+    [422, true],
+    [202, true],
+  ]);
+  expect(await api.store.streamRevision(`account-${accountId}`)).toBe(4);
+});
+
+test('a batch has at most fifty orders', async () => {
+  const { token } = await trader('1000.00');
+  const orders = Array.from({ length: 51 }, () => ({ idempotency_key: randomUUID(), order: buy }));
+  const reply = await send(token, 'POST', '/v1/orders/batch', { orders });
+  expect([reply.statusCode, reply.json().errors]).toEqual([
+    400,
+    [expect.objectContaining({ pointer: '#/orders', code: 'TOO_BIG' })],
+  ]);
 });

@@ -11,27 +11,36 @@ export const COMMAND_REPLY_HEADERS = {
   'Idempotent-Replayed': '`true`: this key was answered before, and this is that answer.',
 } as const;
 
-/**
- * From an answer to its reply: 202 with Location and position, or the refusal as a problem. A recorded refusal
- * carries the position too, and a refused order its address.
- */
+/** From an answer to its reply: 202 with Location and position, or the refusal as a problem. */
 export function accepted<F extends AccountFact | MarketEvent>(
   reply: FastifyReply,
   answer: Answer<F>,
   given: { storeId: string; location: (fact: F) => string },
 ): { fact: F; time: string } {
+  const { fact, time, headers } = recorded(answer, given.storeId);
+  reply.code(202).headers(headers).header('location', given.location(fact));
+  return { fact, time };
+}
+
+/**
+ * What was recorded, and the headers that say so; throws the refusal as a problem. A recorded refusal carries the position
+ * too, and a refused order its address.
+ */
+export function recorded<F extends AccountFact | MarketEvent>(
+  answer: Answer<F>,
+  storeId: string,
+): { fact: F; time: string; headers: Record<string, string> } {
   if ('refusal' in answer) throw problemOf(answer.refusal);
   const { fact, time, position, replayed } = answer;
   const headers = {
-    'x-brokerx-position': formatPosition({ storeId: given.storeId, position }),
+    'x-brokerx-position': formatPosition({ storeId, position }),
     ...(replayed ? { 'idempotent-replayed': 'true' } : {}),
   };
   if (fact.type === 'OrderRefused.v1') {
     throw problemOf(fact.data, { headers: { ...headers, location: orderLocation(fact.data.orderId) } });
   }
   if (fact.type === 'CommandRefused.v1') throw problemOf(fact.data, { headers });
-  reply.code(202).headers(headers).header('location', given.location(fact));
-  return { fact, time };
+  return { fact, time, headers };
 }
 
 export const orderLocation = (orderId: string): string => `/v1/orders/${orderId}`;

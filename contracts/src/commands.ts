@@ -99,6 +99,29 @@ export const PlaceOrder = z
   });
 export type PlaceOrder = z.infer<typeof PlaceOrder>;
 
+/** Their commits go out together: a few milliseconds of the account's time. */
+export const ORDERS_PER_BATCH_MAX = 50;
+const batchOf = <T extends z.ZodType>(order: T) =>
+  z.strictObject({
+    orders: z
+      .array(
+        z.strictObject({
+          idempotency_key: z
+            .string()
+            .max(100)
+            .optional()
+            .meta({ format: 'uuid', description: 'Of this order alone, as the header of POST /v1/orders.' }),
+          order,
+        }),
+      )
+      .min(1)
+      .max(ORDERS_PER_BATCH_MAX),
+  });
+export const PlaceOrders = batchOf(PlaceOrder);
+export type PlaceOrders = z.infer<typeof PlaceOrders>;
+/** The same, each order still to be looked at: one that is malformed is no reason to refuse the others. */
+export const OrderBatch = batchOf(z.unknown().describe('As the body of POST /v1/orders.'));
+
 /** Fields that do not fit together, each with what to do. */
 function misfits(order: {
   type: OrderType;

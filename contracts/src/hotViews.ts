@@ -1,3 +1,4 @@
+import type { EventOf } from './events.ts';
 import type { MarketState } from './market.ts';
 import type { StoredBook } from './publicBook.ts';
 
@@ -28,6 +29,8 @@ export type StoredMarket = {
   sequence: number;
   book: StoredBook;
   ticker: { lastTicks: number | null };
+  /** While a call runs: what it would bring. */
+  indicative: EventOf<'IndicativePriceChanged.v1'>['data'] | null;
 };
 
 /** PostgreSQL channel on which a projection tells its new position: payload `<name>:<version>:<position>`. */

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { MarketState } from './market.ts';
+import { Side } from './order.ts';
 import { level, money, quantity } from './wire.ts';
 
 /**
@@ -69,6 +71,17 @@ export const BestPricesView = z.object({
   ask_qty: quantity.nullable(),
 });
 export type BestPricesView = z.infer<typeof BestPricesView>;
+
+export const AuctionView = z.object({
+  state: MarketState,
+  indicative_price: money
+    .nullable()
+    .describe('While a call runs: where it would be executed if it ended now.'),
+  indicative_qty: quantity.nullable(),
+  surplus_side: Side.nullable(),
+  surplus_qty: quantity.nullable(),
+});
+export type AuctionView = z.infer<typeof AuctionView>;
 
 export const ReferencePriceView = z.object({
   symbol: z.string(),

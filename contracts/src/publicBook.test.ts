@@ -125,6 +125,21 @@ test('what the rest of an arriving order is called is known only once it rests',
   expect(queue(after(...arriving, trade('a', 'd', 5, 3)))).toEqual([['1', 3]]);
 });
 
+test('each peak of an iceberg is an order of its own, behind the others at its price', () => {
+  const peak = rests('a', 'sell', 100, 30);
+  const shown = trade('a', 'd', 10, 0);
+  const book = after(
+    { ...peak, data: { ...peak.data, shownQuantity: 10 } },
+    rests('b', 'sell', 100, 6),
+    rests('d', 'buy', 100, 10, 0),
+    { ...shown, data: { ...shown.data, makerPeak: 10 } } as BookFact,
+  );
+  expect(queue(book)).toEqual([
+    ['1', 6],
+    ['3', 10],
+  ]);
+});
+
 test('a stored book is the same book', () => {
   const book = after(
     rests('a', 'sell', 101, 5),

@@ -16,6 +16,7 @@ export const REFUSALS = {
   // Reading
   READ_MODEL_BEHIND: 'What is read has not reached the position asked for; try again in a moment.',
   FOREIGN_POSITION: 'The position belongs to another event store; start from a fresh reply.',
+  TOO_MANY_SUBSCRIPTIONS: 'This connection has as many subscriptions as it may; end one first.',
   TOO_MANY_STREAMS: 'This client has as many streams open as it may; close one first.',
   // People
   UNAUTHENTICATED: 'A valid bearer token is needed.',

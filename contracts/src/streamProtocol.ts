@@ -13,6 +13,7 @@ export const PublicChannel = z.enum([
   'book_orders',
   'trades',
   'best_prices',
+  'auction',
   'ticker',
   'candles',
   'reference_price',
@@ -31,6 +32,7 @@ export const CHANNEL_DATA = {
   book_orders: views.OrdersUpdate,
   trades: views.TradeView,
   best_prices: views.BestPricesView,
+  auction: views.AuctionView,
   ticker: views.TickerView,
   candles: views.CandleView,
   reference_price: views.ReferencePriceView,
@@ -91,6 +93,7 @@ export const REQUESTS = {
   authenticate: z.strictObject({
     token: z.string().min(1).max(8_192).describe('The access token, without `Bearer`.'),
   }),
+  ping: z.strictObject({}),
   subscribe: some(Subscribe),
   unsubscribe: some(Unsubscribe),
   place_order: z.strictObject({ idempotency_key: idempotencyKey, order: z.unknown() }),

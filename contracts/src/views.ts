@@ -74,6 +74,20 @@ export const OrderView = z.object({
 });
 export type OrderView = z.infer<typeof OrderView>;
 
+/** What became of each order of a batch, in its order, as if it had come alone. */
+export const OrderResultsView = z.object({
+  items: z.array(
+    z.object({
+      status: z.int().describe('The status that POST /v1/orders has.'),
+      position: z.string().optional().describe('Its `X-BrokerX-Position`.'),
+      replayed: z.boolean().optional(),
+      order: OrderView.optional(),
+      problem: Problem.optional().describe('Why not; exactly one of `order` and `problem` is there.'),
+    }),
+  ),
+});
+export type OrderResultsView = z.infer<typeof OrderResultsView>;
+
 /** What command-api answers to a cancel or an amend: the request as it was recorded, and what was asked of which order. */
 export const OrderChangeView = z.object({
   id: z.string().describe('The order.'),

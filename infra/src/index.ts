@@ -18,6 +18,7 @@ export * from './hotStore.postgres.ts';
 export * from './hotStore.redis.ts';
 export * from './hotStore.ts';
 export * from './http.ts';
+export { invalidRequest, toProblem } from './httpProblems.ts';
 export * from './kafka.ts';
 export * from './kafkaApis.ts';
 export * from './kafkaFetch.ts';

@@ -53,6 +53,7 @@ test('several of a kind have numbers, ports of their own and one inbox', () => {
   expect(envOf('query-api-2')).toMatchObject({
     QUERY_API_PORT: '8012',
     AUTH_JWKS_URL: 'http://127.0.0.1:8011/.well-known/jwks.json',
+    COMMAND_API_URL: 'http://127.0.0.1:8011',
   });
   expect(envOf('matching-engine-1')).not.toHaveProperty('AUTH_PRIVATE_JWK');
 });

@@ -67,10 +67,10 @@ export function brokerxServices(surroundings: Surroundings): ServiceSpec[] {
     ...services('projectors', counts.projectors, () => ({ port: 'free' })),
     ...services('query-api', counts.queryApis, (n) => {
       const port = ports.query[n - 1] ?? 0;
-      // All have the same keys; they are asked for where the load is spread.
+      // All have the same keys, and take the same orders; the load is spread.
       const issuer = urlOf(ports.command[(n - 1) % counts.commandApis]);
       const AUTH_JWKS_URL = `${issuer}/.well-known/jwks.json`;
-      return { port, own: { QUERY_API_PORT: String(port), AUTH_JWKS_URL } };
+      return { port, own: { QUERY_API_PORT: String(port), AUTH_JWKS_URL, COMMAND_API_URL: issuer } };
     }),
   ];
   if (!traders) return all;

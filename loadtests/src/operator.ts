@@ -1,5 +1,5 @@
+import { type Api, succeeded } from '@brokerx/client';
 import { decimalFromCents, type TradingPhase } from '@brokerx/contracts';
-import { type Api, succeeded } from './client.ts';
 import { type Person, signIn } from './people.ts';
 
 /** What an operator does to make a market and give people means, each step with its own key. */

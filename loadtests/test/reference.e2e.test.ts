@@ -1,10 +1,9 @@
+import { type Api, brokerApi, idSource, type Reply, succeeded } from '@brokerx/client';
 import { mintId, type views } from '@brokerx/contracts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Api, brokerApi, type Reply, succeeded } from '../src/client.ts';
 import { type Installation, startInstallation } from '../src/installation.ts';
 import { type Operator, operatorOf } from '../src/operator.ts';
 import { type Person, registerMany } from '../src/people.ts';
-import { idSource } from '../src/random.ts';
 import { openReference, type Reference } from './reference.ts';
 
 /** Every operation of `/openapi.json` is called, to its joy and to its sorrow, and answers as it is described. */
@@ -137,6 +136,16 @@ test('what is asked rightly is answered as described', async () => {
     ]),
   ).toEqual(Array.from({ length: own.length + everybodys.length + 2 }, () => 200));
 
+  const batch = [order('buy', '48.00'), order('buy', 'cheap')].map((each) => ({
+    idempotency_key: mintId(idSource),
+    order: each,
+  }));
+  const placed = await ask('/v1/orders/batch', { method: 'POST', by: alice, body: { orders: batch } });
+  expect([
+    placed.status,
+    JSON.parse(placed.text).items.map((item: { status: number }) => item.status),
+  ]).toEqual([207, [202, 400]]);
+
   const registering = await ask('/v1/registrations', { method: 'POST', body: NEWCOMER });
   const { registration_id: registration } = JSON.parse(registering.text) as { registration_id: string };
   const halted = `/v1/symbols/${SYMBOL}`;
@@ -174,6 +183,7 @@ test('what is asked wrongly is refused as described', async () => {
     ['/v1/orders', 400, { method: 'POST', by: alice, body: { symbol: SYMBOL, leverage: 2 } }],
     ['/v1/orders', 400, { method: 'POST', by: alice, body: order('buy', '50.00'), key: 'once' }],
     ['/v1/orders', 422, { method: 'POST', by: alice, body: order('buy', '50.00', { symbol: 'NOWHERE' }) }],
+    ['/v1/orders/batch', 400, { method: 'POST', by: alice, body: { orders: [] } }],
     ['/v1/orders/preview', 400, { method: 'POST', by: alice, body: order('buy', 'cheap') }],
     [`/v1/orders/${NOWHERE}`, 404, { method: 'DELETE', by: alice }],
     [`/v1/orders/${NOWHERE}`, 404, { method: 'PATCH', by: alice, body: { qty: '1' } }],
@@ -215,12 +225,17 @@ test('what is asked wrongly is refused as described', async () => {
     [`/v1/symbols?min_position=${NOWHERE}:1`, 409, {}],
     ['/v1/symbols/NOWHERE', 404, {}],
     ['/v1/symbols/NOWHERE/depth', 404, {}],
+    ['/v1/symbols/NOWHERE/book', 404, {}],
+    ['/v1/symbols/NOWHERE/book/orders', 404, {}],
+    ['/v1/symbols/NOWHERE/reference-price', 404, {}],
     ['/v1/symbols/NOWHERE/ticker', 404, {}],
     ['/v1/symbols/NOWHERE/trades', 404, {}],
     ['/v1/symbols/NOWHERE/candles', 404, {}],
     ['/v1/events', 403, { by: alice }],
     ['/v1/streams/orders', 401, {}],
     ['/v1/streams/symbols/NOWHERE', 404, {}],
+    ['/v1/streams/symbols/NOWHERE/depth', 404, {}],
+    ['/v1/ws', 426, {}],
   ] satisfies [string, number, Asked][]) {
     const reply = await ask(path, asked);
     expect(reply.status, `${path}: ${reply.text}`).toBe(status);
@@ -241,6 +256,8 @@ test('nothing was answered otherwise than described, and no operation was left o
     // Their yes does not end; the tests of query-api read them.
     'GET /v1/streams/orders': ['4xx'],
     'GET /v1/streams/symbols/{symbol}': ['4xx'],
+    'GET /v1/streams/symbols/{symbol}/{channel}': ['4xx'],
+    'GET /v1/ws': ['4xx'],
     // What is listed today follows the newest rules.
     'POST /v1/symbols/{symbol}/matching-rules': ['4xx'],
   });

@@ -20,7 +20,7 @@ export function amendHeld(engine: Engine, event: Amend, order: OrderRef, held: R
   const code = refusal(engine, event, held, terms);
   if (code) return { type: 'OrderReplaceRejected.v1', data: { order, amendment, code } };
   const { side, priceTicks, leaves: leavesBefore } = held;
-  if (!moves && quantity < leavesBefore) reduce(held, quantity);
+  if (!moves && quantity < leavesBefore) reduce(stops.book, held, quantity);
   else {
     removeStop(stops, held);
     const { id, accountId, revision, flags } = held;

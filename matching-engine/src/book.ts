@@ -1,81 +1,82 @@
 import assert from 'node:assert/strict';
-import {
-  bestLevel,
-  dequeue,
-  emptyLevels,
-  enqueue,
-  type Level,
-  type Levels,
-  type RestingOrder,
-  type Side,
-} from './levels.ts';
+import { bestLevel, dequeue, emptyLevels, enqueue, type Level, type Levels, levelOf } from './levels.ts';
+import { LEAVES, QUANTITY } from './orderRows.ts';
+import { type NewOrder, Orders, type RestingOrder, type Side } from './orders.ts';
 
 /**
- * The order book of one symbol: price-time priority on two sides. `orders` finds an order by its id, and its
- * insertion order is the order of priority in time: an order that is given a new priority must be taken out and put
- * in again. Prices are ticks, quantities shares.
+ * The order book of one symbol: price-time priority on two sides. `orders` finds an order by its id and knows their
+ * order of arrival, which is priority in time: an order that is given a new priority must be taken out and put in
+ * again. Prices are ticks, quantities shares.
  */
 export type Book = {
   readonly buys: Levels;
   readonly sells: Levels;
-  readonly orders: Map<string, RestingOrder>;
+  readonly orders: Orders;
 };
 
-export type NewOrder = Omit<RestingOrder, 'level' | 'previous' | 'next'>;
+export type { NewOrder } from './orders.ts';
 
-export const emptyBook = (): Book => ({
-  buys: emptyLevels('buy'),
-  sells: emptyLevels('sell'),
-  orders: new Map(),
-});
+export const emptyBook = (): Book => bookOf('buy', 'sell');
+
+/** A book whose levels are sorted as those of the sides named. */
+export function bookOf(buys: Side, sells: Side): Book {
+  const orders = new Orders();
+  return { buys: emptyLevels(buys, orders), sells: emptyLevels(sells, orders), orders };
+}
 
 export function rest(book: Book, order: NewOrder): void {
-  assert(!book.orders.has(order.id), `order ${order.id} is in the book already`);
-  assert(order.leaves > 0 && order.leaves <= order.quantity, `order ${order.id} has ${order.leaves} to rest`);
-  // One literal, so that all resting orders have the same hidden class.
-  const { id, accountId, revision, side, priceTicks, flags, quantity, leaves } = order;
-  const resting: RestingOrder = {
-    id,
-    accountId,
-    revision,
-    side,
-    priceTicks,
-    flags,
-    quantity,
-    leaves,
-    level: null,
-    previous: null,
-    next: null,
-  };
-  book.orders.set(id, resting);
-  enqueue(sideOf(book, side), resting);
+  const row = book.orders.add(order);
+  enqueue(sideOf(book, order.side), row);
 }
 
 export function remove(book: Book, order: RestingOrder): void {
-  const known = book.orders.delete(order.id);
-  assert(known, `order ${order.id} is not in the book`);
-  dequeue(sideOf(book, order.side), order);
+  if (!book.orders.stands(order)) assert.fail(`order ${order.id} is not in the book`);
+  removeRow(book, order.row);
 }
 
 /** Fills shares of an order in the book; it leaves with its last one. */
 export function fill(book: Book, order: RestingOrder, shares: number): void {
-  assert(shares > 0 && shares <= order.leaves && order.level, `${shares} of ${order.leaves} of ${order.id}`);
-  if (shares === order.leaves) {
-    remove(book, order);
-    order.leaves = 0;
-    return;
-  }
-  order.leaves -= shares;
-  order.level.shares -= shares;
+  const { leaves } = order;
+  if (!(shares > 0 && shares <= leaves && book.orders.stands(order)))
+    assert.fail(`${shares} of ${leaves} of ${order.id}`);
+  fillRow(book, order.row, shares, leaves);
+  now(order, order.quantity, leaves - shares);
 }
 
 /** Lowers an order's total quantity to one above what is filled; its priority stays. */
-export function reduce(order: RestingOrder, quantity: number): void {
+export function reduce(book: Book, order: RestingOrder, quantity: number): void {
+  const { row, leaves } = order;
   const less = order.quantity - quantity;
-  assert(less > 0 && less < order.leaves && order.level, `${order.id} cannot go to ${quantity}`);
-  order.quantity = quantity;
-  order.leaves -= less;
-  order.level.shares -= less;
+  if (!(less > 0 && less < leaves && book.orders.stands(order)))
+    assert.fail(`${order.id} cannot go to ${quantity}`);
+  reduceRow(book, row, less, leaves);
+  setQuantity(book, order, quantity);
+  now(order, quantity, leaves - less);
+}
+
+/** Changes the total alone, where what is open of an order is kept elsewhere, too. */
+export function setQuantity({ orders }: Book, order: RestingOrder, quantity: number): void {
+  orders.rows.set(order.row, QUANTITY, quantity);
+  now(order, quantity, order.leaves);
+}
+
+/** The same by an order's row, which is what the book itself works on. */
+export function removeRow(book: Book, row: number): void {
+  const { orders } = book;
+  dequeue(sideOf(book, orders.sideOf(row)), row);
+  orders.drop(row);
+}
+
+export function fillRow(book: Book, row: number, shares: number, leaves: number): void {
+  if (shares === leaves) removeRow(book, row);
+  else reduceRow(book, row, shares, leaves);
+}
+
+/** Shares leave an order that stays. */
+export function reduceRow(book: Book, row: number, shares: number, leaves: number): void {
+  const { orders } = book;
+  orders.rows.set(row, LEAVES, leaves - shares);
+  levelOf(sideOf(book, orders.sideOf(row)), row).shares -= shares;
 }
 
 /** The level that an order of this side and limit trades with next, if any. */
@@ -84,6 +85,12 @@ export function matchable(book: Book, takerSide: Side, limitTicks: number): Leve
   return level && within(takerSide, level.priceTicks, limitTicks) ? level : undefined;
 }
 
-const sideOf = (book: Book, side: Side): Levels => (side === 'buy' ? book.buys : book.sells);
+/** Brings what was looked at up to date. */
+function now(order: { quantity: number; leaves: number }, quantity: number, leaves: number): void {
+  order.quantity = quantity;
+  order.leaves = leaves;
+}
+
+export const sideOf = (book: Book, side: Side): Levels => (side === 'buy' ? book.buys : book.sells);
 const within = (side: Side, priceTicks: number, limitTicks: number): boolean =>
   side === 'buy' ? priceTicks <= limitTicks : priceTicks >= limitTicks;

@@ -41,7 +41,6 @@ export function reachTime(engine: Engine, { data }: EventOf<'TimeReached.v1'>): 
 export function expireDay(engine: Engine, outputs: BookFact[]): void {
   for (const resting of engine.book.orders.values()) {
     if ((resting.flags & EXPIRES_WITH_DAY) === 0) continue;
-    // Taking an entry out of a Map while it is walked is defined: the walk goes on with the next one.
     outputs.push(expireResting(engine, resting, 'DAY_ENDED'));
   }
   if (engine.stops.book.orders.size > 0) {

@@ -1,6 +1,6 @@
 import type { EventOf, RefusalCode } from '@brokerx/contracts';
 import { isOutside } from './bands.ts';
-import { type Book, type NewOrder, reduce, remove, rest } from './book.ts';
+import { type Book, type NewOrder, reduce, remove, rest, setQuantity } from './book.ts';
 import { ICEBERG } from './flags.ts';
 import type { RestingOrder } from './levels.ts';
 import type { Incoming } from './match.ts';
@@ -61,14 +61,14 @@ export function withdraw(
 }
 
 /** Lowers the total quantity, what is hidden first; the place in the queue stays. */
-export function reduceShownLast({ icebergs }: Iced, order: RestingOrder, quantity: number): void {
+export function reduceShownLast({ book, icebergs }: Iced, order: RestingOrder, quantity: number): void {
   const iceberg = icebergs.get(order.id);
   if (iceberg) {
     const less = Math.min(iceberg.hidden, order.quantity - quantity);
     iceberg.hidden -= less;
-    order.quantity -= less;
+    setQuantity(book, order, order.quantity - less);
   }
-  if (quantity < order.quantity) reduce(order, quantity);
+  if (quantity < order.quantity) reduce(book, order, quantity);
 }
 
 /** Why an order cannot be an iceberg as it is asked for. */
@@ -100,7 +100,7 @@ export function tradableWithHidden(
     const level = sorted[i];
     if (!level || (side === 'buy' ? level.priceTicks > limitTicks : level.priceTicks < limitTicks)) break;
     const queue: { accountId: string; shown: number; hidden: number; peak: number }[] = [];
-    for (let maker = level.first; maker; maker = maker.next) {
+    for (let maker = level.first; maker; maker = level.after(maker)) {
       const { peak = 0, hidden = 0 } = icebergs.get(maker.id) ?? {};
       queue.push({ accountId: maker.accountId, shown: maker.leaves, hidden, peak });
     }

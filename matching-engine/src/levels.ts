@@ -1,74 +1,101 @@
 import assert from 'node:assert/strict';
+import { LEAVES, LEVEL, NEXT, NONE, PREVIOUS, PRICE, ROW_MASK, WORDS_SHIFT } from './orderRows.ts';
+import type { Orders, RestingOrder, Side } from './orders.ts';
 
 /**
  * The price levels of one side of a book, the best one last, so that what happens at and near the best price
  * moves few elements. Within a level orders form a linked list in time priority: the oldest is first. Orders know
  * their level and neighbours, so that one leaves its level without a search; nothing is allocated but levels.
  */
-export type Side = 'buy' | 'sell';
+export type { NewOrder, RestingOrder, Side } from './orders.ts';
 
-/** An order in the book. `leaves` is what of its `quantity` (its total) is neither filled nor taken back. */
-export type RestingOrder = {
-  readonly id: string;
-  readonly accountId: string;
-  /** Revision of the account's stream that placed it. */
-  readonly revision: number;
-  readonly side: Side;
-  readonly priceTicks: number;
-  /** How it was placed, in bits (`flags.ts`). */
-  readonly flags: number;
-  quantity: number;
-  leaves: number;
-  level: Level | null;
-  previous: RestingOrder | null;
-  next: RestingOrder | null;
-};
-
-export type Level = {
-  readonly priceTicks: number;
+export class Level {
+  priceTicks: number;
   /** Sum of `leaves` of its orders. */
   shares: number;
-  first: RestingOrder | null;
-  last: RestingOrder | null;
-};
+  firstRow: number;
+  lastRow: number;
+  /** By which its rows name it, in `Levels.all`. */
+  readonly number: number;
+  readonly #orders: Orders;
+
+  constructor(number: number, orders: Orders) {
+    this.priceTicks = 0;
+    this.shares = 0;
+    this.firstRow = NONE;
+    this.lastRow = NONE;
+    this.number = number;
+    this.#orders = orders;
+  }
+
+  /** The oldest of its orders. */
+  get first(): RestingOrder | null {
+    return this.firstRow === NONE ? null : this.#orders.seen(this.firstRow);
+  }
+
+  /** The next younger one of its orders. */
+  after({ row }: RestingOrder): RestingOrder | null {
+    const next = this.#orders.rows.get(row, NEXT);
+    return next === NONE ? null : this.#orders.seen(next);
+  }
+}
 
 export type Levels = {
   readonly side: Side;
   /** Worst price first, best last: ascending for buys, descending for sells. */
   readonly sorted: Level[];
+  readonly orders: Orders;
+  /** All that were ever needed, by number, and those that are free: prices come and go at every moment. */
+  readonly all: Level[];
+  readonly free: Level[];
 };
 
-export const emptyLevels = (side: Side): Levels => ({ side, sorted: [] });
+export const emptyLevels = (side: Side, orders: Orders): Levels => ({
+  side,
+  sorted: [],
+  orders,
+  all: [],
+  free: [],
+});
 
 export function bestLevel({ sorted }: Levels): Level | undefined {
   return sorted.length === 0 ? undefined : sorted[sorted.length - 1];
 }
 
+/** The level that a row stands in. */
+export function levelOf({ orders, all }: Levels, row: number): Level {
+  return all[orders.rows.get(row, LEVEL)] as Level;
+}
+
 /** Puts an order behind all others at its price. */
-export function enqueue(levels: Levels, order: RestingOrder): void {
-  const level = levelAt(levels, order.priceTicks);
-  order.level = level;
-  order.previous = level.last;
-  order.next = null;
-  if (level.last) level.last.next = order;
-  else level.first = order;
-  level.last = order;
-  level.shares += order.leaves;
+export function enqueue(levels: Levels, row: number): void {
+  const { rows } = levels.orders;
+  const page = rows.own(row);
+  const at = (row & ROW_MASK) << WORDS_SHIFT;
+  const level = levelAt(levels, page[at + PRICE] as number);
+  page[at + LEVEL] = level.number;
+  page[at + PREVIOUS] = level.lastRow;
+  page[at + NEXT] = NONE;
+  if (level.lastRow === NONE) level.firstRow = row;
+  else rows.set(level.lastRow, NEXT, row);
+  level.lastRow = row;
+  level.shares += page[at + LEAVES] as number;
 }
 
 /** Takes an order out; its level goes with the last of its orders. */
-export function dequeue(levels: Levels, order: RestingOrder): void {
-  const { level, previous, next } = order;
-  assert(level, `order ${order.id} is not in a level`);
-  if (previous) previous.next = next;
-  else level.first = next;
-  if (next) next.previous = previous;
-  else level.last = previous;
-  level.shares -= order.leaves;
-  order.level = null;
-  order.previous = null;
-  order.next = null;
-  if (!level.first) removeLevel(levels, level);
+export function dequeue(levels: Levels, row: number): void {
+  const { rows } = levels.orders;
+  const page = rows.own(row);
+  const at = (row & ROW_MASK) << WORDS_SHIFT;
+  const level = levels.all[page[at + LEVEL] as number] as Level;
+  const previous = page[at + PREVIOUS] as number;
+  const next = page[at + NEXT] as number;
+  if (previous === NONE) level.firstRow = next;
+  else rows.set(previous, NEXT, next);
+  if (next === NONE) level.lastRow = previous;
+  else rows.set(next, PREVIOUS, previous);
+  level.shares -= page[at + LEAVES] as number;
+  if (level.firstRow === NONE) removeLevel(levels, level);
 }
 
 function levelAt(levels: Levels, priceTicks: number): Level {
@@ -76,7 +103,8 @@ function levelAt(levels: Levels, priceTicks: number): Level {
   const place = firstNotWorse(levels, priceTicks);
   const found = sorted[place];
   if (found?.priceTicks === priceTicks) return found;
-  const level: Level = { priceTicks, shares: 0, first: null, last: null };
+  const level = levels.free.pop() ?? addLevel(levels);
+  level.priceTicks = priceTicks;
   sorted.push(level);
   for (let i = sorted.length - 1; i > place; i--) sorted[i] = sorted[i - 1] as Level;
   sorted[place] = level;
@@ -86,20 +114,37 @@ function levelAt(levels: Levels, priceTicks: number): Level {
 function removeLevel(levels: Levels, level: Level): void {
   const { sorted } = levels;
   const place = firstNotWorse(levels, level.priceTicks);
-  assert(sorted[place] === level && level.shares === 0, `no empty level at ${level.priceTicks}`);
+  if (sorted[place] !== level || level.shares !== 0) assert.fail(`no empty level at ${level.priceTicks}`);
   for (let i = place + 1; i < sorted.length; i++) sorted[i - 1] = sorted[i] as Level;
   sorted.pop();
+  levels.free.push(level);
 }
 
-/** Index of the first level whose price is equal to or better than this one. */
+function addLevel({ all, orders }: Levels): Level {
+  const level = new Level(all.length, orders);
+  all.push(level);
+  return level;
+}
+
+/**
+ * Index of the first level whose price is equal to or better than this one. Most of what happens is near the best
+ * price: the nearest levels are looked at one by one before the others are halved.
+ */
 function firstNotWorse({ side, sorted }: Levels, priceTicks: number): number {
-  let low = 0;
+  const buys = side === 'buy';
   let high = sorted.length;
+  for (const near = high > NEAR_LEVELS ? high - NEAR_LEVELS : 0; high > near; high--) {
+    const price = (sorted[high - 1] as Level).priceTicks;
+    if (buys ? price < priceTicks : price > priceTicks) return high;
+  }
+  let low = 0;
   while (low < high) {
     const middle = (low + high) >>> 1;
     const price = (sorted[middle] as Level).priceTicks;
-    if (side === 'buy' ? price < priceTicks : price > priceTicks) low = middle + 1;
+    if (buys ? price < priceTicks : price > priceTicks) low = middle + 1;
     else high = middle;
   }
   return low;
 }
+
+const NEAR_LEVELS = 12;

@@ -85,7 +85,7 @@ export function tradable(
       traded += level.shares;
       continue;
     }
-    for (let maker = level.first; maker && traded < wanted && leaves > 0; maker = maker.next) {
+    for (let maker = level.first; maker && traded < wanted && leaves > 0; maker = level.after(maker)) {
       const met = Math.min(leaves, maker.leaves);
       if (maker.accountId !== accountId && outside) return Math.min(traded, order.leaves);
       if (maker.accountId !== accountId) traded += met;

@@ -1,10 +1,10 @@
 import type { BookFact } from '@brokerx/contracts';
 import { beginCall } from './auction.ts';
 import { bandOf } from './bands.ts';
-import { type Book, remove, rest } from './book.ts';
+import { type Book, bookOf, remove, rest } from './book.ts';
 import type { Engine } from './engineState.ts';
 import { BAND_EXEMPT, ENDS_WITH_CALL, selfTradeOf } from './flags.ts';
-import { emptyLevels, type Level, type Levels, type RestingOrder } from './levels.ts';
+import type { Level, Levels, RestingOrder } from './levels.ts';
 import { type Incoming, match } from './match.ts';
 
 /**
@@ -35,7 +35,7 @@ export type StopTerms = {
 
 export const noStops = (): Stops => ({
   // Turned round: of the buys the lowest stop is reached first, of the sells the highest.
-  book: { buys: emptyLevels('sell'), sells: emptyLevels('buy'), orders: new Map() },
+  book: bookOf('sell', 'buy'),
   terms: new Map(),
   trailing: new Set(),
   arrivals: 0,

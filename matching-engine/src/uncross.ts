@@ -1,7 +1,7 @@
 import { fill } from './book.ts';
 import { ICEBERG } from './flags.ts';
 import { type Iced, nextPeak, openOf } from './iceberg.ts';
-import { bestLevel, type Levels, type RestingOrder } from './levels.ts';
+import { bestLevel, type Level, type Levels, type RestingOrder } from './levels.ts';
 
 /**
  * What the two sides of a book agree on at one price: the price at which most can be executed; of several, the one with
@@ -143,7 +143,8 @@ function shares(iced: Iced, { sorted }: Levels, quantity: number): Share[] {
   const found: Share[] = [];
   let left = quantity;
   for (let i = sorted.length - 1; i >= 0 && left > 0; i--) {
-    for (let order = sorted[i]?.first; order && left > 0; order = order.next) {
+    const level = sorted[i] as Level;
+    for (let order = level.first; order && left > 0; order = level.after(order)) {
       const share = Math.min(left, openOf(iced, order));
       left -= share;
       found.push({ id: order.id, left: share });

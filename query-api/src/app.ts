@@ -21,6 +21,8 @@ import type { HotValues } from './streams/hotValues.ts';
 import type { LiveEvents } from './streams/liveEvents.ts';
 import type { OpenStreams } from './streams/openStreams.ts';
 import { streamRoutes } from './streams/routes.ts';
+import type { OpenSockets } from './ws/openSockets.ts';
+import { webSocketRoutes } from './ws/routes.ts';
 
 /** What the routes answer from; nothing in here can write. */
 export type QueryDeps = {
@@ -34,6 +36,7 @@ export type QueryDeps = {
   books: PublicBooks;
   channels: Channels;
   streams: OpenStreams;
+  sockets: OpenSockets;
   runtime: Runtime;
   log: Log;
   metrics: Metrics;
@@ -52,7 +55,10 @@ export async function buildQueryApi(deps: QueryDeps): Promise<Http> {
   queryMetrics(deps);
   allowOrigins(app, deps.corsOrigins);
   // Before the connections are waited for: an open stream would hold the stop up.
-  app.addHook('preClose', async () => deps.streams.close());
+  app.addHook('preClose', async () => {
+    deps.streams.close();
+    await deps.sockets.close();
+  });
   await app.register(async (scope: Http) => {
     scope.setErrorHandler((error, request, reply) => sendProblem(problemOf(error), request, reply, deps.log));
     const reads = reading(deps);
@@ -62,6 +68,7 @@ export async function buildQueryApi(deps: QueryDeps): Promise<Http> {
     eventRoutes(scope, deps, reads);
     streamRoutes(scope, deps);
     channelRoutes(scope, deps);
+    await webSocketRoutes(scope, deps);
   });
   return app;
 }
@@ -73,6 +80,9 @@ reply as \`min_position\` (or in the same header) to read your own writes: the a
 const tags = [
   { name: 'Account', description: 'Cash, holdings, orders and fills of your account.' },
   { name: 'Market', description: 'Symbols, prices and trades; for everybody.' },
-  { name: 'Streams', description: 'What happens, as it happens (server-sent events).' },
+  {
+    name: 'Streams',
+    description: 'What happens, as it happens: server-sent events, and a WebSocket that takes orders, too.',
+  },
   { name: 'Events', description: 'The event history itself, for operators and analysts.' },
 ];

@@ -20,6 +20,10 @@ const Variables = z.object({
   ).describe(
     'Origins of pages that may call query-api from a browser, separated by commas; none when empty.',
   ),
+  COMMAND_API_URL: z
+    .url()
+    .default('http://127.0.0.1:8001')
+    .describe('The command-api that orders of the WebSocket go to.'),
   AUTH_JWKS_URL: z
     .url()
     .default('http://127.0.0.1:8001/.well-known/jwks.json')
@@ -42,6 +46,7 @@ export function queryConfig(env?: NodeJS.ProcessEnv) {
     port: given.QUERY_API_PORT,
     corsOrigins: given.QUERY_API_CORS_ORIGINS,
     trustedProxies: given.TRUSTED_PROXIES,
+    commandUrl: given.COMMAND_API_URL,
     jwksUrl: given.AUTH_JWKS_URL,
     issuer: given.AUTH_ISSUER,
     logLevel: given.LOG_LEVEL,

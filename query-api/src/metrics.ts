@@ -4,7 +4,7 @@ import type { QueryDeps } from './app.ts';
 import type { WaitOutcome } from './freshness.ts';
 
 /** Requests are counted by the HTTP kit; here stands what only this service knows. */
-export function queryMetrics({ metrics, freshness, streams, books }: QueryDeps): void {
+export function queryMetrics({ metrics, freshness, streams, sockets, books }: QueryDeps): void {
   const registers = [metrics.registry];
   new Gauge({
     name: 'brokerx_query_streams',
@@ -12,6 +12,14 @@ export function queryMetrics({ metrics, freshness, streams, books }: QueryDeps):
     registers,
     collect() {
       this.set(streams.count());
+    },
+  });
+  new Gauge({
+    name: 'brokerx_query_sockets',
+    help: 'WebSockets that are open.',
+    registers,
+    collect() {
+      this.set(sockets.count());
     },
   });
   new Gauge({

@@ -27,6 +27,8 @@ import { channels as createChannels } from './streams/channels.ts';
 import { hotValues as createHotValues } from './streams/hotValues.ts';
 import { liveEvents } from './streams/liveEvents.ts';
 import { openStreams } from './streams/openStreams.ts';
+import { commandApi } from './ws/commandApi.ts';
+import { openSockets } from './ws/openSockets.ts';
 
 export type QueryApiOptions = {
   settings: AdapterSettings;
@@ -37,6 +39,8 @@ export type QueryApiOptions = {
   trustedProxies?: readonly string[];
   jwks: Parameters<typeof tokenVerifier>[0]['jwks'];
   issuer: string;
+  /** Where orders that come over a WebSocket go. */
+  commandUrl: string;
   version: string;
   runtime: Runtime;
   log: Log;
@@ -112,6 +116,11 @@ export async function startQueryApi(options: QueryApiOptions): Promise<{ url: st
   onShutdown('books', () => books.close());
   const channels = createChannels({ store, live, books, hotView, hotValues, database, freshness, runtime });
 
+  const commands = commandApi(options.commandUrl);
+  onShutdown('command-api', () => commands.close());
+  const verifier = tokenVerifier({ ...options, sessions });
+  const sockets = openSockets({ ...options, store, live, channels, verifier, sessions, commands });
+
   const app = await buildQueryApi({
     ...options,
     store,
@@ -124,9 +133,10 @@ export async function startQueryApi(options: QueryApiOptions): Promise<{ url: st
     books,
     channels,
     streams: openStreams(options),
+    sockets,
     metrics,
     ready: async () => ({ 'read model': (await positions.reread()) ? 'ok' : 'does not answer' }),
-    authenticate: bearerAuth(tokenVerifier({ ...options, sessions })),
+    authenticate: bearerAuth(verifier),
   });
   onShutdown('http', async () => {
     freshness.close();

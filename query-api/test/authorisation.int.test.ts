@@ -20,6 +20,9 @@ const PRIVATE = { owner: 200, other: 404, operator: 200, analyst: 200, anonymous
 const PUBLIC = { owner: 200, other: 200, operator: 200, analyst: 200, anonymous: 200, expired: 200 };
 const STAFF_ONLY = { owner: 403, other: 403, operator: 200, analyst: 200, anonymous: 401, expired: 401 };
 
+/** It asks for no upgrade. */
+const SOCKET = Object.fromEntries(Object.keys(PUBLIC).map((who) => [who, 426])) as typeof PUBLIC;
+
 const MATRIX: Record<string, { path: string; answers: Record<keyof typeof PRIVATE, number> }> = {
   '/v1/wallet': { path: `/v1/wallet?account_id=${ann.accountId}`, answers: PRIVATE },
   '/v1/ledger': { path: `/v1/ledger?account_id=${ann.accountId}`, answers: PRIVATE },
@@ -40,6 +43,7 @@ const MATRIX: Record<string, { path: string; answers: Record<keyof typeof PRIVAT
   '/v1/symbols/{symbol}/book/orders': { path: '/v1/symbols/XEQT/book/orders', answers: PUBLIC },
   '/v1/symbols/{symbol}/reference-price': { path: '/v1/symbols/XEQT/reference-price', answers: PUBLIC },
   '/v1/streams/symbols/{symbol}/{channel}': { path: '/v1/streams/symbols/XEQT/depth', answers: PUBLIC },
+  '/v1/ws': { path: '/v1/ws', answers: SOCKET },
   '/v1/streams/symbols/{symbol}': { path: '/v1/streams/symbols/XEQT', answers: PUBLIC },
 };
 

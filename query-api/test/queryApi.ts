@@ -33,6 +33,8 @@ export async function startTestQueryApi(
   options: {
     bufferBytesMax?: number;
     corsOrigins?: string[];
+    /** Where orders of WebSockets go: nowhere, when absent. */
+    commandUrl?: string;
     /** How the API itself reaches the database, given its address. */
     way?: (databaseUrl: string) => Promise<string>;
   } = {},
@@ -59,6 +61,7 @@ export async function startTestQueryApi(
     corsOrigins: [],
     jwks: { keys: [key] },
     issuer: ISSUER,
+    commandUrl: 'http://127.0.0.1:9',
     version: '0.0.0',
     runtime,
     log,

@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
+import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { accountStream, bookStream, clientStream, type Fact } from '@brokerx/contracts';
 import { afterEach, expect, test } from 'vitest';
 import { openEventSource } from './eventSource.ts';
 import { ann, idOf, startTestQueryApi, type TestQueryApi } from './queryApi.ts';
+import { openWebSocket } from './webSocket.ts';
 
 let api: TestQueryApi | undefined;
 afterEach(async () => {
@@ -119,4 +121,31 @@ test('a client that does not keep up is cut off as a slow consumer, and resumes 
   await source.close();
   const rest = source.messages.filter(({ event }) => event === 'trade').map(({ id }) => Number(id));
   expect(rest).toEqual(Array.from({ length: total - 1 - last }, (_, i) => last + 1 + i));
+});
+
+test('a WebSocket is told that the server stops, has its answers, and is closed', async () => {
+  const { promise: answer, resolve: go } = Promise.withResolvers<void>();
+  const { promise: asked, resolve: hasAsked } = Promise.withResolvers<void>();
+  const commands = createServer(async (_, response) => {
+    hasAsked();
+    await answer;
+    response.writeHead(202, { 'content-type': 'application/json' }).end('{"id":"an order"}');
+  });
+  await new Promise<void>((resolve) => commands.listen(0, '127.0.0.1', resolve));
+  const { port } = commands.address() as { port: number };
+  api = await startTestQueryApi({ commandUrl: `http://127.0.0.1:${port}` });
+  const socket = await openWebSocket(api.url);
+  await socket.ask('authenticate', { token: await api.token(ann) });
+  const placing = socket.ask('place_order', { order: {} });
+  await asked;
+  const closing = api.closeApi();
+  await socket.until(() => socket.received.some(({ type }) => type === 'serverShutdown'));
+  expect(await socket.ask('subscribe', { subscriptions: [{ channel: 'orders' }] })).toMatchObject({
+    error: { code: 'UNAVAILABLE' },
+  });
+  go();
+  expect(await placing).toMatchObject({ status: 202, result: { id: 'an order' } });
+  expect(await socket.ended).toEqual({ code: 1001, reason: 'serverShutdown' });
+  await closing;
+  commands.close();
 });

@@ -1,17 +1,17 @@
-import { AmendOrder, mintId, PlaceOrder, views } from '@brokerx/contracts';
+import { AmendOrder, PlaceOrder, views } from '@brokerx/contracts';
 import type { Http, Runtime } from '@brokerx/infra';
 import { z } from 'zod';
 import type { Admission } from '../admission.ts';
 import type { Commands } from '../handle.ts';
 import { IdempotencyHeaders, requestKey } from '../idempotency.ts';
 import type { Markets } from '../market/markets.ts';
-import { tryLater } from '../refusals.ts';
 import { accepted, COMMAND_REPLY_HEADERS, orderLocation } from '../reply.ts';
 import type { Accounts } from './accounts.ts';
 import { amendOrder } from './amendDecider.ts';
+import { batchRoutes } from './batchRoutes.ts';
 import { cancelRoutes } from './cancelRoutes.ts';
 import { deadManRoutes } from './deadManRoutes.ts';
-import { placeOrder } from './orderDecider.ts';
+import { placing } from './placing.ts';
 import { previewRoutes, type ShownDepth } from './previewRoutes.ts';
 import { expectFact, orderChangeView, orderView } from './views.ts';
 
@@ -29,7 +29,8 @@ export const OrderId = z.object({ id: z.uuid().describe('The order, as POST /v1/
 export const trader = { auth: ['trader'], replyHeaders: COMMAND_REPLY_HEADERS } as const;
 
 export function orderRoutes(app: Http, deps: OrderRoutes): void {
-  const { commands, markets, admission, storeId, runtime } = deps;
+  const { commands, markets, storeId } = deps;
+  const place = placing(deps);
 
   app.post(
     '/v1/orders',
@@ -61,21 +62,7 @@ export function orderRoutes(app: Http, deps: OrderRoutes): void {
     },
     async (request, reply) => {
       const { actor, body, traceparent } = request;
-      const { accountId } = actor;
-      const command = 'PlaceOrder';
-      const key = requestKey(request.headers, { command, subject: accountId, body });
-      if (!admission.admitsOrder(body.symbol)) {
-        throw tryLater(runtime, 'OVERLOADED', { detail: 'too many orders wait for the matching engine' });
-      }
-      // Only an unknown symbol is worth a look at the store.
-      if (!markets.get(body.symbol)) await markets.find(body.symbol);
-      const orderId = mintId(runtime);
-      const answer = await commands.onAccount(
-        accountId,
-        { command, actor: `client:${actor.clientId}`, key, traceparent },
-        (account, nowMs) =>
-          placeOrder(account, { orderId, accountId, nowMs, order: body, market: markets.get(body.symbol) }),
-      );
+      const answer = await place({ actor, traceparent, headers: request.headers, order: body });
       const { fact, time } = accepted(reply, answer, {
         storeId,
         location: (placed) => orderLocation(expectFact(placed, 'OrderPlaced.v1').data.orderId),
@@ -84,6 +71,7 @@ export function orderRoutes(app: Http, deps: OrderRoutes): void {
     },
   );
 
+  batchRoutes(app, deps);
   cancelRoutes(app, deps);
   deadManRoutes(app, deps);
   previewRoutes(app, deps);

@@ -22,6 +22,7 @@ test('how a route is passed on follows from what its document says', () => {
     '/v1/streams/orders': {
       get: operation({ responses: { 200: { content: { 'text/event-stream': {} } } } }),
     },
+    '/v1/ws': { get: { responses: { 101: { content: { 'application/json': {} } } } } },
   });
   const routes = apiRoutes({ command, query });
   expect(routes.map(({ api, method, path, kind, roles }) => [api, method, path, kind, roles])).toEqual([
@@ -31,6 +32,7 @@ test('how a route is passed on follows from what its document says', () => {
     ['command', 'GET', '/.well-known/jwks.json', 'command_read', null],
     ['query', 'GET', '/v1/orders/{id}', 'query', ['trader']],
     ['query', 'GET', '/v1/streams/orders', 'stream', ['trader']],
+    ['query', 'GET', '/v1/ws', 'stream', null],
   ]);
   expect(nginxRoutes(routes)).toContain(String.raw`    "~^(GET|HEAD) /v1/orders/[^/?#]+(\?|$)" query;`);
   expect(nginxRoutes(routes)).toContain(String.raw`    "~^POST /v1/sessions(\?|$)" yes;`);

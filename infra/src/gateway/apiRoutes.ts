@@ -76,6 +76,8 @@ function kindOf(api: ApiRoute['api'], method: string, path: string, operation: O
   if (api === 'query') {
     if (method !== 'GET') throw new Error(`query-api serves ${method} ${path}: it must not change anything`);
     const types = Object.values(operation.responses).flatMap(({ content }) => Object.keys(content));
+    // Switching protocols: a WebSocket.
+    if ('101' in operation.responses) return 'stream';
     return types.some((type) => ENDLESS.includes(type)) ? 'stream' : 'query';
   }
   if (method === 'GET') return 'command_read';

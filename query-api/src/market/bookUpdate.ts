@@ -3,10 +3,12 @@ import {
   CHECKSUM_LEVELS,
   decimalFromCents,
   type Levels,
+  type MarketState,
   type PublicBook,
   placeOf,
   type RestingOrder,
   type Side,
+  type StoredMarket,
   topLevels,
   tradeView,
   type views,
@@ -143,6 +145,22 @@ export function bestPrices({ bids, asks }: PublicBook, tickCents: number): views
     bid_qty: bid?.[1] ?? null,
     ask: ask?.[0] ?? null,
     ask_qty: ask?.[1] ?? null,
+  };
+}
+
+export function auctionView(
+  state: MarketState,
+  indicative: StoredMarket['indicative'],
+  tickCents: number,
+): views.AuctionView {
+  const { priceTicks, quantity, surplus, surplusSide } = indicative ?? { priceTicks: null };
+  const runs = priceTicks !== null;
+  return {
+    state,
+    indicative_price: runs ? decimalFromCents(priceTicks * tickCents) : null,
+    indicative_qty: runs ? String(quantity) : null,
+    surplus_side: (runs && surplusSide) || null,
+    surplus_qty: runs && surplusSide ? String(surplus) : null,
   };
 }
 

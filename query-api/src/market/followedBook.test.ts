@@ -55,6 +55,7 @@ function given() {
       sequence: 9,
       book: { orders: [['old', '4', 'sell', 10_000, 5]], coming: null },
       ticker: { lastTicks: 9_900 },
+      indicative: null,
     },
     clock,
   );
@@ -201,6 +202,26 @@ test('orders are shown one by one, best price first, at one price the one that c
       { id: '10', price: '100.00', qty: '1' },
     ],
   });
+});
+
+test('an auction tells what it would bring while its call runs', () => {
+  const { book, outputs } = given();
+  const auction = () => JSON.parse(book.auction().data);
+  const none = { indicative_price: null, indicative_qty: null, surplus_side: null, surplus_qty: null };
+  outputs([{ type: 'MarketStateChanged.v1', data: { state: 'opening_auction' } }]);
+  const result = { priceTicks: 10_000, quantity: 5, surplus: 3, surplusSide: 'buy' as const };
+  outputs([{ type: 'IndicativePriceChanged.v1', data: result }]);
+  book.settled();
+  expect(auction()).toEqual({
+    state: 'opening_auction',
+    indicative_price: '100.00',
+    indicative_qty: '5',
+    surplus_side: 'buy',
+    surplus_qty: '3',
+  });
+  outputs([{ type: 'MarketStateChanged.v1', data: { state: 'continuous' } }]);
+  book.settled();
+  expect(auction()).toEqual({ state: 'continuous', ...none });
 });
 
 test('an event that does not follow is a defect', () => {

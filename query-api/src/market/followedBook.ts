@@ -5,13 +5,21 @@ import {
   type Event,
   type EventOf,
   evolveBook,
+  isAuction,
   nothingTouched,
   type StoredMarket,
   views,
 } from '@brokerx/contracts';
 import type { Recorded, Runtime } from '@brokerx/infra';
 import { type StreamMessage, streamMessage } from '../streams/streamMessage.ts';
-import { type BookUpdate, bestPrices, bookOrdersView, bookUpdate, bookView } from './bookUpdate.ts';
+import {
+  auctionView,
+  type BookUpdate,
+  bestPrices,
+  bookOrdersView,
+  bookUpdate,
+  bookView,
+} from './bookUpdate.ts';
 
 /**
  * One public book in memory, followed from its events. What an input did is told after its last output, never half of it;
@@ -31,6 +39,7 @@ export type FollowedBook = {
   view(levels?: number): views.BookView;
   ordersView(): views.BookOrdersView;
   best(): StreamMessage;
+  auction(): StreamMessage;
   /** Updates that follow this sequence, as far back as they are kept; null: not that far. */
   since(sequence: number): readonly BookUpdate[] | null;
   /** Hears every update from now on; returns the function that ends it. */
@@ -69,6 +78,7 @@ export function followedBook(stored: StoredMarket, runtime: Runtime): BookFollow
   let traded: RecordedTrade[] = [];
   let { lastTicks } = stored.ticker;
   let best: StreamMessage | null = null;
+  let { state, indicative = null } = stored;
   let toldAtMs = Number.NEGATIVE_INFINITY;
   let cancelTimer: (() => void) | null = null;
   let begun = false;
@@ -76,7 +86,13 @@ export function followedBook(stored: StoredMarket, runtime: Runtime): BookFollow
   const fold = () => {
     for (const recorded of held) {
       evolveBook(book, recorded.event as BookEvent, recorded.revision);
-      if (recorded.event.type === 'TradeExecuted.v1') traded.push(recorded as RecordedTrade);
+      const { event } = recorded;
+      if (event.type === 'TradeExecuted.v1') traded.push(recorded as RecordedTrade);
+      if (event.type === 'IndicativePriceChanged.v1') indicative = event.data;
+      if (event.type === 'MarketStateChanged.v1') {
+        state = event.data.state;
+        if (!isAuction(state)) indicative = null;
+      }
       folded = recorded.revision;
       foldedAt = recorded.position;
     }
@@ -137,6 +153,11 @@ export function followedBook(stored: StoredMarket, runtime: Runtime): BookFollow
       now();
       const prices = bestPrices(book, tickCents);
       return (best ??= streamMessage({ channel: 'best_prices', symbol }, told, JSON.stringify(prices)));
+    },
+    auction() {
+      now();
+      const data = JSON.stringify(auctionView(state, indicative, tickCents));
+      return streamMessage({ channel: 'auction', symbol }, told, data);
     },
     since(sequence) {
       if (sequence >= told) return [];

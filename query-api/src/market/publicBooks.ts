@@ -61,7 +61,15 @@ export function publicBooks(options: {
     }
     const { tickCents } = listing.event.data.rules;
     const book = { orders: [], coming: null };
-    return { symbol, tickCents, state: 'continuous', sequence: NO_STREAM, book, ticker: { lastTicks: null } };
+    return {
+      symbol,
+      tickCents,
+      state: 'continuous',
+      sequence: NO_STREAM,
+      book,
+      ticker: { lastTicks: null },
+      indicative: null,
+    };
   };
   const openBook = async (symbol: string, over: AbortSignal, fail: (error: unknown) => void) => {
     const start = await stored(symbol);

@@ -22,7 +22,7 @@ import type { HotValues } from './hotValues.ts';
 import type { LiveEvents } from './liveEvents.ts';
 import { RESUME_EVENTS_MAX } from './resume.ts';
 import type { Sink } from './sink.ts';
-import { streamMessage } from './streamMessage.ts';
+import { type StreamMessage, streamMessage } from './streamMessage.ts';
 
 /** The public channels, the same for server-sent events and the WebSocket. */
 export type Channels = {
@@ -86,7 +86,8 @@ async function openOnBook(parts: Parts, asked: PublicSubscription, to: Sink): Pr
       const from = isUnknown ? undefined : after;
       if (channel === 'depth' || channel === 'book_orders') giveUpdates(use, channel, from, to);
       else if (channel === 'trades') giveTrades(parts, book, from, to).catch(fail);
-      else if (channel === 'best_prices') giveBestPrices(book, to);
+      else if (channel === 'best_prices') giveState(book, book.best, to);
+      else if (channel === 'auction') giveState(book, book.auction, to);
       else if (channel === 'reference_price') giveReferencePrice(parts, book, to).catch(fail);
       else if (channel === 'candles' && interval) {
         const candle = { ...parts, storeId: parts.store.id, book, interval, send: to.send, ended: to.ended };
@@ -154,13 +155,13 @@ async function giveTrades(
 }
 const PAGE_EVENTS = 500;
 
-function giveBestPrices(book: FollowedBook, to: Sink): void {
+function giveState(book: FollowedBook, state: () => StreamMessage, to: Sink): void {
   let shown = '';
   const give = () => {
-    const best = book.best();
-    if (best.data === shown) return;
-    shown = best.data;
-    to.sendState(best);
+    const message = state();
+    if (message.data === shown) return;
+    shown = message.data;
+    to.sendState(message);
   };
   give();
   whileOpen(to, book.watch(give));
@@ -228,7 +229,10 @@ async function openRules(parts: Parts, symbol: string, to: Sink): Promise<OpenCh
   };
 }
 
-/** Reads the symbol again whenever its market stream says something, and once at the beginning. */
+/** What the book says of the symbol itself. */
+const RULES_OF_BOOK: readonly string[] = ['MarketStateChanged.v1', 'AuctionUncrossed.v1'];
+
+/** Reads the symbol again whenever its market, or its book, says something of it, and once at the beginning. */
 async function watchSymbol(
   parts: Parts,
   symbol: string,
@@ -241,13 +245,23 @@ async function watchSymbol(
     const rules = await readSymbol(parts, symbol);
     if (!to.ended.aborted) changed(rules, revision);
   };
-  const stream = marketStream(symbol);
+  let revision = 0;
   let last = Promise.resolve();
-  const unwatch = await live.watch(stream, ({ revision, position }) => {
+  const due = (position: number) => {
     last = last.then(() => refresh(revision, position)).catch(() => to.fail());
+  };
+  const stream = marketStream(symbol);
+  const told = await live.watch(stream, (recorded) => {
+    revision = recorded.revision;
+    due(recorded.position);
   });
-  whileOpen(to, unwatch);
-  await refresh(await store.streamRevision(stream), 0);
+  whileOpen(to, told);
+  const ofBook = await live.watch(bookStream(symbol), ({ event, position }) => {
+    if (RULES_OF_BOOK.includes(event.type)) due(position);
+  });
+  whileOpen(to, ofBook);
+  revision = Math.max(revision, await store.streamRevision(stream));
+  await refresh(revision, 0);
 }
 
 async function readSymbol({ database }: Parts, symbol: string) {

@@ -1,0 +1,35 @@
+import { type AccountFact, mintId, type PlaceOrder } from '@brokerx/contracts';
+import type { Actor } from '@brokerx/infra';
+import type { Answer } from '../handle.ts';
+import { requestKey } from '../idempotency.ts';
+import { tryLater } from '../refusals.ts';
+import { placeOrder } from './orderDecider.ts';
+import type { OrderRoutes } from './orderRoutes.ts';
+
+export type PlaceRequest = {
+  actor: Actor;
+  traceparent: string;
+  headers: { 'idempotency-key'?: string | undefined };
+  order: PlaceOrder;
+};
+
+/** Places one order, whether it came alone or in a batch. */
+export const placing =
+  ({ commands, markets, admission, runtime }: OrderRoutes) =>
+  async ({ actor, traceparent, headers, order }: PlaceRequest): Promise<Answer<AccountFact>> => {
+    const { accountId } = actor;
+    const command = 'PlaceOrder';
+    const key = requestKey(headers, { command, subject: accountId, body: order });
+    if (!admission.admitsOrder(order.symbol)) {
+      throw tryLater(runtime, 'OVERLOADED', { detail: 'too many orders wait for the matching engine' });
+    }
+    // Only an unknown symbol is worth a look at the store.
+    if (!markets.get(order.symbol)) await markets.find(order.symbol);
+    const orderId = mintId(runtime);
+    return commands.onAccount(
+      accountId,
+      { command, actor: `client:${actor.clientId}`, key, traceparent },
+      (account, nowMs) =>
+        placeOrder(account, { orderId, accountId, nowMs, order, market: markets.get(order.symbol) }),
+    );
+  };

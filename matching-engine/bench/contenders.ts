@@ -1,0 +1,183 @@
+import { createRequire } from 'node:module';
+import type { EngineInput, SymbolRules } from '@brokerx/contracts';
+import { MATCHING_RULES_VERSION } from '@brokerx/contracts';
+import { type Book, emptyBook, fillRow, matchable, reduceRow, removeRow, sideOf } from '../src/book.ts';
+import { apply, type Engine, newEngine, type PlacedInput } from '../src/engine.ts';
+import { enqueue } from '../src/levels.ts';
+import { setWords, word, words } from '../src/orderIds.ts';
+import { LEAVES, NONE, QUANTITY } from '../src/orderRows.ts';
+import { ADD, CANCEL, REDUCE, TAKE } from './flows.ts';
+
+/** Books that do the same work. A contender says a row of a flow in its own words before the clock starts. */
+export type Contender<Book = unknown, Command = unknown> = {
+  open(): Book;
+  command(row: Row): Command;
+  apply(book: Book, command: Command): void;
+  /** Shares traded so far, and orders in the book now: all contenders must say the same. */
+  told(book: Book): Told;
+};
+
+export type Row = {
+  kind: number;
+  orderId: string;
+  accountId: string;
+  side: 'buy' | 'sell';
+  priceTicks: number;
+  shares: number;
+};
+export type Told = { shares: number; resting: number };
+
+export const CONTENDERS = ['book', 'engine', 'nodejs-order-book', 'hft-limit-order-book'] as const;
+export type ContenderName = (typeof CONTENDERS)[number];
+
+export function contender(name: ContenderName): Contender {
+  if (name === 'book') return ourBook as Contender;
+  if (name === 'engine') return ourEngine() as Contender;
+  return fromNpm(name) as Contender;
+}
+
+type Traded = { book: Book; shares: number };
+/** The id as the book keeps it: four words. */
+type BookCommand = Omit<Row, 'orderId'> & { a: number; b: number; c: number; d: number };
+
+/** The book alone: price-time priority, no checks of the market's rules, nothing told, ids as numbers. */
+const ourBook: Contender<Traded, BookCommand> = {
+  open: () => ({ book: emptyBook(), shares: 0 }),
+  command({ kind, orderId, accountId, side, priceTicks, shares }) {
+    if (!words(orderId)) throw new Error(`${orderId} is no UUID`);
+    const [a = 0, b = 0, c = 0, d = 0] = word;
+    return { kind, a, b, c, d, accountId, side, priceTicks, shares };
+  },
+  apply(to, { kind, a, b, c, d, accountId, side, priceTicks, shares }) {
+    const { book } = to;
+    const { orders } = book;
+    if (kind === CANCEL || kind === REDUCE) {
+      setWords(a, b, c, d);
+      const row = orders.findRead();
+      if (row === NONE) throw new Error('an order is not in the book');
+      if (kind === CANCEL) removeRow(book, row);
+      else {
+        const { rows } = orders;
+        const quantity = rows.get(row, QUANTITY);
+        rows.set(row, QUANTITY, shares);
+        reduceRow(book, row, quantity - shares, rows.get(row, LEAVES));
+      }
+      return;
+    }
+    let left = shares;
+    while (left > 0) {
+      const level = matchable(book, side, priceTicks);
+      if (!level) break;
+      const leaves = orders.rows.get(level.firstRow, LEAVES);
+      const traded = leaves < left ? leaves : left;
+      fillRow(book, level.firstRow, traded, leaves);
+      left -= traded;
+      to.shares += traded;
+    }
+    if (kind !== ADD || left === 0) return;
+    setWords(a, b, c, d);
+    if (orders.findRead() !== NONE) throw new Error('an order is in the book already');
+    const row = orders.addRead({
+      accountId,
+      revision: 0,
+      side,
+      priceTicks,
+      flags: 0,
+      quantity: shares,
+      leaves: left,
+    });
+    enqueue(sideOf(book, side), row);
+  },
+  told: ({ book, shares }) => ({ shares, resting: book.orders.size }),
+};
+
+const SYMBOL = 'BENCH';
+const RULES: SymbolRules = {
+  tickCents: 1,
+  listingTicks: 58_000,
+  collarPpm: 100_000,
+  feePpm: 1_000,
+  orderSharesMax: 1_000_000,
+  dailyClose: '21:00',
+};
+type Whole = { engine: Engine; outputs: number; shares: number };
+
+/** The whole engine: an input as it is stored, all checks, and its outputs as they are stored. */
+function ourEngine(): Contender<Whole, PlacedInput> {
+  let revision = 0;
+  const input = (fact: Pick<EngineInput, 'type' | 'data'>, id: string): PlacedInput => {
+    revision += 1;
+    const envelope = { id, time: '2026-01-05T14:30:00.000Z', actor: 'client:bench', correlationId: id };
+    const traceparent = '00-00000000000000000000000000000000-0000000000000000-00';
+    return { event: { ...envelope, causationId: id, traceparent, ...fact } as EngineInput, revision };
+  };
+  return {
+    open() {
+      const engine = newEngine(SYMBOL);
+      const data = { symbol: SYMBOL, name: 'Bench', rules: RULES, matchingRules: MATCHING_RULES_VERSION };
+      apply(engine, input({ type: 'SymbolListed.v1', data }, 'listing'));
+      return { engine, outputs: 0, shares: 0 };
+    },
+    command({ kind, orderId, accountId, side, priceTicks, shares }) {
+      const which = { orderId, accountId, symbol: SYMBOL };
+      if (kind === CANCEL) return input({ type: 'OrderCancelRequested.v1', data: which }, orderId);
+      if (kind === REDUCE) {
+        const data = { ...which, amendment: 1, quantity: shares };
+        return input({ type: 'OrderAmendRequested.v1', data }, orderId);
+      }
+      const data = {
+        orderId,
+        accountId,
+        clientOrderId: null,
+        symbol: SYMBOL,
+        side,
+        type: 'limit',
+        timeInForce: kind === ADD ? 'gtc' : 'ioc',
+        quantity: shares,
+        limitTicks: priceTicks,
+        tickCents: 1,
+        referenceTicks: 58_000,
+        bandExempt: true,
+        feePpm: 1_000,
+        holdCents: 0,
+        holdShares: 0,
+      } as const;
+      return input({ type: 'OrderPlaced.v1', data }, orderId);
+    },
+    apply(to, command) {
+      const facts = apply(to.engine, command);
+      to.outputs += facts.length;
+      for (const fact of facts) if (fact.type === 'TradeExecuted.v1') to.shares += fact.data.quantity;
+    },
+    told: ({ engine, shares }) => ({ shares, resting: engine.book.orders.size }),
+  };
+}
+
+/** What both packages have in common of their interface; their own declarations do not resolve. */
+type NpmOrder = { id: string; side: string; size: number; price: number; timeInForce?: 'GTC' | 'IOC' };
+type NpmBook = {
+  orders: Record<string, unknown>;
+  limit(order: NpmOrder): { quantityLeft: number; err: unknown };
+  modify(id: string, change: { side?: string; size: number; price?: number }): { err: unknown };
+  cancel(id: string): unknown;
+};
+type NpmTraded = { book: NpmBook; shares: number };
+type NpmCommand = { kind: number; order: NpmOrder };
+
+function fromNpm(name: 'nodejs-order-book' | 'hft-limit-order-book'): Contender<NpmTraded, NpmCommand> {
+  const { OrderBook } = createRequire(import.meta.url)(name) as { OrderBook: new () => NpmBook };
+  return {
+    open: () => ({ book: new OrderBook(), shares: 0 }),
+    command: ({ kind, orderId: id, side, priceTicks: price, shares: size }) => ({
+      kind,
+      order: { id, side, size, price, timeInForce: kind === TAKE ? 'IOC' : 'GTC' },
+    }),
+    apply(to, { kind, order }) {
+      if (kind === CANCEL) {
+        if (!to.book.cancel(order.id)) throw new Error(`${name}: ${order.id} is not in the book`);
+      } else if (kind === REDUCE) to.book.modify(order.id, { side: order.side, size: order.size });
+      else to.shares += order.size - to.book.limit(order).quantityLeft;
+    },
+    told: ({ book, shares }) => ({ shares, resting: Object.keys(book.orders).length }),
+  };
+}

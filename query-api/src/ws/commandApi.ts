@@ -1,0 +1,72 @@
+import { Pool } from 'undici';
+import { refused } from '../problems.ts';
+import type { CommandRequest } from './commandRequests.ts';
+
+/**
+ * The way to command-api for orders that come over a WebSocket: the client's own token and key go along, and what comes
+ * back is passed on. How many are on their way at once is bounded; what is beyond is refused at once.
+ */
+export type CommandApi = {
+  send(request: CommandRequest, token: string): Promise<CommandReply>;
+  close(): Promise<void>;
+};
+export type CommandReply = {
+  status: number;
+  /** JSON text: what was decided, or the problem. */
+  text: string;
+  position: string | undefined;
+  replayed: boolean;
+};
+
+/** Each has one command on its way; a command takes a few milliseconds, so these are thousands a second. */
+const CONNECTIONS = 64;
+/** Of all clients together: a second's worth. */
+export const COMMANDS_IN_FLIGHT_MAX = 2_000;
+/** Milliseconds: longer than command-api takes to say that it does not know. */
+const TIMEOUT_MS = 10_000;
+
+export function commandApi(url: string): CommandApi {
+  const pool = new Pool(url, {
+    connections: CONNECTIONS,
+    pipelining: 1,
+    headersTimeout: TIMEOUT_MS,
+    bodyTimeout: TIMEOUT_MS,
+    connect: { timeout: TIMEOUT_MS },
+  });
+  let inFlight = 0;
+  return {
+    async send({ method, path, key, body }, token) {
+      if (inFlight >= COMMANDS_IN_FLIGHT_MAX)
+        throw refused('OVERLOADED', 'too many commands are on their way');
+      inFlight += 1;
+      try {
+        const reply = await pool.request({
+          method,
+          path,
+          headers: {
+            authorization: `Bearer ${token}`,
+            ...(key === undefined ? {} : { 'idempotency-key': key }),
+            ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          },
+          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        });
+        const position = reply.headers['x-brokerx-position'];
+        return {
+          status: reply.statusCode,
+          text: await reply.body.text(),
+          position: typeof position === 'string' ? position : undefined,
+          replayed: reply.headers['idempotent-replayed'] === 'true',
+        };
+      } catch (cause) {
+        throw refused(
+          'UNAVAILABLE',
+          'whether it was carried out is not known: repeat it with the same key',
+          cause,
+        );
+      } finally {
+        inFlight -= 1;
+      }
+    },
+    close: () => pool.close(),
+  };
+}

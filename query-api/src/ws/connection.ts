@@ -1,0 +1,208 @@
+import { accountStream, type Subscribe, type SubscribeResult, type Unsubscribe } from '@brokerx/contracts';
+import { NO_STREAM, type Runtime, type SessionEnds } from '@brokerx/infra';
+import { toProblem } from '@brokerx/infra/httpProblems.ts';
+import type { Log } from '@brokerx/infra/log.ts';
+import { type Problem, problemBody } from '@brokerx/infra/problem.ts';
+import type { TokenVerifier } from '@brokerx/infra/tokenVerifier.ts';
+import { EVERY_ROLE } from '../actor.ts';
+import type { EventReader } from '../eventReader.ts';
+import { problemOf, refused } from '../problems.ts';
+import type { Channels, OpenChannel, PublicSubscription } from '../streams/channels.ts';
+import type { LiveEvents } from '../streams/liveEvents.ts';
+import type { Sink } from '../streams/sink.ts';
+import type { CommandApi } from './commandApi.ts';
+import { commandRequest, isCommand } from './commandRequests.ts';
+import { type Outbox, outbox, type Socket } from './outbox.ts';
+import { ownOrders } from './ownOrders.ts';
+import { type Misunderstood, type Request, readRequest } from './requests.ts';
+import { signIn } from './signIn.ts';
+import { type Subscription, subscription } from './subscription.ts';
+
+/** What connections work with. */
+export type ConnectionDeps = {
+  store: EventReader;
+  live: LiveEvents;
+  channels: Channels;
+  verifier: TokenVerifier;
+  sessions: Pick<SessionEnds, 'onEnd'>;
+  commands: Pick<CommandApi, 'send'>;
+  runtime: Runtime;
+  log: Log;
+  bufferBytesMax?: number | undefined;
+};
+/** One client's WebSocket, from its first message to its end. */
+export type Connection = {
+  message(text: string): void;
+  /** Says that the server stops, answers what was asked, and resolves when that is done. */
+  shutDown(): Promise<void>;
+  /** The socket is gone. */
+  closed(): void;
+};
+
+/** What a large screen has, twice. */
+export const SUBSCRIPTIONS_MAX = 500;
+/** Requests of one connection that are not answered yet: more than a market maker's ladders of a moment. */
+export const IN_FLIGHT_MAX = 256;
+/** Messages of one connection in a second. */
+export const MESSAGES_PER_SECOND_MAX = 2_000;
+/** Clients of a server that stops come back spread over this time. */
+const RECONNECT_MS_MAX = 2_000;
+
+export function connection(
+  socket: Socket,
+  deps: ConnectionDeps,
+  close: (reason: string) => void,
+): Connection {
+  const { runtime, log, channels, commands } = deps;
+  const out: Outbox = outbox({ ...deps, socket, cutOff: () => close('slow_consumer') });
+  const subscriptions = new Map<string, Subscription>();
+  const own = new Set<string>();
+  const answering = new Set<Promise<void>>();
+  let stopping = false;
+  let second = 0;
+  let messages = 0;
+
+  const signedIn = signIn({
+    ...deps,
+    over(reason) {
+      for (const key of own) subscriptions.get(key)?.end(reason);
+    },
+  });
+  out.onRoom(() => {
+    for (const each of subscriptions.values()) each.room();
+  });
+
+  const reply = (id: Request['id'] | null, answer: object) =>
+    out.reply(JSON.stringify({ type: 'reply', id, ...answer }));
+  const refuse = (id: Request['id'] | null, problem: Problem) => reply(id, { error: problemBody(problem) });
+
+  const mustBeSignedIn = () => {
+    const current = signedIn.current();
+    if (!current) throw refused('UNAUTHENTICATED', 'Send `authenticate` with an access token first.');
+    return current;
+  };
+
+  const open = async (asked: Subscribe, to: Sink): Promise<OpenChannel> => {
+    if (asked.channel !== 'orders') return channels.open(asked as PublicSubscription, to);
+    const { actor } = mustBeSignedIn();
+    if (!EVERY_ROLE.some((role) => actor.roles.includes(role))) throw refused('FORBIDDEN');
+    const revision = await deps.store.streamRevision(accountStream(actor.accountId));
+    if (revision === NO_STREAM) throw refused('ACCOUNT_NOT_FOUND');
+    return ownOrders({ ...deps, accountId: actor.accountId, after: asked.after, revision, to });
+  };
+  const subscribe = async (asked: readonly Subscribe[]): Promise<[SubscribeResult, () => void]> => {
+    const names = new Map(asked.map((each) => [keyOf(each), each]));
+    const more = [...names.keys()].filter((key) => !subscriptions.has(key)).length;
+    if (subscriptions.size + more > SUBSCRIPTIONS_MAX) throw refused('TOO_MANY_SUBSCRIPTIONS');
+    const opened: { key: string; subject: Unsubscribe; channel: OpenChannel; its: Subscription }[] = [];
+    try {
+      for (const [key, each] of names) {
+        const { channel, symbol, interval } = each;
+        const subject = { channel, symbol, interval };
+        const its: Subscription = subscription(subject, out, () => {
+          if (subscriptions.get(key) !== its) return;
+          subscriptions.delete(key);
+          own.delete(key);
+        });
+        opened.push({ key, subject, its, channel: await open(each, its.sink) });
+      }
+    } catch (error) {
+      for (const { its } of opened) its.close();
+      throw error;
+    }
+    // One that is subscribed to again begins anew.
+    for (const { key, subject, its } of opened) {
+      subscriptions.get(key)?.close();
+      subscriptions.set(key, its);
+      if (subject.channel === 'orders') own.add(key);
+    }
+    const result = {
+      subscriptions: opened.map(({ subject, channel }) => ({ ...subject, sequence: channel.sequence() })),
+    };
+    return [result, () => opened.forEach(({ channel }) => channel.begin())];
+  };
+
+  const answer = async (request: Request): Promise<void> => {
+    const { id } = request;
+    switch (request.method) {
+      case 'authenticate': {
+        const actor = await signedIn.renew(request.params.token);
+        const { clientId: client_id, accountId: account_id, roles, expiresAtMs } = actor;
+        const expires_at = new Date(expiresAtMs).toISOString();
+        return reply(id, { result: { client_id, account_id, roles, expires_at } });
+      }
+      case 'ping':
+        return reply(id, { result: {} });
+      case 'subscribe': {
+        const [result, begin] = await subscribe(request.params.subscriptions);
+        reply(id, { result });
+        return begin();
+      }
+      case 'unsubscribe':
+        for (const each of request.params.subscriptions) subscriptions.get(keyOf(each))?.close();
+        return reply(id, { result: {} });
+      default: {
+        const { token } = mustBeSignedIn();
+        const { status, text, position, replayed } = await commands.send(commandRequest(request), token);
+        const body = text === '' ? {} : (JSON.parse(text) as unknown);
+        return reply(id, {
+          status,
+          ...(position === undefined ? {} : { position }),
+          ...(replayed ? { replayed } : {}),
+          ...(status < 300 ? { result: body } : { error: body }),
+        });
+      }
+    }
+  };
+  const carryOut = async (request: Request): Promise<void> => {
+    try {
+      await answer(request);
+    } catch (error) {
+      const problem = toProblem(problemOf(error));
+      if (problem.status === 500) log.error({ err: error, method: request.method }, 'unexpected error');
+      const status = isCommand(request.method) ? { status: problem.status } : {};
+      reply(request.id, { ...status, error: problemBody(problem) });
+    }
+  };
+  /** Why it is not even begun. */
+  const turnedAway = (request: Request | Misunderstood): Problem | null => {
+    const now = Math.floor(runtime.monotonicMs() / 1_000);
+    if (now !== second) [second, messages] = [now, 0];
+    messages += 1;
+    if (messages > MESSAGES_PER_SECOND_MAX) {
+      return refused('REQUEST_LIMIT', `at most ${MESSAGES_PER_SECOND_MAX} messages a second`);
+    }
+    if ('problem' in request) return request.problem;
+    if (stopping) return refused('UNAVAILABLE', 'the server stops: connect again');
+    if (answering.size < IN_FLIGHT_MAX) return null;
+    return refused('OVERLOADED', `at most ${IN_FLIGHT_MAX} requests of a connection are answered at a time`);
+  };
+
+  return {
+    message(text) {
+      const request = readRequest(text);
+      const problem = turnedAway(request);
+      if (problem || 'problem' in request) {
+        if (problem) refuse(request.id, problem);
+        return;
+      }
+      const answered: Promise<void> = carryOut(request).finally(() => answering.delete(answered));
+      answering.add(answered);
+    },
+    async shutDown() {
+      stopping = true;
+      const reconnect_after_ms = ((runtime.randomBytes(1)[0] ?? 0) / 255) * RECONNECT_MS_MAX;
+      out.reply(
+        JSON.stringify({ type: 'serverShutdown', reconnect_after_ms: Math.round(reconnect_after_ms) }),
+      );
+      await Promise.all(answering);
+    },
+    closed() {
+      signedIn.close();
+      out.close();
+      for (const each of subscriptions.values()) each.close();
+    },
+  };
+}
+
+const keyOf = ({ channel, symbol, interval }: Unsubscribe): string => `${channel} ${symbol} ${interval}`;

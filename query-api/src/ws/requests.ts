@@ -1,0 +1,28 @@
+import { type Method, REQUESTS, RequestId, StreamRequest } from '@brokerx/contracts';
+import { invalidRequest } from '@brokerx/infra/httpProblems.ts';
+import { Problem } from '@brokerx/infra/problem.ts';
+import type { z } from 'zod';
+
+/** A message of a client, read: what it asks, or why it cannot be understood. */
+export type Request = {
+  [M in Method]: { id: RequestId; method: M; params: z.infer<(typeof REQUESTS)[M]> };
+}[Method];
+export type Misunderstood = { id: RequestId | null; problem: Problem };
+
+export function readRequest(text: string): Request | Misunderstood {
+  let given: unknown;
+  try {
+    given = JSON.parse(text);
+  } catch (cause) {
+    const title = 'The message is not valid JSON.';
+    return { id: null, problem: new Problem({ status: 400, code: 'MALFORMED_JSON', title, cause }) };
+  }
+  const { data: id = null } = RequestId.safeParse((given as { id?: unknown } | null)?.id);
+  const whole = StreamRequest.safeParse(given);
+  if (!whole.success) return { id, problem: invalidRequest(whole.error.issues, 'body', given) };
+  const { method, params } = whole.data;
+  const read = REQUESTS[method].safeParse(params);
+  if (read.success) return { id: whole.data.id, method, params: read.data } as Request;
+  const issues = read.error.issues.map((issue) => ({ ...issue, path: ['params', ...issue.path] }));
+  return { id, problem: invalidRequest(issues, 'body', given) };
+}

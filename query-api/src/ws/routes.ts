@@ -1,0 +1,43 @@
+import { BODY_BYTES_MAX, type Http } from '@brokerx/infra/http.ts';
+import { Problem } from '@brokerx/infra/problem.ts';
+import websocket from '@fastify/websocket';
+import { z } from 'zod';
+import type { QueryDeps } from '../app.ts';
+import { asyncApi } from './asyncApi.ts';
+
+/** The WebSocket, and the document that says what goes over it. */
+export async function webSocketRoutes(app: Http, { sockets, version }: QueryDeps): Promise<void> {
+  await app.register(websocket, {
+    options: { maxPayload: BODY_BYTES_MAX, perMessageDeflate: false },
+    // Told and closed by `OpenSockets`.
+    preClose: (done) => done(),
+    // A message that breaks the rules: the library closes with the reason.
+    errorHandler: () => undefined,
+  });
+  app.route({
+    method: 'GET',
+    url: '/v1/ws',
+    config: { auth: 'public' },
+    exposeHeadRoute: false,
+    schema: {
+      tags: ['Streams'],
+      summary: 'Market data, your orders, and order entry over one WebSocket',
+      description: 'What goes over it is described in `/asyncapi.json`.',
+      response: { 101: z.null().describe('The connection is a WebSocket now.') },
+    },
+    handler: () => {
+      throw new Problem({
+        status: 426,
+        code: 'UPGRADE_REQUIRED',
+        title: 'This is a WebSocket: ask for the upgrade.',
+        headers: { upgrade: 'websocket', connection: 'upgrade' },
+      });
+    },
+    wsHandler: (socket, request) => sockets.take(socket, request.ip),
+  });
+  app.get(
+    '/asyncapi.json',
+    { config: { auth: 'public' }, schema: { hide: true, response: { 200: z.unknown() } } },
+    ({ protocol, host }) => asyncApi({ version, protocol: protocol === 'https' ? 'wss' : 'ws', host }),
+  );
+}
