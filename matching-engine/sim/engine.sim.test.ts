@@ -17,6 +17,9 @@ const RARE = [
   'TimeApplied.v1',
   'OrderExpired.v1',
   'OrderReduced.v1',
+  'AuctionUncrossed.v1',
+  'IndicativePriceChanged.v1',
+  'OrderEntered.v1',
 ];
 
 test.for([1, 2, 3, 4, 5, 6, 7, 8])(

@@ -1,4 +1,5 @@
 import type { EventOf, RefusalCode } from '@brokerx/contracts';
+import { isOutside } from './bands.ts';
 import { type Book, type NewOrder, reduce, remove, rest, setQuantity } from './book.ts';
 import { ICEBERG } from './flags.ts';
 import type { RestingOrder } from './levels.ts';
@@ -92,10 +93,10 @@ export function icebergRefusal(
  */
 export function tradableStepByStep(
   { book, icebergs, lists }: Iced & { readonly lists: Lists },
-  order: Pick<Incoming, 'side' | 'limitTicks' | 'accountId' | 'selfTrade' | 'leaves'>,
+  order: Pick<Incoming, 'side' | 'limitTicks' | 'accountId' | 'selfTrade' | 'leaves' | 'band'>,
   wanted: number,
 ): number {
-  const { side, limitTicks, accountId, selfTrade } = order;
+  const { side, limitTicks, accountId, selfTrade, band } = order;
   const { sorted } = side === 'buy' ? book.sells : book.buys;
   let leaves = order.leaves;
   let traded = 0;
@@ -113,12 +114,12 @@ export function tradableStepByStep(
     }
     for (let next = 0; next < queue.length && traded < wanted && leaves > 0; next++) {
       const maker = queue[next] as Thought;
-      const met = Math.min(
-        leaves,
-        lists.size > 0 ? Math.max(0, maker.shown - ofOthers(maker.id)) : maker.shown,
-      );
+      const less = lists.size > 0 ? ofOthers(maker.id) : 0;
+      const met = Math.min(leaves, Math.max(0, maker.shown - less));
       if (met === 0) continue;
-      if (selfTrade === 'none' || maker.accountId !== accountId) {
+      const trades = selfTrade === 'none' || maker.accountId !== accountId;
+      if (trades && isOutside(band, level.priceTicks)) return traded;
+      if (trades) {
         traded += met;
         if (lists.has(maker.id)) filled.set(maker.id, met);
       } else if (selfTrade === 'cancel_oldest') continue;

@@ -49,25 +49,23 @@ function lessen(engine: Engine, id: string, shares: number, outputs: BookFact[])
   const resting = book.orders.get(id);
   if (resting) return lessenResting(engine, resting, shares, outputs);
   const waiting = stops.book.orders.get(id);
-  const found = waiting ?? stops.queue.find(({ order }) => order.id === id)?.order;
+  const triggered = waiting ? undefined : stops.queue.find(({ order }) => order.id === id);
+  const found = waiting ?? triggered?.order;
   if (!found || found.leaves === 0) return;
   const { side, leaves, priceTicks } = found;
   const order = refOf(found);
   const quantity = Math.min(shares, leaves);
+  if (triggered) {
+    const { order: before } = triggered;
+    triggered.order = { ...before, quantity: before.quantity - quantity, leaves: leaves - quantity };
+  }
   if (quantity < leaves) {
     if (waiting) reduce(stops.book, waiting, waiting.quantity - quantity);
-    else {
-      found.leaves -= quantity;
-      found.quantity -= quantity;
-    }
-    const rest = { order, side, priceTicks, quantity, leaves: found.leaves, held: true } as const;
+    const rest = { order, side, priceTicks, quantity, leaves: leaves - quantity, held: true } as const;
     outputs.push({ type: 'OrderReduced.v1', data: rest });
     return;
   }
-  const terms = waiting
-    ? removeStop(stops, waiting)
-    : stops.queue.find(({ order: { id: queued } }) => queued === id)?.terms;
-  if (!waiting) found.leaves = 0;
+  const terms = waiting ? removeStop(stops, waiting) : triggered?.terms;
   const end = { order, side, priceTicks: terms?.limitTicks ?? priceTicks, quantity, resting: false };
   outputs.push({ type: 'OrderExpired.v1', data: { ...end, reason: 'OCO_TRIGGER' } });
 }

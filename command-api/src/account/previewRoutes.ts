@@ -12,6 +12,7 @@ import { problemOf, tryLater } from '../refusals.ts';
 import type { Account } from './account.ts';
 import { isList, LISTED_ORDERS_MAX, placeOrderList } from './listDecider.ts';
 import { type PlaceOrderCommand, placeOrder } from './orderDecider.ts';
+import { bandOf } from './orderPrice.ts';
 import type { OrderRoutes } from './orderRoutes.ts';
 import { previewOrder } from './preview.ts';
 import type { FactOf } from './views.ts';
@@ -52,7 +53,8 @@ export function previewRoutes(
       if (!decided) throw problemOf({ code: 'ACCOUNT_NOT_FOUND', detail: `account ${accountId}` });
       reply.header('x-brokerx-position', formatPosition({ storeId, position: executed.position }));
       const rules = market?.rules ?? { orderSharesMax: ORDER_SHARES_MAX };
-      return previewOrder(body, decided, { depth, rules, state: market ? knownState(market) : null });
+      const state = market ? knownState(market) : null;
+      return previewOrder(body, decided, { depth, rules, band: market ? bandOf(market) : null, state });
     },
   );
 }

@@ -19,6 +19,8 @@ export type AuditedOrder = {
   feePpm: number;
   holdCents: number;
   holdShares: number;
+  /** The trade band does not count for it. */
+  bandExempt: boolean;
   postOnly: boolean;
   minQuantity: number;
   selfTrade: SelfTradeMode;
@@ -68,6 +70,7 @@ export const orderFrom = (placed: Placed, list: AuditedList | null = null): Audi
   feePpm: placed.feePpm,
   holdCents: placed.holdCents,
   holdShares: placed.holdShares,
+  bandExempt: placed.bandExempt,
   postOnly: placed.postOnly ?? false,
   minQuantity: placed.minQuantity ?? 0,
   selfTrade: placed.selfTrade ?? 'none',
