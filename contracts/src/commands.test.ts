@@ -5,8 +5,14 @@ const limit = { symbol: 'ACME', side: 'buy', type: 'limit', qty: '10', limit_pri
 const forMoney = { symbol: 'ACME', side: 'buy', type: 'market', notional: '100.00' };
 
 const oco = {
-  ...{ symbol: 'ACME', side: 'sell', type: 'limit', qty: '10', order_class: 'oco', time_in_force: 'gtc' },
-  ...{ take_profit: { limit_price: '11.00' }, stop_loss: { stop_price: '9.00', client_order_id: 'mine' } },
+  symbol: 'ACME',
+  side: 'sell',
+  type: 'limit',
+  qty: '10',
+  order_class: 'oco',
+  time_in_force: 'gtc',
+  take_profit: { limit_price: '11.00' },
+  stop_loss: { stop_price: '9.00', client_order_id: 'mine' },
 };
 
 /** Fields that are found wrong, each once. */

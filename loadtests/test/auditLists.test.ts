@@ -108,8 +108,15 @@ function told(change?: Change): RawEvent[] {
       as({
         type: 'OrderClosed.v1',
         data: {
-          ...{ orderId, symbol: 'ACME', side: 'sell', sequence, releasedCents: 0, releasedShares },
-          ...{ status: 'canceled', reason: null, unfilledQuantity },
+          orderId,
+          symbol: 'ACME',
+          side: 'sell',
+          sequence,
+          releasedCents: 0,
+          releasedShares,
+          status: 'canceled',
+          reason: null,
+          unfilledQuantity,
         },
       }),
     );

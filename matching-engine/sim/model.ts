@@ -9,8 +9,10 @@ import {
 import type { PlacedInput } from '../src/engine.ts';
 import type { EngineSnapshot, OrderRow } from '../src/snapshot.ts';
 import { modelAmend } from './modelAmend.ts';
-import { buys, MODES, type Money, modelBook, type Order, WHOLE } from './modelBook.ts';
+import { modelBook } from './modelBook.ts';
 import { type ModelMarket, modelDay, notTaken } from './modelDay.ts';
+import { modelNotional } from './modelNotional.ts';
+import { MODES, type Order } from './modelOrder.ts';
 import { firstStop, isReached, stopRow } from './modelStops.ts';
 
 /**
@@ -95,10 +97,8 @@ export function model(symbol: string): Model {
         data: { order: { orderId, accountId, revision }, code },
       }));
     }
-    book.addList(
-      list.listId,
-      orders.map(({ orderId }) => orderId),
-    );
+    const legs = orders.map(({ orderId }) => orderId);
+    book.lists.add(list.listId, legs);
     return orders.reverse().flatMap((order) => enterMarket(order, revision, time));
   }
 
@@ -219,67 +219,6 @@ export function model(symbol: string): Model {
     return [accepted, ...facts, gone, ...stops()];
   }
 
-  function wrongMoney(data: Placed, of: SymbolRules): RefusalCode | null {
-    const { notionalCents: cents = 0, side, type, timeInForce, limitTicks: price, tickCents } = data;
-    const money: Money = { cents, shares: of.orderSharesMax, lot: of.lotShares ?? 1, told: false };
-    if (price === 0 || tickCents !== of.tickCents) return 'PRICE_TICK';
-    if (buys(money, price * tickCents) === 0) return 'MIN_NOTIONAL';
-    if (of.notionalMinCents && cents < of.notionalMinCents) return 'MIN_NOTIONAL';
-    if (of.notionalMaxCents && cents > of.notionalMaxCents) return 'MAX_NOTIONAL';
-    const plain = data.quantity === 0 && data.selfTrade !== 'decrement' && !data.minQuantity;
-    if (side === 'sell' || type !== 'market' || !plain) return 'ORDER_TYPE';
-    if (timeInForce !== 'ioc') return 'TIME_IN_FORCE';
-    return gathers() ? 'NOT_IN_AUCTION' : null;
-  }
-
-  /** A market buy for an amount of money. */
-  function buyFor(
-    data: Placed,
-    of: SymbolRules,
-    order: { orderId: string; accountId: string; revision: number },
-    revision: number,
-    time: string,
-  ): BookFact[] {
-    const { notionalCents: cents = 0, side, type, timeInForce, limitTicks: price, tickCents } = data;
-    const money: Money = { cents, shares: of.orderSharesMax, lot: of.lotShares ?? 1, told: false };
-    const { orderId: id, accountId, selfTrade = 'none' } = data;
-    const terms = {
-      day: false,
-      postOnly: false,
-      endsWithCall: false,
-      exempt: data.bandExempt,
-      selfTrade,
-      quantity: 0,
-      done: 0,
-      arrival: 0,
-      ...WHOLE,
-    };
-    const before = dynamic();
-    const taker: Order = { id, accountId, revision, side, price, ...terms };
-    const { facts, ended, outside } = sweep(taker, tickCents, time, money);
-    const taken = { order, side, type, timeInForce, quantity: 0, limitTicks: price, restingQuantity: 0 };
-    const ends: BookFact[] = [];
-    const next = opposite(side, price)[0];
-    const leftCents = money.cents;
-    if (!ended && !money.told) {
-      const gone = { order, side, priceTicks: price, quantity: 0, resting: false, leftCents };
-      if (outside)
-        ends.push({
-          type: 'OrderExpired.v1',
-          data: { ...gone, reason: 'EXECUTION_RULE_PRICE_RANGE_EXCEEDED' },
-        });
-      else if (next) ends.push({ type: 'OrderCompleted.v1', data: { order, side, leftCents } });
-      else ends.push({ type: 'OrderExpired.v1', data: { ...gone, reason: 'INSUFFICIENT_LIQUIDITY' } });
-    }
-    return [
-      { type: 'OrderAccepted.v1', data: { ...taken, notionalCents: cents } },
-      ...facts,
-      ...ends,
-      ...(outside ? book.rules.interrupt() : []),
-      ...book.cascade(facts, before, time),
-    ];
-  }
-
   function wrongChange(
     of: SymbolRules,
     { quantity, bandExempt }: { quantity: number; bandExempt?: boolean | undefined },
@@ -294,6 +233,7 @@ export function model(symbol: string): Model {
     return wrongValue(of, side, price * of.tickCents * quantity);
   }
 
+  const { wrongMoney, buyFor } = modelNotional({ book, market, dynamic });
   const amend = modelAmend({ book, day, market, symbol: () => ({ rules, matchingRules }), wrongChange });
 
   function carryOut({ event, revision }: PlacedInput): BookFact[] {
@@ -363,7 +303,7 @@ export function model(symbol: string): Model {
   function apply(input: PlacedInput): BookFact[] {
     day.freeze();
     const facts = carryOut(input);
-    book.lists();
+    book.lists.prune(book.isOpen);
     return [...facts, ...day.indicative()];
   }
 
@@ -383,7 +323,7 @@ export function model(symbol: string): Model {
           .orders()
           .flatMap((o) => (o.peak === null ? [] : [[o.id, o.peak, open(o) - o.shown] as const]))
           .map((row) => [...row]),
-        lists: book.lists().map(({ listId, legs }) => [listId, ...legs]),
+        lists: book.lists.rows(),
         stops: book.stops().map((one) => {
           const { timeInForce, selfTrade = 'none', bandExempt } = one.placed;
           const bits = Number(timeInForce === 'day') + 4 * MODES.indexOf(selfTrade);

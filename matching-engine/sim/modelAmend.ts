@@ -44,7 +44,7 @@ export function modelAmend({
       ...book.orders(),
       ...book.stops().map(({ placed: { orderId: id, quantity: q } }) => ({ id, quantity: q })),
     ];
-    const listed = book.isListed(orderId) ? own.find(({ id }) => id === orderId) : undefined;
+    const listed = book.lists.has(orderId) ? own.find(({ id }) => id === orderId) : undefined;
     // The quantity of an order of a list is the list's.
     const quantity = listed?.quantity ?? data.quantity;
     const asked = { ...data, quantity };

@@ -1,39 +1,7 @@
-import type { BookFact, ExpiryReason, OrderRef, SelfTradeMode } from '@brokerx/contracts';
+import type { BookFact, ExpiryReason, OrderRef } from '@brokerx/contracts';
+import { modelLists } from './modelLists.ts';
+import { buys, type Money, type Order, WHOLE } from './modelOrder.ts';
 import { type ModelStop, reachedBy } from './modelStops.ts';
-
-export type Order = {
-  id: string;
-  accountId: string;
-  revision: number;
-  side: 'buy' | 'sell';
-  price: number;
-  day: boolean;
-  postOnly: boolean;
-  /** Expires with the next uncross. */
-  endsWithCall: boolean;
-  /** The trade band does not count for it. */
-  exempt: boolean;
-  selfTrade: SelfTradeMode;
-  quantity: number;
-  /** Filled, or taken off by prevention. */
-  done: number;
-  arrival: number;
-  /** Of an iceberg: how much it shows at a time, and what is left of that. */
-  peak: number | null;
-  shown: number;
-};
-
-/** What is left to spend, and to buy, of an order for an amount of money. */
-export type Money = { cents: number; shares: number; lot: number; told: boolean };
-export const buys = (money: Money, price: number): number => {
-  let lots = Math.floor(Math.floor(money.cents / price) / money.lot);
-  while (lots * money.lot > money.shares) lots -= 1;
-  return lots * money.lot;
-};
-
-/** No iceberg. */
-export const WHOLE = { peak: null, shown: 0 };
-export const MODES: SelfTradeMode[] = ['none', 'cancel_newest', 'cancel_oldest', 'cancel_both', 'decrement'];
 
 /** The model's orders, in the book and waiting for a trigger, and what befalls them. */
 export function modelBook() {
@@ -48,7 +16,7 @@ export function modelBook() {
   let expiries: [string, string][] = [];
   /** Triggered stops whose turn has not come. */
   let queued: ModelStop[] = [];
-  let lists: { listId: string; legs: string[] }[] = [];
+  const lists = modelLists();
 
   /** What holds of this input: how far trades may go, and what happens where they would go further. */
   const rules = {
@@ -86,32 +54,15 @@ export function modelBook() {
 
   /** What one order of a list filled, the others have less. */
   function lessen(id: string, shares: number, facts: BookFact[]): void {
-    for (const other of lists.flatMap(({ legs }) => (legs.includes(id) ? legs : []))) {
-      if (other === id) continue;
-      const reason = 'OCO_TRIGGER' as const;
-      const o = orders.find((one) => one.id === other && open(one) > 0);
-      if (o) {
-        const quantity = Math.min(shares, open(o));
-        o.quantity -= quantity;
-        const told = { order: refTo(o), side: o.side, priceTicks: o.price, quantity };
-        if (open(o) > 0) facts.push({ type: 'OrderReduced.v1', data: { ...told, leaves: open(o) } });
-        else facts.push({ type: 'OrderExpired.v1', data: { ...told, resting: true, reason } });
-        orders = orders.filter((one) => open(one) > 0);
-      }
-      const stop = [...stops, ...queued].find(({ placed }) => placed.orderId === other);
-      if (!stop) continue;
-      const { orderId, accountId, side, limitTicks } = stop.placed;
-      const order = { orderId, accountId, revision: stop.revision };
-      const quantity = Math.min(shares, stop.placed.quantity);
-      const leaves = stop.placed.quantity - quantity;
-      stop.placed = { ...stop.placed, quantity: leaves };
-      const rest = { order, side, priceTicks: stop.stop, quantity, leaves, held: true } as const;
-      const end = { order, side, priceTicks: limitTicks, quantity, resting: false, reason };
-      if (leaves > 0) facts.push({ type: 'OrderReduced.v1', data: rest });
-      else facts.push({ type: 'OrderExpired.v1', data: end });
-      stops = stops.filter(({ placed }) => placed.quantity > 0);
-      queued = queued.filter(({ placed }) => placed.quantity > 0);
-    }
+    lists.lessen(
+      id,
+      shares,
+      { orders: orders.filter((o) => open(o) > 0), stops: [...stops, ...queued] },
+      facts,
+    );
+    orders = orders.filter((one) => open(one) > 0);
+    stops = stops.filter(({ placed }) => placed.quantity > 0);
+    queued = queued.filter(({ placed }) => placed.quantity > 0);
   }
 
   /** Takes what it can from the book for the order, in priority, and says what happened. Its rest stays outside. */
@@ -264,8 +215,7 @@ export function modelBook() {
   ): BookFact[] {
     const first = cancelOne(orderId, accountId, revision);
     if (first.type !== 'OrderCanceled.v1') return [first];
-    const others = lists.flatMap(({ legs }) => (legs.includes(orderId) ? legs : []));
-    const rest = others.filter((id) => id !== orderId).map((id) => cancelOne(id, accountId, revision));
+    const rest = lists.others(orderId).map((id) => cancelOne(id, accountId, revision));
     return [first, ...rest];
   }
 
@@ -359,16 +309,10 @@ export function modelBook() {
     reach,
     wouldTrade,
     orders: () => orders,
-    /** After each input: what ended has left its list. */
-    lists() {
-      for (const list of lists) list.legs = list.legs.filter(isOpen);
-      lists = lists.filter(({ legs }) => legs.length > 0);
-      return lists;
-    },
-    addList(listId: string, legs: string[]) {
-      lists.push({ listId, legs });
-    },
-    isListed: (id: string) => lists.some(({ legs }) => legs.includes(id)),
+    lists,
+    isOpen,
+    effective: (order: Order) => lists.effective(order, orders),
+    lessen,
     stops: () => stops,
     drop(order: Order) {
       orders = orders.filter((o) => o !== order);

@@ -203,6 +203,34 @@ test.for([
   ]);
 });
 
+test('in an auction two resting orders of a list count once, and fill once', () => {
+  const call = (d: Desk) => [
+    sells(d, { stopLimit: 1_010 }),
+    ...tradeAt(d, 'T', 980),
+    d.phase('closing_auction'),
+    d.buy('B', 15, 1_030, bob),
+  ];
+  expect(last(call).at(-1)).toBe('would be 10 @ 1030, 5 more to buy');
+  expect(last((d) => [...call(d), d.endCall()])).toEqual([
+    'closing_auction: 10 @ 1030, 5 more to buy',
+    'trade 2: 10 @ 1030, L sells to B (0 and 5 left)',
+    'P expired: 10 resting, OCO_TRIGGER',
+    'B expired: 5 resting, DAY_ENDED',
+    'closed',
+  ]);
+});
+
+test('an auction fills a limit, and its stop has less before it is looked at', () => {
+  expect(last((d) => [sells(d), d.phase('closing_auction'), d.buy('B', 4, 1_020, bob), d.endCall()])).toEqual(
+    [
+      'closing_auction: 4 @ 1020, 6 more to sell',
+      'trade 1: 4 @ 1020, P sells to B (6 and 0 left)',
+      'L reduced by 4 to 6 held',
+      'closed',
+    ],
+  );
+});
+
 test('a halt and older rules refuse it', () => {
   const halted = last((d) => [d.halt(), sells(d)]);
   expect(halted).toEqual(['P rejected: SYMBOL_HALTED', 'L rejected: SYMBOL_HALTED']);

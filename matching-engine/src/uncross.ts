@@ -2,6 +2,7 @@ import { fill } from './book.ts';
 import { ICEBERG } from './flags.ts';
 import { type Iced, nextPeak, openOf } from './iceberg.ts';
 import { bestLevel, type Level, type Levels, type RestingOrder } from './levels.ts';
+import type { Lists, OrderList } from './orderList.ts';
 
 /**
  * What the two sides of a book agree on at one price: the price at which most can be executed; of several, the one with
@@ -9,6 +10,9 @@ import { bestLevel, type Level, type Levels, type RestingOrder } from './levels.
  * else the one nearest the static reference. Prices that count are all limits and the reference itself, brought to
  * where the sides overlap.
  */
+/** A book with what is beside it. */
+type Called = Iced & { readonly lists?: Lists };
+
 export type Equilibrium = {
   priceTicks: number | null;
   quantity: number;
@@ -25,7 +29,7 @@ type Candidate = {
   surplus: number;
 };
 
-export function equilibrium(iced: Iced, referenceTicks: number): Equilibrium {
+export function equilibrium(iced: Called, referenceTicks: number): Equilibrium {
   const { book } = iced;
   const highest = bestLevel(book.buys)?.priceTicks ?? 0;
   const lowest = bestLevel(book.sells)?.priceTicks ?? Number.MAX_SAFE_INTEGER;
@@ -39,7 +43,7 @@ export function equilibrium(iced: Iced, referenceTicks: number): Equilibrium {
 
 /** Every price that counts, ascending, with what could be executed at it. */
 function candidates(
-  iced: Iced,
+  iced: Called,
   { lowest, highest, referenceTicks }: { lowest: number; highest: number; referenceTicks: number },
 ): Candidate[] {
   const buys = overlapping(iced, 'buys', (ticks) => ticks >= lowest);
@@ -65,11 +69,8 @@ type At = { ticks: number; shares: number };
 const priceOf = (at: At | undefined): number => at?.ticks ?? 0;
 
 /** What is wanted at the best prices of a side, hidden quantity included, as far as they reach into the other side. */
-function overlapping(
-  { book, icebergs }: Iced,
-  side: 'buys' | 'sells',
-  reaches: (ticks: number) => boolean,
-): At[] {
+function overlapping(iced: Called, side: 'buys' | 'sells', reaches: (ticks: number) => boolean): At[] {
+  const { book, icebergs, lists } = iced;
   const found: At[] = [];
   const { sorted } = book[side];
   for (let i = sorted.length - 1; i >= 0; i--) {
@@ -77,14 +78,28 @@ function overlapping(
     if (!level || !reaches(level.priceTicks)) break;
     found.push({ ticks: level.priceTicks, shares: level.shares });
   }
-  if (icebergs.size === 0) return found;
+  if (icebergs.size === 0 && !lists?.size) return found;
   const byPrice = new Map(found.map((at) => [at.ticks, at]));
   for (const [id, { hidden }] of icebergs) {
     const order = book.orders.get(id);
     const at = order && `${order.side}s` === side ? byPrice.get(order.priceTicks) : undefined;
     if (at) at.shares += hidden;
   }
+  for (const { ticks, shares } of countedTwice(iced, side)) {
+    const at = byPrice.get(ticks);
+    if (at) at.shares -= shares;
+  }
   return found;
+}
+
+/** Two orders of a list share their shares: what stands at the worse price is the better one's, too. */
+function countedTwice({ book, lists = new Map() }: Called, side: 'buys' | 'sells'): At[] {
+  return [...new Set(lists.values())].flatMap(({ legs }) => {
+    const [a, b] = legs.flatMap((id) => book.orders.get(id) ?? []);
+    if (!a || !b || `${a.side}s` !== side) return [];
+    const worse = side === 'buys' ? Math.min : Math.max;
+    return { ticks: worse(a.priceTicks, b.priceTicks), shares: Math.min(a.leaves, b.leaves) };
+  });
 }
 
 function bestOf(all: readonly Candidate[]): Candidate[] {
@@ -117,7 +132,7 @@ export type Pair = {
  * Fills both sides until so much is executed, each order in its turn by price and time, what it hides included, peak
  * after peak; tells each pair.
  */
-export function pair(iced: Iced, quantity: number, onPair: (pair: Pair) => void): void {
+export function pair(iced: Called, quantity: number, onPair: (pair: Pair) => void): void {
   const buys = shares(iced, iced.book.buys, quantity);
   const sells = shares(iced, iced.book.sells, quantity);
   for (let b = 0, s = 0; b < buys.length && s < sells.length; ) {
@@ -139,15 +154,19 @@ export function pair(iced: Iced, quantity: number, onPair: (pair: Pair) => void)
 type Share = { readonly id: string; left: number };
 
 /** What each order gets of so much. */
-function shares(iced: Iced, { sorted }: Levels, quantity: number): Share[] {
+function shares(iced: Called, { sorted }: Levels, quantity: number): Share[] {
   const found: Share[] = [];
+  /** What the order of a list that came first has. */
+  const first = new Map<OrderList, number>();
   let left = quantity;
   for (let i = sorted.length - 1; i >= 0 && left > 0; i--) {
     const level = sorted[i] as Level;
     for (let order = level.first; order && left > 0; order = level.after(order)) {
-      const share = Math.min(left, openOf(iced, order));
+      const list = iced.lists?.get(order.id);
+      const share = Math.min(left, Math.max(0, openOf(iced, order) - ((list && first.get(list)) ?? 0)));
+      if (list && !first.has(list)) first.set(list, order.leaves);
       left -= share;
-      found.push({ id: order.id, left: share });
+      if (share > 0) found.push({ id: order.id, left: share });
     }
   }
   return found;

@@ -104,7 +104,7 @@ test.for<[code: string, order: PlaceOrder, account: Account, where: Market | und
   ['LOT_STEP', sells, shareless, newest({ lotShares: 3 })],
   ['PRICE_BAND', { ...sells, take_profit: { limit_price: '11.01' } }, shareless, newest()],
   ['WOULD_TRIGGER_IMMEDIATELY', { ...sells, stop_loss: { stop_price: '10.00' } }, shareless, newest()],
-  ['MATCHING_RULES', sells, shareless, market()],
+  ['MATCHING_RULES', sells, shareless, market({ matchingRules: 2 })],
   ['MAX_OPEN_ORDERS', buys, crowded(OPEN_ORDERS_MAX - 1), newest()],
   ['ORDER_RATE', buys, fast, newest()],
   ['INSUFFICIENT_FUNDS', { ...buys, qty: '100' }, shareless, newest()],

@@ -95,7 +95,7 @@ export function placeOrderList(
 type Leg = { role: 'take_profit' | 'stop_loss'; order: PlaceOrder };
 
 /** The orders of the list, each as if it were asked for by itself. */
-export function legsOf({ order_class: _, take_profit, stop_loss, ...common }: PlaceOrder): Leg[] {
+export function legsOf({ take_profit, stop_loss, ...common }: PlaceOrder): Leg[] {
   if (!take_profit || !stop_loss) throw new Error('an oco order has both');
   const { stop_price, limit_price } = stop_loss;
   const loss = limit_price === undefined ? 'stop' : 'stop_limit';

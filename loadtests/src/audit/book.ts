@@ -2,6 +2,7 @@ import type { MarketState } from '@brokerx/contracts';
 import { auditedAuctions } from './auctions.ts';
 import { auditedBands } from './bands.ts';
 import { auditedLevels, type Resting } from './bookLevels.ts';
+import { auditedLists } from './bookLists.ts';
 import { auditedStops } from './bookStops.ts';
 import type { Findings } from './findings.ts';
 import type { AuditedOrder } from './order.ts';
@@ -45,15 +46,14 @@ export function auditedBook(
   const { resting, best, remove, enter, place } = levels;
   let incoming: Incoming | undefined;
   const stops = auditedStops(symbol, found);
-  /** What the trade before took off the other order of a list, which must be told next. */
-  const less = new Map<string, number>();
   const rules = { lotShares: 1, orderSharesMax: Number.MAX_SAFE_INTEGER };
   let trades = 0;
   let state: MarketState = 'continuous';
   const wrong = (event: RawEvent, what: string) =>
     found.add('mismatch', `${symbol}@${event.revision}: ${what}`);
 
-  const auctions = auditedAuctions({ ...levels, wrong });
+  const lists = auditedLists({ symbol, orders, resting, stops, found });
+  const auctions = auditedAuctions({ ...levels, shadowed: lists.shadowed, wrong });
   const bands = auditedBands(wrong);
 
   /** The two that meet: the one that is arriving, and the one in the book that has priority. */
@@ -114,6 +114,7 @@ export function auditedBook(
     stops.traded(event.data.priceTicks);
     if (event.data.trade !== trades) wrong(event, `trade ${event.data.trade} is the ${trades}th`);
     bands.traded(event, incoming?.order);
+    lists.traded(event);
     if (event.data.auction) return auctions.paired(event);
     if (state !== 'continuous') wrong(event, `a trade while the market is in ${state}`);
     const met = meet(event);
@@ -123,11 +124,6 @@ export function auditedBook(
     }
     const { arriving, made } = met;
     arriving.filled += quantity;
-    for (const { orderId } of [maker, taker]) {
-      for (const other of siblingsOf(orders, orderId)) {
-        if (resting.has(other) || stops.has(other)) less.set(other, quantity);
-      }
-    }
     if (arriving.money !== null) {
       const cents = event.data.priceTicks * event.data.tickCents;
       arriving.money -= quantity * cents;
@@ -204,35 +200,9 @@ export function auditedBook(
     remove(entry);
   };
 
-  /** The other order of a list has less by a fill: it says so at once, by how much it had. */
-  const lessened = (event: Extract<RawEvent, { type: 'OrderReduced.v1' | 'OrderExpired.v1' }>) => {
-    const { orderId } = event.data.order;
-    const due = less.get(orderId);
-    const ends = event.type === 'OrderExpired.v1';
-    if (due === undefined || (ends ? event.data.quantity > due : event.data.quantity !== due))
-      wrong(event, `${orderId} has less by ${event.data.quantity}, its list filled ${due ?? 0}`);
-    less.delete(orderId);
-  };
-
-  const reduced = (event: Extract<RawEvent, { type: 'OrderReduced.v1' }>) => {
-    lessened(event);
-    if (event.data.held) return stops.lessen(event);
-    const { order, quantity, leaves } = event.data;
-    const entry = resting.get(order.orderId);
-    if (entry) {
-      entry.leaves -= quantity;
-      entry.shown -= quantity;
-    }
-    if (entry?.leaves !== leaves || leaves <= 0) wrong(event, `${order.orderId} has not ${leaves} left`);
-  };
-
   return {
     apply(event) {
-      const isLess = event.type === 'OrderReduced.v1' || event.type === 'OrderExpired.v1';
-      if (less.size > 0 && !isLess) {
-        wrong(event, `the list of ${[...less.keys()].join()} filled, and it does not say so`);
-        less.clear();
-      }
+      lists.before(event);
       switch (event.type) {
         case 'OrderAccepted.v1': {
           const order = orders.get(event.data.order.orderId);
@@ -283,9 +253,9 @@ export function auditedBook(
           if (event.data.held) return void stops.release(event, event.data.order.orderId);
           return gone(event);
         case 'OrderReduced.v1':
-          return reduced(event);
+          return lists.reduced(event);
         case 'OrderExpired.v1': {
-          if (event.data.reason === 'OCO_TRIGGER') lessened(event);
+          if (event.data.reason === 'OCO_TRIGGER') lists.lessened(event);
           if (event.data.resting) return gone(event);
           if (stops.has(event.data.order.orderId)) return void stops.release(event, event.data.order.orderId);
           if (incoming?.order.id === event.data.order.orderId && incoming.money !== null) {
@@ -346,9 +316,7 @@ export function auditedBook(
     },
     inputDone() {
       arrived();
-      if (less.size > 0)
-        found.add('mismatch', `${symbol}: ${[...less.keys()].join()} has less and does not say so`);
-      less.clear();
+      lists.inputDone();
       stops.inputDone(state);
       auctions.inputDone();
       bands.inputDone(state !== 'continuous');
@@ -365,7 +333,3 @@ export function auditedBook(
     rules,
   };
 }
-
-/** The other orders of its list. */
-const siblingsOf = (orders: ReadonlyMap<string, AuditedOrder>, id: string): string[] =>
-  orders.get(id)?.list?.orders.flatMap((other) => (other.id === id ? [] : other.id)) ?? [];
