@@ -27,6 +27,7 @@ COPY command-api/package.json command-api/
 COPY matching-engine/package.json matching-engine/
 COPY projectors/package.json projectors/
 COPY query-api/package.json query-api/
+COPY client/package.json client/
 COPY loadtests/package.json loadtests/
 # The database that `brokerx start` brings along is not run in here.
 RUN pnpm install --prod --frozen-lockfile --store-dir /tmp/store \

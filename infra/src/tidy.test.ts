@@ -11,6 +11,7 @@ const packages = [
   'matching-engine',
   'projectors',
   'query-api',
+  'client',
   'loadtests',
 ] as const;
 const files = packages.flatMap((name) =>
@@ -25,8 +26,8 @@ const FILE_LINES_MAX = 350;
 const banned = [
   {
     pattern: /\bDate\.now\(|\bnew Date\(\)|\bMath\.random\(|\brandomUUID\(/,
-    // Load tools are people's programs: they live in real time.
-    where: (path: string) => !isTest(path) && !/\/runtime\.ts$|\/bench\/|^loadtests\//.test(path),
+    // Clients and load tools are people's programs: they live in real time.
+    where: (path: string) => !isTest(path) && !/\/runtime\.ts$|\/bench\/|^(client|loadtests)\//.test(path),
     instead: 'take time, randomness and ids from the Runtime or the command',
   },
   {
@@ -64,7 +65,9 @@ const allowed: Record<(typeof packages)[number], (name: string) => boolean> = {
   'matching-engine': isContractsOrInfra,
   projectors: isContractsOrInfra,
   'query-api': isContractsOrInfra,
-  loadtests: (name) => name === '@brokerx/contracts' || !name.startsWith('@brokerx/'),
+  client: (name) => name === '@brokerx/contracts' || !name.startsWith('@brokerx/'),
+  loadtests: (name) =>
+    name === '@brokerx/client' || name === '@brokerx/contracts' || !name.startsWith('@brokerx/'),
 };
 
 function isContractsOrInfra(name: string): boolean {

@@ -1,6 +1,7 @@
 import { glob } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { type Api, brokerApi } from '@brokerx/client';
 import { formatPosition, parsePosition } from '@brokerx/contracts';
 import { Command } from 'commander';
 import { exitCodeOf, type Findings, findings } from './audit/findings.ts';
@@ -8,7 +9,6 @@ import { auditHistory, type HistoryAudit } from './audit/history.ts';
 import { auditJournals } from './audit/journals.ts';
 import { parseRawEvent } from './audit/rawEvent.ts';
 import { compareReadModels, subjectsOf, withinRows } from './audit/readModels.ts';
-import { type Api, brokerApi } from './client.ts';
 import { type JournalEntry, readJournal } from './journal.ts';
 import { type Person, signIn } from './people.ts';
 import { EXIT, print, progress, table } from './report.ts';

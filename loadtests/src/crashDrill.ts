@@ -1,9 +1,9 @@
 import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { brokerApi } from '@brokerx/client';
 import { Command } from 'commander';
 import { type AuditResult, auditFigures, auditInstallation, auditTable } from './audit.ts';
-import { brokerApi } from './client.ts';
 import { type CountOptions, countsOf, withCounts } from './counts.ts';
 import { drillClient } from './drill/client.ts';
 import { percentile, wholeLife } from './drill/recovery.ts';

@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { type Api, ApiError, idSource, succeeded } from '@brokerx/client';
 import { mintId } from '@brokerx/contracts';
-import { type Api, ApiError, succeeded } from './client.ts';
-import { idSource } from './random.ts';
 
 /** A signed-in client. `token()` is always good for another minute at least. */
 export type Person = {

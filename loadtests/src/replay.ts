@@ -1,13 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { type Api, idSource, succeeded } from '@brokerx/client';
 import { decimalFromCents, mintId, type views } from '@brokerx/contracts';
 import { Command } from 'commander';
 import { parseRawEvent } from './audit/rawEvent.ts';
 import { auditFigures, auditInstallation, auditTable } from './audit.ts';
-import { type Api, succeeded } from './client.ts';
 import { type FlowRow, parseFlow } from './flow.ts';
 import { type Person, registerMany } from './people.ts';
-import { idSource } from './random.ts';
 import { circumstances, EXIT, print, progress, table } from './report.ts';
 import { openTarget, runTool, type Target, type TargetOptions, withTarget } from './target.ts';
 

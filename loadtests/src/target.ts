@@ -1,5 +1,5 @@
+import { type Api, brokerApi } from '@brokerx/client';
 import type { Command } from 'commander';
-import { type Api, brokerApi } from './client.ts';
 import { type CountOptions, countsOf, withCounts } from './counts.ts';
 import { type Installation, type InstallationOptions, startInstallation } from './installation.ts';
 import { type Operator, operatorOf } from './operator.ts';

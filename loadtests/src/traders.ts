@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { brokerApi } from '@brokerx/client';
 import { pino } from 'pino';
-import { brokerApi } from './client.ts';
 import { ConfigError, EXIT_USAGE, loadConfig } from './config.ts';
 import { type Operator, operatorOf } from './operator.ts';
 import type { Person } from './people.ts';

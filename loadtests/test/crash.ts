@@ -1,5 +1,5 @@
+import { brokerApi } from '@brokerx/client';
 import { expect } from 'vitest';
-import { brokerApi } from '../src/client.ts';
 import type { Counts } from '../src/counts.ts';
 import { crashDrill, drillTable } from '../src/crashDrill.ts';
 import { startInstallation } from '../src/installation.ts';

@@ -1,13 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { type Api, brokerApi, idSource, type Reply } from '@brokerx/client';
 import { mintId, type views } from '@brokerx/contracts';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { auditInstallation } from '../src/audit.ts';
-import { type Api, brokerApi, type Reply } from '../src/client.ts';
 import { type Installation, startInstallation } from '../src/installation.ts';
 import { type Operator, operatorOf } from '../src/operator.ts';
 import { type Person, registerMany } from '../src/people.ts';
-import { idSource } from '../src/random.ts';
 import { smallDisk } from './smallDisk.ts';
 
 /** An installation whose whole folder, database and log, lies on a disk that becomes full. */

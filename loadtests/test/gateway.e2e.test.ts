@@ -2,14 +2,13 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { type Api, brokerApi, idSource, streamEvents, succeeded } from '@brokerx/client';
 import { mintId, type views } from '@brokerx/contracts';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { type Api, brokerApi, streamEvents, succeeded } from '../src/client.ts';
 import { plainEnvironment } from '../src/config.ts';
 import { type Installation, REPOSITORY, startInstallation } from '../src/installation.ts';
 import { type Operator, operatorOf } from '../src/operator.ts';
 import { type Person, registerMany } from '../src/people.ts';
-import { idSource } from '../src/random.ts';
 import { ask, brokerx, freePort, type Gateway, startGateway } from './gateway.ts';
 
 /** A whole BrokerX with a second API of each kind, and the gateway in front: what clients see then. */

@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { type Api, brokerApi, succeeded } from '@brokerx/client';
 import type { views } from '@brokerx/contracts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type AuditResult, auditInstallation } from '../src/audit.ts';
-import { type Api, brokerApi, succeeded } from '../src/client.ts';
 import { type Installation, REPOSITORY, startInstallation } from '../src/installation.ts';
 import { type Operator, operatorOf } from '../src/operator.ts';
 import { type Person, registerMany, signIn } from '../src/people.ts';

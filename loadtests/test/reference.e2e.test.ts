@@ -1,10 +1,9 @@
+import { type Api, brokerApi, idSource, type Reply, succeeded } from '@brokerx/client';
 import { mintId, type views } from '@brokerx/contracts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Api, brokerApi, type Reply, succeeded } from '../src/client.ts';
 import { type Installation, startInstallation } from '../src/installation.ts';
 import { type Operator, operatorOf } from '../src/operator.ts';
 import { type Person, registerMany } from '../src/people.ts';
-import { idSource } from '../src/random.ts';
 import { openReference, type Reference } from './reference.ts';
 
 /** Every operation of `/openapi.json` is called, to its joy and to its sorrow, and answers as it is described. */

@@ -1,7 +1,7 @@
+import type { Api, RawRequest, Reply } from '@brokerx/client';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 import { z } from 'zod';
-import type { Api, RawRequest, Reply } from '../src/client.ts';
 
 /**
  * What the two APIs say of themselves in `/openapi.json`, held against what they answer: statuses, media types,

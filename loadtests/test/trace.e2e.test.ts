@@ -1,11 +1,10 @@
 import { randomBytes } from 'node:crypto';
+import { type Api, brokerApi, idSource } from '@brokerx/client';
 import { mintId, type views } from '@brokerx/contracts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Api, brokerApi } from '../src/client.ts';
 import { type Installation, startInstallation } from '../src/installation.ts';
 import { type Operator, operatorOf } from '../src/operator.ts';
 import { type Person, registerMany } from '../src/people.ts';
-import { idSource } from '../src/random.ts';
 import { startCollector } from './collector.ts';
 
 /** One trace leads from a client's request through the event store to the fill, over all services. */

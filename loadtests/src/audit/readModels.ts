@@ -1,6 +1,6 @@
+import { type Api, ApiError } from '@brokerx/client';
 import { centsFromDecimal, decimalFromCents, hasLimit, type views } from '@brokerx/contracts';
 import type { z } from 'zod';
-import { type Api, ApiError } from '../client.ts';
 import type { AuditedAccount } from './account.ts';
 import { compareCandles, INTERVALS, shownOf } from './candles.ts';
 import { compareExecutions } from './executions.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { brokerApi } from '@brokerx/client';
 import { parsePosition } from '@brokerx/contracts';
-import { brokerApi } from '../client.ts';
 import type { Installation } from '../installation.ts';
 import { operatorOf } from '../operator.ts';
 import { progress } from '../report.ts';

@@ -1,9 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { idSource } from '@brokerx/client';
 import { mintId } from '@brokerx/contracts';
 import { build, type Histogram } from 'hdr-histogram-js';
 import { Client } from 'undici';
 import type { JournalEntry } from '../journal.ts';
-import { idSource, type Random } from '../random.ts';
+import { type Random } from '../random.ts';
 
 /**
  * Keeps many clients busy with one order each in flight. Each has one connection of its own; the path of an order is

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Api } from '@brokerx/client';
 import { parsePosition, type views } from '@brokerx/contracts';
-import type { Api } from '../client.ts';
 import { type Person, registerMany } from '../people.ts';
 import { seededRandom } from '../random.ts';
 import { progress } from '../report.ts';

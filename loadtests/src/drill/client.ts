@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { type Api, type Command, idSource, type Outcome } from '@brokerx/client';
 import { decimalFromCents, mintId, SELF_TRADE_MODES } from '@brokerx/contracts';
-import type { Api, Command, Outcome } from '../client.ts';
 import type { CommandKind, Journal } from '../journal.ts';
 import type { Person } from '../people.ts';
-import { idSource, type Random } from '../random.ts';
+import { type Random } from '../random.ts';
 
 /**
  * One client of a crash drill: it places, cancels, amends and deposits without pause, and writes down what it meant

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { type Api, succeeded } from '@brokerx/client';
 import { decimalFromCents, type views } from '@brokerx/contracts';
-import { type Api, succeeded } from '../client.ts';
 import type { Person } from '../people.ts';
 
 /**

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { type Api, ApiError } from '@brokerx/client';
 import { z } from 'zod';
-import { type Api, ApiError } from '../client.ts';
 import { type Person, register, signIn } from '../people.ts';
 
 /**

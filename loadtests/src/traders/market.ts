@@ -1,6 +1,6 @@
+import { type Api, type Outcome } from '@brokerx/client';
 import { centsFromDecimal, decimalFromCents, type views } from '@brokerx/contracts';
 import type { z } from 'zod';
-import { type Api, type Outcome } from '../client.ts';
 import type { Operator } from '../operator.ts';
 import type { Person } from '../people.ts';
 import type { Random } from '../random.ts';

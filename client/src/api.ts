@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { mintId } from '@brokerx/contracts';
 import type { Dispatcher, Pool } from 'undici';
-import { idSource } from './random.ts';
+import { idSource } from './ids.ts';
 import { servers } from './servers.ts';
 
 /**
@@ -231,26 +231,6 @@ export function brokerApi(options: ApiOptions): Api {
       await Promise.all([commands.destroy(), queries.destroy(), streams.destroy()]);
     },
   };
-}
-
-/** One event of a server-sent stream. */
-export type StreamEvent = { id: string | undefined; event: string; data: string };
-
-/** Reads lines of `text/event-stream` into events; comments (heartbeats) are dropped. */
-export async function* streamEvents(lines: AsyncIterable<string>): AsyncGenerator<StreamEvent> {
-  let id: string | undefined;
-  let event = 'message';
-  let data: string[] = [];
-  for await (const raw of lines) {
-    const line = raw.endsWith('\r') ? raw.slice(0, -1) : raw;
-    if (line === '') {
-      if (data.length > 0) yield { id, event, data: data.join('\n') };
-      event = 'message';
-      data = [];
-    } else if (line.startsWith('id:')) id = line.slice(3).trim();
-    else if (line.startsWith('event:')) event = line.slice(6).trim();
-    else if (line.startsWith('data:')) data.push(line.slice(5).replace(/^ /, ''));
-  }
 }
 
 /** Throws when the command did not succeed: for steps that a tool cannot go on without. */

@@ -1,0 +1,3 @@
+export * from './api.ts';
+export * from './eventStream.ts';
+export * from './ids.ts';
