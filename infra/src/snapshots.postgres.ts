@@ -33,7 +33,10 @@ export async function postgresSnapshots(options: {
     async load({ kind, key, version }) {
       const values = [kind, version, key, storeId];
       for (;;) {
-        const { rows } = await repeat(() => pool.query<Row>({ ...LOAD, values }));
+        const { rows } = await repeat(() => pool.query<Row>({ ...LOAD, values })).catch((error: unknown) => {
+          if (readOnly && isMissing(error)) return { rows: [] };
+          throw error;
+        });
         const row = rows[0];
         if (!row) return null;
         const snapshot = {
@@ -87,8 +90,9 @@ const CONNECTIONS = 2;
 /** Milliseconds for which a call is repeated while the server is away: longer than a restart takes. */
 const REPEAT_MS = 10_000;
 
-/** `undefined_table`, and the schema's, too. */
-const isMissingTable = (error: unknown): boolean => (error as { code?: unknown }).code === '42P01';
+/** `undefined_table`, and the schema's, too, or `undefined_column`: the owner is older, or has not begun. */
+const MISSING_CODES = new Set<unknown>(['42P01', '42703']);
+const isMissing = (error: unknown): boolean => MISSING_CODES.has((error as { code?: unknown }).code);
 
 type Row = { position: string; revision: string; state: string; parts: number };
 
