@@ -274,6 +274,7 @@ test('a symbol is listed once, and the listing answers the symbol', async () => 
     listing_price: '1.05',
     reference_price: '1.05',
     collar_ppm: 100_000,
+    band_ppm: null,
     fee_ppm: 500,
     order_qty_max: '1000000',
     daily_close: '21:00',

@@ -94,6 +94,8 @@ const data = {
   'OrderEntered.v1': z.strictObject({ order: OrderRef, side: Side, limitTicks: count, quantity: count }),
   /** Told while a call runs, after each input that changed it. */
   'IndicativePriceChanged.v1': z.strictObject(auctionResult),
+  /** Its price is too far from the last one: the volatility auction runs for another while, once. */
+  'AuctionExtended.v1': z.strictObject(auctionResult),
   /**
    * A call has ended. Its trades follow, then the ends of the orders that were meant for it. A price becomes the static
    * reference.

@@ -242,6 +242,12 @@ export const ListSymbol = z.strictObject({
     .string()
     .regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'a time of day in UTC, HH:MM')
     .default('21:00'),
+  band_ppm: z
+    .int()
+    .min(100)
+    .max(450_000)
+    .optional()
+    .describe('A trade further than this from the last one starts a volatility auction; absent: none does.'),
   lot_size: whole(ORDER_SHARES_MAX)
     .optional()
     .describe('Quantities are multiples of it; 1 where it is absent.'),

@@ -26,6 +26,8 @@ export const SymbolRules = z.strictObject({
   /** Least and most that price times quantity may be; absent: no limit. */
   notionalMinCents: z.int().min(1).optional(),
   notionalMaxCents: z.int().min(1).optional(),
+  /** Trade band: how far from the dynamic reference a trade may happen; absent: as far as limits reach. */
+  bandPpm: z.int().min(100).max(450_000).optional(),
 });
 export type SymbolRules = z.infer<typeof SymbolRules>;
 

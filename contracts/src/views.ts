@@ -166,6 +166,10 @@ export const SymbolView = z.object({
   listing_price: money,
   reference_price: money,
   collar_ppm: z.int(),
+  band_ppm: z
+    .int()
+    .nullable()
+    .describe('A trade further than this from the last one starts a volatility auction; null: none does.'),
   fee_ppm: z.int(),
   order_qty_max: quantity,
   daily_close: z.string(),

@@ -16,7 +16,13 @@ export type Operator = {
   begin(symbol: string, phase: TradingPhase): Promise<string | undefined>;
 };
 
-export type NewSymbol = { symbol: string; name: string; listingCents: number; feePpm?: number };
+export type NewSymbol = {
+  symbol: string;
+  name: string;
+  listingCents: number;
+  feePpm?: number;
+  bandPpm?: number;
+};
 
 export async function operatorOf(api: Api, email: string, password: string): Promise<Operator> {
   const person = await signIn(api, email, password);
@@ -24,7 +30,7 @@ export async function operatorOf(api: Api, email: string, password: string): Pro
     succeeded(what, await api.command({ method, path, body, token: await person.token() })).position;
   return {
     person,
-    list: async ({ symbol, name, listingCents, feePpm }) => {
+    list: async ({ symbol, name, listingCents, feePpm, bandPpm }) => {
       const outcome = await api.command({
         method: 'POST',
         path: '/v1/symbols',
@@ -34,6 +40,7 @@ export async function operatorOf(api: Api, email: string, password: string): Pro
           name,
           listing_price: decimalFromCents(listingCents),
           ...(feePpm === undefined ? {} : { fee_ppm: feePpm }),
+          ...(bandPpm === undefined ? {} : { band_ppm: bandPpm }),
         },
       });
       if (outcome.kind === 'refused' && outcome.code === 'SYMBOL_ALREADY_LISTED') return 'already';

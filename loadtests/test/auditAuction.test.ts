@@ -30,6 +30,7 @@ const placed = (n: number, terms: Partial<Placed>): AuditedOrder =>
   });
 const ref = (n: number) => ({ orderId: id(n), accountId: id(1), revision: 1 });
 
+const RULES = { tickCents: 1, listingTicks: 1_000, bandPpm: 20_000 };
 const BUY = placed(11, { limitTicks: 1_002 });
 const FOR_CLOSING = placed(12, { timeInForce: 'cls', limitTicks: 1_001 });
 const SELL = placed(13, { side: 'sell', limitTicks: 998, quantity: 8 });
@@ -99,7 +100,7 @@ function audited(facts: readonly BookFact[]): string[] {
   const found = findings();
   const orders = new Map([BUY, FOR_CLOSING, SELL].map((order) => [order.id, { ...order }]));
   const book = auditedBook('ACME', orders, found);
-  book.refer(1_000);
+  book.market({ type: 'SymbolListed.v1', data: { rules: RULES, matchingRules: 3 } } as unknown as RawEvent);
   facts.forEach((fact, revision) => {
     book.apply({ ...fact, revision } as unknown as RawEvent);
     const next = facts[revision + 1]?.type;
@@ -154,3 +155,26 @@ test.for([
     });
   },
 );
+
+const taking = (priceTicks: number, bandExempt: boolean): string[] => {
+  const found = findings();
+  const buy = placed(21, { limitTicks: 1_100, quantity: 1, bandExempt });
+  const sell = placed(22, { side: 'sell', limitTicks: priceTicks, quantity: 1 });
+  const book = auditedBook('ACME', new Map([buy, sell].map((order) => [order.id, order])), found);
+  book.market({ type: 'SymbolListed.v1', data: { rules: RULES, matchingRules: 3 } } as unknown as RawEvent);
+  const met = { trade: 1, priceTicks, tickCents: 1, quantity: 1, takerSide: 'buy' };
+  const legs = { maker: { ...ref(22), leaves: 0 }, taker: { ...ref(21), leaves: 0 } };
+  for (const fact of [accepted(sell, {}), accepted(buy, { restingQuantity: 0 })]) {
+    book.inputDone();
+    book.apply({ ...fact, revision: 1 } as unknown as RawEvent);
+  }
+  book.apply({ type: 'TradeExecuted.v1', revision: 2, data: { ...met, ...legs } } as unknown as RawEvent);
+  book.inputDone();
+  return found.list.map(({ what }) => what);
+};
+
+test('the audit finds a trade outside the band, but for who is exempt', () => {
+  expect(taking(1_020, false)).toEqual([]);
+  expect(taking(1_021, false)).toEqual([expect.stringMatching(/at 1021 is outside 980 to 1020/)]);
+  expect(taking(1_021, true)).toEqual([]);
+});

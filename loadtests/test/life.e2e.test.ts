@@ -380,6 +380,30 @@ describe('one order’s whole life', () => {
     await becomes(alice, after.body.id, 'expired');
   });
 
+  test('a trade beyond the band does not happen: an auction finds the price', async () => {
+    const BANDED = 'BANDED';
+    await operator.list({ symbol: BANDED, name: 'Banded', listingCents: 1_000, bandPpm: 10_000 });
+    await operator.giveShares(bob.accountId, BANDED, 10);
+    await operator.giveCash(alice.accountId, 20_000);
+    const beyond = { symbol: BANDED, qty: '3', limit_price: '10.20' };
+    const offer = succeeded('an offer', await place(bob, { side: 'sell', ...beyond }));
+    await becomes(bob, offer.body.id, 'new');
+    const bid = succeeded('a bid', await place(alice, { side: 'buy', ...beyond }));
+    await eventually<views.TickerView>(
+      `/v1/symbols/${BANDED}/ticker`,
+      alice,
+      ({ state, indicative_price }) => state === 'volatility_auction' && indicative_price === '10.20',
+    );
+    await operator.begin(BANDED, 'continuous');
+    expect(await becomes(alice, bid.body.id, 'filled')).toMatchObject({ filled_avg_price: '10.20' });
+    await becomes(bob, offer.body.id, 'filled');
+    await eventually<{ reference_price: string }>(
+      `/v1/symbols/${BANDED}`,
+      alice,
+      ({ reference_price }) => reference_price === '10.20',
+    );
+  });
+
   test('the engine is killed; an order placed meanwhile is answered by the next one', async () => {
     process.kill(installation.pids()['matching-engine'] as number, 'SIGKILL');
     const { body } = succeeded(
@@ -497,7 +521,7 @@ test('every reply was as the reference describes it', () => {
 test('at the end an audit from outside finds nothing', async () => {
   const { findings, history, rows } = await auditInstallation({ api, operator: operator.person });
   expect(findings.list).toEqual([]);
-  expect(history.counts.trades).toBe(7);
+  expect(history.counts.trades).toBe(8);
   expect(rows.compared).toBe(rows.inAll);
 });
 

@@ -16,6 +16,9 @@ const RARE = [
   'OrderTriggered.v1',
   'TimeApplied.v1',
   'OrderExpired.v1',
+  'AuctionUncrossed.v1',
+  'IndicativePriceChanged.v1',
+  'OrderEntered.v1',
 ];
 
 test.for([1, 2, 3, 4, 5, 6, 7, 8])(

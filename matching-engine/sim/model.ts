@@ -20,7 +20,6 @@ export function model(symbol: string): Model {
   const { open, visible, opposite, sweep, enter } = book;
   let rules: SymbolRules | null = null;
   let matchingRules = 0;
-  let bandsOff = false;
   const market: ModelMarket = {
     state: 'continuous',
     phase: 'continuous',
@@ -28,6 +27,8 @@ export function model(symbol: string): Model {
     reference: 0,
     tickCents: 1,
     days: false,
+    bandPpm: null,
+    bandsOff: false,
   };
   const day = modelDay(book, market);
   const gathers = () => market.state !== 'continuous';
@@ -38,7 +39,8 @@ export function model(symbol: string): Model {
     2 * Number(o.postOnly) +
     4 * MODES.indexOf(o.selfTrade) +
     (o.peak === null ? 0 : 32) +
-    256 * Number(o.endsWithCall);
+    256 * Number(o.endsWithCall) +
+    512 * Number(o.exempt);
   const row = (o: Order): OrderRow => [
     o.id,
     o.accountId,
@@ -80,7 +82,7 @@ export function model(symbol: string): Model {
     if (side === 'buy' && quantity % (rules.lotShares ?? 1) > 0) return reject('LOT_STEP');
     if (limitTicks === 0 || tickCents !== rules.tickCents) return reject('PRICE_TICK');
     const ownLimit = type === 'limit' || type === 'stop_limit';
-    if (ownLimit && !data.bandExempt && !bandsOff && outsideBand(limitTicks, rules.collarPpm)) {
+    if (ownLimit && !data.bandExempt && !market.bandsOff && outsideBand(limitTicks, rules.collarPpm)) {
       return reject('PRICE_BAND');
     }
     const wrong = wrongValue(rules, side, limitTicks * tickCents * quantity);
@@ -116,6 +118,7 @@ export function model(symbol: string): Model {
       day: timeInForce === 'day' || forAuction,
       postOnly: data.postOnly ?? false,
       endsWithCall: type === 'market' || forAuction,
+      exempt: data.bandExempt,
       selfTrade: data.selfTrade ?? 'none',
       quantity,
       done: 0,
@@ -131,11 +134,11 @@ export function model(symbol: string): Model {
     const needed = timeInForce === 'fok' ? quantity : (data.minQuantity ?? 0);
     const fails = book.wouldTrade(taker) < needed;
     const before = dynamic();
-    const still = { facts: [], ended: false };
-    const { facts, ended } = fails || gathers() ? still : sweep(taker, tickCents, time);
+    const still = { facts: [], ended: false, outside: false };
+    const { facts, ended, outside } = fails || gathers() ? still : sweep(taker, tickCents, time);
     const over = ended || open(taker) === 0;
-    const stays = type === 'limit' && ['day', 'gtc', 'gtd'].includes(timeInForce);
-    const rests = gathers() || (!over && !fails && stays);
+    const stays = ['day', 'gtc', 'gtd'].includes(timeInForce);
+    const rests = gathers() || (!over && !fails && stays && (type === 'limit' || outside));
     const shown = rests ? enter(taker) : {};
     if (rests && data.expiresAt) book.end(orderId, data.expiresAt);
     const prevented = facts.some((f) => f.type === 'TradePrevented.v1');
@@ -154,16 +157,18 @@ export function model(symbol: string): Model {
         ...(data.expiresAt ? { expiresAt: data.expiresAt } : {}),
       },
     };
-    if (over || rests) return [accepted, ...facts, ...book.cascade(facts, before, time)];
+    const stops = () => [...(outside ? book.rules.interrupt() : []), ...book.cascade(facts, before, time)];
+    if (over || rests) return [accepted, ...facts, ...stops()];
     const reasons: Partial<Record<typeof type, ExpiryReason>> = {
       market: 'INSUFFICIENT_LIQUIDITY',
       limit: 'UNFILLED_IOC_QUANTITY_EXPIRED',
     };
     const failed = timeInForce === 'fok' ? 'UNFILLED_FOK_ORDER_EXPIRED' : 'UNFILLED_MIN_QTY_ORDER_EXPIRED';
-    const reason: ExpiryReason = fails ? failed : (reasons[type] ?? failed);
+    const usual = fails ? failed : (reasons[type] ?? failed);
+    const reason: ExpiryReason = outside ? 'EXECUTION_RULE_PRICE_RANGE_EXCEEDED' : usual;
     const rest = { order, side, priceTicks: limitTicks, quantity: open(taker), resting: false, reason };
     const gone = { type: 'OrderExpired.v1', data: rest } satisfies BookFact;
-    return [accepted, ...facts, gone, ...book.cascade(facts, before, time)];
+    return [accepted, ...facts, gone, ...stops()];
   }
 
   /** A market buy for an amount of money. */
@@ -190,6 +195,7 @@ export function model(symbol: string): Model {
       day: false,
       postOnly: false,
       endsWithCall: false,
+      exempt: data.bandExempt,
       selfTrade,
       quantity: 0,
       done: 0,
@@ -198,20 +204,26 @@ export function model(symbol: string): Model {
     };
     const before = dynamic();
     const taker: Order = { id, accountId, revision, side, price, ...terms };
-    const { facts, ended } = sweep(taker, tickCents, time, money);
+    const { facts, ended, outside } = sweep(taker, tickCents, time, money);
     const taken = { order, side, type, timeInForce, quantity: 0, limitTicks: price, restingQuantity: 0 };
     const ends: BookFact[] = [];
     const next = opposite(side, price)[0];
     const leftCents = money.cents;
     if (!ended && !money.told) {
       const gone = { order, side, priceTicks: price, quantity: 0, resting: false, leftCents };
-      if (next) ends.push({ type: 'OrderCompleted.v1', data: { order, side, leftCents } });
+      if (outside)
+        ends.push({
+          type: 'OrderExpired.v1',
+          data: { ...gone, reason: 'EXECUTION_RULE_PRICE_RANGE_EXCEEDED' },
+        });
+      else if (next) ends.push({ type: 'OrderCompleted.v1', data: { order, side, leftCents } });
       else ends.push({ type: 'OrderExpired.v1', data: { ...gone, reason: 'INSUFFICIENT_LIQUIDITY' } });
     }
     return [
       { type: 'OrderAccepted.v1', data: { ...taken, notionalCents: cents } },
       ...facts,
       ...ends,
+      ...(outside ? book.rules.interrupt() : []),
       ...book.cascade(facts, before, time),
     ];
   }
@@ -226,7 +238,7 @@ export function model(symbol: string): Model {
     if (quantity === 0 || quantity > of.orderSharesMax) return 'ORDER_SIZE';
     if (side === 'buy' && quantity % (of.lotShares ?? 1) > 0) return 'LOT_STEP';
     if (price === 0) return 'PRICE_TICK';
-    if (moved && !bandExempt && !bandsOff && outsideBand(price, of.collarPpm)) return 'PRICE_BAND';
+    if (moved && !bandExempt && !market.bandsOff && outsideBand(price, of.collarPpm)) return 'PRICE_BAND';
     return wrongValue(of, side, price * of.tickCents * quantity);
   }
 
@@ -257,13 +269,14 @@ export function model(symbol: string): Model {
         market.reference = rules.listingTicks;
         market.tickCents = rules.tickCents;
         market.days = matchingRules >= 3;
+        market.bandPpm = rules.bandPpm ?? null;
         return [{ type: 'MarketStateChanged.v1', data: { state: 'continuous' } }];
       case 'MatchingRulesAdopted.v1':
         if (rules) matchingRules = event.data.matchingRules;
         market.days = matchingRules >= 3;
         return [{ type: 'InputNoted.v1', data: {} }];
       case 'SymbolExemptionsChanged.v1':
-        bandsOff = event.data.bandsOff;
+        market.bandsOff = event.data.bandsOff;
         return [{ type: 'InputNoted.v1', data: {} }];
       case 'TradingHalted.v1':
         if (!rules || market.state === 'halt') return [{ type: 'InputNoted.v1', data: {} }];
@@ -294,6 +307,7 @@ export function model(symbol: string): Model {
   }
 
   function apply(input: PlacedInput): BookFact[] {
+    day.freeze();
     const facts = carryOut(input);
     return [...facts, ...day.indicative()];
   }
@@ -307,7 +321,7 @@ export function model(symbol: string): Model {
         symbol,
         listing: plain,
         ...day.state(),
-        bandsOff,
+        bandsOff: market.bandsOff,
         ...known,
         orders: book.orders().map(row),
         icebergs: book
@@ -315,8 +329,9 @@ export function model(symbol: string): Model {
           .flatMap((o) => (o.peak === null ? [] : [[o.id, o.peak, open(o) - o.shown] as const]))
           .map((row) => [...row]),
         stops: book.stops().map((one) => {
-          const { timeInForce, selfTrade = 'none' } = one.placed;
-          return stopRow(one, Number(timeInForce === 'day') + 4 * MODES.indexOf(selfTrade));
+          const { timeInForce, selfTrade = 'none', bandExempt } = one.placed;
+          const bits = Number(timeInForce === 'day') + 4 * MODES.indexOf(selfTrade);
+          return stopRow(one, bits + 512 * Number(bandExempt));
         }),
         arrivals,
         expiries: book.stillOpen(),

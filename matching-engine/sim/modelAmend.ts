@@ -115,11 +115,14 @@ export function modelAmend({
     book.drop(found);
     const again = { ...found, price };
     const before = dynamic();
-    const still = { facts: [], ended: false };
-    const { facts, ended } = gathers() ? still : sweep(again, rules.tickCents, time);
+    again.exempt ||= data.bandExempt === true;
+    const still = { facts: [], ended: false, outside: false };
+    const { facts, ended, outside } = gathers() ? still : sweep(again, rules.tickCents, time);
+    again.exempt = found.exempt;
     const restingQuantity = ended ? 0 : open(again);
     const shown = restingQuantity > 0 ? enter(again) : {};
     replaced.data.entry = { priceTicks: price, restingQuantity, entersAfter: facts.length, ...shown };
-    return [replaced, ...facts, ...book.cascade(facts, before, time)];
+    const call = outside ? book.rules.interrupt() : [];
+    return [replaced, ...facts, ...call, ...book.cascade(facts, before, time)];
   };
 }

@@ -11,6 +11,8 @@ export type Order = {
   postOnly: boolean;
   /** Expires with the next uncross. */
   endsWithCall: boolean;
+  /** The trade band does not count for it. */
+  exempt: boolean;
   selfTrade: SelfTradeMode;
   quantity: number;
   /** Filled, or taken off by prevention. */
@@ -45,6 +47,13 @@ export function modelBook() {
   let stopArrivals = 0;
   let expiries: [string, string][] = [];
 
+  /** What holds of this input: how far trades may go, and what happens where they would go further. */
+  const rules = {
+    band: { low: 0, high: Number.POSITIVE_INFINITY },
+    gathers: () => false,
+    interrupt: (): BookFact[] => [],
+  };
+
   const refTo = (o: Order): OrderRef => ({ orderId: o.id, accountId: o.accountId, revision: o.revision });
   const enter = (order: Order) => {
     arrivals += 1;
@@ -78,7 +87,8 @@ export function modelBook() {
     tickCents: number,
     time: string,
     money: Money | null = null,
-  ): { facts: BookFact[]; ended: boolean } {
+  ): { facts: BookFact[]; ended: boolean; outside: boolean } {
+    let outside = false;
     const facts: BookFact[] = [];
     let ended = false;
     const takerRef = refTo(taker);
@@ -102,6 +112,9 @@ export function modelBook() {
       const meeting = { priceTicks: maker.price, quantity, takerSide: taker.side };
       const mode = taker.selfTrade;
       if (mode === 'none' || maker.accountId !== taker.accountId) {
+        const { low, high } = rules.band;
+        outside = !taker.exempt && (maker.price < low || maker.price > high);
+        if (outside) break;
         maker.done += quantity;
         taker.done += quantity;
         const next = takeShown(maker, quantity);
@@ -146,7 +159,7 @@ export function modelBook() {
       }
     }
     orders = orders.filter((o) => open(o) > 0);
-    return { facts, ended };
+    return { facts, ended, outside };
   }
 
   const pricesOf = (facts: readonly BookFact[]) =>
@@ -165,6 +178,7 @@ export function modelBook() {
         day,
         postOnly: false,
         endsWithCall: false,
+        exempt: placed.bandExempt,
         selfTrade: placed.selfTrade ?? 'none',
       } as const;
       const taker: Order = {
@@ -180,10 +194,12 @@ export function modelBook() {
         ...WHOLE,
       };
       const was = lastTicks;
-      const { facts: own, ended } = sweep(taker, placed.tickCents, time);
+      const joins = rules.gathers();
+      const still = { facts: [], ended: false, outside: false };
+      const { facts: own, ended, outside } = joins ? still : sweep(taker, placed.tickCents, time);
       const left = ended ? 0 : open(taker);
-      const rests = left > 0 && placed.type === 'stop_limit';
-      if (rests) enter(taker);
+      const rests = left > 0 && (placed.type === 'stop_limit' || joins || outside);
+      if (rests) enter({ ...taker, endsWithCall: placed.type !== 'stop_limit' });
       const triggered = {
         order: refTo(taker),
         side,
@@ -198,6 +214,7 @@ export function modelBook() {
         const gone = { order: refTo(taker), side, priceTicks: price, quantity: left, resting: false };
         told.push({ type: 'OrderExpired.v1', data: { ...gone, reason: 'INSUFFICIENT_LIQUIDITY' } });
       }
+      if (outside) told.push(...rules.interrupt());
       const next = reachedBy(stops, pricesOf(own), was);
       stops = stops.filter((other) => !next.includes(other));
       queue.push(...next);
@@ -280,6 +297,7 @@ export function modelBook() {
   }
 
   return {
+    rules,
     print,
     refTo,
     takeShown,

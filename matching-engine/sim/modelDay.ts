@@ -20,6 +20,8 @@ export type ModelMarket = {
   reference: number;
   tickCents: number;
   days: boolean;
+  bandPpm: number | null;
+  bandsOff: boolean;
 };
 
 export function priceOf(orders: readonly Order[], reference: number): Result {
@@ -76,6 +78,7 @@ const NOTED: BookFact[] = [{ type: 'InputNoted.v1', data: {} }];
 
 export function modelDay(book: ReturnType<typeof modelBook>, market: ModelMarket) {
   let told = NOTHING;
+  let extended = false;
   let waiting: Order[] = [];
   const calls = (): boolean => market.state.endsWith('auction');
   const refTo = (o: Order): OrderRef => ({ orderId: o.id, accountId: o.accountId, revision: o.revision });
@@ -85,7 +88,7 @@ export function modelDay(book: ReturnType<typeof modelBook>, market: ModelMarket
   };
 
   const call = (auction: Auction): BookFact[] => {
-    if (!calls()) told = NOTHING;
+    if (!calls()) [told, extended] = [NOTHING, false];
     const facts = [become(auction)];
     if (auction !== 'closing_auction') return facts;
     for (const o of waiting) {
@@ -96,6 +99,21 @@ export function modelDay(book: ReturnType<typeof modelBook>, market: ModelMarket
     waiting = [];
     return facts;
   };
+
+  /** Around the last trade, so many times as wide as the symbol's rules say. */
+  const band = (times: number): [low: number, high: number] => {
+    const { bandPpm } = market;
+    if (bandPpm === null || !market.days || market.bandsOff) return [0, Number.POSITIVE_INFINITY];
+    const last = book.state().lastTicks || market.reference;
+    const step = Math.floor((last * bandPpm * times) / 1_000_000);
+    return [Math.max(1, last - step), last + step];
+  };
+  const freeze = () => {
+    const [low, high] = band(1);
+    book.rules.band = { low, high };
+  };
+  book.rules.gathers = () => market.state !== 'continuous';
+  book.rules.interrupt = () => call('volatility_auction');
 
   const uncross = (auction: Auction, time: string): BookFact[] => {
     const result = priceOf(book.orders(), market.reference);
@@ -121,6 +139,7 @@ export function modelDay(book: ReturnType<typeof modelBook>, market: ModelMarket
     market.opened = true;
     const before = book.state().lastTicks || market.reference;
     const facts = uncross(auction, time);
+    freeze();
     return [...facts, become('continuous'), ...book.cascade(facts, before, time)];
   };
 
@@ -193,6 +212,7 @@ export function modelDay(book: ReturnType<typeof modelBook>, market: ModelMarket
   }
 
   return {
+    freeze,
     begin,
     resume,
     endDay,
@@ -200,6 +220,13 @@ export function modelDay(book: ReturnType<typeof modelBook>, market: ModelMarket
     endCall({ at }: Extract<EngineInput, { type: 'AuctionCallEnded.v1' }>['data'], time: string): BookFact[] {
       if (!calls()) return NOTED;
       book.later(at);
+      const result = priceOf(book.orders(), market.reference);
+      const [low, high] = band(2);
+      const far = result.priceTicks !== null && (result.priceTicks < low || result.priceTicks > high);
+      if (market.state === 'volatility_auction' && far && !extended) {
+        extended = true;
+        return [{ type: 'AuctionExtended.v1', data: result }];
+      }
       return market.state === 'closing_auction' ? close(time) : trade(time);
     },
     /** What the call would bring, where that is another thing than was told last. */
@@ -226,7 +253,7 @@ export function modelDay(book: ReturnType<typeof modelBook>, market: ModelMarket
       state: market.state,
       phase: market.phase,
       opened: market.opened,
-      call: calls() ? { indicative: told } : null,
+      call: calls() ? { indicative: told, extended } : null,
     }),
   };
 }

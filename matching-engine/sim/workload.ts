@@ -35,7 +35,13 @@ export const RULES = {
   dailyClose: '21:00',
 };
 /** Under the newest matching rules there are lots and limits of value, too. */
-export const NEW_RULES = { ...RULES, lotShares: 2, notionalMinCents: 20_000, notionalMaxCents: 40_000_000 };
+export const NEW_RULES = {
+  ...RULES,
+  lotShares: 2,
+  notionalMinCents: 20_000,
+  notionalMaxCents: 40_000_000,
+  bandPpm: 3_000,
+};
 
 /** A readable UUID: `00000000-0000-4000-8000-00000000002a` for 42. */
 export const numbered = (group: number, n: number): string =>
@@ -254,6 +260,11 @@ export function* workload(seed: number, symbol: string): Generator<PlacedInput, 
     if (count % INPUTS_PER_MIX === 0) mix = MIXES[random(MIXES.length)] as Mix;
     if (stepsBack > 0 && random(INPUTS_PER_STEP_BACK) === 0) {
       yield stepBack();
+      continue;
+    }
+    // Calls that the band begins are not known here: one ends now and then.
+    if (newest && random(150) === 0) {
+      yield endCall();
       continue;
     }
     const what = random(100);

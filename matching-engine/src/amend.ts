@@ -1,9 +1,11 @@
 import type { BookFact, EventOf, OrderRef, RefusalCode } from '@brokerx/contracts';
 import { amendHeld, amendWaiting } from './amendHeld.ts';
+import { beginCall } from './auction.ts';
+import { bandOf } from './bands.ts';
 import { matchable } from './book.ts';
 import { againstRules } from './changeRules.ts';
 import type { Engine } from './engineState.ts';
-import { ICEBERG, POST_ONLY, selfTradeOf } from './flags.ts';
+import { BAND_EXEMPT, ICEBERG, POST_ONLY, selfTradeOf } from './flags.ts';
 import { openOf, reduceShownLast, restShown, withdraw } from './iceberg.ts';
 import type { RestingOrder } from './levels.ts';
 import { type Incoming, match } from './match.ts';
@@ -89,7 +91,9 @@ function enterAnew(
     time: event.time,
     leaves: replaced.data.leaves,
     budget: null,
+    band: bandOf(engine, event.data.bandExempt === true || (flags & BAND_EXEMPT) !== 0),
     ended: false,
+    outside: false,
     prevented: false,
     firstTicks: 0,
   };
@@ -101,6 +105,7 @@ function enterAnew(
   const place = { id, accountId, revision, side, priceTicks: limitTicks, flags, quantity };
   const shown = restingQuantity > 0 ? restShown(engine, { ...place, leaves: restingQuantity }, peak) : {};
   replaced.data.entry = { ...entry, ...shown };
+  if (incoming.outside) beginCall(engine, 'volatility_auction', outputs);
   const { firstTicks } = incoming;
   if (firstTicks > 0 && engine.stops.terms.size > 0) {
     runTriggers(engine, { before, first: firstTicks, last: engine.lastTicks }, event.time, outputs);

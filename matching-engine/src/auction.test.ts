@@ -150,6 +150,7 @@ test('in books of every shape the price is the one that trying all of them finds
         day: false,
         postOnly: false,
         endsWithCall: false,
+        exempt: false,
         selfTrade: 'none' as const,
         quantity,
         done: 0,

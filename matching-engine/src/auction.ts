@@ -14,11 +14,13 @@ import { enterWaiting } from './waiting.ts';
 export type Call = {
   /** What was told of it last. */
   indicative: Equilibrium;
+  /** Its time was up once. */
+  extended: boolean;
 };
 
 export function beginCall(engine: Engine, auction: Auction, outputs: BookFact[]): void {
   engine.state = auction;
-  engine.call ??= { indicative: NO_CROSS };
+  engine.call ??= { indicative: NO_CROSS, extended: false };
   outputs.push({ type: 'MarketStateChanged.v1', data: { state: auction } });
   if (auction === 'closing_auction') enterWaiting(engine, outputs);
 }

@@ -26,6 +26,7 @@ export {
 
 /** Applies one input and says what came of it. Throws only on bugs; the engine must not be used after that. */
 export function apply(engine: Engine, input: PlacedInput): BookFact[] {
+  engine.band = null;
   const outputs = carryOut(engine, input);
   if (engine.call) tellIndicative(engine, engine.call, outputs);
   return outputs;

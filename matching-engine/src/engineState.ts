@@ -1,5 +1,6 @@
 import type { BookFact, EngineInput, MarketState, SymbolRules, TradingPhase } from '@brokerx/contracts';
 import type { Call } from './auction.ts';
+import type { Band } from './bands.ts';
 import { type Book, emptyBook } from './book.ts';
 import { type Collar, collarAround } from './collar.ts';
 import type { Icebergs } from './iceberg.ts';
@@ -29,6 +30,8 @@ export type Engine = {
   opened: boolean;
   /** While a call runs, and only then. */
   call: Call | null;
+  /** The trade band of the input that is being applied; null before its first match. No state. */
+  band: Band | null;
   /** Bands are switched off by an operator. */
   bandsOff: boolean;
   /** Trades so far: the last trade's number. */
@@ -75,6 +78,7 @@ export const newEngine = (symbol: string): Engine => ({
   phase: 'continuous',
   opened: true,
   call: null,
+  band: null,
   bandsOff: false,
   trades: 0,
   lastTicks: 0,

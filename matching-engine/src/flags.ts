@@ -8,6 +8,8 @@ export const EXPIRES_WITH_DAY = 1;
 export const POST_ONLY = 2;
 /** It was meant for the call in whose book it stands, and expires with its uncross. */
 export const ENDS_WITH_CALL = 256;
+/** The trade band does not count for it. */
+export const BAND_EXEMPT = 512;
 /** Three bits: the index in `SELF_TRADE_MODES`. */
 const SELF_TRADE_SHIFT = 2;
 const SELF_TRADE_BITS = 7;
@@ -20,7 +22,9 @@ export const flagsOf = (terms: {
   selfTrade?: SelfTradeMode | undefined;
   displayQuantity?: number | undefined;
   endsWithCall?: boolean | undefined;
+  bandExempt?: boolean | undefined;
 }): number =>
+  (terms.bandExempt ? BAND_EXEMPT : 0) |
   (terms.endsWithCall ? ENDS_WITH_CALL : 0) |
   (terms.day ? EXPIRES_WITH_DAY : 0) |
   (terms.postOnly ? POST_ONLY : 0) |

@@ -1,4 +1,5 @@
 import type { EventOf, RefusalCode } from '@brokerx/contracts';
+import { isOutside } from './bands.ts';
 import { type Book, type NewOrder, reduce, remove, rest, setQuantity } from './book.ts';
 import { ICEBERG } from './flags.ts';
 import type { RestingOrder } from './levels.ts';
@@ -88,10 +89,10 @@ export function icebergRefusal(
  */
 export function tradableWithHidden(
   { book, icebergs }: Iced,
-  order: Pick<Incoming, 'side' | 'limitTicks' | 'accountId' | 'selfTrade' | 'leaves'>,
+  order: Pick<Incoming, 'side' | 'limitTicks' | 'accountId' | 'selfTrade' | 'leaves' | 'band'>,
   wanted: number,
 ): number {
-  const { side, limitTicks, accountId, selfTrade } = order;
+  const { side, limitTicks, accountId, selfTrade, band } = order;
   const { sorted } = side === 'buy' ? book.sells : book.buys;
   let leaves = order.leaves;
   let traded = 0;
@@ -106,7 +107,9 @@ export function tradableWithHidden(
     for (let next = 0; next < queue.length && traded < wanted && leaves > 0; next++) {
       const maker = queue[next] as (typeof queue)[number];
       const met = Math.min(leaves, maker.shown);
-      if (selfTrade === 'none' || maker.accountId !== accountId) traded += met;
+      const trades = selfTrade === 'none' || maker.accountId !== accountId;
+      if (trades && isOutside(band, level.priceTicks)) return traded;
+      if (trades) traded += met;
       else if (selfTrade === 'cancel_oldest') continue;
       else if (selfTrade !== 'decrement') return traded;
       leaves -= met;

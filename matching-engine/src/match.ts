@@ -1,4 +1,5 @@
 import type { BookFact, SelfTradeMode } from '@brokerx/contracts';
+import { type Band, isOutside } from './bands.ts';
 import { fill, matchable } from './book.ts';
 import { type Engine, outputTime } from './engineState.ts';
 import { ICEBERG } from './flags.ts';
@@ -21,10 +22,14 @@ export type Incoming = {
   readonly time: string;
   /** What it still wants; of a budget, what that buys at the price looked at last. */
   leaves: number;
+  /** Within which it trades; null: wherever its limit reaches. */
+  readonly band: Band | null;
   /** It is for an amount of money. */
   readonly budget: Budget | null;
   /** Self-trade prevention has ended it, and its end is told. */
   ended: boolean;
+  /** It met somebody outside the band, and stopped there. */
+  outside: boolean;
   /** Matches were prevented. */
   prevented: boolean;
   /** Price of its first trade; 0 before. The last one's is the engine's. */
@@ -34,7 +39,7 @@ export type Incoming = {
 /** Trades at the makers' prices, best price and then oldest order first, until nothing is left or nobody is met. */
 export function match(engine: Engine, incoming: Incoming, outputs: BookFact[]): void {
   const { book } = engine;
-  const { orderId, accountId, revision, side, limitTicks, tickCents, budget } = incoming;
+  const { orderId, accountId, revision, side, limitTicks, tickCents, budget, band } = incoming;
   const prevents = incoming.selfTrade !== 'none';
   while (incoming.leaves > 0) {
     const maker = matchable(book, side, limitTicks)?.first;
@@ -47,6 +52,10 @@ export function match(engine: Engine, incoming: Incoming, outputs: BookFact[]): 
       prevent(engine, incoming, maker, outputs);
       if (incoming.ended) break;
       continue;
+    }
+    if (isOutside(band, maker.priceTicks)) {
+      incoming.outside = true;
+      break;
     }
     const traded = Math.min(incoming.leaves, maker.leaves);
     const priceTicks = maker.priceTicks;

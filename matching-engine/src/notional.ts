@@ -43,7 +43,7 @@ export function spend(budget: Budget, shares: number, priceCents: number): numbe
 
 /** The end of such an order, where neither its last trade nor prevention was that; null where one was. */
 export function endOfBudget(
-  { side, limitTicks, leaves, ended, firstTicks }: Incoming,
+  { side, limitTicks, leaves, ended, firstTicks, outside }: Incoming,
   { cents: leftCents, closed }: Budget,
   order: OrderRef,
 ): BookFact | null {
@@ -53,8 +53,13 @@ export function endOfBudget(
     return { type: 'OrderCompleted.v1', data: { order, side, leftCents } };
   }
   const rest = { side, priceTicks: limitTicks, quantity: 0, resting: false, leftCents };
-  return { type: 'OrderExpired.v1', data: { order, ...rest, reason: 'INSUFFICIENT_LIQUIDITY' } };
+  return {
+    type: 'OrderExpired.v1',
+    data: { order, ...rest, reason: outside ? OUTSIDE : 'INSUFFICIENT_LIQUIDITY' },
+  };
 }
+
+const OUTSIDE = 'EXECUTION_RULE_PRICE_RANGE_EXCEEDED';
 
 /** Why such an order is not taken; its size and value are its money's. */
 export function notionalRefusal(order: Placed, listing: Listing): RefusalCode | undefined {

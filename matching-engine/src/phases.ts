@@ -1,7 +1,9 @@
 import type { BookFact, EventOf } from '@brokerx/contracts';
 import { beginCall, beginContinuous, uncross } from './auction.ts';
+import { isExtended } from './bands.ts';
 import { type Engine, NOTED } from './engineState.ts';
 import { expireDay } from './expiry.ts';
+import { equilibrium } from './uncross.ts';
 
 /**
  * The trading day, from version 3 of the matching rules on: pre_open → opening_auction → continuous → closing_auction →
@@ -44,7 +46,7 @@ export function beginPhase(engine: Engine, event: EventOf<'TradingPhaseBegan.v1'
   return outputs;
 }
 
-/** The call that runs is uncrossed. */
+/** The call that runs is uncrossed, or runs for another while. */
 export function endCall(engine: Engine, event: EventOf<'AuctionCallEnded.v1'>): BookFact[] {
   if (!engine.call) return [NOTED];
   passTime(engine, event.data.at);
@@ -53,6 +55,13 @@ export function endCall(engine: Engine, event: EventOf<'AuctionCallEnded.v1'>): 
     close(engine, event.time, outputs);
     engine.phase = 'closed';
     return outputs;
+  }
+  if (engine.state === 'volatility_auction' && !engine.call.extended) {
+    const result = equilibrium(engine, engine.listing?.referenceTicks ?? 0);
+    if (isExtended(engine, result)) {
+      engine.call.extended = true;
+      return [{ type: 'AuctionExtended.v1', data: result }];
+    }
   }
   open(engine, event.time, outputs);
   engine.phase = 'continuous';

@@ -9,6 +9,8 @@ import {
   type RefusalCode,
   waitsForClosing,
 } from '@brokerx/contracts';
+import { beginCall } from './auction.ts';
+import { bandOf } from './bands.ts';
 import { matchable, type NewOrder } from './book.ts';
 import { type Engine, lastPrice } from './engineState.ts';
 import { flagsOf } from './flags.ts';
@@ -67,8 +69,10 @@ export function place(engine: Engine, event: Placed, revision: number): BookFact
     selfTrade: asked.selfTrade ?? 'none',
     time: event.time,
     leaves: budget ? affordable(budget, limitTicks * asked.tickCents) : quantity,
+    band: bandOf(engine, asked.bandExempt),
     budget,
     ended: false,
+    outside: false,
     prevented: false,
     firstTicks: 0,
   };
@@ -78,14 +82,15 @@ export function place(engine: Engine, event: Placed, revision: number): BookFact
   const before = lastPrice(engine);
   const gathers = engine.state !== 'continuous';
   if (!fails && !gathers) match(engine, incoming, outputs);
-  const rests =
-    !fails && type === 'limit' && (timeInForce === 'day' || timeInForce === 'gtc' || timeInForce === 'gtd');
-  if (rests || gathers) settleDown(engine, asked, incoming, outputs, accepted);
+  const stays = timeInForce === 'day' || timeInForce === 'gtc' || timeInForce === 'gtd';
+  const { outside } = incoming;
+  const rests = gathers || (!fails && stays && (type === 'limit' || outside));
+  if (rests) settleDown(engine, asked, incoming, outputs, accepted);
   else if (budget) {
     const end = endOfBudget(incoming, budget, order);
     if (end) outputs.push(end);
-  } else if (incoming.leaves > 0 && !incoming.ended)
-    outputs.push(expiredRest(asked, order, incoming.leaves, fails));
+  } else if (incoming.leaves > 0 && !incoming.ended) outputs.push(expiredRest(asked, order, incoming, fails));
+  if (outside) beginCall(engine, 'volatility_auction', outputs);
   const { firstTicks } = incoming;
   if (firstTicks > 0 && engine.stops.terms.size > 0) {
     runTriggers(engine, { before, first: firstTicks, last: engine.lastTicks }, event.time, outputs);
@@ -144,6 +149,7 @@ function newOrder(
       selfTrade,
       displayQuantity,
       endsWithCall: type === 'market' || forAuction,
+      bandExempt: asked.bandExempt,
     }),
     quantity,
     leaves,
@@ -159,7 +165,8 @@ function hold(engine: Engine, { data: asked }: Placed, revision: number): void {
   const { trailTicks = 0, trailPpm = 0 } = asked;
   const markTicks = lastPrice(engine);
   if (asked.expiresAt !== undefined) engine.expiries.set(id, asked.expiresAt);
-  const flags = flagsOf({ day: asked.timeInForce === 'day', selfTrade: asked.selfTrade });
+  const { timeInForce, selfTrade, bandExempt } = asked;
+  const flags = flagsOf({ day: timeInForce === 'day', selfTrade, bandExempt });
   addStop(
     engine.stops,
     { id, accountId, revision, side, priceTicks: stopOf(engine, asked), flags, quantity, leaves: quantity },
@@ -177,16 +184,23 @@ function stopOf(
   return side === 'buy' ? Math.min(stopTicks, trailed) : Math.max(stopTicks, trailed);
 }
 
-function expiredRest(asked: Placed['data'], order: OrderRef, quantity: number, fails: boolean): BookFact {
+function expiredRest(
+  asked: Placed['data'],
+  order: OrderRef,
+  { leaves: quantity, outside }: Incoming,
+  fails: boolean,
+): BookFact {
   const { side, type, timeInForce, limitTicks } = asked;
   const reason =
     timeInForce === 'fok'
       ? 'UNFILLED_FOK_ORDER_EXPIRED'
       : fails
         ? 'UNFILLED_MIN_QTY_ORDER_EXPIRED'
-        : type === 'market'
-          ? 'INSUFFICIENT_LIQUIDITY'
-          : 'UNFILLED_IOC_QUANTITY_EXPIRED';
+        : outside
+          ? 'EXECUTION_RULE_PRICE_RANGE_EXCEEDED'
+          : type === 'market'
+            ? 'INSUFFICIENT_LIQUIDITY'
+            : 'UNFILLED_IOC_QUANTITY_EXPIRED';
   return {
     type: 'OrderExpired.v1',
     data: { order, side, priceTicks: limitTicks, quantity, resting: false, reason },

@@ -1,4 +1,5 @@
 import type { BookFact } from '@brokerx/contracts';
+import { isOutside } from './bands.ts';
 import { type Book, fill } from './book.ts';
 import type { Engine } from './engineState.ts';
 import { nextPeak, openOf, withdraw } from './iceberg.ts';
@@ -68,22 +69,25 @@ const takerRef = ({ orderId, accountId, revision }: Incoming) => ({ orderId, acc
  */
 export function tradable(
   book: Book,
-  order: Pick<Incoming, 'side' | 'limitTicks' | 'accountId' | 'selfTrade' | 'leaves'>,
+  order: Pick<Incoming, 'side' | 'limitTicks' | 'accountId' | 'selfTrade' | 'leaves' | 'band'>,
   wanted: number,
 ): number {
-  const { side, limitTicks, accountId, selfTrade } = order;
+  const { side, limitTicks, accountId, selfTrade, band } = order;
   const { sorted } = side === 'buy' ? book.sells : book.buys;
   let leaves = order.leaves;
   let traded = 0;
   for (let i = sorted.length - 1; i >= 0 && traded < wanted; i--) {
     const level = sorted[i];
     if (!level || (side === 'buy' ? level.priceTicks > limitTicks : level.priceTicks < limitTicks)) break;
+    const outside = isOutside(band, level.priceTicks);
     if (selfTrade === 'none') {
+      if (outside) break;
       traded += level.shares;
       continue;
     }
     for (let maker = level.first; maker && traded < wanted && leaves > 0; maker = level.after(maker)) {
       const met = Math.min(leaves, maker.leaves);
+      if (maker.accountId !== accountId && outside) return Math.min(traded, order.leaves);
       if (maker.accountId !== accountId) traded += met;
       else if (selfTrade === 'cancel_oldest') continue;
       else if (selfTrade !== 'decrement') return traded;

@@ -1,7 +1,9 @@
 import type { BookFact } from '@brokerx/contracts';
+import { beginCall } from './auction.ts';
+import { bandOf } from './bands.ts';
 import { type Book, bookOf, remove, rest } from './book.ts';
 import type { Engine } from './engineState.ts';
-import { selfTradeOf } from './flags.ts';
+import { BAND_EXEMPT, ENDS_WITH_CALL, selfTradeOf } from './flags.ts';
 import type { Level, Levels, RestingOrder } from './levels.ts';
 import { type Incoming, match } from './match.ts';
 
@@ -172,14 +174,19 @@ function trigger(
     time,
     leaves,
     budget: null,
+    band: bandOf(engine, (flags & BAND_EXEMPT) !== 0),
     ended: false,
+    outside: false,
     prevented: false,
     firstTicks: 0,
   };
   const before = engine.lastTicks;
-  match(engine, incoming, outputs);
+  // Reached before a call began, it joins that.
+  const gathers = engine.state !== 'continuous';
+  if (!gathers) match(engine, incoming, outputs);
   if (!incoming.ended && incoming.leaves > 0) {
-    if (type === 'stop_limit') {
+    const joins = gathers || incoming.outside;
+    if (type === 'stop_limit' || joins) {
       triggered.restingQuantity = incoming.leaves;
       triggered.entersAfter = outputs.length - place;
       rest(engine.book, {
@@ -188,7 +195,7 @@ function trigger(
         revision,
         side,
         priceTicks: limitTicks,
-        flags,
+        flags: type === 'stop_limit' ? flags : flags | ENDS_WITH_CALL,
         quantity,
         leaves: incoming.leaves,
       });
@@ -206,5 +213,6 @@ function trigger(
       });
     }
   }
+  if (incoming.outside) beginCall(engine, 'volatility_auction', outputs);
   return incoming.firstTicks > 0 ? { before, first: incoming.firstTicks, last: engine.lastTicks } : undefined;
 }

@@ -148,6 +148,8 @@ function tell({ type, data }: BookFact): string {
       return `${nameOf(data.order.orderId)} enters: ${data.quantity} @ ${data.limitTicks}`;
     case 'IndicativePriceChanged.v1':
       return `would be ${resultOf(data)}`;
+    case 'AuctionExtended.v1':
+      return `extended: ${resultOf(data)}`;
     case 'AuctionUncrossed.v1':
       return `${data.auction}: ${resultOf(data)}`;
     case 'MarketStateChanged.v1':

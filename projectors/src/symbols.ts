@@ -88,11 +88,11 @@ async function write(db: Database, rows: readonly SymbolChange[]): Promise<void>
         insert into read.symbol_v1
         select symbol, name, 'continuous', tick_cents, listing_cents, listing_cents, collar_ppm, fee_ppm,
                order_shares_max, daily_close, false, false, lot_shares, notional_min_cents, notional_max_cents,
-               matching_rules
+               matching_rules, band_ppm
           from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
-                      $8::text[], $9::bigint[], $10::bigint[], $11::bigint[], $12::integer[])
+                      $8::text[], $9::bigint[], $10::bigint[], $11::bigint[], $12::integer[], $13::bigint[])
             as n (symbol, name, tick_cents, listing_cents, collar_ppm, fee_ppm, order_shares_max, daily_close,
-                  lot_shares, notional_min_cents, notional_max_cents, matching_rules)`,
+                  lot_shares, notional_min_cents, notional_max_cents, matching_rules, band_ppm)`,
       values: columns(listings, [
         (row) => row.symbol,
         (row) => row.name,
@@ -106,6 +106,7 @@ async function write(db: Database, rows: readonly SymbolChange[]): Promise<void>
         (row) => row.rules.notionalMinCents ?? null,
         (row) => row.rules.notionalMaxCents ?? null,
         (row) => row.matchingRules,
+        (row) => row.rules.bandPpm ?? null,
       ]),
     });
   }

@@ -386,6 +386,7 @@ test('symbols are listed with their rules', async () => {
         listing_price: '30.00',
         reference_price: '30.50',
         collar_ppm: 100_000,
+        band_ppm: null,
         fee_ppm: 500,
         order_qty_max: '1000000',
         daily_close: '21:00',

@@ -30,6 +30,16 @@ const PPM_PER_PERCENT = 10_000;
 export const lastPrice = ({ lastTradeTicks, referenceTicks }: Market): number =>
   lastTradeTicks ?? referenceTicks;
 
+/** The trade band around the last price, in cents; null where the symbol has none, or bands are switched off for it. */
+export function bandOf(market: Market): { low: number; high: number } | null {
+  const { rules, bandsOff, matchingRules } = market;
+  if (rules.bandPpm === undefined || bandsOff || matchingRules < 3) return null;
+  const around = ticks(lastPrice(market));
+  const at = (direction: 'up' | 'down') =>
+    collarTicks(around, rules.bandPpm ?? 0, direction) * rules.tickCents;
+  return { low: at('down'), high: at('up') };
+}
+
 export function price(market: Market, order: PlaceOrder): Priced {
   const { tickCents, feePpm } = market.rules;
   const fields = ['limit_price', 'stop_price', 'trail_price'] as const;

@@ -2,6 +2,7 @@ import type { AccountFact, PlaceOrder, views } from '@brokerx/contracts';
 import { expect, test } from 'vitest';
 import { accountWith, at, market, T0 } from '../../test/facts.ts';
 import { placeOrder } from './orderDecider.ts';
+import { bandOf } from './orderPrice.ts';
 import { previewOrder } from './preview.ts';
 import type { FactOf } from './views.ts';
 
@@ -43,7 +44,7 @@ function preview(order: PlaceOrder, where = market()): views.OrderPreviewView {
   const command = { orderId: at(900), accountId: at(1), nowMs: Date.parse(T0), order, market: where };
   const decided = placeOrder(account, command) as FactOf<'OrderPlaced.v1'> | FactOf<'OrderRefused.v1'>;
   const { rules, state } = where;
-  return previewOrder(order, decided, { depth, rules, state });
+  return previewOrder(order, decided, { depth, rules, band: bandOf(where), state });
 }
 
 test('a limit buy takes what is offered within its limit, and the rest rests', () => {
@@ -139,4 +140,20 @@ test('an amount of money buys whole lots at each price, and says what is left to
   });
   // All of the odd 4 at the best price; what is left buys no lot of 3 at the next one.
   expect(spends('65.00', { lotShares: 3 })).toMatchObject({ filled_qty: '4', leaves: 'none' });
+});
+
+// The last price is 10.00: 0.1 % around it ends at 10.01.
+test.for([
+  ['rests for the auction that it starts', { ...buy, limit_price: '10.05' }, 'rests'],
+  ['joins it without a limit', { ...buy, type: 'market', limit_price: undefined }, 'rests'],
+  [
+    'expires where it wants trades at once',
+    { ...buy, limit_price: '10.05', time_in_force: 'ioc' },
+    'expires',
+  ],
+] as const)('beyond the band an order %s', ([, order, leaves]) => {
+  const banded = market({ rules: { bandPpm: 1_000 } });
+  expect(preview(order as PlaceOrder, banded).expected).toMatchObject({ filled_qty: '7', leaves });
+  const off = market({ rules: { bandPpm: 1_000 }, bandsOff: true });
+  expect(preview(order as PlaceOrder, off).expected).toMatchObject({ filled_qty: '10' });
 });

@@ -19,6 +19,8 @@ import type { FactOf } from './views.ts';
 type Shown = {
   depth: views.DepthView;
   rules: Pick<SymbolRules, 'lotShares' | 'orderSharesMax'>;
+  /** Prices in cents outside which a trade does not happen; null: none is. */
+  band: { low: number; high: number } | null;
   state: MarketState | null;
 };
 
@@ -30,7 +32,7 @@ type Shown = {
 export function previewOrder(
   order: PlaceOrder,
   decided: FactOf<'OrderPlaced.v1'> | FactOf<'OrderRefused.v1'>,
-  { depth, rules, state }: Shown,
+  { depth: shown, rules, band, state }: Shown,
 ): views.OrderPreviewView {
   const { symbol, side, type } = order;
   const { timeInForce } = decided.data;
@@ -41,6 +43,7 @@ export function previewOrder(
   }
   const { limitTicks, tickCents, holdCents, holdShares, postOnly, notionalCents } = decided.data;
   const limitCents = limitTicks * tickCents;
+  const depth = decided.data.bandExempt ? shown : withinBand(shown, band);
   // While orders gather, none meets another before the auction.
   const gathers = state !== null && state !== 'continuous';
   const found = gathers
@@ -61,7 +64,7 @@ export function previewOrder(
     protection_price: hasLimit(type) ? null : price,
     hold_cash: decimalFromCents(holdCents),
     hold_qty: String(holdShares),
-    expected: expected(decided.data, found, { sequence: depth.sequence, state }),
+    expected: expected(decided.data, found, { stopped: depth !== shown, sequence: depth.sequence, state }),
   };
 }
 
@@ -72,6 +75,19 @@ const NOTHING = {
   hold_qty: null,
   expected: null,
 } as const;
+
+/** The depth up to the first price on each side at which a trade would start an auction instead; itself without one. */
+function withinBand(depth: views.DepthView, band: Shown['band']): views.DepthView {
+  const outside = ([price]: readonly [string, string]) => {
+    const priceCents = centsFromDecimal(price) ?? 0;
+    return band !== null && (priceCents < band.low || priceCents > band.high);
+  };
+  const [bid, ask] = [depth.bids.findIndex(outside), depth.asks.findIndex(outside)];
+  if (bid < 0 && ask < 0) return depth;
+  const upTo = (levels: views.DepthView['bids'], first: number) =>
+    first < 0 ? levels : levels.slice(0, first);
+  return { ...depth, bids: upTo(depth.bids, bid), asks: upTo(depth.asks, ask) };
+}
 
 type Placed = FactOf<'OrderPlaced.v1'>['data'];
 /** `wants`: of an order for an amount of money, what the rest of it would buy. */
@@ -99,13 +115,13 @@ function fill(order: Placed, levels: views.DepthView['bids']): Found {
 function expected(
   order: Placed,
   found: Found,
-  { sequence, state }: { sequence: number; state: MarketState | null },
+  { sequence, state, stopped }: { sequence: number; state: MarketState | null; stopped: boolean },
 ): views.OrderPreviewView['expected'] {
   const { type, timeInForce, feePpm, quantity, minQuantity = 0 } = order;
   const leaves = found.wants ?? quantity - found.quantity;
   const waits = isStop(type) || waitsForClosing(order, state ?? 'continuous');
   const atOnce =
-    (type === 'market' && (state ?? 'continuous') === 'continuous') ||
+    (type === 'market' && (state ?? 'continuous') === 'continuous' && !stopped) ||
     timeInForce === 'ioc' ||
     timeInForce === 'fok';
   const failed = found.quantity < minQuantity;

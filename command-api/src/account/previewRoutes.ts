@@ -3,6 +3,7 @@ import type { Http } from '@brokerx/infra';
 import { knownState } from '../market/market.ts';
 import { problemOf, tryLater } from '../refusals.ts';
 import { placeOrder } from './orderDecider.ts';
+import { bandOf } from './orderPrice.ts';
 import type { OrderRoutes } from './orderRoutes.ts';
 import { previewOrder } from './preview.ts';
 
@@ -45,7 +46,8 @@ export function previewRoutes(
       }
       reply.header('x-brokerx-position', formatPosition({ storeId, position: executed.position }));
       const rules = market?.rules ?? { orderSharesMax: ORDER_SHARES_MAX };
-      return previewOrder(body, decided, { depth, rules, state: market ? knownState(market) : null });
+      const state = market ? knownState(market) : null;
+      return previewOrder(body, decided, { depth, rules, band: market ? bandOf(market) : null, state });
     },
   );
 }

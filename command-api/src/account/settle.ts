@@ -42,6 +42,7 @@ export function ordersOf(event: BookEvent): readonly Readonly<OrderRef>[] {
     case 'OrderTriggered.v1':
     case 'OrderEntered.v1':
     case 'IndicativePriceChanged.v1':
+    case 'AuctionExtended.v1':
     case 'AuctionUncrossed.v1':
     case 'TimeApplied.v1':
     case 'OrderCancelRejected.v1':

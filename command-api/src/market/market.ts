@@ -135,6 +135,9 @@ export function followBook(market: Market, event: BookEvent): void {
     case 'MarketStateChanged.v1':
       changeState(market, event.data.state, event.time);
       return;
+    case 'AuctionExtended.v1':
+      market.callSince = event.time;
+      return;
     case 'AuctionUncrossed.v1':
       market.referenceTicks = event.data.priceTicks ?? market.referenceTicks;
       return;

@@ -36,6 +36,7 @@ export function listSymbol(market: Market | undefined, command: z.infer<typeof L
     feePpm: command.fee_ppm,
     orderSharesMax: sharesOf(command.order_qty_max),
     dailyClose: command.daily_close,
+    ...(command.band_ppm === undefined ? {} : { bandPpm: command.band_ppm }),
     ...(command.lot_size === undefined ? {} : { lotShares: sharesOf(command.lot_size) }),
     ...(command.notional_min === undefined ? {} : { notionalMinCents: centsOf(command.notional_min) }),
     ...(command.notional_max === undefined ? {} : { notionalMaxCents: centsOf(command.notional_max) }),

@@ -199,6 +199,7 @@ export function symbolView(market: Market): z.infer<typeof views.SymbolView> {
     listing_price: money(rules.listingTicks),
     reference_price: money(market.referenceTicks),
     collar_ppm: rules.collarPpm,
+    band_ppm: rules.bandPpm ?? null,
     fee_ppm: rules.feePpm,
     order_qty_max: String(rules.orderSharesMax),
     daily_close: rules.dailyClose,

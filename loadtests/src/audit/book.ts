@@ -1,5 +1,6 @@
 import type { MarketState } from '@brokerx/contracts';
 import { auditedAuctions } from './auctions.ts';
+import { auditedBands } from './bands.ts';
 import { auditedLevels, type Resting } from './bookLevels.ts';
 import { auditedStops } from './bookStops.ts';
 import type { Findings } from './findings.ts';
@@ -15,8 +16,8 @@ export type AuditedBook = {
   apply(event: RawEvent): void;
   /** Everything that one input brought about has been applied. */
   inputDone(): void;
-  /** The static reference, as the market's own events set it. */
-  refer(ticks: number): void;
+  /** An input of the market itself, when it is its turn. */
+  market(event: RawEvent): void;
   trades: number;
   openOrders(): number;
   /** What whoever lists the symbol says of sizes. */
@@ -51,6 +52,7 @@ export function auditedBook(
     found.add('mismatch', `${symbol}@${event.revision}: ${what}`);
 
   const auctions = auditedAuctions({ ...levels, wrong });
+  const bands = auditedBands(wrong);
 
   /** The two that meet: the one that is arriving, and the one in the book that has priority. */
   const meet = (
@@ -109,6 +111,7 @@ export function auditedBook(
     trades += 1;
     stops.traded(event.data.priceTicks);
     if (event.data.trade !== trades) wrong(event, `trade ${event.data.trade} is the ${trades}th`);
+    bands.traded(event, incoming?.order);
     if (event.data.auction) return auctions.paired(event);
     if (state !== 'continuous') wrong(event, `a trade while the market is in ${state}`);
     const met = meet(event);
@@ -176,6 +179,7 @@ export function auditedBook(
     arrived();
     const { limitTicks: ticks, quantity: leaves, restingQuantity: toRest } = event.data;
     const order = stops.triggered(event);
+    if (toRest > 0 && order?.type !== 'stop_limit') bands.mustGather(event);
     if (order) incoming = { order, ticks, leaves, toRest, filled: 0, changed: true, money: null };
   };
 
@@ -210,7 +214,8 @@ export function auditedBook(
             wrong(event, `${order.id} is not what was placed`);
           }
           const atOnce = order.timeInForce === 'ioc' || order.timeInForce === 'fok';
-          const mayRest = !atOnce && (order.type === 'limit' || state !== 'continuous');
+          const mayRest = !atOnce && (order.type === 'limit' || order.type === 'market');
+          if (restingQuantity > 0 && order.type === 'market') bands.mustGather(event);
           if (restingQuantity > 0 && !mayRest) wrong(event, `${order.id} must not rest`);
           arrived();
           if (event.data.held) {
@@ -306,8 +311,13 @@ export function auditedBook(
       arrived();
       stops.inputDone(state);
       auctions.inputDone();
+      bands.inputDone(state !== 'continuous');
     },
-    refer: auctions.refer,
+    market(event) {
+      bands.market(event);
+      if (event.type === 'SymbolListed.v1') auctions.refer(event.data.rules.listingTicks);
+      if (event.type === 'DayEnded.v1') auctions.refer(event.data.closeTicks);
+    },
     get trades() {
       return trades;
     },

@@ -35,7 +35,7 @@ export function auditedStops(symbol: string, found: Findings) {
     },
     /** It waits no more; the order that arrives. */
     triggered(event: Extract<RawEvent, { type: 'OrderTriggered.v1' }>): AuditedOrder | undefined {
-      const { order: ref, stopTicks, limitTicks, quantity, restingQuantity } = event.data;
+      const { order: ref, stopTicks, limitTicks, quantity } = event.data;
       const stop = release(event, ref.orderId);
       if (!stop) return undefined;
       const { order } = stop;
@@ -46,8 +46,7 @@ export function auditedStops(symbol: string, found: Findings) {
       if (moves ? !fits : stopTicks !== first) wrong(event, `${order.id} is triggered at ${stopTicks}`);
       if (!tradedAt.some((price) => (order.side === 'buy' ? price >= stopTicks : price <= stopTicks)))
         wrong(event, `${order.id} is triggered at ${stopTicks}, which no trade has reached`);
-      const rests = restingQuantity > 0 && order.type !== 'stop_limit';
-      if (limitTicks !== stop.limitTicks || quantity !== stop.quantity || rests)
+      if (limitTicks !== stop.limitTicks || quantity !== stop.quantity)
         wrong(event, `${order.id} is triggered as another order than it was placed`);
       return order;
     },

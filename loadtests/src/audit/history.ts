@@ -21,8 +21,8 @@ export type Unanswered = { inputs: number; settlements: number; deposits: number
 /** Answered inputs are forgotten in such blocks: cutting an array costs as much as it is long. */
 const ANSWERED_KEPT = 10_000;
 
-/** `refers`: the static reference that it sets. */
-type Input = { id: string; position: number; refers?: number };
+/** `market`: an event of the market itself, which takes effect when it is its turn. */
+type Input = { id: string; position: number; market?: RawEvent };
 type Market = {
   book: AuditedBook;
   candles: AuditedCandles;
@@ -95,7 +95,7 @@ export function auditHistory(found: Findings = findings()) {
       if (next?.id === event.causation_id) {
         its.answered += 1;
         its.current = next;
-        if (next.refers !== undefined) its.book.refer(next.refers);
+        if (next.market) its.book.market(next.market);
         if (its.answered > ANSWERED_KEPT) {
           its.inputs.splice(0, its.answered);
           its.answered = 0;
@@ -153,7 +153,7 @@ export function auditHistory(found: Findings = findings()) {
         market((event.data as { symbol: string }).symbol).inputs.push({
           id: event.id,
           position: event.position,
-          ...refersTo(event),
+          ...(event.stream.startsWith('market-') ? { market: event } : {}),
         });
       }
       if (event.type === 'SymbolListed.v1') {
@@ -192,11 +192,6 @@ export function auditHistory(found: Findings = findings()) {
       for (const what of awaited.values()) found.add('phantom', `${what} is shown, and no event explains it`);
     },
   };
-}
-
-function refersTo(event: RawEvent): { refers?: number } {
-  if (event.type === 'SymbolListed.v1') return { refers: event.data.rules.listingTicks };
-  return event.type === 'DayEnded.v1' ? { refers: event.data.closeTicks } : {};
 }
 
 function subjectOf(event: RawEvent): string | undefined {

@@ -15,6 +15,8 @@ export type AuditedOrder = {
   feePpm: number;
   holdCents: number;
   holdShares: number;
+  /** The trade band does not count for it. */
+  bandExempt: boolean;
   postOnly: boolean;
   minQuantity: number;
   selfTrade: SelfTradeMode;
@@ -62,6 +64,7 @@ export const orderFrom = (placed: Placed): AuditedOrder => ({
   feePpm: placed.feePpm,
   holdCents: placed.holdCents,
   holdShares: placed.holdShares,
+  bandExempt: placed.bandExempt,
   postOnly: placed.postOnly ?? false,
   minQuantity: placed.minQuantity ?? 0,
   selfTrade: placed.selfTrade ?? 'none',

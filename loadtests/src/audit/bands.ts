@@ -1,0 +1,48 @@
+import type { SymbolRules } from '@brokerx/contracts';
+import type { AuditedOrder } from './order.ts';
+import type { RawEvent } from './rawEvent.ts';
+
+/**
+ * The trade band of one book: no trade of an input lies further from the last price before that input than the rules
+ * say, but for who is exempt. What rests without a limit of its own, or the rest of a stop, does so for an auction.
+ */
+export function auditedBands(wrong: (event: RawEvent, what: string) => void) {
+  let rules: Pick<SymbolRules, 'bandPpm' | 'listingTicks'> | undefined;
+  let version = 0;
+  let off = false;
+  let last = 0;
+  /** As it was before the first trade of this input. */
+  let frozen: { low: number; high: number } | undefined;
+  let joins: RawEvent | undefined;
+  return {
+    market(event: RawEvent): void {
+      if (event.type === 'SymbolListed.v1') ({ rules, matchingRules: version } = event.data);
+      if (event.type === 'MatchingRulesAdopted.v1') version = event.data.matchingRules;
+      if (event.type === 'SymbolExemptionsChanged.v1') off = event.data.bandsOff;
+      if (event.type === 'DayEnded.v1' && last === 0 && rules)
+        rules = { ...rules, listingTicks: event.data.closeTicks };
+    },
+    traded(event: Extract<RawEvent, { type: 'TradeExecuted.v1' }>, taker: AuditedOrder | undefined): void {
+      const { priceTicks, auction } = event.data;
+      const ppm = rules?.bandPpm;
+      if (!auction && ppm !== undefined && version >= 3 && !off) {
+        const around = last || (rules?.listingTicks ?? 0);
+        const step = Number((BigInt(around) * BigInt(ppm)) / 1_000_000n);
+        frozen ??= { low: Math.max(1, around - step), high: around + step };
+        const outside = priceTicks < frozen.low || priceTicks > frozen.high;
+        if (outside && !taker?.bandExempt)
+          wrong(event, `the trade at ${priceTicks} is outside ${frozen.low} to ${frozen.high}`);
+      }
+      last = priceTicks;
+    },
+    /** It rests as only an order in a call does. */
+    mustGather(event: RawEvent): void {
+      joins = event;
+    },
+    inputDone(gathers: boolean): void {
+      if (joins && !gathers) wrong(joins, 'it rests, and there is no auction for it');
+      joins = undefined;
+      frozen = undefined;
+    },
+  };
+}
