@@ -6,6 +6,7 @@ import { apply, type Engine, newEngine, type PlacedInput } from '../src/engine.t
 import { enqueue } from '../src/levels.ts';
 import { setWords, word, words } from '../src/orderIds.ts';
 import { LEAVES, NONE, QUANTITY } from '../src/orderRows.ts';
+import { packing, unpacked } from '../src/packedState.ts';
 import { ADD, CANCEL, REDUCE, TAKE } from './flows.ts';
 
 /** Books that do the same work. A contender says a row of a flow in its own words before the clock starts. */
@@ -15,6 +16,17 @@ export type Contender<Book = unknown, Command = unknown> = {
   apply(book: Book, command: Command): void;
   /** Shares traded so far, and orders in the book now: all contenders must say the same. */
   told(book: Book): Told;
+  /** Keeps its state and restores it; absent where nothing of the kind is measured. */
+  keep?(book: Book): Kept;
+};
+
+/** Milliseconds of a snapshot and of what is restored from it; the engine stands still for one step at a time. */
+export type Kept = {
+  steps: number;
+  longestStepMs: number;
+  allStepsMs: number;
+  megabytes: number;
+  restoreMs: number;
 };
 
 export type Row = {
@@ -150,7 +162,29 @@ function ourEngine(): Contender<Whole, PlacedInput> {
       for (const fact of facts) if (fact.type === 'TradeExecuted.v1') to.shares += fact.data.quantity;
     },
     told: ({ engine, shares }) => ({ shares, resting: engine.book.orders.size }),
+    keep: ({ engine }) => kept(engine),
   };
+}
+
+function kept(engine: Engine): Kept {
+  const told = { steps: 0, longestStepMs: 0, allStepsMs: 0 };
+  const steps = packing(engine);
+  for (;;) {
+    const begin = performance.now();
+    const step = steps.next();
+    const ms = performance.now() - begin;
+    told.steps += 1;
+    told.allStepsMs += ms;
+    told.longestStepMs = Math.max(told.longestStepMs, ms);
+    if (!step.done) continue;
+    const { state, parts } = step.value;
+    const bytes = state.length + parts.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    const restoring = performance.now();
+    const { size } = unpacked(step.value).book.orders;
+    const restoreMs = performance.now() - restoring;
+    if (size !== engine.book.orders.size) throw new Error('a restored book has other orders');
+    return { ...told, megabytes: bytes / 1e6, restoreMs };
+  }
 }
 
 /** What both packages have in common of their interface; their own declarations do not resolve. */

@@ -1,6 +1,13 @@
 import { constants, PerformanceObserver, performance } from 'node:perf_hooks';
 import { setImmediate as breathe } from 'node:timers/promises';
-import { type Contender, type ContenderName, contender, type Row, type Told } from './contenders.ts';
+import {
+  type Contender,
+  type ContenderName,
+  contender,
+  type Kept,
+  type Row,
+  type Told,
+} from './contenders.ts';
 import { type Flow, orderIds, ROW } from './flows.ts';
 
 /**
@@ -19,6 +26,8 @@ export type Figures = {
   nanos: { p50: number; p99: number; p999: number; max: number };
   gc: { pauses: number; longestMinorMs: number; longestMajorMs: number; shareOfTime: number };
   bytesPerRestingOrder: number | null;
+  /** Of the whole deep book at the end. */
+  kept: Kept | null;
   /** By chunk: what all contenders must agree on, as far as each of them came. */
   told: Told[];
 };
@@ -85,7 +94,7 @@ async function repeated(runner: Runner, forMs: number): Promise<Figures> {
   await passes(WARM_UP_MS);
   await watch.reset();
   await passes(forMs);
-  return figures(runner, told ? [told] : [], null);
+  return { ...(await figures(runner, told ? [told] : [])), bytesPerRestingOrder: null, kept: null };
 }
 
 /** The book is built up first, which also warms up; then what follows is measured once. */
@@ -106,7 +115,8 @@ async function deep(runner: Runner, forMs: number): Promise<Figures> {
     told.push(contending.told(book));
     await breathe();
   }
-  return figures(runner, told, bytes);
+  const measured = await figures(runner, told);
+  return { ...measured, bytesPerRestingOrder: bytes, kept: contending.keep?.(book) ?? null };
 }
 
 function watch() {
@@ -198,9 +208,8 @@ const doubled = (array: Float64Array<ArrayBuffer>): Float64Array<ArrayBuffer> =>
   return larger;
 };
 
-async function figures(runner: Runner, told: Told[], bytesPerRestingOrder: number | null): Promise<Figures> {
-  const { name, flow, watch } = runner;
-  return { name, flow: flow.name, ...(await watch.result()), bytesPerRestingOrder, told };
+async function figures({ name, flow, watch }: Runner, told: Told[]) {
+  return { name, flow: flow.name, ...(await watch.result()), told };
 }
 
 function heapBytes(): number {

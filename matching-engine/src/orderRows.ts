@@ -28,7 +28,7 @@ export const ARRIVAL_HIGH = 15;
 
 /** A row's words begin in its page at `(row & ROW_MASK) << WORDS_SHIFT`. */
 export const WORDS_SHIFT = 4;
-const ROW_WORDS = 1 << WORDS_SHIFT;
+export const ROW_WORDS = 1 << WORDS_SHIFT;
 /** 64 KB a page: copied in some 10 µs where a snapshot shares it. */
 export const PAGE_SHIFT = 10;
 const PAGE_ROWS = 1 << PAGE_SHIFT;
