@@ -275,6 +275,8 @@ test('a symbol is listed once, and the listing answers the symbol', async () => 
     reference_price: '1.05',
     collar_ppm: 100_000,
     band_ppm: null,
+    session: null,
+    clock_factor: 1,
     fee_ppm: 500,
     order_qty_max: '1000000',
     daily_close: '21:00',
@@ -355,6 +357,7 @@ test('the reference has every command with a summary and the key that it needs',
     'post /v1/symbols/{symbol}/resume',
     'put /v1/accounts/{id}/exemptions',
     'put /v1/dead-man-switch',
+    'put /v1/symbols/{symbol}/calendar',
     'put /v1/symbols/{symbol}/exemptions',
   ]);
   for (const { name, route } of commands) {

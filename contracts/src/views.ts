@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { MarketState } from './market.ts';
 import { Liquidity, OrderStatus, OrderType, SelfTradeMode, Side, TimeInForce } from './order.ts';
+import { SessionView } from './session.ts';
 import { level, money, quantity, time } from './wire.ts';
 
 export * from './orderEventView.ts';
@@ -173,6 +174,10 @@ export const SymbolView = z.object({
   fee_ppm: z.int(),
   order_qty_max: quantity,
   daily_close: z.string(),
+  session: SessionView.nullable().describe(
+    'Its trading day; null: it trades around the clock, and `daily_close` counts.',
+  ),
+  clock_factor: z.int().describe('How many times as fast as ours its time passes.'),
   lot_size: quantity,
   notional_min: money.nullable(),
   notional_max: money.nullable(),

@@ -159,6 +159,7 @@ test('what is asked rightly is answered as described', async () => {
     [`${halted}/halt`, { method: 'POST', by: operator.person, body: { reason: 'news' } }],
     [`${halted}/resume`, { method: 'POST', by: operator.person, body: {} }],
     [`${halted}/phase`, { method: 'POST', by: operator.person, body: { phase: 'continuous' } }],
+    [`${halted}/calendar`, { method: 'PUT', by: operator.person, body: { session: null } }],
     [`/v1/registrations/${registration}/passcode`, { method: 'POST' }],
   ] satisfies [string, Asked][]) {
     expect((await ask(path, asked)).status, path).toBe(202);
@@ -202,6 +203,7 @@ test('what is asked wrongly is refused as described', async () => {
     ],
     ['/v1/symbols/NOWHERE/halt', 404, { method: 'POST', by: staff, body: { reason: 'news' } }],
     ['/v1/symbols/NOWHERE/phase', 404, { method: 'POST', by: staff, body: { phase: 'closed' } }],
+    ['/v1/symbols/NOWHERE/calendar', 404, { method: 'PUT', by: staff, body: { session: null } }],
     [`/v1/symbols/${SYMBOL}/resume`, 422, { method: 'POST', by: staff, body: {} }],
     [
       '/v1/symbols/NOWHERE/exemptions',

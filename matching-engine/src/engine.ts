@@ -42,6 +42,8 @@ function carryOut(engine: Engine, { event, revision }: PlacedInput): BookFact[] 
       return [cancel(engine, event, revision)];
     case 'OrderAmendRequested.v1':
       return amend(engine, event, revision);
+    case 'TradingCalendarSet.v1':
+      return [NOTED];
     case 'SymbolListed.v1':
       return list(engine, event);
     case 'MatchingRulesAdopted.v1':

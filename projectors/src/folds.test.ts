@@ -75,6 +75,9 @@ test('a symbol is what its market and its book last said of it', () => {
   ];
   expect(foldSymbols(reopened)).toEqual([{ symbol, state: 'continuous', referenceTicks: 15_010 }]);
   expect(foldSymbols(reopened.slice(0, 1))).toEqual([]);
+  const clock = { at: second(9), factor: 60 };
+  const calendar = market({ type: 'TradingCalendarSet.v1', data: { symbol, session: null, clock } });
+  expect(foldSymbols([calendar])).toEqual([{ symbol, calendar: { session: null, clockFactor: 60 } }]);
 });
 
 test('columns are array literals that no text can break out of', () => {

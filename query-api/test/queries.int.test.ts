@@ -387,6 +387,8 @@ test('symbols are listed with their rules', async () => {
         reference_price: '30.50',
         collar_ppm: 100_000,
         band_ppm: null,
+        session: null,
+        clock_factor: 1,
         fee_ppm: 500,
         order_qty_max: '1000000',
         daily_close: '21:00',

@@ -6,6 +6,7 @@ import {
   type PlaceOrder,
   timeOf,
 } from '@brokerx/contracts';
+import { marketMs } from '../market/calendar.ts';
 import { knownState, type Market } from '../market/market.ts';
 import {
   type Account,
@@ -153,7 +154,7 @@ function whyNot(
       detail: `display_qty ${displayQuantity}; the lot size of ${symbol} is ${lotShares}`,
     };
   }
-  const waits = againstTime(market, order, priced, nowMs);
+  const waits = againstTime(market, order, priced, marketMs(market, nowMs));
   if (waits) return waits;
   if (!account.quotasOff && !market.quotasOff) {
     if (account.orders.size >= OPEN_ORDERS_MAX) {

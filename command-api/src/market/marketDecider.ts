@@ -5,11 +5,14 @@ import {
   type ListSymbol,
   MATCHING_RULES_VERSION,
   type MarketFact,
+  type SetCalendar,
+  sessionOf,
   sharesFromDecimal,
   timeOf,
 } from '@brokerx/contracts';
 import type { z } from 'zod';
 import { type Refusal, raise } from '../account/decider.ts';
+import { marketMs } from './calendar.ts';
 import { type Market, UNKNOWN } from './market.ts';
 
 /**
@@ -79,6 +82,26 @@ export function adoptMatchingRules(
   };
 }
 
+/** A market that follows a clock of its own keeps what that shows: it never goes back. */
+export function setCalendar(
+  market: Market | undefined,
+  { symbol, session, clock_factor: factor }: SetCalendar & { symbol: string },
+  nowMs: number,
+): MarketDecision {
+  if (!market) return refuse('UNKNOWN_SYMBOL', `symbol ${symbol}`);
+  if (market.matchingRules < 3) {
+    const version = `${symbol} follows version ${market.matchingRules}`;
+    return refuse('MATCHING_RULES', `${version}; the trading day needs version 3`);
+  }
+  const clock = { at: timeOf(marketMs(market, nowMs)), factor };
+  return {
+    fact: {
+      type: 'TradingCalendarSet.v1',
+      data: { symbol, session: session && sessionOf(session), clock },
+    },
+  };
+}
+
 export function setSymbolExemptions(
   market: Market | undefined,
   command: { symbol: string; bands_off: boolean; quotas_off: boolean },
@@ -95,12 +118,22 @@ const DAY_MS = 24 * 3_600_000;
  * event, for the last of them: days on which nobody could trade have no close.
  */
 export function endDay(market: Market, nowMs: number): MarketFact | null {
+  if (market.session) return endOfSession(market);
   const closesMs = latestCloseMs(market.rules.dailyClose, nowMs);
   const at = timeOf(closesMs);
   const day = at.slice(0, 10);
   if (closesMs <= market.listedAtMs || day <= market.lastDay) return null;
   const closeTicks = market.lastTradeTicks ?? market.referenceTicks;
   return { type: 'DayEnded.v1', data: { symbol: market.symbol, day, at, closeTicks } };
+}
+
+/** With a session the day is over once the market has closed. */
+function endOfSession({ symbol, phase, phaseAt, lastDay, ...market }: Market): MarketFact | null {
+  const day = phaseAt.slice(0, 10);
+  const isOver = phase === 'closed' && (market.state === 'closed' || market.state === 'halt');
+  if (!isOver || day <= lastDay) return null;
+  const closeTicks = market.lastTradeTicks ?? market.referenceTicks;
+  return { type: 'DayEnded.v1', data: { symbol, day, at: phaseAt, closeTicks } };
 }
 
 /** The market's time, where an order ends by now or it is not known whether one does; null otherwise. */
