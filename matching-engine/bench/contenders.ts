@@ -4,7 +4,7 @@ import { MATCHING_RULES_VERSION } from '@brokerx/contracts';
 import { type Book, emptyBook, fillRow, matchable, reduceRow, removeRow, sideOf } from '../src/book.ts';
 import { apply, type Engine, newEngine, type PlacedInput } from '../src/engine.ts';
 import { enqueue } from '../src/levels.ts';
-import { setWords, word, words } from '../src/orderIds.ts';
+import { putWords, word, words } from '../src/orderIds.ts';
 import { LEAVES, NONE, QUANTITY } from '../src/orderRows.ts';
 import { packing, unpacked } from '../src/packedState.ts';
 import { ADD, CANCEL, REDUCE, TAKE } from './flows.ts';
@@ -27,6 +27,7 @@ export type Kept = {
   allStepsMs: number;
   megabytes: number;
   restoreMs: number;
+  restoreCpuMs: number;
 };
 
 export type Row = {
@@ -64,7 +65,7 @@ const ourBook: Contender<Traded, BookCommand> = {
     const { book } = to;
     const { orders } = book;
     if (kind === CANCEL || kind === REDUCE) {
-      setWords(a, b, c, d);
+      putWords(a, b, c, d);
       const row = orders.findRead();
       if (row === NONE) throw new Error('an order is not in the book');
       if (kind === CANCEL) removeRow(book, row);
@@ -87,7 +88,7 @@ const ourBook: Contender<Traded, BookCommand> = {
       to.shares += traded;
     }
     if (kind !== ADD || left === 0) return;
-    setWords(a, b, c, d);
+    putWords(a, b, c, d);
     if (orders.findRead() !== NONE) throw new Error('an order is in the book already');
     const row = orders.addRead({
       accountId,
@@ -180,10 +181,12 @@ function kept(engine: Engine): Kept {
     const { state, parts } = step.value;
     const bytes = state.length + parts.reduce((sum, { byteLength }) => sum + byteLength, 0);
     const restoring = performance.now();
+    const cpu = process.threadCpuUsage();
     const { size } = unpacked(step.value).book.orders;
     const restoreMs = performance.now() - restoring;
+    const { user, system } = process.threadCpuUsage(cpu);
     if (size !== engine.book.orders.size) throw new Error('a restored book has other orders');
-    return { ...told, megabytes: bytes / 1e6, restoreMs };
+    return { ...told, megabytes: bytes / 1e6, restoreMs, restoreCpuMs: (user + system) / 1_000 };
   }
 }
 
