@@ -92,6 +92,7 @@ describe('one order’s whole life', () => {
       cash: '1000.50',
       held: '0.00',
       available: '1000.50',
+      kill_switch: null,
     });
 
     const watching = new AbortController();
@@ -137,12 +138,14 @@ describe('one order’s whole life', () => {
       cash: '500.25',
       held: '0.00',
       available: '500.25',
+      kill_switch: null,
     });
     await shows('/v1/wallet', bob, {
       account_id: bob.accountId,
       cash: '499.75',
       held: '0.00',
       available: '499.75',
+      kill_switch: null,
     });
     await shows('/v1/holdings', alice, {
       items: [{ symbol: SYMBOL, qty: '10', held: '0', available: '10' }],
