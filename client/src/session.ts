@@ -26,6 +26,10 @@ export type Session = {
   /** Hears the channel from now on, over every reconnection; returns the function that ends it. */
   subscribe<C extends Channel>(to: Subject<C>, listener: Listener<C>): () => void;
   place(order: z.input<typeof PlaceOrder>, key?: string): Promise<Outcome<views.OrderView>>;
+  /** Up to fifty in one request, each with a result of its own; some may be worth repeating alone. */
+  placeMany(
+    orders: readonly { order: z.input<typeof PlaceOrder>; key?: string }[],
+  ): Promise<Outcome<views.OrderResultsView>>;
   amend(orderId: string, change: AmendOrder, key?: string): Promise<Outcome<views.OrderChangeView>>;
   cancel(orderId: string, key?: string): Promise<Outcome<views.OrderChangeView>>;
   cancelAll(filter?: CancelOrders, key?: string): Promise<Outcome<z.infer<typeof views.OrderCancelsView>>>;
@@ -199,6 +203,8 @@ export function openSession(options: SessionOptions): Session {
       };
     },
     place: (order, key) => command('place_order', { ...keyed(key), order }),
+    placeMany: (orders) =>
+      command('place_orders', { orders: orders.map(({ order, key }) => ({ ...keyed(key), order })) }),
     amend: (order_id, change, key) => command('amend_order', { ...keyed(key), order_id, change }),
     cancel: (order_id, key) => command('cancel_order', { ...keyed(key), order_id }),
     cancelAll: (filter = {}, key) => command('cancel_orders', { ...keyed(key), filter }),
@@ -220,7 +226,7 @@ function arrival() {
   return next;
 }
 
-type CommandMethod = 'place_order' | 'amend_order' | 'cancel_order' | 'cancel_orders';
+type CommandMethod = 'place_order' | 'place_orders' | 'amend_order' | 'cancel_order' | 'cancel_orders';
 
 /** Null: it is worth asking again. */
 function outcomeOf<T>({ status = 0, result, error, position, replayed }: StreamReply, attempts: number) {

@@ -228,6 +228,9 @@ describe.runIf(nginx !== null)('behind nginx', () => {
     await expect.poll(() => [prices, events]).toEqual([['48.50'], ['order_placed']]);
     succeeded('its cancel', await session.cancel(placed.body.id));
     await expect.poll(() => events).toEqual(['order_placed', 'cancel_requested', 'order_closed']);
+    const orders = [{ order: resting }, { order: { ...resting, limit_price: '48.505' } }];
+    const batch = succeeded('a batch', await session.placeMany(orders));
+    expect(batch.body.items.map(({ status }) => status)).toEqual([202, 400]);
     session.close();
   });
 
