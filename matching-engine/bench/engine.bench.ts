@@ -147,9 +147,16 @@ function summary(runs: readonly Figures[]): Summary {
   };
 }
 
-const snapshotTold = ({ steps, longestStepMs, allStepsMs, megabytes, restoreMs }: Kept): string =>
+const snapshotTold = ({
+  steps,
+  longestStepMs,
+  allStepsMs,
+  megabytes,
+  restoreMs,
+  restoreCpuMs,
+}: Kept): string =>
   `a snapshot of the engine: ${steps} steps, the longest ${longestStepMs.toFixed(1)} ms, all ${allStepsMs.toFixed(0)} ms; ` +
-  `${megabytes.toFixed(1)} MB; restored in ${restoreMs.toFixed(0)} ms`;
+  `${megabytes.toFixed(1)} MB; restored in ${restoreMs.toFixed(0)} ms (${restoreCpuMs.toFixed(0)} ms of this thread)`;
 
 function table(rows: readonly Summary[]): string {
   const figure = (value: number, decimals = 0) =>
@@ -174,6 +181,7 @@ function table(rows: readonly Summary[]): string {
       figure(nanos.p50),
       figure(nanos.p99),
       figure(nanos.p999),
+      figure(gc.medianMs, 1),
       figure(gc.longestMinorMs, 1),
       figure(gc.longestMajorMs, 1),
       figure(gc.shareOfTime * 100, 1),

@@ -24,7 +24,13 @@ export type Figures = {
   cpuNanosPerOperation: number;
   /** Of one operation, the clock's own included, garbage collection left out. */
   nanos: { p50: number; p99: number; p999: number; max: number };
-  gc: { pauses: number; longestMinorMs: number; longestMajorMs: number; shareOfTime: number };
+  gc: {
+    pauses: number;
+    medianMs: number;
+    longestMinorMs: number;
+    longestMajorMs: number;
+    shareOfTime: number;
+  };
   bytesPerRestingOrder: number | null;
   /** Of the whole deep book at the end. */
   kept: Kept | null;
@@ -32,7 +38,10 @@ export type Figures = {
   told: Told[];
 };
 
-const CHUNK = 10_000;
+/** As many as the engine is given at once by its feed. */
+const CHUNK = 1_000;
+/** What was traded is told after so many chunks. */
+const CHUNKS_TOLD = 10;
 const WARM_UP_MS = 1_500;
 const ACCOUNTS = { recorded: 1_000, deep: 10_000 };
 /** The deep flow is met once, and slowly by some: it gets so many times the time. */
@@ -110,9 +119,9 @@ async function deep(runner: Runner, forMs: number): Promise<Figures> {
   await watch.reset();
   const end = performance.now() + DEEP_FOR * forMs;
   const told: Told[] = [];
-  for (let from = flow.build; from < count && performance.now() < end; from += CHUNK) {
+  for (let from = flow.build, chunk = 1; from < count && performance.now() < end; from += CHUNK, chunk++) {
     watch.next(contending, book, commands(from, Math.min(count, from + CHUNK)));
-    told.push(contending.told(book));
+    if (chunk % CHUNKS_TOLD === 0) told.push(contending.told(book));
     await breathe();
   }
   const measured = await figures(runner, told);
@@ -192,6 +201,7 @@ function watch() {
         nanos: { p50: at(0.5), p99: at(0.99), p999: at(0.999), max: at(1) },
         gc: {
           pauses: collections.length,
+          medianMs: middle(collections.map(({ begin, end }) => end - begin)),
           longestMinorMs: longest(false),
           longestMajorMs: longest(true),
           shareOfTime: collections.reduce((sum, c) => sum + c.end - c.begin, 0) / elapsed,
@@ -201,6 +211,8 @@ function watch() {
   };
   return timers;
 }
+
+const middle = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1] ?? 0;
 
 const doubled = (array: Float64Array<ArrayBuffer>): Float64Array<ArrayBuffer> => {
   const larger = new Float64Array(2 * array.length);

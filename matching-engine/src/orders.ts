@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { AccountNumbers } from './accountNumbers.ts';
-import { idFrom, isOther, otherWords, word, words } from './orderIds.ts';
+import { idFrom, isOther, otherWords, word, words, wordsAgain } from './orderIds.ts';
 import { OrderIndex } from './orderIndex.ts';
 import {
   ACCOUNT,
@@ -88,12 +88,13 @@ export class Orders {
   }
 
   get(id: string): RestingOrder | undefined {
-    const row = this.#find(id);
+    if (this.size === 0) return undefined;
+    const row = this.#find(id, words(id));
     return row === NONE ? undefined : this.seen(row, id);
   }
 
   has(id: string): boolean {
-    return this.#find(id) !== NONE;
+    return this.#find(id, words(id)) !== NONE;
   }
 
   /** All of them by arrival. Those that leave before their turn are left out, as are those that come meanwhile. */
@@ -107,7 +108,8 @@ export class Orders {
   /** Adds an order as the last to have come. Its row stands in no level yet. */
   add(order: NewOrder): number {
     const { id } = order;
-    if (this.#find(id) !== NONE) assert.fail(`order ${id} is in the book already`);
+    // Whoever adds an order has mostly looked for it just before.
+    if (this.#find(id, wordsAgain(id)) !== NONE) assert.fail(`order ${id} is in the book already`);
     if (this.#isOther) this.#nameOther(id);
     return this.addRead(order);
   }
@@ -206,8 +208,8 @@ export class Orders {
     return this.rows.get(row, ARRIVAL_HIGH) * WORD + (this.rows.get(row, ARRIVAL) >>> 0);
   }
 
-  #find(id: string): number {
-    this.#isOther = !words(id);
+  #find(id: string, hasWords: boolean): number {
+    this.#isOther = !hasWords;
     if (this.#isOther) {
       const number = this.#otherIds.get(id);
       if (number === undefined) return NONE;

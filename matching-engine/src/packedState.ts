@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type Book, rest, sideOf } from './book.ts';
 import type { Engine } from './engine.ts';
 import { enqueue } from './levels.ts';
-import { isOther, setWords } from './orderIds.ts';
+import { isOther, putWords } from './orderIds.ts';
 import {
   ACCOUNT,
   ARRIVAL,
@@ -136,7 +136,7 @@ function putBack(book: Book, kept: Int32Array, at: number, { accounts, otherIds 
     rest(book, { ...order, id: otherIds.get(word(0)) as string });
     return;
   }
-  setWords(word(0), word(1), word(2), word(3));
+  putWords(word(0), word(1), word(2), word(3));
   assert(book.orders.findRead() === NONE, 'an order is there twice');
   enqueue(sideOf(book, side), book.orders.addRead(order));
 }

@@ -6,6 +6,7 @@ import {
   type PlaceOrder,
   timeOf,
 } from '@brokerx/contracts';
+import { marketMs } from '../market/calendar.ts';
 import { knownState, type Market } from '../market/market.ts';
 import {
   type Account,
@@ -95,6 +96,7 @@ function whyNot(
   priced: Priced | undefined,
 ): Refusal | undefined {
   const { symbol, side } = order;
+  if (account.killed) return killed(account.killed);
   if (!market || !priced) return { code: 'UNKNOWN_SYMBOL', detail: `symbol ${symbol}` };
   const state = knownState(market);
   if (state === 'halt') return { code: 'SYMBOL_HALTED', detail: `symbol ${symbol}` };
@@ -153,7 +155,7 @@ function whyNot(
       detail: `display_qty ${displayQuantity}; the lot size of ${symbol} is ${lotShares}`,
     };
   }
-  const waits = againstTime(market, order, priced, nowMs);
+  const waits = againstTime(market, order, priced, marketMs(market, nowMs));
   if (waits) return waits;
   if (!account.quotasOff && !market.quotasOff) {
     if (account.orders.size >= OPEN_ORDERS_MAX) {
@@ -224,6 +226,12 @@ function againstTime(
     detail: `stop price ${money(stopTicks)}; the last price of ${market.symbol} is ${money(last)}`,
   };
 }
+
+/** What is refused while the kill switch is active. */
+export const killed = ({ by, reason }: NonNullable<Account['killed']>): Refusal => ({
+  code: 'KILL_SWITCH',
+  detail: `activated by the ${by}${reason === null ? '' : `: ${reason}`}`,
+});
 
 export function notOpen(account: Account, orderId: string): Refusal {
   return account.closed.has(orderId)
