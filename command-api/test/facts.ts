@@ -97,6 +97,7 @@ export function market(
     matchingRules,
     state,
     halted: state === 'halt',
+    marketWide: false,
     session: null,
     clock: REAL_TIME,
     awaiting: null,

@@ -231,6 +231,11 @@ export const DeadManSwitch = z.strictObject({
     .describe('From now on; 0 switches it off.'),
 });
 
+export const KillSwitch = z.strictObject({
+  active: z.boolean(),
+  reason: z.string().trim().min(1).max(200).optional(),
+});
+
 export const ListSymbol = z.strictObject({
   symbol: SymbolName,
   name: z.string().trim().min(1).max(100),

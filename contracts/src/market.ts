@@ -70,8 +70,13 @@ const data = {
     bandsOff: z.boolean(),
     quotasOff: z.boolean(),
   }),
-  'TradingHalted.v1': z.strictObject({ symbol: SymbolName, reason: z.string().min(1).max(200) }),
-  'TradingResumed.v1': z.strictObject({ symbol: SymbolName }),
+  'TradingHalted.v1': z.strictObject({
+    symbol: SymbolName,
+    reason: z.string().min(1).max(200),
+    /** With the whole market, and resumed with it. */
+    marketWide: z.literal(true).optional(),
+  }),
+  'TradingResumed.v1': z.strictObject({ symbol: SymbolName, marketWide: z.literal(true).optional() }),
   /** Moves the market's time: orders whose `expiresAt` has come end. Appended when something is due, not before. */
   'TimeReached.v1': z.strictObject({ symbol: SymbolName, at: Time }),
   /**

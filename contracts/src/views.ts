@@ -116,11 +116,22 @@ export const DeadManView = z.object({
   deadline_at: time.nullable().describe('All open orders are canceled then; null: switched off.'),
 });
 
+export const KillSwitchView = z.object({
+  account_id: z.string(),
+  active: z.boolean(),
+  by: z.enum(['owner', 'operator']).nullable().describe('Who activated it.'),
+  reason: z.string().nullable(),
+});
+
 export const WalletView = z.object({
   account_id: z.string(),
   cash: money,
   held: money,
   available: money,
+  kill_switch: z
+    .enum(['owner', 'operator'])
+    .nullable()
+    .describe('Who has activated the kill switch of the account; null: nobody.'),
 });
 export const HoldingView = z.object({
   symbol: z.string(),
@@ -157,6 +168,17 @@ export const ExecutionView = z.object({
   fee: money,
   sequence: z.int(),
   executed_at: time,
+});
+
+export const MarketWideView = z.object({
+  correlation_id: z.string().describe('Of the events of all symbols.'),
+  items: z.array(
+    z.object({
+      symbol: z.string(),
+      changed: z.boolean(),
+      code: z.string().nullable().describe('Why it stays as it is.'),
+    }),
+  ),
 });
 
 export const SymbolView = z.object({

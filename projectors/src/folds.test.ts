@@ -1,9 +1,11 @@
+import type { AccountFact } from '@brokerx/contracts';
 import { expect, test } from 'vitest';
 import { ALICE, aliceGets40, listed, ORDER, RULES, second, story, traded } from '../test/given.ts';
 import { foldCandles } from './candles.ts';
 import { columns } from './columns.ts';
 import { foldExecutions } from './executions.ts';
 import { foldSymbols } from './symbols.ts';
+import { foldWallets } from './wallets.ts';
 
 test('a fill is an execution of its account', () => {
   expect(foldExecutions([story().account(ALICE, aliceGets40())])).toEqual([
@@ -49,6 +51,23 @@ test('trades make candles by their time, in each interval', () => {
     { symbol: 'AAPL', interval: '1s', start: start('14:31'), ...opening },
     { symbol: 'AAPL', interval: '1s', start: '2026-01-05T14:31:59.000Z', ...later },
     { symbol: 'AAPL', interval: '1s', start: start('14:35'), ...second },
+  ]);
+});
+
+test('a wallet shows who has switched its account off', () => {
+  const { account } = story();
+  const killed: AccountFact = {
+    type: 'KillSwitchActivated.v1',
+    data: { accountId: ALICE, by: 'owner', reason: null },
+  };
+  const released: AccountFact = {
+    type: 'KillSwitchReleased.v1',
+    data: { accountId: ALICE, by: 'operator' },
+  };
+  const row = { accountId: ALICE, clientId: null, cashCents: 0, heldCents: 0 };
+  expect(foldWallets([account(ALICE, killed)])).toEqual([{ ...row, killSwitch: 'owner' }]);
+  expect(foldWallets([account(ALICE, killed), account(ALICE, released)])).toEqual([
+    { ...row, killSwitch: '' },
   ]);
 });
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { AccountEvent, EventOf } from '@brokerx/contracts';
-import { emptyKeyLog, type KeyLog, keep, keyLogFrom, keyLogText } from './keys.ts';
+import { emptyKeyLog, type KeyLog, keep } from './keys.ts';
+import { type Killed, killedBy } from './killed.ts';
 import { evolveOrder, type OpenOrder } from './order.ts';
 
 /**
@@ -26,6 +27,8 @@ export type Account = {
   bandsOff: boolean;
   quotasOff: boolean;
   orderRate: OrderRate;
+  /** Its kill switch is active; null: it is not. */
+  killed: Killed | null;
   /** When all open orders are canceled unless it is renewed; null: never. */
   deadlineAt: string | null;
   keys: KeyLog;
@@ -56,6 +59,7 @@ export const initialAccount = (): Account => ({
   bandsOff: false,
   quotasOff: false,
   orderRate: { windowMs: 0, unfilled: 0 },
+  killed: null,
   deadlineAt: null,
   keys: emptyKeyLog(),
 });
@@ -108,6 +112,10 @@ function change(account: Account, event: AccountEvent, revision: number): void {
     case 'AccountExemptionsChanged.v1':
       account.bandsOff = event.data.bandsOff;
       account.quotasOff = event.data.quotasOff;
+      return;
+    case 'KillSwitchActivated.v1':
+    case 'KillSwitchReleased.v1':
+      account.killed = killedBy(event);
       return;
     case 'DeadManSet.v1':
       account.deadlineAt = event.data.deadlineAt;
@@ -299,44 +307,4 @@ export function checkAccount(account: Account): void {
   for (const amount of account.depositsPending.values()) pending += amount;
   assert.equal(account.depositsPendingCents, pending);
   assert(account.cashCents >= account.heldCents && account.heldCents >= 0);
-}
-
-/** Changes whenever what `accountText` writes, or how events fold, changes: older snapshots are then ignored. */
-export const ACCOUNT_SNAPSHOT_VERSION = 4;
-
-/** The state as JSON text, and back. */
-export function accountText(account: Account): string {
-  const { holdings, orders, closed, names, depositsPending, keys, ...plain } = account;
-  return JSON.stringify({
-    ...plain,
-    holdings: [...holdings],
-    orders: [...orders.values()],
-    closed: [...closed],
-    names: [...names],
-    depositsPending: [...depositsPending],
-    keys: keyLogText(keys),
-  });
-}
-
-export function accountFrom(text: string): Account {
-  const stored = JSON.parse(text) as Omit<
-    Account,
-    'holdings' | 'orders' | 'closed' | 'names' | 'depositsPending' | 'keys'
-  > & {
-    holdings: [string, Holding][];
-    orders: OpenOrder[];
-    closed: string[];
-    names: [string, number][];
-    depositsPending: [string, number][];
-    keys: { forgottenMs: number; kept: string };
-  };
-  return {
-    ...stored,
-    holdings: new Map(stored.holdings),
-    orders: new Map(stored.orders.map((order) => [order.orderId, order])),
-    closed: new Set(stored.closed),
-    names: new Map(stored.names),
-    depositsPending: new Map(stored.depositsPending),
-    keys: keyLogFrom(stored.keys),
-  };
 }

@@ -1,14 +1,8 @@
 import assert from 'node:assert/strict';
 import { type AccountEvent, accountStream, type Event } from '@brokerx/contracts';
 import { type EventStore, type Log, NO_STREAM, type Snapshots } from '@brokerx/infra';
-import {
-  ACCOUNT_SNAPSHOT_VERSION,
-  type Account,
-  accountFrom,
-  accountText,
-  evolve,
-  initialAccount,
-} from './account.ts';
+import { type Account, evolve, initialAccount } from './account.ts';
+import { ACCOUNT_SNAPSHOT_VERSION, accountFrom, accountText } from './accountText.ts';
 
 /** An account's state as of an event of its stream; position 0 and revision -1 before the first. */
 export type StoredAccount = { account: Account; revision: number; position: number };

@@ -10,8 +10,9 @@ import {
 import { type EventStore, groupCommit, memoryEventStore, memorySnapshots, realRuntime } from '@brokerx/infra';
 import { expect, test } from 'vitest';
 import { quiet, testCause } from '../../test/world.ts';
-import { ACCOUNT_SNAPSHOT_VERSION, type Account, checkAccount } from './account.ts';
+import { type Account, checkAccount } from './account.ts';
 import { type Accounts, accountsInMemory, type Decide } from './accounts.ts';
+import { ACCOUNT_SNAPSHOT_VERSION } from './accountText.ts';
 
 const ACCOUNT = randomUUID();
 

@@ -96,6 +96,7 @@ function whyNot(
   priced: Priced | undefined,
 ): Refusal | undefined {
   const { symbol, side } = order;
+  if (account.killed) return killed(account.killed);
   if (!market || !priced) return { code: 'UNKNOWN_SYMBOL', detail: `symbol ${symbol}` };
   const state = knownState(market);
   if (state === 'halt') return { code: 'SYMBOL_HALTED', detail: `symbol ${symbol}` };
@@ -225,6 +226,12 @@ function againstTime(
     detail: `stop price ${money(stopTicks)}; the last price of ${market.symbol} is ${money(last)}`,
   };
 }
+
+/** What is refused while the kill switch is active. */
+export const killed = ({ by, reason }: NonNullable<Account['killed']>): Refusal => ({
+  code: 'KILL_SWITCH',
+  detail: `activated by the ${by}${reason === null ? '' : `: ${reason}`}`,
+});
 
 export function notOpen(account: Account, orderId: string): Refusal {
   return account.closed.has(orderId)

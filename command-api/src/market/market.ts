@@ -27,6 +27,8 @@ export type Market = {
   state: MarketState;
   /** By an operator, who has not resumed it. */
   halted: boolean;
+  /** It was halted with the whole market. */
+  marketWide: boolean;
   /** Its trading day; null: it trades around the clock. */
   session: TradingSession | null;
   clock: Clock;
@@ -78,6 +80,7 @@ function change(market: Market | undefined, event: MarketEvent, revision: number
       matchingRules,
       state: 'continuous',
       halted: false,
+      marketWide: false,
       session: null,
       clock: REAL_TIME,
       awaiting: null,
@@ -102,11 +105,18 @@ function change(market: Market | undefined, event: MarketEvent, revision: number
     case 'SymbolExemptionsChanged.v1':
       return { ...market, revision, bandsOff: event.data.bandsOff, quotasOff: event.data.quotasOff };
     case 'TradingHalted.v1':
-      return { ...market, revision, state: 'halt', halted: true, callSince: null };
+      return {
+        ...market,
+        revision,
+        state: 'halt',
+        halted: true,
+        marketWide: event.data.marketWide ?? false,
+        callSince: null,
+      };
     case 'TradingResumed.v1': {
       // From version 3 on the engine says what comes after a halt.
       const state = market.matchingRules < 3 ? 'continuous' : market.state;
-      return { ...market, revision, state, halted: false };
+      return { ...market, revision, state, halted: false, marketWide: false };
     }
     case 'TradingPhaseBegan.v1':
       return { ...market, revision, phase: event.data.phase, phaseAt: event.data.at, awaiting: event.id };
@@ -192,7 +202,7 @@ function changeState(market: Market, state: MarketState, time: string): void {
 export const knownState = ({ state, halted }: Market): MarketState | null =>
   state === 'halt' && !halted ? null : state;
 
-export const MARKETS_SNAPSHOT_VERSION = 5;
+export const MARKETS_SNAPSHOT_VERSION = 6;
 
 export const marketsText = (markets: Iterable<Market>): string =>
   JSON.stringify([...markets].map((market) => ({ ...market, keys: keyLogText(market.keys) })));

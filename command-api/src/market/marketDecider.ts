@@ -54,18 +54,26 @@ export function listSymbol(market: Market | undefined, command: z.infer<typeof L
 
 export function haltTrading(
   market: Market | undefined,
-  command: z.infer<typeof Halt> & { symbol: string },
+  command: z.infer<typeof Halt> & { symbol: string; marketWide?: true },
 ): MarketDecision {
-  const { symbol, reason } = command;
+  const { symbol, reason, marketWide } = command;
   if (!market) return refuse('UNKNOWN_SYMBOL', `symbol ${symbol}`);
   if (market.halted) return refuse('SYMBOL_HALTED', `symbol ${symbol} is halted already`);
-  return { fact: { type: 'TradingHalted.v1', data: { symbol, reason } } };
+  return {
+    fact: { type: 'TradingHalted.v1', data: { symbol, reason, ...(marketWide ? { marketWide } : {}) } },
+  };
 }
 
-export function resumeTrading(market: Market | undefined, { symbol }: { symbol: string }): MarketDecision {
+/** With the whole market, only what was halted with it is resumed. */
+export function resumeTrading(
+  market: Market | undefined,
+  { symbol, marketWide }: { symbol: string; marketWide?: true },
+): MarketDecision {
   if (!market) return refuse('UNKNOWN_SYMBOL', `symbol ${symbol}`);
   if (!market.halted) return refuse('SYMBOL_NOT_HALTED', `symbol ${symbol}`);
-  return { fact: { type: 'TradingResumed.v1', data: { symbol } } };
+  if (marketWide && !market.marketWide)
+    return refuse('SYMBOL_HALTED', `symbol ${symbol} was halted by itself`);
+  return { fact: { type: 'TradingResumed.v1', data: { symbol, ...(marketWide ? { marketWide } : {}) } } };
 }
 
 /** The newest rules that this program knows; the engines know them, too, or the market stops until they do. */

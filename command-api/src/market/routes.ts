@@ -28,6 +28,7 @@ import {
   setSymbolExemptions,
 } from './marketDecider.ts';
 import type { Markets } from './markets.ts';
+import { marketWideRoutes } from './marketWideRoutes.ts';
 import { beginPhase } from './phaseDecider.ts';
 
 /** What operators do to a market. */
@@ -76,6 +77,8 @@ export function marketRoutes(app: Http, { commands, markets, storeId }: MarketRo
     if (!market) throw problemOf({ code: 'UNAVAILABLE', detail: 'repeat with the same key' });
     return symbolView(market);
   };
+
+  marketWideRoutes(app, { commands, markets, storeId });
 
   app.post(
     '/v1/symbols',

@@ -225,6 +225,11 @@ export function accountLedger(found: Findings) {
             found.add('duplicate', `order ${event.data.orderId} is placed again`);
             return;
           }
+          found.expect(
+            !account.killed,
+            'mismatch',
+            () => `${account.id} placed an order while it was killed`,
+          );
           const order = orderFrom(event.data);
           orders.set(order.id, order);
           account.orders.push(order);
@@ -233,6 +238,12 @@ export function accountLedger(found: Findings) {
           solvent(account, order.symbol, found);
           return;
         }
+        case 'KillSwitchActivated.v1':
+          account.killed = true;
+          return;
+        case 'KillSwitchReleased.v1':
+          account.killed = false;
+          return;
         case 'OrderRefused.v1':
           refused.set(event.data.orderId, { accountId: id, code: event.data.code });
           return;

@@ -1,0 +1,44 @@
+import type { Account, Holding } from './account.ts';
+import { keyLogFrom, keyLogText } from './keys.ts';
+import type { OpenOrder } from './order.ts';
+
+/** An account's state as text for snapshots. */
+/** Changes whenever what `accountText` writes, or how events fold, changes: older snapshots are then ignored. */
+export const ACCOUNT_SNAPSHOT_VERSION = 5;
+
+/** The state as JSON text, and back. */
+export function accountText(account: Account): string {
+  const { holdings, orders, closed, names, depositsPending, keys, ...plain } = account;
+  return JSON.stringify({
+    ...plain,
+    holdings: [...holdings],
+    orders: [...orders.values()],
+    closed: [...closed],
+    names: [...names],
+    depositsPending: [...depositsPending],
+    keys: keyLogText(keys),
+  });
+}
+
+export function accountFrom(text: string): Account {
+  const stored = JSON.parse(text) as Omit<
+    Account,
+    'holdings' | 'orders' | 'closed' | 'names' | 'depositsPending' | 'keys'
+  > & {
+    holdings: [string, Holding][];
+    orders: OpenOrder[];
+    closed: string[];
+    names: [string, number][];
+    depositsPending: [string, number][];
+    keys: { forgottenMs: number; kept: string };
+  };
+  return {
+    ...stored,
+    holdings: new Map(stored.holdings),
+    orders: new Map(stored.orders.map((order) => [order.orderId, order])),
+    closed: new Set(stored.closed),
+    names: new Map(stored.names),
+    depositsPending: new Map(stored.depositsPending),
+    keys: keyLogFrom(stored.keys),
+  };
+}
