@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { mintId } from '@brokerx/contracts';
 import type { Dispatcher, Pool } from 'undici';
+import { backOff, worthRepeating } from './backOff.ts';
 import { idSource } from './ids.ts';
 import { servers } from './servers.ts';
 
@@ -30,6 +31,7 @@ export type Api = {
   readonly commandUrl: string;
   readonly queryUrl: string;
   readonly commandUrls: readonly string[];
+  readonly queryUrls: readonly string[];
   command<T = Record<string, unknown>>(command: Command): Promise<Outcome<T>>;
   /** Answers with 2xx or throws `ApiError`; retried while the service is away or the read model is behind. */
   query<T>(
@@ -87,8 +89,6 @@ export class ApiError extends Error {
 const ATTEMPT_TIMEOUT_MS = 10_000;
 /** A killed service is back within seconds; PostgreSQL may take ten to redo its log. */
 const PATIENCE_MS = 60_000;
-const BACK_OFF_FIRST_MS = 20;
-const BACK_OFF_MAX_MS = 500;
 /** A server that asks for longer pauses is asked again all the same. */
 const RETRY_AFTER_MAX_MS = 5_000;
 /** A stream may be silent for its 15 s heartbeat and a slow server. */
@@ -128,6 +128,7 @@ export function brokerApi(options: ApiOptions): Api {
     commandUrl,
     queryUrl,
     commandUrls,
+    queryUrls,
 
     async command<T>({ method, path, body, token, key }: Command): Promise<Outcome<T>> {
       const idempotencyKey = key ?? mintId(idSource);
@@ -240,13 +241,6 @@ export function succeeded<T>(what: string, outcome: Outcome<T>): Extract<Outcome
   const detail = String(outcome.body['detail'] ?? JSON.stringify(outcome.body['errors'] ?? ''));
   throw new ApiError(what, outcome.status, outcome.code, detail);
 }
-
-const worthRepeating = (status: number, code: string): boolean =>
-  (status >= 500 && status !== 501) || status === 429 || code === 'REQUEST_IN_FLIGHT';
-
-/** Full jitter, so that clients of a server that comes back do not arrive together. */
-const backOff = (attempts: number): number =>
-  Math.random() * Math.min(BACK_OFF_MAX_MS, BACK_OFF_FIRST_MS * 2 ** attempts);
 
 function retryAfterMs(reply: Reply): number {
   const seconds = Number(reply.headers['retry-after']);

@@ -275,6 +275,8 @@ test('a symbol is listed once, and the listing answers the symbol', async () => 
     reference_price: '1.05',
     collar_ppm: 100_000,
     band_ppm: null,
+    session: null,
+    clock_factor: 1,
     fee_ppm: 500,
     order_qty_max: '1000000',
     daily_close: '21:00',
@@ -330,6 +332,57 @@ test('an operator is told 404 for a market that is not there', async () => {
 /** What records nothing, and what has a key for each order in its body. */
 const KEYLESS = ['post /v1/orders/preview', 'post /v1/orders/batch'];
 
+test('the whole market is halted symbol by symbol with one correlation id, and resumed the same', async () => {
+  for (const symbol of ['WIDE.A', 'WIDE.B'])
+    await send(operator, 'POST', '/v1/symbols', { symbol, name: 'Wide', listing_price: '10.00' });
+  await send(operator, 'POST', '/v1/symbols/WIDE.B/halt', { reason: 'news' });
+  const key = randomUUID();
+  const outcomes = (reply: Awaited<ReturnType<typeof send>>) => {
+    const items = reply.json().items as { symbol: string; changed: boolean; code: string | null }[];
+    return items
+      .filter(({ symbol }) => symbol.startsWith('WIDE'))
+      .map(({ symbol, changed, code }) => `${symbol} ${changed ? 'changed' : code}`);
+  };
+  const halted = await send(operator, 'POST', '/v1/market/halt', { reason: 'a breaker' }, key);
+  expect(halted.statusCode).toBe(202);
+  expect(outcomes(halted)).toEqual(['WIDE.A changed', 'WIDE.B SYMBOL_HALTED']);
+  // The same key, the same answer, and nothing twice.
+  const again = await send(operator, 'POST', '/v1/market/halt', { reason: 'a breaker' }, key);
+  expect(again.json()).toEqual(halted.json());
+  const events = await api.store.readStream('market-WIDE.A', 0, 10);
+  expect(events.map(({ event }) => event.type)).toEqual(['SymbolListed.v1', 'TradingHalted.v1']);
+  expect(events[1]?.event.correlationId).toBe(halted.json().correlation_id);
+  const others = await api.store.readStream('market-ACME', 0, 10);
+  expect(others.at(-1)?.event.correlationId).toBe(halted.json().correlation_id);
+  const resumed = await send(operator, 'POST', '/v1/market/resume', {});
+  expect(outcomes(resumed)).toEqual(['WIDE.A changed', 'WIDE.B SYMBOL_HALTED']);
+  expect(outcomes(await send(operator, 'POST', '/v1/market/resume', {}))).toEqual([
+    'WIDE.A SYMBOL_NOT_HALTED',
+    'WIDE.B SYMBOL_HALTED',
+  ]);
+});
+
+test('the owner and an operator switch an account off and on', async () => {
+  const { token, accountId } = await trader('1000.00');
+  const own = (active: boolean) => send(token, 'PUT', '/v1/kill-switch', { active });
+  const operators = (active: boolean) =>
+    send(operator, 'PUT', `/v1/accounts/${accountId}/kill-switch`, { active, reason: 'a drill' });
+  const view = { account_id: accountId, active: true, by: 'owner', reason: null };
+  expect((await own(true)).json()).toEqual(view);
+  expect((await own(true)).json()).toEqual(view);
+  expect((await send(token, 'POST', '/v1/orders', buy)).json().code).toBe('KILL_SWITCH');
+  expect((await operators(true)).json()).toEqual({ ...view, by: 'operator', reason: 'a drill' });
+  const refused = await own(false);
+  expect([refused.statusCode, refused.json().code]).toEqual([403, 'FORBIDDEN']);
+  expect((await operators(false)).json()).toEqual({
+    account_id: accountId,
+    active: false,
+    by: null,
+    reason: null,
+  });
+  expect((await send(token, 'POST', '/v1/orders', buy)).statusCode).toBe(202);
+});
+
 test('the reference has every command with a summary and the key that it needs', async () => {
   const { paths } = (await api.app.inject({ url: '/openapi.json' })).json();
   const commands = Object.entries(
@@ -347,6 +400,8 @@ test('the reference has every command with a summary and the key that it needs',
     'post /v1/accounts/{id}/cash-transfers',
     'post /v1/accounts/{id}/share-transfers',
     'post /v1/deposits',
+    'post /v1/market/halt',
+    'post /v1/market/resume',
     'post /v1/orders',
     'post /v1/symbols',
     'post /v1/symbols/{symbol}/halt',
@@ -354,7 +409,10 @@ test('the reference has every command with a summary and the key that it needs',
     'post /v1/symbols/{symbol}/phase',
     'post /v1/symbols/{symbol}/resume',
     'put /v1/accounts/{id}/exemptions',
+    'put /v1/accounts/{id}/kill-switch',
     'put /v1/dead-man-switch',
+    'put /v1/kill-switch',
+    'put /v1/symbols/{symbol}/calendar',
     'put /v1/symbols/{symbol}/exemptions',
   ]);
   for (const { name, route } of commands) {

@@ -42,6 +42,8 @@ export type CommandRequest = {
   actor: string;
   key: RequestKey;
   traceparent: string;
+  /** Of what several requests do together; absent: this one alone. */
+  correlationId?: string;
 };
 
 export type Answer<F> = { fact: F; time: string; position: number; replayed: boolean } | { refusal: Refusal };
@@ -199,12 +201,16 @@ async function replayed<E extends AccountEvent | MarketEvent>(
   return { fact, time: fact.time, position: recorded.position, replayed: true };
 }
 
-function causeOf(runtime: Runtime, { actor, key, traceparent }: CommandRequest, nowMs: number): Cause {
+function causeOf(
+  runtime: Runtime,
+  { actor, key, traceparent, correlationId }: CommandRequest,
+  nowMs: number,
+): Cause {
   const requestId = mintId(runtime);
   return {
     time: timeOf(nowMs),
     actor,
-    correlationId: requestId,
+    correlationId: correlationId ?? requestId,
     causationId: requestId,
     traceparent,
     key,

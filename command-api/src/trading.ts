@@ -12,6 +12,7 @@ import type {
 } from '@brokerx/infra';
 import { accountsInMemory } from './account/accounts.ts';
 import { deadlineTasks } from './account/deadMan.ts';
+import { killTasks } from './account/killSwitch.ts';
 import { countRecorded } from './account/recordedOrders.ts';
 import { startSettlement } from './account/settlement.ts';
 import { admissionControl } from './admission.ts';
@@ -75,6 +76,7 @@ export async function startTrading(ports: TradingPorts) {
     log,
     start: () => startTimer({ markets, runtime, log }),
   });
+  const kills = startTasks(killTasks({ accounts, runtime }), { ...ports, storeId: store.id });
   const deadlines = startTasks(deadlineTasks({ accounts, runtime }), { ...ports, storeId: store.id });
   const commands = commandsOn({
     ...ports,
@@ -90,7 +92,7 @@ export async function startTrading(ports: TradingPorts) {
     commands,
     settlement,
     async stop() {
-      await Promise.all([settlement.stop(), timer.stop(), deadlines.close()]);
+      await Promise.all([settlement.stop(), timer.stop(), deadlines.close(), kills.close()]);
       await markets.stop();
       await accounts.close();
     },

@@ -10,6 +10,7 @@ import {
 } from '@brokerx/contracts';
 import { type Account, evolve, initialAccount } from '../src/account/account.ts';
 import { emptyKeyLog } from '../src/account/keys.ts';
+import { REAL_TIME } from '../src/market/calendar.ts';
 import type { Market } from '../src/market/market.ts';
 
 /** Facts and states for examples: account 1 of client 9 trades ACME at 10.00, ticks of a cent, fee 0.1 %. */
@@ -96,6 +97,10 @@ export function market(
     matchingRules,
     state,
     halted: state === 'halt',
+    marketWide: false,
+    session: null,
+    clock: REAL_TIME,
+    awaiting: null,
     phase: 'continuous',
     phaseAt: '2026-03-02T09:00:00.000Z',
     callSince: null,

@@ -79,6 +79,13 @@ const data = {
     /** The first one is what the command asked for above all. */
     orders: z.array(ListedOrder).min(2).max(3),
   }),
+  /** No order is taken or changed, and all open ones are canceled: their cancels follow. */
+  'KillSwitchActivated.v1': z.strictObject({
+    accountId: z.uuid(),
+    by: z.enum(['owner', 'operator']),
+    reason: z.string().min(1).max(200).nullable(),
+  }),
+  'KillSwitchReleased.v1': z.strictObject({ accountId: z.uuid(), by: z.enum(['owner', 'operator']) }),
   /** All open orders are canceled at the deadline unless another one is set before; null: switched off. */
   'DeadManSet.v1': z.strictObject({ accountId: z.uuid(), deadlineAt: Time.nullable() }),
   /** The deadline passed and cancels of all open orders were asked for. */
@@ -143,6 +150,7 @@ const data = {
       'Deposit',
       'TransferCash',
       'TransferShares',
+      'ReleaseKillSwitch',
     ]),
     /** The order, deposit or transfer that it was about. */
     subjectId: z.uuid(),

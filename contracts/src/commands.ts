@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { listFields, listMisfits } from './listCommand.ts';
 import { TradingPhase } from './market.ts';
 import { ClientOrderId, hasLimit, OrderType, SelfTradeMode, Side, SymbolName, TimeInForce } from './order.ts';
+import { CLOCK_FACTOR_MAX, SessionFields, secondsOf } from './session.ts';
 import {
   CASH_CENTS_MAX,
   centsFromDecimal,
@@ -234,6 +235,11 @@ export const DeadManSwitch = z.strictObject({
     .describe('From now on; 0 switches it off.'),
 });
 
+export const KillSwitch = z.strictObject({
+  active: z.boolean(),
+  reason: z.string().trim().min(1).max(200).optional(),
+});
+
 export const ListSymbol = z.strictObject({
   symbol: SymbolName,
   name: z.string().trim().min(1).max(100),
@@ -262,6 +268,33 @@ export type ListSymbol = z.infer<typeof ListSymbol>;
 
 export const Halt = z.strictObject({ reason: z.string().trim().min(1).max(200) });
 export const Resume = z.strictObject({});
+export const SetCalendar = z
+  .strictObject({
+    session: z.strictObject(SessionFields).nullable().describe('null: the market trades around the clock.'),
+    clock_factor: z
+      .int()
+      .min(1)
+      .max(CLOCK_FACTOR_MAX)
+      .default(1)
+      .describe('The market’s time passes so many times as fast as ours. It never goes back.'),
+  })
+  .superRefine(({ session }, context) => {
+    if (!session) return;
+    const refuse = (field: string, message: string) =>
+      context.addIssue({ code: 'custom', path: ['session', field], message });
+    const [preOpen, opens, closes] = [session.pre_open, session.opens, session.closes].map(secondsOf) as [
+      number,
+      number,
+      number,
+    ];
+    if (preOpen >= opens) refuse('pre_open', 'pre_open comes before opens');
+    if (opens + session.opening_call_seconds + session.random_end_seconds >= closes)
+      refuse('opens', 'the opening call, and what chance adds to it, is over before closes');
+    if (closes + session.closing_call_seconds + session.random_end_seconds >= DAY_SECONDS)
+      refuse('closes', 'the closing call, and what chance adds to it, is over before midnight (UTC)');
+  });
+export type SetCalendar = z.infer<typeof SetCalendar>;
+const DAY_SECONDS = 86_400;
 export const BeginPhase = z.strictObject({
   phase: TradingPhase.describe(
     'What is to come. A call that runs is uncrossed by it, or taken into the closing one.',

@@ -16,6 +16,7 @@ export * from './position.ts';
 export * from './publicBook.ts';
 export * from './publicLevels.ts';
 export * from './refusals.ts';
+export * from './session.ts';
 export * from './sessionEnds.ts';
 export * from './shards.ts';
 export * from './streamProtocol.ts';

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Time } from './envelope.ts';
 import { SymbolName } from './order.ts';
+import { CLOCK_FACTOR_MAX, TradingSession } from './session.ts';
 import { FEE_PPM_MAX, ORDER_SHARES_MAX, PRICE_CENTS_MAX } from './units.ts';
 
 /** Events of `market-<symbol>`: what a symbol is and what its market may do. All of them are engine inputs. */
@@ -69,8 +70,13 @@ const data = {
     bandsOff: z.boolean(),
     quotasOff: z.boolean(),
   }),
-  'TradingHalted.v1': z.strictObject({ symbol: SymbolName, reason: z.string().min(1).max(200) }),
-  'TradingResumed.v1': z.strictObject({ symbol: SymbolName }),
+  'TradingHalted.v1': z.strictObject({
+    symbol: SymbolName,
+    reason: z.string().min(1).max(200),
+    /** With the whole market, and resumed with it. */
+    marketWide: z.literal(true).optional(),
+  }),
+  'TradingResumed.v1': z.strictObject({ symbol: SymbolName, marketWide: z.literal(true).optional() }),
   /** Moves the market's time: orders whose `expiresAt` has come end. Appended when something is due, not before. */
   'TimeReached.v1': z.strictObject({ symbol: SymbolName, at: Time }),
   /**
@@ -78,6 +84,15 @@ const data = {
    * closing one takes it in.
    */
   'TradingPhaseBegan.v1': z.strictObject({ symbol: SymbolName, phase: TradingPhase, at: Time }),
+  /**
+   * The market's days from now on; null: around the clock. `clock`: the market's time at this moment, and how many times
+   * as fast as ours it passes.
+   */
+  'TradingCalendarSet.v1': z.strictObject({
+    symbol: SymbolName,
+    session: TradingSession.nullable(),
+    clock: z.strictObject({ at: Time, factor: z.int().min(1).max(CLOCK_FACTOR_MAX) }),
+  }),
   /** The call that runs ends, and is uncrossed. When it ends is random, and told by nothing before this. */
   'AuctionCallEnded.v1': z.strictObject({ symbol: SymbolName, at: Time }),
   /** A calendar event: DAY orders expire and the close becomes the static reference. */

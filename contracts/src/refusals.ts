@@ -31,6 +31,7 @@ export const REFUSALS = {
   // Accounts
   ACCOUNT_NOT_FOUND: 'There is no such account.',
   ACCOUNT_NOT_ACTIVE: 'The account is not open.',
+  KILL_SWITCH: 'The kill switch of the account is active; only cancels are taken.',
   WALLET_LIMIT: 'The wallet would hold more than it may.',
   BALANCE_LIMIT: 'The account would hold more than can be booked.',
   // Symbols

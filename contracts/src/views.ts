@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { MarketState } from './market.ts';
 import { Liquidity, OrderStatus, OrderType, SelfTradeMode, Side, TimeInForce } from './order.ts';
 import { ListRole } from './orderList.ts';
+import { SessionView } from './session.ts';
 import { level, money, quantity, time } from './wire.ts';
 
 export * from './orderEventView.ts';
@@ -123,11 +124,22 @@ export const DeadManView = z.object({
   deadline_at: time.nullable().describe('All open orders are canceled then; null: switched off.'),
 });
 
+export const KillSwitchView = z.object({
+  account_id: z.string(),
+  active: z.boolean(),
+  by: z.enum(['owner', 'operator']).nullable().describe('Who activated it.'),
+  reason: z.string().nullable(),
+});
+
 export const WalletView = z.object({
   account_id: z.string(),
   cash: money,
   held: money,
   available: money,
+  kill_switch: z
+    .enum(['owner', 'operator'])
+    .nullable()
+    .describe('Who has activated the kill switch of the account; null: nobody.'),
 });
 export const HoldingView = z.object({
   symbol: z.string(),
@@ -166,6 +178,17 @@ export const ExecutionView = z.object({
   executed_at: time,
 });
 
+export const MarketWideView = z.object({
+  correlation_id: z.string().describe('Of the events of all symbols.'),
+  items: z.array(
+    z.object({
+      symbol: z.string(),
+      changed: z.boolean(),
+      code: z.string().nullable().describe('Why it stays as it is.'),
+    }),
+  ),
+});
+
 export const SymbolView = z.object({
   symbol: z.string(),
   name: z.string(),
@@ -181,6 +204,10 @@ export const SymbolView = z.object({
   fee_ppm: z.int(),
   order_qty_max: quantity,
   daily_close: z.string(),
+  session: SessionView.nullable().describe(
+    'Its trading day; null: it trades around the clock, and `daily_close` counts.',
+  ),
+  clock_factor: z.int().describe('How many times as fast as ours its time passes.'),
   lot_size: quantity,
   notional_min: money.nullable(),
   notional_max: money.nullable(),

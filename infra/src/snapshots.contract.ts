@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Snapshot, Snapshots } from './snapshots.ts';
+import { SNAPSHOT_PART_BYTES_MAX, type Snapshot, type Snapshots } from './snapshots.ts';
 
 /** What every adapter of the snapshots must do. `open` gives access to one place for the store of that id. */
 export function snapshotsContract(
@@ -49,6 +49,23 @@ export function snapshotsContract(
     test('a snapshot of another store is refused', async () => {
       const foreign = { ...snapshot(1, ''), cursor: { storeId: randomUUID(), position: 1 } };
       await expect(snapshots.save(key, foreign)).rejects.toThrow(RangeError);
+    });
+
+    test('what is no text is kept in parts, and goes with its generation', async () => {
+      const parts = [new Uint8Array([0, 1, 255]), new Uint8Array(300_000).fill(7), new Uint8Array(0)];
+      const inParts = { ...snapshot(5, 'in parts'), parts };
+      await snapshots.save(key, inParts);
+      const loaded = await snapshots.load(key);
+      expect({ ...loaded, parts: loaded?.parts?.map((part) => new Uint8Array(part)) }).toEqual(inParts);
+      await snapshots.save(key, { ...inParts, parts: parts.slice(1, 2) });
+      expect((await snapshots.load(key))?.parts?.map(({ byteLength }) => byteLength)).toEqual([300_000]);
+      await snapshots.save(key, { ...snapshot(4, 'older'), parts });
+      expect((await snapshots.load(key))?.parts?.length).toBe(1);
+      await snapshots.save(key, snapshot(5, 'in no parts'));
+      expect(await snapshots.load(key)).toEqual(snapshot(5, 'in no parts'));
+      await expect(
+        snapshots.save(key, { ...inParts, parts: [new Uint8Array(SNAPSHOT_PART_BYTES_MAX + 1)] }),
+      ).rejects.toThrow(RangeError);
     });
 
     test('a large state is kept whole', async () => {

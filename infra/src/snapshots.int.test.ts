@@ -25,7 +25,13 @@ test('two generations are kept, and another store has its own', async () => {
   const [snapshots, others] = [await open(url, storeId), await open(url, otherId)];
   const key = { kind: 'book', key: 'ACME', version: 1 };
   for (const position of [1, 2, 3, 3, 4]) {
-    await snapshots.save(key, { cursor: { storeId, position }, revision: -1, state: `at ${position}` });
+    const parts = [new Uint8Array([position])];
+    await snapshots.save(key, {
+      cursor: { storeId, position },
+      revision: -1,
+      state: `at ${position}`,
+      parts,
+    });
   }
   expect(await others.load(key)).toBeNull();
   expect(await others.keys('book', 1)).toEqual([]);
@@ -33,6 +39,11 @@ test('two generations are kept, and another store has its own', async () => {
   await client.connect();
   const { rows } = await client.query('select state from state.snapshot order by position');
   expect(rows).toEqual([{ state: 'at 3' }, { state: 'at 4' }]);
+  const parts = await client.query('select position, part, bytes from state.snapshot_part order by position');
+  expect(parts.rows).toEqual([
+    { position: '3', part: 0, bytes: Buffer.from([3]) },
+    { position: '4', part: 0, bytes: Buffer.from([4]) },
+  ]);
   await client.end();
   await Promise.all([snapshots.close(), others.close()]);
 });

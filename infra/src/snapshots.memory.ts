@@ -1,4 +1,4 @@
-import type { Snapshot, SnapshotKey, Snapshots } from './snapshots.ts';
+import { assertParts, type Snapshot, type SnapshotKey, type Snapshots } from './snapshots.ts';
 
 /** Snapshots in memory, for unit tests and simulation. */
 export function memorySnapshots({ storeId }: { storeId: string }): Snapshots {
@@ -19,6 +19,7 @@ export function memorySnapshots({ storeId }: { storeId: string }): Snapshots {
       if (snapshot.cursor.storeId !== storeId) {
         throw new RangeError(`${key.kind} ${key.key}: a snapshot of store ${snapshot.cursor.storeId}`);
       }
+      assertParts(`${key.kind} ${key.key}`, snapshot.parts ?? []);
       const generations = of(key).get(key.key) ?? [];
       const position = generations.at(-1)?.cursor.position ?? -1;
       if (snapshot.cursor.position < position) return;

@@ -18,7 +18,20 @@ export type Snapshot = {
   revision: number;
   /** JSON text. */
   state: string;
+  /** What of a large state is no text, in pieces of at most `SNAPSHOT_PART_BYTES_MAX`; absent where there are none. */
+  parts?: readonly Uint8Array[];
 };
+
+/** So much is copied and sent without anybody having to wait for it. */
+export const SNAPSHOT_PART_BYTES_MAX = 1_048_576;
+/** 4 GiB: more would not fit into the memory of whoever restores it. */
+export const SNAPSHOT_PARTS_MAX = 4_096;
+
+export function assertParts(name: string, parts: readonly Uint8Array[]): void {
+  if (parts.length > SNAPSHOT_PARTS_MAX) throw new RangeError(`${name}: ${parts.length} parts of a snapshot`);
+  const largest = parts.reduce((most, { byteLength }) => Math.max(most, byteLength), 0);
+  if (largest > SNAPSHOT_PART_BYTES_MAX) throw new RangeError(`${name}: a part of ${largest} bytes`);
+}
 
 export type Snapshots = {
   /** The newest snapshot for this key and version from this store, or null. */

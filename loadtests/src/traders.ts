@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { brokerApi } from '@brokerx/client';
+import { brokerApi, openSession } from '@brokerx/client';
 import { pino } from 'pino';
 import { ConfigError, EXIT_USAGE, loadConfig } from './config.ts';
 import { type Operator, operatorOf } from './operator.ts';
 import type { Person } from './people.ts';
 import { seededRandom } from './random.ts';
 import { castIn, enter } from './traders/cast.ts';
-import { listDemoSymbols, provide, simulatedMarket } from './traders/market.ts';
+import { listDemoSymbols, provide, simulatedMarket, type Trader } from './traders/market.ts';
 
 /**
  * Simulated traders, so that a fresh market lives: they list a few symbols, quote them around a random walk and trade
@@ -15,6 +15,8 @@ import { listDemoSymbols, provide, simulatedMarket } from './traders/market.ts';
 
 /** After a failure the next try waits, so that an API that is away is not hammered. */
 const PAUSE_AFTER_FAILURE_MS = 2_000;
+/** For which a command is repeated; then the round is given up. */
+const PATIENCE_MS = 20_000;
 /** How often cash and shares are looked at. */
 const PROVISION_MS = 60_000;
 /** A stop may take this long; what is under way by then is dropped, like any client that goes away. */
@@ -42,7 +44,7 @@ async function main(): Promise<void> {
     commandUrl: config.COMMAND_API_URL,
     queryUrl: config.QUERY_API_URL,
     connections: 4,
-    patienceMs: 20_000,
+    patienceMs: PATIENCE_MS,
   });
   const random = seededRandom(config.TRADERS_SEED);
   const pause = (ms: number) => delay(ms, undefined, { signal: stopping.signal }).catch(() => {});
@@ -82,7 +84,11 @@ async function main(): Promise<void> {
       // One text on purpose: these are demonstration sign-ins, meant to be read and used.
       log.info(`you may sign in as ${name}: ${email} / ${password}`);
     }
-    await trade(operator, symbols, maker, takers);
+    const trader = (person: Person): Trader => ({
+      person,
+      session: openSession({ queryUrl: config.QUERY_API_URL, token: person.token, patienceMs: PATIENCE_MS }),
+    });
+    await trade(operator, symbols, trader(maker), takers.map(trader));
   }
   await api.close();
   process.exit(0);
@@ -90,8 +96,8 @@ async function main(): Promise<void> {
   async function trade(
     by: Operator,
     names: readonly string[],
-    making: Person,
-    taking: readonly Person[],
+    making: Trader,
+    taking: readonly Trader[],
   ): Promise<void> {
     const markets = names.map((symbol) =>
       simulatedMarket({ api, symbol, maker: making, takers: taking, random }),
@@ -100,7 +106,7 @@ async function main(): Promise<void> {
     while (!stopping.signal.aborted) {
       try {
         if (performance.now() > providedAt + PROVISION_MS) {
-          for (const person of [making, ...taking]) await provide(api, by, person, names);
+          for (const { person } of [making, ...taking]) await provide(api, by, person, names);
           providedAt = performance.now();
         }
         for (const market of markets) {

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Api, brokerApi, idSource, streamEvents, succeeded } from '@brokerx/client';
+import { type Api, brokerApi, idSource, openSession, streamEvents, succeeded } from '@brokerx/client';
 import { mintId, type views } from '@brokerx/contracts';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { plainEnvironment } from '../src/config.ts';
@@ -38,6 +38,7 @@ async function another(service: 'command-api' | 'query-api'): Promise<string> {
     ...(service === 'command-api' ? secrets : {}),
     DATABASE_URL: databaseUrl,
     AUTH_JWKS_URL: `${commandUrl}/.well-known/jwks.json`,
+    COMMAND_API_URL: commandUrl,
     TRUSTED_PROXIES: '127.0.0.1',
     BROKERX_INSTANCE: `${service}-2`,
     COMMAND_API_PORT: port,
@@ -176,6 +177,14 @@ describe.runIf(nginx !== null)('behind nginx', () => {
     }
   });
 
+  test('what goes over the WebSocket is described behind the gateway, too', async () => {
+    const { text } = await ask(`${gateway.url}/queries/asyncapi.json`);
+    expect(JSON.parse(text)).toMatchObject({
+      asyncapi: '3.0.0',
+      servers: { brokerx: { host: new URL(gateway.url).host, protocol: 'ws' } },
+    });
+  });
+
   test('two people trade, and a stream that was cut off resumes without a gap', async () => {
     const path = '/v1/streams/orders';
     const token = await alice.token();
@@ -205,6 +214,32 @@ describe.runIf(nginx !== null)('behind nginx', () => {
     }
     second.abort();
     expect(seen).toEqual(['stream_ready', 'order_placed', 'stream_ready', 'order_filled']);
+  });
+
+  test('a WebSocket goes through: orders one way, market data and fills the other', async () => {
+    const session = openSession({ queryUrl: gateway.url, token: alice.token });
+    const prices: string[] = [];
+    const events: string[] = [];
+    const ready = Promise.all([
+      new Promise<void>((subscribed) => {
+        const data = ({ bids }: views.DepthUpdate) => void prices.push(...bids.map(([price]) => price));
+        session.subscribe({ channel: 'depth', symbol: SYMBOL }, { data, subscribed: () => subscribed() });
+      }),
+      new Promise<void>((subscribed) => {
+        const data = ({ event }: views.OrderEventView) => void events.push(event);
+        session.subscribe({ channel: 'orders' }, { data, subscribed: () => subscribed() });
+      }),
+    ]);
+    await ready;
+    const resting = { symbol: SYMBOL, side: 'buy', type: 'limit', qty: '1', limit_price: '48.50' } as const;
+    const placed = succeeded('an order', await session.place(resting));
+    await expect.poll(() => [prices, events]).toEqual([['48.50'], ['order_placed']]);
+    succeeded('its cancel', await session.cancel(placed.body.id));
+    await expect.poll(() => events).toEqual(['order_placed', 'cancel_requested', 'order_closed']);
+    const orders = [{ order: resting }, { order: { ...resting, limit_price: '48.505' } }];
+    const batch = succeeded('a batch', await session.placeMany(orders));
+    expect(batch.body.items.map(({ status }) => status)).toEqual([202, 400]);
+    session.close();
   });
 
   test('an account sticks to one command-api, accounts are spread over both, queries too', async () => {

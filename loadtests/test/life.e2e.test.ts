@@ -92,6 +92,7 @@ describe('one order’s whole life', () => {
       cash: '1000.50',
       held: '0.00',
       available: '1000.50',
+      kill_switch: null,
     });
 
     const watching = new AbortController();
@@ -137,12 +138,14 @@ describe('one order’s whole life', () => {
       cash: '500.25',
       held: '0.00',
       available: '500.25',
+      kill_switch: null,
     });
     await shows('/v1/wallet', bob, {
       account_id: bob.accountId,
       cash: '499.75',
       held: '0.00',
       available: '499.75',
+      kill_switch: null,
     });
     await shows('/v1/holdings', alice, {
       items: [{ symbol: SYMBOL, qty: '10', held: '0', available: '10' }],
@@ -370,6 +373,26 @@ describe('one order’s whole life', () => {
     const renewed = { method: 'PUT', path: '/v1/dead-man-switch', token: await alice.token() } as const;
     succeeded('the switch', await api.command({ ...renewed, body: { cancel_after_seconds: 1 } }));
     await becomes(alice, bid.id, 'canceled');
+  });
+
+  test('the kill switch cancels all open orders and takes none, until it is released', async () => {
+    const low = { side: 'buy', qty: '1', limit_price: '46.00' };
+    const stop = { side: 'buy', qty: '1', type: 'stop', limit_price: undefined, stop_price: '54.00' };
+    await operator.giveCash(alice.accountId, 20_000);
+    const open = [succeeded('a bid', await place(alice, low)), succeeded('a stop', await place(alice, stop))];
+    const switched = { method: 'PUT', path: '/v1/kill-switch', token: await alice.token() } as const;
+    succeeded('the switch', await api.command({ ...switched, body: { active: true, reason: 'a drill' } }));
+    for (const { body } of open) await becomes(alice, body.id, 'canceled');
+    expect(codeOf(await place(alice, low))).toBe('KILL_SWITCH');
+    await eventually<{ kill_switch: string }>(
+      '/v1/wallet',
+      alice,
+      ({ kill_switch }) => kill_switch === 'owner',
+    );
+    succeeded('the release', await api.command({ ...switched, body: { active: false } }));
+    const { body } = succeeded('a bid', await place(alice, low));
+    succeeded('the cancel', await cancel(alice, body.id));
+    await becomes(alice, body.id, 'canceled');
   });
 
   test('a halted market takes cancels alone; resumed, it begins with an auction', async () => {

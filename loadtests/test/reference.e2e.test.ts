@@ -159,6 +159,14 @@ test('what is asked rightly is answered as described', async () => {
     [`${halted}/halt`, { method: 'POST', by: operator.person, body: { reason: 'news' } }],
     [`${halted}/resume`, { method: 'POST', by: operator.person, body: {} }],
     [`${halted}/phase`, { method: 'POST', by: operator.person, body: { phase: 'continuous' } }],
+    [`${halted}/calendar`, { method: 'PUT', by: operator.person, body: { session: null } }],
+    ['/v1/market/halt', { method: 'POST', by: operator.person, body: { reason: 'a breaker' } }],
+    ['/v1/market/resume', { method: 'POST', by: operator.person, body: {} }],
+    ['/v1/kill-switch', { method: 'PUT', by: bob, body: { active: true } }],
+    [
+      `/v1/accounts/${bob.accountId}/kill-switch`,
+      { method: 'PUT', by: operator.person, body: { active: false } },
+    ],
     [`/v1/registrations/${registration}/passcode`, { method: 'POST' }],
   ] satisfies [string, Asked][]) {
     expect((await ask(path, asked)).status, path).toBe(202);
@@ -202,6 +210,11 @@ test('what is asked wrongly is refused as described', async () => {
     ],
     ['/v1/symbols/NOWHERE/halt', 404, { method: 'POST', by: staff, body: { reason: 'news' } }],
     ['/v1/symbols/NOWHERE/phase', 404, { method: 'POST', by: staff, body: { phase: 'closed' } }],
+    ['/v1/symbols/NOWHERE/calendar', 404, { method: 'PUT', by: staff, body: { session: null } }],
+    ['/v1/market/halt', 403, { method: 'POST', by: alice, body: { reason: 'none' } }],
+    ['/v1/market/resume', 403, { method: 'POST', by: alice, body: {} }],
+    ['/v1/kill-switch', 400, { method: 'PUT', by: alice, body: {} }],
+    [`${account}/kill-switch`, 404, { method: 'PUT', by: staff, body: { active: true } }],
     [`/v1/symbols/${SYMBOL}/resume`, 422, { method: 'POST', by: staff, body: {} }],
     [
       '/v1/symbols/NOWHERE/exemptions',

@@ -4,8 +4,10 @@ import { MATCHING_RULES_VERSION } from '@brokerx/contracts';
 import { type Book, emptyBook, fillRow, matchable, reduceRow, removeRow, sideOf } from '../src/book.ts';
 import { apply, type Engine, newEngine, type PlacedInput } from '../src/engine.ts';
 import { enqueue } from '../src/levels.ts';
-import { setWords, word, words } from '../src/orderIds.ts';
+import { putWords, word, words } from '../src/orderIds.ts';
 import { LEAVES, NONE, QUANTITY } from '../src/orderRows.ts';
+import type { NewOrder } from '../src/orders.ts';
+import { packing, unpacked } from '../src/packedState.ts';
 import { ADD, CANCEL, REDUCE, TAKE } from './flows.ts';
 
 /** Books that do the same work. A contender says a row of a flow in its own words before the clock starts. */
@@ -15,6 +17,18 @@ export type Contender<Book = unknown, Command = unknown> = {
   apply(book: Book, command: Command): void;
   /** Shares traded so far, and orders in the book now: all contenders must say the same. */
   told(book: Book): Told;
+  /** Keeps its state and restores it; absent where nothing of the kind is measured. */
+  keep?(book: Book): Kept;
+};
+
+/** Milliseconds of a snapshot and of what is restored from it; the engine stands still for one step at a time. */
+export type Kept = {
+  steps: number;
+  longestStepMs: number;
+  allStepsMs: number;
+  megabytes: number;
+  restoreMs: number;
+  restoreCpuMs: number;
 };
 
 export type Row = {
@@ -38,7 +52,7 @@ export function contender(name: ContenderName): Contender {
 
 type Traded = { book: Book; shares: number };
 /** The id as the book keeps it: four words. */
-type BookCommand = Omit<Row, 'orderId'> & { a: number; b: number; c: number; d: number };
+type BookCommand = { kind: number; a: number; b: number; c: number; d: number; order: Omit<NewOrder, 'id'> };
 
 /** The book alone: price-time priority, no checks of the market's rules, nothing told, ids as numbers. */
 const ourBook: Contender<Traded, BookCommand> = {
@@ -46,25 +60,27 @@ const ourBook: Contender<Traded, BookCommand> = {
   command({ kind, orderId, accountId, side, priceTicks, shares }) {
     if (!words(orderId)) throw new Error(`${orderId} is no UUID`);
     const [a = 0, b = 0, c = 0, d = 0] = word;
-    return { kind, a, b, c, d, accountId, side, priceTicks, shares };
+    const size = { quantity: shares, leaves: shares };
+    return { kind, a, b, c, d, order: { accountId, revision: 0, side, priceTicks, flags: 0, ...size } };
   },
-  apply(to, { kind, a, b, c, d, accountId, side, priceTicks, shares }) {
+  apply(to, { kind, a, b, c, d, order }) {
     const { book } = to;
     const { orders } = book;
     if (kind === CANCEL || kind === REDUCE) {
-      setWords(a, b, c, d);
+      putWords(a, b, c, d);
       const row = orders.findRead();
       if (row === NONE) throw new Error('an order is not in the book');
       if (kind === CANCEL) removeRow(book, row);
       else {
         const { rows } = orders;
-        const quantity = rows.get(row, QUANTITY);
-        rows.set(row, QUANTITY, shares);
-        reduceRow(book, row, quantity - shares, rows.get(row, LEAVES));
+        const less = rows.get(row, QUANTITY) - order.quantity;
+        rows.set(row, QUANTITY, order.quantity);
+        reduceRow(book, row, less, rows.get(row, LEAVES));
       }
       return;
     }
-    let left = shares;
+    const { side, priceTicks, quantity } = order;
+    let left = quantity;
     while (left > 0) {
       const level = matchable(book, side, priceTicks);
       if (!level) break;
@@ -75,17 +91,9 @@ const ourBook: Contender<Traded, BookCommand> = {
       to.shares += traded;
     }
     if (kind !== ADD || left === 0) return;
-    setWords(a, b, c, d);
+    putWords(a, b, c, d);
     if (orders.findRead() !== NONE) throw new Error('an order is in the book already');
-    const row = orders.addRead({
-      accountId,
-      revision: 0,
-      side,
-      priceTicks,
-      flags: 0,
-      quantity: shares,
-      leaves: left,
-    });
+    const row = orders.addRead(left === quantity ? order : { ...order, leaves: left });
     enqueue(sideOf(book, side), row);
   },
   told: ({ book, shares }) => ({ shares, resting: book.orders.size }),
@@ -150,7 +158,31 @@ function ourEngine(): Contender<Whole, PlacedInput> {
       for (const fact of facts) if (fact.type === 'TradeExecuted.v1') to.shares += fact.data.quantity;
     },
     told: ({ engine, shares }) => ({ shares, resting: engine.book.orders.size }),
+    keep: ({ engine }) => kept(engine),
   };
+}
+
+function kept(engine: Engine): Kept {
+  const told = { steps: 0, longestStepMs: 0, allStepsMs: 0 };
+  const steps = packing(engine);
+  for (;;) {
+    const begin = performance.now();
+    const step = steps.next();
+    const ms = performance.now() - begin;
+    told.steps += 1;
+    told.allStepsMs += ms;
+    told.longestStepMs = Math.max(told.longestStepMs, ms);
+    if (!step.done) continue;
+    const { state, parts } = step.value;
+    const bytes = state.length + parts.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    const restoring = performance.now();
+    const cpu = process.threadCpuUsage();
+    const { size } = unpacked(step.value).book.orders;
+    const restoreMs = performance.now() - restoring;
+    const { user, system } = process.threadCpuUsage(cpu);
+    if (size !== engine.book.orders.size) throw new Error('a restored book has other orders');
+    return { ...told, megabytes: bytes / 1e6, restoreMs, restoreCpuMs: (user + system) / 1_000 };
+  }
 }
 
 /** What both packages have in common of their interface; their own declarations do not resolve. */

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
-import { CONTENDERS, type ContenderName, type Told } from './contenders.ts';
+import { CONTENDERS, type ContenderName, type Kept, type Told } from './contenders.ts';
 import { deepFlow, type Flow, flowFile, recordedFlow } from './flows.ts';
 import type { Figures } from './measure.ts';
 
@@ -85,6 +85,7 @@ async function main(): Promise<boolean> {
       same = agree(runs) && same;
       told[flow.name] = names.map((name) => summary(runs.filter((one) => one.name === name)));
       print(`\n${TITLES[flow.name]}\n${table(told[flow.name] ?? [])}`);
+      for (const { kept } of told[flow.name] ?? []) if (kept) print(snapshotTold(kept));
     }
     print(same ? '\nall contenders traded the same' : '\nTHE CONTENDERS DID NOT TRADE THE SAME');
     if (values.json) print(JSON.stringify({ ok: same, ...surroundings, ...told }));
@@ -146,6 +147,17 @@ function summary(runs: readonly Figures[]): Summary {
   };
 }
 
+const snapshotTold = ({
+  steps,
+  longestStepMs,
+  allStepsMs,
+  megabytes,
+  restoreMs,
+  restoreCpuMs,
+}: Kept): string =>
+  `a snapshot of the engine: ${steps} steps, the longest ${longestStepMs.toFixed(1)} ms, all ${allStepsMs.toFixed(0)} ms; ` +
+  `${megabytes.toFixed(1)} MB; restored in ${restoreMs.toFixed(0)} ms (${restoreCpuMs.toFixed(0)} ms of this thread)`;
+
 function table(rows: readonly Summary[]): string {
   const figure = (value: number, decimals = 0) =>
     value.toLocaleString('en-US', { maximumFractionDigits: decimals });
@@ -169,6 +181,7 @@ function table(rows: readonly Summary[]): string {
       figure(nanos.p50),
       figure(nanos.p99),
       figure(nanos.p999),
+      figure(gc.medianMs, 1),
       figure(gc.longestMinorMs, 1),
       figure(gc.longestMajorMs, 1),
       figure(gc.shareOfTime * 100, 1),

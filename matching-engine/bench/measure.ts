@@ -1,6 +1,13 @@
 import { constants, PerformanceObserver, performance } from 'node:perf_hooks';
 import { setImmediate as breathe } from 'node:timers/promises';
-import { type Contender, type ContenderName, contender, type Row, type Told } from './contenders.ts';
+import {
+  type Contender,
+  type ContenderName,
+  contender,
+  type Kept,
+  type Row,
+  type Told,
+} from './contenders.ts';
 import { type Flow, orderIds, ROW } from './flows.ts';
 
 /**
@@ -17,13 +24,24 @@ export type Figures = {
   cpuNanosPerOperation: number;
   /** Of one operation, the clock's own included, garbage collection left out. */
   nanos: { p50: number; p99: number; p999: number; max: number };
-  gc: { pauses: number; longestMinorMs: number; longestMajorMs: number; shareOfTime: number };
+  gc: {
+    pauses: number;
+    medianMs: number;
+    longestMinorMs: number;
+    longestMajorMs: number;
+    shareOfTime: number;
+  };
   bytesPerRestingOrder: number | null;
+  /** Of the whole deep book at the end. */
+  kept: Kept | null;
   /** By chunk: what all contenders must agree on, as far as each of them came. */
   told: Told[];
 };
 
-const CHUNK = 10_000;
+/** As many as the engine is given at once by its feed. */
+const CHUNK = 1_000;
+/** What was traded is told after so many chunks. */
+const CHUNKS_TOLD = 10;
 const WARM_UP_MS = 1_500;
 const ACCOUNTS = { recorded: 1_000, deep: 10_000 };
 /** The deep flow is met once, and slowly by some: it gets so many times the time. */
@@ -85,7 +103,7 @@ async function repeated(runner: Runner, forMs: number): Promise<Figures> {
   await passes(WARM_UP_MS);
   await watch.reset();
   await passes(forMs);
-  return figures(runner, told ? [told] : [], null);
+  return { ...(await figures(runner, told ? [told] : [])), bytesPerRestingOrder: null, kept: null };
 }
 
 /** The book is built up first, which also warms up; then what follows is measured once. */
@@ -101,12 +119,13 @@ async function deep(runner: Runner, forMs: number): Promise<Figures> {
   await watch.reset();
   const end = performance.now() + DEEP_FOR * forMs;
   const told: Told[] = [];
-  for (let from = flow.build; from < count && performance.now() < end; from += CHUNK) {
+  for (let from = flow.build, chunk = 1; from < count && performance.now() < end; from += CHUNK, chunk++) {
     watch.next(contending, book, commands(from, Math.min(count, from + CHUNK)));
-    told.push(contending.told(book));
+    if (chunk % CHUNKS_TOLD === 0) told.push(contending.told(book));
     await breathe();
   }
-  return figures(runner, told, bytes);
+  const measured = await figures(runner, told);
+  return { ...measured, bytesPerRestingOrder: bytes, kept: contending.keep?.(book) ?? null };
 }
 
 function watch() {
@@ -182,6 +201,7 @@ function watch() {
         nanos: { p50: at(0.5), p99: at(0.99), p999: at(0.999), max: at(1) },
         gc: {
           pauses: collections.length,
+          medianMs: middle(collections.map(({ begin, end }) => end - begin)),
           longestMinorMs: longest(false),
           longestMajorMs: longest(true),
           shareOfTime: collections.reduce((sum, c) => sum + c.end - c.begin, 0) / elapsed,
@@ -192,15 +212,16 @@ function watch() {
   return timers;
 }
 
+const middle = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1] ?? 0;
+
 const doubled = (array: Float64Array<ArrayBuffer>): Float64Array<ArrayBuffer> => {
   const larger = new Float64Array(2 * array.length);
   larger.set(array);
   return larger;
 };
 
-async function figures(runner: Runner, told: Told[], bytesPerRestingOrder: number | null): Promise<Figures> {
-  const { name, flow, watch } = runner;
-  return { name, flow: flow.name, ...(await watch.result()), bytesPerRestingOrder, told };
+async function figures({ name, flow, watch }: Runner, told: Told[]) {
+  return { name, flow: flow.name, ...(await watch.result()), told };
 }
 
 function heapBytes(): number {

@@ -253,6 +253,8 @@ export function model(symbol: string): Model {
       }
       case 'TradingPhaseBegan.v1':
         return day.begin(event.data, event.time);
+      case 'TradingCalendarSet.v1':
+        return [{ type: 'InputNoted.v1', data: {} }];
       case 'AuctionCallEnded.v1':
         return day.endCall(event.data, event.time);
       case 'OrderAmendRequested.v1':

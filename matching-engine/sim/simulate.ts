@@ -3,7 +3,8 @@ import type { BookFact } from '@brokerx/contracts';
 import { apply, type Engine, newEngine, type PlacedInput } from '../src/engine.ts';
 import { openOf } from '../src/iceberg.ts';
 import { bestLevel } from '../src/levels.ts';
-import { type EngineSnapshot, restore, snapshot, stateHash } from '../src/snapshot.ts';
+import { packedAtOnce, unpacked } from '../src/packedState.ts';
+import { type EngineSnapshot, snapshot, stateHash } from '../src/snapshot.ts';
 import { model } from './model.ts';
 import { mulberry32, workload } from './workload.ts';
 
@@ -53,7 +54,7 @@ export function compare(inputs: Iterable<PlacedInput>, seed: number): Outcome {
     for (const fact of facts) ledger.follow(fact, place);
     outputs += facts.length;
     for (const { type } of facts) kinds.set(type, (kinds.get(type) ?? 0) + 1);
-    if (random(INPUTS_PER_RESTORE) === 0) engine = restore(JSON.parse(JSON.stringify(snapshot(engine))));
+    if (random(INPUTS_PER_RESTORE) === 0) engine = unpacked(packedAtOnce(engine));
   }
   const { book, stops, waiting } = engine;
   const open = [...book.orders.values(), ...stops.book.orders.values(), ...waiting.values()];

@@ -16,6 +16,11 @@ export class AccountNumbers {
     return this.#names[number] as string;
   }
 
+  /** All names by number; numbers that nobody has are empty. */
+  names(): string[] {
+    return this.#names.slice();
+  }
+
   /** Its number, for one order more. */
   take(name: string): number {
     const known = this.#numbers.get(name);

@@ -24,8 +24,9 @@ import {
   startEngine,
 } from '../test/process.ts';
 import { UnknownMatchingRules } from './engine.ts';
+import { SNAPSHOT_VERSION } from './packedState.ts';
 import { LeaseLost, recover } from './recover.ts';
-import { SNAPSHOT_VERSION, snapshot } from './snapshot.ts';
+import { snapshot } from './snapshot.ts';
 
 test('every input is answered once, in order, in events that validate and follow their schema', async () => {
   const world = newWorld();

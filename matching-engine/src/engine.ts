@@ -47,6 +47,8 @@ function carryOut(engine: Engine, { event, revision }: PlacedInput): BookFact[] 
       return cancel(engine, event, revision);
     case 'OrderAmendRequested.v1':
       return amend(engine, event, revision);
+    case 'TradingCalendarSet.v1':
+      return [NOTED];
     case 'SymbolListed.v1':
       return list(engine, event);
     case 'MatchingRulesAdopted.v1':
@@ -82,22 +84,26 @@ function cancelOne(engine: Engine, order: OrderRef): BookFact {
   const { book, stops, waiting } = engine;
   const { orderId, accountId } = order;
   const resting = book.orders.get(orderId);
-  const stop = stops.book.orders.get(orderId);
+  const stop = resting ? undefined : stops.book.orders.get(orderId);
   const open = resting ?? stop ?? waiting.get(orderId);
   if (open?.accountId !== accountId) {
     return { type: 'OrderCancelRejected.v1', data: { order, code: 'ORDER_NOT_OPEN' } };
   }
   const { side, priceTicks, leaves } = open;
-  const gone = { order, side, priceTicks, quantity: leaves };
+  const gone: Canceled = { order, side, priceTicks, quantity: leaves };
   if (resting) {
     const { quantity, shownQuantity } = withdraw(engine, resting);
-    const shown = shownQuantity === undefined ? {} : { shownQuantity };
-    return { type: 'OrderCanceled.v1', data: { ...gone, quantity, ...shown } };
+    gone.quantity = quantity;
+    if (shownQuantity !== undefined) gone.shownQuantity = shownQuantity;
+    return { type: 'OrderCanceled.v1', data: gone };
   }
   if (stop) removeStop(stops, stop);
   else waiting.delete(orderId);
-  return { type: 'OrderCanceled.v1', data: { ...gone, held: true } };
+  gone.held = true;
+  return { type: 'OrderCanceled.v1', data: gone };
 }
+
+type Canceled = Extract<BookFact, { type: 'OrderCanceled.v1' }>['data'];
 
 function list(engine: Engine, event: EventOf<'SymbolListed.v1'>): BookFact[] {
   const { symbol, rules, matchingRules } = event.data;

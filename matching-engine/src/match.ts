@@ -68,24 +68,18 @@ export function match(engine: Engine, incoming: Incoming, outputs: BookFact[]): 
     engine.trades += 1;
     if (incoming.firstTicks === 0) incoming.firstTicks = priceTicks;
     engine.lastTicks = priceTicks;
-    outputs.push({
-      type: 'TradeExecuted.v1',
-      data: {
-        trade: engine.trades,
-        priceTicks,
-        tickCents,
-        quantity: traded,
-        takerSide: side,
-        maker: {
-          orderId: maker.id,
-          accountId: maker.accountId,
-          revision: maker.revision,
-          leaves: makerLeaves,
-        },
-        taker: { orderId, accountId, revision, leaves: incoming.leaves },
-        ...(makerPeak > 0 ? { makerPeak } : {}),
-      },
-    });
+    const { id, accountId: makerAccountId, revision: makerRevision } = maker;
+    const trade: Extract<BookFact, { type: 'TradeExecuted.v1' }>['data'] = {
+      trade: engine.trades,
+      priceTicks,
+      tickCents,
+      quantity: traded,
+      takerSide: side,
+      maker: { orderId: id, accountId: makerAccountId, revision: makerRevision, leaves: makerLeaves },
+      taker: { orderId, accountId, revision, leaves: incoming.leaves },
+    };
+    if (makerPeak > 0) trade.makerPeak = makerPeak;
+    outputs.push({ type: 'TradeExecuted.v1', data: trade });
     if (engine.lists.size > 0) {
       if (fillsListed(engine, maker.id, traded, outputs)) incoming.prevented = true;
       if (fillsListed(engine, orderId, traded, outputs)) incoming.prevented = true;

@@ -9,6 +9,7 @@ export const word = new Int32Array(WORDS);
 
 /** Reads an id into `word`. A UUID of version 0, such as the nil UUID, is not read: its words are free for others. */
 export function words(id: string): boolean {
+  last = '';
   if (id.length !== 36) return false;
   wrong = dash(id, 8) | dash(id, 13) | dash(id, 18) | dash(id, 23);
   const a = digits(id, 0, 8);
@@ -17,10 +18,23 @@ export function words(id: string): boolean {
   const d = digits(id, 28, 36);
   if ((wrong & NO_DIGIT) !== 0 || (b & VERSION) === 0) return false;
   setWords(a, b, c, d);
+  last = id;
   return true;
 }
 
-export function setWords(a: number, b: number, c: number, d: number): void {
+/** As `words`, where most likely the same id was read last. */
+export const wordsAgain = (id: string): boolean => id === last || words(id);
+
+/** The id in `word`; empty where that is unknown. */
+let last = '';
+
+/** As they are at hand. */
+export function putWords(a: number, b: number, c: number, d: number): void {
+  last = '';
+  setWords(a, b, c, d);
+}
+
+function setWords(a: number, b: number, c: number, d: number): void {
   word[0] = a;
   word[1] = b;
   word[2] = c;
@@ -30,7 +44,10 @@ export function setWords(a: number, b: number, c: number, d: number): void {
 const VERSION = 0xf000;
 
 /** Puts words that are no UUID's into `word`: they stand for some other text, by its number. */
-export const otherWords = (number: number): void => setWords(number, 0, 0, 0);
+export function otherWords(number: number): void {
+  last = '';
+  setWords(number, 0, 0, 0);
+}
 export const isOther = (secondWord: number): boolean => secondWord === 0;
 
 /** Spreads ids evenly over 32 bits, whatever part of them differs. */

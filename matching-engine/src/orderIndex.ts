@@ -23,6 +23,14 @@ export class OrderIndex {
     return this.#size;
   }
 
+  /** Buckets for so many rows more, all at once. Only where there are no rows yet. */
+  reserve(count: number): void {
+    if (this.#size > 0) return;
+    while (this.#mask + 1 < count * BUCKETS_PER_ROW) this.#mask = 2 * this.#mask + 1;
+    this.#heads = new Int32Array(Math.max(this.#heads.length, this.#mask + 1)).fill(NONE);
+    this.#split = 0;
+  }
+
   /** The row with the id in `word`. */
   find(): number {
     const a = word[0] as number;

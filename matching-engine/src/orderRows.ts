@@ -28,7 +28,7 @@ export const ARRIVAL_HIGH = 15;
 
 /** A row's words begin in its page at `(row & ROW_MASK) << WORDS_SHIFT`. */
 export const WORDS_SHIFT = 4;
-const ROW_WORDS = 1 << WORDS_SHIFT;
+export const ROW_WORDS = 1 << WORDS_SHIFT;
 /** 64 KB a page: copied in some 10 µs where a snapshot shares it. */
 export const PAGE_SHIFT = 10;
 const PAGE_ROWS = 1 << PAGE_SHIFT;
@@ -38,8 +38,9 @@ const FIRST_PAGE_ROWS = 16;
 
 export class OrderRows {
   readonly pages: Int32Array<ArrayBuffer>[] = [];
-  /** By page: a snapshot has it, too. */
+  /** By page: a snapshot has it, too. Where `#sharing` is false, none. */
   readonly #shared: boolean[] = [];
+  #sharing = false;
   /** Rows that were ever in use. */
   #used = 0;
   /** The first of those that are free again; linked by `NEXT`. */
@@ -53,7 +54,7 @@ export class OrderRows {
   /** The page of a row, to be written. */
   own(row: number): Int32Array {
     const page = row >>> PAGE_SHIFT;
-    if (this.#shared[page]) this.#copy(page);
+    if (this.#sharing && this.#shared[page]) this.#copy(page);
     return this.pages[page] as Int32Array;
   }
 
@@ -98,10 +99,13 @@ export class OrderRows {
       assert(!this.#shared[page], 'one snapshot at a time');
       this.#shared[page] = true;
     }
+    this.#sharing = pages.length > 0;
     return {
       pages,
       release: (page) => {
         if (this.pages[page] === pages[page]) this.#shared[page] = false;
+        // They are released in their order.
+        if (page === pages.length - 1) this.#sharing = false;
       },
     };
   }

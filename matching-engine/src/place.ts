@@ -26,8 +26,9 @@ type Accepted = Extract<BookFact, { type: 'OrderAccepted.v1' }>['data'];
 /** A new order: refused, or accepted, matched, and what is left of it put into the book or expired. */
 export function place(engine: Engine, event: Placed, revision: number): BookFact[] {
   const asked = event.data;
-  assert(asked.symbol === engine.symbol, `an order for ${asked.symbol} in the book of ${engine.symbol}`);
-  assert(!isKnown(engine, asked.orderId), `order ${asked.orderId} was placed twice`);
+  if (asked.symbol !== engine.symbol)
+    assert.fail(`an order for ${asked.symbol} in the book of ${engine.symbol}`);
+  if (isKnown(engine, asked.orderId)) assert.fail(`order ${asked.orderId} was placed twice`);
   const code = refusal(engine, asked);
   const order: OrderRef = { orderId: asked.orderId, accountId: asked.accountId, revision };
   return code ? [{ type: 'OrderRejected.v1', data: { order, code } }] : enter(engine, event, revision);
@@ -121,7 +122,8 @@ function settleDown(
   if (prevented) accepted.entersAfter = outputs.length - 1;
   if (asked.expiresAt !== undefined) engine.expiries.set(asked.orderId, asked.expiresAt);
   const order = newOrder(asked, { revision, leaves });
-  Object.assign(accepted, restShown(engine, order, asked.displayQuantity));
+  const { shownQuantity } = restShown(engine, order, asked.displayQuantity);
+  if (shownQuantity !== undefined) accepted.shownQuantity = shownQuantity;
 }
 
 /** As it stands in the book. What is meant for an auction ends with it, or with a day that has none. */
@@ -162,7 +164,9 @@ function newOrder(
 }
 
 const isKnown = ({ book, stops, waiting }: Engine, orderId: string): boolean =>
-  book.orders.has(orderId) || stops.terms.has(orderId) || waiting.has(orderId);
+  book.orders.has(orderId) ||
+  (stops.terms.size > 0 && stops.terms.has(orderId)) ||
+  (waiting.size > 0 && waiting.has(orderId));
 
 /** Puts a stop aside until a trade reaches it. */
 function hold(engine: Engine, { data: asked }: Placed, revision: number): void {

@@ -9,7 +9,7 @@ import {
 } from '@brokerx/contracts';
 import type { EventStore, Log, Recorded, Snapshots } from '@brokerx/infra';
 import { apply, type Engine, newEngine, outputTime, UnknownMatchingRules } from './engine.ts';
-import { restore, SNAPSHOT_KIND, SNAPSHOT_VERSION } from './snapshot.ts';
+import { SNAPSHOT_KIND, SNAPSHOT_VERSION, unpacked } from './packedState.ts';
 
 /**
  * How an engine comes to know what its symbol's past made of it: it restores the newest snapshot and applies the
@@ -84,7 +84,7 @@ async function beginning({ store, snapshots, log }: ReplayOptions, symbol: strin
   const found = await snapshots.load({ kind: SNAPSHOT_KIND, key: symbol, version: SNAPSHOT_VERSION });
   if (found && found.cursor.storeId === store.id && found.revision <= revision) {
     try {
-      const engine = restore(JSON.parse(found.state));
+      const engine = unpacked(found);
       return { engine, position: found.cursor.position, revision: found.revision };
     } catch (error) {
       if (error instanceof UnknownMatchingRules) throw error;

@@ -3,9 +3,9 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { eventCodec } from '@brokerx/contracts';
 import { createLog, openEventStore, postgresSnapshots, realRuntime } from '@brokerx/infra';
 import { UnknownMatchingRules } from './engine.ts';
+import { packedAtOnce } from './packedState.ts';
 import { MarketBroken, replay } from './replay.ts';
 import type { ThreadResult, ThreadTask } from './replayThreads.ts';
-import { snapshot } from './snapshot.ts';
 
 /** A thread that replays one symbol's past, over connections of its own, tells what came of it, and ends. */
 const { settings, storeId, symbol, revision, level } = workerData as ThreadTask;
@@ -16,7 +16,7 @@ const snapshots = await postgresSnapshots({ databaseUrl: settings.databaseUrl, s
 try {
   assert.equal(store.id, storeId, 'the thread has another store');
   const { engine, ...rest } = await replay({ store, snapshots, log }, symbol, revision);
-  tell({ ...rest, state: snapshot(engine) });
+  tell({ ...rest, packed: packedAtOnce(engine) });
 } catch (error) {
   if (error instanceof MarketBroken) tell({ broken: error.message, cause: error.cause });
   else if (error instanceof UnknownMatchingRules) tell({ unknownRules: error.message });
@@ -26,5 +26,7 @@ try {
 }
 
 function tell(result: ThreadResult): void {
-  parentPort?.postMessage(result);
+  // The numbers go over without being copied.
+  const moved = 'packed' in result ? result.packed.parts.map(({ buffer }) => buffer) : [];
+  parentPort?.postMessage(result, moved);
 }

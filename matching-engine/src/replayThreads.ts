@@ -3,8 +3,8 @@ import { Worker } from 'node:worker_threads';
 import { bookStream } from '@brokerx/contracts';
 import type { AdapterSettings, LogLevel } from '@brokerx/infra';
 import { UnknownMatchingRules } from './engine.ts';
+import { type PackedState, SNAPSHOT_KIND, SNAPSHOT_VERSION, unpacked } from './packedState.ts';
 import { MarketBroken, type Replayed, replay } from './replay.ts';
-import { type EngineSnapshot, restore, SNAPSHOT_KIND, SNAPSHOT_VERSION } from './snapshot.ts';
 
 /**
  * Replays a long past in a thread of its own, so that a first start uses all cores, one symbol each. A thread reads
@@ -30,8 +30,8 @@ export function replayThreads(settings: AdapterSettings, outputsMin = THREAD_OUT
     const told = await resultOf(thread);
     if ('broken' in told) throw new MarketBroken(told.broken, { cause: told.cause });
     if ('unknownRules' in told) throw new UnknownMatchingRules(told.unknownRules);
-    const { state, ...rest } = told;
-    return { ...rest, engine: restore(state) };
+    const { packed, ...rest } = told;
+    return { ...rest, engine: unpacked(packed) };
   };
 }
 
@@ -64,6 +64,6 @@ export type ThreadTask = {
   level: LogLevel;
 };
 export type ThreadResult =
-  | (Omit<Replayed, 'engine'> & { state: EngineSnapshot })
+  | (Omit<Replayed, 'engine'> & { packed: PackedState })
   | { broken: string; cause: unknown }
   | { unknownRules: string };

@@ -9,11 +9,8 @@ import { addStop, type StopTerms, stopsByArrival } from './triggers.ts';
 
 /**
  * An engine's whole state as plain JSON, and back. The orders stand in priority in time, so that a restored book is
- * walked and matched in the same order. The version is that of this form: a snapshot of another one is not read.
+ * walked and matched in the same order. How it is kept: `packedState.ts`.
  */
-export const SNAPSHOT_KIND = 'book';
-export const SNAPSHOT_VERSION = 5;
-
 export type EngineSnapshot = {
   symbol: string;
   listing: { rules: SymbolRules; matchingRules: number; referenceTicks: number } | null;
@@ -40,6 +37,8 @@ export type EngineSnapshot = {
   waiting: OrderRow[];
 };
 
+export type BesideOrders = Omit<EngineSnapshot, 'orders'>;
+
 /** id, account, revision, side, price (ticks), flags, quantity, leaves. */
 export type OrderRow = [string, string, number, 'buy' | 'sell', number, number, number, number];
 
@@ -47,14 +46,19 @@ export type OrderRow = [string, string, number, 'buy' | 'sell', number, number, 
 export type StopRow = [...OrderRow, StopTerms['type'], number, number, number, number, number];
 
 export function snapshot(engine: Engine): EngineSnapshot {
-  const { symbol, listing: listed, state, bandsOff, trades, lastTradeTime, book } = engine;
   const orders: OrderRow[] = [];
   const icebergs: EngineSnapshot['icebergs'] = [];
-  for (const order of book.orders.values()) {
+  for (const order of engine.book.orders.values()) {
     orders.push(rowOf(order));
     const iceberg = (order.flags & ICEBERG) === 0 ? undefined : engine.icebergs.get(order.id);
     if (iceberg) icebergs.push([order.id, iceberg.peak, iceberg.hidden]);
   }
+  return { ...besideOrders(engine), orders, icebergs };
+}
+
+/** All but the orders in the book, without looking at them. */
+export function besideOrders(engine: Engine): BesideOrders {
+  const { symbol, listing: listed, state, bandsOff, trades, lastTradeTime } = engine;
   const plain = listed && {
     rules: listed.rules,
     matchingRules: listed.matchingRules,
@@ -69,8 +73,13 @@ export function snapshot(engine: Engine): EngineSnapshot {
   const now = { state, phase, opened, call: call && { ...call } };
   const known = { symbol, listing: plain, ...now, bandsOff, trades, lastTradeTime, lastTicks, time };
   const waiting = Array.from(engine.waiting.values(), rowOf);
+  const icebergs = Array.from(engine.icebergs, ([id, { peak, hidden }]): [string, number, number] => [
+    id,
+    peak,
+    hidden,
+  ]);
   const lists = [...new Set(engine.lists.values())].map(({ listId, legs }) => [listId, ...legs]);
-  return { ...known, orders, icebergs, lists, stops, arrivals, expiries: openExpiries(engine), waiting };
+  return { ...known, icebergs, lists, stops, arrivals, expiries: openExpiries(engine), waiting };
 }
 
 const rowOf = (order: NewOrder): OrderRow => [
@@ -86,6 +95,14 @@ const rowOf = (order: NewOrder): OrderRow => [
 
 /** Throws `UnknownMatchingRules` where the symbol follows rules that this engine does not know. */
 export function restore(state: EngineSnapshot): Engine {
+  const engine = restoreBesideOrders(state);
+  for (const [id, accountId, revision, side, priceTicks, flags, quantity, leaves] of state.orders) {
+    rest(engine.book, { id, accountId, revision, side, priceTicks, flags, quantity, leaves });
+  }
+  return engine;
+}
+
+export function restoreBesideOrders(state: BesideOrders): Engine {
   const engine = newEngine(state.symbol);
   engine.listing = state.listing && listing(state.listing);
   engine.state = state.state;
@@ -95,9 +112,6 @@ export function restore(state: EngineSnapshot): Engine {
   engine.bandsOff = state.bandsOff;
   engine.trades = state.trades;
   engine.lastTradeTime = state.lastTradeTime;
-  for (const [id, accountId, revision, side, priceTicks, flags, quantity, leaves] of state.orders) {
-    rest(engine.book, { id, accountId, revision, side, priceTicks, flags, quantity, leaves });
-  }
   for (const [id, peak, hidden] of state.icebergs) engine.icebergs.set(id, { peak, hidden });
   for (const [listId = '', ...legs] of state.lists) {
     const list = { listId, legs };
@@ -123,4 +137,5 @@ export function restore(state: EngineSnapshot): Engine {
 }
 
 /** Equal exactly where the states are: SHA-256 of the snapshot's text. */
-export const stateHash = (state: EngineSnapshot): string => hash('sha256', JSON.stringify(state), 'hex');
+export const stateHash = (state: EngineSnapshot): string =>
+  hash('sha256', JSON.stringify(Object.entries(state).sort(([a], [b]) => (a < b ? -1 : 1))), 'hex');

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
+import { setImmediate } from 'node:timers/promises';
 import type { EngineInput } from '@brokerx/contracts';
 import { causedBy, type Recorded, type Telemetry, type Verdict } from '@brokerx/infra';
 import { outputTime } from './engine.ts';
 import type { EngineMetrics } from './engineMetrics.ts';
 import { type PackedCommit, packOutputs } from './outputs.ts';
+import { type PackedState, packing, SNAPSHOT_KIND, SNAPSHOT_VERSION } from './packedState.ts';
 import type { Recovered, RecoverOptions } from './recover.ts';
 import { applyOrBreak, MarketBroken } from './replay.ts';
-import { SNAPSHOT_KIND, SNAPSHOT_VERSION, snapshot } from './snapshot.ts';
 
 /**
  * One symbol's engine at work: applies inputs, sends what comes of them to the book in chained commits, and keeps
@@ -131,16 +132,19 @@ export function symbolEngine(options: SymbolEngineOptions, symbol: string, begin
     // Before the first wait: state, revision and position are of one moment.
     flush();
     const revision = outputs.revision();
-    const state = JSON.stringify(snapshot(engine));
+    const steps = packing(engine);
+    steps.next();
     const cursor = { storeId: store.id, position };
+    const sent = lastSent;
     snapshotInputs = 0;
     snapshotMs = runtime.monotonicMs();
-    await lastSent;
-    if (failed) return;
+    const packed = await inTurns(steps, () => failed);
+    await sent;
+    if (failed || !packed) return;
     try {
       await snapshots.save(
         { kind: SNAPSHOT_KIND, key: symbol, version: SNAPSHOT_VERSION },
-        { cursor, revision, state },
+        { cursor, revision, ...packed },
       );
       metrics.snapshots.inc();
     } catch (error) {
@@ -185,6 +189,8 @@ export function symbolEngine(options: SymbolEngineOptions, symbol: string, begin
       const due =
         snapshotInputs >= SNAPSHOT_INPUTS + engine.book.orders.size ||
         runtime.monotonicMs() - snapshotMs >= SNAPSHOT_AFTER_MS;
+      // The last one is to be of the very end.
+      if (keeping && always) await keeping;
       if (keeping || broken !== null || failed || snapshotInputs === 0 || !(due || always))
         return keeping ?? undefined;
       keeping = keep().finally(() => {
@@ -193,4 +199,19 @@ export function symbolEngine(options: SymbolEngineOptions, symbol: string, begin
       return keeping;
     },
   };
+}
+
+/** Takes the steps in turns with whatever else there is to do; null where they are given up. */
+async function inTurns(
+  steps: Generator<void, PackedState>,
+  isGivenUp: () => boolean,
+): Promise<PackedState | null> {
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+    await setImmediate();
+    if (!isGivenUp()) continue;
+    steps.return({ state: '', parts: [] });
+    return null;
+  }
 }

@@ -1,9 +1,11 @@
+import type { AccountFact } from '@brokerx/contracts';
 import { expect, test } from 'vitest';
 import { ALICE, aliceGets40, listed, ORDER, RULES, second, story, traded } from '../test/given.ts';
 import { foldCandles } from './candles.ts';
 import { columns } from './columns.ts';
 import { foldExecutions } from './executions.ts';
 import { foldSymbols } from './symbols.ts';
+import { foldWallets } from './wallets.ts';
 
 test('a fill is an execution of its account', () => {
   expect(foldExecutions([story().account(ALICE, aliceGets40())])).toEqual([
@@ -52,6 +54,23 @@ test('trades make candles by their time, in each interval', () => {
   ]);
 });
 
+test('a wallet shows who has switched its account off', () => {
+  const { account } = story();
+  const killed: AccountFact = {
+    type: 'KillSwitchActivated.v1',
+    data: { accountId: ALICE, by: 'owner', reason: null },
+  };
+  const released: AccountFact = {
+    type: 'KillSwitchReleased.v1',
+    data: { accountId: ALICE, by: 'operator' },
+  };
+  const row = { accountId: ALICE, clientId: null, cashCents: 0, heldCents: 0 };
+  expect(foldWallets([account(ALICE, killed)])).toEqual([{ ...row, killSwitch: 'owner' }]);
+  expect(foldWallets([account(ALICE, killed), account(ALICE, released)])).toEqual([
+    { ...row, killSwitch: '' },
+  ]);
+});
+
 test('a symbol is what its market and its book last said of it', () => {
   const { market, book } = story();
   const symbol = 'AAPL';
@@ -75,6 +94,9 @@ test('a symbol is what its market and its book last said of it', () => {
   ];
   expect(foldSymbols(reopened)).toEqual([{ symbol, state: 'continuous', referenceTicks: 15_010 }]);
   expect(foldSymbols(reopened.slice(0, 1))).toEqual([]);
+  const clock = { at: second(9), factor: 60 };
+  const calendar = market({ type: 'TradingCalendarSet.v1', data: { symbol, session: null, clock } });
+  expect(foldSymbols([calendar])).toEqual([{ symbol, calendar: { session: null, clockFactor: 60 } }]);
 });
 
 test('columns are array literals that no text can break out of', () => {

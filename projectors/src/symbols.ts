@@ -1,4 +1,10 @@
-import { type Event, keyOfStream, type MarketState, type SymbolRules } from '@brokerx/contracts';
+import {
+  type Event,
+  keyOfStream,
+  type MarketState,
+  type SymbolRules,
+  type TradingSession,
+} from '@brokerx/contracts';
 import type { Recorded } from '@brokerx/infra';
 import { columns } from './columns.ts';
 import { type Database, statelessProjection } from './projection.ts';
@@ -26,6 +32,7 @@ export type SymbolChange = {
   state?: MarketState;
   /** The static reference price in ticks, where an auction or a day has ended. */
   referenceTicks?: number;
+  calendar?: { session: TradingSession | null; clockFactor: number };
   exemptions?: { bandsOff: boolean; quotasOff: boolean };
 };
 
@@ -58,6 +65,12 @@ export function foldSymbols(events: readonly Recorded<Event>[]): SymbolChange[] 
           state: 'continuous',
         });
         break;
+      case 'TradingCalendarSet.v1':
+        changeOf(event.data.symbol).calendar = {
+          session: event.data.session,
+          clockFactor: event.data.clock.factor,
+        };
+        break;
       case 'TradingHalted.v1':
         changeOf(event.data.symbol).state = 'halt';
         break;
@@ -88,7 +101,7 @@ async function write(db: Database, rows: readonly SymbolChange[]): Promise<void>
         insert into read.symbol_v1
         select symbol, name, 'continuous', tick_cents, listing_cents, listing_cents, collar_ppm, fee_ppm,
                order_shares_max, daily_close, false, false, lot_shares, notional_min_cents, notional_max_cents,
-               matching_rules, band_ppm
+               matching_rules, band_ppm, null, 1
           from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
                       $8::text[], $9::bigint[], $10::bigint[], $11::bigint[], $12::integer[], $13::bigint[])
             as n (symbol, name, tick_cents, listing_cents, collar_ppm, fee_ppm, order_shares_max, daily_close,
@@ -119,9 +132,12 @@ async function write(db: Database, rows: readonly SymbolChange[]): Promise<void>
           reference_cents = coalesce(u.reference_ticks * s.tick_cents, s.reference_cents),
           bands_off = coalesce(u.bands_off, s.bands_off),
           quotas_off = coalesce(u.quotas_off, s.quotas_off),
-          matching_rules = coalesce(u.matching_rules, s.matching_rules)
-        from unnest($1::text[], $2::text[], $3::bigint[], $4::boolean[], $5::boolean[], $6::integer[])
-          as u (symbol, state, reference_ticks, bands_off, quotas_off, matching_rules)
+          matching_rules = coalesce(u.matching_rules, s.matching_rules),
+          session = case when u.clock_factor is null then s.session else u.session end,
+          clock_factor = coalesce(u.clock_factor, s.clock_factor)
+        from unnest($1::text[], $2::text[], $3::bigint[], $4::boolean[], $5::boolean[], $6::integer[],
+                    $7::text[], $8::integer[])
+          as u (symbol, state, reference_ticks, bands_off, quotas_off, matching_rules, session, clock_factor)
         where s.symbol = u.symbol`,
       values: columns(rows, [
         (row) => row.symbol,
@@ -130,6 +146,8 @@ async function write(db: Database, rows: readonly SymbolChange[]): Promise<void>
         (row) => row.exemptions?.bandsOff ?? null,
         (row) => row.exemptions?.quotasOff ?? null,
         (row) => row.matchingRules ?? null,
+        (row) => (row.calendar?.session ? JSON.stringify(row.calendar.session) : null),
+        (row) => row.calendar?.clockFactor ?? null,
       ]),
     });
   }

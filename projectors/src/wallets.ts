@@ -18,6 +18,8 @@ export type WalletChange = {
   clientId: string | null;
   cashCents: number;
   heldCents: number;
+  /** Who has activated its kill switch, or an empty text for a release; absent: as it was. */
+  killSwitch?: string;
 };
 
 /** One change for each wallet that the batch touches, by account id. */
@@ -30,6 +32,8 @@ export function foldWallets(events: readonly Recorded<Event>[]): WalletChange[] 
   };
   for (const { event, stream } of events) {
     if (event.type === 'AccountOpened.v1') changeOf(keyOfStream(stream)).clientId = event.data.clientId;
+    if (event.type === 'KillSwitchActivated.v1') changeOf(keyOfStream(stream)).killSwitch = event.data.by;
+    if (event.type === 'KillSwitchReleased.v1') changeOf(keyOfStream(stream)).killSwitch = '';
   }
   for (const entry of journalOf(events)) {
     if (entry.cashAvailable === 0 && entry.cashHeld === 0) continue;
@@ -45,7 +49,7 @@ async function write(db: Database, rows: readonly WalletChange[]): Promise<void>
   await db.query({
     name: 'wallets_upsert',
     text: `
-      insert into read.wallet_v1 as w
+      insert into read.wallet_v1 as w (account_id, client_id, cash_cents, held_cents)
       select * from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[])
       on conflict (account_id) do update set
         client_id = coalesce(excluded.client_id, w.client_id),
@@ -57,5 +61,15 @@ async function write(db: Database, rows: readonly WalletChange[]): Promise<void>
       (row) => row.cashCents,
       (row) => row.heldCents,
     ]),
+  });
+  const switched = rows.filter(({ killSwitch }) => killSwitch !== undefined);
+  if (switched.length === 0) return;
+  await db.query({
+    name: 'wallets_kill_switch',
+    text: `
+      update read.wallet_v1 w set kill_switch = nullif(u.kill_switch, '')
+      from unnest($1::uuid[], $2::text[]) as u (account_id, kill_switch)
+      where w.account_id = u.account_id`,
+    values: columns(switched, [(row) => row.accountId, (row) => row.killSwitch ?? '']),
   });
 }

@@ -51,12 +51,24 @@ test('a wallet says what is there, what is held and what is left', async () => {
 
   expect(await json(await api.get('/v1/wallet', ann))).toEqual({
     status: 200,
-    body: { account_id: ann.accountId, cash: '1000.50', held: '305.00', available: '695.50' },
+    body: {
+      account_id: ann.accountId,
+      cash: '1000.50',
+      held: '305.00',
+      available: '695.50',
+      kill_switch: null,
+    },
   });
 });
 
 test('an account into which nothing has come has an empty wallet; one that is not there has none', async () => {
-  const body = { account_id: operator.accountId, cash: '0.00', held: '0.00', available: '0.00' };
+  const body = {
+    account_id: operator.accountId,
+    cash: '0.00',
+    held: '0.00',
+    available: '0.00',
+    kill_switch: null,
+  };
   expect(await json(await api.get('/v1/wallet', operator))).toEqual({ status: 200, body });
 
   const response = await json(await api.get(`/v1/wallet?account_id=${idOf('nobody')}`, operator));
@@ -387,6 +399,8 @@ test('symbols are listed with their rules', async () => {
         reference_price: '30.50',
         collar_ppm: 100_000,
         band_ppm: null,
+        session: null,
+        clock_factor: 1,
         fee_ppm: 500,
         order_qty_max: '1000000',
         daily_close: '21:00',

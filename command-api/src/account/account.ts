@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { type AccountEvent, type EventOf, placedOrders } from '@brokerx/contracts';
 import { emptyKeyLog, type KeyLog } from './keys.ts';
+import { type Killed, killedBy } from './killed.ts';
 import { giveName, keepKey, takeName } from './names.ts';
 import { evolveOrder, type Hold, type OpenOrder } from './order.ts';
 import type { OpenList } from './orderList.ts';
@@ -30,6 +31,8 @@ export type Account = {
   bandsOff: boolean;
   quotasOff: boolean;
   orderRate: OrderRate;
+  /** Its kill switch is active; null: it is not. */
+  killed: Killed | null;
   /** When all open orders are canceled unless it is renewed; null: never. */
   deadlineAt: string | null;
   keys: KeyLog;
@@ -61,6 +64,7 @@ export const initialAccount = (): Account => ({
   bandsOff: false,
   quotasOff: false,
   orderRate: { windowMs: 0, unfilled: 0 },
+  killed: null,
   deadlineAt: null,
   keys: emptyKeyLog(),
 });
@@ -113,6 +117,10 @@ function change(account: Account, event: AccountEvent, revision: number): void {
     case 'AccountExemptionsChanged.v1':
       account.bandsOff = event.data.bandsOff;
       account.quotasOff = event.data.quotasOff;
+      return;
+    case 'KillSwitchActivated.v1':
+    case 'KillSwitchReleased.v1':
+      account.killed = killedBy(event);
       return;
     case 'DeadManSet.v1':
       account.deadlineAt = event.data.deadlineAt;

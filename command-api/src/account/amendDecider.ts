@@ -10,7 +10,7 @@ import { knownState, type Market } from '../market/market.ts';
 import { type Account, availableCents, availableShares } from './account.ts';
 import { type Refusal, raise, refused } from './decider.ts';
 import { leavesOf, type OpenOrder, worstCaseCents, worstCaseShares } from './order.ts';
-import { notOpen } from './orderDecider.ts';
+import { killed, notOpen } from './orderDecider.ts';
 import { listWorstCase } from './orderList.ts';
 import { againstRules, bandExempt } from './orderRules.ts';
 
@@ -96,6 +96,7 @@ function whyNot(
   },
 ): Refusal | undefined {
   const { symbol, side } = order;
+  if (account.killed) return killed(account.killed);
   const state = knownState(market);
   if (state === 'halt') return { code: 'SYMBOL_HALTED', detail: `symbol ${symbol}` };
   if (state === 'closed') return { code: 'MARKET_CLOSED', detail: `symbol ${symbol}` };

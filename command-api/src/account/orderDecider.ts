@@ -6,6 +6,7 @@ import {
   type PlaceOrder,
   timeOf,
 } from '@brokerx/contracts';
+import { marketMs } from '../market/calendar.ts';
 import { knownState, type Market } from '../market/market.ts';
 import {
   type Account,
@@ -126,6 +127,7 @@ export function againstMarket(
   priced: Priced | undefined,
 ): Refusal | undefined {
   const { symbol, side } = order;
+  if (account.killed) return killed(account.killed);
   if (!market || !priced) return { code: 'UNKNOWN_SYMBOL', detail: `symbol ${symbol}` };
   const state = knownState(market);
   if (state === 'halt') return { code: 'SYMBOL_HALTED', detail: `symbol ${symbol}` };
@@ -184,7 +186,7 @@ export function againstMarket(
       detail: `display_qty ${displayQuantity}; the lot size of ${symbol} is ${lotShares}`,
     };
   }
-  return againstTime(market, order, priced, nowMs);
+  return againstTime(market, order, priced, marketMs(market, nowMs));
 }
 
 /** What the account can bear: so many orders more, and what they hold together. */
@@ -263,6 +265,12 @@ function againstTime(
     detail: `stop price ${money(stopTicks)}; the last price of ${market.symbol} is ${money(last)}`,
   };
 }
+
+/** What is refused while the kill switch is active. */
+export const killed = ({ by, reason }: NonNullable<Account['killed']>): Refusal => ({
+  code: 'KILL_SWITCH',
+  detail: `activated by the ${by}${reason === null ? '' : `: ${reason}`}`,
+});
 
 export function notOpen(account: Account, orderId: string): Refusal {
   return account.closed.has(orderId)

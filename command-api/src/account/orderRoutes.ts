@@ -11,6 +11,7 @@ import { amendOrder } from './amendDecider.ts';
 import { batchRoutes } from './batchRoutes.ts';
 import { cancelRoutes } from './cancelRoutes.ts';
 import { deadManRoutes } from './deadManRoutes.ts';
+import { killSwitchRoutes } from './killSwitchRoutes.ts';
 import { placing } from './placing.ts';
 import { previewRoutes, type ShownDepth } from './previewRoutes.ts';
 import { expectFact, firstOrderOf, orderChangeView, placedView } from './views.ts';
@@ -85,6 +86,7 @@ export function orderRoutes(app: Http, deps: OrderRoutes): void {
   batchRoutes(app, deps);
   cancelRoutes(app, deps);
   deadManRoutes(app, deps);
+  killSwitchRoutes(app, deps);
   previewRoutes(app, deps);
 
   app.patch(

@@ -26,6 +26,7 @@ export async function hydrateMarkets(
   for (const market of markets.values()) {
     // The books are not read for orders that end one day: the market is asked, by letting it know the time.
     market.nextExpiresAt = UNKNOWN;
+    market.awaiting = null;
     market.lastTradeTicks = await lastTradeTicks(store, market.symbol, dayEnds.get(market.symbol) ?? 0);
   }
   return { markets, cursor: { storeId: store.id, position } };

@@ -1,13 +1,17 @@
 import assert from 'node:assert/strict';
 import {
   type BookEvent,
+  type EventOf,
   isAuction,
   type MarketEvent,
   type MarketState,
   type SymbolRules,
   type TradingPhase,
+  type TradingSession,
+  timeOf,
 } from '@brokerx/contracts';
 import { emptyKeyLog, type KeyLog, keep, keyLogFrom, keyLogText } from '../account/keys.ts';
+import { type Clock, marketMs, phaseAt, REAL_TIME } from './calendar.ts';
 
 /**
  * The state of `market-<symbol>`: the symbol's rules, whether an operator has halted it, and its static reference price;
@@ -23,6 +27,13 @@ export type Market = {
   state: MarketState;
   /** By an operator, who has not resumed it. */
   halted: boolean;
+  /** It was halted with the whole market. */
+  marketWide: boolean;
+  /** Its trading day; null: it trades around the clock. */
+  session: TradingSession | null;
+  clock: Clock;
+  /** Id of the event of time that the engine has not answered: nothing else is due until then. */
+  awaiting: string | null;
   /** The phase of the day that began last, and when it was due. */
   phase: TradingPhase;
   phaseAt: string;
@@ -69,6 +80,10 @@ function change(market: Market | undefined, event: MarketEvent, revision: number
       matchingRules,
       state: 'continuous',
       halted: false,
+      marketWide: false,
+      session: null,
+      clock: REAL_TIME,
+      awaiting: null,
       phase: 'continuous',
       phaseAt: event.time,
       callSince: null,
@@ -90,20 +105,29 @@ function change(market: Market | undefined, event: MarketEvent, revision: number
     case 'SymbolExemptionsChanged.v1':
       return { ...market, revision, bandsOff: event.data.bandsOff, quotasOff: event.data.quotasOff };
     case 'TradingHalted.v1':
-      return { ...market, revision, state: 'halt', halted: true, callSince: null };
+      return {
+        ...market,
+        revision,
+        state: 'halt',
+        halted: true,
+        marketWide: event.data.marketWide ?? false,
+        callSince: null,
+      };
     case 'TradingResumed.v1': {
       // From version 3 on the engine says what comes after a halt.
       const state = market.matchingRules < 3 ? 'continuous' : market.state;
-      return { ...market, revision, state, halted: false };
+      return { ...market, revision, state, halted: false, marketWide: false };
     }
     case 'TradingPhaseBegan.v1':
-      return { ...market, revision, phase: event.data.phase, phaseAt: event.data.at };
+      return { ...market, revision, phase: event.data.phase, phaseAt: event.data.at, awaiting: event.id };
+    case 'TradingCalendarSet.v1':
+      return { ...market, revision, ...calendarFrom(market, event) };
     case 'AuctionCallEnded.v1':
-      return { ...market, revision, callSince: null };
+      return { ...market, revision, callSince: null, awaiting: event.id };
     case 'TimeReached.v1': {
       const { nextExpiresAt } = market;
       const asked = nextExpiresAt === UNKNOWN || (nextExpiresAt !== null && nextExpiresAt <= event.data.at);
-      return { ...market, revision, nextExpiresAt: asked ? null : nextExpiresAt };
+      return { ...market, revision, nextExpiresAt: asked ? null : nextExpiresAt, awaiting: event.id };
     }
     case 'DayEnded.v1':
       return {
@@ -122,6 +146,7 @@ export const UNKNOWN = 'unknown';
 
 /** What the book tells besides: what the market does, its prices, and when the next order ends. In place. */
 export function followBook(market: Market, event: BookEvent): void {
+  if (event.causationId === market.awaiting) market.awaiting = null;
   switch (event.type) {
     case 'TradeExecuted.v1':
       market.lastTradeTicks = event.data.priceTicks;
@@ -136,7 +161,7 @@ export function followBook(market: Market, event: BookEvent): void {
       changeState(market, event.data.state, event.time);
       return;
     case 'AuctionExtended.v1':
-      market.callSince = event.time;
+      market.callSince = timeOf(marketMs(market, Date.parse(event.time)));
       return;
     case 'AuctionUncrossed.v1':
       market.referenceTicks = event.data.priceTicks ?? market.referenceTicks;
@@ -151,17 +176,33 @@ export function followBook(market: Market, event: BookEvent): void {
   }
 }
 
+/** The phase that it is time for is due at once. */
+function calendarFrom(market: Market, { data, time }: EventOf<'TradingCalendarSet.v1'>) {
+  const { session, clock } = data;
+  const atMs = Date.parse(clock.at);
+  const phase = session ? phaseAt(session, atMs) : { atMs: atMs + 1 };
+  return {
+    session,
+    clock: { realMs: Date.parse(time), marketMs: atMs, factor: clock.factor },
+    phaseAt: timeOf(phase.atMs - 1),
+  };
+}
+
 /** A call of the calendar counts from when it was due, so that an overdue one is not drawn out. */
 function changeState(market: Market, state: MarketState, time: string): void {
   market.state = state;
-  market.callSince = isAuction(state) ? (state === market.phase ? market.phaseAt : time) : null;
+  market.callSince = isAuction(state)
+    ? state === market.phase
+      ? market.phaseAt
+      : timeOf(marketMs(market, Date.parse(time)))
+    : null;
 }
 
 /** What the market is known to do; null between an operator's word and the engine's answer to it. */
 export const knownState = ({ state, halted }: Market): MarketState | null =>
   state === 'halt' && !halted ? null : state;
 
-export const MARKETS_SNAPSHOT_VERSION = 4;
+export const MARKETS_SNAPSHOT_VERSION = 6;
 
 export const marketsText = (markets: Iterable<Market>): string =>
   JSON.stringify([...markets].map((market) => ({ ...market, keys: keyLogText(market.keys) })));

@@ -5,11 +5,14 @@ import {
   type ListSymbol,
   MATCHING_RULES_VERSION,
   type MarketFact,
+  type SetCalendar,
+  sessionOf,
   sharesFromDecimal,
   timeOf,
 } from '@brokerx/contracts';
 import type { z } from 'zod';
 import { type Refusal, raise } from '../account/decider.ts';
+import { marketMs } from './calendar.ts';
 import { type Market, UNKNOWN } from './market.ts';
 
 /**
@@ -51,18 +54,26 @@ export function listSymbol(market: Market | undefined, command: z.infer<typeof L
 
 export function haltTrading(
   market: Market | undefined,
-  command: z.infer<typeof Halt> & { symbol: string },
+  command: z.infer<typeof Halt> & { symbol: string; marketWide?: true },
 ): MarketDecision {
-  const { symbol, reason } = command;
+  const { symbol, reason, marketWide } = command;
   if (!market) return refuse('UNKNOWN_SYMBOL', `symbol ${symbol}`);
   if (market.halted) return refuse('SYMBOL_HALTED', `symbol ${symbol} is halted already`);
-  return { fact: { type: 'TradingHalted.v1', data: { symbol, reason } } };
+  return {
+    fact: { type: 'TradingHalted.v1', data: { symbol, reason, ...(marketWide ? { marketWide } : {}) } },
+  };
 }
 
-export function resumeTrading(market: Market | undefined, { symbol }: { symbol: string }): MarketDecision {
+/** With the whole market, only what was halted with it is resumed. */
+export function resumeTrading(
+  market: Market | undefined,
+  { symbol, marketWide }: { symbol: string; marketWide?: true },
+): MarketDecision {
   if (!market) return refuse('UNKNOWN_SYMBOL', `symbol ${symbol}`);
   if (!market.halted) return refuse('SYMBOL_NOT_HALTED', `symbol ${symbol}`);
-  return { fact: { type: 'TradingResumed.v1', data: { symbol } } };
+  if (marketWide && !market.marketWide)
+    return refuse('SYMBOL_HALTED', `symbol ${symbol} was halted by itself`);
+  return { fact: { type: 'TradingResumed.v1', data: { symbol, ...(marketWide ? { marketWide } : {}) } } };
 }
 
 /** The newest rules that this program knows; the engines know them, too, or the market stops until they do. */
@@ -76,6 +87,26 @@ export function adoptMatchingRules(
   }
   return {
     fact: { type: 'MatchingRulesAdopted.v1', data: { symbol, matchingRules: MATCHING_RULES_VERSION } },
+  };
+}
+
+/** A market that follows a clock of its own keeps what that shows: it never goes back. */
+export function setCalendar(
+  market: Market | undefined,
+  { symbol, session, clock_factor: factor }: SetCalendar & { symbol: string },
+  nowMs: number,
+): MarketDecision {
+  if (!market) return refuse('UNKNOWN_SYMBOL', `symbol ${symbol}`);
+  if (market.matchingRules < 3) {
+    const version = `${symbol} follows version ${market.matchingRules}`;
+    return refuse('MATCHING_RULES', `${version}; the trading day needs version 3`);
+  }
+  const clock = { at: timeOf(marketMs(market, nowMs)), factor };
+  return {
+    fact: {
+      type: 'TradingCalendarSet.v1',
+      data: { symbol, session: session && sessionOf(session), clock },
+    },
   };
 }
 
@@ -95,12 +126,22 @@ const DAY_MS = 24 * 3_600_000;
  * event, for the last of them: days on which nobody could trade have no close.
  */
 export function endDay(market: Market, nowMs: number): MarketFact | null {
+  if (market.session) return endOfSession(market);
   const closesMs = latestCloseMs(market.rules.dailyClose, nowMs);
   const at = timeOf(closesMs);
   const day = at.slice(0, 10);
   if (closesMs <= market.listedAtMs || day <= market.lastDay) return null;
   const closeTicks = market.lastTradeTicks ?? market.referenceTicks;
   return { type: 'DayEnded.v1', data: { symbol: market.symbol, day, at, closeTicks } };
+}
+
+/** With a session the day is over once the market has closed. */
+function endOfSession({ symbol, phase, phaseAt, lastDay, ...market }: Market): MarketFact | null {
+  const day = phaseAt.slice(0, 10);
+  const isOver = phase === 'closed' && (market.state === 'closed' || market.state === 'halt');
+  if (!isOver || day <= lastDay) return null;
+  const closeTicks = market.lastTradeTicks ?? market.referenceTicks;
+  return { type: 'DayEnded.v1', data: { symbol, day, at: phaseAt, closeTicks } };
 }
 
 /** The market's time, where an order ends by now or it is not known whether one does; null otherwise. */

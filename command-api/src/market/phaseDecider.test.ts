@@ -9,8 +9,9 @@ import {
 import { expect, test } from 'vitest';
 import { market } from '../../test/facts.ts';
 import { testCause } from '../../test/world.ts';
+import { CALL_MS, CALL_RANDOM_MS } from './calendar.ts';
 import { evolveMarket, followBook, knownState, type Market } from './market.ts';
-import { beginPhase, CALL_MS, endCall } from './phaseDecider.ts';
+import { beginPhase, endCall } from './phaseDecider.ts';
 
 const NOW = '2026-03-02T16:00:00.000Z';
 const nowMs = Date.parse(NOW);
@@ -71,7 +72,7 @@ test('an auction’s price is the reference, and a day’s close follows it', ()
 
 test('a call ends once, after its time and what chance adds', () => {
   const its = told(market(), state('volatility_auction'));
-  const at = (ms: number) => endCall(its, nowMs + ms, 2_000);
+  const at = (ms: number) => endCall(its, nowMs + ms, 2_000 / CALL_RANDOM_MS);
   expect(at(CALL_MS + 1_999)).toBeNull();
   const ended = at(CALL_MS + 60_000);
   expect(ended).toEqual({

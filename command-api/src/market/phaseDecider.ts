@@ -1,10 +1,7 @@
 import { type MarketFact, type MarketState, type TradingPhase, timeOf } from '@brokerx/contracts';
-import { knownState, type Market } from './market.ts';
-import type { MarketDecision } from './marketDecider.ts';
-
-/** How long a call runs at least, and what chance adds to that: long enough to be seen, short enough to wait for. */
-export const CALL_MS = 10_000;
-export const CALL_RANDOM_MS = 5_000;
+import { callLength, marketMs, nextPhase } from './calendar.ts';
+import { knownState, type Market, UNKNOWN } from './market.ts';
+import { endDay, type MarketDecision, reachTime } from './marketDecider.ts';
 
 /** Whence each phase may begin. A call that runs ends with it. */
 const FROM: Readonly<Record<TradingPhase, readonly MarketState[]>> = {
@@ -37,13 +34,29 @@ export function beginPhase(
   if (state !== null && !FROM[phase].includes(state)) {
     return refuse('TRADING_PHASE', `${symbol} is in ${state}; ${phase} follows ${FROM[phase].join(', ')}`);
   }
-  return { fact: { type: 'TradingPhaseBegan.v1', data: { symbol, phase, at: timeOf(nowMs) } } };
+  return {
+    fact: { type: 'TradingPhaseBegan.v1', data: { symbol, phase, at: timeOf(marketMs(market, nowMs)) } },
+  };
 }
 
-/** The end of the call that runs, once it is due; `randomMs` is what chance adds. */
-export function endCall(market: Market, nowMs: number, randomMs: number): MarketFact | null {
+/** The end of the call that runs, once it is due; `chance` is from 0 up to 1. */
+export function endCall(market: Market, nowMs: number, chance: number): MarketFact | null {
   if (market.callSince === null) return null;
-  const endsMs = Date.parse(market.callSince) + CALL_MS + randomMs;
-  if (nowMs < endsMs) return null;
+  const { leastMs, randomMs } = callLength(market);
+  const endsMs = Date.parse(market.callSince) + leastMs + Math.floor(randomMs * chance);
+  if (marketMs(market, nowMs) < endsMs) return null;
   return { type: 'AuctionCallEnded.v1', data: { symbol: market.symbol, at: timeOf(endsMs) } };
+}
+
+/**
+ * What has come due, one thing at a time, each once the engine has answered the one before: the end of a call, the
+ * end of the day, the next phase, orders that end.
+ */
+export function due(market: Market, nowMs: number, chance: number): MarketFact | null {
+  if (market.awaiting !== null) return null;
+  const unknown = market.nextExpiresAt === UNKNOWN;
+  const now = marketMs(market, nowMs);
+  const time = reachTime(market, now);
+  if (unknown) return time;
+  return endCall(market, nowMs, chance) ?? endDay(market, now) ?? nextPhase(market, nowMs) ?? time;
 }

@@ -6,7 +6,9 @@ import {
   ListSymbol,
   type MarketEvent,
   Resume,
+  SetCalendar,
   SymbolName,
+  sessionView,
   views,
 } from '@brokerx/contracts';
 import type { Http } from '@brokerx/infra';
@@ -22,9 +24,11 @@ import {
   listSymbol,
   type MarketDecision,
   resumeTrading,
+  setCalendar,
   setSymbolExemptions,
 } from './marketDecider.ts';
 import type { Markets } from './markets.ts';
+import { marketWideRoutes } from './marketWideRoutes.ts';
 import { beginPhase } from './phaseDecider.ts';
 
 /** What operators do to a market. */
@@ -39,6 +43,17 @@ type Asked = {
   traceparent: string;
   headers: { 'idempotency-key'?: string | undefined };
   body: unknown;
+};
+
+const SESSION_EXAMPLE = {
+  weekdays: [1, 2, 3, 4, 5],
+  pre_open: '14:00',
+  opens: '14:30',
+  closes: '21:00',
+  opening_call_seconds: 60,
+  volatility_call_seconds: 120,
+  closing_call_seconds: 60,
+  random_end_seconds: 30,
 };
 
 export function marketRoutes(app: Http, { commands, markets, storeId }: MarketRoutes): void {
@@ -62,6 +77,8 @@ export function marketRoutes(app: Http, { commands, markets, storeId }: MarketRo
     if (!market) throw problemOf({ code: 'UNAVAILABLE', detail: 'repeat with the same key' });
     return symbolView(market);
   };
+
+  marketWideRoutes(app, { commands, markets, storeId });
 
   app.post(
     '/v1/symbols',
@@ -119,6 +136,28 @@ export function marketRoutes(app: Http, { commands, markets, storeId }: MarketRo
       const { symbol } = request.params;
       return carryOut(request, reply, { command: 'Resume', symbol }, (market) =>
         resumeTrading(market, { symbol }),
+      );
+    },
+  );
+
+  app.put(
+    '/v1/symbols/:symbol/calendar',
+    {
+      config: operator,
+      schema: {
+        ...schema,
+        summary: 'Give a symbol a trading day, or let it trade around the clock',
+        description:
+          'The phase that it is time for begins at once, the others when they are due; what was missed meanwhile is ' +
+          'made up for in order.',
+        params: Symbol,
+        body: SetCalendar.meta({ examples: [{ session: SESSION_EXAMPLE, clock_factor: 1 }] }),
+      },
+    },
+    (request, reply) => {
+      const { symbol } = request.params;
+      return carryOut(request, reply, { command: 'SetCalendar', symbol }, (market, nowMs) =>
+        setCalendar(market, { ...request.body, symbol }, nowMs),
       );
     },
   );
@@ -203,6 +242,8 @@ export function symbolView(market: Market): z.infer<typeof views.SymbolView> {
     fee_ppm: rules.feePpm,
     order_qty_max: String(rules.orderSharesMax),
     daily_close: rules.dailyClose,
+    session: market.session && sessionView(market.session),
+    clock_factor: market.clock.factor,
     lot_size: String(rules.lotShares ?? 1),
     notional_min: rules.notionalMinCents === undefined ? null : decimalFromCents(rules.notionalMinCents),
     notional_max: rules.notionalMaxCents === undefined ? null : decimalFromCents(rules.notionalMaxCents),

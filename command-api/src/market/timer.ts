@@ -1,15 +1,16 @@
 import { type MarketEvent, mintId, seal, timeOf } from '@brokerx/contracts';
 import { type Log, mintTraceparent, type Runtime } from '@brokerx/infra';
 import type { Market } from './market.ts';
-import { endDay, reachTime } from './marketDecider.ts';
 import type { Markets } from './markets.ts';
-import { CALL_RANDOM_MS, endCall } from './phaseDecider.ts';
+import { due } from './phaseDecider.ts';
 
 /**
  * The owner of market time: appends what has come due, and nothing else. It looks once a second in memory; what is
  * due is then decided against the state of that moment, so two owners at once (one of them slow) do it once.
  */
 const LOOK_EVERY_MS = 1_000;
+/** Where a market’s time passes faster than ours, it is looked at as much more often, within reason. */
+const LOOK_EVERY_LEAST_MS = 50;
 
 export function startTimer(options: { markets: Markets; runtime: Runtime; log: Log }): {
   stop(): Promise<void>;
@@ -18,23 +19,22 @@ export function startTimer(options: { markets: Markets; runtime: Runtime; log: L
   let cancel: () => void = () => undefined;
   let stopped = false;
   let looking: Promise<void> = Promise.resolve();
-  const randomEnd = randomEnds(runtime);
-
-  /** One thing at a time, the end of a call first. */
-  const due = (market: Market, nowMs: number) =>
-    endCall(market, nowMs, randomEnd(market)) ?? endDay(market, nowMs) ?? reachTime(market, nowMs);
+  const chance = chances(runtime);
+  const dueNow = (market: Market) => due(market, runtime.nowMs(), chance(market));
 
   const look = async () => {
     for (const market of markets.all()) {
       const { symbol } = market;
-      if (stopped || !due(market, runtime.nowMs())) continue;
+      if (stopped || !dueNow(market)) continue;
       try {
         await appendDue(symbol);
       } catch (err) {
         log.warn({ err, symbol }, 'a due market event could not be appended; it is tried again');
       }
     }
-    if (!stopped) cancel = runtime.setTimer(LOOK_EVERY_MS, again);
+    const fastest = Math.max(1, ...Array.from(markets.all(), ({ clock }) => clock.factor));
+    const everyMs = Math.max(LOOK_EVERY_LEAST_MS, LOOK_EVERY_MS / fastest);
+    if (!stopped) cancel = runtime.setTimer(everyMs, again);
   };
   const again = () => {
     looking = look();
@@ -43,7 +43,7 @@ export function startTimer(options: { markets: Markets; runtime: Runtime; log: L
   const appendDue = async (symbol: string) => {
     const taskId = mintId(runtime);
     const executed = await markets.execute(symbol, (market, commitId) => {
-      const fact = market ? due(market, runtime.nowMs()) : null;
+      const fact = market ? dueNow(market) : null;
       if (!fact) return { reply: null };
       const cause = {
         time: timeOf(runtime.nowMs()),
@@ -70,16 +70,16 @@ export function startTimer(options: { markets: Markets; runtime: Runtime; log: L
   };
 }
 
-/** What chance adds to each call: drawn when it is first seen, and known here alone. */
-function randomEnds(runtime: Runtime): (market: Market) => number {
-  const drawn = new Map<string, { since: string; ms: number }>();
+/** What chance decides of each call: drawn when it is first seen, and known here alone. */
+function chances(runtime: Runtime): (market: Market) => number {
+  const drawn = new Map<string, { since: string; chance: number }>();
   return ({ symbol, callSince }) => {
     if (callSince === null) return 0;
     const known = drawn.get(symbol);
-    if (known?.since === callSince) return known.ms;
+    if (known?.since === callSince) return known.chance;
     const [high = 0, low = 0] = runtime.randomBytes(2);
-    const ms = Math.floor(((high * 256 + low) / 65_536) * CALL_RANDOM_MS);
-    drawn.set(symbol, { since: callSince, ms });
-    return ms;
+    const chance = (high * 256 + low) / 65_536;
+    drawn.set(symbol, { since: callSince, chance });
+    return chance;
   };
 }

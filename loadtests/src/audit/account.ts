@@ -12,6 +12,8 @@ export type AuditedAccount = {
   holdings: Map<string, { shares: number; held: number }>;
   /** Deposits that are not decided yet, amount by id. */
   deposits: Map<string, number>;
+  /** Its kill switch is active. */
+  killed: boolean;
   orders: AuditedOrder[];
   fills: AuditedFill[];
   /** The other sides of its bookings: with it they sum to zero. */
@@ -36,6 +38,7 @@ export const emptyAccount = (id: string): AuditedAccount => ({
   heldCents: 0,
   holdings: new Map(),
   deposits: new Map(),
+  killed: false,
   orders: [],
   fills: [],
   elsewhere: emptyElsewhere(),

@@ -189,6 +189,11 @@ export function auditHistory(found: Findings = findings()) {
         () => `${owed.settlements} book outputs are not settled`,
       );
       found.expect(owed.deposits === 0, 'liveness', () => `${owed.deposits} deposits are not decided`);
+      for (const { id, killed, orders } of ledger.accounts.values()) {
+        const standing = killed && orders.filter((order) => !order.end && !order.cancelRequested);
+        if (standing && standing.length > 0)
+          found.add('liveness', `${standing.length} orders of ${id} were not canceled by its kill switch`);
+      }
       conserve(ledger.accounts.values(), this.unanswered().settlements === 0, found);
       for (const what of awaited.values()) found.add('phantom', `${what} is shown, and no event explains it`);
     },

@@ -1,4 +1,4 @@
-import { keyOfStream, placedOrders, tradeId } from '@brokerx/contracts';
+import { keyOfStream, tradeId } from '@brokerx/contracts';
 import {
   type AuditedAccount,
   add,
@@ -8,13 +8,13 @@ import {
   heldEnough,
   hold,
   holdingOf,
-  holdList,
   lower,
   solvent,
 } from './account.ts';
 import type { Findings } from './findings.ts';
 import { type AuditedOrder, orderFrom } from './order.ts';
-import { isLeg, listFrom } from './orderList.ts';
+import { isLeg } from './orderList.ts';
+import { placeList } from './placedList.ts';
 import type { RawEvent } from './rawEvent.ts';
 
 /** What the book says where an order ends so. */
@@ -227,6 +227,11 @@ export function accountLedger(found: Findings) {
             found.add('duplicate', `order ${event.data.orderId} is placed again`);
             return;
           }
+          found.expect(
+            !account.killed,
+            'mismatch',
+            () => `${account.id} placed an order while it was killed`,
+          );
           const order = orderFrom(event.data);
           orders.set(order.id, order);
           account.orders.push(order);
@@ -236,20 +241,17 @@ export function accountLedger(found: Findings) {
           return;
         }
         case 'OrderListPlaced.v1': {
-          const list = listFrom(event.data);
-          for (const placed of placedOrders(event.data)) {
-            if (orders.has(placed.orderId)) found.add('duplicate', `order ${placed.orderId} is placed again`);
-            const order = orderFrom(placed, list);
-            list.orders.push(order);
-            orders.set(order.id, order);
-            account.orders.push(order);
-          }
-          const { symbol, quantity } = event.data;
-          holdList(account, list, { symbol, quantity, side: list.orders[0]?.side ?? '' }, found);
+          const list = placeList(account, event.data, orders, found);
           bookedWhere(account, event, list.holdCents, list.holdShares);
-          solvent(account, symbol, found);
+          solvent(account, event.data.symbol, found);
           return;
         }
+        case 'KillSwitchActivated.v1':
+          account.killed = true;
+          return;
+        case 'KillSwitchReleased.v1':
+          account.killed = false;
+          return;
         case 'OrderRefused.v1':
           refused.set(event.data.orderId, { accountId: id, code: event.data.code });
           return;

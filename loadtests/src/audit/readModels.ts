@@ -123,6 +123,7 @@ async function compareAccount(
   const wallet = await get<Wallet>(`/v1/wallet?account_id=${account.id}`).catch(nothingThere);
   if (wallet || account.cashCents > 0) {
     differs(`wallet ${account.id} cash`, wallet?.cash, decimalFromCents(account.cashCents));
+    differs(`wallet ${account.id} kill switch`, (wallet?.kill_switch ?? null) !== null, account.killed);
     differs(`wallet ${account.id} held`, wallet?.held, decimalFromCents(account.heldCents));
     differs(
       `wallet ${account.id} available`,

@@ -1,4 +1,4 @@
-import { type Api, type Outcome } from '@brokerx/client';
+import type { Api, Outcome, Session } from '@brokerx/client';
 import { centsFromDecimal, decimalFromCents, type views } from '@brokerx/contracts';
 import type { z } from 'zod';
 import type { Operator } from '../operator.ts';
@@ -37,63 +37,67 @@ const ICEBERG_CHANCE = 0.2;
 /** How far through the mid a taker goes: three levels of the ladder. */
 const TAKE_STEPS = 3;
 
+/** Who trades: the orders go over the session, so do prices. */
+export type Trader = { person: Person; session: Session };
+
 /** One symbol's side of the simulation: a maker that keeps a ladder, takers that sometimes hit it. */
-export type SimulatedMarket = { round(): Promise<void> };
+export type SimulatedMarket = {
+  /** Does nothing until it has heard of the symbol's rules, nor while the market does not match. */
+  round(): Promise<void>;
+  /** Commands that were answered. */
+  sent(): number;
+};
 
 export function simulatedMarket(options: {
   api: Api;
   symbol: string;
-  maker: Person;
-  takers: readonly Person[];
+  maker: Trader;
+  takers: readonly Trader[];
   random: Random;
 }): SimulatedMarket {
   const { api, symbol, maker, takers, random } = options;
+  let rules: SymbolInfo | undefined;
+  let ticker: views.TickerView | undefined;
   let midCents: number | undefined;
   let lastPosition: string | undefined;
+  let sent = 0;
+  maker.session.subscribe({ channel: 'rules', symbol }, { data: (told) => (rules = told) });
+  maker.session.subscribe({ channel: 'ticker', symbol }, { data: (told) => (ticker = told) });
 
-  const command = async (
-    person: Person,
-    method: 'POST' | 'DELETE',
-    path: string,
-    body?: unknown,
-  ): Promise<void> => {
-    const outcome: Outcome = await api.command({ method, path, body, token: await person.token() });
+  const answered = <T>(outcome: Outcome<T>): void => {
     // A refusal is part of trading: filled meanwhile, halted, out of money until the next allowance.
     if (outcome.kind === 'ok') lastPosition = outcome.position ?? lastPosition;
     if (outcome.kind === 'unknown') throw new Error(outcome.error);
+    sent += 1;
   };
-  const place = (
-    person: Person,
+  const place = async (
+    { session }: Trader,
     { side, priceCents, shares }: Quote,
-    timeInForce: 'day' | 'ioc',
+    time_in_force: 'day' | 'ioc',
     flags: object = {},
-  ) =>
-    command(person, 'POST', '/v1/orders', {
-      symbol,
-      side,
-      type: 'limit',
-      qty: String(shares),
-      limit_price: decimalFromCents(priceCents),
-      time_in_force: timeInForce,
-      ...flags,
-    });
+  ) => {
+    const limit_price = decimalFromCents(priceCents);
+    const qty = String(shares);
+    answered(await session.place({ symbol, side, type: 'limit', qty, limit_price, time_in_force, ...flags }));
+  };
 
   return {
     async round() {
-      const info = await api.query<SymbolInfo>(`/v1/symbols/${symbol}`);
-      if (info.state !== 'continuous') return;
-      const referenceCents = centsFromDecimal(info.reference_price) ?? 1;
-      const wasCents: number = midCents ?? (await lastPrice(api, symbol)) ?? referenceCents;
+      if (rules?.state !== 'continuous') return;
+      const referenceCents = centsFromDecimal(rules.reference_price) ?? 1;
+      // Where the market stood before this start, so that a restart makes no jump.
+      const wasCents: number =
+        midCents ?? centsFromDecimal(ticker?.last_price ?? rules.reference_price) ?? referenceCents;
       midCents = nextMid(wasCents, referenceCents, random);
       const { cancel, place: missing } = adjust(
-        await standing(api, maker, symbol, lastPosition),
+        await standing(api, maker.person, symbol, lastPosition),
         ladder(midCents, referenceCents, random),
         referenceCents,
       );
-      for (const { id } of cancel) await command(maker, 'DELETE', `/v1/orders/${id}`);
+      for (const { id } of cancel) answered(await maker.session.cancel(id));
       // A maker means to make; symbols that were listed under older rules have no post_only.
-      const flags = info.matching_rules < 2 ? {} : { post_only: true };
-      const newest = info.matching_rules >= 3;
+      const flags = rules.matching_rules < 2 ? {} : { post_only: true };
+      const newest = rules.matching_rules >= 3;
       for (const quote of missing.slice(0, STANDING_MAX)) {
         const iced = newest && quote.shares > ICEBERG_SHARES && random.chance(ICEBERG_CHANCE);
         await place(maker, quote, 'day', iced ? { ...flags, display_qty: String(ICEBERG_SHARES) } : flags);
@@ -102,13 +106,15 @@ export function simulatedMarket(options: {
       const side = random.chance(0.5) ? 'buy' : 'sell';
       const reach = TAKE_STEPS * stepCents(referenceCents) * (side === 'buy' ? 1 : -1);
       const priceCents = Math.max(1, midCents + reach);
+      const taker = random.pick(takers);
       if (newest && side === 'buy' && random.chance(SPEND_CHANCE)) {
         const notional = decimalFromCents(midCents * TAKE_LOT * (1 + random.below(4)));
-        const order = { symbol, side, type: 'market', notional, time_in_force: 'ioc' };
-        return command(random.pick(takers), 'POST', '/v1/orders', order);
+        answered(await taker.session.place({ symbol, side, type: 'market', notional, time_in_force: 'ioc' }));
+        return;
       }
-      await place(random.pick(takers), { side, priceCents, shares: TAKE_LOT * (1 + random.below(4)) }, 'ioc');
+      await place(taker, { side, priceCents, shares: TAKE_LOT * (1 + random.below(4)) }, 'ioc');
     },
+    sent: () => sent,
   };
 }
 
@@ -130,14 +136,6 @@ async function standing(
       priceCents: centsFromDecimal(limit_price ?? '0') ?? 0,
       shares: Number(leaves_qty),
     }));
-}
-
-/** Where the market stood before this start, so that a restart makes no jump. */
-async function lastPrice(api: Api, symbol: string): Promise<number | undefined> {
-  const ticker = await api
-    .query<z.infer<typeof views.TickerView>>(`/v1/symbols/${symbol}/ticker`)
-    .catch(() => undefined);
-  return ticker?.last_price ? centsFromDecimal(ticker.last_price) : undefined;
 }
 
 /** Tops up what a trader needs; an operator's transfers are free of the wallet's limit. */

@@ -1,5 +1,5 @@
-import { bookStream, type Event, MARKET_SNAPSHOT, marketStream, type StoredMarket } from '@brokerx/contracts';
-import { NO_STREAM, type Recorded, type Runtime, type Snapshots } from '@brokerx/infra';
+import { bookStream, MARKET_SNAPSHOT, marketStream, type StoredMarket } from '@brokerx/contracts';
+import { NO_STREAM, type Runtime, type Snapshots } from '@brokerx/infra';
 import type { Log } from '@brokerx/infra/log.ts';
 import type { EventReader } from '../eventReader.ts';
 import { refused } from '../problems.ts';
@@ -75,9 +75,10 @@ export function publicBooks(options: {
     const start = await stored(symbol);
     const book = followedBook(start, runtime);
     let caughtUp = false;
-    const give = (recorded: Recorded<Event>) => {
+    /** What goes wrong at first is the opener's to hear, and later everybody's. */
+    const guarded = (act: () => void) => {
       try {
-        book.take(recorded);
+        act();
       } catch (error) {
         if (!caughtUp) throw error;
         fail(error);
@@ -88,8 +89,8 @@ export function publicBooks(options: {
       stream: bookStream(symbol),
       fromRevision: start.sequence + 1,
       ended: over,
-      give,
-      settled: book.settled,
+      give: (recorded) => guarded(() => book.take(recorded)),
+      settled: () => guarded(book.settled),
       failed: fail,
     });
     caughtUp = true;

@@ -1,4 +1,4 @@
-import { decimalFromCents, type views } from '@brokerx/contracts';
+import { decimalFromCents, sessionView, type TradingSession, type views } from '@brokerx/contracts';
 import { safeInteger } from '@brokerx/infra';
 import type { z } from 'zod';
 import { keyOfToken, type Page, pageOf } from '../paging.ts';
@@ -19,7 +19,8 @@ export async function readSymbols(
       name: 'symbols',
       select: `select symbol, name, state, tick_cents, listing_cents, reference_cents, collar_ppm, fee_ppm,
         order_shares_max, daily_close, bands_off, quotas_off, lot_shares, notional_min_cents,
-        notional_max_cents, matching_rules, band_ppm from read.symbol`,
+        notional_max_cents, matching_rules, band_ppm,
+        session, clock_factor from read.symbol`,
       conditions: [
         { name: 'symbol', sql: 'symbol = ?', value: query.symbol },
         { name: 'after', sql: 'symbol > ?', value: query.after },
@@ -44,6 +45,8 @@ function symbolView(row: Row): SymbolView {
     fee_ppm: safeInteger(row.fee_ppm),
     order_qty_max: row.order_shares_max,
     daily_close: row.daily_close,
+    session: row.session === null ? null : sessionView(JSON.parse(row.session) as TradingSession),
+    clock_factor: row.clock_factor,
     lot_size: row.lot_shares,
     notional_min: moneyOrNull(row.notional_min_cents),
     notional_max: moneyOrNull(row.notional_max_cents),
@@ -68,6 +71,8 @@ type Row = {
   fee_ppm: string;
   order_shares_max: string;
   daily_close: string;
+  session: string | null;
+  clock_factor: number;
   bands_off: boolean;
   quotas_off: boolean;
   lot_shares: string;

@@ -1,0 +1,108 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { views } from '@brokerx/contracts';
+import type { Api } from './api.ts';
+import { type LocalBook, localBook } from './localBook.ts';
+import type { Session } from './session.ts';
+
+/** A local book that a session keeps: it fetches snapshots whenever it needs one, whatever happens to the connection. */
+export type FollowedBook = {
+  readonly symbol: string;
+  readonly book: LocalBook;
+  /** Calls back whenever the book was brought further, or has begun anew. */
+  onChange(listener: () => void): () => void;
+  stats(): BookStats;
+  close(): void;
+};
+export type BookStats = {
+  updates: number;
+  /** Snapshots that it began with. */
+  syncs: number;
+  gaps: number;
+  mismatches: number;
+  /** How often the server said that messages are missing. */
+  missed: number;
+};
+
+/** Milliseconds before the next snapshot is asked for, where one was too old. */
+const SNAPSHOT_PAUSE_MS = 50;
+
+export function followBook(
+  { session, api }: { session: Session; api: Pick<Api, 'query'> },
+  symbol: string,
+): FollowedBook {
+  const book = localBook();
+  const listeners = new Set<() => void>();
+  const stats: BookStats = { updates: 0, syncs: 0, gaps: 0, mismatches: 0, missed: 0 };
+  /** Where the updates begin: no snapshot that lies before will do. */
+  let reached = -1;
+  let syncing = false;
+  let closed = false;
+
+  const changed = () => {
+    for (const listener of listeners) listener();
+  };
+  const sync = async (): Promise<void> => {
+    if (syncing) return;
+    syncing = true;
+    while (!closed && !book.isSynced()) {
+      try {
+        const snapshot = await api.query<views.BookView>(`/v1/symbols/${symbol}/book`);
+        const begun = book.begin(snapshot, reached);
+        if (begun === 'synced') stats.syncs += 1;
+        else {
+          count(begun);
+          await delay(SNAPSHOT_PAUSE_MS);
+        }
+      } catch {
+        // Away for longer than the patience: it is asked for until it comes.
+        await delay(SNAPSHOT_PAUSE_MS);
+      }
+    }
+    syncing = false;
+    if (!closed) changed();
+  };
+  const count = (what: string) => {
+    if (what === 'gap') stats.gaps += 1;
+    if (what === 'mismatch') stats.mismatches += 1;
+  };
+  const anew = () => {
+    book.reset();
+    void sync();
+  };
+
+  const leave = session.subscribe(
+    { channel: 'depth', symbol },
+    {
+      subscribed(sequence, resumed) {
+        if (!resumed) reached = sequence ?? -1;
+        if (!book.isSynced()) void sync();
+        else if (book.sequence() < reached) anew();
+      },
+      data(update) {
+        stats.updates += 1;
+        const taken = book.take(update);
+        count(taken);
+        if (taken === 'gap' || taken === 'mismatch') void sync();
+        else if (taken === 'applied') changed();
+      },
+      missed() {
+        stats.missed += 1;
+        anew();
+      },
+    },
+  );
+  return {
+    symbol,
+    book,
+    onChange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    stats: () => ({ ...stats }),
+    close() {
+      closed = true;
+      leave();
+      listeners.clear();
+    },
+  };
+}

@@ -1,0 +1,83 @@
+import {
+  type MarketFact,
+  secondsOf,
+  type TradingPhase,
+  type TradingSession,
+  timeOf,
+} from '@brokerx/contracts';
+import type { Market } from './market.ts';
+
+/**
+ * The calendar of a market: which phase is due when, by the market's own time. Its clock may run faster than ours, and
+ * never goes back. What was missed is made up for in order, but for days that are over as a whole.
+ */
+export type Clock = { realMs: number; marketMs: number; factor: number };
+
+/** As everybody's clock. */
+export const REAL_TIME: Clock = { realMs: 0, marketMs: 0, factor: 1 };
+
+export const marketMs = ({ clock }: Pick<Market, 'clock'>, nowMs: number): number =>
+  clock.marketMs + (nowMs - clock.realMs) * clock.factor;
+
+type Due = { atMs: number; phase: TradingPhase };
+const DAY_MS = 24 * 3_600_000;
+const WEEK_DAYS = 7;
+
+/** The phases of the day that begins at `dayMs`; none on a day on which the market stays closed. */
+function phasesOf(session: TradingSession, dayMs: number): Due[] {
+  // Day 0 of Unix time was a Thursday.
+  const weekday = ((Math.floor(dayMs / DAY_MS) + 3) % WEEK_DAYS) + 1;
+  if (!session.weekdays.includes(weekday)) return [];
+  const { openingCallSeconds, closingCallSeconds, randomEndSeconds } = session;
+  const at = (seconds: number, phase: TradingPhase): Due => ({ atMs: dayMs + seconds * 1_000, phase });
+  const closes = secondsOf(session.closes);
+  const closed = closes + closingCallSeconds + randomEndSeconds;
+  return [
+    at(secondsOf(session.preOpen), 'pre_open'),
+    at(secondsOf(session.opens), openingCallSeconds > 0 ? 'opening_auction' : 'continuous'),
+    ...(closingCallSeconds > 0
+      ? [at(closes, 'closing_auction'), at(closed, 'closed')]
+      : [at(closes, 'closed')]),
+  ];
+}
+
+const startOfDay = (ms: number): number => ms - (((ms % DAY_MS) + DAY_MS) % DAY_MS);
+const daysFrom = (ms: number, count: number): number[] =>
+  Array.from({ length: Math.abs(count) + 1 }, (_, n) => startOfDay(ms) + Math.sign(count) * n * DAY_MS);
+
+/** The phase that began last at this time. */
+export function phaseAt(session: TradingSession, ms: number): Due {
+  const past = daysFrom(ms, -WEEK_DAYS).flatMap((day) => phasesOf(session, day));
+  const begun = past.filter(({ atMs }) => atMs <= ms);
+  return begun.reduce((a, b) => (b.atMs > a.atMs ? b : a));
+}
+
+/** The next phase that is due by now, after the one that began last. */
+export function nextPhase(market: Market, nowMs: number): MarketFact | null {
+  const { session, symbol } = market;
+  if (!session) return null;
+  const now = marketMs(market, nowMs);
+  const lastMs = Date.parse(market.phaseAt);
+  const rest = phasesOf(session, startOfDay(lastMs)).filter(({ atMs }) => atMs > lastMs);
+  // The day that has begun is ended first; then days that are over are passed.
+  const today = phasesOf(session, startOfDay(phaseAt(session, now).atMs)).filter(({ atMs }) => atMs > lastMs);
+  const due = [...rest, ...today].find(({ atMs }) => atMs <= now);
+  if (!due) return null;
+  return { type: 'TradingPhaseBegan.v1', data: { symbol, phase: due.phase, at: timeOf(due.atMs) } };
+}
+
+/** How long the call that runs lasts, and what chance adds to that at most, in milliseconds of the market's time. */
+export function callLength({ session, state }: Market): { leastMs: number; randomMs: number } {
+  if (!session) return { leastMs: CALL_MS, randomMs: CALL_RANDOM_MS };
+  const seconds =
+    state === 'opening_auction'
+      ? session.openingCallSeconds
+      : state === 'closing_auction'
+        ? session.closingCallSeconds
+        : session.volatilityCallSeconds;
+  return { leastMs: seconds * 1_000, randomMs: session.randomEndSeconds * 1_000 };
+}
+
+/** Without a calendar: long enough to be seen, short enough to wait for. */
+export const CALL_MS = 10_000;
+export const CALL_RANDOM_MS = 5_000;

@@ -1,0 +1,210 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type BookStats, brokerApi, followBook, openSession } from '@brokerx/client';
+import { Command } from 'commander';
+import { comparison } from './bookCheck/comparison.ts';
+import { type DroppingProxy, droppingProxy } from './bookCheck/droppingProxy.ts';
+import { registerMany } from './people.ts';
+import { seededRandom } from './random.ts';
+import { circumstances, EXIT, print, progress, table } from './report.ts';
+import { openTarget, runTool, type Target, type TargetOptions, withTarget } from './target.ts';
+import { simulatedMarket, type Trader } from './traders/market.ts';
+
+/**
+ * Simulated trading over WebSockets while local books follow it; with `--drops` every connection is cut off at random
+ * moments. Every local book must equal the server's, level by level: at moments in between, and at the end.
+ */
+export type BookCheckOptions = {
+  seconds: number;
+  symbols: number;
+  /** Local books of each symbol, each over a connection of its own. */
+  books: number;
+  drops: boolean;
+  /** How often the first query-api is killed, which then remembers no updates; of an installation of one's own alone. */
+  kills: number;
+  roundMs: number;
+  seed: number;
+};
+export type BookCheckResult = {
+  commands: number;
+  compared: number;
+  passed: number;
+  differences: string[];
+  connections: { opened: number; lost: number; dropped: number };
+  books: BookStats;
+  exitCode: number;
+};
+
+/** Connections live so long at most; most commands and snapshots take milliseconds. */
+const LIFE_MS_MAX = 8_000;
+const COMPARE_MS = 3_000;
+const TAKERS = 2;
+const CASH_CENTS = 1_000_000_000;
+const SHARES = 10_000_000;
+const LISTING_CENTS = 10_000;
+
+export async function bookCheck(
+  { api, operator, installation }: Pick<Target, 'api' | 'operator' | 'installation'>,
+  options: BookCheckOptions,
+): Promise<BookCheckResult> {
+  const random = seededRandom(options.seed);
+  const proxies: DroppingProxy[] = [];
+  const way = async (to: string): Promise<string> => {
+    if (!options.drops) return to;
+    const seed = options.seed + 1 + proxies.length;
+    const proxy = await droppingProxy(to, { random: seededRandom(seed), lifeMsMax: LIFE_MS_MAX });
+    proxies.push(proxy);
+    return proxy.url;
+  };
+  const queryUrl = await way(api.queryUrl);
+  // Where several run, orders go over the last one, so that trading goes on while the first one is killed.
+  const tradingUrl = api.queryUrls.length > 1 ? await way(api.queryUrls.at(-1) ?? api.queryUrl) : queryUrl;
+  const over = brokerApi({ commandUrl: api.commandUrl, queryUrl });
+  const server = brokerApi({ commandUrl: api.commandUrl, queryUrl: api.queryUrl });
+  const stop = new AbortController();
+  const sessions: ReturnType<typeof openSession>[] = [];
+  const session = (given: { queryUrl: string; token?: () => Promise<string> }) => {
+    const opened = openSession(given);
+    sessions.push(opened);
+    return opened;
+  };
+  try {
+    const names = Array.from({ length: options.symbols }, (_, n) => `CHECK${n + 1}`);
+    for (const symbol of names)
+      await operator.list({ symbol, name: 'Book check', listingCents: LISTING_CENTS });
+    const people = await registerMany(api, 'check', 1 + TAKERS);
+    const traders: Trader[] = [];
+    for (const person of people) {
+      await operator.exemptAccount(person.accountId);
+      await operator.giveCash(person.accountId, CASH_CENTS);
+      for (const symbol of names) await operator.giveShares(person.accountId, symbol, SHARES);
+      traders.push({ person, session: session({ queryUrl: tradingUrl, token: person.token }) });
+    }
+    const [maker, ...takers] = traders as [Trader, ...Trader[]];
+    const markets = names.map((symbol) => simulatedMarket({ api, symbol, maker, takers, random }));
+    const books = names.flatMap((symbol) =>
+      Array.from({ length: options.books }, () =>
+        followBook({ session: session({ queryUrl }), api: over }, symbol),
+      ),
+    );
+    const compared = comparison(server, books);
+
+    const until = performance.now() + options.seconds * 1_000;
+    const trading = markets.map(async (market) => {
+      while (performance.now() < until && !stop.signal.aborted) {
+        await market.round();
+        await delay(random.below(2 * options.roundMs + 1), undefined, { signal: stop.signal }).catch(
+          () => {},
+        );
+      }
+    });
+    const comparing = (async () => {
+      while (performance.now() + COMPARE_MS < until && !stop.signal.aborted) {
+        await delay(COMPARE_MS);
+        await compared.compare();
+        const { compared: count, differences } = compared.result();
+        progress(
+          `${Math.round((until - performance.now()) / 1_000)} s to go: ${count} compared, ${differences.length} differ`,
+        );
+      }
+    })();
+    const killing = (async () => {
+      for (let kills = 0; kills < options.kills && !stop.signal.aborted; kills++) {
+        await delay((options.seconds * 1_000) / (options.kills + 1));
+        const pids = Object.entries(installation?.pids() ?? {}).filter(([name]) =>
+          name.startsWith('query-api'),
+        );
+        for (const [, pid] of pids) process.kill(pid, 'SIGKILL');
+      }
+    })();
+    await Promise.all([...trading, comparing, killing]);
+    await compared.compareAtRest();
+
+    const sums = books.map((each) => each.stats()).reduce(added);
+    const connections = sessions.map((each) => each.stats());
+    const result = compared.result();
+    return {
+      commands: markets.reduce((sum, market) => sum + market.sent(), 0),
+      ...result,
+      connections: {
+        opened: connections.reduce((sum, { opened }) => sum + opened, 0),
+        lost: connections.reduce((sum, { lost }) => sum + lost, 0),
+        dropped: proxies.reduce((sum, proxy) => sum + proxy.dropped(), 0),
+      },
+      books: sums,
+      exitCode: result.differences.length > 0 ? EXIT.mismatch : EXIT.ok,
+    };
+  } finally {
+    stop.abort();
+    for (const each of sessions) each.close();
+    await Promise.all([over.close(), server.close(), ...proxies.map((proxy) => proxy.close())]);
+  }
+}
+
+const added = (a: BookStats, b: BookStats): BookStats => ({
+  updates: a.updates + b.updates,
+  syncs: a.syncs + b.syncs,
+  gaps: a.gaps + b.gaps,
+  mismatches: a.mismatches + b.mismatches,
+  missed: a.missed + b.missed,
+});
+
+async function main(): Promise<void> {
+  const program = withTarget(new Command('book-check'))
+    .description('Simulated trading while local books follow it; every one of them must equal the server’s.')
+    .option('--seconds <n>', 'of trading', '60')
+    .option('--symbols <n>', 'that are traded', '3')
+    .option('--books <n>', 'local books of each symbol', '2')
+    .option('--drops', 'cuts every connection off at random moments', false)
+    .option('--kills <n>', 'how often the (first) query-api is killed, of an installation of its own', '0')
+    .option('--round-ms <ms>', 'between two rounds of quotes of a symbol, on average', '300')
+    .option('--seed <n>', 'of quotes, orders and drops', '1')
+    .parse();
+  const options = program.opts<
+    TargetOptions & {
+      seconds: string;
+      symbols: string;
+      books: string;
+      drops: boolean;
+      kills: string;
+      roundMs: string;
+      seed: string;
+    }
+  >();
+  await runTool(options.json, async () => {
+    const target = await openTarget(options);
+    try {
+      const seed = Number(options.seed);
+      const { exitCode, ...figures } = await bookCheck(target, {
+        seconds: Number(options.seconds),
+        symbols: Number(options.symbols),
+        books: Number(options.books),
+        drops: options.drops,
+        kills: Number(options.kills),
+        roundMs: Number(options.roundMs),
+        seed,
+      });
+      print(
+        table(
+          ['book check', 'value'],
+          [
+            ['commands answered', figures.commands],
+            ['books compared, level by level', figures.compared],
+            ['differences', figures.differences.length],
+            ['connections lost', figures.connections.lost],
+            ['updates applied or kept', figures.books.updates],
+            ['snapshots begun with', figures.books.syncs],
+            ['gaps', figures.books.gaps],
+            ['checksums that differed', figures.books.mismatches],
+            ['resyncs asked for', figures.books.missed],
+          ],
+        ),
+      );
+      for (const difference of figures.differences) print(difference);
+      return { exitCode, figures: { ...figures, ...circumstances(seed) } };
+    } finally {
+      await target.close();
+    }
+  });
+}
+
+if (import.meta.main) await main();

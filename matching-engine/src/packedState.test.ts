@@ -1,0 +1,84 @@
+import { expect, test } from 'vitest';
+import { numbered, workload } from '../sim/workload.ts';
+import { desk, SYMBOL } from '../test/desk.ts';
+import { apply, newEngine, type PlacedInput } from './engine.ts';
+import { packedAtOnce, packing, unpacked } from './packedState.ts';
+import { snapshot } from './snapshot.ts';
+
+/** A book of so many orders, far enough from each other to rest, some of them gone again. */
+function deepEngine(count: number) {
+  const engine = newEngine(SYMBOL);
+  const d = desk();
+  const order = (i: number): PlacedInput => {
+    const given = (i % 2 === 0 ? d.buy : d.sell)(
+      'A',
+      1 + (i % 7),
+      i % 2 === 0 ? 950 - (i % 40) : 1_050 + (i % 40),
+      {
+        accountId: numbered(9, i % 100),
+        timeInForce: 'gtc',
+      },
+    );
+    Object.assign(given.event.data, { orderId: numbered(8, i) });
+    return given;
+  };
+  apply(engine, d.list());
+  for (let i = 0; i < count; i++) apply(engine, order(i));
+  const cancel = (i: number) =>
+    apply(
+      engine,
+      d.input({
+        type: 'OrderCancelRequested.v1',
+        data: { orderId: numbered(8, i), accountId: numbered(9, i % 100), symbol: SYMBOL },
+      }),
+    );
+  for (let i = 0; i < count; i += 3) cancel(i);
+  return { engine, order, cancel };
+}
+
+test('a state is that of the moment at which its packing began, whatever happens between the steps', () => {
+  const { engine, order, cancel } = deepEngine(30_000);
+  const before = snapshot(engine);
+  const steps = packing(engine);
+  let count = 0;
+  for (let step = steps.next(); ; step = steps.next()) {
+    if (step.done) {
+      expect(snapshot(unpacked(step.value))).toEqual(before);
+      expect(step.value.parts.length).toBeGreaterThan(2);
+      break;
+    }
+    // All over the book: on pages that are packed and on pages that are not.
+    for (let i = count * 3_000 + 1; i < 30_000; i += 997) if (i % 3 !== 0) cancel(i);
+    for (let i = 0; i < 500; i++) apply(engine, order(100_000 + count * 1_000 + i));
+    count += 1;
+  }
+  expect(count).toBeGreaterThan(2);
+  expect(snapshot(engine).orders).not.toEqual(before.orders);
+  expect(snapshot(unpacked(packedAtOnce(engine)))).toEqual(snapshot(engine));
+});
+
+test('a packing that is given up leaves the book to itself', () => {
+  const { engine, order } = deepEngine(3_000);
+  const steps = packing(engine);
+  steps.next();
+  expect(() => packing(engine).next()).toThrow('one snapshot at a time');
+  steps.return({ state: '', parts: [] });
+  apply(engine, order(50_000));
+  expect(snapshot(unpacked(packedAtOnce(engine)))).toEqual(snapshot(engine));
+});
+
+test('an engine that was unpacked goes on as the one that was packed', () => {
+  const inputs = [...workload(3, SYMBOL).take(3_000)];
+  const engine = newEngine(SYMBOL);
+  for (const input of inputs.slice(0, 2_000)) apply(engine, input);
+  const again = unpacked(packedAtOnce(engine));
+  for (const input of inputs.slice(2_000)) expect(apply(again, input)).toEqual(apply(engine, input));
+  expect(snapshot(again)).toEqual(snapshot(engine));
+});
+
+test('a state that lacks a piece of an order is refused', () => {
+  const { engine } = deepEngine(100);
+  const { state, parts } = packedAtOnce(engine);
+  const cut = parts.map((part) => part.subarray(0, part.byteLength - 4));
+  expect(() => unpacked({ state, parts: cut })).toThrow('an order is cut off');
+});
