@@ -177,6 +177,14 @@ describe.runIf(nginx !== null)('behind nginx', () => {
     }
   });
 
+  test('what goes over the WebSocket is described behind the gateway, too', async () => {
+    const { text } = await ask(`${gateway.url}/queries/asyncapi.json`);
+    expect(JSON.parse(text)).toMatchObject({
+      asyncapi: '3.0.0',
+      servers: { brokerx: { host: new URL(gateway.url).host, protocol: 'ws' } },
+    });
+  });
+
   test('two people trade, and a stream that was cut off resumes without a gap', async () => {
     const path = '/v1/streams/orders';
     const token = await alice.token();

@@ -6,6 +6,7 @@ import { apply, type Engine, newEngine, type PlacedInput } from '../src/engine.t
 import { enqueue } from '../src/levels.ts';
 import { putWords, word, words } from '../src/orderIds.ts';
 import { LEAVES, NONE, QUANTITY } from '../src/orderRows.ts';
+import type { NewOrder } from '../src/orders.ts';
 import { packing, unpacked } from '../src/packedState.ts';
 import { ADD, CANCEL, REDUCE, TAKE } from './flows.ts';
 
@@ -51,7 +52,7 @@ export function contender(name: ContenderName): Contender {
 
 type Traded = { book: Book; shares: number };
 /** The id as the book keeps it: four words. */
-type BookCommand = Omit<Row, 'orderId'> & { a: number; b: number; c: number; d: number };
+type BookCommand = { kind: number; a: number; b: number; c: number; d: number; order: Omit<NewOrder, 'id'> };
 
 /** The book alone: price-time priority, no checks of the market's rules, nothing told, ids as numbers. */
 const ourBook: Contender<Traded, BookCommand> = {
@@ -59,9 +60,10 @@ const ourBook: Contender<Traded, BookCommand> = {
   command({ kind, orderId, accountId, side, priceTicks, shares }) {
     if (!words(orderId)) throw new Error(`${orderId} is no UUID`);
     const [a = 0, b = 0, c = 0, d = 0] = word;
-    return { kind, a, b, c, d, accountId, side, priceTicks, shares };
+    const size = { quantity: shares, leaves: shares };
+    return { kind, a, b, c, d, order: { accountId, revision: 0, side, priceTicks, flags: 0, ...size } };
   },
-  apply(to, { kind, a, b, c, d, accountId, side, priceTicks, shares }) {
+  apply(to, { kind, a, b, c, d, order }) {
     const { book } = to;
     const { orders } = book;
     if (kind === CANCEL || kind === REDUCE) {
@@ -71,13 +73,14 @@ const ourBook: Contender<Traded, BookCommand> = {
       if (kind === CANCEL) removeRow(book, row);
       else {
         const { rows } = orders;
-        const quantity = rows.get(row, QUANTITY);
-        rows.set(row, QUANTITY, shares);
-        reduceRow(book, row, quantity - shares, rows.get(row, LEAVES));
+        const less = rows.get(row, QUANTITY) - order.quantity;
+        rows.set(row, QUANTITY, order.quantity);
+        reduceRow(book, row, less, rows.get(row, LEAVES));
       }
       return;
     }
-    let left = shares;
+    const { side, priceTicks, quantity } = order;
+    let left = quantity;
     while (left > 0) {
       const level = matchable(book, side, priceTicks);
       if (!level) break;
@@ -90,15 +93,7 @@ const ourBook: Contender<Traded, BookCommand> = {
     if (kind !== ADD || left === 0) return;
     putWords(a, b, c, d);
     if (orders.findRead() !== NONE) throw new Error('an order is in the book already');
-    const row = orders.addRead({
-      accountId,
-      revision: 0,
-      side,
-      priceTicks,
-      flags: 0,
-      quantity: shares,
-      leaves: left,
-    });
+    const row = orders.addRead(left === quantity ? order : { ...order, leaves: left });
     enqueue(sideOf(book, side), row);
   },
   told: ({ book, shares }) => ({ shares, resting: book.orders.size }),

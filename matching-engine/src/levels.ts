@@ -11,6 +11,8 @@ export type { NewOrder, RestingOrder, Side } from './orders.ts';
 
 export class Level {
   priceTicks: number;
+  /** The price, negative among sells: the better, the higher. */
+  rank: number;
   /** Sum of `leaves` of its orders. */
   shares: number;
   firstRow: number;
@@ -21,6 +23,7 @@ export class Level {
 
   constructor(number: number, orders: Orders) {
     this.priceTicks = 0;
+    this.rank = 0;
     this.shares = 0;
     this.firstRow = NONE;
     this.lastRow = NONE;
@@ -41,7 +44,8 @@ export class Level {
 }
 
 export type Levels = {
-  readonly side: Side;
+  /** What makes a rank of a price: 1 or -1. */
+  readonly sign: number;
   /** Worst price first, best last: ascending for buys, descending for sells. */
   readonly sorted: Level[];
   readonly orders: Orders;
@@ -51,7 +55,7 @@ export type Levels = {
 };
 
 export const emptyLevels = (side: Side, orders: Orders): Levels => ({
-  side,
+  sign: side === 'buy' ? 1 : -1,
   sorted: [],
   orders,
   all: [],
@@ -100,24 +104,25 @@ export function dequeue(levels: Levels, row: number): void {
 
 function levelAt(levels: Levels, priceTicks: number): Level {
   const { sorted } = levels;
-  const place = firstNotWorse(levels, priceTicks);
+  const rank = priceTicks * levels.sign;
+  const place = firstNotWorse(sorted, rank);
   const found = sorted[place];
-  if (found?.priceTicks === priceTicks) return found;
+  if (found?.rank === rank) return found;
   const level = levels.free.pop() ?? addLevel(levels);
   level.priceTicks = priceTicks;
+  level.rank = rank;
   sorted.push(level);
   for (let i = sorted.length - 1; i > place; i--) sorted[i] = sorted[i - 1] as Level;
   sorted[place] = level;
   return level;
 }
 
-function removeLevel(levels: Levels, level: Level): void {
-  const { sorted } = levels;
-  const place = firstNotWorse(levels, level.priceTicks);
+function removeLevel({ sorted, free }: Levels, level: Level): void {
+  const place = firstNotWorse(sorted, level.rank);
   if (sorted[place] !== level || level.shares !== 0) assert.fail(`no empty level at ${level.priceTicks}`);
   for (let i = place + 1; i < sorted.length; i++) sorted[i - 1] = sorted[i] as Level;
   sorted.pop();
-  levels.free.push(level);
+  free.push(level);
 }
 
 function addLevel({ all, orders }: Levels): Level {
@@ -127,21 +132,18 @@ function addLevel({ all, orders }: Levels): Level {
 }
 
 /**
- * Index of the first level whose price is equal to or better than this one. Most of what happens is near the best
- * price: the nearest levels are looked at one by one before the others are halved.
+ * Index of the first level that is equal or better. Most of what happens is near the best price: the nearest levels are
+ * looked at one by one before the others are halved.
  */
-function firstNotWorse({ side, sorted }: Levels, priceTicks: number): number {
-  const buys = side === 'buy';
+function firstNotWorse(sorted: readonly Level[], rank: number): number {
   let high = sorted.length;
   for (const near = high > NEAR_LEVELS ? high - NEAR_LEVELS : 0; high > near; high--) {
-    const price = (sorted[high - 1] as Level).priceTicks;
-    if (buys ? price < priceTicks : price > priceTicks) return high;
+    if ((sorted[high - 1] as Level).rank < rank) return high;
   }
   let low = 0;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    const price = (sorted[middle] as Level).priceTicks;
-    if (buys ? price < priceTicks : price > priceTicks) low = middle + 1;
+    if ((sorted[middle] as Level).rank < rank) low = middle + 1;
     else high = middle;
   }
   return low;

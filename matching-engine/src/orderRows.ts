@@ -38,8 +38,9 @@ const FIRST_PAGE_ROWS = 16;
 
 export class OrderRows {
   readonly pages: Int32Array<ArrayBuffer>[] = [];
-  /** By page: a snapshot has it, too. */
+  /** By page: a snapshot has it, too. Where `#sharing` is false, none. */
   readonly #shared: boolean[] = [];
+  #sharing = false;
   /** Rows that were ever in use. */
   #used = 0;
   /** The first of those that are free again; linked by `NEXT`. */
@@ -53,7 +54,7 @@ export class OrderRows {
   /** The page of a row, to be written. */
   own(row: number): Int32Array {
     const page = row >>> PAGE_SHIFT;
-    if (this.#shared[page]) this.#copy(page);
+    if (this.#sharing && this.#shared[page]) this.#copy(page);
     return this.pages[page] as Int32Array;
   }
 
@@ -98,10 +99,13 @@ export class OrderRows {
       assert(!this.#shared[page], 'one snapshot at a time');
       this.#shared[page] = true;
     }
+    this.#sharing = pages.length > 0;
     return {
       pages,
       release: (page) => {
         if (this.pages[page] === pages[page]) this.#shared[page] = false;
+        // They are released in their order.
+        if (page === pages.length - 1) this.#sharing = false;
       },
     };
   }
