@@ -52,6 +52,15 @@ const place = async (person: Person, order: object, key?: string): Promise<Outco
     body: { symbol: SYMBOL, type: 'limit', time_in_force: 'day', ...order },
     ...(key ? { key } : {}),
   });
+/** While a process comes back, the same order is sent again under its key. */
+async function eventuallyPlaced(person: Person, order: object): Promise<views.OrderView> {
+  const key = mintId(idSource);
+  for (let attempt = 1; ; attempt++) {
+    const outcome = await place(person, order, key);
+    if (outcome.kind === 'ok' || attempt === 300) return succeeded('an order', outcome).body;
+    await delay(50);
+  }
+}
 const cancel = async (person: Person, id: string): Promise<Outcome<views.OrderView>> =>
   api.command({ method: 'DELETE', path: `/v1/orders/${id}`, token: await person.token() });
 const codeOf = (outcome: Outcome<unknown>) => (outcome.kind === 'refused' ? outcome.code : outcome.kind);
@@ -427,6 +436,28 @@ describe('one order’s whole life', () => {
     );
   });
 
+  test('a call outlives the processes that run it: its orders are executed by those that come after', async () => {
+    const NIGHT = 'NIGHT';
+    await operator.list({ symbol: NIGHT, name: 'Night', listingCents: 1_000 });
+    await operator.giveShares(bob.accountId, NIGHT, 10);
+    await operator.giveCash(alice.accountId, 10_000);
+    for (const phase of ['closed', 'pre_open', 'opening_auction'] as const)
+      await operator.begin(NIGHT, phase);
+    const terms = { symbol: NIGHT, qty: '4', limit_price: '10.10' };
+    const bid = succeeded('a bid', await place(alice, { side: 'buy', ...terms, time_in_force: 'opg' }));
+    await becomes(alice, bid.body.id, 'new');
+    for (const name of ['matching-engine', 'command-api'])
+      process.kill(installation.pids()[name] as number, 'SIGKILL');
+    const offer = await eventuallyPlaced(bob, { side: 'sell', ...terms, qty: '3' });
+    // Where it has ended by itself meanwhile, that is refused, and as well.
+    await operator.begin(NIGHT, 'continuous').catch(() => undefined);
+    expect(await becomes(bob, offer.id, 'filled')).toMatchObject({ filled_avg_price: '10.10' });
+    expect(await becomes(alice, bid.body.id, 'expired')).toMatchObject({
+      filled_qty: '3',
+      reason: 'AUCTION_ENDED',
+    });
+  });
+
   test('the engine is killed; an order placed meanwhile is answered by the next one', async () => {
     process.kill(installation.pids()['matching-engine'] as number, 'SIGKILL');
     const { body } = succeeded(
@@ -544,7 +575,7 @@ test('every reply was as the reference describes it', () => {
 test('at the end an audit from outside finds nothing', async () => {
   const { findings, history, rows } = await auditInstallation({ api, operator: operator.person });
   expect(findings.list).toEqual([]);
-  expect(history.counts.trades).toBe(8);
+  expect(history.counts.trades).toBe(9);
   expect(rows.compared).toBe(rows.inAll);
 });
 

@@ -1,6 +1,7 @@
+import { MATCHING_RULES_VERSION } from '@brokerx/contracts';
 import { expect, test } from 'vitest';
 import { numbered, workload } from '../sim/workload.ts';
-import { desk, SYMBOL } from '../test/desk.ts';
+import { ACCOUNT, desk, SYMBOL } from '../test/desk.ts';
 import { apply, newEngine, type PlacedInput } from './engine.ts';
 import { packedAtOnce, packing, unpacked } from './packedState.ts';
 import { snapshot } from './snapshot.ts';
@@ -55,6 +56,38 @@ test('a state is that of the moment at which its packing began, whatever happens
   expect(count).toBeGreaterThan(2);
   expect(snapshot(engine).orders).not.toEqual(before.orders);
   expect(snapshot(unpacked(packedAtOnce(engine)))).toEqual(snapshot(engine));
+});
+
+test('what is long beside the book is kept in pieces, and comes back whole', () => {
+  const engine = newEngine(SYMBOL);
+  const d = desk();
+  apply(engine, d.list({}, MATCHING_RULES_VERSION));
+  for (let i = 0; i < 2_500; i++) {
+    const stop = d.buy('A', 5, 1_050, {
+      type: 'stop_limit',
+      stopTicks: 1_001 + (i % 50),
+      timeInForce: 'gtd',
+      expiresAt: `2026-02-0${1 + (i % 9)}T15:00:00.000Z`,
+    });
+    Object.assign(stop.event.data, { orderId: numbered(8, i) });
+    apply(engine, stop);
+  }
+  const before = snapshot(engine);
+  const steps = packing(engine);
+  steps.next();
+  apply(engine, d.reach('15:00:00'));
+  apply(
+    engine,
+    d.input({
+      type: 'OrderCancelRequested.v1',
+      data: { orderId: numbered(8, 7), accountId: ACCOUNT, symbol: SYMBOL },
+    }),
+  );
+  let step = steps.next();
+  while (!step.done) step = steps.next();
+  expect(step.value.parts.length).toBe(6);
+  expect(snapshot(unpacked(step.value))).toEqual(before);
+  expect(snapshot(engine)).not.toEqual(before);
 });
 
 test('a packing that is given up leaves the book to itself', () => {

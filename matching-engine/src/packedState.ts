@@ -21,16 +21,20 @@ import { FLAGS_MASK, sortedBy } from './orders.ts';
 import { type BesideOrders, besideOrders, restoreBesideOrders } from './snapshot.ts';
 
 /**
- * An engine's state as it is kept: a text, and the orders of the book as packed numbers, since a million of them as text
- * would be 130 MB. It is made in steps of a millisecond or so. The first one fixes the moment: what the engine does
- * between them is not in it. The version is that of this form: a snapshot of another one is not read.
+ * An engine's state as it is kept: a text; the orders of the book as packed numbers, since a million of them as text
+ * would be 130 MB; and what else is long, a piece of text at a time. It is made in steps of a millisecond or so. The
+ * first one fixes the moment: what the engine does between them is not in it. The version is that of this form: a
+ * snapshot of another one is not read.
  */
 export const SNAPSHOT_KIND = 'book';
-export const SNAPSHOT_VERSION = 6;
+export const SNAPSHOT_VERSION = 7;
 
 export type PackedState = { state: string; parts: Uint8Array<ArrayBuffer>[] };
 
-type Text = { engine: BesideOrders; accounts: string[]; otherIds: [number: number, id: string][] };
+/** `numbers` of the parts are orders; each of the others is rows of one list. */
+type Text = { engine: Partial<BesideOrders>; numbers: number; lists: Lists };
+type Lists = Record<string, unknown[]>;
+type Names = { accounts: string[]; otherIds: [number: number, id: string][] };
 
 /** Pages of orders in a step and a part: some 4,000 orders, 200 KB. */
 const PAGES_PER_STEP = 4;
@@ -43,8 +47,7 @@ const KEPT_WORDS = KEPT.length;
 /** Ends by itself, or by being returned from: either way the book's pages are its own again. */
 export function* packing(engine: Engine): Generator<void, PackedState> {
   const { orders } = engine.book;
-  const text: Text = { engine: besideOrders(engine), ...orders.names() };
-  const state = JSON.stringify(text);
+  const { text, lists } = divided({ ...besideOrders(engine), ...orders.names() });
   const { pages, release } = orders.rows.share();
   const parts: Uint8Array<ArrayBuffer>[] = [];
   let released = 0;
@@ -60,7 +63,46 @@ export function* packing(engine: Engine): Generator<void, PackedState> {
   } finally {
     while (released < pages.length) release(released++);
   }
-  return { state, parts };
+  const numbers = parts.length;
+  const short: Lists = {};
+  for (const [name, rows] of Object.entries(lists)) {
+    if (rows.length <= ROWS_PER_STEP) short[name] = rows;
+    else yield* inPieces(name, rows, parts);
+  }
+  return { state: `{"engine":${text},"numbers":${numbers},"lists":${JSON.stringify(short)}}`, parts };
+}
+
+/** What is short, as text of this moment, and what may be long: it has been copied, and stays as it is. */
+function divided(state: BesideOrders & Names): { text: string; lists: Lists } {
+  const lists: Lists = {};
+  const short: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(state)) {
+    if (Array.isArray(value)) lists[name] = value;
+    else short[name] = value;
+  }
+  return { text: JSON.stringify(short), lists };
+}
+
+const ROWS_PER_STEP = 1_000;
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+function* inPieces(name: string, rows: unknown[], parts: Uint8Array[]): Generator<void> {
+  for (let from = 0; from < rows.length; from += ROWS_PER_STEP) {
+    const piece: Lists = { [name]: rows.slice(from, from + ROWS_PER_STEP) };
+    parts.push(encoder.encode(JSON.stringify(piece)));
+    yield;
+  }
+}
+
+function listsOf({ lists }: Text, pieces: readonly Uint8Array[]): Lists {
+  for (const piece of pieces) {
+    for (const [name, rows] of Object.entries(JSON.parse(decoder.decode(piece)) as Lists)) {
+      const list = (lists[name] ??= []);
+      for (const row of rows) list.push(row);
+    }
+  }
+  return lists;
 }
 
 /** All at once. */
@@ -88,8 +130,10 @@ function packed(pages: readonly Int32Array[]): Uint8Array<ArrayBuffer> {
 /** Throws `UnknownMatchingRules` where the symbol follows rules that this engine does not know. */
 export function unpacked({ state, parts = [] }: { state: string; parts?: readonly Uint8Array[] }): Engine {
   const text = JSON.parse(state) as Text;
-  const engine = restoreBesideOrders(text.engine);
-  const kept = joined(parts);
+  const lists = listsOf(text, parts.slice(text.numbers));
+  const { accounts, otherIds, ...beside } = { ...text.engine, ...lists } as BesideOrders & Names;
+  const engine = restoreBesideOrders(beside);
+  const kept = joined(parts.slice(0, text.numbers));
   const count = kept.length / KEPT_WORDS;
   assert(Number.isSafeInteger(count), 'an order is cut off');
   const rows = new Float64Array(count);
@@ -99,10 +143,8 @@ export function unpacked({ state, parts = [] }: { state: string; parts?: readonl
     return (kept[at + 1] as number) * 2 ** 32 + ((kept[at] as number) >>> 0);
   };
   engine.book.orders.reserve(count);
-  const otherIds = new Map(text.otherIds);
-  for (const row of sortedBy(rows, arrival)) {
-    putBack(engine.book, kept, row * KEPT_WORDS, { accounts: text.accounts, otherIds });
-  }
+  const names = { accounts, otherIds: new Map(otherIds) };
+  for (const row of sortedBy(rows, arrival)) putBack(engine.book, kept, row * KEPT_WORDS, names);
   return engine;
 }
 
@@ -116,10 +158,13 @@ function joined(parts: readonly Uint8Array[]): Int32Array {
   return new Int32Array(bytes.buffer);
 }
 
-type Names = { accounts: readonly string[]; otherIds: ReadonlyMap<number, string> };
-
 /** The words stand in the order of `KEPT`. */
-function putBack(book: Book, kept: Int32Array, at: number, { accounts, otherIds }: Names): void {
+function putBack(
+  book: Book,
+  kept: Int32Array,
+  at: number,
+  { accounts, otherIds }: { accounts: readonly string[]; otherIds: ReadonlyMap<number, string> },
+): void {
   const word = (offset: number): number => kept[at + offset] as number;
   const sided = word(7);
   const side = sided < 0 ? 'buy' : 'sell';

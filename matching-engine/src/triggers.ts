@@ -14,6 +14,7 @@ import { type Incoming, match } from './match.ts';
 export type Stops = {
   /** Its `priceTicks` are stop prices: the lowest of the buys and the highest of the sells come first. */
   readonly book: Book;
+  /** By arrival. */
   readonly terms: Map<string, StopTerms>;
   /** Ids of those whose stop follows the market. */
   readonly trailing: Set<string>;
@@ -76,9 +77,7 @@ export function removeStop(stops: Stops, order: RestingOrder): StopTerms {
 
 /** All of them, the oldest first. */
 export function stopsByArrival({ book, terms }: Stops): { order: RestingOrder; terms: StopTerms }[] {
-  return [...book.orders.values()]
-    .map((order) => ({ order, terms: terms.get(order.id) as StopTerms }))
-    .sort((a, b) => a.terms.arrival - b.terms.arrival);
+  return Array.from(terms, ([id, its]) => ({ order: book.orders.get(id) as RestingOrder, terms: its }));
 }
 
 /** The prices of one order's trades, which rise or fall all the way, and the last price before them. */

@@ -19,87 +19,107 @@ export type Equilibrium = {
 
 export const NO_CROSS: Equilibrium = { priceTicks: null, quantity: 0, surplus: 0, surplusSide: null };
 
-type Candidate = {
-  ticks: number;
-  executable: number /** Above 0: buyers are left, below: sellers. */;
-  surplus: number;
-};
-
 export function equilibrium(iced: Iced, referenceTicks: number): Equilibrium {
-  const { book } = iced;
-  const highest = bestLevel(book.buys)?.priceTicks ?? 0;
-  const lowest = bestLevel(book.sells)?.priceTicks ?? Number.MAX_SAFE_INTEGER;
+  const { buys, sells } = iced.book;
+  const highest = bestLevel(buys)?.priceTicks ?? 0;
+  const lowest = bestLevel(sells)?.priceTicks ?? Number.MAX_SAFE_INTEGER;
   if (highest < lowest) return NO_CROSS;
-  const best = bestOf(candidates(iced, { lowest, highest, referenceTicks }));
-  const ticks = decided(best, referenceTicks);
-  const { executable, surplus } = best.find((one) => one.ticks === ticks) ?? (best[0] as Candidate);
-  const surplusSide = surplus > 0 ? 'buy' : surplus < 0 ? 'sell' : null;
-  return { priceTicks: ticks, quantity: executable, surplus: Math.abs(surplus), surplusSide };
-}
-
-/** Every price that counts, ascending, with what could be executed at it. */
-function candidates(
-  iced: Iced,
-  { lowest, highest, referenceTicks }: { lowest: number; highest: number; referenceTicks: number },
-): Candidate[] {
-  const buys = overlapping(iced, 'buys', (ticks) => ticks >= lowest);
-  const sells = overlapping(iced, 'sells', (ticks) => ticks <= highest);
   const reference = Math.min(highest, Math.max(lowest, referenceTicks));
-  const prices = new Set([reference, ...buys.map(priceOf), ...sells.map(priceOf)]);
-  // The best buy comes first: what is passed by a rising price is the worst.
-  let demand = buys.reduce((sum, { shares }) => sum + shares, 0);
-  let supply = 0;
-  let passed = buys.length - 1;
-  let reached = 0;
-  return [...prices]
-    .sort((a, b) => a - b)
-    .map((ticks) => {
-      for (; passed >= 0 && priceOf(buys[passed]) < ticks; passed--) demand -= buys[passed]?.shares ?? 0;
-      for (; reached < sells.length && priceOf(sells[reached]) <= ticks; reached++)
-        supply += sells[reached]?.shares ?? 0;
-      return { ticks, executable: Math.min(demand, supply), surplus: demand - supply };
-    });
+  const best = noneYet();
+  eachPrice(iced, { lowest, highest, reference }, (ticks, demand, supply) =>
+    consider(best, ticks, demand, supply),
+  );
+  const { lowTicks, highTicks, executable, least } = best;
+  const isBuyers = best.buyers > 0 && best.buyers === best.count;
+  const isSellers = best.sellers > 0 && best.sellers === best.count;
+  const nearest = Math.min(highTicks, Math.max(lowTicks, reference));
+  const ticks = isBuyers ? highTicks : isSellers ? lowTicks : nearest;
+  const surplus = ticks === lowTicks ? best.lowSurplus : ticks === highTicks ? best.highSurplus : 0;
+  const surplusSide = surplus > 0 ? 'buy' : surplus < 0 ? 'sell' : null;
+  return { priceTicks: ticks, quantity: executable, surplus: surplusSide ? least : 0, surplusSide };
 }
 
-type At = { ticks: number; shares: number };
-const priceOf = (at: At | undefined): number => at?.ticks ?? 0;
+/** Of the prices that are equally good so far: how many, how many leave buyers or sellers, and the outermost two. */
+type Best = ReturnType<typeof noneYet>;
+const noneYet = () => ({
+  executable: 0,
+  least: 0,
+  count: 0,
+  buyers: 0,
+  sellers: 0,
+  lowTicks: 0,
+  lowSurplus: 0,
+  highTicks: 0,
+  highSurplus: 0,
+});
 
-/** What is wanted at the best prices of a side, hidden quantity included, as far as they reach into the other side. */
-function overlapping(
-  { book, icebergs }: Iced,
-  side: 'buys' | 'sells',
-  reaches: (ticks: number) => boolean,
-): At[] {
-  const found: At[] = [];
-  const { sorted } = book[side];
-  for (let i = sorted.length - 1; i >= 0; i--) {
-    const level = sorted[i];
-    if (!level || !reaches(level.priceTicks)) break;
-    found.push({ ticks: level.priceTicks, shares: level.shares });
+/** Prices come in rising order. */
+function consider(best: Best, ticks: number, demand: number, supply: number): void {
+  const executable = Math.min(demand, supply);
+  const surplus = demand - supply;
+  const left = Math.abs(surplus);
+  const isWorse = executable < best.executable || (executable === best.executable && left > best.least);
+  if (best.count > 0 && isWorse) return;
+  const isBetter = executable > best.executable || left < best.least || best.count === 0;
+  if (isBetter) {
+    Object.assign(best, { executable, least: left, count: 0, buyers: 0, sellers: 0 });
+    best.lowTicks = ticks;
+    best.lowSurplus = surplus;
   }
-  if (icebergs.size === 0) return found;
-  const byPrice = new Map(found.map((at) => [at.ticks, at]));
+  best.count += 1;
+  if (surplus > 0) best.buyers += 1;
+  if (surplus < 0) best.sellers += 1;
+  best.highTicks = ticks;
+  best.highSurplus = surplus;
+}
+
+/**
+ * Every price that counts, in rising order, with what is wanted there or higher and offered there or lower. One walk over
+ * the levels that overlap: it happens after every input of a call.
+ */
+function eachPrice(
+  iced: Iced,
+  { lowest, highest, reference }: { lowest: number; highest: number; reference: number },
+  tell: (ticks: number, demand: number, supply: number) => void,
+): void {
+  const { buys, sells } = iced.book;
+  const hidden = iced.icebergs.size > 0 ? hiddenByPrice(iced) : null;
+  const sharesOf = (level: Level, side: 'buy' | 'sell'): number =>
+    level.shares + (hidden?.[side].get(level.priceTicks) ?? 0);
+  let demand = 0;
+  let supply = 0;
+  let buy = buys.sorted.length;
+  for (; buy > 0 && (buys.sorted[buy - 1] as Level).priceTicks >= lowest; buy--)
+    demand += sharesOf(buys.sorted[buy - 1] as Level, 'buy');
+  let sell = sells.sorted.length - 1;
+  let isReferenceDue = true;
+  for (;;) {
+    const bid = buys.sorted[buy]?.priceTicks ?? Number.MAX_SAFE_INTEGER;
+    const ask = sells.sorted[sell]?.priceTicks ?? Number.MAX_SAFE_INTEGER;
+    const ticks = Math.min(bid, ask, isReferenceDue ? reference : Number.MAX_SAFE_INTEGER);
+    if (ticks > highest) return;
+    if (ask === ticks) {
+      supply += sharesOf(sells.sorted[sell] as Level, 'sell');
+      sell -= 1;
+    }
+    tell(ticks, demand, supply);
+    if (bid === ticks) {
+      demand -= sharesOf(buys.sorted[buy] as Level, 'buy');
+      buy += 1;
+    }
+    if (ticks === reference) isReferenceDue = false;
+  }
+}
+
+function hiddenByPrice({ book, icebergs }: Iced): Record<'buy' | 'sell', Map<number, number>> {
+  const byPrice = { buy: new Map<number, number>(), sell: new Map<number, number>() };
   for (const [id, { hidden }] of icebergs) {
     const order = book.orders.get(id);
-    const at = order && `${order.side}s` === side ? byPrice.get(order.priceTicks) : undefined;
-    if (at) at.shares += hidden;
+    if (!order) continue;
+    const ofSide = byPrice[order.side];
+    ofSide.set(order.priceTicks, (ofSide.get(order.priceTicks) ?? 0) + hidden);
   }
-  return found;
-}
-
-function bestOf(all: readonly Candidate[]): Candidate[] {
-  const most = Math.max(...all.map(({ executable }) => executable));
-  const fullest = all.filter(({ executable }) => executable === most);
-  const least = Math.min(...fullest.map(({ surplus }) => Math.abs(surplus)));
-  return fullest.filter(({ surplus }) => Math.abs(surplus) === least);
-}
-
-/** Of equally good prices, in ascending order. */
-function decided(best: readonly Candidate[], referenceTicks: number): number {
-  const [lowest, highest] = [best[0]?.ticks ?? 0, best.at(-1)?.ticks ?? 0];
-  if (best.every(({ surplus }) => surplus > 0)) return highest;
-  if (best.every(({ surplus }) => surplus < 0)) return lowest;
-  return Math.min(highest, Math.max(lowest, referenceTicks));
+  return byPrice;
 }
 
 export type Pair = {

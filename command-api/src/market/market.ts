@@ -198,9 +198,9 @@ function changeState(market: Market, state: MarketState, time: string): void {
     : null;
 }
 
-/** What the market is known to do; null between an operator's word and the engine's answer to it. */
-export const knownState = ({ state, halted }: Market): MarketState | null =>
-  state === 'halt' && !halted ? null : state;
+/** What the market is known to do; null between a word of an operator or of time and the engine's answer to it. */
+export const knownState = ({ state, halted, awaiting }: Market): MarketState | null =>
+  halted ? 'halt' : state === 'halt' || awaiting !== null ? null : state;
 
 export const MARKETS_SNAPSHOT_VERSION = 6;
 

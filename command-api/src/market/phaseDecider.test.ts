@@ -53,6 +53,18 @@ test('what the market does is what its book says; after a halt it is not known u
   expect(knownState(after(old, resumed))).toBe('continuous');
 });
 
+test('phases may be begun one after the other without waiting for the engine', () => {
+  const closing: MarketFact = {
+    type: 'TradingPhaseBegan.v1',
+    data: { symbol: 'ACME', phase: 'closed', at: NOW },
+  };
+  const its = after(market(), closing);
+  expect([its.state, knownState(its)]).toEqual(['continuous', null]);
+  expect(beginPhase(its, { symbol: 'ACME', phase: 'pre_open' }, nowMs)).toMatchObject({
+    fact: { data: { phase: 'pre_open' } },
+  });
+});
+
 test('an auction’s price is the reference, and a day’s close follows it', () => {
   const result = { priceTicks: 1_020, quantity: 5, surplus: 0, surplusSide: null };
   const uncrossed: BookFact = {
