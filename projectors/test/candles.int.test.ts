@@ -9,7 +9,9 @@ import { story, traded } from './given.ts';
 async function candlesAfter(...batches: string[][]) {
   const database = await freshDatabase();
   const pool = await openReadModels({ databaseUrl: database.url, runtime: realRuntime });
+  const db = await pool.connect();
   onTestFinished(async () => {
+    db.release();
     await pool.end();
     await database.drop();
   });
@@ -17,11 +19,11 @@ async function candlesAfter(...batches: string[][]) {
   const projection = candles();
   for (const times of batches) {
     const trades = times.map((time) => book('AAPL', traded({ quantity: 10 }), time));
-    const change = await projection.fold(trades, pool);
-    await change.write(pool);
+    const change = await projection.fold(trades, db);
+    await change.write(db);
     change.committed();
   }
-  const { rows } = await pool.query<{ interval: string; start: Date; volume: string }>(
+  const { rows } = await db.query<{ interval: string; start: Date; volume: string }>(
     'select interval, start, volume from read.candle order by interval collate "C", start',
   );
   return rows.map(({ interval, start, volume }) => [interval, start.toISOString(), Number(volume)]);
