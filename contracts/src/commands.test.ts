@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { PlaceOrder } from './commands.ts';
+import { ListSymbol, PlaceOrder } from './commands.ts';
 
 const limit = { symbol: 'ACME', side: 'buy', type: 'limit', qty: '10', limit_price: '10.00' };
 const forMoney = { symbol: 'ACME', side: 'buy', type: 'market', notional: '100.00' };
@@ -27,4 +27,11 @@ test.for<[what: string, order: object, fields: string[]]>([
   ['a least quantity above the quantity', { ...limit, min_qty: '11' }, ['min_qty']],
 ])('%s', ([, order, fields]) => {
   expect(wrong(order)).toEqual(fields);
+});
+
+test('a trade band is narrower than the collar', () => {
+  const listed = { symbol: 'ACME', name: 'Acme', listing_price: '10.00' };
+  expect(ListSymbol.safeParse({ ...listed, band_ppm: 99_999 }).success).toBe(true);
+  const wide = ListSymbol.safeParse({ ...listed, band_ppm: 100_000 });
+  expect(wide.error?.issues.map(({ path }) => path)).toEqual([['band_ppm']]);
 });

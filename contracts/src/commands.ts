@@ -236,30 +236,42 @@ export const KillSwitch = z.strictObject({
   reason: z.string().trim().min(1).max(200).optional(),
 });
 
-export const ListSymbol = z.strictObject({
-  symbol: SymbolName,
-  name: z.string().trim().min(1).max(100),
-  listing_price: Price,
-  tick_size: money(10_000).default('0.01'),
-  collar_ppm: z.int().min(1_000).max(900_000).default(100_000).describe('Parts per million; 100000 is 10 %.'),
-  fee_ppm: z.int().min(0).max(FEE_PPM_MAX).default(500),
-  order_qty_max: whole(ORDER_SHARES_MAX).default(String(ORDER_SHARES_MAX)),
-  daily_close: z
-    .string()
-    .regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'a time of day in UTC, HH:MM')
-    .default('21:00'),
-  band_ppm: z
-    .int()
-    .min(100)
-    .max(450_000)
-    .optional()
-    .describe('A trade further than this from the last one starts a volatility auction; absent: none does.'),
-  lot_size: whole(ORDER_SHARES_MAX)
-    .optional()
-    .describe('Quantities are multiples of it; 1 where it is absent.'),
-  notional_min: money(CASH_CENTS_MAX).optional().describe('Least that price times quantity may be.'),
-  notional_max: money(CASH_CENTS_MAX).optional().describe('Most that price times quantity may be.'),
-});
+export const ListSymbol = z
+  .strictObject({
+    symbol: SymbolName,
+    name: z.string().trim().min(1).max(100),
+    listing_price: Price,
+    tick_size: money(10_000).default('0.01'),
+    collar_ppm: z
+      .int()
+      .min(1_000)
+      .max(900_000)
+      .default(100_000)
+      .describe('Parts per million; 100000 is 10 %.'),
+    fee_ppm: z.int().min(0).max(FEE_PPM_MAX).default(500),
+    order_qty_max: whole(ORDER_SHARES_MAX).default(String(ORDER_SHARES_MAX)),
+    daily_close: z
+      .string()
+      .regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'a time of day in UTC, HH:MM')
+      .default('21:00'),
+    band_ppm: z
+      .int()
+      .min(100)
+      .max(450_000)
+      .optional()
+      .describe(
+        'A trade further than this from the last one starts a volatility auction; absent: none does.',
+      ),
+    lot_size: whole(ORDER_SHARES_MAX)
+      .optional()
+      .describe('Quantities are multiples of it; 1 where it is absent.'),
+    notional_min: money(CASH_CENTS_MAX).optional().describe('Least that price times quantity may be.'),
+    notional_max: money(CASH_CENTS_MAX).optional().describe('Most that price times quantity may be.'),
+  })
+  .refine(({ band_ppm, collar_ppm }) => band_ppm === undefined || band_ppm < collar_ppm, {
+    path: ['band_ppm'],
+    message: 'the trade band is narrower than the collar: band_ppm is below collar_ppm',
+  });
 export type ListSymbol = z.infer<typeof ListSymbol>;
 
 export const Halt = z.strictObject({ reason: z.string().trim().min(1).max(200) });

@@ -91,5 +91,9 @@ export const ReferencePriceView = z.object({
   dynamic_price: money.describe('The last trade; before the first one, the static price.'),
   limit_price_min: money.describe('The lowest limit that is taken, where bands are on.'),
   limit_price_max: money.describe('The highest one.'),
+  trade_price_min: money
+    .nullable()
+    .describe('A trade below this starts a volatility auction instead; null: no price does.'),
+  trade_price_max: money.nullable().describe('A trade above this one.'),
 });
 export type ReferencePriceView = z.infer<typeof ReferencePriceView>;

@@ -185,6 +185,8 @@ test('the rules and the reference price are told as they stand, and again when t
     dynamic_price: at,
     limit_price_min: min,
     limit_price_max: max,
+    trade_price_min: null,
+    trade_price_max: null,
   });
   expect(rules.messages.map(({ data }) => (data as { reference_price: string }).reference_price)).toEqual([
     '30.00',

@@ -5,14 +5,19 @@ import type { SymbolView } from './symbols.ts';
 export function referencePrice(symbol: SymbolView, lastCents: number | null): views.ReferencePriceView {
   const staticCents = centsFromDecimal(symbol.reference_price) ?? 0;
   const tickCents = centsFromDecimal(symbol.tick_size) ?? 1;
-  const reference = ticks(Math.round(staticCents / tickCents));
-  const limit = (direction: 'up' | 'down') =>
-    decimalFromCents(collarTicks(reference, symbol.collar_ppm, direction) * tickCents);
+  const inTicks = (cents: number) => ticks(Math.round(cents / tickCents));
+  const around = (cents: number, ppm: number, direction: 'up' | 'down') =>
+    decimalFromCents(collarTicks(inTicks(cents), ppm, direction) * tickCents);
+  const dynamicCents = lastCents ?? staticCents;
+  const { collar_ppm: collar, band_ppm } = symbol;
+  const band = symbol.bands_off ? null : band_ppm;
   return {
     symbol: symbol.symbol,
     static_price: symbol.reference_price,
-    dynamic_price: lastCents === null ? symbol.reference_price : decimalFromCents(lastCents),
-    limit_price_min: limit('down'),
-    limit_price_max: limit('up'),
+    dynamic_price: decimalFromCents(dynamicCents),
+    limit_price_min: around(staticCents, collar, 'down'),
+    limit_price_max: around(staticCents, collar, 'up'),
+    trade_price_min: band === null ? null : around(dynamicCents, band, 'down'),
+    trade_price_max: band === null ? null : around(dynamicCents, band, 'up'),
   };
 }
