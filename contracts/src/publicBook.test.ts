@@ -140,6 +140,23 @@ test('each peak of an iceberg is an order of its own, behind the others at its p
   ]);
 });
 
+test('peaks that both sides of an auction show with one trade have names of their own', () => {
+  const iceberg = (name: string, side: 'buy' | 'sell', ticks: number) => {
+    const whole = rests(name, side, ticks, 30);
+    return { ...whole, data: { ...whole.data, shownQuantity: 10 } };
+  };
+  const paired = trade('buyer', 'seller', 10, 20);
+  const auction = { buyTicks: 101, sellTicks: 99 };
+  const book = after(iceberg('buyer', 'buy', 101), iceberg('seller', 'sell', 99), {
+    ...paired,
+    data: { ...paired.data, takerSide: 'sell', auction, makerPeak: 10, takerPeak: 10 },
+  } as BookFact);
+  expect([...book.orders.values()]).toEqual([
+    { id: '2', side: 'buy', ticks: 101, quantity: 10 },
+    { id: '2-2', side: 'sell', ticks: 99, quantity: 10 },
+  ]);
+});
+
 test('a stored book is the same book', () => {
   const book = after(
     rests('a', 'sell', 101, 5),
