@@ -174,6 +174,8 @@ const data = {
     leavesQuantity: count,
     /** True on the last fill, which closes the order. */
     closes: z.boolean(),
+    /** Bought shares of these that are held at once, for the orders of its bracket that will sell them. */
+    heldShares: count.optional(),
     /** The other order of its list, as this fill leaves it: less by the same shares. What is released is the list's. */
     sibling: z.strictObject({ orderId: z.uuid(), quantity: count, leavesQuantity: count }).optional(),
     tradedAt: Time,
@@ -198,6 +200,14 @@ const data = {
     quantity: count,
     preventedQuantity: count,
     leavesQuantity: count,
+  }),
+  /** Its bracket's entry has ended: it is for what that has bought from now on. */
+  'OrderArmed.v1': z.strictObject({
+    orderId: z.uuid(),
+    symbol: SymbolName,
+    side: Side,
+    sequence: count,
+    quantity: count,
   }),
   'OrderAmendRejected.v1': z.strictObject({
     orderId: z.uuid(),

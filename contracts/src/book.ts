@@ -36,27 +36,33 @@ const auctionResult = {
   surplusSide: Side.nullable(),
 };
 
+const Arrival = z.strictObject({
+  order: OrderRef,
+  side: Side,
+  type: OrderType,
+  timeInForce: TimeInForce,
+  quantity: count,
+  limitTicks: count,
+  /** What enters the book at `limitTicks` once all trades of this input (which follow) have happened. */
+  restingQuantity: count,
+  shownQuantity,
+  /** A market buy for so much money; `quantity` is 0. */
+  notionalCents: count.optional(),
+  /** Where matches were prevented: it enters after so many further outputs. Absent: once its trades leave so much. */
+  entersAfter: count.optional(),
+  /** An order of a bracket that waits until its entry has ended; `held`, too. */
+  dormant: z.literal(true).optional(),
+  /** It waits for its trigger, outside the book. */
+  held: z.literal(true).optional(),
+  expiresAt: Time.optional(),
+});
+
 const data = {
   /** The first commit of an engine that took over: it fences the one before. */
   'EngineStarted.v1': z.strictObject({ epoch: count, matchingRules: count }),
-  'OrderAccepted.v1': z.strictObject({
-    order: OrderRef,
-    side: Side,
-    type: OrderType,
-    timeInForce: TimeInForce,
-    quantity: count,
-    limitTicks: count,
-    /** What enters the book at `limitTicks` once all trades of this input (which follow) have happened. */
-    restingQuantity: count,
-    shownQuantity,
-    /** A market buy for so much money; `quantity` is 0. */
-    notionalCents: count.optional(),
-    /** Where matches were prevented: it enters after so many further outputs. Absent: once its trades leave so much. */
-    entersAfter: count.optional(),
-    /** It waits for its trigger, or for its call, outside the book. */
-    held: z.literal(true).optional(),
-    expiresAt: Time.optional(),
-  }),
+  'OrderAccepted.v1': Arrival,
+  /** An order of a bracket, whose entry has ended, for what that has bought: it arrives as if it were accepted now. */
+  'OrderActivated.v1': Arrival,
   /** A stop was reached: it arrives like an order of this limit (or protection), and the rest enters the book or expires. */
   'OrderTriggered.v1': z.strictObject({
     order: OrderRef,

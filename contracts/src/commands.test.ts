@@ -15,6 +15,14 @@ const oco = {
   stop_loss: { stop_price: '9.00', client_order_id: 'mine' },
 };
 
+const bracket = {
+  ...oco,
+  side: 'buy',
+  order_class: 'bracket',
+  limit_price: '10.00',
+  client_order_id: 'entry',
+};
+
 /** Fields that are found wrong, each once. */
 const wrong = (order: object): PropertyKey[] => {
   const parsed = PlaceOrder.safeParse(order);
@@ -49,6 +57,20 @@ test.for<[what: string, order: object, fields: string[]]>([
   ['a list with a name', { ...oco, client_order_id: 'mine' }, ['client_order_id']],
   ['a list that is an iceberg', { ...oco, display_qty: '5' }, ['display_qty']],
   ['a stop above the limit of a sell', { ...oco, take_profit: { limit_price: '9.00' } }, ['stop_loss']],
+  ['a bracket', bracket, []],
+  ['a bracket that begins with a market order', { ...bracket, type: 'market', limit_price: undefined }, []],
+  ['a bracket that begins with a sell', { ...bracket, side: 'sell' }, ['side']],
+  [
+    'a bracket that begins with a stop',
+    { ...bracket, type: 'stop', limit_price: undefined },
+    ['stop_price', 'type'],
+  ],
+  ['a bracket without a limit', { ...bracket, limit_price: undefined }, ['limit_price']],
+  [
+    'a bracket for money',
+    { ...bracket, type: 'market', limit_price: undefined, qty: undefined, notional: '9.00' },
+    ['notional'],
+  ],
   ['a least quantity above the quantity', { ...limit, min_qty: '11' }, ['min_qty']],
 ])('%s', ([, order, fields]) => {
   expect(wrong(order)).toEqual(fields);

@@ -127,7 +127,7 @@ export const OrderBatch = batchOf(z.unknown().describe('As the body of POST /v1/
 
 /** Fields that do not fit together, each with what to do. */
 function misfits(order: {
-  order_class?: 'simple' | 'oco' | undefined;
+  order_class?: 'simple' | 'oco' | 'bracket' | undefined;
   type: OrderType;
   time_in_force: TimeInForce;
   side: Side;

@@ -5,9 +5,11 @@ import { centsFromDecimal } from './units.ts';
 /** What a command says of the orders of a list; `price` is the schema of prices. */
 export const listFields = (price: z.ZodString) => ({
   order_class: z
-    .enum(['simple', 'oco'])
+    .enum(['simple', 'oco', 'bracket'])
     .optional()
-    .describe('`oco`: take_profit and stop_loss, of which one fills; `simple` where it is absent.'),
+    .describe(
+      '`oco`: take_profit and stop_loss, of which one fills; `bracket`: a buy, and these two for what it has bought; `simple` where it is absent.',
+    ),
   take_profit: z
     .strictObject({ limit_price: price, client_order_id: ClientOrderId.optional() })
     .optional()
@@ -23,11 +25,12 @@ export const listFields = (price: z.ZodString) => ({
 });
 
 type Asked = {
-  order_class?: 'simple' | 'oco' | undefined;
+  order_class?: 'simple' | 'oco' | 'bracket' | undefined;
   side: 'buy' | 'sell';
   type: string;
   time_in_force: string;
   limit_price?: string | undefined;
+  notional?: string | undefined;
   client_order_id?: string | undefined;
   post_only?: boolean | undefined;
   min_qty?: string | undefined;
@@ -44,19 +47,26 @@ export function listMisfits(order: Asked): [field: string, message: string][] {
     if (!holds) found.push([field, message]);
   };
   const listed = kind !== 'simple';
-  must((profit !== undefined) === listed, 'take_profit', 'an oco order has take_profit, a simple one not');
-  must((loss !== undefined) === listed, 'stop_loss', 'an oco order has stop_loss, a simple one not');
+  must((profit !== undefined) === listed, 'take_profit', 'oco and bracket have take_profit, no other');
+  must((loss !== undefined) === listed, 'stop_loss', 'oco and bracket have stop_loss, no other');
   if (!listed) return found;
   const { type, time_in_force: time } = order;
-  must(type === 'limit', 'type', 'the type of an oco order is limit, that of its take_profit');
-  must(order.limit_price === undefined, 'limit_price', 'the limit of an oco order stands in take_profit');
-  must(time !== 'ioc' && time !== 'fok', 'time_in_force', 'an oco order is day, gtc or gtd');
-  const own = ['client_order_id', 'post_only', 'min_qty', 'display_qty'] as const;
-  const message = 'an oco order has none; names stand in take_profit and stop_loss';
-  for (const field of own) must(!order[field], field, message);
+  must(['day', 'gtc', 'gtd'].includes(time), 'time_in_force', `an ${kind} order is day, gtc or gtd`);
+  if (kind === 'bracket') {
+    must(order.side === 'buy', 'side', 'a bracket begins with a buy');
+    must(type === 'limit' || type === 'market', 'type', 'a bracket begins with a limit or a market order');
+    must(order.notional === undefined, 'notional', 'a bracket has qty');
+  } else {
+    must(type === 'limit', 'type', 'the type of an oco order is limit, that of its take_profit');
+    must(order.limit_price === undefined, 'limit_price', 'the limit of an oco order stands in take_profit');
+    const own = ['client_order_id', 'post_only', 'min_qty', 'display_qty'] as const;
+    const message = 'an oco order has none; names stand in take_profit and stop_loss';
+    for (const field of own) must(!order[field], field, message);
+  }
   if (!profit || !loss) return found;
   const above = (centsFromDecimal(profit.limit_price) ?? 0) - (centsFromDecimal(loss.stop_price) ?? 0);
-  const fits = order.side === 'sell' ? above > 0 : above < 0;
-  must(fits, 'stop_loss', 'stop_price is below take_profit for a sell, above it for a buy');
+  const sells = order.side === 'sell' || kind === 'bracket';
+  const fits = sells ? above > 0 : above < 0;
+  must(fits, 'stop_loss', 'stop_price is below take_profit for what sells, above it for what buys');
   return found;
 }

@@ -96,6 +96,7 @@ export const ExpiryReason = z.enum([
   'EXPIRES_AT_REACHED',
   'SELF_TRADE_PREVENTED',
   'OCO_TRIGGER',
+  'ENTRY_NOT_FILLED',
 ]);
 export type ExpiryReason = z.infer<typeof ExpiryReason>;
 

@@ -69,6 +69,7 @@ export const nothingTouched = (): Touched => ({
 /** Follows the book by one event, in place; `sequence` is its revision. Throws where it does not fit. */
 export function evolveBook(book: PublicBook, event: BookEvent, sequence: number): void {
   switch (event.type) {
+    case 'OrderActivated.v1':
     case 'OrderAccepted.v1': {
       const { order, side, limitTicks: ticks, quantity, restingQuantity } = event.data;
       const { entersAfter: after = null, shownQuantity: shown = restingQuantity } = event.data;

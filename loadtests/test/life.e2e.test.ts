@@ -377,6 +377,39 @@ describe('one order’s whole life', () => {
     expect(await becomes(alice, profit.id, 'canceled')).toMatchObject({ filled_qty: '1' });
   });
 
+  test('a bracket holds what it buys for the two that sell it', async () => {
+    const { body: entry } = succeeded(
+      'a bracket',
+      await place(bob, {
+        side: 'buy',
+        qty: '2',
+        order_class: 'bracket',
+        limit_price: '50.00',
+        time_in_force: 'gtc',
+        take_profit: { limit_price: '54.00' },
+        stop_loss: { stop_price: '46.00' },
+      }),
+    );
+    succeeded('an offer', await place(alice, { side: 'sell', qty: '1', limit_price: '50.00' }));
+    await becomes(bob, entry.id, 'partially_filled');
+    succeeded('the cancel', await cancel(bob, entry.id));
+    await becomes(bob, entry.id, 'canceled');
+    const listed = `/v1/orders?list_id=${entry.list_id}`;
+    const { items } = await eventually<{ items: views.OrderView[] }>(listed, bob, ({ items: all }) =>
+      all.some(({ list_role, status }) => list_role === 'take_profit' && status === 'new'),
+    );
+    expect(Object.fromEntries(items.map(({ list_role, qty, status }) => [list_role, [qty, status]]))).toEqual(
+      {
+        entry: ['2', 'canceled'],
+        take_profit: ['1', 'new'],
+        stop_loss: ['1', 'held'],
+      },
+    );
+    const profit = items.find(({ list_role }) => list_role === 'take_profit') as views.OrderView;
+    succeeded('the cancel', await cancel(bob, profit.id));
+    await becomes(bob, profit.id, 'canceled');
+  });
+
   test('all orders are canceled where the dead-man switch is not renewed', async () => {
     const bid = succeeded('a bid', await place(alice, { side: 'buy', qty: '1', limit_price: '47.00' })).body;
     const renewed = { method: 'PUT', path: '/v1/dead-man-switch', token: await alice.token() } as const;
@@ -608,7 +641,7 @@ test('every reply was as the reference describes it', () => {
 test('at the end an audit from outside finds nothing', async () => {
   const { findings, history, rows } = await auditInstallation({ api, operator: operator.person });
   expect(findings.list).toEqual([]);
-  expect(history.counts.trades).toBe(10);
+  expect(history.counts.trades).toBe(11);
   expect(rows.compared).toBe(rows.inAll);
 });
 

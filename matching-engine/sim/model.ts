@@ -10,6 +10,7 @@ import type { PlacedInput } from '../src/engine.ts';
 import type { EngineSnapshot, OrderRow } from '../src/snapshot.ts';
 import { modelAmend } from './modelAmend.ts';
 import { modelBook } from './modelBook.ts';
+import { modelBracket } from './modelBracket.ts';
 import { type ModelMarket, modelDay, notTaken } from './modelDay.ts';
 import { modelNotional } from './modelNotional.ts';
 import { MODES, type Order } from './modelOrder.ts';
@@ -85,8 +86,13 @@ export function model(symbol: string): Model {
     time: string,
   ): BookFact[] {
     const orders = placedOrders(list);
-    const [profit, loss] = orders;
-    const codes = orders.map(refusal).filter((code) => code !== null);
+    const of = (wanted: string) => orders.find(({ role }) => role === wanted);
+    const [entry, profit, loss] = [of('entry'), of('take_profit'), of('stop_loss')];
+    const codes = orders.flatMap((order) => {
+      const code = refusal(order);
+      const later = list.kind === 'bracket' && order.role !== 'entry' && code === 'WOULD_TRIGGER_IMMEDIATELY';
+      return code && !later ? [code] : [];
+    });
     if (matchingRules < 3) codes.push('MATCHING_RULES');
     const between = (profit?.limitTicks ?? 0) - (loss?.stopTicks ?? 0);
     if (profit?.side === 'sell' ? between <= 0 : between >= 0) codes.push('ORDER_LIST');
@@ -97,9 +103,23 @@ export function model(symbol: string): Model {
         data: { order: { orderId, accountId, revision }, code },
       }));
     }
-    const legs = orders.map(({ orderId }) => orderId);
-    book.lists.add(list.listId, legs);
-    return orders.reverse().flatMap((order) => enterMarket(order, revision, time));
+    const children = orders.filter((order) => order !== entry);
+    const legs = children.map(({ orderId }) => orderId);
+    if (!entry) {
+      book.lists.add(list.listId, legs, null);
+      return orders.reverse().flatMap((order) => enterMarket(order, revision, time));
+    }
+    const { orderId } = entry;
+    book.lists.add(list.listId, legs, { orderId, filled: 0, isOver: false, revision, dormant: children });
+    const sleeping = children.map((child): BookFact => {
+      const { orderId: id, accountId, side, type, timeInForce, quantity, limitTicks, expiresAt } = child;
+      if (expiresAt) book.end(id, expiresAt);
+      const order = { orderId: id, accountId, revision };
+      const terms = { order, side, type, timeInForce, quantity, limitTicks, restingQuantity: 0 };
+      const ends = expiresAt ? { expiresAt } : {};
+      return { type: 'OrderAccepted.v1', data: { ...terms, ...ends, held: true, dormant: true } };
+    });
+    return [...sleeping, ...enterMarket(entry, revision, time)];
   }
 
   function refusal(data: Placed): RefusalCode | null {
@@ -234,6 +254,12 @@ export function model(symbol: string): Model {
   }
 
   const { wrongMoney, buyFor } = modelNotional({ book, market, dynamic });
+  const bracket = modelBracket({
+    book,
+    continuous: () => market.state === 'continuous',
+    dynamic,
+    arrive: enterMarket,
+  });
   const amend = modelAmend({ book, day, market, symbol: () => ({ rules, matchingRules }), wrongChange });
 
   function carryOut({ event, revision }: PlacedInput): BookFact[] {
@@ -305,7 +331,7 @@ export function model(symbol: string): Model {
   function apply(input: PlacedInput): BookFact[] {
     day.freeze();
     const facts = carryOut(input);
-    book.lists.prune(book.isOpen);
+    bracket(facts, input.event.time);
     return [...facts, ...day.indicative()];
   }
 

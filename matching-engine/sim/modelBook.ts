@@ -153,7 +153,11 @@ export function modelBook() {
 
   /** What the trades of an order bring about, stop after stop, each before those that it reaches itself. */
   function cascade(facts: readonly BookFact[], before: number, time: string): BookFact[] {
-    queued = reachedBy(stops, pricesOf(facts), before);
+    return runQueue(reachedBy(stops, pricesOf(facts), before), time);
+  }
+
+  function runQueue(reached: ModelStop[], time: string): BookFact[] {
+    queued = reached;
     stops = stops.filter((one) => !queued.includes(one));
     const told: BookFact[] = [];
     for (let one = queued.shift(); one; one = queued.shift()) {
@@ -208,14 +212,20 @@ export function modelBook() {
     return told;
   }
 
+  /** Stops that a price has reached which no trade of now was made at. */
+  function reachAt(price: number, time: string): BookFact[] {
+    return runQueue(reachedBy(stops, [price], price), time);
+  }
+
   /** To cancel an order of a list is to cancel the others, too. */
   function cancel(
     { orderId, accountId }: { orderId: string; accountId: string },
     revision: number,
   ): BookFact[] {
+    const others = lists.others(orderId);
     const first = cancelOne(orderId, accountId, revision);
     if (first.type !== 'OrderCanceled.v1') return [first];
-    const rest = lists.others(orderId).map((id) => cancelOne(id, accountId, revision));
+    const rest = others.map((id) => cancelOne(id, accountId, revision));
     return [first, ...rest];
   }
 
@@ -227,6 +237,12 @@ export function modelBook() {
       stops = stops.filter((one) => one !== held);
       const data = { side: held.placed.side, priceTicks: held.stop, quantity: held.placed.quantity };
       return { type: 'OrderCanceled.v1', data: { order, ...data, held: true } };
+    }
+    const later = lists.asleep(orderId);
+    if (later?.placed.accountId === accountId) {
+      lists.drop(orderId);
+      const { side, limitTicks: priceTicks, quantity } = later.placed;
+      return { type: 'OrderCanceled.v1', data: { order, side, priceTicks, quantity, held: true } };
     }
     if (!found) return { type: 'OrderCancelRejected.v1', data: { order, code: 'ORDER_NOT_OPEN' } };
     orders = orders.filter((o) => o !== found);
@@ -252,14 +268,16 @@ export function modelBook() {
       };
       return [{ type: 'OrderExpired.v1', data: { order: refTo(o), ...data } }];
     }
-    if (!stop) return [];
+    if (!stop) return lists.expireAsleep(id, reason);
     const { orderId, accountId, side, limitTicks: priceTicks, quantity } = stop.placed;
     const order = { orderId, accountId, revision: stop.revision };
     return [{ type: 'OrderExpired.v1', data: { order, side, priceTicks, quantity, resting: false, reason } }];
   }
 
   const isOpen = (id: string) =>
-    orders.some((o) => o.id === id) || stops.some(({ placed }) => placed.orderId === id);
+    lists.asleep(id) !== undefined ||
+    orders.some((o) => o.id === id) ||
+    stops.some(({ placed }) => placed.orderId === id);
   const stillOpen = () => expiries.filter(([id]) => isOpen(id));
 
   function reach(at: string): BookFact[] {
@@ -276,11 +294,13 @@ export function modelBook() {
   function wouldTrade(taker: Order): number {
     const before = { orders, trades, lastTradeTime, lastTicks, arrivals };
     const waiting = stops;
+    const putBack = lists.keep();
     orders = orders.map((o) => ({ ...o }));
     stops = stops.map((one) => ({ ...one }));
     const { facts } = sweep({ ...taker }, 1, '');
     ({ orders, trades, lastTradeTime, lastTicks, arrivals } = before);
     stops = waiting;
+    putBack();
     return facts.reduce((sum, f) => sum + (f.type === 'TradeExecuted.v1' ? f.data.quantity : 0), 0);
   }
 
@@ -303,6 +323,7 @@ export function modelBook() {
     opposite,
     sweep,
     cascade,
+    reachAt,
     cancel,
     expire,
     stillOpen,
@@ -327,6 +348,9 @@ export function modelBook() {
       stopArrivals += 1;
       stop.arrival = stopArrivals;
       stops = [...stops.filter((one) => one !== stop), stop];
+    },
+    forgetEnd(id: string) {
+      expiries = expiries.filter(([one]) => one !== id);
     },
     end(id: string, expiresAt: string) {
       expiries.push([id, expiresAt]);

@@ -172,6 +172,9 @@ export function modelDay(book: ReturnType<typeof modelBook>, market: ModelMarket
       facts.push({ type: 'OrderExpired.v1', data: { ...data, reason: 'DAY_ENDED' } });
     }
     waiting = [];
+    for (const { legs, entry } of book.lists.all())
+      if (entry?.dormant[0]?.timeInForce === 'day')
+        for (const id of [...legs]) facts.push(...book.lists.expireAsleep(id, 'DAY_ENDED'));
     return facts;
   };
 

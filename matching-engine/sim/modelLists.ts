@@ -1,26 +1,60 @@
-import type { BookFact } from '@brokerx/contracts';
+import type { BookFact, EngineInput, ExpiryReason } from '@brokerx/contracts';
 import type { Order } from './modelOrder.ts';
 import type { ModelStop } from './modelStops.ts';
 
+type Placed = Extract<EngineInput, { type: 'OrderPlaced.v1' }>['data'];
+type Entry = { orderId: string; filled: number; isOver: boolean; revision: number; dormant: Placed[] };
+type ModelList = { listId: string; legs: string[]; entry: Entry | null };
+
 /** Orders that belong together once more: which they are, and what one has less by what the other fills. */
 export function modelLists() {
-  let lists: { listId: string; legs: string[] }[] = [];
+  let lists: ModelList[] = [];
   const open = (o: Order) => o.quantity - o.done;
+  /** An order of a bracket whose entry has not ended. */
+  const asleep = (id: string) => {
+    const list = lists.find(({ legs, entry }) => entry && legs.includes(id));
+    const placed = list?.entry?.dormant.find(({ orderId }) => orderId === id);
+    if (!list?.entry || !placed) return undefined;
+    const order = { orderId: id, accountId: placed.accountId, revision: list.entry.revision };
+    return { list, placed, order };
+  };
+  const drop = (id: string) => {
+    for (const list of lists) list.legs = list.legs.filter((leg) => leg !== id);
+  };
   const others = (id: string) =>
     lists.flatMap(({ legs }) => (legs.includes(id) ? legs.filter((leg) => leg !== id) : []));
 
   return {
     others,
     has: (id: string) => lists.some(({ legs }) => legs.includes(id)),
-    add(listId: string, legs: string[]) {
-      lists.push({ listId, legs });
+    add(listId: string, legs: string[], entry: Entry | null) {
+      lists.push({ listId, legs, entry });
+    },
+    all: () => lists,
+    /** Puts back what is thought of only. */
+    keep() {
+      const filled = lists.map(({ entry }) => entry?.filled ?? 0);
+      return () => {
+        for (const [n, { entry }] of lists.entries()) if (entry) entry.filled = filled[n] ?? 0;
+      };
+    },
+    asleep,
+    drop,
+    expireAsleep(id: string, reason: ExpiryReason): BookFact[] {
+      const found = asleep(id);
+      if (!found) return [];
+      drop(id);
+      const { side, limitTicks: priceTicks, quantity } = found.placed;
+      const data = { order: found.order, side, priceTicks, quantity, resting: false, reason };
+      return [{ type: 'OrderExpired.v1', data }];
     },
     /** After each input: what ended has left its list. */
     prune(isOpen: (id: string) => boolean) {
-      for (const list of lists) list.legs = list.legs.filter(isOpen);
-      lists = lists.filter(({ legs }) => legs.length > 0);
+      for (const list of lists) if (!list.entry) list.legs = list.legs.filter(isOpen);
+      lists = lists.filter(({ legs, entry }) => legs.length > 0 || (entry !== null && !entry.isOver));
     },
-    rows: () => lists.map(({ listId, legs }) => [listId, ...legs]),
+    rows: () =>
+      lists.map(({ listId, legs, entry }) => ({ listId, legs: [...legs], entry: entry && { ...entry } })),
 
     /** What an order counts for beside another one of its list that has priority in the book. */
     effective(order: Order, orders: readonly Order[]): number {
@@ -39,6 +73,7 @@ export function modelLists() {
       { orders, stops }: { orders: readonly Order[]; stops: readonly ModelStop[] },
       facts: BookFact[],
     ): void {
+      for (const { entry } of lists) if (entry?.orderId === id) entry.filled += shares;
       for (const other of others(id)) {
         const reason = 'OCO_TRIGGER' as const;
         const o = orders.find((one) => one.id === other);

@@ -9,6 +9,7 @@ import { BAND_EXEMPT, ICEBERG, POST_ONLY, selfTradeOf } from './flags.ts';
 import { openOf, reduceShownLast, restShown, withdraw } from './iceberg.ts';
 import type { RestingOrder } from './levels.ts';
 import { type Incoming, match } from './match.ts';
+import { isLeg } from './orderList.ts';
 import { runTriggers } from './triggers.ts';
 
 type Amend = EventOf<'OrderAmendRequested.v1'>;
@@ -73,7 +74,7 @@ export function amend(engine: Engine, asked: Amend, revision: number): BookFact[
 
 /** The quantity of an order of a list is not its own: what its sibling did meanwhile stands. */
 function keepsQuantity(engine: Engine, asked: Amend, found: RestingOrder | undefined): Amend {
-  if (!found || engine.lists.size === 0 || !engine.lists.has(found.id)) return asked;
+  if (!found || engine.lists.size === 0 || !isLeg(engine, found.id)) return asked;
   return { ...asked, data: { ...asked.data, quantity: found.quantity } };
 }
 

@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import type { BookFact, EventOf, OrderRef } from '@brokerx/contracts';
 import { amend } from './amend.ts';
 import { tellIndicative } from './auction.ts';
+import { dormantOf, dropDormant, followLists } from './bracket.ts';
 import { type Engine, listing, NOTED, type PlacedInput } from './engineState.ts';
 import { expireDay, reachTime } from './expiry.ts';
 import { withdraw } from './iceberg.ts';
-import { followLists, siblingsOf } from './orderList.ts';
+import { siblingsOf } from './orderList.ts';
 import { beginPhase, endCall, halt, resume } from './phases.ts';
 import { place } from './place.ts';
 import { placeList } from './placeList.ts';
@@ -30,7 +31,7 @@ export {
 export function apply(engine: Engine, input: PlacedInput): BookFact[] {
   engine.band = null;
   const outputs = carryOut(engine, input);
-  if (engine.lists.size > 0) followLists(engine, outputs);
+  if (engine.lists.size > 0) followLists(engine, input.event, outputs);
   if (engine.call) tellIndicative(engine, engine.call, outputs);
   return outputs;
 }
@@ -86,6 +87,12 @@ function cancelOne(engine: Engine, order: OrderRef): BookFact {
   const resting = book.orders.get(orderId);
   const stop = resting ? undefined : stops.book.orders.get(orderId);
   const open = resting ?? stop ?? waiting.get(orderId);
+  const asleep = open || engine.lists.size === 0 ? undefined : dormantOf(engine, orderId);
+  if (asleep?.terms.accountId === accountId) {
+    const { side, limitTicks: priceTicks, quantity } = asleep.terms;
+    dropDormant(engine, orderId);
+    return { type: 'OrderCanceled.v1', data: { order, side, priceTicks, quantity, held: true } };
+  }
   if (open?.accountId !== accountId) {
     return { type: 'OrderCancelRejected.v1', data: { order, code: 'ORDER_NOT_OPEN' } };
   }

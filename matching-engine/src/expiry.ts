@@ -1,5 +1,6 @@
 import type { BookFact, EventOf } from '@brokerx/contracts';
 import type { NewOrder } from './book.ts';
+import { dormantOf, expireDormantDay, expireDormantOrder } from './bracket.ts';
 import type { Engine } from './engineState.ts';
 import { EXPIRES_WITH_DAY } from './flags.ts';
 import { withdraw } from './iceberg.ts';
@@ -21,7 +22,8 @@ export function reachTime(engine: Engine, { data }: EventOf<'TimeReached.v1'>): 
     const resting = engine.book.orders.get(id);
     if (resting) {
       outputs.push(expireResting(engine, resting, 'EXPIRES_AT_REACHED'));
-    } else
+    } else if (dormantOf(engine, id)) expireDormantOrder(engine, id, 'EXPIRES_AT_REACHED', outputs);
+    else
       outputs.push(
         expireStop(engine, engine.stops.book.orders.get(id) as RestingOrder, 'EXPIRES_AT_REACHED'),
       );
@@ -50,12 +52,15 @@ export function expireDay(engine: Engine, outputs: BookFact[]): void {
   }
   for (const order of engine.waiting.values()) outputs.push(expired(order, false, 'DAY_ENDED'));
   engine.waiting.clear();
+  if (engine.lists.size > 0) expireDormantDay(engine, outputs);
 }
 
 /** Open orders that end at a time of their own, by arrival. Those that ended otherwise are forgotten here. */
-export function openExpiries({ expiries, book, stops }: Engine): [id: string, expiresAt: string][] {
+export function openExpiries(engine: Engine): [id: string, expiresAt: string][] {
+  const { expiries, book, stops } = engine;
   for (const id of expiries.keys()) {
-    if (!book.orders.has(id) && !stops.book.orders.has(id)) expiries.delete(id);
+    const isOpen = book.orders.has(id) || stops.book.orders.has(id) || dormantOf(engine, id) !== undefined;
+    if (!isOpen) expiries.delete(id);
   }
   return [...expiries];
 }

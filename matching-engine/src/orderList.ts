@@ -1,4 +1,4 @@
-import type { BookFact, EventOf, OrderRef, RefusalCode } from '@brokerx/contracts';
+import { type BookFact, type EventOf, isStop, type OrderRef, type RefusalCode } from '@brokerx/contracts';
 import { reduce } from './book.ts';
 import type { Engine } from './engineState.ts';
 import { openOf, withdraw } from './iceberg.ts';
@@ -8,36 +8,58 @@ import { removeStop } from './triggers.ts';
 /**
  * Orders that belong together. A fill of one takes the same shares off the other at once, before any trigger is looked
  * at, wherever it is: in the book, waiting for its trigger, or triggered and waiting for its turn. To cancel one is to
- * cancel both; what ends otherwise leaves the other as it is.
+ * cancel both; what ends otherwise leaves the other as it is. Those of a bracket are dormant until its entry has ended
+ * (`bracket.ts`).
  */
 export type OrderList = {
   readonly listId: string;
-  /** Those that are open. */
+  /** Those that are open, the entry of a bracket aside. */
   readonly legs: string[];
+  /** Until the entry has ended and what it bought is offered. */
+  entry: Entry | null;
 };
+
+export type Entry = {
+  readonly orderId: string;
+  filled: number;
+  /** It has ended; the others wait for continuous trading. */
+  isOver: boolean;
+  /** Of the account's stream that placed the list. */
+  readonly revision: number;
+  readonly dormant: readonly Dormant[];
+};
+export type Dormant = EventOf<'OrderPlaced.v1'>['data'];
 
 /** The list of each open order that has one. */
 export type Lists = Map<string, OrderList>;
 
 /** Why the orders of a list do not fit together. */
 export function listRefusal(list: EventOf<'OrderListPlaced.v1'>['data']): RefusalCode | undefined {
-  const profit = list.orders.find(({ role }) => role === 'take_profit');
-  const loss = list.orders.find(({ role }) => role === 'stop_loss');
+  const of = (wanted: string) => list.orders.find(({ role }) => role === wanted);
+  const [entry, profit, loss] = [of('entry'), of('take_profit'), of('stop_loss')];
   if (!profit || !loss || profit.side !== loss.side) return 'ORDER_LIST';
+  if (list.orders.some(({ timeInForce: time }) => time !== 'day' && time !== 'gtc' && time !== 'gtd'))
+    return 'TIME_IN_FORCE';
   if (profit.type !== 'limit' || (loss.type !== 'stop' && loss.type !== 'stop_limit')) return 'ORDER_LIST';
+  if ((entry !== undefined) !== (list.kind === 'bracket')) return 'ORDER_LIST';
+  if (entry && (entry.side !== 'buy' || profit.side !== 'sell' || isStop(entry.type))) return 'ORDER_LIST';
   const above = profit.limitTicks - (loss.stopTicks ?? 0);
   return (profit.side === 'sell' ? above > 0 : above < 0) ? undefined : 'ORDER_LIST';
 }
 
-export function addList({ lists }: Engine, { listId, orders }: EventOf<'OrderListPlaced.v1'>['data']): void {
-  const list: OrderList = { listId, legs: orders.map(({ orderId }) => orderId) };
+export function addList({ lists }: Engine, list: OrderList): void {
   for (const id of list.legs) lists.set(id, list);
+  if (list.entry) lists.set(list.entry.orderId, list);
 }
 
 /** An order filled so much: the other one of its list has less. True where that was told. */
 export function fillsListed(engine: Engine, orderId: string, shares: number, outputs: BookFact[]): boolean {
   const list = engine.lists.get(orderId);
   if (!list) return false;
+  if (list.entry?.orderId === orderId) {
+    list.entry.filled += shares;
+    return false;
+  }
   const told = outputs.length;
   for (const id of list.legs) if (id !== orderId) lessen(engine, id, shares, outputs);
   return outputs.length > told;
@@ -85,26 +107,14 @@ function lessenResting(engine: Engine, resting: RestingOrder, shares: number, ou
   outputs.push({ type: 'OrderExpired.v1', data: { ...end, reason: 'OCO_TRIGGER' } });
 }
 
+/** An order whose quantity is its list's, and not that of a bracket's entry. */
+export const isLeg = ({ lists }: Engine, orderId: string): boolean =>
+  lists.get(orderId)?.legs.includes(orderId) ?? false;
+
 /** The other open orders of a list. */
 export const siblingsOf = ({ lists }: Engine, orderId: string): readonly string[] =>
-  lists.get(orderId)?.legs.filter((id) => id !== orderId) ?? [];
-
-/** After an input: orders that ended have left their lists. */
-export function followLists(engine: Engine, outputs: readonly BookFact[]): void {
-  for (const { data } of outputs) {
-    if ('order' in data) follow(engine, data.order.orderId);
-    else if ('maker' in data) {
-      follow(engine, data.maker.orderId);
-      follow(engine, data.taker.orderId);
-    }
-  }
-}
-
-function follow({ book, stops, lists }: Engine, id: string): void {
-  const list = lists.get(id);
-  if (!list || book.orders.has(id) || stops.book.orders.has(id)) return;
-  lists.delete(id);
-  list.legs.splice(list.legs.indexOf(id), 1);
-}
+  lists.get(orderId)?.entry?.orderId === orderId
+    ? []
+    : (lists.get(orderId)?.legs.filter((id) => id !== orderId) ?? []);
 
 const refOf = ({ id, accountId, revision }: RestingOrder): OrderRef => ({ orderId: id, accountId, revision });

@@ -27,7 +27,7 @@ import { type BesideOrders, besideOrders, restoreBesideOrders } from './snapshot
  * snapshot of another one is not read.
  */
 export const SNAPSHOT_KIND = 'book';
-export const SNAPSHOT_VERSION = 7;
+export const SNAPSHOT_VERSION = 8;
 
 export type PackedState = { state: string; parts: Uint8Array<ArrayBuffer>[] };
 

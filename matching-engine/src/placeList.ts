@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
-import { type BookFact, type EventOf, placedOrders } from '@brokerx/contracts';
+import {
+  type BookFact,
+  type EventOf,
+  type Listed,
+  type ListKind,
+  placedOrders,
+  type RefusalCode,
+} from '@brokerx/contracts';
 import type { Engine } from './engineState.ts';
-import { addList, listRefusal } from './orderList.ts';
+import { addList, type Dormant, listRefusal } from './orderList.ts';
 import { enter, refusal } from './place.ts';
 
 /** A list of orders: all of them are taken, or none. The stop waits before the other one may trade. */
@@ -13,9 +20,12 @@ export function placeList(
   const { data } = event;
   assert.equal(data.symbol, engine.symbol);
   const orders = placedOrders(data).map(
-    (order) => ({ ...event, type: 'OrderPlaced.v1', data: order }) as EventOf<'OrderPlaced.v1'>,
+    (order) =>
+      ({ ...event, type: 'OrderPlaced.v1', data: order }) as EventOf<'OrderPlaced.v1'> & { data: Listed },
   );
-  const refused = orders.map((order) => refusal(engine, order.data)).find((code) => code !== undefined);
+  const refused = orders
+    .map((order) => whyNot(engine, order.data, data.kind))
+    .find((code) => code !== undefined);
   const isOld = (engine.listing?.matchingRules ?? 0) < 3;
   const code = refused ?? (isOld ? 'MATCHING_RULES' : listRefusal(data));
   if (code) {
@@ -24,6 +34,32 @@ export function placeList(
       data: { order: { orderId, accountId, revision }, code },
     }));
   }
-  addList(engine, data);
-  return orders.toReversed().flatMap((order) => enter(engine, order, revision));
+  const { listId } = data;
+  if (data.kind === 'oco') {
+    addList(engine, { listId, legs: data.orders.map(({ orderId }) => orderId), entry: null });
+    return orders.toReversed().flatMap((order) => enter(engine, order, revision));
+  }
+  const [first, ...others] = orders;
+  if (!first) throw new Error('a bracket has an entry');
+  const dormant = others.map(({ data: child }) => child);
+  const entry = { orderId: first.data.orderId, filled: 0, isOver: false, revision, dormant };
+  addList(engine, { listId, legs: dormant.map(({ orderId }) => orderId), entry });
+  for (const { orderId, expiresAt } of dormant)
+    if (expiresAt !== undefined) engine.expiries.set(orderId, expiresAt);
+  return [...dormant.map((child) => sleeps(child, revision)), ...enter(engine, first, revision)];
+}
+
+/** What speaks against one of them. The stop of a bracket has nothing to wait for before its entry has bought. */
+function whyNot(engine: Engine, order: Dormant & Listed, kind: ListKind): RefusalCode | undefined {
+  const code = refusal(engine, order);
+  const later = kind === 'bracket' && order.role !== 'entry' && code === 'WOULD_TRIGGER_IMMEDIATELY';
+  return later ? undefined : code;
+}
+
+function sleeps(child: Dormant, revision: number): BookFact {
+  const { orderId, accountId, side, type, timeInForce, quantity, limitTicks, expiresAt } = child;
+  const order = { orderId, accountId, revision };
+  const terms = { order, side, type, timeInForce, quantity, limitTicks, restingQuantity: 0 };
+  const ends = expiresAt === undefined ? {} : { expiresAt };
+  return { type: 'OrderAccepted.v1', data: { ...terms, ...ends, held: true, dormant: true } };
 }

@@ -5,6 +5,7 @@ import { type NewOrder, rest } from './book.ts';
 import { type Engine, listing, newEngine } from './engine.ts';
 import { openExpiries } from './expiry.ts';
 import { ICEBERG } from './flags.ts';
+import { addList, type OrderList } from './orderList.ts';
 import { addStop, type StopTerms, stopsByArrival } from './triggers.ts';
 
 /**
@@ -26,8 +27,8 @@ export type EngineSnapshot = {
   orders: OrderRow[];
   /** Icebergs in the book, by arrival of their peaks: id, peak, hidden. */
   icebergs: [string, number, number][];
-  /** Orders that belong together, by arrival: the list's id, then those of its orders that are open. */
-  lists: string[][];
+  /** Orders that belong together, by arrival. */
+  lists: OrderList[];
   /** Orders that wait for their trigger, the oldest first; `arrivals` counts those that ever came. */
   stops: StopRow[];
   arrivals: number;
@@ -78,7 +79,11 @@ export function besideOrders(engine: Engine): BesideOrders {
     peak,
     hidden,
   ]);
-  const lists = [...new Set(engine.lists.values())].map(({ listId, legs }) => [listId, ...legs]);
+  const lists = [...new Set(engine.lists.values())].map(({ listId, legs, entry }) => ({
+    listId,
+    legs: [...legs],
+    entry: entry && { ...entry },
+  }));
   return { ...known, icebergs, lists, stops, arrivals, expiries: openExpiries(engine), waiting };
 }
 
@@ -113,10 +118,7 @@ export function restoreBesideOrders(state: BesideOrders): Engine {
   engine.trades = state.trades;
   engine.lastTradeTime = state.lastTradeTime;
   for (const [id, peak, hidden] of state.icebergs) engine.icebergs.set(id, { peak, hidden });
-  for (const [listId = '', ...legs] of state.lists) {
-    const list = { listId, legs };
-    for (const id of legs) engine.lists.set(id, list);
-  }
+  for (const list of state.lists) addList(engine, list);
   engine.lastTicks = state.lastTicks;
   engine.time = state.time;
   for (const [id, accountId, revision, side, priceTicks, flags, quantity, leaves, ...terms] of state.stops) {

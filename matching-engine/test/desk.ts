@@ -115,6 +115,46 @@ export function desk(symbol = SYMBOL) {
     sell: order('sell'),
     buyOco: oco('buy'),
     sellOco: oco('sell'),
+    /** A buy E, then a take-profit P and a stop-loss L of what it has bought. */
+    bracket: (
+      names: readonly [string, string, string],
+      quantity: number,
+      [limitTicks, profitTicks, stopTicks]: readonly [number, number, number],
+      terms: ListTerms & { market?: boolean } = {},
+    ) => {
+      const { market, stopLimit = 800, timeInForce = market ? 'day' : 'gtc', ...more } = terms;
+      const [entry, profit, loss] = names.map(idOf) as [string, string, string];
+      const common = { clientOrderId: null, timeInForce, ...more };
+      const sells = { side: 'sell' as const, ...common };
+      return input({
+        type: 'OrderListPlaced.v1',
+        data: {
+          listId: idOf(names.join('')),
+          accountId: ACCOUNT,
+          kind: 'bracket',
+          symbol,
+          quantity,
+          tickCents: 1,
+          referenceTicks: 1_000,
+          bandExempt: false,
+          feePpm: 1_000,
+          holdCents: 0,
+          holdShares: 0,
+          orders: [
+            {
+              orderId: entry,
+              role: 'entry',
+              side: 'buy',
+              type: market ? 'market' : 'limit',
+              limitTicks,
+              ...common,
+            },
+            { orderId: profit, role: 'take_profit', type: 'limit', limitTicks: profitTicks, ...sells },
+            { orderId: loss, role: 'stop_loss', type: 'stop', limitTicks: stopLimit, stopTicks, ...sells },
+          ],
+        },
+      });
+    },
     cancel: (name: string, accountId = ACCOUNT) =>
       input({ type: 'OrderCancelRequested.v1', data: { orderId: idOf(name), accountId, symbol } }),
     amend: (name: string, quantity: number, change: { limitTicks?: number; bandExempt?: true } = {}) =>
@@ -162,7 +202,9 @@ function tell({ type, data }: BookFact): string {
     case 'EngineStarted.v1':
       return `engine started, epoch ${data.epoch}`;
     case 'OrderAccepted.v1':
-      return `${nameOf(data.order.orderId)} accepted, ${data.held ? 'held' : `${data.restingQuantity} rest`}${shownOf(data)}`;
+      return `${nameOf(data.order.orderId)} accepted, ${data.dormant ? 'dormant' : data.held ? 'held' : `${data.restingQuantity} rest`}${shownOf(data)}`;
+    case 'OrderActivated.v1':
+      return `${nameOf(data.order.orderId)} activated: ${data.quantity}, ${data.held ? 'held' : `${data.restingQuantity} rest`}`;
     case 'OrderReduced.v1':
       return `${nameOf(data.order.orderId)} reduced by ${data.quantity} to ${data.leaves}${data.held ? ' held' : ''}`;
     case 'OrderTriggered.v1':

@@ -83,7 +83,9 @@ export function journalEntry(recorded: Recorded<Event>): JournalEntry | undefine
       if (side === 'buy') {
         entry.cashHeld -= valueCents + feeCents;
         entry.cashClearing = valueCents;
-        entry.sharesAvailable += quantity;
+        const { heldShares = 0 } = event.data;
+        entry.sharesAvailable += quantity - heldShares;
+        entry.sharesHeld += heldShares;
         entry.sharesClearing = -quantity;
       } else {
         entry.cashAvailable += valueCents - feeCents;

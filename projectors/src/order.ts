@@ -73,6 +73,7 @@ export function ordersOf(event: Event): readonly string[] {
     case 'OrderAmended.v1':
     case 'OrderAmendRejected.v1':
     case 'OrderDecremented.v1':
+    case 'OrderArmed.v1':
     case 'OrderClosed.v1':
       return [event.data.orderId];
     case 'OrderFilled.v1': {
@@ -81,6 +82,7 @@ export function ordersOf(event: Event): readonly string[] {
     }
     case 'OrderListPlaced.v1':
       return event.data.orders.map(({ orderId }) => orderId);
+    case 'OrderActivated.v1':
     case 'OrderReduced.v1':
     case 'OrderAccepted.v1':
     case 'OrderTriggered.v1':
@@ -192,6 +194,13 @@ export function evolveRow(row: OrderRow, { event, position }: Recorded<Event>): 
     case 'OrderAccepted.v1':
       row.accepted = true;
       row.held = event.data.held ?? false;
+      break;
+    case 'OrderActivated.v1':
+      row.held = event.data.held ?? false;
+      break;
+    case 'OrderArmed.v1':
+      row.quantity = event.data.quantity;
+      row.leavesQuantity = event.data.quantity;
       break;
     case 'OrderTriggered.v1':
     case 'OrderEntered.v1':

@@ -132,6 +132,11 @@ function tell(event: Event, at: Recorded<Event>, orderId: string | undefined): T
       const { orderId: order_id, symbol, amendment, code, sequence } = event.data;
       return { event: 'amend_rejected', order_id, symbol, amendment, reason: code, sequence };
     }
+    case 'OrderArmed.v1': {
+      const { orderId: order_id, symbol, side, quantity, sequence } = event.data;
+      const qty = String(quantity);
+      return { event: 'order_armed', order_id, symbol, side, qty, leaves_qty: qty, sequence };
+    }
     case 'OrderClosed.v1': {
       const { orderId: order_id, symbol, side, status, reason, sequence } = event.data;
       return { event: 'order_closed', order_id, symbol, side, status, leaves_qty: '0', reason, sequence };
@@ -163,6 +168,12 @@ function tellOfBook(event: Event, at: Recorded<Event>, orderId: string | undefin
     case 'OrderTriggered.v1': {
       const { order, side, quantity } = event.data;
       return { event: 'order_triggered', ...of(order), status: 'new', side, leaves_qty: String(quantity) };
+    }
+    case 'OrderActivated.v1': {
+      const { order, side, quantity, held } = event.data;
+      const qty = String(quantity);
+      const status = held ? ('held' as const) : ('new' as const);
+      return { event: 'order_activated', ...of(order), status, side, qty, leaves_qty: qty };
     }
     case 'OrderReduced.v1': {
       const { order, side, quantity, leaves } = event.data;

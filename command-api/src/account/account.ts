@@ -4,7 +4,7 @@ import { emptyKeyLog, type KeyLog } from './keys.ts';
 import { type Killed, killedBy } from './killed.ts';
 import { giveName, keepKey, takeName } from './names.ts';
 import { evolveOrder, type Hold, type OpenOrder } from './order.ts';
-import type { OpenList } from './orderList.ts';
+import { buyFor, type OpenList } from './orderList.ts';
 
 /**
  * The state of `account-<id>`: what later decisions need, folded from its events. It is changed in place (an account
@@ -129,7 +129,7 @@ function change(account: Account, event: AccountEvent, revision: number): void {
       account.deadlineAt = null;
       return;
     case 'OrderPlaced.v1':
-      placed(account, { ...event.data, listId: null }, revision);
+      placed(account, { ...event.data, ...ALONE }, revision);
       hold(account, event.data, event.data.holdCents, event.data.holdShares);
       count(account, event.time, 1);
       return;
@@ -158,6 +158,9 @@ function change(account: Account, event: AccountEvent, revision: number): void {
     case 'OrderFilled.v1':
       filled(account, event);
       return;
+    case 'OrderArmed.v1':
+      evolveOrder(openOrder(account, event.data.orderId), event);
+      return;
     case 'OrderAmended.v1':
     case 'OrderDecremented.v1':
     case 'OrderClosed.v1': {
@@ -175,7 +178,7 @@ function change(account: Account, event: AccountEvent, revision: number): void {
 
 function placed(
   account: Account,
-  data: EventOf<'OrderPlaced.v1'>['data'] & { listId: string | null },
+  data: EventOf<'OrderPlaced.v1'>['data'] & Pick<OpenOrder, 'listId' | 'bracketId' | 'dormant'>,
   revision: number,
 ): void {
   assert(!account.orders.has(data.orderId), 'an order is placed once');
@@ -183,6 +186,8 @@ function placed(
     orderId: data.orderId,
     clientOrderId: data.clientOrderId,
     listId: data.listId,
+    bracketId: data.bracketId,
+    dormant: data.dormant,
     symbol: data.symbol,
     side: data.side,
     type: data.type,
@@ -207,13 +212,25 @@ function placed(
   if (data.clientOrderId !== null) takeName(account, data.clientOrderId);
 }
 
+const ALONE = { listId: null, bracketId: null, dormant: false } as const;
+
 function listPlaced(account: Account, event: EventOf<'OrderListPlaced.v1'>, revision: number): void {
   const { listId, kind, symbol, orders, holdCents, holdShares } = event.data;
   assert(!account.lists.has(listId), 'a list is placed once');
-  const side = orders[0]?.side ?? 'buy';
-  const orderIds = orders.map(({ orderId }) => orderId);
-  account.lists.set(listId, { listId, kind, symbol, side, orderIds, holdCents, holdShares });
-  for (const order of placedOrders(event.data)) placed(account, order, revision);
+  const isBracket = kind === 'bracket';
+  const legs = orders.filter(({ role }) => role !== 'entry');
+  const side = legs[0]?.side ?? 'buy';
+  const orderIds = legs.map(({ orderId }) => orderId);
+  // What a bracket holds is its entry's.
+  const held = isBracket ? { holdCents: 0, holdShares: 0 } : { holdCents, holdShares };
+  account.lists.set(listId, { listId, kind, symbol, side, orderIds, ...held, bought: 0 });
+  for (const order of placedOrders(event.data)) {
+    const its =
+      order.role === 'entry'
+        ? { listId: null, bracketId: listId, dormant: false }
+        : { listId, bracketId: null, dormant: isBracket };
+    placed(account, { ...order, ...its }, revision);
+  }
   hold(account, { side, symbol }, holdCents, holdShares);
   count(account, event.time, orders.length);
 }
@@ -238,7 +255,11 @@ function filled(account: Account, event: EventOf<'OrderFilled.v1'>): void {
   if (order.side === 'buy') {
     account.cashCents -= data.valueCents + data.feeCents;
     account.heldCents -= data.valueCents + data.feeCents + data.releasedCents;
-    moveShares(account, order.symbol, data.quantity, 0);
+    const heldShares = data.heldShares ?? 0;
+    const bracket = order.bracketId === null ? undefined : account.lists.get(order.bracketId);
+    assert(heldShares === 0 || bracket, 'shares are held for a bracket that is there');
+    if (bracket) buyFor(bracket, heldShares);
+    moveShares(account, order.symbol, data.quantity, heldShares);
   } else {
     account.cashCents += data.valueCents - data.feeCents;
     moveShares(account, order.symbol, -data.quantity, -(data.quantity + data.releasedShares));

@@ -109,6 +109,9 @@ function whyNot(
   if (!moves && quantity === order.quantity) {
     return { code: 'AMEND_NO_CHANGE', detail: `the quantity is ${quantity} already` };
   }
+  if (order.dormant) {
+    return { code: 'ORDER_LIST', detail: 'an order of a bracket can be changed once its entry has ended' };
+  }
   if (order.listId !== null && change.qty !== undefined) {
     return { code: 'ORDER_LIST', detail: 'the quantity belongs to the list; its limit_price can be changed' };
   }

@@ -131,3 +131,56 @@ test('of an order of a list the limit can be changed, and the hold covers both v
   expect(change(at(901), { limit_price: '10.90' }).data).toMatchObject({ quantity: 10, holdCents: 300 });
   expect(change(at(900), { limit_price: '10.00' }).data).not.toHaveProperty('holdCents');
 });
+
+const bracket: PlaceOrder = {
+  ...sells,
+  side: 'buy',
+  order_class: 'bracket',
+  client_order_id: 'entry',
+  limit_price: '10.00',
+  take_profit: { limit_price: '10.50' },
+  stop_loss: { stop_price: '10.00', client_order_id: 'down' },
+};
+
+test('a bracket holds what its entry may cost; its stop has nothing to wait for yet', () => {
+  const account = accountWith(cash);
+  const fact = placeOrderList(account, {
+    orderId: at(900),
+    orderIds: [at(900), at(901), at(902)],
+    listId: at(950),
+    accountId: at(1),
+    nowMs: Date.parse(T0),
+    order: bracket,
+    market: newest(),
+  });
+  expect(fact.data).toMatchObject({
+    kind: 'bracket',
+    holdCents: 10_010,
+    holdShares: 0,
+    orders: [
+      {
+        orderId: at(900),
+        role: 'entry',
+        side: 'buy',
+        type: 'limit',
+        limitTicks: 1_000,
+        clientOrderId: 'entry',
+      },
+      { orderId: at(901), role: 'take_profit', side: 'sell', type: 'limit', limitTicks: 1_050 },
+      {
+        orderId: at(902),
+        role: 'stop_loss',
+        side: 'sell',
+        type: 'stop',
+        stopTicks: 1_000,
+        clientOrderId: 'down',
+      },
+    ],
+  });
+  const placedIt = accountWith(cash, fact);
+  expect([placedIt.orderRate.unfilled, placedIt.heldCents]).toEqual([3, 10_010]);
+  const change = { orderId: at(901), accountId: at(1), change: { limit_price: '10.60' } };
+  expect(amendOrder(placedIt, { ...change, marketOf: () => newest() }).data).toMatchObject({
+    code: 'ORDER_LIST',
+  });
+});

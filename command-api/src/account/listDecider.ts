@@ -22,6 +22,7 @@ export function placeOrderList(
   command: PlaceOrderCommand & { listId: string; orderIds: readonly string[] },
 ): AccountFact {
   const { order, market, listId, accountId, orderIds } = command;
+  const kind = order.order_class === 'bracket' ? 'bracket' : 'oco';
   const legs = legsOf(order).map((leg, index) => ({
     ...leg,
     orderId: orderIds[index] ?? raise('as many ids as orders'),
@@ -31,15 +32,21 @@ export function placeOrderList(
   if (!first) throw new Error('a list has orders');
   const refuse = (refusal: Refusal): AccountFact => {
     const refused = refusedOrder({ ...command, order: first.order, orderId: first.orderId }, refusal);
-    return { ...refused, data: { ...refused.data, listKind: 'oco' } };
+    return { ...refused, data: { ...refused.data, listKind: kind } };
   };
   for (const leg of legs) {
     const refusal = againstMarket(account, { ...command, order: leg.order }, leg.priced);
-    if (refusal) return refuse(refusal);
+    // The stop of a bracket has nothing to wait for before its entry has bought.
+    const later = kind === 'bracket' && leg.role !== 'entry' && refusal?.code === 'WOULD_TRIGGER_IMMEDIATELY';
+    if (refusal && !later) return refuse(refusal);
   }
-  const [name, ...others] = legs.map(({ order: { client_order_id } }) => client_order_id);
-  if (name !== undefined && others.includes(name)) {
-    return refuse({ code: 'DUPLICATE_CLIENT_ORDER_ID', detail: `client_order_id ${name} twice in one list` });
+  const names = legs.flatMap(({ order: { client_order_id } }) => client_order_id ?? []);
+  const twice = names.find((name, index) => names.indexOf(name) < index);
+  if (twice !== undefined) {
+    return refuse({
+      code: 'DUPLICATE_CLIENT_ORDER_ID',
+      detail: `client_order_id ${twice} twice in one list`,
+    });
   }
   if (!market) throw new Error('an unknown symbol was refused above');
   if (market.matchingRules < 3) {
@@ -48,9 +55,11 @@ export function placeOrderList(
   }
   const { tickCents, feePpm } = market.rules;
   const quantity = quantityOf(order.qty);
+  // Of a bracket the entry alone holds: the others sell what it will have bought.
+  const holding = kind === 'bracket' ? legs.slice(0, 1) : legs;
   const held = listWorstCase(
-    legs.map(({ priced }) => ({
-      side: order.side,
+    holding.map(({ priced, order: its }) => ({
+      side: its.side,
       limitTicks: limitOf(priced),
       tickCents,
       quantity,
@@ -70,7 +79,7 @@ export function placeOrderList(
     data: {
       listId,
       accountId,
-      kind: 'oco',
+      kind,
       symbol: order.symbol,
       quantity,
       tickCents,
@@ -92,23 +101,25 @@ export function placeOrderList(
   };
 }
 
-type Leg = { role: 'take_profit' | 'stop_loss'; order: PlaceOrder };
+type Leg = { role: 'entry' | 'take_profit' | 'stop_loss'; order: PlaceOrder };
 
 /** The orders of the list, each as if it were asked for by itself. */
-export function legsOf({ take_profit, stop_loss, ...common }: PlaceOrder): Leg[] {
-  if (!take_profit || !stop_loss) throw new Error('an oco order has both');
+export function legsOf({ take_profit, stop_loss, ...entry }: PlaceOrder): Leg[] {
+  if (!take_profit || !stop_loss) throw new Error('a list has both');
   const { stop_price, limit_price } = stop_loss;
   const loss = limit_price === undefined ? 'stop' : 'stop_limit';
-  return [
-    {
-      role: 'take_profit',
-      order: { ...common, type: 'limit', ...take_profit },
-    },
+  const isBracket = entry.order_class === 'bracket';
+  const { symbol, qty, time_in_force, expires_at, stp_mode } = entry;
+  const side = isBracket ? 'sell' : entry.side;
+  const common = { symbol, side, qty, time_in_force, expires_at, stp_mode } as const;
+  const others: Leg[] = [
+    { role: 'take_profit', order: { ...common, type: 'limit', ...take_profit } },
     {
       role: 'stop_loss',
       order: { ...common, type: loss, stop_price, limit_price, client_order_id: stop_loss.client_order_id },
     },
   ];
+  return isBracket ? [{ role: 'entry', order: entry }, ...others] : others;
 }
 
 const limitOf = (priced: Priced | undefined): number =>

@@ -17,6 +17,10 @@ export type OpenOrder = {
   clientOrderId: string | null;
   /** The list that it belongs to, and that holds for it; null: it stands alone. */
   listId: string | null;
+  /** The bracket whose entry it is: what it buys is held there, to be sold. */
+  bracketId: string | null;
+  /** It waits until the entry of its bracket has ended. */
+  dormant: boolean;
   symbol: string;
   side: Side;
   type: OrderType;
@@ -61,6 +65,7 @@ type OrderFact = Extract<
       | 'OrderAmended.v1'
       | 'OrderAmendRejected.v1'
       | 'OrderDecremented.v1'
+      | 'OrderArmed.v1'
       | 'OrderClosed.v1';
   }
 >;
@@ -161,6 +166,11 @@ export function evolveOrder(order: OpenOrder, fact: OrderFact, hold: Hold = orde
       hold.holdCents -= fact.data.releasedCents;
       hold.holdShares -= fact.data.releasedShares;
       assert.equal(order.preventedQuantity, fact.data.preventedQuantity);
+      break;
+    case 'OrderArmed.v1':
+      advance(order, fact.data.sequence);
+      order.quantity = fact.data.quantity;
+      order.dormant = false;
       break;
     case 'OrderClosed.v1':
       advance(order, fact.data.sequence);

@@ -14,7 +14,15 @@ export type OpenList = {
   orderIds: string[];
   holdCents: number;
   holdShares: number;
+  /** What the entry of a bracket has bought for them. */
+  bought: number;
 };
+
+/** The entry of a bracket has bought so much, which its other orders hold at once. */
+export function buyFor(list: OpenList, shares: number): void {
+  list.bought += shares;
+  list.holdShares += shares;
+}
 
 type Leg = Pick<
   OpenOrder,
@@ -29,14 +37,15 @@ type Leg = Pick<
   | 'feePpm'
   | 'notionalCents'
   | 'amendPending'
->;
+> & { dormant?: boolean };
 
 /**
  * The most that the open orders of a list may still need together. They share the shares of the smaller one, each of
  * which costs the dearer limit at most; what the larger one has beyond is its own. Each order's fee is rounded up by
- * itself, which may cost a cent more than one order's.
+ * itself, which may cost a cent more than one order's. A dormant one is for what was bought so far.
  */
-export function listWorstCase(legs: readonly Leg[]): { holdCents: number; holdShares: number } {
+export function listWorstCase(given: readonly Leg[], bought = 0): { holdCents: number; holdShares: number } {
+  const legs = given.map((leg) => (leg.dormant ? { ...leg, quantity: bought } : leg));
   const open = legs.filter((leg) => leavesOf(leg, leg.quantity) > 0);
   const [larger, smaller] = open.toSorted((a, b) => leavesOf(b, b.quantity) - leavesOf(a, a.quantity));
   if (!larger) return { holdCents: 0, holdShares: 0 };

@@ -16,7 +16,7 @@ import {
   worstCaseCents,
   worstCaseShares,
 } from './order.ts';
-import { listWorstCase, type OpenList } from './orderList.ts';
+import { buyFor, listWorstCase, type OpenList } from './orderList.ts';
 
 /**
  * What the book's outputs mean for one account. Exactly once, whatever comes again or late: an output at or below
@@ -42,6 +42,7 @@ export function ordersOf(event: BookEvent): readonly Readonly<OrderRef>[] {
     case 'OrderReplaceRejected.v1':
     case 'OrderCanceled.v1':
     case 'OrderExpired.v1':
+    case 'OrderActivated.v1':
     case 'OrderCompleted.v1':
       return [event.data.order];
     // These change nothing of an account. A cancel is only rejected when the order had ended before, by another
@@ -73,7 +74,7 @@ export function settle(account: Account, outputs: readonly BookOutput[]): Settle
   const touched = new Map<string, OpenOrder | 'closed'>();
   const lists = new Map<string, OpenList>();
   const orderOf = (id: string) => touched.get(id) ?? copyOf(account.orders.get(id));
-  const listOf = ({ listId }: OpenOrder): OpenList | undefined => {
+  const listOf = (listId: string | null): OpenList | undefined => {
     const list = listId === null ? undefined : (lists.get(listId) ?? account.lists.get(listId));
     return list && { ...list };
   };
@@ -83,9 +84,16 @@ export function settle(account: Account, outputs: readonly BookOutput[]): Settle
       if (ref.accountId !== account.accountId) continue;
       const order = orderOf(ref.orderId);
       if (order === 'closed' || output.sequence <= order.lastSequence) continue;
-      const list = listOf(order);
+      const list = listOf(order.listId);
+      const bracket = listOf(order.bracketId);
+      const sells = bracket?.orderIds.some((id) => isOpen(orderOf(id))) ?? false;
       const others = (list?.orderIds ?? []).filter((id) => id !== ref.orderId).map(orderOf);
-      const around: Around = { hold: list ?? order, others: list ? others.filter(isOpen) : null };
+      const around: Around = {
+        hold: list ?? order,
+        others: list ? others.filter(isOpen) : null,
+        bought: list?.bought ?? 0,
+        sells,
+      };
       const fact = factOf(order, output, around);
       evolveOrder(order, fact, around.hold);
       touched.set(ref.orderId, closes(fact) ? 'closed' : order);
@@ -93,6 +101,10 @@ export function settle(account: Account, outputs: readonly BookOutput[]): Settle
       const lessened = sibling && around.others?.find(({ orderId }) => orderId === sibling.orderId);
       if (lessened) touched.set(sibling.orderId, { ...lessened, quantity: sibling.quantity });
       if (list) lists.set(list.listId, list);
+      if (bracket && fact.type === 'OrderFilled.v1' && fact.data.heldShares) {
+        buyFor(bracket, fact.data.heldShares);
+        lists.set(bracket.listId, bracket);
+      }
       settlements.push({ fact, output });
     }
   }
@@ -100,11 +112,18 @@ export function settle(account: Account, outputs: readonly BookOutput[]): Settle
 }
 
 /** Who holds for an order, and the other open orders of its list; null: it has none. */
-type Around = { hold: Hold; others: readonly OpenOrder[] | null };
+type Around = {
+  hold: Hold;
+  others: readonly OpenOrder[] | null;
+  /** What the entry of its bracket has bought. */
+  bought: number;
+  /** It is an entry, and others will sell what it buys. */
+  sells: boolean;
+};
 
 /** What must stay held where the order becomes so (null: it ends). */
-function needs({ others }: Around, after: OpenOrder | null): Hold {
-  if (others) return listWorstCase(after ? [after, ...others] : others);
+function needs({ others, bought }: Pick<Around, 'others' | 'bought'>, after: OpenOrder | null): Hold {
+  if (others) return listWorstCase(after ? [after, ...others] : others, bought);
   return {
     holdCents: after?.side === 'buy' ? worstCaseCents(after) : 0,
     holdShares: after?.side === 'sell' ? worstCaseShares(after) : 0,
@@ -124,6 +143,7 @@ type SettledFact = Extract<
       | 'OrderAmended.v1'
       | 'OrderAmendRejected.v1'
       | 'OrderDecremented.v1'
+      | 'OrderArmed.v1'
       | 'OrderClosed.v1';
   }
 >;
@@ -185,6 +205,12 @@ function factOf(order: OpenOrder, output: BookOutput, around: Around): SettledFa
         data: { ...place, quantity, preventedQuantity, leavesQuantity },
       };
     }
+    case 'OrderActivated.v1':
+      assert.equal(event.data.quantity, around.bought, 'a bracket sells what it has bought');
+      return {
+        type: 'OrderArmed.v1',
+        data: { orderId, symbol, side, sequence, quantity: event.data.quantity },
+      };
     case 'OrderCanceled.v1':
       return closed(order, around, sequence, 'canceled', null);
     case 'OrderExpired.v1':
@@ -213,7 +239,7 @@ function filled(
   order: OpenOrder,
   { sequence }: BookOutput,
   { data, time }: Trade,
-  { hold, others }: Around,
+  { hold, others, bought, sells }: Around,
 ): SettledFact {
   const leg = data.maker.orderId === order.orderId ? 'maker' : 'taker';
   const liquidity = data.auction ? 'auction' : leg;
@@ -237,7 +263,7 @@ function filled(
   });
   // What is left of an amount of money when no share is wanted any more is not spent.
   const ends = forMoney && leavesQuantity === 0;
-  const around = { hold, others: others && (sibling ? [sibling] : []) };
+  const around = { others: others && (sibling ? [sibling] : []), bought };
   const { holdCents, holdShares } = needs(around, ends ? null : after);
   const buys = order.side === 'buy';
   const releasedCents = buys ? hold.holdCents - valueCents - fee - holdCents : 0;
@@ -264,6 +290,7 @@ function filled(
       feesCents,
       leavesQuantity,
       closes: leavesQuantity === 0,
+      ...(sells ? { heldShares: quantity } : {}),
       ...(sibling
         ? {
             sibling: {

@@ -151,3 +151,84 @@ test('what prevention takes off the longer order is its own, and costs what it c
   // 6 shared at 10.50, 4 of the limit's own at 9.50.
   expect(account.heldCents).toBe(6_300 + 3_800 + 11 + 1);
 });
+
+const bracket: AccountFact = {
+  type: 'OrderListPlaced.v1',
+  data: {
+    listId: at(4),
+    accountId: at(1),
+    kind: 'bracket',
+    symbol: 'ACME',
+    quantity: 10,
+    tickCents: 1,
+    referenceTicks: 1_000,
+    bandExempt: false,
+    feePpm: 0,
+    holdCents: 10_000,
+    holdShares: 0,
+    orders: (['entry', 'take_profit', 'stop_loss'] as const).map((role, n) => ({
+      orderId: at(5 + n),
+      clientOrderId: null,
+      role,
+      side: n === 0 ? 'buy' : 'sell',
+      type: n === 2 ? 'stop_limit' : 'limit',
+      timeInForce: 'gtc',
+      limitTicks: 1_000,
+      ...(n === 2 ? { stopTicks: 1_000 } : {}),
+    })),
+  },
+};
+const activated = (orderId: string, quantity: number): BookFact => ({
+  type: 'OrderActivated.v1',
+  data: {
+    order: me(orderId),
+    side: 'sell',
+    type: 'limit',
+    timeInForce: 'gtc',
+    quantity,
+    limitTicks: 1_000,
+    restingQuantity: quantity,
+  },
+});
+const entryCanceled: BookFact = {
+  type: 'OrderCanceled.v1',
+  data: { order: me(at(5)), side: 'buy', priceTicks: 1_000, quantity: 6 },
+};
+
+test('bought shares are held for those that will sell them, and never available in between', () => {
+  const account = accountWith(cash, bracket);
+  const [fill] = settled(account, trade(at(5), 4, 6, 1_000));
+  expect(fill?.data).toMatchObject({ heldShares: 4 });
+  expect(account.holdings.get('ACME')).toEqual({ shares: 4, held: 4 });
+  expect(account.heldCents).toBe(6_000);
+});
+
+test('once the entry has ended they are for what it has bought, and sell it once', () => {
+  const account = accountWith(cash, bracket);
+  const facts = settled(
+    account,
+    trade(at(5), 4, 6, 1_000),
+    entryCanceled,
+    activated(at(7), 4),
+    activated(at(6), 4),
+    trade(at(6), 4, 0, 1_000),
+    ended(at(7), 4, 'OCO_TRIGGER'),
+  );
+  expect(facts.map(({ type }) => type)).toEqual([
+    'OrderFilled.v1',
+    'OrderClosed.v1',
+    'OrderArmed.v1',
+    'OrderArmed.v1',
+    'OrderFilled.v1',
+    'OrderClosed.v1',
+  ]);
+  expect([account.cashCents, account.heldCents, account.holdings.size, account.lists.size]).toEqual([
+    100_000, 0, 0, 0,
+  ]);
+});
+
+test('with the two canceled what the entry has bought is free, and so is what it buys then', () => {
+  const account = accountWith(cash, bracket);
+  settled(account, trade(at(5), 4, 6, 1_000), canceled(at(6)), canceled(at(7)), trade(at(5), 6, 0, 1_000));
+  expect(account.holdings.get('ACME')).toEqual({ shares: 10, held: 0 });
+});

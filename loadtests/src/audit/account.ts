@@ -1,7 +1,7 @@
 import { type AuditedFill, fillFrom } from './executions.ts';
 import type { Findings } from './findings.ts';
 import { type AuditedOrder, feeOf, leavesOf, stillNeeded } from './order.ts';
-import { type AuditedList, listNeeds, siblingsOf } from './orderList.ts';
+import { type AuditedList, isLeg, listNeeds, sellersOf, siblingsOf } from './orderList.ts';
 import type { RawEvent } from './rawEvent.ts';
 
 /** One account, folded with arithmetic of its own. Cash includes what is held, shares too. */
@@ -138,6 +138,7 @@ export function fill(account: AuditedAccount, order: AuditedOrder, event: Filled
     account.cashCents -= data.valueCents + data.feeCents;
     elsewhere.clearingCents += data.valueCents;
     holding.shares += data.quantity;
+    holdBought(account, order, data, found);
     add(elsewhere.clearingShares, order.symbol, -data.quantity);
     lower(account, order, data.valueCents + data.feeCents + data.releasedCents, data.releasedShares);
   } else {
@@ -155,9 +156,13 @@ export function fill(account: AuditedAccount, order: AuditedOrder, event: Filled
   heldEnough(order, found);
 }
 
+/** Who holds for an order: its list, but for the entry of a bracket. */
+export const holderOf = (order: AuditedOrder): { holdCents: number; holdShares: number } =>
+  order.list && isLeg(order) ? order.list : order;
+
 /** Takes what an output released off the order's hold. */
 export function lower(account: AuditedAccount, order: AuditedOrder, cents: number, shares: number): void {
-  const holder = order.list ?? order;
+  const holder = holderOf(order);
   holder.holdCents -= cents;
   holder.holdShares -= shares;
   account.heldCents -= cents;
@@ -166,7 +171,7 @@ export function lower(account: AuditedAccount, order: AuditedOrder, cents: numbe
 
 /** An ended order holds nothing; an open one what the rest may still cost. */
 export function heldEnough(order: AuditedOrder, found: Findings): void {
-  if (order.list) return listHeldEnough(order.list, found);
+  if (order.list && isLeg(order)) return listHeldEnough(order.list, found);
   if (order.end) {
     found.expect(
       order.holdCents === 0 && order.holdShares === 0,
@@ -215,6 +220,26 @@ export function holdList(
     'money',
     () => `list ${list.id} holds ${list.holdShares} shares and ${list.holdCents} cents for ${quantity}`,
   );
+}
+
+/** What an entry buys is held at once for the orders that will sell it, as long as there are any. */
+function holdBought(
+  account: AuditedAccount,
+  order: AuditedOrder,
+  data: Filled['data'],
+  found: Findings,
+): void {
+  const must = sellersOf(order).length > 0 ? data.quantity : 0;
+  const { heldShares = 0 } = data;
+  found.expect(
+    heldShares === must,
+    'money',
+    () => `order ${order.id}: fill ${data.tradeId} holds ${heldShares} shares for its bracket, not ${must}`,
+  );
+  if (!order.list || heldShares === 0) return;
+  order.list.bought += heldShares;
+  order.list.holdShares += heldShares;
+  holdingOf(account, order.symbol).held += heldShares;
 }
 
 /** What a fill takes off the other order of its list. */

@@ -200,6 +200,17 @@ export function auditedBook(
     remove(entry);
   };
 
+  /** An order of a bracket arrives, for what the entry has bought. */
+  const activated = (event: Extract<RawEvent, { type: 'OrderActivated.v1' }>) => {
+    arrived();
+    const { order: ref, quantity, limitTicks, restingQuantity: toRest, held } = event.data;
+    const order = stops.wake(event, ref.orderId);
+    if (!order) return;
+    if (limitTicks !== order.limitTicks) wrong(event, `${order.id} is not what was placed`);
+    if (held) return stops.hold(event, order, { quantity, limitTicks });
+    incoming = { order, ticks: limitTicks, leaves: quantity, toRest, filled: 0, changed: true, money: null };
+  };
+
   return {
     apply(event) {
       lists.before(event);
@@ -222,6 +233,7 @@ export function auditedBook(
           if (restingQuantity > 0 && order.type === 'market') bands.mustGather(event);
           if (restingQuantity > 0 && !mayRest) wrong(event, `${order.id} must not rest`);
           arrived();
+          if (event.data.dormant) return stops.sleep(order);
           if (event.data.held) {
             return stops.hold(event, order, { quantity, limitTicks });
           }
@@ -236,6 +248,8 @@ export function auditedBook(
           };
           return;
         }
+        case 'OrderActivated.v1':
+          return activated(event);
         case 'TradeExecuted.v1':
           return trade(event);
         case 'TradePrevented.v1':

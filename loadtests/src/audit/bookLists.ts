@@ -2,6 +2,7 @@ import type { Resting } from './bookLevels.ts';
 import type { auditedStops } from './bookStops.ts';
 import type { Findings } from './findings.ts';
 import type { AuditedOrder } from './order.ts';
+import { isLeg } from './orderList.ts';
 import type { RawEvent } from './rawEvent.ts';
 
 type Less = Extract<RawEvent, { type: 'OrderReduced.v1' | 'OrderExpired.v1' }>;
@@ -24,8 +25,10 @@ export function auditedLists({
   const less = new Map<string, number>();
   const wrong = (event: RawEvent, what: string) =>
     found.add('mismatch', `${symbol}@${event.revision}: ${what}`);
-  const siblingsOf = (id: string): string[] =>
-    orders.get(id)?.list?.orders.flatMap((other) => (other.id === id ? [] : other.id)) ?? [];
+  const siblingsOf = (id: string): string[] => {
+    const order = orders.get(id);
+    return order ? openSiblings(order).map((other) => other.id) : [];
+  };
 
   const lessened = (event: Less) => {
     const { orderId } = event.data.order;
@@ -75,3 +78,7 @@ export function auditedLists({
     },
   };
 }
+
+/** The other orders of its list; what ended is told later by the account than by the book. */
+const openSiblings = (order: AuditedOrder): AuditedOrder[] =>
+  order.list && isLeg(order) ? order.list.orders.filter((other) => other !== order) : [];

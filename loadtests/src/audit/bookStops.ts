@@ -3,17 +3,26 @@ import type { Findings } from './findings.ts';
 import type { AuditedOrder } from './order.ts';
 import type { RawEvent } from './rawEvent.ts';
 
-type Held = { order: AuditedOrder; quantity: number; limitTicks: number };
+/** `from`: the first trade of an input that may reach it. */
+type Held = { order: AuditedOrder; quantity: number; limitTicks: number; from: number };
 
 /** Orders that wait outside a book, stops for their trigger and others for their call, as they are by now: a change is settled later than the book tells it. */
 export function auditedStops(symbol: string, found: Findings) {
   const held = new Map<string, Held>();
   /** Prices of the trades of this input. */
   let tradedAt: number[] = [];
+  /** Orders of a bracket that are not for anything yet. */
+  const dormant = new Map<string, AuditedOrder>();
   const wrong = (event: RawEvent, what: string) =>
     found.add('mismatch', `${symbol}@${event.revision}: ${what}`);
 
   const release = (event: RawEvent, orderId: string): Held | undefined => {
+    const asleep = dormant.get(orderId);
+    if (asleep) {
+      asleep.held = false;
+      dormant.delete(orderId);
+      return undefined;
+    }
     const stop = held.get(orderId);
     if (!stop) wrong(event, `${orderId} does not wait for a trigger`);
     else stop.order.held = false;
@@ -22,13 +31,25 @@ export function auditedStops(symbol: string, found: Findings) {
   };
 
   return {
-    has: (orderId: string) => held.has(orderId),
+    has: (orderId: string) => held.has(orderId) || dormant.has(orderId),
+    sleep(order: AuditedOrder) {
+      order.held = true;
+      dormant.set(order.id, order);
+    },
+    /** It was told to arrive: the order, if it was asleep. */
+    wake(event: RawEvent, orderId: string): AuditedOrder | undefined {
+      const order = dormant.get(orderId);
+      if (!order) wrong(event, `${orderId} is activated and was not asleep`);
+      else order.held = false;
+      dormant.delete(orderId);
+      return order;
+    },
     release,
-    hold(event: RawEvent, order: AuditedOrder, terms: Omit<Held, 'order'>) {
+    hold(event: RawEvent, order: AuditedOrder, terms: Pick<Held, 'quantity' | 'limitTicks'>) {
       const waits = order.stopTicks !== null || order.timeInForce === 'cls';
       if (!waits) wrong(event, `${order.id} is held and has nothing to wait for`);
       order.held = true;
-      held.set(order.id, { order, ...terms });
+      held.set(order.id, { order, ...terms, from: tradedAt.length });
     },
     traded(priceTicks: number) {
       tradedAt.push(priceTicks);
@@ -44,7 +65,12 @@ export function auditedStops(symbol: string, found: Findings) {
       const moves = order.type === 'trailing_stop';
       const fits = order.side === 'buy' ? stopTicks <= first : stopTicks >= first;
       if (moves ? !fits : stopTicks !== first) wrong(event, `${order.id} is triggered at ${stopTicks}`);
-      if (!tradedAt.some((price) => (order.side === 'buy' ? price >= stopTicks : price <= stopTicks)))
+      // The stop of a bracket is triggered at once where the price of before had reached it.
+      const mayBeAtOnce = order.list?.entry !== undefined && order.list.entry !== null;
+      const reached = tradedAt.some((price) =>
+        order.side === 'buy' ? price >= stopTicks : price <= stopTicks,
+      );
+      if (!reached && !mayBeAtOnce)
         wrong(event, `${order.id} is triggered at ${stopTicks}, which no trade has reached`);
       if (limitTicks !== stop.limitTicks || quantity !== stop.quantity)
         wrong(event, `${order.id} is triggered as another order than it was placed`);
@@ -73,10 +99,12 @@ export function auditedStops(symbol: string, found: Findings) {
       if (tradedAt.length === 0) return;
       // After the last auction of a day nothing is carried out any more.
       if (state !== 'continuous') tradedAt = [];
-      for (const { order } of held.values()) {
+      for (const waits of held.values()) {
+        const { order, from } = waits;
+        waits.from = 0;
         const { id, side, stopTicks, type } = order;
         if (type === 'trailing_stop' || stopTicks === null) continue;
-        if (tradedAt.some((price) => (side === 'buy' ? price >= stopTicks : price <= stopTicks)))
+        if (tradedAt.slice(from).some((price) => (side === 'buy' ? price >= stopTicks : price <= stopTicks)))
           found.add('mismatch', `${symbol}: stop ${id} at ${stopTicks} was reached and is still held`);
       }
       tradedAt = [];

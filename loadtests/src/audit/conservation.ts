@@ -1,4 +1,4 @@
-import { type AuditedAccount, add } from './account.ts';
+import { type AuditedAccount, add, holderOf } from './account.ts';
 import type { Findings } from './findings.ts';
 
 /** Everything that came in is somewhere; the clearing accounts are zero once all is settled. */
@@ -17,7 +17,7 @@ export function conserve(accounts: Iterable<AuditedAccount>, settled: boolean, f
       add(shares, symbol, clearing);
       add(clearingShares, symbol, clearing);
     }
-    const holders = new Set(account.orders.map((order) => order.list ?? order));
+    const holders = new Set(account.orders.map(holderOf));
     const held = [...holders].reduce((sum, { holdCents }) => sum + holdCents, 0);
     found.expect(
       held === account.heldCents,

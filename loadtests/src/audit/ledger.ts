@@ -14,7 +14,7 @@ import {
 import type { Findings } from './findings.ts';
 import { type AuditedOrder, orderFrom } from './order.ts';
 import { isLeg } from './orderList.ts';
-import { placeList } from './placedList.ts';
+import { arm, placeList } from './placedList.ts';
 import type { RawEvent } from './rawEvent.ts';
 
 /** What the book says where an order ends so. */
@@ -187,6 +187,11 @@ export function accountLedger(found: Findings) {
     solvent(account, order.symbol, found);
   };
 
+  const settleArming = (event: Extract<RawEvent, { type: 'OrderArmed.v1' }>, account: AuditedAccount) => {
+    const order = orderOf(event, account, event.data.orderId);
+    if (order && settles(event, order, event.data.sequence, ['OrderActivated.v1'])) arm(order, event, found);
+  };
+
   return {
     accounts,
     orders,
@@ -223,10 +228,8 @@ export function accountLedger(found: Findings) {
           return;
         }
         case 'OrderPlaced.v1': {
-          if (orders.has(event.data.orderId)) {
-            found.add('duplicate', `order ${event.data.orderId} is placed again`);
-            return;
-          }
+          if (orders.has(event.data.orderId))
+            return found.add('duplicate', `order ${event.data.orderId} is placed again`);
           found.expect(
             !account.killed,
             'mismatch',
@@ -241,16 +244,14 @@ export function accountLedger(found: Findings) {
           return;
         }
         case 'OrderListPlaced.v1': {
-          const list = placeList(account, event.data, orders, found);
-          bookedWhere(account, event, list.holdCents, list.holdShares);
+          placeList(account, event.data, orders, found);
+          bookedWhere(account, event, event.data.holdCents, event.data.holdShares);
           solvent(account, event.data.symbol, found);
           return;
         }
         case 'KillSwitchActivated.v1':
-          account.killed = true;
-          return;
         case 'KillSwitchReleased.v1':
-          account.killed = false;
+          account.killed = event.type === 'KillSwitchActivated.v1';
           return;
         case 'OrderRefused.v1':
           refused.set(event.data.orderId, { accountId: id, code: event.data.code });
@@ -290,6 +291,8 @@ export function accountLedger(found: Findings) {
           }
           return;
         }
+        case 'OrderArmed.v1':
+          return settleArming(event, account);
         case 'OrderDecremented.v1':
           return settleDecrement(event, account);
         case 'OrderClosed.v1':
@@ -323,6 +326,7 @@ export function accountLedger(found: Findings) {
         case 'OrderReplaced.v1':
         case 'OrderCanceled.v1':
         case 'OrderExpired.v1':
+        case 'OrderActivated.v1':
         case 'OrderCompleted.v1':
           owe(event.data.order.orderId);
           return;

@@ -8,6 +8,8 @@ export type AuditedOrder = {
   /** What it is of a list, which then holds for it; null: it stands alone. */
   list: AuditedList | null;
   role: string | null;
+  /** It waits until the entry of its bracket has ended. */
+  dormant: boolean;
   clientOrderId: string | null;
   symbol: string;
   side: Side;
@@ -59,6 +61,7 @@ export const orderFrom = (placed: Placed, list: AuditedList | null = null): Audi
   accountId: placed.accountId,
   list,
   role: placed.role ?? null,
+  dormant: false,
   clientOrderId: placed.clientOrderId,
   symbol: placed.symbol,
   side: placed.side,

@@ -7,26 +7,38 @@ export type AuditedList = {
   orders: AuditedOrder[];
   holdCents: number;
   holdShares: number;
+  /** The entry of a bracket, and what it has bought for the others. */
+  entry: AuditedOrder | null;
+  bought: number;
 };
 
 type Placed = Extract<AccountFact, { type: 'OrderListPlaced.v1' }>['data'];
 
-export const listFrom = ({ listId, holdCents, holdShares }: Placed): AuditedList => ({
+export const listFrom = ({ listId, kind, holdCents, holdShares }: Placed): AuditedList => ({
   id: listId,
   orders: [],
-  holdCents,
+  entry: null,
+  bought: 0,
+  // What a bracket holds is its entry's.
+  holdCents: kind === 'bracket' ? 0 : holdCents,
   holdShares,
 });
 
+/** The orders of a bracket that sell what its entry buys. */
+export const sellersOf = ({ list, role }: AuditedOrder): AuditedOrder[] =>
+  role === 'entry' && list ? list.orders.filter(({ end }) => end === null) : [];
+
 /** Its quantity is the list's: what its sibling fills meanwhile stands, whatever a change asks for. */
-export const isLeg = (order: AuditedOrder): boolean => order.list !== null;
+export const isLeg = ({ list, role }: AuditedOrder): boolean => list !== null && role !== 'entry';
 
 const openOf = ({ orders }: AuditedList): AuditedOrder[] =>
   orders.filter((order) => order.end === null && leavesOf(order) > 0);
 
 /** The other orders of its list that are open. */
 export const siblingsOf = (order: AuditedOrder): AuditedOrder[] =>
-  order.list ? order.list.orders.filter((other) => other !== order && other.end === null) : [];
+  order.list && isLeg(order)
+    ? order.list.orders.filter((other) => other !== order && other.end === null)
+    : [];
 
 /**
  * The most cents and shares that the open orders of a list may still need, fees aside: whichever of the two fills
@@ -36,7 +48,8 @@ export function listNeeds(list: AuditedList): { cents: number; shares: number } 
   const open = openOf(list);
   const [first] = open;
   if (!first) return { cents: 0, shares: 0 };
-  if (first.side === 'sell') return { cents: 0, shares: Math.max(...open.map(leavesOf)) };
+  if (first.side === 'sell')
+    return { cents: 0, shares: Math.max(...open.map((one) => (one.dormant ? list.bought : leavesOf(one)))) };
   const price = ({ limitTicks, asked }: AuditedOrder) => Math.max(limitTicks, asked?.limitTicks ?? 0);
   let ticks = 0;
   for (const one of open) {

@@ -84,7 +84,7 @@ export function drillClient(options: DrillClientOptions): DrillClient {
     if (outcome.kind === 'ok') remember({ id: outcome.body.id, quantity, midCents });
   };
 
-  /** Two orders around the market, of which one fills. */
+  /** Two orders around the market, of which one fills; now and then for what a third one buys. */
   const placeList = async () => {
     const { symbol, midCents } = random.pick(symbols);
     const side = random.chance(0.5) ? 'buy' : 'sell';
@@ -93,14 +93,15 @@ export function drillClient(options: DrillClientOptions): DrillClient {
     const beyond = (direction: number) =>
       decimalFromCents(midCents + direction * (1 + random.below(SPREAD_CENTS)));
     const limit = random.chance(0.5) ? { limit_price: beyond(-up) } : {};
+    const begins = { order_class: 'bracket', limit_price: priceNear(midCents), side: 'buy' };
+    const kind = side === 'sell' && random.chance(0.5) ? begins : { order_class: 'oco', side };
     const outcome = await send('place', {
       method: 'POST',
       path: '/v1/orders',
       body: {
         symbol,
-        side,
         type: 'limit',
-        order_class: 'oco',
+        ...kind,
         qty: String(quantity),
         take_profit: { limit_price: beyond(up) },
         stop_loss: { stop_price: beyond(-up), ...limit },
