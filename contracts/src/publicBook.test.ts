@@ -181,6 +181,15 @@ test('the checksum is that of the ten best levels as they are written', () => {
   expect(bookChecksum({ bids: [], asks: [] })).toBe(crc32('|'));
 });
 
+test('what the other order of its list filled, a resting order has less; one that waits changes nothing', () => {
+  const reduced = (held: object): BookFact => ({
+    type: 'OrderReduced.v1',
+    data: { order: ref('a'), side: 'sell', priceTicks: 100, quantity: 2, leaves: 3, ...held },
+  });
+  expect(queue(after(rests('a', 'sell', 100, 5), reduced({})))).toEqual([['0', 3]]);
+  expect(queue(after(rests('b', 'sell', 100, 5), reduced({ held: true })))).toEqual([['0', 5]]);
+});
+
 test('the trades of an auction take from both of its orders', () => {
   const paired = trade('bid', 'offer', 10, 5) as Extract<BookFact, { type: 'TradeExecuted.v1' }>;
   const auction = { buyTicks: 102, sellTicks: 99 };

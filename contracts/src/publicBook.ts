@@ -127,6 +127,9 @@ export function evolveBook(book: PublicBook, event: BookEvent, sequence: number)
       const { orderId } = order;
       return awaited(book, { orderId, sequence, side, ticks, quantity, shown: quantity }, after);
     }
+    case 'OrderReduced.v1':
+      if (!event.data.held) reduce(book, event.data.order.orderId, event.data.quantity);
+      break;
     case 'OrderCanceled.v1':
       if (!event.data.held) withdraw(book, event.data);
       break;
