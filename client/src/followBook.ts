@@ -1,13 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { views } from '@brokerx/contracts';
+import type { ChannelData } from '@brokerx/contracts';
 import type { Api } from './api.ts';
 import { type LocalBook, localBook } from './localBook.ts';
+import type { LocalCopy } from './localCopy.ts';
+import { type LocalOrders, localOrders } from './localOrders.ts';
 import type { Session } from './session.ts';
 
 /** A local book that a session keeps: it fetches snapshots whenever it needs one, whatever happens to the connection. */
-export type FollowedBook = {
+export type Followed<Book = LocalBook> = {
   readonly symbol: string;
-  readonly book: LocalBook;
+  readonly book: Book;
   /** Calls back whenever the book was brought further, or has begun anew. */
   onChange(listener: () => void): () => void;
   stats(): BookStats;
@@ -26,11 +28,29 @@ export type BookStats = {
 /** Milliseconds before the next snapshot is asked for, where one was too old. */
 const SNAPSHOT_PAUSE_MS = 50;
 
-export function followBook(
-  { session, api }: { session: Session; api: Pick<Api, 'query'> },
-  symbol: string,
-): FollowedBook {
-  const book = localBook();
+export type FollowWith = { session: Session; api: Pick<Api, 'query'> };
+
+/** The book by price. */
+export const followBook = (over: FollowWith, symbol: string): Followed =>
+  follow(over, { symbol, channel: 'depth', path: `/v1/symbols/${symbol}/book`, book: localBook() });
+
+/** The book order by order. */
+export const followOrders = (over: FollowWith, symbol: string): Followed<LocalOrders> =>
+  follow(over, {
+    symbol,
+    channel: 'book_orders',
+    path: `/v1/symbols/${symbol}/book/orders`,
+    book: localOrders(),
+  });
+
+function follow<
+  C extends 'depth' | 'book_orders',
+  Snapshot,
+  Book extends LocalCopy<ChannelData[C], Snapshot>,
+>(
+  { session, api }: FollowWith,
+  { symbol, channel, path, book }: { symbol: string; channel: C; path: string; book: Book },
+): Followed<Book> {
   const listeners = new Set<() => void>();
   const stats: BookStats = { updates: 0, syncs: 0, gaps: 0, mismatches: 0, missed: 0 };
   /** Where the updates begin: no snapshot that lies before will do. */
@@ -46,7 +66,7 @@ export function followBook(
     syncing = true;
     while (!closed && !book.isSynced()) {
       try {
-        const snapshot = await api.query<views.BookView>(`/v1/symbols/${symbol}/book`);
+        const snapshot = await api.query<Snapshot>(path);
         const begun = book.begin(snapshot, reached);
         if (begun === 'synced') stats.syncs += 1;
         else {
@@ -71,7 +91,7 @@ export function followBook(
   };
 
   const leave = session.subscribe(
-    { channel: 'depth', symbol },
+    { channel, symbol },
     {
       subscribed(sequence, resumed) {
         if (!resumed) reached = sequence ?? -1;

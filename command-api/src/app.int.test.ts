@@ -80,6 +80,8 @@ test('an order is on disk when 202 is answered, and the reply says where', async
     expires_at: null,
     notional: null,
     display_qty: null,
+    list_id: null,
+    list_role: null,
     status: 'pending_new',
     filled_qty: '0',
     leaves_qty: '10',

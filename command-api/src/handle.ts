@@ -225,6 +225,7 @@ const refusal = (code: Refusal['code'], detail: string): { refusal: Refusal } =>
 function symbolOf(fact: AccountFact): string | null {
   switch (fact.type) {
     case 'OrderPlaced.v1':
+    case 'OrderListPlaced.v1':
     case 'OrderCancelRequested.v1':
     case 'OrderAmendRequested.v1':
       return fact.data.symbol;

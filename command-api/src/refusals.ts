@@ -59,6 +59,7 @@ export const HTTP_STATUS = {
   ORDER_NOT_OPEN: 422,
   AMEND_PENDING: 422,
   AMEND_NO_CHANGE: 422,
+  ORDER_LIST: 422,
   AMEND_NOT_A_REDUCTION: 422,
 } as const satisfies Record<RefusalCode, number>;
 

@@ -13,6 +13,7 @@ import type {
 import { accountsInMemory } from './account/accounts.ts';
 import { deadlineTasks } from './account/deadMan.ts';
 import { killTasks } from './account/killSwitch.ts';
+import { countRecorded } from './account/recordedOrders.ts';
 import { startSettlement } from './account/settlement.ts';
 import { admissionControl } from './admission.ts';
 import { type CommandMetrics, commandMetrics } from './commandMetrics.ts';
@@ -82,9 +83,7 @@ export async function startTrading(ports: TradingPorts) {
     accounts,
     markets,
     onOutcome: metrics.outcome,
-    onRecorded: (event) => {
-      if (event.type === 'OrderPlaced.v1') admission.placed(event.data.orderId, event.data.symbol);
-    },
+    onRecorded: (event) => countRecorded(admission, event),
   });
   return {
     admission,

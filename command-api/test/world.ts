@@ -20,6 +20,7 @@ import {
 import type { JWK } from 'jose';
 import { type Accounts, accountsInMemory } from '../src/account/accounts.ts';
 import type { ShownDepth } from '../src/account/previewRoutes.ts';
+import { countRecorded } from '../src/account/recordedOrders.ts';
 import { admissionControl } from '../src/admission.ts';
 import { buildApp } from '../src/app.ts';
 import { commandsOn } from '../src/handle.ts';
@@ -62,9 +63,7 @@ export async function commandApi(options: {
     runtime,
     telemetry,
     onOutcome: () => undefined,
-    onRecorded: (event) => {
-      if (event.type === 'OrderPlaced.v1') admission.placed(event.data.orderId, event.data.symbol);
-    },
+    onRecorded: (event) => countRecorded(admission, event),
   });
   const issuer = await tokenIssuer({ privateJwk: testKey, issuer: ISSUER, runtime });
   const sessions = await sessionEnds({ store, feed, told: SESSION_ENDS, runtime });

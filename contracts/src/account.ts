@@ -10,6 +10,7 @@ import {
   SymbolName,
   TimeInForce,
 } from './order.ts';
+import { ListedOrder, ListKind } from './orderList.ts';
 import { RefusalCode } from './refusals.ts';
 
 /**
@@ -61,6 +62,23 @@ const data = {
     holdShares: count,
     ...orderTerms,
   }),
+  /** Orders that belong together, and are one input of the book; what is held is held for all of them. */
+  'OrderListPlaced.v1': z.strictObject({
+    listId: z.uuid(),
+    accountId: z.uuid(),
+    kind: ListKind,
+    symbol: SymbolName,
+    /** Of each of its orders. */
+    quantity: count,
+    tickCents: count,
+    referenceTicks: count,
+    bandExempt: z.boolean(),
+    feePpm: count,
+    holdCents: count,
+    holdShares: count,
+    /** The first one is what the command asked for above all. */
+    orders: z.array(ListedOrder).min(2).max(3),
+  }),
   /** No order is taken or changed, and all open ones are canceled: their cancels follow. */
   'KillSwitchActivated.v1': z.strictObject({
     accountId: z.uuid(),
@@ -88,6 +106,8 @@ const data = {
     /** The failing rule's values, as they are told to the client. */
     detail: z.string(),
     ...orderTerms,
+    /** It was to be the first of a list. */
+    listKind: ListKind.optional(),
     /** As asked, in cents; the terms have no prices here. */
     stopCents: count.optional(),
     trailCents: count.optional(),
@@ -154,6 +174,8 @@ const data = {
     leavesQuantity: count,
     /** True on the last fill, which closes the order. */
     closes: z.boolean(),
+    /** The other order of its list, as this fill leaves it: less by the same shares. What is released is the list's. */
+    sibling: z.strictObject({ orderId: z.uuid(), quantity: count, leavesQuantity: count }).optional(),
     tradedAt: Time,
   }),
   'OrderAmended.v1': z.strictObject({

@@ -70,6 +70,16 @@ const data = {
     /** The rest enters after so many further outputs of this input. */
     entersAfter: count,
   }),
+  /** What the other order of its list filled; it keeps its place, in the book or (`held`) outside of it. */
+  'OrderReduced.v1': z.strictObject({
+    order: OrderRef,
+    side: Side,
+    priceTicks: count,
+    /** Shares taken off, and what is left. */
+    quantity: count,
+    leaves: count,
+    held: z.literal(true).optional(),
+  }),
   'OrderRejected.v1': z.strictObject({ order: OrderRef, code: RefusalCode }),
   'TradeExecuted.v1': z.strictObject({
     /** 1 for the symbol's first trade, and so on. */

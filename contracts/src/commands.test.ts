@@ -4,6 +4,17 @@ import { ListSymbol, PlaceOrder } from './commands.ts';
 const limit = { symbol: 'ACME', side: 'buy', type: 'limit', qty: '10', limit_price: '10.00' };
 const forMoney = { symbol: 'ACME', side: 'buy', type: 'market', notional: '100.00' };
 
+const oco = {
+  symbol: 'ACME',
+  side: 'sell',
+  type: 'limit',
+  qty: '10',
+  order_class: 'oco',
+  time_in_force: 'gtc',
+  take_profit: { limit_price: '11.00' },
+  stop_loss: { stop_price: '9.00', client_order_id: 'mine' },
+};
+
 /** Fields that are found wrong, each once. */
 const wrong = (order: object): PropertyKey[] => {
   const parsed = PlaceOrder.safeParse(order);
@@ -24,6 +35,20 @@ test.for<[what: string, order: object, fields: string[]]>([
   ['decrement for money', { ...forMoney, stp_mode: 'decrement' }, ['stp_mode']],
   ['an iceberg that shows all', { ...limit, display_qty: '10' }, ['display_qty']],
   ['an iceberg that cannot rest', { ...limit, display_qty: '4', time_in_force: 'ioc' }, ['display_qty']],
+  ['one cancels the other', oco, []],
+  ['one cancels the other, to buy', { ...oco, side: 'buy', take_profit: { limit_price: '8.00' } }, []],
+  ['a list without a stop', { ...oco, stop_loss: undefined }, ['stop_loss']],
+  [
+    'a simple order with legs',
+    { ...oco, order_class: undefined, limit_price: '9.00' },
+    ['take_profit', 'stop_loss'],
+  ],
+  ['a list with a limit of its own', { ...oco, limit_price: '9.00' }, ['limit_price']],
+  ['a list of market orders', { ...oco, type: 'market' }, ['type']],
+  ['a list that cannot rest', { ...oco, time_in_force: 'ioc' }, ['time_in_force']],
+  ['a list with a name', { ...oco, client_order_id: 'mine' }, ['client_order_id']],
+  ['a list that is an iceberg', { ...oco, display_qty: '5' }, ['display_qty']],
+  ['a stop above the limit of a sell', { ...oco, take_profit: { limit_price: '9.00' } }, ['stop_loss']],
   ['a least quantity above the quantity', { ...limit, min_qty: '11' }, ['min_qty']],
 ])('%s', ([, order, fields]) => {
   expect(wrong(order)).toEqual(fields);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { listFields, listMisfits } from './listCommand.ts';
 import { TradingPhase } from './market.ts';
 import { ClientOrderId, hasLimit, OrderType, SelfTradeMode, Side, SymbolName, TimeInForce } from './order.ts';
 import { CLOCK_FACTOR_MAX, SessionFields, secondsOf } from './session.ts';
@@ -89,12 +90,13 @@ export const PlaceOrder = z
     min_qty: Quantity.optional().describe(
       'Where less than this would trade at once, the order expires untouched. Tested on entry alone.',
     ),
+    ...listFields(Price),
     stp_mode: SelfTradeMode.optional().describe(
       'What happens where it would trade with an order of its own account; `none` (they trade) where it is absent.',
     ),
   })
   .superRefine((order, context) => {
-    for (const [field, message] of misfits(order)) {
+    for (const [field, message] of [...misfits(order), ...listMisfits(order)]) {
       context.addIssue({ code: 'custom', path: [field], message });
     }
   });
@@ -125,6 +127,7 @@ export const OrderBatch = batchOf(z.unknown().describe('As the body of POST /v1/
 
 /** Fields that do not fit together, each with what to do. */
 function misfits(order: {
+  order_class?: 'simple' | 'oco' | undefined;
   type: OrderType;
   time_in_force: TimeInForce;
   side: Side;
@@ -151,7 +154,8 @@ function misfits(order: {
   const needs = hasLimit(type)
     ? `a ${type} order needs a limit_price`
     : `a ${type} order takes no limit_price`;
-  must((order.limit_price !== undefined) === hasLimit(type), 'limit_price', needs);
+  const listed = order.order_class === 'oco';
+  must(listed || (order.limit_price !== undefined) === hasLimit(type), 'limit_price', needs);
   must(
     (order.stop_price !== undefined) === stops,
     'stop_price',

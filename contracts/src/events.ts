@@ -18,6 +18,7 @@ export type EventOf<T extends Event['type']> = Extract<Event, { type: T }>;
 /** What a matching engine takes, all of one symbol, in the order of the store. */
 export const ENGINE_INPUTS = [
   'OrderPlaced.v1',
+  'OrderListPlaced.v1',
   'OrderCancelRequested.v1',
   'OrderAmendRequested.v1',
   ...(Object.keys(marketEvents) as (keyof typeof marketEvents)[]),

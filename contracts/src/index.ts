@@ -11,6 +11,7 @@ export * from './ids.ts';
 export * from './market.ts';
 export * from './order.ts';
 export * from './orderEntry.ts';
+export * from './orderList.ts';
 export * from './position.ts';
 export * from './publicBook.ts';
 export * from './publicLevels.ts';

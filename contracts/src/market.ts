@@ -7,8 +7,8 @@ import { FEE_PPM_MAX, ORDER_SHARES_MAX, PRICE_CENTS_MAX } from './units.ts';
 /** Events of `market-<symbol>`: what a symbol is and what its market may do. All of them are engine inputs. */
 /**
  * 1: limit and market orders, reduce. 2: post-only, minimum quantity, self-trade prevention, amend in full, lots and
- * notional limits, stops, orders that end at a time of their own. 3: icebergs, market buys for an amount of money; the
- * trading day: call auctions, orders for them, halts that end with an auction, trade bands.
+ * notional limits, stops, orders that end at a time of their own. 3: icebergs, market buys for an amount of money,
+ * one-cancels-the-other; the trading day: call auctions, orders for them, halts that end with an auction, trade bands.
  */
 export const MATCHING_RULES_VERSION = 3;
 

@@ -95,6 +95,7 @@ export const ExpiryReason = z.enum([
   'DAY_ENDED',
   'EXPIRES_AT_REACHED',
   'SELF_TRADE_PREVENTED',
+  'OCO_TRIGGER',
 ]);
 export type ExpiryReason = z.infer<typeof ExpiryReason>;
 

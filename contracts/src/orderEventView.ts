@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Liquidity, OrderStatus, OrderType, SelfTradeMode, Side, TimeInForce } from './order.ts';
+import { ListRole } from './orderList.ts';
 import { money, quantity, time } from './wire.ts';
 
 /**
@@ -14,6 +15,7 @@ export const OrderEventName = z.enum([
   'order_filled',
   'order_amended',
   'order_decremented',
+  'order_reduced',
   'amend_rejected',
   'order_closed',
   'order_accepted',
@@ -30,7 +32,7 @@ export const OrderEventName = z.enum([
   'replace_rejected',
 ]);
 export type OrderEventName = z.infer<typeof OrderEventName>;
-export const OrderEventView = z.object({
+const Told = z.object({
   event: OrderEventName,
   source: z.enum(['account', 'book']),
   position: z.int().describe('Place in the whole event store.'),
@@ -70,5 +72,17 @@ export const OrderEventView = z.object({
   reason: z.string().nullable().optional(),
   detail: z.string().optional(),
   sequence: z.int().optional().describe("The book's revision that caused it."),
+  list_id: z.string().optional(),
+  list_role: ListRole.optional(),
+});
+export const OrderEventView = Told.extend({
+  legs: z
+    .array(Told.omit({ event: true, source: true, position: true, revision: true, time: true }))
+    .optional()
+    .describe('The other orders of a list that was placed, where they are told with the first one.'),
+  sibling: z
+    .object({ order_id: z.string(), qty: quantity, leaves_qty: quantity })
+    .optional()
+    .describe('The other order of its list, which has less by this fill.'),
 });
 export type OrderEventView = z.infer<typeof OrderEventView>;

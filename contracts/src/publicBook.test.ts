@@ -140,6 +140,23 @@ test('each peak of an iceberg is an order of its own, behind the others at its p
   ]);
 });
 
+test('peaks that both sides of an auction show with one trade have names of their own', () => {
+  const iceberg = (name: string, side: 'buy' | 'sell', ticks: number) => {
+    const whole = rests(name, side, ticks, 30);
+    return { ...whole, data: { ...whole.data, shownQuantity: 10 } };
+  };
+  const paired = trade('buyer', 'seller', 10, 20);
+  const auction = { buyTicks: 101, sellTicks: 99 };
+  const book = after(iceberg('buyer', 'buy', 101), iceberg('seller', 'sell', 99), {
+    ...paired,
+    data: { ...paired.data, takerSide: 'sell', auction, makerPeak: 10, takerPeak: 10 },
+  } as BookFact);
+  expect([...book.orders.values()]).toEqual([
+    { id: '2', side: 'buy', ticks: 101, quantity: 10 },
+    { id: '2-2', side: 'sell', ticks: 99, quantity: 10 },
+  ]);
+});
+
 test('a stored book is the same book', () => {
   const book = after(
     rests('a', 'sell', 101, 5),
@@ -162,6 +179,15 @@ test('the checksum is that of the ten best levels as they are written', () => {
   const asks = '100.00:1,100.50:2,101.00:3,101.50:4,102.00:5,102.50:6,103.00:7,103.50:8,104.00:9,104.50:10';
   expect(bookChecksum(book)).toBe(crc32(`${bids}|${asks}`));
   expect(bookChecksum({ bids: [], asks: [] })).toBe(crc32('|'));
+});
+
+test('what the other order of its list filled, a resting order has less; one that waits changes nothing', () => {
+  const reduced = (held: object): BookFact => ({
+    type: 'OrderReduced.v1',
+    data: { order: ref('a'), side: 'sell', priceTicks: 100, quantity: 2, leaves: 3, ...held },
+  });
+  expect(queue(after(rests('a', 'sell', 100, 5), reduced({})))).toEqual([['0', 3]]);
+  expect(queue(after(rests('b', 'sell', 100, 5), reduced({ held: true })))).toEqual([['0', 5]]);
 });
 
 test('the trades of an auction take from both of its orders', () => {

@@ -96,7 +96,8 @@ export function evolveBook(book: PublicBook, event: BookEvent, sequence: number)
             side: 'sell',
             ticks: auction.sellTicks,
           } as const;
-          enter(book, { ...seller, quantity: takerPeak, shown: takerPeak });
+          // The buyer may have shown a peak with this very event.
+          enter(book, { ...seller, quantity: takerPeak, shown: takerPeak }, `${sequence}-2`);
         }
         break;
       }
@@ -126,6 +127,9 @@ export function evolveBook(book: PublicBook, event: BookEvent, sequence: number)
       const { orderId } = order;
       return awaited(book, { orderId, sequence, side, ticks, quantity, shown: quantity }, after);
     }
+    case 'OrderReduced.v1':
+      if (!event.data.held) reduce(book, event.data.order.orderId, event.data.quantity);
+      break;
     case 'OrderCanceled.v1':
       if (!event.data.held) withdraw(book, event.data);
       break;
@@ -178,9 +182,13 @@ const withdraw = (
   gone: Extract<BookEvent, { type: 'OrderCanceled.v1' | 'OrderExpired.v1' }>['data'],
 ): void => reduce(book, gone.order.orderId, gone.shownQuantity ?? gone.quantity);
 
-function enter(book: PublicBook, { orderId, sequence, side, ticks, shown: quantity }: Entry): void {
+function enter(
+  book: PublicBook,
+  { orderId, sequence, side, ticks, shown: quantity }: Entry,
+  id = String(sequence),
+): void {
   assert(!book.orders.has(orderId), `order ${orderId} enters the book twice`);
-  const order = { id: String(sequence), side, ticks, quantity };
+  const order = { id, side, ticks, quantity };
   book.orders.set(orderId, order);
   putLevel(sideOf(book, side), side, ticks, quantity);
   touch(book, side, ticks)?.added.set(order.id, order);

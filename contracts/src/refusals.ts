@@ -66,6 +66,7 @@ export const REFUSALS = {
   ORDER_NOT_OPEN: 'The order is not open any more.',
   AMEND_PENDING: 'An earlier change of this order has not been answered yet.',
   AMEND_NO_CHANGE: 'The change would change nothing.',
+  ORDER_LIST: 'The orders of a list would not fit together.',
   AMEND_NOT_A_REDUCTION: 'Under the matching rules of this symbol an order can only be reduced.',
 } as const;
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { MarketState } from './market.ts';
 import { Liquidity, OrderStatus, OrderType, SelfTradeMode, Side, TimeInForce } from './order.ts';
+import { ListRole } from './orderList.ts';
 import { SessionView } from './session.ts';
 import { level, money, quantity, time } from './wire.ts';
 
@@ -70,9 +71,16 @@ export const OrderView = z.object({
     'Taken off where it met orders of its own account: qty = filled_qty + prevented_qty + leaves_qty while it is open.',
   ),
   reason: z.string().nullable().describe('Why it was rejected or expired.'),
+  list_id: z.string().nullable().describe('The list that it belongs to.'),
+  list_role: ListRole.nullable().describe('What it is in its list.'),
   created_at: time,
   updated_at: time,
 });
+/** What `POST /v1/orders` answers: of a list the first order, and the others with it. */
+export const PlacedOrderView = OrderView.extend({
+  legs: z.array(OrderView).optional().describe('The other orders of its list.'),
+});
+export type PlacedOrderView = z.infer<typeof PlacedOrderView>;
 export type OrderView = z.infer<typeof OrderView>;
 
 /** What became of each order of a batch, in its order, as if it had come alone. */
@@ -82,7 +90,7 @@ export const OrderResultsView = z.object({
       status: z.int().describe('The status that POST /v1/orders has.'),
       position: z.string().optional().describe('Its `X-BrokerX-Position`.'),
       replayed: z.boolean().optional(),
-      order: OrderView.optional(),
+      order: PlacedOrderView.optional(),
       problem: Problem.optional().describe('Why not; exactly one of `order` and `problem` is there.'),
     }),
   ),

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type BookStats, brokerApi, followBook, openSession } from '@brokerx/client';
+import { type BookStats, brokerApi, followBook, followOrders, openSession } from '@brokerx/client';
 import { Command } from 'commander';
-import { comparison } from './bookCheck/comparison.ts';
+import { type Compared, comparison } from './bookCheck/comparison.ts';
 import { type DroppingProxy, droppingProxy } from './bookCheck/droppingProxy.ts';
 import { registerMany } from './people.ts';
 import { seededRandom } from './random.ts';
@@ -11,12 +11,13 @@ import { simulatedMarket, type Trader } from './traders/market.ts';
 
 /**
  * Simulated trading over WebSockets while local books follow it; with `--drops` every connection is cut off at random
- * moments. Every local book must equal the server's, level by level: at moments in between, and at the end.
+ * moments. Every local book must equal the server's, level by level or order by order: at moments in between, and at the
+ * end.
  */
 export type BookCheckOptions = {
   seconds: number;
   symbols: number;
-  /** Local books of each symbol, each over a connection of its own. */
+  /** Local books of each symbol by price, each over a connection of its own; besides, there is one order by order. */
   books: number;
   drops: boolean;
   /** How often the first query-api is killed, which then remembers no updates; of an installation of one's own alone. */
@@ -86,7 +87,10 @@ export async function bookCheck(
         followBook({ session: session({ queryUrl }), api: over }, symbol),
       ),
     );
-    const compared = comparison(server, books);
+    // And one of each symbol order by order.
+    const orders = names.map((symbol) => followOrders({ session: session({ queryUrl }), api: over }, symbol));
+    const comparisons = [comparison(server, '/book', books), comparison(server, '/book/orders', orders)];
+    const sofar = () => comparisons.map((each) => each.result()).reduce(joined);
 
     const until = performance.now() + options.seconds * 1_000;
     const trading = markets.map(async (market) => {
@@ -100,8 +104,8 @@ export async function bookCheck(
     const comparing = (async () => {
       while (performance.now() + COMPARE_MS < until && !stop.signal.aborted) {
         await delay(COMPARE_MS);
-        await compared.compare();
-        const { compared: count, differences } = compared.result();
+        for (const each of comparisons) await each.compare();
+        const { compared: count, differences } = sofar();
         progress(
           `${Math.round((until - performance.now()) / 1_000)} s to go: ${count} compared, ${differences.length} differ`,
         );
@@ -117,11 +121,11 @@ export async function bookCheck(
       }
     })();
     await Promise.all([...trading, comparing, killing]);
-    await compared.compareAtRest();
+    for (const each of comparisons) await each.compareAtRest();
 
-    const sums = books.map((each) => each.stats()).reduce(added);
+    const sums = [...books, ...orders].map((each) => each.stats()).reduce(added);
     const connections = sessions.map((each) => each.stats());
-    const result = compared.result();
+    const result = sofar();
     return {
       commands: markets.reduce((sum, market) => sum + market.sent(), 0),
       ...result,
@@ -139,6 +143,12 @@ export async function bookCheck(
     await Promise.all([over.close(), server.close(), ...proxies.map((proxy) => proxy.close())]);
   }
 }
+
+const joined = (a: Compared, b: Compared): Compared => ({
+  compared: a.compared + b.compared,
+  passed: a.passed + b.passed,
+  differences: [...a.differences, ...b.differences],
+});
 
 const added = (a: BookStats, b: BookStats): BookStats => ({
   updates: a.updates + b.updates,
@@ -188,7 +198,7 @@ async function main(): Promise<void> {
           ['book check', 'value'],
           [
             ['commands answered', figures.commands],
-            ['books compared, level by level', figures.compared],
+            ['books compared', figures.compared],
             ['differences', figures.differences.length],
             ['connections lost', figures.connections.lost],
             ['updates applied or kept', figures.books.updates],

@@ -344,6 +344,39 @@ describe('one order’s whole life', () => {
     expect(await becomes(alice, iceberg.id, 'canceled')).toMatchObject({ filled_qty: '2', display_qty: '1' });
   });
 
+  test('of two orders one fills, and the other has less; to cancel one is to cancel both', async () => {
+    const { body: profit } = succeeded(
+      'a list',
+      await place(alice, {
+        side: 'sell',
+        qty: '3',
+        order_class: 'oco',
+        limit_price: undefined,
+        time_in_force: 'gtc',
+        take_profit: { limit_price: '53.00', client_order_id: 'profit' },
+        stop_loss: { stop_price: '47.00', client_order_id: 'loss' },
+      }),
+    );
+    await becomes(alice, profit.id, 'new');
+    const { items } = await api.query<{ items: views.OrderView[] }>(`/v1/orders?list_id=${profit.list_id}`, {
+      token: await alice.token(),
+    });
+    const loss = items.find(({ list_role }) => list_role === 'stop_loss') as views.OrderView;
+    expect(loss).toMatchObject({ client_order_id: 'loss', status: 'held', stop_price: '47.00', qty: '3' });
+    succeeded('a bid', await place(bob, { side: 'buy', qty: '1', limit_price: '53.00' }));
+    await becomes(alice, profit.id, 'partially_filled');
+    expect(
+      await eventually<views.OrderView>(
+        `/v1/orders/${loss.id}`,
+        alice,
+        ({ leaves_qty }) => leaves_qty === '2',
+      ),
+    ).toMatchObject({ qty: '2', filled_qty: '0', status: 'held' });
+    succeeded('the cancel', await cancel(alice, loss.id));
+    await becomes(alice, loss.id, 'canceled');
+    expect(await becomes(alice, profit.id, 'canceled')).toMatchObject({ filled_qty: '1' });
+  });
+
   test('all orders are canceled where the dead-man switch is not renewed', async () => {
     const bid = succeeded('a bid', await place(alice, { side: 'buy', qty: '1', limit_price: '47.00' })).body;
     const renewed = { method: 'PUT', path: '/v1/dead-man-switch', token: await alice.token() } as const;
@@ -575,7 +608,7 @@ test('every reply was as the reference describes it', () => {
 test('at the end an audit from outside finds nothing', async () => {
   const { findings, history, rows } = await auditInstallation({ api, operator: operator.person });
   expect(findings.list).toEqual([]);
-  expect(history.counts.trades).toBe(9);
+  expect(history.counts.trades).toBe(10);
   expect(rows.compared).toBe(rows.inAll);
 });
 

@@ -16,6 +16,7 @@ const RARE = [
   'OrderTriggered.v1',
   'TimeApplied.v1',
   'OrderExpired.v1',
+  'OrderReduced.v1',
   'AuctionUncrossed.v1',
   'IndicativePriceChanged.v1',
   'OrderEntered.v1',

@@ -1,9 +1,18 @@
-import type { BookFact, EngineInput, ExpiryReason, RefusalCode, SymbolRules } from '@brokerx/contracts';
+import {
+  type BookFact,
+  type EngineInput,
+  type ExpiryReason,
+  placedOrders,
+  type RefusalCode,
+  type SymbolRules,
+} from '@brokerx/contracts';
 import type { PlacedInput } from '../src/engine.ts';
 import type { EngineSnapshot, OrderRow } from '../src/snapshot.ts';
 import { modelAmend } from './modelAmend.ts';
-import { buys, MODES, type Money, modelBook, type Order, WHOLE } from './modelBook.ts';
+import { modelBook } from './modelBook.ts';
 import { type ModelMarket, modelDay, notTaken } from './modelDay.ts';
+import { modelNotional } from './modelNotional.ts';
+import { MODES, type Order } from './modelOrder.ts';
 import { firstStop, isReached, stopRow } from './modelStops.ts';
 
 /**
@@ -60,14 +69,42 @@ export function model(symbol: string): Model {
     return of.notionalMaxCents && value > of.notionalMaxCents ? 'MAX_NOTIONAL' : null;
   };
 
-  function place(
-    data: Extract<EngineInput, { type: 'OrderPlaced.v1' }>['data'],
+  type Placed = Extract<EngineInput, { type: 'OrderPlaced.v1' }>['data'];
+
+  function place(data: Placed, revision: number, time: string): BookFact[] {
+    const { orderId, accountId } = data;
+    const code = refusal(data);
+    if (!code) return enterMarket(data, revision, time);
+    return [{ type: 'OrderRejected.v1', data: { order: { orderId, accountId, revision }, code } }];
+  }
+
+  /** All orders of the list, or none of them. */
+  function placeList(
+    list: Extract<EngineInput, { type: 'OrderListPlaced.v1' }>['data'],
     revision: number,
     time: string,
-  ) {
-    const { orderId, accountId, side, type, timeInForce, quantity, limitTicks, tickCents } = data;
-    const order = { orderId, accountId, revision };
-    const reject = (code: RefusalCode): BookFact[] => [{ type: 'OrderRejected.v1', data: { order, code } }];
+  ): BookFact[] {
+    const orders = placedOrders(list);
+    const [profit, loss] = orders;
+    const codes = orders.map(refusal).filter((code) => code !== null);
+    if (matchingRules < 3) codes.push('MATCHING_RULES');
+    const between = (profit?.limitTicks ?? 0) - (loss?.stopTicks ?? 0);
+    if (profit?.side === 'sell' ? between <= 0 : between >= 0) codes.push('ORDER_LIST');
+    const [code] = codes;
+    if (code) {
+      return orders.map(({ orderId, accountId }) => ({
+        type: 'OrderRejected.v1',
+        data: { order: { orderId, accountId, revision }, code },
+      }));
+    }
+    const legs = orders.map(({ orderId }) => orderId);
+    book.lists.add(list.listId, legs);
+    return orders.reverse().flatMap((order) => enterMarket(order, revision, time));
+  }
+
+  function refusal(data: Placed): RefusalCode | null {
+    const { side, type, timeInForce, quantity, limitTicks, tickCents } = data;
+    const reject = (code: RefusalCode) => code;
     if (!rules) return reject('UNKNOWN_SYMBOL');
     if (market.state === 'halt') return reject('SYMBOL_HALTED');
     if (market.state === 'closed') return reject('MARKET_CLOSED');
@@ -77,7 +114,7 @@ export function model(symbol: string): Model {
     const asksForMore = newer.some((name) => name in data);
     if (matchingRules === 1 && asksForMore) return reject('MATCHING_RULES');
     if (matchingRules < 3 && (data.displayQuantity || data.notionalCents)) return reject('MATCHING_RULES');
-    if (data.notionalCents) return buyFor(data, rules, order, revision, time);
+    if (data.notionalCents) return wrongMoney(data, rules);
     if (quantity === 0 || quantity > rules.orderSharesMax) return reject('ORDER_SIZE');
     if (side === 'buy' && quantity % (rules.lotShares ?? 1) > 0) return reject('LOT_STEP');
     if (limitTicks === 0 || tickCents !== rules.tickCents) return reject('PRICE_TICK');
@@ -101,14 +138,25 @@ export function model(symbol: string): Model {
       const stop = firstStop(data, dynamic());
       if (stop < 1) return reject('PRICE_TICK');
       if (!gathers() && isReached(side, stop, dynamic())) return reject('WOULD_TRIGGER_IMMEDIATELY');
+    }
+    if (data.postOnly && !gathers() && opposite(side, limitTicks).length > 0) return reject('WOULD_TAKE');
+    return null;
+  }
+
+  function enterMarket(data: Placed, revision: number, time: string): BookFact[] {
+    const { orderId, accountId, side, type, timeInForce, quantity, limitTicks, tickCents } = data;
+    const order = { orderId, accountId, revision };
+    if (data.notionalCents && rules) return buyFor(data, rules, order, revision, time);
+    if (type !== 'limit' && type !== 'market') {
+      const stop = firstStop(data, dynamic());
       book.wait({ placed: data, revision, stop, mark: dynamic() });
       if (data.expiresAt) book.end(orderId, data.expiresAt);
       const taken = { order, side, type, timeInForce, quantity, limitTicks, restingQuantity: 0 };
       const ends = data.expiresAt ? { expiresAt: data.expiresAt } : {};
       return [{ type: 'OrderAccepted.v1', data: { ...taken, ...ends, held: true } } satisfies BookFact];
     }
-    if (data.postOnly && !gathers() && opposite(side, limitTicks).length > 0) return reject('WOULD_TAKE');
 
+    const forAuction = timeInForce === 'opg' || timeInForce === 'cls';
     const taker: Order = {
       id: orderId,
       accountId,
@@ -141,7 +189,7 @@ export function model(symbol: string): Model {
     const rests = gathers() || (!over && !fails && stays && (type === 'limit' || outside));
     const shown = rests ? enter(taker) : {};
     if (rests && data.expiresAt) book.end(orderId, data.expiresAt);
-    const prevented = facts.some((f) => f.type === 'TradePrevented.v1');
+    const prevented = facts.some((f) => f.type !== 'TradeExecuted.v1');
     const accepted: BookFact = {
       type: 'OrderAccepted.v1',
       data: {
@@ -171,63 +219,6 @@ export function model(symbol: string): Model {
     return [accepted, ...facts, gone, ...stops()];
   }
 
-  /** A market buy for an amount of money. */
-  function buyFor(
-    data: Extract<EngineInput, { type: 'OrderPlaced.v1' }>['data'],
-    of: SymbolRules,
-    order: { orderId: string; accountId: string; revision: number },
-    revision: number,
-    time: string,
-  ): BookFact[] {
-    const { notionalCents: cents = 0, side, type, timeInForce, limitTicks: price, tickCents } = data;
-    const reject = (code: RefusalCode): BookFact[] => [{ type: 'OrderRejected.v1', data: { order, code } }];
-    const money: Money = { cents, shares: of.orderSharesMax, lot: of.lotShares ?? 1, told: false };
-    if (price === 0 || tickCents !== of.tickCents) return reject('PRICE_TICK');
-    if (buys(money, price * tickCents) === 0) return reject('MIN_NOTIONAL');
-    if (of.notionalMinCents && cents < of.notionalMinCents) return reject('MIN_NOTIONAL');
-    if (of.notionalMaxCents && cents > of.notionalMaxCents) return reject('MAX_NOTIONAL');
-    const plain = data.quantity === 0 && data.selfTrade !== 'decrement' && !data.minQuantity;
-    if (side === 'sell' || type !== 'market' || !plain) return reject('ORDER_TYPE');
-    if (timeInForce !== 'ioc') return reject('TIME_IN_FORCE');
-    if (gathers()) return reject('NOT_IN_AUCTION');
-    const { orderId: id, accountId, selfTrade = 'none' } = data;
-    const terms = {
-      day: false,
-      postOnly: false,
-      endsWithCall: false,
-      exempt: data.bandExempt,
-      selfTrade,
-      quantity: 0,
-      done: 0,
-      arrival: 0,
-      ...WHOLE,
-    };
-    const before = dynamic();
-    const taker: Order = { id, accountId, revision, side, price, ...terms };
-    const { facts, ended, outside } = sweep(taker, tickCents, time, money);
-    const taken = { order, side, type, timeInForce, quantity: 0, limitTicks: price, restingQuantity: 0 };
-    const ends: BookFact[] = [];
-    const next = opposite(side, price)[0];
-    const leftCents = money.cents;
-    if (!ended && !money.told) {
-      const gone = { order, side, priceTicks: price, quantity: 0, resting: false, leftCents };
-      if (outside)
-        ends.push({
-          type: 'OrderExpired.v1',
-          data: { ...gone, reason: 'EXECUTION_RULE_PRICE_RANGE_EXCEEDED' },
-        });
-      else if (next) ends.push({ type: 'OrderCompleted.v1', data: { order, side, leftCents } });
-      else ends.push({ type: 'OrderExpired.v1', data: { ...gone, reason: 'INSUFFICIENT_LIQUIDITY' } });
-    }
-    return [
-      { type: 'OrderAccepted.v1', data: { ...taken, notionalCents: cents } },
-      ...facts,
-      ...ends,
-      ...(outside ? book.rules.interrupt() : []),
-      ...book.cascade(facts, before, time),
-    ];
-  }
-
   function wrongChange(
     of: SymbolRules,
     { quantity, bandExempt }: { quantity: number; bandExempt?: boolean | undefined },
@@ -242,12 +233,15 @@ export function model(symbol: string): Model {
     return wrongValue(of, side, price * of.tickCents * quantity);
   }
 
-  const amend = modelAmend({ book, day, market, listed: () => ({ rules, matchingRules }), wrongChange });
+  const { wrongMoney, buyFor } = modelNotional({ book, market, dynamic });
+  const amend = modelAmend({ book, day, market, symbol: () => ({ rules, matchingRules }), wrongChange });
 
   function carryOut({ event, revision }: PlacedInput): BookFact[] {
     switch (event.type) {
       case 'OrderPlaced.v1':
         return place(event.data, revision, event.time);
+      case 'OrderListPlaced.v1':
+        return placeList(event.data, revision, event.time);
       case 'OrderCancelRequested.v1':
         return cancel(event.data, revision);
       case 'TimeReached.v1': {
@@ -311,6 +305,7 @@ export function model(symbol: string): Model {
   function apply(input: PlacedInput): BookFact[] {
     day.freeze();
     const facts = carryOut(input);
+    book.lists.prune(book.isOpen);
     return [...facts, ...day.indicative()];
   }
 
@@ -330,6 +325,7 @@ export function model(symbol: string): Model {
           .orders()
           .flatMap((o) => (o.peak === null ? [] : [[o.id, o.peak, open(o) - o.shown] as const]))
           .map((row) => [...row]),
+        lists: book.lists.rows(),
         stops: book.stops().map((one) => {
           const { timeInForce, selfTrade = 'none', bandExempt } = one.placed;
           const bits = Number(timeInForce === 'day') + 4 * MODES.indexOf(selfTrade);

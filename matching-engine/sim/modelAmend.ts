@@ -7,13 +7,13 @@ export function modelAmend({
   book,
   day,
   market,
-  listed,
+  symbol,
   wrongChange,
 }: {
   book: ReturnType<typeof modelBook>;
   day: ReturnType<typeof modelDay>;
   market: ModelMarket;
-  listed: () => { rules: SymbolRules | null; matchingRules: number };
+  symbol: () => { rules: SymbolRules | null; matchingRules: number };
   wrongChange: (
     of: SymbolRules,
     change: { quantity: number; bandExempt?: boolean | undefined },
@@ -31,8 +31,8 @@ export function modelAmend({
     revision: number,
     time: string,
   ): BookFact[] {
-    const { orderId, accountId, amendment, quantity } = data;
-    const { rules, matchingRules } = listed();
+    const { orderId, accountId, amendment } = data;
+    const { rules, matchingRules } = symbol();
     const order = { orderId, accountId, revision };
     const reject = (code: RefusalCode): BookFact[] => [
       { type: 'OrderReplaceRejected.v1', data: { order, amendment, code } },
@@ -40,13 +40,21 @@ export function modelAmend({
     const found = book.orders().find((o) => o.id === orderId && o.accountId === accountId);
     if (market.state === 'halt') return reject('SYMBOL_HALTED');
     if (market.state === 'closed') return reject('MARKET_CLOSED');
+    const own = [
+      ...book.orders(),
+      ...book.stops().map(({ placed: { orderId: id, quantity: q } }) => ({ id, quantity: q })),
+    ];
+    const listed = book.lists.has(orderId) ? own.find(({ id }) => id === orderId) : undefined;
+    // The quantity of an order of a list is the list's.
+    const quantity = listed?.quantity ?? data.quantity;
+    const asked = { ...data, quantity };
     const later = day.waiting().find((o) => o.id === orderId && o.accountId === accountId);
     if (rules && later) {
       const limit = data.limitTicks ?? later.price;
       const moved = limit !== later.price;
       const leavesBefore = later.quantity;
       if (!moved && quantity === leavesBefore) return reject('AMEND_NO_CHANGE');
-      const wrong = wrongChange(rules, data, later.side, limit, moved);
+      const wrong = wrongChange(rules, asked, later.side, limit, moved);
       if (wrong) return reject(wrong);
       day.change(later, { quantity, price: limit }, !moved && quantity < leavesBefore);
       const change = { order, amendment, side: later.side, priceTicks: later.price, quantity, leavesBefore };
@@ -63,7 +71,7 @@ export function modelAmend({
       const leavesBefore = held.placed.quantity;
       if (!moved && quantity === leavesBefore) return reject('AMEND_NO_CHANGE');
       if (moved && type !== 'stop_limit') return reject('ORDER_TYPE');
-      const wrong = wrongChange(rules, data, side, limit, moved);
+      const wrong = wrongChange(rules, asked, side, limit, moved);
       if (wrong) return reject(wrong);
       book.changeStop(held, quantity, limit, !moved && quantity < leavesBefore);
       const change = {
@@ -97,7 +105,7 @@ export function modelAmend({
     }
     if (matchingRules > 1) {
       const moved = price !== priceTicks;
-      const wrong = wrongChange(rules, data, side, price, moved);
+      const wrong = wrongChange(rules, asked, side, price, moved);
       if (wrong) return reject(wrong);
       if (moved && found.postOnly && !gathers() && opposite(side, price).length > 0)
         return reject('WOULD_TAKE');

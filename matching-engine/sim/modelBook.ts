@@ -1,39 +1,7 @@
-import type { BookFact, ExpiryReason, OrderRef, SelfTradeMode } from '@brokerx/contracts';
+import type { BookFact, ExpiryReason, OrderRef } from '@brokerx/contracts';
+import { modelLists } from './modelLists.ts';
+import { buys, type Money, type Order, WHOLE } from './modelOrder.ts';
 import { type ModelStop, reachedBy } from './modelStops.ts';
-
-export type Order = {
-  id: string;
-  accountId: string;
-  revision: number;
-  side: 'buy' | 'sell';
-  price: number;
-  day: boolean;
-  postOnly: boolean;
-  /** Expires with the next uncross. */
-  endsWithCall: boolean;
-  /** The trade band does not count for it. */
-  exempt: boolean;
-  selfTrade: SelfTradeMode;
-  quantity: number;
-  /** Filled, or taken off by prevention. */
-  done: number;
-  arrival: number;
-  /** Of an iceberg: how much it shows at a time, and what is left of that. */
-  peak: number | null;
-  shown: number;
-};
-
-/** What is left to spend, and to buy, of an order for an amount of money. */
-export type Money = { cents: number; shares: number; lot: number; told: boolean };
-export const buys = (money: Money, price: number): number => {
-  let lots = Math.floor(Math.floor(money.cents / price) / money.lot);
-  while (lots * money.lot > money.shares) lots -= 1;
-  return lots * money.lot;
-};
-
-/** No iceberg. */
-export const WHOLE = { peak: null, shown: 0 };
-export const MODES: SelfTradeMode[] = ['none', 'cancel_newest', 'cancel_oldest', 'cancel_both', 'decrement'];
 
 /** The model's orders, in the book and waiting for a trigger, and what befalls them. */
 export function modelBook() {
@@ -46,6 +14,9 @@ export function modelBook() {
   let stops: ModelStop[] = [];
   let stopArrivals = 0;
   let expiries: [string, string][] = [];
+  /** Triggered stops whose turn has not come. */
+  let queued: ModelStop[] = [];
+  const lists = modelLists();
 
   /** What holds of this input: how far trades may go, and what happens where they would go further. */
   const rules = {
@@ -80,6 +51,19 @@ export function modelBook() {
     orders
       .filter((o) => o.side !== side && (side === 'buy' ? o.price <= limit : o.price >= limit))
       .sort((a, b) => (side === 'buy' ? a.price - b.price : b.price - a.price) || a.arrival - b.arrival);
+
+  /** What one order of a list filled, the others have less. */
+  function lessen(id: string, shares: number, facts: BookFact[]): void {
+    lists.lessen(
+      id,
+      shares,
+      { orders: orders.filter((o) => open(o) > 0), stops: [...stops, ...queued] },
+      facts,
+    );
+    orders = orders.filter((one) => open(one) > 0);
+    stops = stops.filter(({ placed }) => placed.quantity > 0);
+    queued = queued.filter(({ placed }) => placed.quantity > 0);
+  }
 
   /** Takes what it can from the book for the order, in priority, and says what happened. Its rest stays outside. */
   function sweep(
@@ -138,6 +122,8 @@ export function modelBook() {
           data: { trade: trades, tickCents, ...meeting, ...sides, ...next },
         });
         orders = orders.filter((o) => open(o) > 0);
+        lessen(maker.id, quantity, facts);
+        lessen(taker.id, quantity, facts);
         continue;
       }
       let next = {};
@@ -167,10 +153,10 @@ export function modelBook() {
 
   /** What the trades of an order bring about, stop after stop, each before those that it reaches itself. */
   function cascade(facts: readonly BookFact[], before: number, time: string): BookFact[] {
-    const queue = reachedBy(stops, pricesOf(facts), before);
-    stops = stops.filter((one) => !queue.includes(one));
+    queued = reachedBy(stops, pricesOf(facts), before);
+    stops = stops.filter((one) => !queued.includes(one));
     const told: BookFact[] = [];
-    for (let one = queue.shift(); one; one = queue.shift()) {
+    for (let one = queued.shift(); one; one = queued.shift()) {
       const { placed, revision, stop } = one;
       const { orderId: id, accountId, side, quantity, limitTicks: price } = placed;
       const day = placed.timeInForce === 'day';
@@ -217,28 +203,36 @@ export function modelBook() {
       if (outside) told.push(...rules.interrupt());
       const next = reachedBy(stops, pricesOf(own), was);
       stops = stops.filter((other) => !next.includes(other));
-      queue.push(...next);
+      queued.push(...next);
     }
     return told;
   }
 
+  /** To cancel an order of a list is to cancel the others, too. */
   function cancel(
     { orderId, accountId }: { orderId: string; accountId: string },
     revision: number,
   ): BookFact[] {
+    const first = cancelOne(orderId, accountId, revision);
+    if (first.type !== 'OrderCanceled.v1') return [first];
+    const rest = lists.others(orderId).map((id) => cancelOne(id, accountId, revision));
+    return [first, ...rest];
+  }
+
+  function cancelOne(orderId: string, accountId: string, revision: number): BookFact {
     const order = { orderId, accountId, revision };
     const found = orders.find((o) => o.id === orderId && o.accountId === accountId);
     const held = stops.find(({ placed }) => placed.orderId === orderId && placed.accountId === accountId);
     if (held) {
       stops = stops.filter((one) => one !== held);
       const data = { side: held.placed.side, priceTicks: held.stop, quantity: held.placed.quantity };
-      return [{ type: 'OrderCanceled.v1', data: { order, ...data, held: true } }];
+      return { type: 'OrderCanceled.v1', data: { order, ...data, held: true } };
     }
-    if (!found) return [{ type: 'OrderCancelRejected.v1', data: { order, code: 'ORDER_NOT_OPEN' } }];
+    if (!found) return { type: 'OrderCancelRejected.v1', data: { order, code: 'ORDER_NOT_OPEN' } };
     orders = orders.filter((o) => o !== found);
     const rest = { side: found.side, priceTicks: found.price, quantity: open(found) };
     const data = { order, ...rest, ...shownOf(found) };
-    return [{ type: 'OrderCanceled.v1', data }];
+    return { type: 'OrderCanceled.v1', data };
   }
 
   /** Orders that end now, those in the book and those that wait for a trigger. */
@@ -264,10 +258,9 @@ export function modelBook() {
     return [{ type: 'OrderExpired.v1', data: { order, side, priceTicks, quantity, resting: false, reason } }];
   }
 
-  const stillOpen = () =>
-    expiries.filter(
-      ([id]) => orders.some((o) => o.id === id) || stops.some(({ placed }) => placed.orderId === id),
-    );
+  const isOpen = (id: string) =>
+    orders.some((o) => o.id === id) || stops.some(({ placed }) => placed.orderId === id);
+  const stillOpen = () => expiries.filter(([id]) => isOpen(id));
 
   function reach(at: string): BookFact[] {
     if (at > now) now = at;
@@ -282,9 +275,12 @@ export function modelBook() {
   /** What the order would trade: the sweep is done on copies, and everything put back. */
   function wouldTrade(taker: Order): number {
     const before = { orders, trades, lastTradeTime, lastTicks, arrivals };
+    const waiting = stops;
     orders = orders.map((o) => ({ ...o }));
+    stops = stops.map((one) => ({ ...one }));
     const { facts } = sweep({ ...taker }, 1, '');
     ({ orders, trades, lastTradeTime, lastTicks, arrivals } = before);
+    stops = waiting;
     return facts.reduce((sum, f) => sum + (f.type === 'TradeExecuted.v1' ? f.data.quantity : 0), 0);
   }
 
@@ -313,6 +309,10 @@ export function modelBook() {
     reach,
     wouldTrade,
     orders: () => orders,
+    lists,
+    isOpen,
+    effective: (order: Order) => lists.effective(order, orders),
+    lessen,
     stops: () => stops,
     drop(order: Order) {
       orders = orders.filter((o) => o !== order);

@@ -7,7 +7,8 @@ import type {
   RefusalCode,
   TradingPhase,
 } from '@brokerx/contracts';
-import type { modelBook, Order } from './modelBook.ts';
+import type { modelBook } from './modelBook.ts';
+import type { Order } from './modelOrder.ts';
 import { pairAt } from './modelPairs.ts';
 
 /** The trading day and its auctions once more, every price tried by adding up all orders. */
@@ -24,8 +25,13 @@ export type ModelMarket = {
   bandsOff: boolean;
 };
 
-export function priceOf(orders: readonly Order[], reference: number): Result {
-  const open = (o: Order) => o.quantity - o.done;
+export function priceOf(
+  orders: readonly Order[],
+  reference: number,
+  wanted = (o: Order) => o.quantity - o.done,
+): Result {
+  const shares = new Map(orders.map((o) => [o, wanted(o)]));
+  const open = (o: Order) => shares.get(o) ?? 0;
   const sum = (some: readonly Order[]) => some.reduce((total, o) => total + open(o), 0);
   const buys = orders.filter(({ side }) => side === 'buy');
   const sells = orders.filter(({ side }) => side === 'sell');
@@ -116,7 +122,7 @@ export function modelDay(book: ReturnType<typeof modelBook>, market: ModelMarket
   book.rules.interrupt = () => call('volatility_auction');
 
   const uncross = (auction: Auction, time: string): BookFact[] => {
-    const result = priceOf(book.orders(), market.reference);
+    const result = priceOf(book.orders(), market.reference, book.effective);
     const facts: BookFact[] = [{ type: 'AuctionUncrossed.v1', data: { auction, ...result } }];
     if (result.priceTicks !== null) {
       facts.push(
@@ -220,7 +226,7 @@ export function modelDay(book: ReturnType<typeof modelBook>, market: ModelMarket
     endCall({ at }: Extract<EngineInput, { type: 'AuctionCallEnded.v1' }>['data'], time: string): BookFact[] {
       if (!calls()) return NOTED;
       book.later(at);
-      const result = priceOf(book.orders(), market.reference);
+      const result = priceOf(book.orders(), market.reference, book.effective);
       const [low, high] = band(2);
       const far = result.priceTicks !== null && (result.priceTicks < low || result.priceTicks > high);
       if (market.state === 'volatility_auction' && far && !extended) {
@@ -232,7 +238,7 @@ export function modelDay(book: ReturnType<typeof modelBook>, market: ModelMarket
     /** What the call would bring, where that is another thing than was told last. */
     indicative(): BookFact[] {
       if (!calls()) return [];
-      const now = priceOf(book.orders(), market.reference);
+      const now = priceOf(book.orders(), market.reference, book.effective);
       if (JSON.stringify(now) === JSON.stringify(told)) return [];
       told = now;
       return [{ type: 'IndicativePriceChanged.v1', data: now }];

@@ -18,7 +18,7 @@ export function pairAt(
     let left = total;
     return opposite(of === 'buy' ? 'sell' : 'buy', of === 'buy' ? 0 : Number.POSITIVE_INFINITY).flatMap(
       (order) => {
-        const share = Math.min(left, open(order));
+        const share = Math.min(left, book.effective(order));
         left -= share;
         return share > 0 ? [{ order, share }] : [];
       },
@@ -52,6 +52,8 @@ export function pairAt(
       takerSide: 'sell' as const,
     };
     facts.push({ type: 'TradeExecuted.v1', data: { ...terms, ...parties, auction, ...peaks } });
+    book.lessen(buy.id, quantity, facts);
+    book.lessen(sell.id, quantity, facts);
     if (buyer.share === 0) buyers.shift();
     if (seller.share === 0) sellers.shift();
   }

@@ -134,6 +134,10 @@ function orderLedger() {
           assert.equal(open.get(orderId), leaves + off, `${place}: ${orderId} is kept from itself`);
           open.set(orderId, leaves);
         }
+      } else if (type === 'OrderReduced.v1') {
+        const { orderId } = data.order;
+        assert.equal(open.get(orderId), data.quantity + data.leaves, `${place}: ${orderId} has less`);
+        open.set(orderId, data.leaves);
       } else if (type === 'OrderReplaced.v1') {
         const { orderId } = data.order;
         assert.equal(open.get(orderId), data.leavesBefore, `${place}: ${orderId} before it was reduced`);

@@ -50,6 +50,7 @@ export const numbered = (group: number, n: number): string =>
 const ORDER = 1;
 const EVENT = 2;
 const ACCOUNT = 3;
+const LIST = 4;
 const ACCOUNTS = 20;
 /** Orders that cancels and amends aim at: the newest that may rest, gone by now or not. */
 const RECENT_ORDERS_MAX = 60;
@@ -161,6 +162,61 @@ export function* workload(seed: number, symbol: string): Generator<PlacedInput, 
     });
   }
 
+  /** One cancels the other: a limit beyond the market and a stop on its other side, mostly. */
+  function list(): PlacedInput {
+    const [profit, loss] = [placed + 1, placed + 2].map((n) => numbered(ORDER, n)) as [string, string];
+    placed += 2;
+    const accountId = numbered(ACCOUNT, random(ACCOUNTS));
+    const up = random(2) === 0 ? 1 : -1;
+    const ends = random(8) === 0;
+    const near = () => 1 + random(random(3) === 0 ? 200 : 25);
+    const stopTicks = Math.max(1, centre - up * near());
+    const limited = random(2) === 0;
+    const selfTrade = random(3) === 0 ? { selfTrade: SELF_TRADE_MODES[random(5)] ?? 'none' } : {};
+    const common = {
+      clientOrderId: null,
+      side: up > 0 ? ('sell' as const) : ('buy' as const),
+      timeInForce: ends ? ('gtd' as const) : random(2) === 0 ? ('day' as const) : ('gtc' as const),
+      ...(ends ? { expiresAt: timeOf(time + random(4_000) - 100) } : {}),
+      ...selfTrade,
+    };
+    for (const orderId of [profit, loss]) recent.push({ orderId, accountId });
+    while (recent.length > RECENT_ORDERS_MAX) recent.shift();
+    return input(`account-${accountId}`, {
+      type: 'OrderListPlaced.v1',
+      data: {
+        listId: numbered(LIST, placed),
+        accountId,
+        kind: 'oco',
+        symbol,
+        quantity: size(),
+        tickCents: RULES.tickCents,
+        referenceTicks: RULES.listingTicks,
+        bandExempt: random(40) === 0,
+        feePpm: RULES.feePpm,
+        holdCents: 0,
+        holdShares: 0,
+        orders: [
+          {
+            orderId: profit,
+            role: 'take_profit',
+            type: 'limit',
+            limitTicks: Math.max(1, centre + (random(12) > 0 ? up : -up) * near()),
+            ...common,
+          },
+          {
+            orderId: loss,
+            role: 'stop_loss',
+            type: limited ? 'stop_limit' : 'stop',
+            limitTicks: Math.max(1, stopTicks - up * (limited ? random(10) - 4 : 1_000)),
+            stopTicks,
+            ...common,
+          },
+        ],
+      },
+    });
+  }
+
   /** Near the market and on the side where it waits, mostly. */
   function stopTerms(type: string, buy: boolean): OrderTerms {
     const away = random(60) + 1;
@@ -268,7 +324,8 @@ export function* workload(seed: number, symbol: string): Generator<PlacedInput, 
       continue;
     }
     const what = random(100);
-    if (recent.length === 0 || what < mix.orders) yield order();
+    if (what < mix.orders && random(newest ? 12 : 300) === 0) yield list();
+    else if (recent.length === 0 || what < mix.orders) yield order();
     else if (what < mix.orders + mix.cancels) yield request('OrderCancelRequested.v1');
     else if (what < mix.orders + mix.cancels + mix.amends) yield request('OrderAmendRequested.v1');
     else yield onMarket();

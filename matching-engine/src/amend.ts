@@ -17,11 +17,13 @@ type Amend = EventOf<'OrderAmendRequested.v1'>;
  * A change of an order in the book. Less quantity keeps its place; anything else takes it out and lets it arrive
  * anew under the same id. At or below what is done (filled or prevented) it ends as filled.
  */
-export function amend(engine: Engine, event: Amend, revision: number): BookFact[] {
+export function amend(engine: Engine, asked: Amend, revision: number): BookFact[] {
   const { book } = engine;
-  const { orderId, accountId, amendment, quantity } = event.data;
+  const { orderId, accountId, amendment } = asked.data;
   const order: OrderRef = { orderId, accountId, revision };
   const found = book.orders.get(orderId);
+  const event = keepsQuantity(engine, asked, found ?? engine.stops.book.orders.get(orderId));
+  const { quantity } = event.data;
   const resting = found?.accountId === accountId ? found : undefined;
   const taken = engine.state !== 'halt' && engine.state !== 'closed';
   const held = engine.stops.book.orders.get(orderId);
@@ -67,6 +69,12 @@ export function amend(engine: Engine, event: Amend, revision: number): BookFact[
     return [reduced];
   }
   return enterAnew(engine, event, resting, replaced(quantity, quantity - done));
+}
+
+/** The quantity of an order of a list is not its own: what its sibling did meanwhile stands. */
+function keepsQuantity(engine: Engine, asked: Amend, found: RestingOrder | undefined): Amend {
+  if (!found || engine.lists.size === 0 || !engine.lists.has(found.id)) return asked;
+  return { ...asked, data: { ...asked.data, quantity: found.quantity } };
 }
 
 function enterAnew(

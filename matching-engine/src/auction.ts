@@ -3,6 +3,7 @@ import { remove } from './book.ts';
 import { type Engine, lastPrice, listing, outputTime } from './engineState.ts';
 import { ENDS_WITH_CALL } from './flags.ts';
 import type { RestingOrder } from './levels.ts';
+import { fillsListed } from './orderList.ts';
 import { runTriggers } from './triggers.ts';
 import { type Equilibrium, equilibrium, NO_CROSS, pair } from './uncross.ts';
 import { enterWaiting } from './waiting.ts';
@@ -66,6 +67,8 @@ export function uncross(engine: Engine, auction: Auction, time: string, outputs:
         type: 'TradeExecuted.v1',
         data: { ...terms, takerSide: 'sell', maker, taker, ...peaks, auction },
       });
+      fillsListed(engine, buy.id, quantity, outputs);
+      fillsListed(engine, sell.id, quantity, outputs);
     });
     engine.lastTicks = priceTicks;
     engine.lastTradeTime = outputTime(engine, { time });

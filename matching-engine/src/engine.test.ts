@@ -327,6 +327,7 @@ test('a restored engine has the same state, in the same order', () => {
     lastTicks: 1_000,
     time: '',
     icebergs: [],
+    lists: [],
     stops: [],
     arrivals: 0,
     expiries: [],

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
-import type { BookFact, EventOf } from '@brokerx/contracts';
+import type { BookFact, EventOf, OrderRef } from '@brokerx/contracts';
 import { amend } from './amend.ts';
 import { tellIndicative } from './auction.ts';
 import { type Engine, listing, NOTED, type PlacedInput } from './engineState.ts';
 import { expireDay, reachTime } from './expiry.ts';
 import { withdraw } from './iceberg.ts';
+import { followLists, siblingsOf } from './orderList.ts';
 import { beginPhase, endCall, halt, resume } from './phases.ts';
 import { place } from './place.ts';
+import { placeList } from './placeList.ts';
 import { removeStop } from './triggers.ts';
 
 /**
@@ -28,6 +30,7 @@ export {
 export function apply(engine: Engine, input: PlacedInput): BookFact[] {
   engine.band = null;
   const outputs = carryOut(engine, input);
+  if (engine.lists.size > 0) followLists(engine, outputs);
   if (engine.call) tellIndicative(engine, engine.call, outputs);
   return outputs;
 }
@@ -36,10 +39,12 @@ function carryOut(engine: Engine, { event, revision }: PlacedInput): BookFact[] 
   switch (event.type) {
     case 'OrderPlaced.v1':
       return place(engine, event, revision);
+    case 'OrderListPlaced.v1':
+      return placeList(engine, event, revision);
     case 'TimeReached.v1':
       return reachTime(engine, event);
     case 'OrderCancelRequested.v1':
-      return [cancel(engine, event, revision)];
+      return cancel(engine, event, revision);
     case 'OrderAmendRequested.v1':
       return amend(engine, event, revision);
     case 'TradingCalendarSet.v1':
@@ -66,10 +71,18 @@ function carryOut(engine: Engine, { event, revision }: PlacedInput): BookFact[] 
   }
 }
 
-function cancel(engine: Engine, event: EventOf<'OrderCancelRequested.v1'>, revision: number): BookFact {
-  const { book, stops, waiting } = engine;
+/** To cancel an order of a list is to cancel the list. */
+function cancel(engine: Engine, event: EventOf<'OrderCancelRequested.v1'>, revision: number): BookFact[] {
   const { orderId, accountId } = event.data;
-  const order = { orderId, accountId, revision };
+  const others = engine.lists.size > 0 ? siblingsOf(engine, orderId) : [];
+  const first = cancelOne(engine, { orderId, accountId, revision });
+  if (first.type !== 'OrderCanceled.v1' || others.length === 0) return [first];
+  return [first, ...others.map((id) => cancelOne(engine, { orderId: id, accountId, revision }))];
+}
+
+function cancelOne(engine: Engine, order: OrderRef): BookFact {
+  const { book, stops, waiting } = engine;
+  const { orderId, accountId } = order;
   const resting = book.orders.get(orderId);
   const stop = resting ? undefined : stops.book.orders.get(orderId);
   const open = resting ?? stop ?? waiting.get(orderId);

@@ -4,6 +4,7 @@ import type { Band } from './bands.ts';
 import { type Book, emptyBook } from './book.ts';
 import { type Collar, collarAround } from './collar.ts';
 import type { Icebergs } from './iceberg.ts';
+import type { Lists } from './orderList.ts';
 import { noStops, type Stops } from './triggers.ts';
 import type { Waiting } from './waiting.ts';
 
@@ -16,6 +17,8 @@ export type Engine = {
   readonly book: Book;
   /** What icebergs in the book hide. */
   readonly icebergs: Icebergs;
+  /** Orders that belong together. */
+  readonly lists: Lists;
   /** Orders that wait for their trigger. */
   readonly stops: Stops;
   /** Ends by order, of open orders that have one (and of some that ended before it), by arrival. */
@@ -70,6 +73,7 @@ export const newEngine = (symbol: string): Engine => ({
   symbol,
   book: emptyBook(),
   icebergs: new Map(),
+  lists: new Map(),
   stops: noStops(),
   expiries: new Map(),
   waiting: new Map(),

@@ -6,6 +6,7 @@ import { ICEBERG } from './flags.ts';
 import { nextPeak, openOf } from './iceberg.ts';
 import type { Side } from './levels.ts';
 import { affordable, type Budget, spend } from './notional.ts';
+import { fillsListed } from './orderList.ts';
 import { prevent } from './selfTrade.ts';
 
 /** An order on its way into the book: one that arrives, or one whose change gave it a new priority. */
@@ -30,7 +31,7 @@ export type Incoming = {
   ended: boolean;
   /** It met somebody outside the band, and stopped there. */
   outside: boolean;
-  /** Matches were prevented. */
+  /** More than its trades is told before it rests: matches were prevented, or other orders have less by its trades. */
   prevented: boolean;
   /** Price of its first trade; 0 before. The last one's is the engine's. */
   firstTicks: number;
@@ -79,6 +80,10 @@ export function match(engine: Engine, incoming: Incoming, outputs: BookFact[]): 
     };
     if (makerPeak > 0) trade.makerPeak = makerPeak;
     outputs.push({ type: 'TradeExecuted.v1', data: trade });
+    if (engine.lists.size > 0) {
+      if (fillsListed(engine, maker.id, traded, outputs)) incoming.prevented = true;
+      if (fillsListed(engine, orderId, traded, outputs)) incoming.prevented = true;
+    }
   }
   if (incoming.firstTicks > 0) engine.lastTradeTime = outputTime(engine, incoming);
 }

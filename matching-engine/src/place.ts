@@ -14,7 +14,7 @@ import { bandOf } from './bands.ts';
 import { matchable, type NewOrder } from './book.ts';
 import { type Engine, lastPrice } from './engineState.ts';
 import { flagsOf } from './flags.ts';
-import { icebergRefusal, restShown, tradableWithHidden } from './iceberg.ts';
+import { icebergRefusal, restShown, tradableStepByStep } from './iceberg.ts';
 import { type Incoming, match } from './match.ts';
 import { affordable, budgetOf, endOfBudget, notionalRefusal } from './notional.ts';
 import { tradable } from './selfTrade.ts';
@@ -29,10 +29,15 @@ export function place(engine: Engine, event: Placed, revision: number): BookFact
   if (asked.symbol !== engine.symbol)
     assert.fail(`an order for ${asked.symbol} in the book of ${engine.symbol}`);
   if (isKnown(engine, asked.orderId)) assert.fail(`order ${asked.orderId} was placed twice`);
-  const order: OrderRef = { orderId: asked.orderId, accountId: asked.accountId, revision };
   const code = refusal(engine, asked);
-  if (code) return [{ type: 'OrderRejected.v1', data: { order, code } }];
+  const order: OrderRef = { orderId: asked.orderId, accountId: asked.accountId, revision };
+  return code ? [{ type: 'OrderRejected.v1', data: { order, code } }] : enter(engine, event, revision);
+}
 
+/** An order that nothing speaks against: it waits for its trigger, or arrives. */
+export function enter(engine: Engine, event: Placed, revision: number): BookFact[] {
+  const asked = event.data;
+  const order: OrderRef = { orderId: asked.orderId, accountId: asked.accountId, revision };
   const { side, type, timeInForce, quantity, limitTicks } = asked;
   const accepted: Accepted = {
     order,
@@ -100,8 +105,8 @@ export function place(engine: Engine, event: Placed, revision: number): BookFact
 }
 
 const lookAhead = (engine: Engine, incoming: Incoming, wanted: number): number =>
-  engine.icebergs.size > 0
-    ? tradableWithHidden(engine, incoming, wanted)
+  engine.icebergs.size > 0 || engine.lists.size > 0
+    ? tradableStepByStep(engine, incoming, wanted)
     : tradable(engine.book, incoming, wanted);
 
 /** What is left of a limit order goes into the book. */
@@ -212,7 +217,7 @@ function expiredRest(
 }
 
 /** The engine's own, binding checks, in order of precedence. Those of command-api may be a moment old. */
-function refusal(engine: Engine, order: Placed['data']): RefusalCode | undefined {
+export function refusal(engine: Engine, order: Placed['data']): RefusalCode | undefined {
   const { listing, state, bandsOff, book } = engine;
   if (!listing) return 'UNKNOWN_SYMBOL';
   const { rules, collar, matchingRules } = listing;

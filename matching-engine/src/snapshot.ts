@@ -26,6 +26,8 @@ export type EngineSnapshot = {
   orders: OrderRow[];
   /** Icebergs in the book, by arrival of their peaks: id, peak, hidden. */
   icebergs: [string, number, number][];
+  /** Orders that belong together, by arrival: the list's id, then those of its orders that are open. */
+  lists: string[][];
   /** Orders that wait for their trigger, the oldest first; `arrivals` counts those that ever came. */
   stops: StopRow[];
   arrivals: number;
@@ -76,7 +78,8 @@ export function besideOrders(engine: Engine): BesideOrders {
     peak,
     hidden,
   ]);
-  return { ...known, icebergs, stops, arrivals, expiries: openExpiries(engine), waiting };
+  const lists = [...new Set(engine.lists.values())].map(({ listId, legs }) => [listId, ...legs]);
+  return { ...known, icebergs, lists, stops, arrivals, expiries: openExpiries(engine), waiting };
 }
 
 const rowOf = (order: NewOrder): OrderRow => [
@@ -110,6 +113,10 @@ export function restoreBesideOrders(state: BesideOrders): Engine {
   engine.trades = state.trades;
   engine.lastTradeTime = state.lastTradeTime;
   for (const [id, peak, hidden] of state.icebergs) engine.icebergs.set(id, { peak, hidden });
+  for (const [listId = '', ...legs] of state.lists) {
+    const list = { listId, legs };
+    for (const id of legs) engine.lists.set(id, list);
+  }
   engine.lastTicks = state.lastTicks;
   engine.time = state.time;
   for (const [id, accountId, revision, side, priceTicks, flags, quantity, leaves, ...terms] of state.stops) {

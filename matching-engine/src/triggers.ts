@@ -20,6 +20,8 @@ export type Stops = {
   readonly trailing: Set<string>;
   /** Of the last one that came, so that arrival can be told. */
   arrivals: number;
+  /** Triggered ones whose turn has not come; empty between inputs. */
+  readonly queue: Triggered[];
 };
 
 export type StopTerms = {
@@ -40,6 +42,7 @@ export const noStops = (): Stops => ({
   terms: new Map(),
   trailing: new Set(),
   arrivals: 0,
+  queue: [],
 });
 
 /** A trailing stop's price for a mark: sells round down, buys up. */
@@ -83,17 +86,19 @@ export function stopsByArrival({ book, terms }: Stops): { order: RestingOrder; t
 /** The prices of one order's trades, which rise or fall all the way, and the last price before them. */
 export type Sweep = { readonly before: number; readonly first: number; readonly last: number };
 
-type Triggered = { order: RestingOrder; terms: StopTerms };
+export type Triggered = { order: RestingOrder; terms: StopTerms };
 
 /**
  * What trades bring about: the stops that they reach join a queue, the nearest to the price before first, then by
  * arrival. Each runs to its end before the next, and what its own trades reach joins behind.
  */
 export function runTriggers(engine: Engine, sweep: Sweep, time: string, outputs: BookFact[]): void {
-  const queue: Triggered[] = [];
+  const { queue } = engine.stops;
   join(engine.stops, sweep, queue);
-  for (let next = 0; next < queue.length; next++) {
-    const own = trigger(engine, queue[next] as Triggered, time, outputs);
+  for (let next = queue.shift(); next; next = queue.shift()) {
+    // The other order of its list may have left nothing of it meanwhile.
+    if (next.order.leaves === 0) continue;
+    const own = trigger(engine, next, time, outputs);
     if (own) join(engine.stops, own, queue);
   }
 }

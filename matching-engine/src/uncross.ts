@@ -2,6 +2,10 @@ import { fill } from './book.ts';
 import { ICEBERG } from './flags.ts';
 import { type Iced, nextPeak, openOf } from './iceberg.ts';
 import { bestLevel, type Level, type Levels, type RestingOrder } from './levels.ts';
+import type { Lists, OrderList } from './orderList.ts';
+
+/** A book with what is beside it. */
+type Called = Iced & { readonly lists?: Lists };
 
 /**
  * What the two sides of a book agree on at one price: the price at which most can be executed; of several, the one with
@@ -19,7 +23,7 @@ export type Equilibrium = {
 
 export const NO_CROSS: Equilibrium = { priceTicks: null, quantity: 0, surplus: 0, surplusSide: null };
 
-export function equilibrium(iced: Iced, referenceTicks: number): Equilibrium {
+export function equilibrium(iced: Called, referenceTicks: number): Equilibrium {
   const { buys, sells } = iced.book;
   const highest = bestLevel(buys)?.priceTicks ?? 0;
   const lowest = bestLevel(sells)?.priceTicks ?? Number.MAX_SAFE_INTEGER;
@@ -78,12 +82,12 @@ function consider(best: Best, ticks: number, demand: number, supply: number): vo
  * the levels that overlap: it happens after every input of a call.
  */
 function eachPrice(
-  iced: Iced,
+  iced: Called,
   { lowest, highest, reference }: { lowest: number; highest: number; reference: number },
   tell: (ticks: number, demand: number, supply: number) => void,
 ): void {
   const { buys, sells } = iced.book;
-  const hidden = iced.icebergs.size > 0 ? hiddenByPrice(iced) : null;
+  const hidden = iced.icebergs.size > 0 || iced.lists?.size ? unseenByPrice(iced) : null;
   const sharesOf = (level: Level, side: 'buy' | 'sell'): number =>
     level.shares + (hidden?.[side].get(level.priceTicks) ?? 0);
   let demand = 0;
@@ -111,13 +115,28 @@ function eachPrice(
   }
 }
 
-function hiddenByPrice({ book, icebergs }: Iced): Record<'buy' | 'sell', Map<number, number>> {
+/**
+ * What a level does not show: what icebergs hide, and (below zero) what two orders of a list share, which the one at the
+ * better price counts for already.
+ */
+function unseenByPrice({
+  book,
+  icebergs,
+  lists = new Map(),
+}: Called): Record<'buy' | 'sell', Map<number, number>> {
   const byPrice = { buy: new Map<number, number>(), sell: new Map<number, number>() };
   for (const [id, { hidden }] of icebergs) {
     const order = book.orders.get(id);
     if (!order) continue;
     const ofSide = byPrice[order.side];
     ofSide.set(order.priceTicks, (ofSide.get(order.priceTicks) ?? 0) + hidden);
+  }
+  for (const { legs } of new Set<OrderList>(lists.values())) {
+    const [a, b] = legs.flatMap((id) => book.orders.get(id) ?? []);
+    if (!a || !b) continue;
+    const worse = (a.side === 'buy' ? Math.min : Math.max)(a.priceTicks, b.priceTicks);
+    const ofSide = byPrice[a.side];
+    ofSide.set(worse, (ofSide.get(worse) ?? 0) - Math.min(a.leaves, b.leaves));
   }
   return byPrice;
 }
@@ -137,7 +156,7 @@ export type Pair = {
  * Fills both sides until so much is executed, each order in its turn by price and time, what it hides included, peak
  * after peak; tells each pair.
  */
-export function pair(iced: Iced, quantity: number, onPair: (pair: Pair) => void): void {
+export function pair(iced: Called, quantity: number, onPair: (pair: Pair) => void): void {
   const buys = shares(iced, iced.book.buys, quantity);
   const sells = shares(iced, iced.book.sells, quantity);
   for (let b = 0, s = 0; b < buys.length && s < sells.length; ) {
@@ -159,15 +178,19 @@ export function pair(iced: Iced, quantity: number, onPair: (pair: Pair) => void)
 type Share = { readonly id: string; left: number };
 
 /** What each order gets of so much. */
-function shares(iced: Iced, { sorted }: Levels, quantity: number): Share[] {
+function shares(iced: Called, { sorted }: Levels, quantity: number): Share[] {
   const found: Share[] = [];
+  /** What the order of a list that came first has. */
+  const first = new Map<OrderList, number>();
   let left = quantity;
   for (let i = sorted.length - 1; i >= 0 && left > 0; i--) {
     const level = sorted[i] as Level;
     for (let order = level.first; order && left > 0; order = level.after(order)) {
-      const share = Math.min(left, openOf(iced, order));
+      const list = iced.lists?.get(order.id);
+      const share = Math.min(left, Math.max(0, openOf(iced, order) - ((list && first.get(list)) ?? 0)));
+      if (list && !first.has(list)) first.set(list, order.leaves);
       left -= share;
-      found.push({ id: order.id, left: share });
+      if (share > 0) found.push({ id: order.id, left: share });
     }
   }
   return found;

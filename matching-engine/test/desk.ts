@@ -19,6 +19,11 @@ export const idOf = (name: string): string =>
 type OrderTerms = Partial<
   Omit<EventOf<'OrderPlaced.v1'>['data'], 'orderId' | 'side' | 'quantity' | 'limitTicks'>
 >;
+type ListTerms = Partial<
+  Pick<EventOf<'OrderPlaced.v1'>['data'], 'timeInForce' | 'accountId' | 'selfTrade' | 'expiresAt'>
+> & {
+  stopLimit?: number;
+};
 type Facts = Pick<EngineInput, 'type' | 'data'>;
 
 /** Each input gets the next revision and, unless told, the next second. */
@@ -64,10 +69,52 @@ export function desk(symbol = SYMBOL) {
           ...terms,
         },
       });
+  /** A take-profit P and a stop-loss L of one quantity. */
+  const oco =
+    (side: 'buy' | 'sell') =>
+    (
+      [profit, loss]: readonly [string, string],
+      quantity: number,
+      [limitTicks, stopTicks]: readonly [number, number],
+      terms: ListTerms = {},
+    ) => {
+      const { stopLimit, timeInForce = 'gtc', accountId = ACCOUNT, ...more } = terms;
+      const protection = side === 'buy' ? 1_200 : 800;
+      const common = { clientOrderId: null, side, timeInForce, ...more };
+      return input({
+        type: 'OrderListPlaced.v1',
+        data: {
+          listId: idOf(`${profit}${loss}`),
+          accountId,
+          kind: 'oco',
+          symbol,
+          quantity,
+          tickCents: 1,
+          referenceTicks: 1_000,
+          bandExempt: false,
+          feePpm: 1_000,
+          holdCents: 0,
+          holdShares: 0,
+          orders: [
+            { orderId: idOf(profit), role: 'take_profit', type: 'limit', limitTicks, ...common },
+            {
+              orderId: idOf(loss),
+              role: 'stop_loss',
+              type: stopLimit === undefined ? 'stop' : 'stop_limit',
+              limitTicks: stopLimit ?? protection,
+              stopTicks,
+              ...common,
+            },
+          ],
+        },
+      });
+    };
   return {
     input,
     buy: order('buy'),
     sell: order('sell'),
+    buyOco: oco('buy'),
+    sellOco: oco('sell'),
     cancel: (name: string, accountId = ACCOUNT) =>
       input({ type: 'OrderCancelRequested.v1', data: { orderId: idOf(name), accountId, symbol } }),
     amend: (name: string, quantity: number, change: { limitTicks?: number; bandExempt?: true } = {}) =>
@@ -116,6 +163,8 @@ function tell({ type, data }: BookFact): string {
       return `engine started, epoch ${data.epoch}`;
     case 'OrderAccepted.v1':
       return `${nameOf(data.order.orderId)} accepted, ${data.held ? 'held' : `${data.restingQuantity} rest`}${shownOf(data)}`;
+    case 'OrderReduced.v1':
+      return `${nameOf(data.order.orderId)} reduced by ${data.quantity} to ${data.leaves}${data.held ? ' held' : ''}`;
     case 'OrderTriggered.v1':
       return `${nameOf(data.order.orderId)} triggered: ${data.stopTicks} by ${data.lastTicks}, ${data.restingQuantity} rest`;
     case 'TimeApplied.v1':

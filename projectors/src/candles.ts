@@ -66,7 +66,8 @@ export function foldCandles(events: readonly Recorded<Event>[]): CandleChange[] 
 
 async function write(db: Database, rows: readonly CandleChange[]): Promise<void> {
   if (rows.length === 0) return;
-  await db.query({
+  // One after the other, over one connection.
+  const upsert = db.query({
     name: 'candles_upsert',
     text: `
       insert into read.candle_v2 as c
@@ -91,13 +92,14 @@ async function write(db: Database, rows: readonly CandleChange[]): Promise<void>
     ]),
   });
   const newest = newestSeconds(rows);
-  await db.query({
+  const forget = db.query({
     name: 'candles_forget',
     text: `
       delete from read.candle_v2 c using unnest($1::text[], $2::timestamptz[]) as u (symbol, oldest)
        where c.symbol = u.symbol and c.interval = '1s' and c.start < u.oldest`,
     values: columns(newest, [([symbol]) => symbol, ([, oldest]) => oldest]),
   });
+  await Promise.all([upsert, forget]);
 }
 
 /** Of each symbol, the first second that is kept. */

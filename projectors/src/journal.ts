@@ -65,6 +65,14 @@ export function journalEntry(recorded: Recorded<Event>): JournalEntry | undefine
       entry.sharesAvailable -= event.data.holdShares;
       entry.sharesHeld = event.data.holdShares;
       break;
+    case 'OrderListPlaced.v1':
+      release(
+        entry,
+        { orderId: event.data.orders[0]?.orderId ?? '', symbol: event.data.symbol },
+        -event.data.holdCents,
+        -event.data.holdShares,
+      );
+      break;
     case 'OrderAmendRequested.v1':
       release(entry, event.data, -(event.data.holdCents ?? 0), -(event.data.holdShares ?? 0));
       break;
@@ -102,6 +110,7 @@ const MOVING: ReadonlySet<string> = new Set<Event['type']>([
   'CashTransferredIn.v1',
   'SharesTransferredIn.v1',
   'OrderPlaced.v1',
+  'OrderListPlaced.v1',
   'OrderFilled.v1',
   'OrderAmendRequested.v1',
   'OrderAmended.v1',

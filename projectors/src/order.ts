@@ -1,5 +1,12 @@
 import assert from 'node:assert/strict';
-import { type Event, hasLimit, keyOfStream, type OrderStatus } from '@brokerx/contracts';
+import {
+  type Event,
+  hasLimit,
+  keyOfStream,
+  type Listed,
+  type OrderStatus,
+  placedOrders,
+} from '@brokerx/contracts';
 import type { Recorded } from '@brokerx/infra';
 
 /**
@@ -37,6 +44,8 @@ export type OrderRow = {
   expiresAt: string | null;
   displayQuantity: number | null;
   notionalCents: number | null;
+  listId: string | null;
+  listRole: string | null;
   reason: string | null;
   createdAt: string;
   updatedAt: string;
@@ -61,12 +70,18 @@ export function ordersOf(event: Event): readonly string[] {
     case 'OrderRefused.v1':
     case 'OrderCancelRequested.v1':
     case 'OrderAmendRequested.v1':
-    case 'OrderFilled.v1':
     case 'OrderAmended.v1':
     case 'OrderAmendRejected.v1':
     case 'OrderDecremented.v1':
     case 'OrderClosed.v1':
       return [event.data.orderId];
+    case 'OrderFilled.v1': {
+      const { orderId, sibling } = event.data;
+      return sibling ? [orderId, sibling.orderId] : [orderId];
+    }
+    case 'OrderListPlaced.v1':
+      return event.data.orders.map(({ orderId }) => orderId);
+    case 'OrderReduced.v1':
     case 'OrderAccepted.v1':
     case 'OrderTriggered.v1':
     case 'OrderEntered.v1':
@@ -88,11 +103,27 @@ export function ordersOf(event: Event): readonly string[] {
 
 /** True where the event is an order's first one. */
 export const begins = (event: Event): boolean =>
-  event.type === 'OrderPlaced.v1' || event.type === 'OrderRefused.v1';
+  event.type === 'OrderPlaced.v1' || event.type === 'OrderListPlaced.v1' || event.type === 'OrderRefused.v1';
 
-/** The row that an order's first event makes. */
-export function openRow({ event, stream, position }: Recorded<Event>): OrderRow {
+type Placed = Extract<Event, { type: 'OrderPlaced.v1' }>;
+type Refused = Extract<Event, { type: 'OrderRefused.v1' }>;
+
+/** The rows that an order's first event makes: one for each order of a list. */
+export function openRows({ event, ...at }: Recorded<Event>): OrderRow[] {
+  if (event.type === 'OrderListPlaced.v1') {
+    return placedOrders(event.data).map((data) =>
+      openRow({ ...event, type: 'OrderPlaced.v1', data }, at, { listId: data.listId, role: data.role }),
+    );
+  }
   assert(event.type === 'OrderPlaced.v1' || event.type === 'OrderRefused.v1');
+  return [openRow(event, at, null)];
+}
+
+function openRow(
+  event: Placed | Refused,
+  { stream, position }: Pick<Recorded<Event>, 'stream' | 'position'>,
+  listed: Listed | null,
+): OrderRow {
   const { data } = event;
   const common = {
     orderId: data.orderId,
@@ -114,6 +145,8 @@ export function openRow({ event, stream, position }: Recorded<Event>): OrderRow 
     expiresAt: data.expiresAt ?? null,
     displayQuantity: data.displayQuantity ?? null,
     notionalCents: data.notionalCents ?? null,
+    listId: listed?.listId ?? null,
+    listRole: listed?.role ?? null,
     held: false,
     createdAt: event.time,
     updatedAt: event.time,
@@ -190,6 +223,11 @@ export function evolveRow(row: OrderRow, { event, position }: Recorded<Event>): 
       row.leavesQuantity = event.data.leavesQuantity;
       break;
     case 'OrderFilled.v1':
+      if (event.data.orderId !== row.orderId) {
+        row.quantity = event.data.sibling?.quantity ?? row.quantity;
+        row.leavesQuantity = event.data.sibling?.leavesQuantity ?? row.leavesQuantity;
+        break;
+      }
       row.filledQuantity = event.data.filledQuantity;
       row.filledValueCents = event.data.filledValueCents;
       row.feesCents = event.data.feesCents;

@@ -1,8 +1,8 @@
 import { type AccountFact, type BookFact, type OrderStatus, STATUS_NEXT } from '@brokerx/contracts';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { ALICE, accepted, aliceBuys, aliceGets40, ORDER, ref, settled, story } from '../test/given.ts';
-import { evolveRow, openRow } from './order.ts';
+import { ALICE, accepted, aliceBuys, aliceGets40, id, ORDER, ref, settled, story } from '../test/given.ts';
+import { evolveRow, type OrderRow, openRows } from './order.ts';
 
 /** Anything that may be told of an open order, in any order: the fold must keep to the documented table. */
 const data = { orderId: ORDER, accountId: ALICE, symbol: 'AAPL' };
@@ -38,6 +38,7 @@ const happenings: readonly (AccountFact | BookFact)[] = [
     data: { ...settled, quantity: 1, preventedQuantity: 1, leavesQuantity: 49 },
   },
   aliceGets40(),
+  aliceGets40({ orderId: id('a sibling'), sibling: { orderId: ORDER, quantity: 60, leavesQuantity: 60 } }),
   aliceGets40({ filledQuantity: 100, leavesQuantity: 0, closes: true }),
   {
     type: 'OrderClosed.v1',
@@ -49,7 +50,7 @@ test('whatever is told of an order, its status moves as the table says', () => {
   fc.assert(
     fc.property(fc.array(fc.nat({ max: happenings.length - 1 }), { maxLength: 30 }), (numbers) => {
       const { account, book } = story();
-      const row = openRow(account(ALICE, aliceBuys()));
+      const [row] = openRows(account(ALICE, aliceBuys())) as [OrderRow];
       for (const number of numbers) {
         const fact = happenings[number] as AccountFact | BookFact;
         // An order is accepted once, before anything else that the book says of it.

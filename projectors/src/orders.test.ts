@@ -7,6 +7,7 @@ import {
   aliceGets40,
   BOB,
   bobSells,
+  id,
   ORDER,
   OTHER,
   ref,
@@ -82,6 +83,8 @@ test('a limit order is shown as it was placed', () => {
     expiresAt: null,
     displayQuantity: null,
     notionalCents: null,
+    listId: null,
+    listRole: null,
     held: false,
     reason: null,
     createdAt: second(1),
@@ -272,4 +275,53 @@ test('an iceberg and an order for an amount of money are shown so, and its end i
     leavesQuantity: 0,
     status: 'filled',
   });
+});
+
+test('the orders of a list are rows of their own, and what one fills the other has less', () => {
+  const { account } = story();
+  const list: AccountFact = {
+    type: 'OrderListPlaced.v1',
+    data: {
+      listId: id('a list'),
+      accountId: ALICE,
+      kind: 'oco',
+      symbol: 'AAPL',
+      quantity: 100,
+      tickCents: 1,
+      referenceTicks: 15_000,
+      bandExempt: false,
+      feePpm: 500,
+      holdCents: 0,
+      holdShares: 100,
+      orders: (['take_profit', 'stop_loss'] as const).map((role) => ({
+        orderId: role === 'take_profit' ? ORDER : OTHER,
+        clientOrderId: null,
+        role,
+        side: 'sell',
+        type: role === 'take_profit' ? 'limit' : 'stop',
+        timeInForce: 'gtc',
+        limitTicks: role === 'take_profit' ? 15_500 : 13_000,
+        ...(role === 'take_profit' ? {} : { stopTicks: 14_500 }),
+      })),
+    },
+  };
+  const fill = aliceGets40({ side: 'sell', sibling: { orderId: OTHER, quantity: 60, leavesQuantity: 60 } });
+  const rows = foldOrders(
+    new Map(),
+    [list, fill].map((fact) => account(ALICE, fact)),
+  ).added;
+  expect(rows).toMatchObject([
+    { orderId: ORDER, listRole: 'take_profit', quantity: 100, filledQuantity: 40, leavesQuantity: 60 },
+    {
+      orderId: OTHER,
+      listId: id('a list'),
+      listRole: 'stop_loss',
+      stopCents: 14_500,
+      quantity: 60,
+      filledQuantity: 0,
+      leavesQuantity: 60,
+      status: 'pending_new',
+      eventPositions: [1, 2],
+    },
+  ]);
 });

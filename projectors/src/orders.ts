@@ -3,7 +3,7 @@ import type { Event, OrderStatus } from '@brokerx/contracts';
 import { type Recorded, safeInteger } from '@brokerx/infra';
 import { LRUCache } from 'lru-cache';
 import { type Cell, column, columns } from './columns.ts';
-import { begins, evolveRow, type OrderRow, openRow, ordersOf } from './order.ts';
+import { begins, evolveRow, type OrderRow, openRows, ordersOf } from './order.ts';
 import type { Database, TableProjection } from './projection.ts';
 
 /**
@@ -58,9 +58,10 @@ export function foldOrders(
   const changed = new Map<string, OrderRow>();
   for (const recorded of events) {
     if (begins(recorded.event)) {
-      const row = openRow(recorded);
-      assert(!added.has(row.orderId) && !before.has(row.orderId), `order ${row.orderId} begins twice`);
-      added.set(row.orderId, row);
+      for (const row of openRows(recorded)) {
+        assert(!added.has(row.orderId) && !before.has(row.orderId), `order ${row.orderId} begins twice`);
+        added.set(row.orderId, row);
+      }
       continue;
     }
     for (const id of ordersOf(recorded.event)) {
@@ -87,23 +88,23 @@ async function insertRows(db: Database, rows: readonly OrderRow[]): Promise<void
          updated_at, event_positions, accepted, cancels_unanswered, amends_unanswered, limit_cents,
          prevented_quantity, held, client_order_id, account_id, symbol, side, type, time_in_force,
          protection_cents, created_at, position, post_only, min_quantity, self_trade, stop_cents, trail_cents,
-         trail_ppm, expires_at, display_quantity, notional_cents)
+         trail_ppm, expires_at, display_quantity, notional_cents, list_id, list_role)
       select order_id, quantity, status, filled_quantity, filled_value_cents, fees_cents, leaves_quantity, reason,
              updated_at, event_positions::bigint[], accepted, cancels_unanswered, amends_unanswered, limit_cents,
              prevented_quantity, held, client_order_id, account_id, symbol, side, type, time_in_force,
              protection_cents, created_at, position, post_only, min_quantity, self_trade, stop_cents, trail_cents,
-             trail_ppm, expires_at, display_quantity, notional_cents
+             trail_ppm, expires_at, display_quantity, notional_cents, list_id, list_role
         from unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
                     $8::text[], $9::timestamptz[], $10::text[], $11::boolean[], $12::integer[], $13::integer[],
                     $14::bigint[], $15::bigint[], $16::boolean[], $17::text[], $18::uuid[], $19::text[],
                     $20::text[], $21::text[], $22::text[], $23::bigint[], $24::timestamptz[], $25::bigint[],
                     $26::boolean[], $27::bigint[], $28::text[], $29::bigint[], $30::bigint[], $31::bigint[],
-                    $32::timestamptz[], $33::bigint[], $34::bigint[])
+                    $32::timestamptz[], $33::bigint[], $34::bigint[], $35::uuid[], $36::text[])
           as n (order_id, quantity, status, filled_quantity, filled_value_cents, fees_cents, leaves_quantity,
                 reason, updated_at, event_positions, accepted, cancels_unanswered, amends_unanswered, limit_cents,
                 prevented_quantity, held, client_order_id, account_id, symbol, side, type, time_in_force,
                 protection_cents, created_at, position, post_only, min_quantity, self_trade, stop_cents,
-                trail_cents, trail_ppm, expires_at, display_quantity, notional_cents)`,
+                trail_cents, trail_ppm, expires_at, display_quantity, notional_cents, list_id, list_role)`,
     values: columns(rows, [
       ...changingCells,
       (row) => row.clientOrderId,
@@ -124,6 +125,8 @@ async function insertRows(db: Database, rows: readonly OrderRow[]): Promise<void
       (row) => row.expiresAt,
       (row) => row.displayQuantity,
       (row) => row.notionalCents,
+      (row) => row.listId,
+      (row) => row.listRole,
     ]),
   });
 }
@@ -214,6 +217,8 @@ async function readRows(db: Database, orderIds: readonly string[]): Promise<Orde
     expiresAt: row.expires_at?.toISOString() ?? null,
     displayQuantity: integerOrNull(row.display_quantity),
     notionalCents: integerOrNull(row.notional_cents),
+    listId: row.list_id,
+    listRole: row.list_role,
     held: row.held,
   }));
 }
@@ -252,6 +257,8 @@ type StoredRow = {
   expires_at: Date | null;
   display_quantity: string | null;
   notional_cents: string | null;
+  list_id: string | null;
+  list_role: string | null;
   held: boolean;
 };
 

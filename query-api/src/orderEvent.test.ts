@@ -251,3 +251,54 @@ test('an order for an amount of money says how much, and a completed one that it
     status: 'filled',
   });
 });
+
+test('a list is told as its first order with the others, or as the order that is asked for', () => {
+  const order = (orderId: string, role: 'take_profit' | 'stop_loss') => ({
+    orderId,
+    clientOrderId: null,
+    role,
+    side: 'sell' as const,
+    type: role === 'take_profit' ? ('limit' as const) : ('stop' as const),
+    timeInForce: 'gtc' as const,
+    limitTicks: 330,
+    ...(role === 'take_profit' ? {} : { stopTicks: 290 }),
+  });
+  const list: Fact = {
+    type: 'OrderListPlaced.v1',
+    data: {
+      listId: id(8),
+      accountId: ANN,
+      kind: 'oco',
+      symbol: 'XEQT',
+      quantity: 5,
+      tickCents: 10,
+      referenceTicks: 300,
+      bandExempt: false,
+      feePpm: 0,
+      holdCents: 0,
+      holdShares: 5,
+      orders: [order(OTHER, 'take_profit'), order(ORDER, 'stop_loss')],
+    },
+  };
+  expect(ofAccount(list)).toMatchObject({
+    event: 'order_placed',
+    order_id: ORDER,
+    list_id: id(8),
+    list_role: 'stop_loss',
+    stop_price: '29.00',
+  });
+  expect(orderEventView(recorded(accountStream(ANN), list))).toMatchObject({
+    order_id: OTHER,
+    legs: [{ order_id: ORDER, list_role: 'stop_loss' }],
+  });
+  const reduced: Fact = {
+    type: 'OrderReduced.v1',
+    data: { order: ref, side: 'sell', priceTicks: 290, quantity: 2, leaves: 3, held: true },
+  };
+  expect(ofBook(reduced)).toEqual({
+    ...told('order_reduced', 'book'),
+    side: 'sell',
+    last_qty: '2',
+    leaves_qty: '3',
+  });
+});

@@ -4,7 +4,9 @@ import {
   type Event,
   hasLimit,
   keyOfStream,
+  type Listed,
   type OrderRef,
+  placedOrders,
   tradeId,
   type views,
 } from '@brokerx/contracts';
@@ -36,19 +38,14 @@ type Told = Omit<OrderEventView, 'source' | 'position' | 'revision' | 'time'>;
 
 function tell(event: Event, at: Recorded<Event>, orderId: string | undefined): Told | undefined {
   switch (event.type) {
-    case 'OrderPlaced.v1': {
-      const { data } = event;
-      const price = money(data.limitTicks, data.tickCents);
-      return {
-        event: 'order_placed',
-        ...asked(data),
-        limit_price: hasLimit(data.type) ? price : null,
-        protection_price: hasLimit(data.type) ? null : price,
-        ...(data.stopTicks === undefined ? {} : { stop_price: money(data.stopTicks, data.tickCents) }),
-        status: 'pending_new',
-        filled_qty: '0',
-        leaves_qty: String(data.quantity),
-      };
+    case 'OrderPlaced.v1':
+      return { event: 'order_placed', ...placed(event.data) };
+    case 'OrderListPlaced.v1': {
+      const orders = placedOrders(event.data).map(placed);
+      const own = orders.find(({ order_id }) => order_id === orderId);
+      if (own) return { event: 'order_placed', ...own };
+      const [first, ...legs] = orders;
+      return first && { event: 'order_placed', ...first, legs };
     }
     case 'OrderRefused.v1': {
       const { data } = event;
@@ -72,6 +69,16 @@ function tell(event: Event, at: Recorded<Event>, orderId: string | undefined): T
     }
     case 'OrderFilled.v1': {
       const { data } = event;
+      const { sibling } = data;
+      const lessened = sibling && {
+        order_id: sibling.orderId,
+        qty: String(sibling.quantity),
+        leaves_qty: String(sibling.leavesQuantity),
+      };
+      if (lessened && orderId === lessened.order_id) {
+        const { symbol, side, sequence } = data;
+        return { event: 'order_reduced', ...lessened, symbol, side, sequence };
+      }
       return {
         event: 'order_filled',
         order_id: data.orderId,
@@ -88,6 +95,7 @@ function tell(event: Event, at: Recorded<Event>, orderId: string | undefined): T
         leaves_qty: String(data.leavesQuantity),
         fees: decimalFromCents(data.feesCents),
         sequence: data.sequence,
+        ...(lessened ? { sibling: lessened } : {}),
       };
     }
     case 'OrderAmended.v1': {
@@ -156,6 +164,11 @@ function tellOfBook(event: Event, at: Recorded<Event>, orderId: string | undefin
       const { order, side, quantity } = event.data;
       return { event: 'order_triggered', ...of(order), status: 'new', side, leaves_qty: String(quantity) };
     }
+    case 'OrderReduced.v1': {
+      const { order, side, quantity, leaves } = event.data;
+      const [last_qty, leaves_qty] = [String(quantity), String(leaves)];
+      return { event: 'order_reduced', ...of(order), side, last_qty, leaves_qty };
+    }
     case 'OrderEntered.v1': {
       const { order, side, quantity } = event.data;
       return { event: 'order_entered', ...of(order), status: 'new', side, leaves_qty: String(quantity) };
@@ -219,6 +232,20 @@ function tellOfBook(event: Event, at: Recorded<Event>, orderId: string | undefin
       return undefined;
   }
 }
+
+const placed = (data: Extract<Event, { type: 'OrderPlaced.v1' }>['data'] & Partial<Listed>) => {
+  const price = money(data.limitTicks, data.tickCents);
+  return {
+    ...asked(data),
+    limit_price: hasLimit(data.type) ? price : null,
+    protection_price: hasLimit(data.type) ? null : price,
+    ...(data.stopTicks === undefined ? {} : { stop_price: money(data.stopTicks, data.tickCents) }),
+    status: 'pending_new' as const,
+    filled_qty: '0',
+    leaves_qty: String(data.quantity),
+    ...(data.listId === undefined ? {} : { list_id: data.listId, list_role: data.role }),
+  };
+};
 
 const asked = (data: {
   orderId: string;

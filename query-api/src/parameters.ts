@@ -61,6 +61,7 @@ export const OrdersQuery = LedgerQuery.extend({
   symbol: SymbolName.optional(),
   side: z.enum(['buy', 'sell']).optional(),
   client_order_id: z.string().max(48).optional(),
+  list_id: id.optional().describe('The orders of this list.'),
   after: time.optional().describe('Created at this time or later, such as 2026-01-05T14:30:00Z.'),
   before: time.optional().describe('Created before this time.'),
 });

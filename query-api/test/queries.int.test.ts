@@ -160,6 +160,8 @@ test('an order shows everything that is known of it', async () => {
       expires_at: null,
       notional: null,
       display_qty: null,
+      list_id: null,
+      list_role: null,
       status: 'partially_filled',
       filled_qty: '3',
       leaves_qty: '7',

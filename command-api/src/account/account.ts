@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
-import type { AccountEvent, EventOf } from '@brokerx/contracts';
-import { emptyKeyLog, type KeyLog, keep } from './keys.ts';
+import { type AccountEvent, type EventOf, placedOrders } from '@brokerx/contracts';
+import { emptyKeyLog, type KeyLog } from './keys.ts';
 import { type Killed, killedBy } from './killed.ts';
-import { evolveOrder, type OpenOrder } from './order.ts';
+import { giveName, keepKey, takeName } from './names.ts';
+import { evolveOrder, type Hold, type OpenOrder } from './order.ts';
+import type { OpenList } from './orderList.ts';
 
 /**
  * The state of `account-<id>`: what later decisions need, folded from its events. It is changed in place (an account
@@ -17,6 +19,8 @@ export type Account = {
   heldCents: number;
   holdings: Map<string, Holding>;
   orders: Map<string, OpenOrder>;
+  /** Lists that have open orders, by their ids. */
+  lists: Map<string, OpenList>;
   /** Ids of the orders closed last, oldest first, so that they are told from orders that never were. */
   closed: Set<string>;
   /** Names (client_order_id) taken by open orders and kept keys, with how many of these take each. */
@@ -52,6 +56,7 @@ export const initialAccount = (): Account => ({
   heldCents: 0,
   holdings: new Map(),
   orders: new Map(),
+  lists: new Map(),
   closed: new Set(),
   names: new Map(),
   depositsPending: new Map(),
@@ -124,7 +129,12 @@ function change(account: Account, event: AccountEvent, revision: number): void {
       account.deadlineAt = null;
       return;
     case 'OrderPlaced.v1':
-      placed(account, event, revision);
+      placed(account, { ...event.data, listId: null }, revision);
+      hold(account, event.data, event.data.holdCents, event.data.holdShares);
+      count(account, event.time, 1);
+      return;
+    case 'OrderListPlaced.v1':
+      listPlaced(account, event, revision);
       return;
     case 'OrderRefused.v1':
     case 'CommandRefused.v1':
@@ -135,13 +145,13 @@ function change(account: Account, event: AccountEvent, revision: number): void {
       return;
     case 'OrderAmendRequested.v1': {
       const order = openOrder(account, event.data.orderId);
-      evolveOrder(order, event);
+      evolveOrder(order, event, holder(account, order));
       hold(account, order, event.data.holdCents ?? 0, event.data.holdShares ?? 0);
       return;
     }
     case 'OrderAmendRejected.v1': {
       const order = openOrder(account, event.data.orderId);
-      evolveOrder(order, event);
+      evolveOrder(order, event, holder(account, order));
       hold(account, order, -(event.data.releasedCents ?? 0), -(event.data.releasedShares ?? 0));
       return;
     }
@@ -152,7 +162,7 @@ function change(account: Account, event: AccountEvent, revision: number): void {
     case 'OrderDecremented.v1':
     case 'OrderClosed.v1': {
       const order = openOrder(account, event.data.orderId);
-      evolveOrder(order, event);
+      evolveOrder(order, event, holder(account, order));
       hold(account, order, -event.data.releasedCents, -event.data.releasedShares);
       const ends = event.type === 'OrderClosed.v1' || (event.type === 'OrderAmended.v1' && event.data.closes);
       if (ends) close(account, order);
@@ -163,11 +173,16 @@ function change(account: Account, event: AccountEvent, revision: number): void {
   }
 }
 
-function placed(account: Account, { data, time }: EventOf<'OrderPlaced.v1'>, revision: number): void {
+function placed(
+  account: Account,
+  data: EventOf<'OrderPlaced.v1'>['data'] & { listId: string | null },
+  revision: number,
+): void {
   assert(!account.orders.has(data.orderId), 'an order is placed once');
   account.orders.set(data.orderId, {
     orderId: data.orderId,
     clientOrderId: data.clientOrderId,
+    listId: data.listId,
     symbol: data.symbol,
     side: data.side,
     type: data.type,
@@ -189,22 +204,37 @@ function placed(account: Account, { data, time }: EventOf<'OrderPlaced.v1'>, rev
     amendments: 0,
     amendPending: null,
   });
-  hold(account, data, data.holdCents, data.holdShares);
   if (data.clientOrderId !== null) takeName(account, data.clientOrderId);
+}
+
+function listPlaced(account: Account, event: EventOf<'OrderListPlaced.v1'>, revision: number): void {
+  const { listId, kind, symbol, orders, holdCents, holdShares } = event.data;
+  assert(!account.lists.has(listId), 'a list is placed once');
+  const side = orders[0]?.side ?? 'buy';
+  const orderIds = orders.map(({ orderId }) => orderId);
+  account.lists.set(listId, { listId, kind, symbol, side, orderIds, holdCents, holdShares });
+  for (const order of placedOrders(event.data)) placed(account, order, revision);
+  hold(account, { side, symbol }, holdCents, holdShares);
+  count(account, event.time, orders.length);
+}
+
+/** So many orders were placed in this window. */
+function count(account: Account, time: string, orders: number): void {
   const timeMs = Date.parse(time);
   const rate = account.orderRate;
   if (timeMs >= rate.windowMs + ORDER_RATE_WINDOW_MS) {
     rate.windowMs = timeMs - (timeMs % ORDER_RATE_WINDOW_MS);
     rate.unfilled = 0;
   }
-  rate.unfilled += 1;
+  rate.unfilled += orders;
 }
 
 function filled(account: Account, event: EventOf<'OrderFilled.v1'>): void {
   const { data } = event;
   const order = openOrder(account, data.orderId);
   const first = order.filledQuantity === 0;
-  evolveOrder(order, event);
+  evolveOrder(order, event, holder(account, order));
+  if (data.sibling) openOrder(account, data.sibling.orderId).quantity = data.sibling.quantity;
   if (order.side === 'buy') {
     account.cashCents -= data.valueCents + data.feeCents;
     account.heldCents -= data.valueCents + data.feeCents + data.releasedCents;
@@ -220,11 +250,25 @@ function filled(account: Account, event: EventOf<'OrderFilled.v1'>): void {
 function close(account: Account, order: OpenOrder): void {
   assert(order.holdCents === 0 && order.holdShares === 0, 'a closed order holds nothing');
   account.orders.delete(order.orderId);
+  leaveList(account, order);
   account.closed.add(order.orderId);
   if (account.closed.size > CLOSED_ORDERS_KEPT) {
     for (const oldest of account.closed.values().take(1)) account.closed.delete(oldest);
   }
   if (order.clientOrderId !== null) giveName(account, order.clientOrderId);
+}
+
+/** Who holds for an order: its list, where it has one. */
+const holder = (account: Account, order: OpenOrder): Hold =>
+  order.listId === null ? order : (account.lists.get(order.listId) ?? order);
+
+function leaveList({ lists }: Account, { listId, orderId }: OpenOrder): void {
+  const list = listId === null ? undefined : lists.get(listId);
+  if (!list) return;
+  list.orderIds = list.orderIds.filter((id) => id !== orderId);
+  if (list.orderIds.length > 0) return;
+  assert(list.holdCents === 0 && list.holdShares === 0, 'a list without orders holds nothing');
+  lists.delete(list.listId);
 }
 
 /** Changes what is held by so much, up or down. */
@@ -265,37 +309,11 @@ function moveShares(account: Account, symbol: string, shares: number, held: numb
   else account.holdings.set(symbol, holding);
 }
 
-function keepKey(account: Account, event: AccountEvent, key: { id: string; hash: string }, revision: number) {
-  const clientOrderId = nameTaken(event);
-  if (clientOrderId !== null) takeName(account, clientOrderId);
-  const kept = { hash: key.hash, revision, timeMs: Date.parse(event.time), clientOrderId };
-  keep(account.keys, key.id, kept, (old) => {
-    if (old.clientOrderId !== null) giveName(account, old.clientOrderId);
-  });
-}
-
-/** An order refused for its name does not take that name a second time. */
-function nameTaken(event: AccountEvent): string | null {
-  if (event.type === 'OrderPlaced.v1') return event.data.clientOrderId;
-  if (event.type !== 'OrderRefused.v1' || event.data.code === 'DUPLICATE_CLIENT_ORDER_ID') return null;
-  return event.data.clientOrderId;
-}
-
-function takeName({ names }: Account, name: string): void {
-  names.set(name, (names.get(name) ?? 0) + 1);
-}
-function giveName({ names }: Account, name: string): void {
-  const takers = names.get(name) ?? 0;
-  assert(takers > 0);
-  if (takers === 1) names.delete(name);
-  else names.set(name, takers - 1);
-}
-
 /** Everything that must hold between the parts of an account; for tests and audits, as it walks all orders. */
 export function checkAccount(account: Account): void {
   const held = new Map<string, number>();
   let heldCents = 0;
-  for (const order of account.orders.values()) {
+  for (const order of [...account.orders.values(), ...account.lists.values()]) {
     heldCents += order.holdCents;
     if (order.side === 'sell') held.set(order.symbol, (held.get(order.symbol) ?? 0) + order.holdShares);
   }

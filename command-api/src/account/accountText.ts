@@ -1,18 +1,20 @@
 import type { Account, Holding } from './account.ts';
 import { keyLogFrom, keyLogText } from './keys.ts';
 import type { OpenOrder } from './order.ts';
+import type { OpenList } from './orderList.ts';
 
 /** An account's state as text for snapshots. */
 /** Changes whenever what `accountText` writes, or how events fold, changes: older snapshots are then ignored. */
-export const ACCOUNT_SNAPSHOT_VERSION = 5;
+export const ACCOUNT_SNAPSHOT_VERSION = 6;
 
 /** The state as JSON text, and back. */
 export function accountText(account: Account): string {
-  const { holdings, orders, closed, names, depositsPending, keys, ...plain } = account;
+  const { holdings, orders, lists, closed, names, depositsPending, keys, ...plain } = account;
   return JSON.stringify({
     ...plain,
     holdings: [...holdings],
     orders: [...orders.values()],
+    lists: [...lists.values()],
     closed: [...closed],
     names: [...names],
     depositsPending: [...depositsPending],
@@ -23,10 +25,11 @@ export function accountText(account: Account): string {
 export function accountFrom(text: string): Account {
   const stored = JSON.parse(text) as Omit<
     Account,
-    'holdings' | 'orders' | 'closed' | 'names' | 'depositsPending' | 'keys'
+    'holdings' | 'orders' | 'lists' | 'closed' | 'names' | 'depositsPending' | 'keys'
   > & {
     holdings: [string, Holding][];
     orders: OpenOrder[];
+    lists: OpenList[];
     closed: string[];
     names: [string, number][];
     depositsPending: [string, number][];
@@ -36,6 +39,7 @@ export function accountFrom(text: string): Account {
     ...stored,
     holdings: new Map(stored.holdings),
     orders: new Map(stored.orders.map((order) => [order.orderId, order])),
+    lists: new Map(stored.lists.map((list) => [list.listId, list])),
     closed: new Set(stored.closed),
     names: new Map(stored.names),
     depositsPending: new Map(stored.depositsPending),

@@ -11,6 +11,7 @@ import { type Account, availableCents, availableShares } from './account.ts';
 import { type Refusal, raise, refused } from './decider.ts';
 import { leavesOf, type OpenOrder, worstCaseCents, worstCaseShares } from './order.ts';
 import { killed, notOpen } from './orderDecider.ts';
+import { listWorstCase } from './orderList.ts';
 import { againstRules, bandExempt } from './orderRules.ts';
 
 /**
@@ -37,7 +38,7 @@ export function amendOrder(
   const refusal = whyNot(account, { order, market, change, ...version });
   if (refusal) return refuse(refusal);
   const { quantity, limitTicks = order.limitTicks } = version;
-  const { holdCents, holdShares } = raised(order, { quantity, limitTicks });
+  const { holdCents, holdShares } = raised(account, order, { quantity, limitTicks });
   const moves = limitTicks !== order.limitTicks;
   return {
     type: 'OrderAmendRequested.v1',
@@ -65,8 +66,16 @@ function versionOf(order: OpenOrder, { qty, limit_price }: AmendOrder): Version 
 }
 
 /** What the hold must go up by, so that it covers both versions. */
-function raised(order: OpenOrder, amendPending: { quantity: number; limitTicks: number }) {
+function raised(account: Account, order: OpenOrder, amendPending: { quantity: number; limitTicks: number }) {
   const both = { ...order, amendPending };
+  const list = order.listId === null ? undefined : account.lists.get(order.listId);
+  if (list) {
+    const others = list.orderIds.flatMap((id) =>
+      id === order.orderId ? [] : (account.orders.get(id) ?? []),
+    );
+    const needed = listWorstCase([both, ...others]);
+    return { holdCents: Math.max(0, needed.holdCents - list.holdCents), holdShares: 0 };
+  }
   return order.side === 'buy'
     ? { holdCents: Math.max(0, worstCaseCents(both) - order.holdCents), holdShares: 0 }
     : { holdCents: 0, holdShares: Math.max(0, worstCaseShares(both) - order.holdShares) };
@@ -100,6 +109,9 @@ function whyNot(
   if (!moves && quantity === order.quantity) {
     return { code: 'AMEND_NO_CHANGE', detail: `the quantity is ${quantity} already` };
   }
+  if (order.listId !== null && change.qty !== undefined) {
+    return { code: 'ORDER_LIST', detail: 'the quantity belongs to the list; its limit_price can be changed' };
+  }
   if (order.notionalCents !== null) {
     return { code: 'ORDER_TYPE', detail: 'an order for an amount of money trades at once or ends' };
   }
@@ -122,7 +134,7 @@ function whyNot(
     freeShares: free + done,
   });
   if (against || limitTicks === undefined) return against;
-  const { holdCents, holdShares } = raised(order, { quantity, limitTicks });
+  const { holdCents, holdShares } = raised(account, order, { quantity, limitTicks });
   if (holdCents > availableCents(account)) {
     return {
       code: 'INSUFFICIENT_FUNDS',

@@ -3,7 +3,7 @@ import { type Http, invalidRequest, problemBody, toProblem } from '@brokerx/infr
 import { recorded } from '../reply.ts';
 import { type OrderRoutes, trader } from './orderRoutes.ts';
 import { placing } from './placing.ts';
-import { expectFact, orderView } from './views.ts';
+import { expectFact, placedView } from './views.ts';
 
 type Result = views.OrderResultsView['items'][number];
 
@@ -32,7 +32,11 @@ export function batchRoutes(app: Http, deps: OrderRoutes): void {
           const headers = { 'idempotency-key': idempotency_key };
           const answer = await place({ actor, traceparent, headers, order: parsed.data });
           const { fact, time, headers: said } = recorded(answer, deps.storeId);
-          return { status: 202, ...told(said), order: orderView(expectFact(fact, 'OrderPlaced.v1'), time) };
+          return {
+            status: 202,
+            ...told(said),
+            order: placedView(expectFact(fact, 'OrderPlaced.v1', 'OrderListPlaced.v1'), time),
+          };
         } catch (error) {
           const problem = toProblem(error);
           if (problem.status === 500) log.error({ err: error }, 'unexpected error');

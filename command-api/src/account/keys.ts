@@ -12,7 +12,7 @@ export type KeptKey = {
   revision: number;
   /** Event time, milliseconds since the Unix epoch. */
   timeMs: number;
-  /** The name that the key's order took, given back when the key is forgotten; null for none. */
+  /** The name that the key's order took (several: joined by commas), given back when the key is forgotten; null for none. */
   clientOrderId: string | null;
 };
 

@@ -15,6 +15,8 @@ import {
 export type OpenOrder = {
   orderId: string;
   clientOrderId: string | null;
+  /** The list that it belongs to, and that holds for it; null: it stands alone. */
+  listId: string | null;
   symbol: string;
   side: Side;
   type: OrderType;
@@ -104,8 +106,11 @@ export const worstCaseShares = (
   order: Pick<OpenOrder, 'quantity' | 'filledQuantity' | 'preventedQuantity' | 'amendPending'>,
 ): number => Math.max(leavesOf(order, order.quantity), leavesOf(order, order.amendPending?.quantity ?? 0));
 
-/** Applies a fact to its order, money and shares of the account aside. */
-export function evolveOrder(order: OpenOrder, fact: OrderFact): void {
+/** What is held: by the order, or by its list. */
+export type Hold = { holdCents: number; holdShares: number };
+
+/** Applies a fact to its order and to what is held for it; money and shares of the account aside. */
+export function evolveOrder(order: OpenOrder, fact: OrderFact, hold: Hold = order): void {
   assert.equal(fact.data.orderId, order.orderId);
   switch (fact.type) {
     case 'OrderCancelRequested.v1':
@@ -119,8 +124,8 @@ export function evolveOrder(order: OpenOrder, fact: OrderFact): void {
         quantity: fact.data.quantity,
         limitTicks: fact.data.limitTicks ?? order.limitTicks,
       };
-      order.holdCents += fact.data.holdCents ?? 0;
-      order.holdShares += fact.data.holdShares ?? 0;
+      hold.holdCents += fact.data.holdCents ?? 0;
+      hold.holdShares += fact.data.holdShares ?? 0;
       return;
     case 'OrderFilled.v1': {
       const { data } = fact;
@@ -128,8 +133,8 @@ export function evolveOrder(order: OpenOrder, fact: OrderFact): void {
       order.filledQuantity += data.quantity;
       order.filledValueCents += data.valueCents;
       order.feesCents += data.feeCents;
-      if (order.side === 'buy') order.holdCents -= data.valueCents + data.feeCents + data.releasedCents;
-      else order.holdShares -= data.quantity + data.releasedShares;
+      if (order.side === 'buy') hold.holdCents -= data.valueCents + data.feeCents + data.releasedCents;
+      else hold.holdShares -= data.quantity + data.releasedShares;
       assert.equal(order.filledQuantity, data.filledQuantity);
       assert.equal(order.filledValueCents, data.filledValueCents);
       if (order.notionalCents === null) assert.equal(leavesOf(order, order.quantity), data.leavesQuantity);
@@ -141,31 +146,31 @@ export function evolveOrder(order: OpenOrder, fact: OrderFact): void {
       order.quantity = fact.data.quantity;
       order.limitTicks = fact.data.limitTicks ?? order.limitTicks;
       order.amendPending = null;
-      order.holdCents -= fact.data.releasedCents;
-      order.holdShares -= fact.data.releasedShares;
+      hold.holdCents -= fact.data.releasedCents;
+      hold.holdShares -= fact.data.releasedShares;
       break;
     case 'OrderAmendRejected.v1':
       advance(order, fact.data.sequence);
       order.amendPending = null;
-      order.holdCents -= fact.data.releasedCents ?? 0;
-      order.holdShares -= fact.data.releasedShares ?? 0;
+      hold.holdCents -= fact.data.releasedCents ?? 0;
+      hold.holdShares -= fact.data.releasedShares ?? 0;
       break;
     case 'OrderDecremented.v1':
       advance(order, fact.data.sequence);
       order.preventedQuantity += fact.data.quantity;
-      order.holdCents -= fact.data.releasedCents;
-      order.holdShares -= fact.data.releasedShares;
+      hold.holdCents -= fact.data.releasedCents;
+      hold.holdShares -= fact.data.releasedShares;
       assert.equal(order.preventedQuantity, fact.data.preventedQuantity);
       break;
     case 'OrderClosed.v1':
       advance(order, fact.data.sequence);
-      order.holdCents -= fact.data.releasedCents;
-      order.holdShares -= fact.data.releasedShares;
+      hold.holdCents -= fact.data.releasedCents;
+      hold.holdShares -= fact.data.releasedShares;
       break;
     default:
       throw new Error('not a fact of an order', { cause: fact satisfies never });
   }
-  assert(order.holdCents >= 0 && order.holdShares >= 0, 'an order never holds less than nothing');
+  assert(hold.holdCents >= 0 && hold.holdShares >= 0, 'an order never holds less than nothing');
 }
 
 function advance(order: OpenOrder, sequence: number): void {

@@ -53,20 +53,7 @@ export function placeOrder(account: Account, command: PlaceOrderCommand): Accoun
     timeInForce: order.time_in_force,
     quantity: quantityOf(order.qty),
   };
-  if (refusal) {
-    return {
-      type: 'OrderRefused.v1',
-      data: {
-        ...asked,
-        limitCents: centsOf(order.limit_price),
-        code: refusal.code,
-        detail: refusal.detail,
-        ...termsOf(order),
-        ...(order.stop_price === undefined ? {} : { stopCents: centsOf(order.stop_price) ?? 0 }),
-        ...(order.trail_price === undefined ? {} : { trailCents: centsOf(order.trail_price) ?? 0 }),
-      },
-    };
-  }
+  if (refusal) return refusedOrder(command, refusal);
   const { market } = command;
   if (!market || !priced?.limitTicks) throw new Error('an order without a price was refused above');
   return {
@@ -86,11 +73,55 @@ export function placeOrder(account: Account, command: PlaceOrderCommand): Accoun
   };
 }
 
+/** The record of an order that is not taken, as it was asked for. */
+export function refusedOrder(
+  { orderId, accountId, order }: PlaceOrderCommand,
+  { code, detail }: Refusal,
+): Extract<AccountFact, { type: 'OrderRefused.v1' }> {
+  return {
+    type: 'OrderRefused.v1',
+    data: {
+      orderId,
+      accountId,
+      clientOrderId: order.client_order_id ?? null,
+      symbol: order.symbol,
+      side: order.side,
+      type: order.type,
+      timeInForce: order.time_in_force,
+      quantity: quantityOf(order.qty),
+      limitCents: centsOf(order.limit_price),
+      code,
+      detail,
+      ...termsOf(order),
+      ...(order.stop_price === undefined ? {} : { stopCents: centsOf(order.stop_price) ?? 0 }),
+      ...(order.trail_price === undefined ? {} : { trailCents: centsOf(order.trail_price) ?? 0 }),
+    },
+  };
+}
+
 /** For a market order `day` means `ioc`: for an amount of money, and until rules have auctions that it could join. */
 const timeInForceOf = ({ type, time_in_force: time, notional }: PlaceOrder, { matchingRules }: Market) =>
   type === 'market' && time === 'day' && (matchingRules < 3 || notional !== undefined) ? 'ioc' : time;
 
 function whyNot(
+  account: Account,
+  command: PlaceOrderCommand,
+  priced: Priced | undefined,
+): Refusal | undefined {
+  const { order, market, nowMs } = command;
+  const against = againstMarket(account, command, priced);
+  if (against || !market) return against;
+  return againstAccount(account, {
+    market,
+    nowMs,
+    orders: 1,
+    holdCents: order.side === 'buy' ? (priced?.worstCaseCents ?? 0) : 0,
+    holdShares: order.side === 'sell' ? quantityOf(order.qty) : 0,
+  });
+}
+
+/** What the market and its rules say of an order, and its name. */
+export function againstMarket(
   account: Account,
   { order, market, nowMs }: PlaceOrderCommand,
   priced: Priced | undefined,
@@ -155,16 +186,24 @@ function whyNot(
       detail: `display_qty ${displayQuantity}; the lot size of ${symbol} is ${lotShares}`,
     };
   }
-  const waits = againstTime(market, order, priced, marketMs(market, nowMs));
-  if (waits) return waits;
+  return againstTime(market, order, priced, marketMs(market, nowMs));
+}
+
+/** What the account can bear: so many orders more, and what they hold together. */
+export function againstAccount(
+  account: Account,
+  asked: { market: Market; nowMs: number; orders: number; holdCents: number; holdShares: number },
+): Refusal | undefined {
+  const { market, nowMs, orders, holdCents, holdShares } = asked;
+  const { symbol } = market;
   if (!account.quotasOff && !market.quotasOff) {
-    if (account.orders.size >= OPEN_ORDERS_MAX) {
+    if (account.orders.size + orders > OPEN_ORDERS_MAX) {
       return {
         code: 'MAX_OPEN_ORDERS',
         detail: `${account.orders.size} open; the most is ${OPEN_ORDERS_MAX}`,
       };
     }
-    if (unfilledOrders(account, nowMs) >= UNFILLED_ORDERS_MAX) {
+    if (unfilledOrders(account, nowMs) + orders > UNFILLED_ORDERS_MAX) {
       const seconds = ORDER_RATE_WINDOW_MS / 1_000;
       return {
         code: 'ORDER_RATE',
@@ -172,16 +211,16 @@ function whyNot(
       };
     }
   }
-  if (side === 'buy' && priced.worstCaseCents > availableCents(account)) {
+  if (holdCents > availableCents(account)) {
     return {
       code: 'INSUFFICIENT_FUNDS',
-      detail: `needs ${decimalFromCents(priced.worstCaseCents)} with fees; available ${decimalFromCents(availableCents(account))}`,
+      detail: `needs ${decimalFromCents(holdCents)} with fees; available ${decimalFromCents(availableCents(account))}`,
     };
   }
-  if (side === 'sell' && quantity > availableShares(account, symbol)) {
+  if (holdShares > availableShares(account, symbol)) {
     return {
       code: 'INSUFFICIENT_SHARES',
-      detail: `needs ${quantity} ${symbol}; available ${availableShares(account, symbol)}`,
+      detail: `needs ${holdShares} ${symbol}; available ${availableShares(account, symbol)}`,
     };
   }
   return undefined;

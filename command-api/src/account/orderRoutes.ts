@@ -14,7 +14,7 @@ import { deadManRoutes } from './deadManRoutes.ts';
 import { killSwitchRoutes } from './killSwitchRoutes.ts';
 import { placing } from './placing.ts';
 import { previewRoutes, type ShownDepth } from './previewRoutes.ts';
-import { expectFact, orderChangeView, orderView } from './views.ts';
+import { expectFact, firstOrderOf, orderChangeView, placedView } from './views.ts';
 
 export type OrderRoutes = {
   commands: Commands;
@@ -56,9 +56,19 @@ export function orderRoutes(app: Http, deps: OrderRoutes): void {
               time_in_force: 'day',
               client_order_id: 'my-first-order',
             },
+            {
+              symbol: 'XEQT',
+              side: 'sell',
+              type: 'limit',
+              order_class: 'oco',
+              qty: '10',
+              take_profit: { limit_price: '33.00' },
+              stop_loss: { stop_price: '30.00' },
+              time_in_force: 'gtc',
+            },
           ],
         }),
-        response: { 202: views.OrderView.describe('The order as it was recorded.') },
+        response: { 202: views.PlacedOrderView.describe('The order as it was recorded.') },
       },
     },
     async (request, reply) => {
@@ -66,9 +76,10 @@ export function orderRoutes(app: Http, deps: OrderRoutes): void {
       const answer = await place({ actor, traceparent, headers: request.headers, order: body });
       const { fact, time } = accepted(reply, answer, {
         storeId,
-        location: (placed) => orderLocation(expectFact(placed, 'OrderPlaced.v1').data.orderId),
+        location: (placed) =>
+          orderLocation(firstOrderOf(expectFact(placed, 'OrderPlaced.v1', 'OrderListPlaced.v1'))),
       });
-      return orderView(expectFact(fact, 'OrderPlaced.v1'), time);
+      return placedView(expectFact(fact, 'OrderPlaced.v1', 'OrderListPlaced.v1'), time);
     },
   );
 

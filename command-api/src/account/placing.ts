@@ -3,6 +3,7 @@ import type { Actor } from '@brokerx/infra';
 import type { Answer } from '../handle.ts';
 import { requestKey } from '../idempotency.ts';
 import { tryLater } from '../refusals.ts';
+import { isList, LISTED_ORDERS_MAX, placeOrderList } from './listDecider.ts';
 import { placeOrder } from './orderDecider.ts';
 import type { OrderRoutes } from './orderRoutes.ts';
 
@@ -25,11 +26,14 @@ export const placing =
     }
     // Only an unknown symbol is worth a look at the store.
     if (!markets.get(order.symbol)) await markets.find(order.symbol);
-    const orderId = mintId(runtime);
+    const [orderId = '', ...others] = Array.from({ length: LISTED_ORDERS_MAX }, () => mintId(runtime));
+    const list = { listId: mintId(runtime), orderIds: [orderId, ...others] };
     return commands.onAccount(
       accountId,
       { command, actor: `client:${actor.clientId}`, key, traceparent },
-      (account, nowMs) =>
-        placeOrder(account, { orderId, accountId, nowMs, order, market: markets.get(order.symbol) }),
+      (account, nowMs) => {
+        const asked = { orderId, accountId, nowMs, order, market: markets.get(order.symbol) };
+        return isList(order) ? placeOrderList(account, { ...asked, ...list }) : placeOrder(account, asked);
+      },
     );
   };

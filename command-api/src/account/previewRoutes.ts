@@ -1,11 +1,21 @@
-import { formatPosition, mintId, ORDER_SHARES_MAX, PlaceOrder, views } from '@brokerx/contracts';
+import {
+  formatPosition,
+  mintId,
+  ORDER_SHARES_MAX,
+  PlaceOrder,
+  placedOrders,
+  views,
+} from '@brokerx/contracts';
 import type { Http } from '@brokerx/infra';
 import { knownState } from '../market/market.ts';
 import { problemOf, tryLater } from '../refusals.ts';
-import { placeOrder } from './orderDecider.ts';
+import type { Account } from './account.ts';
+import { isList, LISTED_ORDERS_MAX, placeOrderList } from './listDecider.ts';
+import { type PlaceOrderCommand, placeOrder } from './orderDecider.ts';
 import { bandOf } from './orderPrice.ts';
 import type { OrderRoutes } from './orderRoutes.ts';
 import { previewOrder } from './preview.ts';
+import type { FactOf } from './views.ts';
 
 /** The book as it is shown, empty where nothing was ever in it; null while it cannot be told. */
 export type ShownDepth = (symbol: string) => Promise<views.DepthView | null>;
@@ -36,14 +46,11 @@ export function previewRoutes(
       if (!depth) throw tryLater(runtime, 'UNAVAILABLE', { detail: 'the book cannot be shown now' });
       const command = { orderId: mintId(runtime), accountId, nowMs: runtime.nowMs(), order: body, market };
       const executed = await accounts.execute(accountId, (account) => ({
-        reply: account.status === 'none' ? null : placeOrder(account, command),
+        reply: account.status === 'none' ? null : decide(account, command),
         rests: 'absent',
       }));
       const decided = 'reply' in executed ? executed.reply : null;
       if (!decided) throw problemOf({ code: 'ACCOUNT_NOT_FOUND', detail: `account ${accountId}` });
-      if (decided.type !== 'OrderPlaced.v1' && decided.type !== 'OrderRefused.v1') {
-        throw new Error(`an order is placed or refused, not ${decided.type}`);
-      }
       reply.header('x-brokerx-position', formatPosition({ storeId, position: executed.position }));
       const rules = market?.rules ?? { orderSharesMax: ORDER_SHARES_MAX };
       const state = market ? knownState(market) : null;
@@ -51,5 +58,24 @@ export function previewRoutes(
     },
   );
 }
+
+/** What a new order is decided to be; of a list the first order, with what is held for the list. */
+function decide(account: Account, command: PlaceOrderCommand): Decided {
+  const ids = {
+    listId: command.orderId,
+    orderIds: Array.from({ length: LISTED_ORDERS_MAX }, () => command.orderId),
+  };
+  const fact = isList(command.order)
+    ? placeOrderList(account, { ...command, ...ids })
+    : placeOrder(account, command);
+  if (fact.type === 'OrderPlaced.v1' || fact.type === 'OrderRefused.v1') return fact;
+  if (fact.type !== 'OrderListPlaced.v1') throw new Error(`an order is placed or refused, not ${fact.type}`);
+  const { holdCents, holdShares } = fact.data;
+  const [first] = placedOrders(fact.data);
+  if (!first) throw new Error('a list has orders');
+  return { type: 'OrderPlaced.v1', data: { ...first, holdCents, holdShares } };
+}
+
+type Decided = FactOf<'OrderPlaced.v1'> | FactOf<'OrderRefused.v1'>;
 
 const POSITION = { 'X-BrokerX-Position': 'The position of the account that the preview reflects.' } as const;

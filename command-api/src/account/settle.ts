@@ -8,7 +8,15 @@ import {
   tradeId,
 } from '@brokerx/contracts';
 import type { Account } from './account.ts';
-import { evolveOrder, leavesOf, type OpenOrder, worstCaseCents, worstCaseShares } from './order.ts';
+import {
+  evolveOrder,
+  type Hold,
+  leavesOf,
+  type OpenOrder,
+  worstCaseCents,
+  worstCaseShares,
+} from './order.ts';
+import { listWorstCase, type OpenList } from './orderList.ts';
 
 /**
  * What the book's outputs mean for one account. Exactly once, whatever comes again or late: an output at or below
@@ -39,6 +47,8 @@ export function ordersOf(event: BookEvent): readonly Readonly<OrderRef>[] {
     // These change nothing of an account. A cancel is only rejected when the order had ended before, by another
     // output, which was settled before.
     case 'OrderAccepted.v1':
+    // The fill that reduced it says so of both.
+    case 'OrderReduced.v1':
     case 'OrderTriggered.v1':
     case 'OrderEntered.v1':
     case 'IndicativePriceChanged.v1':
@@ -59,24 +69,50 @@ export type Settlement = { fact: AccountFact; output: BookOutput };
 
 /** The facts for this account of a run of outputs, in order; none where all was settled before. */
 export function settle(account: Account, outputs: readonly BookOutput[]): Settlement[] {
-  // Orders as they become within this run: the account itself changes when the facts are recorded.
+  // Orders and lists as they become within this run: the account itself changes when the facts are recorded.
   const touched = new Map<string, OpenOrder | 'closed'>();
+  const lists = new Map<string, OpenList>();
+  const orderOf = (id: string) => touched.get(id) ?? copyOf(account.orders.get(id));
+  const listOf = ({ listId }: OpenOrder): OpenList | undefined => {
+    const list = listId === null ? undefined : (lists.get(listId) ?? account.lists.get(listId));
+    return list && { ...list };
+  };
   const settlements: Settlement[] = [];
   for (const output of outputs) {
     for (const ref of ordersOf(output.event)) {
       if (ref.accountId !== account.accountId) continue;
-      const order = touched.get(ref.orderId) ?? copyOf(account.orders.get(ref.orderId));
+      const order = orderOf(ref.orderId);
       if (order === 'closed' || output.sequence <= order.lastSequence) continue;
-      const fact = factOf(order, output);
-      evolveOrder(order, fact);
+      const list = listOf(order);
+      const others = (list?.orderIds ?? []).filter((id) => id !== ref.orderId).map(orderOf);
+      const around: Around = { hold: list ?? order, others: list ? others.filter(isOpen) : null };
+      const fact = factOf(order, output, around);
+      evolveOrder(order, fact, around.hold);
       touched.set(ref.orderId, closes(fact) ? 'closed' : order);
+      const sibling = fact.type === 'OrderFilled.v1' ? fact.data.sibling : undefined;
+      const lessened = sibling && around.others?.find(({ orderId }) => orderId === sibling.orderId);
+      if (lessened) touched.set(sibling.orderId, { ...lessened, quantity: sibling.quantity });
+      if (list) lists.set(list.listId, list);
       settlements.push({ fact, output });
     }
   }
   return settlements;
 }
 
+/** Who holds for an order, and the other open orders of its list; null: it has none. */
+type Around = { hold: Hold; others: readonly OpenOrder[] | null };
+
+/** What must stay held where the order becomes so (null: it ends). */
+function needs({ others }: Around, after: OpenOrder | null): Hold {
+  if (others) return listWorstCase(after ? [after, ...others] : others);
+  return {
+    holdCents: after?.side === 'buy' ? worstCaseCents(after) : 0,
+    holdShares: after?.side === 'sell' ? worstCaseShares(after) : 0,
+  };
+}
+
 const copyOf = (order: OpenOrder | undefined) => (order ? { ...order } : 'closed');
+const isOpen = (order: OpenOrder | 'closed'): order is OpenOrder => order !== 'closed';
 const closes = (fact: SettledFact) =>
   fact.type === 'OrderClosed.v1' || ('closes' in fact.data && fact.data.closes);
 
@@ -92,19 +128,19 @@ type SettledFact = Extract<
   }
 >;
 
-function factOf(order: OpenOrder, output: BookOutput): SettledFact {
+function factOf(order: OpenOrder, output: BookOutput, around: Around): SettledFact {
   const { event, sequence } = output;
   const { orderId, symbol, side } = order;
   assert.equal(symbol, output.symbol);
   switch (event.type) {
     case 'TradeExecuted.v1':
-      return filled(order, output, event);
+      return filled(order, output, event, around);
     case 'OrderReplaced.v1': {
       const { amendment, quantity, leaves, entry } = event.data;
       assert.equal(leavesOf(order, quantity), leaves, 'book and account agree on what was filled');
       const limitTicks = event.data.limitTicks ?? entry?.priceTicks ?? order.limitTicks;
       const place = { orderId, symbol, side, sequence };
-      const released = releasedBy(order, { ...order, quantity, limitTicks, amendPending: null });
+      const released = releasedBy(around, { ...order, quantity, limitTicks, amendPending: null });
       const price = limitTicks === order.limitTicks ? {} : { limitTicks, tickCents: order.tickCents };
       return {
         type: 'OrderAmended.v1',
@@ -122,7 +158,7 @@ function factOf(order: OpenOrder, output: BookOutput): SettledFact {
     }
     case 'OrderReplaceRejected.v1': {
       const { amendment, code } = event.data;
-      const { releasedCents, releasedShares } = releasedBy(order, { ...order, amendPending: null });
+      const { releasedCents, releasedShares } = releasedBy(around, { ...order, amendPending: null });
       return {
         type: 'OrderAmendRejected.v1',
         data: {
@@ -143,36 +179,42 @@ function factOf(order: OpenOrder, output: BookOutput): SettledFact {
       const leavesQuantity = leavesOf(after, order.quantity);
       const told = maker.orderId === orderId ? maker : event.data.taker;
       assert.equal(leavesQuantity, told.leaves, 'book and account agree on what is left');
-      const place = { orderId, symbol, side, sequence, ...releasedBy(order, after) };
+      const place = { orderId, symbol, side, sequence, ...releasedBy(around, after) };
       return {
         type: 'OrderDecremented.v1',
         data: { ...place, quantity, preventedQuantity, leavesQuantity },
       };
     }
     case 'OrderCanceled.v1':
-      return closed(order, sequence, 'canceled', null);
+      return closed(order, around, sequence, 'canceled', null);
     case 'OrderExpired.v1':
-      return closed(order, sequence, 'expired', event.data.reason);
+      return closed(order, around, sequence, 'expired', event.data.reason);
     case 'OrderCompleted.v1':
-      return closed(order, sequence, 'filled', null);
+      return closed(order, around, sequence, 'filled', null);
     case 'OrderRejected.v1':
-      return closed(order, sequence, 'rejected', event.data.code);
+      return closed(order, around, sequence, 'rejected', event.data.code);
     default:
       throw new Error(`${event.type} settles nothing`);
   }
 }
 
-/** What a hold is above what the order needs, as it becomes without trading. */
-function releasedBy(order: OpenOrder, after: OpenOrder) {
-  const releasedCents = order.side === 'buy' ? order.holdCents - worstCaseCents(after) : 0;
-  const releasedShares = order.side === 'sell' ? order.holdShares - worstCaseShares(after) : 0;
+/** What a hold is above what is needed, where the order becomes so without trading (null: it ends). */
+function releasedBy(around: Around, after: OpenOrder | null) {
+  const { holdCents, holdShares } = needs(around, after);
+  const releasedCents = around.hold.holdCents - holdCents;
+  const releasedShares = around.hold.holdShares - holdShares;
   assert(releasedCents >= 0 && releasedShares >= 0, 'nothing that the book does needs more than is held');
   return { releasedCents, releasedShares };
 }
 
 type Trade = Extract<BookEvent, { type: 'TradeExecuted.v1' }>;
 
-function filled(order: OpenOrder, { sequence }: BookOutput, { data, time }: Trade): SettledFact {
+function filled(
+  order: OpenOrder,
+  { sequence }: BookOutput,
+  { data, time }: Trade,
+  { hold, others }: Around,
+): SettledFact {
   const leg = data.maker.orderId === order.orderId ? 'maker' : 'taker';
   const liquidity = data.auction ? 'auction' : leg;
   const { priceTicks, tickCents, quantity } = data;
@@ -189,11 +231,17 @@ function filled(order: OpenOrder, { sequence }: BookOutput, { data, time }: Trad
   const forMoney = order.notionalCents !== null;
   if (!forMoney)
     assert.equal(leavesOf(after, order.quantity), leavesQuantity, 'book and account agree on what is left');
-  const buys = order.side === 'buy';
+  const [sibling] = (others ?? []).map((other) => {
+    const less = Math.min(quantity, leavesOf(other, other.quantity));
+    return { ...other, quantity: other.quantity - less };
+  });
   // What is left of an amount of money when no share is wanted any more is not spent.
-  const needed = buys && !(forMoney && leavesQuantity === 0) ? worstCaseCents(after) : 0;
-  const releasedCents = buys ? order.holdCents - valueCents - fee - needed : 0;
-  const releasedShares = buys ? 0 : order.holdShares - quantity - worstCaseShares(after);
+  const ends = forMoney && leavesQuantity === 0;
+  const around = { hold, others: others && (sibling ? [sibling] : []) };
+  const { holdCents, holdShares } = needs(around, ends ? null : after);
+  const buys = order.side === 'buy';
+  const releasedCents = buys ? hold.holdCents - valueCents - fee - holdCents : 0;
+  const releasedShares = buys ? 0 : hold.holdShares - quantity - holdShares;
   assert(releasedCents >= 0 && releasedShares >= 0, 'no fill costs more than what was held for it');
   return {
     type: 'OrderFilled.v1',
@@ -216,6 +264,15 @@ function filled(order: OpenOrder, { sequence }: BookOutput, { data, time }: Trad
       feesCents,
       leavesQuantity,
       closes: leavesQuantity === 0,
+      ...(sibling
+        ? {
+            sibling: {
+              orderId: sibling.orderId,
+              quantity: sibling.quantity,
+              leavesQuantity: leavesOf(sibling, sibling.quantity),
+            },
+          }
+        : {}),
       tradedAt: time,
     },
   };
@@ -225,6 +282,7 @@ type Ended = Extract<SettledFact, { type: 'OrderClosed.v1' }>['data'];
 
 function closed(
   order: OpenOrder,
+  around: Around,
   sequence: number,
   status: Ended['status'],
   reason: Ended['reason'],
@@ -236,8 +294,7 @@ function closed(
       symbol: order.symbol,
       side: order.side,
       sequence,
-      releasedCents: order.holdCents,
-      releasedShares: order.holdShares,
+      ...releasedBy(around, null),
       status,
       reason,
       unfilledQuantity: order.notionalCents === null ? order.quantity - order.filledQuantity : 0,

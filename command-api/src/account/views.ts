@@ -1,11 +1,32 @@
 import assert from 'node:assert/strict';
-import { type AccountFact, decimalFromCents, hasLimit, percentFromPpm, type views } from '@brokerx/contracts';
+import {
+  type AccountFact,
+  decimalFromCents,
+  hasLimit,
+  type Listed,
+  percentFromPpm,
+  placedOrders,
+  type views,
+} from '@brokerx/contracts';
 
 /** What the API answers, built from the recorded fact alone, so that a repetition is answered with the same words. */
 export type FactOf<T extends AccountFact['type']> = Extract<AccountFact, { type: T }>;
 
-export function orderView(fact: FactOf<'OrderPlaced.v1'>, time: string): views.OrderView {
-  const { data } = fact;
+/** The order; of a list the first one, and the others with it. */
+export function placedView(
+  fact: FactOf<'OrderPlaced.v1' | 'OrderListPlaced.v1'>,
+  time: string,
+): views.PlacedOrderView {
+  if (fact.type === 'OrderPlaced.v1') return orderView(fact.data, time);
+  const [first, ...legs] = placedOrders(fact.data).map((order) => orderView(order, time));
+  if (!first) throw new Error('a list has orders');
+  return { ...first, legs };
+}
+
+export const firstOrderOf = (fact: FactOf<'OrderPlaced.v1' | 'OrderListPlaced.v1'>): string =>
+  (fact.type === 'OrderPlaced.v1' ? fact.data.orderId : fact.data.orders[0]?.orderId) ?? '';
+
+function orderView(data: FactOf<'OrderPlaced.v1'>['data'] & Partial<Listed>, time: string): views.OrderView {
   const price = decimalFromCents(data.limitTicks * data.tickCents);
   return {
     id: data.orderId,
@@ -34,6 +55,8 @@ export function orderView(fact: FactOf<'OrderPlaced.v1'>, time: string): views.O
     stp_mode: data.selfTrade ?? 'none',
     prevented_qty: '0',
     reason: null,
+    list_id: data.listId ?? null,
+    list_role: data.role ?? null,
     created_at: time,
     updated_at: time,
   };

@@ -1,6 +1,7 @@
 import { type AuditedFill, fillFrom } from './executions.ts';
 import type { Findings } from './findings.ts';
 import { type AuditedOrder, feeOf, leavesOf, stillNeeded } from './order.ts';
+import { type AuditedList, listNeeds, siblingsOf } from './orderList.ts';
 import type { RawEvent } from './rawEvent.ts';
 
 /** One account, folded with arithmetic of its own. Cash includes what is held, shares too. */
@@ -147,6 +148,7 @@ export function fill(account: AuditedAccount, order: AuditedOrder, event: Filled
     lower(account, order, data.releasedCents, data.quantity + data.releasedShares);
   }
   elsewhere.feesCents += data.feeCents;
+  lessenSibling(order, data, found);
   account.fills.push(fillFrom(data));
   booked(account, event);
   if (data.closes) order.end = 'filled';
@@ -155,14 +157,16 @@ export function fill(account: AuditedAccount, order: AuditedOrder, event: Filled
 
 /** Takes what an output released off the order's hold. */
 export function lower(account: AuditedAccount, order: AuditedOrder, cents: number, shares: number): void {
-  order.holdCents -= cents;
-  order.holdShares -= shares;
+  const holder = order.list ?? order;
+  holder.holdCents -= cents;
+  holder.holdShares -= shares;
   account.heldCents -= cents;
   holdingOf(account, order.symbol).held -= shares;
 }
 
 /** An ended order holds nothing; an open one what the rest may still cost. */
 export function heldEnough(order: AuditedOrder, found: Findings): void {
+  if (order.list) return listHeldEnough(order.list, found);
   if (order.end) {
     found.expect(
       order.holdCents === 0 && order.holdShares === 0,
@@ -177,6 +181,53 @@ export function heldEnough(order: AuditedOrder, found: Findings): void {
     order.holdCents >= cents && order.holdShares >= shares,
     'money',
     () => `order ${order.id} holds too little for its ${leavesOf(order)} open shares`,
+  );
+}
+
+/** A list holds what its open orders may still cost together, and nothing once all have ended. */
+function listHeldEnough(list: AuditedList, found: Findings): void {
+  const { id, orders, holdCents, holdShares } = list;
+  const { cents, shares } = listNeeds(list);
+  found.expect(
+    holdCents >= cents && holdShares >= shares,
+    'money',
+    () => `list ${id} holds ${holdCents} cents and ${holdShares} shares, it may need ${cents} and ${shares}`,
+  );
+  found.expect(
+    orders.some(({ end }) => end === null) || (holdCents === 0 && holdShares === 0),
+    'money',
+    () => `list ${id} has ended and still holds ${holdCents} cents, ${holdShares} shares`,
+  );
+}
+
+/** The hold of a new list covers its worst case, and the account can bear it. */
+export function holdList(
+  account: AuditedAccount,
+  list: AuditedList,
+  { symbol, quantity, side }: { symbol: string; quantity: number; side: string },
+  found: Findings,
+): void {
+  account.heldCents += list.holdCents;
+  holdingOf(account, symbol).held += list.holdShares;
+  listHeldEnough(list, found);
+  found.expect(
+    list.holdShares === (side === 'sell' ? quantity : 0) && (side === 'buy' || list.holdCents === 0),
+    'money',
+    () => `list ${list.id} holds ${list.holdShares} shares and ${list.holdCents} cents for ${quantity}`,
+  );
+}
+
+/** What a fill takes off the other order of its list. */
+function lessenSibling(order: AuditedOrder, data: Filled['data'], found: Findings): void {
+  const [other] = siblingsOf(order);
+  const told = data.sibling;
+  const less = other ? Math.min(data.quantity, leavesOf(other)) : 0;
+  if (other) other.quantity -= less;
+  found.expect(
+    told?.orderId === other?.id &&
+      (!other || (told?.quantity === other.quantity && told.leavesQuantity === leavesOf(other))),
+    'mismatch',
+    () => `order ${order.id}: fill ${data.tradeId} leaves its sibling ${other?.id} otherwise`,
   );
 }
 

@@ -1,13 +1,12 @@
 import type { Side } from '@brokerx/contracts';
 import { auctionOf } from './auction.ts';
-import type { auditedLevels } from './bookLevels.ts';
+import type { auditedLevels, Resting } from './bookLevels.ts';
 import type { RawEvent } from './rawEvent.ts';
 
 /** What the auctions need of the book in which they are executed. */
-type Book = Pick<
-  ReturnType<typeof auditedLevels>,
-  'standing' | 'inPriority' | 'resting' | 'remove' | 'place'
-> & {
+type Book = Pick<ReturnType<typeof auditedLevels>, 'inPriority' | 'resting' | 'remove' | 'place'> & {
+  /** What an order shares with another one of its list that has priority. */
+  shadowed(order: Resting, inPriority: readonly Resting[]): number;
   wrong(event: RawEvent, what: string): void;
 };
 type Share = { id: string; left: number };
@@ -23,8 +22,10 @@ export function auditedAuctions(book: Book) {
 
   const shares = (side: Side, total: number): Share[] => {
     let left = total;
-    return book.inPriority(side).flatMap(({ id, leaves }) => {
-      const share = Math.min(left, leaves);
+    const all = book.inPriority(side);
+    return all.flatMap((order) => {
+      const { id, leaves } = order;
+      const share = Math.min(left, leaves - book.shadowed(order, all));
       left -= share;
       return share > 0 ? [{ id, left: share }] : [];
     });
@@ -57,7 +58,14 @@ export function auditedAuctions(book: Book) {
   return {
     uncrossed(event: Extract<RawEvent, { type: 'AuctionUncrossed.v1' }>): void {
       const { auction, ...told } = event.data;
-      const must = auctionOf(book.standing(), referenceTicks);
+      const standing = (['buy', 'sell'] as const).flatMap((side) => {
+        const all = book.inPriority(side);
+        return all.map((order) => {
+          const shares = order.leaves - book.shadowed(order, all);
+          return { side, ticks: order.ticks, shares };
+        });
+      });
+      const must = auctionOf(standing, referenceTicks);
       for (const what of ['priceTicks', 'quantity', 'surplus', 'surplusSide'] as const) {
         if (told[what] !== must[what])
           book.wrong(event, `${auction}: ${what} is ${told[what]}, should be ${must[what]}`);

@@ -2,6 +2,7 @@ import type { MarketState } from '@brokerx/contracts';
 import { auditedAuctions } from './auctions.ts';
 import { auditedBands } from './bands.ts';
 import { auditedLevels, type Resting } from './bookLevels.ts';
+import { auditedLists } from './bookLists.ts';
 import { auditedStops } from './bookStops.ts';
 import type { Findings } from './findings.ts';
 import type { AuditedOrder } from './order.ts';
@@ -51,7 +52,8 @@ export function auditedBook(
   const wrong = (event: RawEvent, what: string) =>
     found.add('mismatch', `${symbol}@${event.revision}: ${what}`);
 
-  const auctions = auditedAuctions({ ...levels, wrong });
+  const lists = auditedLists({ symbol, orders, resting, stops, found });
+  const auctions = auditedAuctions({ ...levels, shadowed: lists.shadowed, wrong });
   const bands = auditedBands(wrong);
 
   /** The two that meet: the one that is arriving, and the one in the book that has priority. */
@@ -112,6 +114,7 @@ export function auditedBook(
     stops.traded(event.data.priceTicks);
     if (event.data.trade !== trades) wrong(event, `trade ${event.data.trade} is the ${trades}th`);
     bands.traded(event, incoming?.order);
+    lists.traded(event);
     if (event.data.auction) return auctions.paired(event);
     if (state !== 'continuous') wrong(event, `a trade while the market is in ${state}`);
     const met = meet(event);
@@ -199,6 +202,7 @@ export function auditedBook(
 
   return {
     apply(event) {
+      lists.before(event);
       switch (event.type) {
         case 'OrderAccepted.v1': {
           const order = orders.get(event.data.order.orderId);
@@ -248,7 +252,10 @@ export function auditedBook(
         case 'OrderCanceled.v1':
           if (event.data.held) return void stops.release(event, event.data.order.orderId);
           return gone(event);
+        case 'OrderReduced.v1':
+          return lists.reduced(event);
         case 'OrderExpired.v1': {
+          if (event.data.reason === 'OCO_TRIGGER') lists.lessened(event);
           if (event.data.resting) return gone(event);
           if (stops.has(event.data.order.orderId)) return void stops.release(event, event.data.order.orderId);
           if (incoming?.order.id === event.data.order.orderId && incoming.money !== null) {
@@ -309,6 +316,7 @@ export function auditedBook(
     },
     inputDone() {
       arrived();
+      lists.inputDone();
       stops.inputDone(state);
       auctions.inputDone();
       bands.inputDone(state !== 'continuous');

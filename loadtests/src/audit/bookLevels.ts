@@ -1,5 +1,4 @@
 import type { Side } from '@brokerx/contracts';
-import type { Standing } from './auction.ts';
 import type { AuditedOrder } from './order.ts';
 
 /** `leaves`: all that it wants; `shown`: what of it stands in its level, for an iceberg of this `peak`. */
@@ -37,14 +36,6 @@ export function auditedLevels() {
       }
       return ticks === undefined ? undefined : oldest(ofSide.get(ticks) as Level);
     },
-    /** All that is wanted at each price of both sides. */
-    standing: (): Standing[] =>
-      (['buy', 'sell'] as const).flatMap((side) =>
-        Array.from(levels[side], ([ticks, { queue }]) => {
-          const shares = queue.reduce((sum, order) => sum + (order.live ? order.leaves : 0), 0);
-          return { side, ticks, shares };
-        }),
-      ),
     /** The orders of a side in their priority. */
     inPriority: (side: Side): Resting[] =>
       [...levels[side]]

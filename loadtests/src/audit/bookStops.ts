@@ -50,6 +50,14 @@ export function auditedStops(symbol: string, found: Findings) {
         wrong(event, `${order.id} is triggered as another order than it was placed`);
       return order;
     },
+    /** What the other order of its list filled. */
+    lessen(event: Extract<RawEvent, { type: 'OrderReduced.v1' }>) {
+      const { order, quantity, leaves } = event.data;
+      const stop = held.get(order.orderId);
+      if (stop) stop.quantity -= quantity;
+      if (stop?.quantity !== leaves || leaves <= 0)
+        wrong(event, `stop ${order.orderId} has not ${leaves} left`);
+    },
     change(event: Extract<RawEvent, { type: 'OrderReplaced.v1' }>) {
       const { order, quantity, leavesBefore, leaves, limitTicks } = event.data;
       const stop = held.get(order.orderId);

@@ -17,7 +17,8 @@ export function conserve(accounts: Iterable<AuditedAccount>, settled: boolean, f
       add(shares, symbol, clearing);
       add(clearingShares, symbol, clearing);
     }
-    const held = account.orders.reduce((sum, order) => sum + order.holdCents, 0);
+    const holders = new Set(account.orders.map((order) => order.list ?? order));
+    const held = [...holders].reduce((sum, { holdCents }) => sum + holdCents, 0);
     found.expect(
       held === account.heldCents,
       'money',

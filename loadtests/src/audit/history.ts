@@ -146,6 +146,7 @@ export function auditHistory(found: Findings = findings()) {
       noteKey(event);
       if (event.stream.startsWith('account-')) {
         if (event.type === 'OrderPlaced.v1') counts.orders += 1;
+        if (event.type === 'OrderListPlaced.v1') counts.orders += event.data.orders.length;
         if (event.type === 'OrderRefused.v1') counts.refusals += 1;
         ledger.accountEvent(event);
       }
@@ -200,6 +201,8 @@ export function auditHistory(found: Findings = findings()) {
 }
 
 function subjectOf(event: RawEvent): string | undefined {
+  // A list is named by its first order.
+  if (event.type === 'OrderListPlaced.v1') return event.data.orders[0]?.orderId;
   const data = event.data as {
     orderId?: string;
     depositId?: string;

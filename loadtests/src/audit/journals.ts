@@ -4,7 +4,7 @@ import type { HistoryAudit } from './history.ts';
 
 /** What a command of this kind leaves behind when it was taken. */
 const TAKEN: Record<JournalEntry['kind'], readonly string[]> = {
-  place: ['OrderPlaced.v1'],
+  place: ['OrderPlaced.v1', 'OrderListPlaced.v1'],
   cancel: ['OrderCancelRequested.v1'],
   amend: ['OrderAmendRequested.v1'],
   deposit: ['DepositRequested.v1'],

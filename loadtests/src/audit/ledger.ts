@@ -13,6 +13,8 @@ import {
 } from './account.ts';
 import type { Findings } from './findings.ts';
 import { type AuditedOrder, orderFrom } from './order.ts';
+import { isLeg } from './orderList.ts';
+import { placeList } from './placedList.ts';
 import type { RawEvent } from './rawEvent.ts';
 
 /** What the book says where an order ends so. */
@@ -125,7 +127,7 @@ export function accountLedger(found: Findings) {
     found.expect(
       asked !== null &&
         (data.limitTicks ?? order.limitTicks) === (data.closes ? order.limitTicks : asked.limitTicks) &&
-        (data.closes || data.quantity === asked.quantity),
+        (data.closes || data.quantity === (isLeg(order) ? order.quantity : asked.quantity)),
       'mismatch',
       () => `order ${order.id}: amendment ${data.amendment} is not what was asked for`,
     );
@@ -236,6 +238,12 @@ export function accountLedger(found: Findings) {
           hold(account, order, found);
           bookedWhere(account, event, order.holdCents, order.holdShares);
           solvent(account, order.symbol, found);
+          return;
+        }
+        case 'OrderListPlaced.v1': {
+          const list = placeList(account, event.data, orders, found);
+          bookedWhere(account, event, list.holdCents, list.holdShares);
+          solvent(account, event.data.symbol, found);
           return;
         }
         case 'KillSwitchActivated.v1':

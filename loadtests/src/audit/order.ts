@@ -1,9 +1,13 @@
-import type { AccountFact, OrderType, SelfTradeMode, Side, TimeInForce } from '@brokerx/contracts';
+import type { AccountFact, Listed, OrderType, SelfTradeMode, Side, TimeInForce } from '@brokerx/contracts';
+import type { AuditedList } from './orderList.ts';
 
 /** One order as its account's events tell it, amounts in cents, prices in ticks. */
 export type AuditedOrder = {
   id: string;
   accountId: string;
+  /** What it is of a list, which then holds for it; null: it stands alone. */
+  list: AuditedList | null;
+  role: string | null;
   clientOrderId: string | null;
   symbol: string;
   side: Side;
@@ -48,11 +52,13 @@ export type AuditedOrder = {
   reason: string | null;
 };
 
-type Placed = Extract<AccountFact, { type: 'OrderPlaced.v1' }>['data'];
+type Placed = Extract<AccountFact, { type: 'OrderPlaced.v1' }>['data'] & Partial<Listed>;
 
-export const orderFrom = (placed: Placed): AuditedOrder => ({
+export const orderFrom = (placed: Placed, list: AuditedList | null = null): AuditedOrder => ({
   id: placed.orderId,
   accountId: placed.accountId,
+  list,
+  role: placed.role ?? null,
   clientOrderId: placed.clientOrderId,
   symbol: placed.symbol,
   side: placed.side,

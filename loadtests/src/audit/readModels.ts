@@ -205,6 +205,11 @@ function compareOrder(
   differs(`order ${order.id} fees`, shown.fees, decimalFromCents(order.feesCents));
   const price = hasLimit(order.type) ? shown.limit_price : shown.protection_price;
   differs(`order ${order.id} price`, price && centsFromDecimal(price), order.limitTicks * order.tickCents);
+  differs(
+    `order ${order.id} list`,
+    `${shown.list_id} ${shown.list_role}`,
+    `${order.list?.id ?? null} ${order.role}`,
+  );
   if (order.reason) differs(`order ${order.id} reason`, shown.reason, order.reason);
 }
 

@@ -1,9 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Api, FollowedBook } from '@brokerx/client';
-import type { views } from '@brokerx/contracts';
+import type { Api, Followed, LocalBook, LocalOrders } from '@brokerx/client';
 
 /**
- * Compares local books with the server's, level by level, at one sequence: a local one remembers how it looked at its last
+ * Compares local books with the server's at one sequence: a local one remembers how it looked at its last
  * sequences, so that it can be compared while trading goes on.
  */
 export type Comparison = {
@@ -11,8 +10,9 @@ export type Comparison = {
   compare(): Promise<void>;
   /** Once nothing is traded any more: every book must come to the server's sequence and be equal there. */
   compareAtRest(): Promise<void>;
-  result(): { compared: number; passed: number; differences: string[] };
+  result(): Compared;
 };
+export type Compared = { compared: number; passed: number; differences: string[] };
 
 /** Sequences that a local book remembers: several seconds of updates. */
 const REMEMBERED_MAX = 500;
@@ -22,7 +22,11 @@ const POLL_MS = 50;
 /** What has gone wrong once does not need a thousand lines. */
 const DIFFERENCES_MAX = 20;
 
-export function comparison(api: Api, books: readonly FollowedBook[]): Comparison {
+type Book = Followed<LocalBook> | Followed<LocalOrders>;
+type Shown = { last_update_id: number; bids: unknown[]; asks: unknown[] };
+
+/** `path`: of a snapshot of what these copy. */
+export function comparison(api: Api, path: '/book' | '/book/orders', books: readonly Book[]): Comparison {
   const memories = new Map(books.map((each) => [each, new Map<number, string>()]));
   const differences: string[] = [];
   let compared = 0;
@@ -34,8 +38,8 @@ export function comparison(api: Api, books: readonly FollowedBook[]): Comparison
     });
   }
   const symbols = [...new Set(books.map(({ symbol }) => symbol))];
-  const shown = (symbol: string) => api.query<views.BookView>(`/v1/symbols/${symbol}/book`);
-  const reached = async ({ book }: FollowedBook, sequence: number, waitMs: number): Promise<boolean> => {
+  const shown = (symbol: string) => api.query<Shown>(`/v1/symbols/${symbol}${path}`);
+  const reached = async ({ book }: Book, sequence: number, waitMs: number): Promise<boolean> => {
     const deadline = performance.now() + waitMs;
     while (book.sequence() < sequence) {
       if (performance.now() > deadline) return false;
@@ -46,7 +50,7 @@ export function comparison(api: Api, books: readonly FollowedBook[]): Comparison
   const differs = (text: string) => {
     if (differences.length < DIFFERENCES_MAX) differences.push(text);
   };
-  const at = (each: FollowedBook, view: views.BookView): void => {
+  const at = (each: Book, view: Shown): void => {
     const { symbol } = each;
     const seen = memories.get(each)?.get(view.last_update_id);
     if (seen === undefined) passed += 1;
@@ -95,7 +99,7 @@ export function comparison(api: Api, books: readonly FollowedBook[]): Comparison
 }
 
 /** Two looks that show the same sequence. */
-async function atRest(look: () => Promise<views.BookView>): Promise<views.BookView> {
+async function atRest(look: () => Promise<Shown>): Promise<Shown> {
   let before = await look();
   for (;;) {
     await delay(10 * POLL_MS);
@@ -105,5 +109,4 @@ async function atRest(look: () => Promise<views.BookView>): Promise<views.BookVi
   }
 }
 
-const textOf = ({ bids, asks }: Pick<views.BookView, 'bids' | 'asks'>): string =>
-  JSON.stringify([bids, asks]);
+const textOf = ({ bids, asks }: Pick<Shown, 'bids' | 'asks'>): string => JSON.stringify([bids, asks]);

@@ -84,6 +84,33 @@ export function drillClient(options: DrillClientOptions): DrillClient {
     if (outcome.kind === 'ok') remember({ id: outcome.body.id, quantity, midCents });
   };
 
+  /** Two orders around the market, of which one fills. */
+  const placeList = async () => {
+    const { symbol, midCents } = random.pick(symbols);
+    const side = random.chance(0.5) ? 'buy' : 'sell';
+    const up = side === 'sell' ? 1 : -1;
+    const quantity = 1 + random.below(QUANTITY_MAX);
+    const beyond = (direction: number) =>
+      decimalFromCents(midCents + direction * (1 + random.below(SPREAD_CENTS)));
+    const limit = random.chance(0.5) ? { limit_price: beyond(-up) } : {};
+    const outcome = await send('place', {
+      method: 'POST',
+      path: '/v1/orders',
+      body: {
+        symbol,
+        side,
+        type: 'limit',
+        order_class: 'oco',
+        qty: String(quantity),
+        take_profit: { limit_price: beyond(up) },
+        stop_loss: { stop_price: beyond(-up), ...limit },
+        time_in_force: random.pick(['day', 'gtc'] as const),
+        ...(random.chance(0.3) ? { stp_mode: random.pick(SELF_TRADE_MODES) } : {}),
+      },
+    });
+    if (outcome.kind === 'ok') remember({ id: outcome.body.id, quantity, midCents });
+  };
+
   const place = async () => {
     const { symbol, midCents } = random.pick(symbols);
     const quantity = 1 + random.below(QUANTITY_MAX);
@@ -134,7 +161,8 @@ export function drillClient(options: DrillClientOptions): DrillClient {
         path: '/v1/deposits',
         body: { amount: decimalFromCents(1 + random.below(DEPOSIT_CENTS_MAX)) },
       });
-    } else if (dice < 55) await placeStop();
+    } else if (dice < 52) await placeStop();
+    else if (dice < 58) await placeList();
     else await place();
   };
 

@@ -18,6 +18,7 @@ export type OrdersQuery = {
   symbol?: string | undefined;
   side?: string | undefined;
   clientOrderId?: string | undefined;
+  listId?: string | undefined;
   /** RFC 3339: created at or after, and before. */
   createdFrom?: string | undefined;
   createdBefore?: string | undefined;
@@ -54,6 +55,7 @@ export async function readOrders(database: ReadDatabase, query: OrdersQuery): Pr
         { name: 'sy', sql: 'symbol = ?', value: query.symbol },
         { name: 'si', sql: 'side = ?', value: query.side },
         { name: 'co', sql: 'client_order_id = ?', value: query.clientOrderId },
+        { name: 'li', sql: 'list_id = ?', value: query.listId },
         { name: 'cf', sql: 'created_at >= ?::timestamptz', value: query.createdFrom },
         { name: 'cb', sql: 'created_at < ?::timestamptz', value: query.createdBefore },
         { name: 'b', sql: 'position < ?::bigint', value: query.before },
@@ -108,6 +110,8 @@ export function orderView(row: Row): views.OrderView {
     stp_mode: row.self_trade,
     prevented_qty: row.prevented_quantity,
     reason: row.reason,
+    list_id: row.list_id,
+    list_role: row.list_role,
     created_at: row.created_at.toISOString(),
     updated_at: row.updated_at.toISOString(),
   };
@@ -119,7 +123,8 @@ const moneyOrNull = (cents: string | null): string | null =>
 const COLUMNS = `order_id, client_order_id, account_id, symbol, side, type, time_in_force, quantity, limit_cents,
   protection_cents, status, filled_quantity, filled_value_cents, fees_cents, leaves_quantity, reason, created_at,
   updated_at, position, post_only, min_quantity, self_trade, prevented_quantity,
-  stop_cents, trail_cents, trail_ppm, expires_at, display_quantity, notional_cents`;
+  stop_cents, trail_cents, trail_ppm, expires_at, display_quantity, notional_cents,
+  list_id, list_role`;
 
 /** As the driver gives it: whole numbers of 64 bits come as text. */
 export type Row = {
@@ -152,4 +157,6 @@ export type Row = {
   expires_at: Date | null;
   display_quantity: string | null;
   notional_cents: string | null;
+  list_id: string | null;
+  list_role: views.OrderView['list_role'];
 };

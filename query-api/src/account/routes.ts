@@ -110,6 +110,7 @@ export function accountRoutes(app: Http, { database, store }: QueryDeps, reads: 
         symbol: query.symbol,
         side: query.side,
         clientOrderId: query.client_order_id,
+        listId: query.list_id,
         createdFrom: query.after,
         createdBefore: query.before,
         before: tokenKey(query.page_token, ordersToken),

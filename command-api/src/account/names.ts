@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import type { AccountEvent } from '@brokerx/contracts';
+import type { Account } from './account.ts';
+import { keep } from './keys.ts';
+
+/** Keeps a command's key, and the names that its orders took with it. */
+export function keepKey(
+  account: Account,
+  event: AccountEvent,
+  key: { id: string; hash: string },
+  revision: number,
+) {
+  const clientOrderId = namesTaken(event);
+  for (const name of namesOf(clientOrderId)) takeName(account, name);
+  const kept = { hash: key.hash, revision, timeMs: Date.parse(event.time), clientOrderId };
+  keep(account.keys, key.id, kept, (old) => {
+    for (const name of namesOf(old.clientOrderId)) giveName(account, name);
+  });
+}
+
+const namesOf = (joined: string | null): string[] => joined?.split(',') ?? [];
+
+/** An order refused for its name does not take that name a second time. Those of a list are joined by commas. */
+function namesTaken(event: AccountEvent): string | null {
+  if (event.type === 'OrderPlaced.v1') return event.data.clientOrderId;
+  if (event.type === 'OrderListPlaced.v1') {
+    const names = event.data.orders.flatMap(({ clientOrderId }) => clientOrderId ?? []);
+    return names.length === 0 ? null : names.join(',');
+  }
+  if (event.type !== 'OrderRefused.v1' || event.data.code === 'DUPLICATE_CLIENT_ORDER_ID') return null;
+  return event.data.clientOrderId;
+}
+
+export function takeName({ names }: Account, name: string): void {
+  names.set(name, (names.get(name) ?? 0) + 1);
+}
+export function giveName({ names }: Account, name: string): void {
+  const takers = names.get(name) ?? 0;
+  assert(takers > 0);
+  if (takers === 1) names.delete(name);
+  else names.set(name, takers - 1);
+}

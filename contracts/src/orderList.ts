@@ -1,0 +1,47 @@
+import { z } from 'zod';
+import type { AccountFact } from './account.ts';
+import { ClientOrderId, OrderType, orderTerms, Side, TimeInForce } from './order.ts';
+
+/**
+ * Orders that belong together: placed by one command, taken by one book as one input. `oco`: a take-profit limit and a
+ * stop-loss of the same quantity; what one of them fills the other has less.
+ */
+export const ListKind = z.enum(['oco']);
+export type ListKind = z.infer<typeof ListKind>;
+export const ListRole = z.enum(['take_profit', 'stop_loss']);
+export type ListRole = z.infer<typeof ListRole>;
+
+/** What an order of a list has for itself; everything else is the list's. */
+export const ListedOrder = z.strictObject({
+  orderId: z.uuid(),
+  clientOrderId: ClientOrderId.nullable(),
+  role: ListRole,
+  side: Side,
+  type: OrderType,
+  timeInForce: TimeInForce,
+  limitTicks: z.int().min(0),
+  ...orderTerms,
+});
+
+type List = Extract<AccountFact, { type: 'OrderListPlaced.v1' }>['data'];
+type Order = Extract<AccountFact, { type: 'OrderPlaced.v1' }>['data'];
+/** Where an order belongs. */
+export type Listed = { listId: string; role: ListRole };
+
+/** The orders of a list, each as if it were placed by itself, holding nothing: what is held is the list's. */
+export function placedOrders(list: List): (Order & Listed)[] {
+  const { listId, accountId, symbol, quantity, tickCents, referenceTicks, bandExempt, feePpm } = list;
+  return list.orders.map((order) => ({
+    ...order,
+    listId,
+    accountId,
+    symbol,
+    quantity,
+    tickCents,
+    referenceTicks,
+    bandExempt,
+    feePpm,
+    holdCents: 0,
+    holdShares: 0,
+  }));
+}

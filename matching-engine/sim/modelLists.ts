@@ -1,0 +1,67 @@
+import type { BookFact } from '@brokerx/contracts';
+import type { Order } from './modelOrder.ts';
+import type { ModelStop } from './modelStops.ts';
+
+/** Orders that belong together once more: which they are, and what one has less by what the other fills. */
+export function modelLists() {
+  let lists: { listId: string; legs: string[] }[] = [];
+  const open = (o: Order) => o.quantity - o.done;
+  const others = (id: string) =>
+    lists.flatMap(({ legs }) => (legs.includes(id) ? legs.filter((leg) => leg !== id) : []));
+
+  return {
+    others,
+    has: (id: string) => lists.some(({ legs }) => legs.includes(id)),
+    add(listId: string, legs: string[]) {
+      lists.push({ listId, legs });
+    },
+    /** After each input: what ended has left its list. */
+    prune(isOpen: (id: string) => boolean) {
+      for (const list of lists) list.legs = list.legs.filter(isOpen);
+      lists = lists.filter(({ legs }) => legs.length > 0);
+    },
+    rows: () => lists.map(({ listId, legs }) => [listId, ...legs]),
+
+    /** What an order counts for beside another one of its list that has priority in the book. */
+    effective(order: Order, orders: readonly Order[]): number {
+      const ofList = others(order.id);
+      const other = ofList.length > 0 && orders.find(({ id }) => ofList.includes(id));
+      if (!other) return open(order);
+      const better = order.side === 'buy' ? other.price - order.price : order.price - other.price;
+      const first = better > 0 || (better === 0 && other.arrival < order.arrival);
+      return first ? Math.max(0, open(order) - open(other)) : open(order);
+    },
+
+    /** Takes so much off the others, and says so. */
+    lessen(
+      id: string,
+      shares: number,
+      { orders, stops }: { orders: readonly Order[]; stops: readonly ModelStop[] },
+      facts: BookFact[],
+    ): void {
+      for (const other of others(id)) {
+        const reason = 'OCO_TRIGGER' as const;
+        const o = orders.find((one) => one.id === other);
+        if (o) {
+          const order = { orderId: o.id, accountId: o.accountId, revision: o.revision };
+          const quantity = Math.min(shares, open(o));
+          o.quantity -= quantity;
+          const told = { order, side: o.side, priceTicks: o.price, quantity };
+          if (open(o) > 0) facts.push({ type: 'OrderReduced.v1', data: { ...told, leaves: open(o) } });
+          else facts.push({ type: 'OrderExpired.v1', data: { ...told, resting: true, reason } });
+        }
+        const stop = stops.find(({ placed }) => placed.orderId === other);
+        if (!stop) continue;
+        const { orderId, accountId, side, limitTicks } = stop.placed;
+        const order = { orderId, accountId, revision: stop.revision };
+        const quantity = Math.min(shares, stop.placed.quantity);
+        const leaves = stop.placed.quantity - quantity;
+        stop.placed = { ...stop.placed, quantity: leaves };
+        const rest = { order, side, priceTicks: stop.stop, quantity, leaves, held: true } as const;
+        const end = { order, side, priceTicks: limitTicks, quantity, resting: false, reason };
+        if (leaves > 0) facts.push({ type: 'OrderReduced.v1', data: rest });
+        else facts.push({ type: 'OrderExpired.v1', data: end });
+      }
+    },
+  };
+}
