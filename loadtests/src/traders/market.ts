@@ -29,6 +29,7 @@ const SHARES_GIVEN = 100_000;
 const STANDING_MAX = 30;
 const TAKE_CHANCE = 0.35;
 const TAKE_LOT = 10;
+const GATHER_CHANCE = 0.8;
 /** Some takers say how much to spend. */
 const SPEND_CHANCE = 0.2;
 /** Quotes above this show a part of themselves, now and then. */
@@ -92,7 +93,7 @@ export function simulatedMarket(options: {
   const gather = async (auction: keyof typeof FOR_CALL, referenceCents: number) => {
     const { time_in_force, type } = FOR_CALL[auction];
     for (const { session } of takers) {
-      if (!random.chance(TAKE_CHANCE)) continue;
+      if (!random.chance(GATHER_CHANCE)) continue;
       const side = random.chance(0.5) ? 'buy' : 'sell';
       const qty = String(TAKE_LOT * (1 + random.below(4)));
       // Mostly through the reference, so that sides meet.
