@@ -15,7 +15,7 @@ turns, on two flows: a recorded morning of a real exchange (38,849 messages, aga
 the seed (a million resting orders on 1,000 levels; then 60 % adds, 30 % cancels, 10 % aggressors). All do the same
 work, which is compared: shares traded and orders left.
 
-  book                  our book: price-time priority alone, ids as numbers, nothing told
+  book                  our book: price-time priority alone, ids and accounts as numbers, nothing told
   engine                our engine: events as they are stored, all checks of the market's rules, outputs built
   nodejs-order-book     from npm, ids as strings, its answers built
   hft-limit-order-book  from npm, the same

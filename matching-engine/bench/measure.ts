@@ -65,10 +65,10 @@ type Runner = ReturnType<typeof prepared>;
 
 function prepared(name: ContenderName, flow: Flow, seed: number) {
   const { rows } = flow;
-  const contending: Contender = contender(name);
   const idOf = orderIds(seed);
   const accountOf = orderIds(seed + 1);
   const accounts = Array.from({ length: ACCOUNTS[flow.name] }, (_, account) => accountOf(account));
+  const contending: Contender = contender(name, accounts);
   const commands = (from: number, to: number): unknown[] => {
     const made: unknown[] = [];
     for (let at = from; at < to; at++) {
