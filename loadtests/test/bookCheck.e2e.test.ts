@@ -11,6 +11,7 @@ test('local books equal the server’s while connections drop and the server tha
       books: 2,
       drops: true,
       kills: 2,
+      halts: 1,
       roundMs: 200,
       seed: 20_261_124,
     };
