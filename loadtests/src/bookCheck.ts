@@ -22,6 +22,8 @@ export type BookCheckOptions = {
   drops: boolean;
   /** How often the first query-api is killed, which then remembers no updates; of an installation of one's own alone. */
   kills: number;
+  /** How often trading is halted for a second; it goes on with an auction, in whose call the book may be crossed. */
+  halts: number;
   roundMs: number;
   seed: number;
 };
@@ -38,6 +40,7 @@ export type BookCheckResult = {
 /** Connections live so long at most; most commands and snapshots take milliseconds. */
 const LIFE_MS_MAX = 8_000;
 const COMPARE_MS = 3_000;
+const HALT_MS = 1_000;
 const TAKERS = 2;
 const CASH_CENTS = 1_000_000_000;
 const SHARES = 10_000_000;
@@ -111,16 +114,25 @@ export async function bookCheck(
         );
       }
     })();
-    const killing = (async () => {
-      for (let kills = 0; kills < options.kills && !stop.signal.aborted; kills++) {
-        await delay((options.seconds * 1_000) / (options.kills + 1));
-        const pids = Object.entries(installation?.pids() ?? {}).filter(([name]) =>
-          name.startsWith('query-api'),
-        );
-        for (const [, pid] of pids) process.kill(pid, 'SIGKILL');
+    const evenly = async (count: number, act: () => Promise<void> | void) => {
+      const everyMs = (options.seconds * 1_000) / (count + 1);
+      for (let done = 0; done < count; done++) {
+        await delay(everyMs, undefined, { signal: stop.signal }).catch(() => {});
+        if (!stop.signal.aborted) await act();
       }
-    })();
-    await Promise.all([...trading, comparing, killing]);
+    };
+    const halting = evenly(options.halts, async () => {
+      for (const symbol of names) await operator.halt(symbol, 'book check');
+      await delay(HALT_MS);
+      for (const symbol of names) await operator.resume(symbol);
+    });
+    const killing = evenly(options.kills, () => {
+      const [first] = Object.entries(installation?.pids() ?? {}).filter(([name]) =>
+        name.startsWith('query-api'),
+      );
+      if (first) process.kill(first[1], 'SIGKILL');
+    });
+    await Promise.all([...trading, comparing, halting, killing]);
     for (const each of comparisons) await each.compareAtRest();
 
     const sums = [...books, ...orders].map((each) => each.stats()).reduce(added);
@@ -166,6 +178,7 @@ async function main(): Promise<void> {
     .option('--books <n>', 'local books of each symbol', '2')
     .option('--drops', 'cuts every connection off at random moments', false)
     .option('--kills <n>', 'how often the (first) query-api is killed, of an installation of its own', '0')
+    .option('--halts <n>', 'how often trading is halted, to go on with an auction', '0')
     .option('--round-ms <ms>', 'between two rounds of quotes of a symbol, on average', '300')
     .option('--seed <n>', 'of quotes, orders and drops', '1')
     .parse();
@@ -176,6 +189,7 @@ async function main(): Promise<void> {
       books: string;
       drops: boolean;
       kills: string;
+      halts: string;
       roundMs: string;
       seed: string;
     }
@@ -190,6 +204,7 @@ async function main(): Promise<void> {
         books: Number(options.books),
         drops: options.drops,
         kills: Number(options.kills),
+        halts: Number(options.halts),
         roundMs: Number(options.roundMs),
         seed,
       });

@@ -6,11 +6,12 @@ test('local books equal the server’s while connections drop and the server tha
   const target = await openTarget({ queryApis: '2' });
   try {
     const options = {
-      seconds: 15,
+      seconds: 20,
       symbols: 2,
       books: 2,
       drops: true,
       kills: 2,
+      halts: 1,
       roundMs: 200,
       seed: 20_261_124,
     };

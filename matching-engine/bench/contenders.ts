@@ -44,59 +44,78 @@ export type Told = { shares: number; resting: number };
 export const CONTENDERS = ['book', 'engine', 'nodejs-order-book', 'hft-limit-order-book'] as const;
 export type ContenderName = (typeof CONTENDERS)[number];
 
-export function contender(name: ContenderName): Contender {
-  if (name === 'book') return ourBook as Contender;
+/** `accounts`: all that there are. */
+export function contender(name: ContenderName, accounts: readonly string[]): Contender {
+  if (name === 'book') return ourBook(accounts) as Contender;
   if (name === 'engine') return ourEngine() as Contender;
   return fromNpm(name) as Contender;
 }
 
 type Traded = { book: Book; shares: number };
-/** The id as the book keeps it: four words. */
-type BookCommand = { kind: number; a: number; b: number; c: number; d: number; order: Omit<NewOrder, 'id'> };
 
-/** The book alone: price-time priority, no checks of the market's rules, nothing told, ids as numbers. */
-const ourBook: Contender<Traded, BookCommand> = {
-  open: () => ({ book: emptyBook(), shares: 0 }),
-  command({ kind, orderId, accountId, side, priceTicks, shares }) {
-    if (!words(orderId)) throw new Error(`${orderId} is no UUID`);
-    const [a = 0, b = 0, c = 0, d = 0] = word;
-    const size = { quantity: shares, leaves: shares };
-    return { kind, a, b, c, d, order: { accountId, revision: 0, side, priceTicks, flags: 0, ...size } };
-  },
-  apply(to, { kind, a, b, c, d, order }) {
-    const { book } = to;
-    const { orders } = book;
-    if (kind === CANCEL || kind === REDUCE) {
-      putWords(a, b, c, d);
-      const row = orders.findRead();
-      if (row === NONE) throw new Error('an order is not in the book');
-      if (kind === CANCEL) removeRow(book, row);
-      else {
-        const { rows } = orders;
-        const less = rows.get(row, QUANTITY) - order.quantity;
-        rows.set(row, QUANTITY, order.quantity);
-        reduceRow(book, row, less, rows.get(row, LEAVES));
+/** The id as the book keeps it: four words. */
+type BookCommand = {
+  kind: number;
+  a: number;
+  b: number;
+  c: number;
+  d: number;
+  account: number;
+  order: Omit<NewOrder, 'id' | 'accountId'>;
+};
+
+/** The book alone: price-time priority, no checks of the market's rules, nothing told, ids and accounts as numbers. */
+const ourBook = (accounts: readonly string[]): Contender<Traded, BookCommand> => {
+  const numbers = new Map(accounts.map((account, number) => [account, number]));
+  return {
+    open() {
+      const book = emptyBook();
+      for (const account of accounts) book.orders.accounts.take(account);
+      return { book, shares: 0 };
+    },
+    command({ kind, orderId, accountId, side, priceTicks, shares }) {
+      if (!words(orderId)) throw new Error(`${orderId} is no UUID`);
+      const [a = 0, b = 0, c = 0, d = 0] = word;
+      const size = { quantity: shares, leaves: shares };
+      const account = numbers.get(accountId) as number;
+      return { kind, a, b, c, d, account, order: { revision: 0, side, priceTicks, flags: 0, ...size } };
+    },
+    apply(to, { kind, a, b, c, d, account, order }) {
+      const { book } = to;
+      const { orders } = book;
+      if (kind === CANCEL || kind === REDUCE) {
+        putWords(a, b, c, d);
+        const row = orders.findRead();
+        if (row === NONE) throw new Error('an order is not in the book');
+        if (kind === CANCEL) removeRow(book, row);
+        else {
+          const { rows } = orders;
+          const less = rows.get(row, QUANTITY) - order.quantity;
+          rows.set(row, QUANTITY, order.quantity);
+          reduceRow(book, row, less, rows.get(row, LEAVES));
+        }
+        return;
       }
-      return;
-    }
-    const { side, priceTicks, quantity } = order;
-    let left = quantity;
-    while (left > 0) {
-      const level = matchable(book, side, priceTicks);
-      if (!level) break;
-      const leaves = orders.rows.get(level.firstRow, LEAVES);
-      const traded = leaves < left ? leaves : left;
-      fillRow(book, level.firstRow, traded, leaves);
-      left -= traded;
-      to.shares += traded;
-    }
-    if (kind !== ADD || left === 0) return;
-    putWords(a, b, c, d);
-    if (orders.findRead() !== NONE) throw new Error('an order is in the book already');
-    const row = orders.addRead(left === quantity ? order : { ...order, leaves: left });
-    enqueue(sideOf(book, side), row);
-  },
-  told: ({ book, shares }) => ({ shares, resting: book.orders.size }),
+      const { side, priceTicks, quantity } = order;
+      let left = quantity;
+      while (left > 0) {
+        const level = matchable(book, side, priceTicks);
+        if (!level) break;
+        const leaves = orders.rows.get(level.firstRow, LEAVES);
+        const traded = leaves < left ? leaves : left;
+        fillRow(book, level.firstRow, traded, leaves);
+        left -= traded;
+        to.shares += traded;
+      }
+      if (kind !== ADD || left === 0) return;
+      putWords(a, b, c, d);
+      if (orders.findRead() !== NONE) throw new Error('an order is in the book already');
+      orders.accounts.takeAgain(account);
+      const row = orders.addRead(left === quantity ? order : { ...order, leaves: left }, account);
+      enqueue(sideOf(book, side), row);
+    },
+    told: ({ book, shares }) => ({ shares, resting: book.orders.size }),
+  };
 };
 
 const SYMBOL = 'BENCH';

@@ -40,6 +40,8 @@ export type Figures = {
 
 /** As many as the engine is given at once by its feed. */
 const CHUNK = 1_000;
+/** One timed in each way, however long they take. */
+const CHUNKS_MIN = 2;
 /** What was traded is told after so many chunks. */
 const CHUNKS_TOLD = 10;
 const WARM_UP_MS = 1_500;
@@ -63,10 +65,10 @@ type Runner = ReturnType<typeof prepared>;
 
 function prepared(name: ContenderName, flow: Flow, seed: number) {
   const { rows } = flow;
-  const contending: Contender = contender(name);
   const idOf = orderIds(seed);
   const accountOf = orderIds(seed + 1);
   const accounts = Array.from({ length: ACCOUNTS[flow.name] }, (_, account) => accountOf(account));
+  const contending: Contender = contender(name, accounts);
   const commands = (from: number, to: number): unknown[] => {
     const made: unknown[] = [];
     for (let at = from; at < to; at++) {
@@ -119,9 +121,10 @@ async function deep(runner: Runner, forMs: number): Promise<Figures> {
   await watch.reset();
   const end = performance.now() + DEEP_FOR * forMs;
   const told: Told[] = [];
-  for (let from = flow.build, chunk = 1; from < count && performance.now() < end; from += CHUNK, chunk++) {
+  const mayGoOn = (chunk: number) => chunk <= CHUNKS_MIN || performance.now() < end;
+  for (let from = flow.build, chunk = 1; from < count && mayGoOn(chunk); from += CHUNK, chunk++) {
     watch.next(contending, book, commands(from, Math.min(count, from + CHUNK)));
-    if (chunk % CHUNKS_TOLD === 0) told.push(contending.told(book));
+    if (chunk === CHUNKS_MIN || chunk % CHUNKS_TOLD === 0) told.push(contending.told(book));
     await breathe();
   }
   const measured = await figures(runner, told);

@@ -74,7 +74,7 @@ const NUMBERS_MAX = 2 ** 24;
 export class Orders {
   readonly rows = new OrderRows();
   readonly #index = new OrderIndex(this.rows);
-  readonly #accounts = new AccountNumbers();
+  readonly accounts = new AccountNumbers();
   /** Ids that are no UUIDs, by a number that stands in their place. */
   readonly #otherIds = new Map<string, number>();
   readonly #otherNames = new Map<number, string>();
@@ -111,7 +111,7 @@ export class Orders {
     // Whoever adds an order has mostly looked for it just before.
     if (this.#find(id, wordsAgain(id)) !== NONE) assert.fail(`order ${id} is in the book already`);
     if (this.#isOther) this.#nameOther(id);
-    return this.addRead(order);
+    return this.addRead(order, this.accounts.take(order.accountId));
   }
 
   /** The row with the id in `word`, or `NONE`. */
@@ -119,9 +119,9 @@ export class Orders {
     return this.#index.find();
   }
 
-  /** Adds an order with the id in `word`, which was looked for last and not found. */
-  addRead(order: Omit<NewOrder, 'id'>): number {
-    const { accountId, revision, side, priceTicks, flags, quantity, leaves } = order;
+  /** Adds an order with the id in `word`, which was looked for last and not found; its account has been taken. */
+  addRead(order: Omit<NewOrder, 'id' | 'accountId'>, account: number): number {
+    const { revision, side, priceTicks, flags, quantity, leaves } = order;
     if (!(leaves > 0 && leaves <= quantity)) assert.fail(`an order has ${leaves} of ${quantity} to rest`);
     if (priceTicks > WORD_MAX || quantity > WORD_MAX || revision > WORD_MAX || flags >>> 0 > WORD_MAX)
       assert.fail(`an order has a number above ${WORD_MAX}`);
@@ -133,7 +133,7 @@ export class Orders {
     page[at + ID + 1] = word[1] as number;
     page[at + ID + 2] = word[2] as number;
     page[at + ID + 3] = word[3] as number;
-    page[at + ACCOUNT] = this.#accounts.take(accountId);
+    page[at + ACCOUNT] = account;
     page[at + REVISION] = revision;
     page[at + PRICE] = priceTicks;
     page[at + FLAGS] = side === 'buy' ? flags | BUYS : flags;
@@ -151,7 +151,7 @@ export class Orders {
     this.#index.remove(row);
     const page = this.rows.of(row);
     const at = (row & ROW_MASK) << WORDS_SHIFT;
-    this.#accounts.give(page[at + ACCOUNT] as number);
+    this.accounts.give(page[at + ACCOUNT] as number);
     if (isOther(page[at + ID + 1] as number)) this.#forgetOther(page[at + ID] as number);
     this.rows.give(row);
   }
@@ -176,7 +176,7 @@ export class Orders {
       row,
       stamp: page[at + ARRIVAL] as number,
       id: id ?? this.#idAt(page, at),
-      accountId: this.#accounts.name(page[at + ACCOUNT] as number),
+      accountId: this.accounts.name(page[at + ACCOUNT] as number),
       revision: page[at + REVISION] as number,
       side: flags < 0 ? 'buy' : 'sell',
       priceTicks: page[at + PRICE] as number,
@@ -188,7 +188,7 @@ export class Orders {
 
   /** What a row's numbers stand for: accounts by number, and ids that are no UUIDs. Copies. */
   names(): { accounts: string[]; otherIds: [number: number, id: string][] } {
-    return { accounts: this.#accounts.names(), otherIds: [...this.#otherNames] };
+    return { accounts: this.accounts.names(), otherIds: [...this.#otherNames] };
   }
 
   /** Makes room for so many more orders, so that none of them waits for it. */

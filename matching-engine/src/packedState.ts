@@ -168,8 +168,8 @@ function putBack(
   const word = (offset: number): number => kept[at + offset] as number;
   const sided = word(7);
   const side = sided < 0 ? 'buy' : 'sell';
+  const accountId = accounts[word(4)] as string;
   const order = {
-    accountId: accounts[word(4)] as string,
     revision: word(5),
     side,
     priceTicks: word(6),
@@ -178,10 +178,10 @@ function putBack(
     leaves: word(9),
   } as const;
   if (isOther(word(1))) {
-    rest(book, { ...order, id: otherIds.get(word(0)) as string });
+    rest(book, { ...order, accountId, id: otherIds.get(word(0)) as string });
     return;
   }
   putWords(word(0), word(1), word(2), word(3));
   assert(book.orders.findRead() === NONE, 'an order is there twice');
-  enqueue(sideOf(book, side), book.orders.addRead(order));
+  enqueue(sideOf(book, side), book.orders.addRead(order, book.orders.accounts.take(accountId)));
 }

@@ -198,9 +198,15 @@ function changeState(market: Market, state: MarketState, time: string): void {
     : null;
 }
 
-/** What the market is known to do; null between a word of an operator or of time and the engine's answer to it. */
-export const knownState = ({ state, halted, awaiting }: Market): MarketState | null =>
-  halted ? 'halt' : state === 'halt' || awaiting !== null ? null : state;
+/**
+ * What the market is known to do; null between a word of an operator or of time and the engine's answer to it, and where
+ * the book was not followed yet.
+ */
+export function knownState({ state, halted, awaiting, nextExpiresAt }: Market): MarketState | null {
+  if (halted) return 'halt';
+  const isTold = state !== 'halt' && awaiting === null && nextExpiresAt !== UNKNOWN;
+  return isTold ? state : null;
+}
 
 export const MARKETS_SNAPSHOT_VERSION = 6;
 

@@ -1,5 +1,6 @@
 import { deriveId, Halt, type MarketEvent, Resume, views } from '@brokerx/contracts';
 import type { Http } from '@brokerx/infra';
+import pLimit from 'p-limit';
 import type { z } from 'zod';
 import { IdempotencyHeaders, requestKey } from '../idempotency.ts';
 import { accepted, COMMAND_REPLY_HEADERS } from '../reply.ts';
@@ -7,11 +8,15 @@ import type { Market } from './market.ts';
 import { haltTrading, type MarketDecision, resumeTrading } from './marketDecider.ts';
 import type { MarketRoutes } from './routes.ts';
 
+/** Appends that go out together: what others ask for meanwhile is not queued behind thousands of symbols. */
+const SYMBOLS_AT_ONCE = 100;
+
 /**
  * The whole market: symbol by symbol, one event each, all with one correlation id. It is not atomic; a repetition with
  * the same key goes on where the first one was cut short, and does nothing twice.
  */
 export function marketWideRoutes(app: Http, { commands, markets, storeId }: MarketRoutes): void {
+  const atOnce = pLimit(SYMBOLS_AT_ONCE);
   type Asked = {
     actor: { clientId: string };
     traceparent: string;
@@ -34,15 +39,17 @@ export function marketWideRoutes(app: Http, { commands, markets, storeId }: Mark
     };
     const symbols = Array.from(markets.all(), ({ symbol }) => symbol).sort();
     const items = await Promise.all(
-      symbols.map(async (symbol) => {
-        const its = { id: deriveId(key.id, symbol), hash: key.hash };
-        const answer = await commands.onMarket(symbol, { ...asked, key: its }, (market) =>
-          decide(market, symbol),
-        );
-        if ('refusal' in answer) return { symbol, changed: false, code: answer.refusal.code };
-        accepted<MarketEvent>(reply, answer, { storeId, location: () => '/v1/symbols' });
-        return { symbol, changed: true, code: null };
-      }),
+      symbols.map((symbol) =>
+        atOnce(async () => {
+          const its = { id: deriveId(key.id, symbol), hash: key.hash };
+          const answer = await commands.onMarket(symbol, { ...asked, key: its }, (market) =>
+            decide(market, symbol),
+          );
+          if ('refusal' in answer) return { symbol, changed: false, code: answer.refusal.code };
+          accepted<MarketEvent>(reply, answer, { storeId, location: () => '/v1/symbols' });
+          return { symbol, changed: true, code: null };
+        }),
+      ),
     );
     reply.code(202);
     return { correlation_id: correlationId, items };

@@ -10,7 +10,7 @@ import { expect, test } from 'vitest';
 import { market } from '../../test/facts.ts';
 import { testCause } from '../../test/world.ts';
 import { CALL_MS, CALL_RANDOM_MS } from './calendar.ts';
-import { evolveMarket, followBook, knownState, type Market } from './market.ts';
+import { evolveMarket, followBook, knownState, type Market, UNKNOWN } from './market.ts';
 import { beginPhase, endCall } from './phaseDecider.ts';
 
 const NOW = '2026-03-02T16:00:00.000Z';
@@ -51,6 +51,16 @@ test('what the market does is what its book says; after a halt it is not known u
   expect(knownState(told(after(halted, resumed), state('volatility_auction')))).toBe('volatility_auction');
   const old = { ...halted, matchingRules: 2 };
   expect(knownState(after(old, resumed))).toBe('continuous');
+});
+
+test('a market that was read without its book does what that says, once it is asked', () => {
+  const its = { ...market(), nextExpiresAt: UNKNOWN };
+  expect(knownState(its)).toBeNull();
+  const time: BookFact = {
+    type: 'TimeApplied.v1',
+    data: { at: NOW, nextExpiresAt: null, state: 'pre_open', referenceTicks: 1_000 },
+  };
+  expect(knownState(told(its, time))).toBe('pre_open');
 });
 
 test('phases may be begun one after the other without waiting for the engine', () => {

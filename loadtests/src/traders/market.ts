@@ -29,6 +29,7 @@ const SHARES_GIVEN = 100_000;
 const STANDING_MAX = 30;
 const TAKE_CHANCE = 0.35;
 const TAKE_LOT = 10;
+const GATHER_CHANCE = 0.8;
 /** Some takers say how much to spend. */
 const SPEND_CHANCE = 0.2;
 /** Quotes above this show a part of themselves, now and then. */
@@ -37,12 +38,19 @@ const ICEBERG_CHANCE = 0.2;
 /** How far through the mid a taker goes: three levels of the ladder. */
 const TAKE_STEPS = 3;
 
+/** What takers place in each call: it ends with that. */
+const FOR_CALL = {
+  opening_auction: { type: 'limit', time_in_force: 'opg' },
+  volatility_auction: { type: 'market', time_in_force: 'day' },
+  closing_auction: { type: 'limit', time_in_force: 'cls' },
+} as const;
+
 /** Who trades: the orders go over the session, so do prices. */
 export type Trader = { person: Person; session: Session };
 
 /** One symbol's side of the simulation: a maker that keeps a ladder, takers that sometimes hit it. */
 export type SimulatedMarket = {
-  /** Does nothing until it has heard of the symbol's rules, nor while the market does not match. */
+  /** Does nothing until it has heard of the symbol's rules, nor while its market is closed or halted. */
   round(): Promise<void>;
   /** Commands that were answered. */
   sent(): number;
@@ -81,8 +89,26 @@ export function simulatedMarket(options: {
     answered(await session.place({ symbol, side, type: 'limit', qty, limit_price, time_in_force, ...flags }));
   };
 
+  /** In a call takers gather, around the reference and for this call alone. */
+  const gather = async (auction: keyof typeof FOR_CALL, referenceCents: number) => {
+    const { time_in_force, type } = FOR_CALL[auction];
+    for (const { session } of takers) {
+      if (!random.chance(GATHER_CHANCE)) continue;
+      const side = random.chance(0.5) ? 'buy' : 'sell';
+      const qty = String(TAKE_LOT * (1 + random.below(4)));
+      // Mostly through the reference, so that sides meet.
+      const through = (random.below(TAKE_STEPS + 2) - 1) * stepCents(referenceCents);
+      const limitCents = referenceCents + (side === 'buy' ? through : -through);
+      const limit_price = decimalFromCents(Math.max(1, limitCents));
+      const price = type === 'limit' ? { limit_price } : {};
+      answered(await session.place({ symbol, side, type, qty, time_in_force, ...price }));
+    }
+  };
+
   return {
     async round() {
+      const referenceNow = centsFromDecimal(rules?.reference_price ?? '0') ?? 0;
+      if (rules && rules.state in FOR_CALL) return gather(rules.state as keyof typeof FOR_CALL, referenceNow);
       if (rules?.state !== 'continuous') return;
       const referenceCents = centsFromDecimal(rules.reference_price) ?? 1;
       // Where the market stood before this start, so that a restart makes no jump.
