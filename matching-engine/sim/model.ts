@@ -2,7 +2,6 @@ import {
   type BookFact,
   type EngineInput,
   type ExpiryReason,
-  placedOrders,
   type RefusalCode,
   type SymbolRules,
 } from '@brokerx/contracts';
@@ -14,6 +13,7 @@ import { modelBracket } from './modelBracket.ts';
 import { type ModelMarket, modelDay, notTaken } from './modelDay.ts';
 import { modelNotional } from './modelNotional.ts';
 import { MODES, type Order } from './modelOrder.ts';
+import { modelPlaceList } from './modelPlaceList.ts';
 import { firstStop, isReached, stopRow } from './modelStops.ts';
 
 /**
@@ -79,48 +79,12 @@ export function model(symbol: string): Model {
     return [{ type: 'OrderRejected.v1', data: { order: { orderId, accountId, revision }, code } }];
   }
 
-  /** All orders of the list, or none of them. */
-  function placeList(
-    list: Extract<EngineInput, { type: 'OrderListPlaced.v1' }>['data'],
-    revision: number,
-    time: string,
-  ): BookFact[] {
-    const orders = placedOrders(list);
-    const of = (wanted: string) => orders.find(({ role }) => role === wanted);
-    const [entry, profit, loss] = [of('entry'), of('take_profit'), of('stop_loss')];
-    const codes = orders.flatMap((order) => {
-      const code = refusal(order);
-      const later = list.kind === 'bracket' && order.role !== 'entry' && code === 'WOULD_TRIGGER_IMMEDIATELY';
-      return code && !later ? [code] : [];
-    });
-    if (matchingRules < 3) codes.push('MATCHING_RULES');
-    const between = (profit?.limitTicks ?? 0) - (loss?.stopTicks ?? 0);
-    if (profit?.side === 'sell' ? between <= 0 : between >= 0) codes.push('ORDER_LIST');
-    const [code] = codes;
-    if (code) {
-      return orders.map(({ orderId, accountId }) => ({
-        type: 'OrderRejected.v1',
-        data: { order: { orderId, accountId, revision }, code },
-      }));
-    }
-    const children = orders.filter((order) => order !== entry);
-    const legs = children.map(({ orderId }) => orderId);
-    if (!entry) {
-      book.lists.add(list.listId, legs, null);
-      return orders.reverse().flatMap((order) => enterMarket(order, revision, time));
-    }
-    const { orderId } = entry;
-    book.lists.add(list.listId, legs, { orderId, filled: 0, isOver: false, revision, dormant: children });
-    const sleeping = children.map((child): BookFact => {
-      const { orderId: id, accountId, side, type, timeInForce, quantity, limitTicks, expiresAt } = child;
-      if (expiresAt) book.end(id, expiresAt);
-      const order = { orderId: id, accountId, revision };
-      const terms = { order, side, type, timeInForce, quantity, limitTicks, restingQuantity: 0 };
-      const ends = expiresAt ? { expiresAt } : {};
-      return { type: 'OrderAccepted.v1', data: { ...terms, ...ends, held: true, dormant: true } };
-    });
-    return [...sleeping, ...enterMarket(entry, revision, time)];
-  }
+  const placeList = modelPlaceList({
+    book,
+    refusal,
+    arrive: enterMarket,
+    isOld: () => matchingRules < 3,
+  });
 
   function refusal(data: Placed): RefusalCode | null {
     const { side, type, timeInForce, quantity, limitTicks, tickCents } = data;

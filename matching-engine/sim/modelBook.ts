@@ -1,7 +1,7 @@
 import type { BookFact, ExpiryReason, OrderRef } from '@brokerx/contracts';
 import { modelLists } from './modelLists.ts';
 import { buys, type Money, type Order, WHOLE } from './modelOrder.ts';
-import { type ModelStop, reachedBy } from './modelStops.ts';
+import { arriving, type ModelStop, reachedBy } from './modelStops.ts';
 
 /** The model's orders, in the book and waiting for a trigger, and what befalls them. */
 export function modelBook() {
@@ -161,28 +161,9 @@ export function modelBook() {
     stops = stops.filter((one) => !queued.includes(one));
     const told: BookFact[] = [];
     for (let one = queued.shift(); one; one = queued.shift()) {
-      const { placed, revision, stop } = one;
-      const { orderId: id, accountId, side, quantity, limitTicks: price } = placed;
-      const day = placed.timeInForce === 'day';
-      const terms = {
-        day,
-        postOnly: false,
-        endsWithCall: false,
-        exempt: placed.bandExempt,
-        selfTrade: placed.selfTrade ?? 'none',
-      } as const;
-      const taker: Order = {
-        id,
-        accountId,
-        revision,
-        side,
-        price,
-        ...terms,
-        quantity,
-        done: 0,
-        arrival: 0,
-        ...WHOLE,
-      };
+      const { placed, stop } = one;
+      const { side, quantity, limitTicks: price } = placed;
+      const taker = arriving(one);
       const was = lastTicks;
       const joins = rules.gathers();
       const still = { facts: [], ended: false, outside: false };

@@ -58,13 +58,13 @@ export function modelBracket({
         if (!list?.entry || list.entry.isOver || inBook(id)) continue;
         list.entry.isOver = true;
         if (list.entry.filled === 0)
-          for (const leg of [...list.legs]) facts.push(...lists.expireAsleep(leg, 'ENTRY_NOT_FILLED'));
+          for (const leg of list.legs) facts.push(...lists.expireAsleep(leg, 'ENTRY_NOT_FILLED'));
         else if (list.legs.length > 0 && continuous()) facts.push(...wake(id, time));
       }
       if (type === 'MarketStateChanged.v1') opens ||= data.state === 'continuous';
       if (!opens || n < facts.length - 1) continue;
       opens = false;
-      for (const { entry, legs } of [...lists.all()])
+      for (const { entry, legs } of lists.all())
         if (entry?.isOver && legs.length > 0) facts.push(...wake(entry.orderId, time));
     }
     lists.prune(book.isOpen);

@@ -174,7 +174,7 @@ export function modelDay(book: ReturnType<typeof modelBook>, market: ModelMarket
     waiting = [];
     for (const { legs, entry } of book.lists.all())
       if (entry?.dormant[0]?.timeInForce === 'day')
-        for (const id of [...legs]) facts.push(...book.lists.expireAsleep(id, 'DAY_ENDED'));
+        for (const id of legs) facts.push(...book.lists.expireAsleep(id, 'DAY_ENDED'));
     return facts;
   };
 

@@ -1,5 +1,6 @@
 import type { EngineInput } from '@brokerx/contracts';
 import type { StopRow } from '../src/snapshot.ts';
+import { type Order, WHOLE } from './modelOrder.ts';
 
 /** Orders that wait for their trigger, as plainly as they can be said: one array, walked for every single trade. */
 type Placed = Extract<EngineInput, { type: 'OrderPlaced.v1' }>['data'];
@@ -64,3 +65,21 @@ export const stopRow = ({ placed, revision, stop, mark, arrival }: ModelStop, fl
   mark,
   arrival,
 ];
+
+/** A stop that was reached, as the order that arrives. */
+export const arriving = ({ placed, revision }: ModelStop): Order => ({
+  id: placed.orderId,
+  accountId: placed.accountId,
+  revision,
+  side: placed.side,
+  price: placed.limitTicks,
+  day: placed.timeInForce === 'day',
+  postOnly: false,
+  endsWithCall: false,
+  exempt: placed.bandExempt,
+  selfTrade: placed.selfTrade ?? 'none',
+  quantity: placed.quantity,
+  done: 0,
+  arrival: 0,
+  ...WHOLE,
+});

@@ -7,6 +7,7 @@ import {
   timeOf,
 } from '@brokerx/contracts';
 import type { PlacedInput } from '../src/engine.ts';
+import { listOf } from './workloadLists.ts';
 
 /**
  * Seeded streams of engine inputs: what a busy market sends, and what a hostile one would. The same seed gives the
@@ -162,32 +163,22 @@ export function* workload(seed: number, symbol: string): Generator<PlacedInput, 
     });
   }
 
-  /** One cancels the other: a limit beyond the market and a stop on its other side, mostly. */
+  /** Orders that belong together; of a bracket's the entry alone is aimed at, half of the time. */
   function list(): PlacedInput {
-    const [profit, loss] = [placed + 1, placed + 2].map((n) => numbered(ORDER, n)) as [string, string];
-    placed += 2;
+    const kind = random(2) === 0 ? 'bracket' : 'oco';
+    const count = kind === 'bracket' ? 3 : 2;
+    const orderIds = Array.from({ length: count }, (_, n) => numbered(ORDER, placed + 1 + n));
+    placed += count;
     const accountId = numbered(ACCOUNT, random(ACCOUNTS));
-    const up = random(2) === 0 ? 1 : -1;
-    const ends = random(8) === 0;
-    const near = () => 1 + random(random(3) === 0 ? 200 : 25);
-    const stopTicks = Math.max(1, centre - up * near());
-    const limited = random(2) === 0;
-    const selfTrade = random(3) === 0 ? { selfTrade: SELF_TRADE_MODES[random(5)] ?? 'none' } : {};
-    const common = {
-      clientOrderId: null,
-      side: up > 0 ? ('sell' as const) : ('buy' as const),
-      timeInForce: ends ? ('gtd' as const) : random(2) === 0 ? ('day' as const) : ('gtc' as const),
-      ...(ends ? { expiresAt: timeOf(time + random(4_000) - 100) } : {}),
-      ...selfTrade,
-    };
-    for (const orderId of [profit, loss]) recent.push({ orderId, accountId });
+    const aimedAt = kind === 'oco' || random(2) === 0 ? count : 1;
+    for (const orderId of orderIds.slice(0, aimedAt)) recent.push({ orderId, accountId });
     while (recent.length > RECENT_ORDERS_MAX) recent.shift();
+    const data = listOf(random, { kind, orderIds, centre, timeMs: time });
     return input(`account-${accountId}`, {
       type: 'OrderListPlaced.v1',
       data: {
         listId: numbered(LIST, placed),
         accountId,
-        kind: 'oco',
         symbol,
         quantity: size(),
         tickCents: RULES.tickCents,
@@ -196,88 +187,7 @@ export function* workload(seed: number, symbol: string): Generator<PlacedInput, 
         feePpm: RULES.feePpm,
         holdCents: 0,
         holdShares: 0,
-        orders: [
-          {
-            orderId: profit,
-            role: 'take_profit',
-            type: 'limit',
-            limitTicks: Math.max(1, centre + (random(12) > 0 ? up : -up) * near()),
-            ...common,
-          },
-          {
-            orderId: loss,
-            role: 'stop_loss',
-            type: limited ? 'stop_limit' : 'stop',
-            limitTicks: Math.max(1, stopTicks - up * (limited ? random(10) - 4 : 1_000)),
-            stopTicks,
-            ...common,
-          },
-        ],
-      },
-    });
-  }
-
-  /** A buy, and a limit and a stop that sell what it bought. */
-  function bracket(): PlacedInput {
-    const ids = [placed + 1, placed + 2, placed + 3].map((n) => numbered(ORDER, n));
-    placed += 3;
-    const [entry = '', profit = '', loss = ''] = ids;
-    const accountId = numbered(ACCOUNT, random(ACCOUNTS));
-    const ends = random(8) === 0;
-    const common = {
-      clientOrderId: null,
-      timeInForce: ends ? ('gtd' as const) : random(2) === 0 ? ('day' as const) : ('gtc' as const),
-      ...(ends ? { expiresAt: timeOf(time + random(4_000) - 100) } : {}),
-      ...(random(3) === 0 ? { selfTrade: SELF_TRADE_MODES[random(5)] ?? 'none' } : {}),
-    };
-    const near = () => 1 + random(random(3) === 0 ? 200 : 25);
-    const stopTicks = Math.max(1, centre - near() + random(20));
-    const limited = random(2) === 0;
-    for (const orderId of random(2) === 0 ? ids : [entry]) recent.push({ orderId, accountId });
-    while (recent.length > RECENT_ORDERS_MAX) recent.shift();
-    const market = random(4) === 0;
-    const limitTicks = market ? Math.round(centre * 1.1) : Math.max(1, centre + near() - near());
-    return input(`account-${accountId}`, {
-      type: 'OrderListPlaced.v1',
-      data: {
-        listId: numbered(LIST, placed),
-        accountId,
-        kind: 'bracket',
-        symbol,
-        quantity: size(),
-        tickCents: RULES.tickCents,
-        referenceTicks: RULES.listingTicks,
-        bandExempt: random(40) === 0,
-        feePpm: RULES.feePpm,
-        holdCents: 0,
-        holdShares: 0,
-        orders: [
-          {
-            orderId: entry,
-            role: 'entry',
-            side: 'buy',
-            type: market ? 'market' : 'limit',
-            limitTicks,
-            ...common,
-          },
-          {
-            orderId: profit,
-            role: 'take_profit',
-            side: 'sell',
-            type: 'limit',
-            limitTicks: Math.max(stopTicks + (random(20) > 0 ? 1 : 0), centre + near() - random(20)),
-            ...common,
-          },
-          {
-            orderId: loss,
-            role: 'stop_loss',
-            side: 'sell',
-            type: limited ? 'stop_limit' : 'stop',
-            limitTicks: Math.max(1, stopTicks - (limited ? random(10) - 4 : 1_000)),
-            stopTicks,
-            ...common,
-          },
-        ],
+        ...data,
       },
     });
   }
@@ -389,7 +299,7 @@ export function* workload(seed: number, symbol: string): Generator<PlacedInput, 
       continue;
     }
     const what = random(100);
-    if (what < mix.orders && random(newest ? 12 : 300) === 0) yield random(2) === 0 ? bracket() : list();
+    if (what < mix.orders && random(newest ? 12 : 300) === 0) yield list();
     else if (recent.length === 0 || what < mix.orders) yield order();
     else if (what < mix.orders + mix.cancels) yield request('OrderCancelRequested.v1');
     else if (what < mix.orders + mix.cancels + mix.amends) yield request('OrderAmendRequested.v1');

@@ -107,7 +107,7 @@ export function expireDormantDay(engine: Engine, outputs: BookFact[]): void {
 }
 
 function expireDormant(engine: Engine, list: OrderList, reason: ExpiryReason, outputs: BookFact[]): void {
-  for (const id of [...list.legs]) expireDormantOrder(engine, id, reason, outputs);
+  for (const id of Array.from(list.legs)) expireDormantOrder(engine, id, reason, outputs);
 }
 
 function leave(engine: Engine, list: OrderList, id: string): void {

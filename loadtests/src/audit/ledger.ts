@@ -187,11 +187,6 @@ export function accountLedger(found: Findings) {
     solvent(account, order.symbol, found);
   };
 
-  const settleArming = (event: Extract<RawEvent, { type: 'OrderArmed.v1' }>, account: AuditedAccount) => {
-    const order = orderOf(event, account, event.data.orderId);
-    if (order && settles(event, order, event.data.sequence, ['OrderActivated.v1'])) arm(order, event, found);
-  };
-
   return {
     accounts,
     orders,
@@ -291,8 +286,11 @@ export function accountLedger(found: Findings) {
           }
           return;
         }
-        case 'OrderArmed.v1':
-          return settleArming(event, account);
+        case 'OrderArmed.v1': {
+          const order = orderOf(event, account, event.data.orderId);
+          const told = order && settles(event, order, event.data.sequence, ['OrderActivated.v1']);
+          return told && arm(order, event, found);
+        }
         case 'OrderDecremented.v1':
           return settleDecrement(event, account);
         case 'OrderClosed.v1':
