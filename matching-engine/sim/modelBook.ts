@@ -1,6 +1,6 @@
 import type { BookFact, ExpiryReason, OrderRef } from '@brokerx/contracts';
 import { modelLists } from './modelLists.ts';
-import { buys, type Money, type Order, WHOLE } from './modelOrder.ts';
+import { buys, type Money, type Order } from './modelOrder.ts';
 import { arriving, type ModelStop, reachedBy } from './modelStops.ts';
 
 /** The model's orders, in the book and waiting for a trigger, and what befalls them. */
