@@ -109,6 +109,18 @@ test('an engine that was unpacked goes on as the one that was packed', () => {
   expect(snapshot(again)).toEqual(snapshot(engine));
 });
 
+test.for([1, 2, 3, 4, 5])('seed %i: nothing that comes after the first step is in a state', (seed) => {
+  const engine = newEngine(SYMBOL);
+  for (const input of workload(seed, SYMBOL).take(3_000)) apply(engine, input);
+  const before = snapshot(engine);
+  const steps = packing(engine);
+  steps.next();
+  for (const input of workload(seed, SYMBOL).take(3_500).drop(3_000)) apply(engine, input);
+  let step = steps.next();
+  while (!step.done) step = steps.next();
+  expect(snapshot(unpacked(step.value))).toEqual(before);
+});
+
 test('a state that lacks a piece of an order is refused', () => {
   const { engine } = deepEngine(100);
   const { state, parts } = packedAtOnce(engine);

@@ -57,7 +57,7 @@ export function snapshot(engine: Engine): EngineSnapshot {
   return { ...besideOrders(engine), orders, icebergs };
 }
 
-/** All but the orders in the book, without looking at them. */
+/** All but the orders in the book, without looking at them; copied, since it is written while the engine goes on. */
 export function besideOrders(engine: Engine): BesideOrders {
   const { symbol, listing: listed, state, bandsOff, trades, lastTradeTime } = engine;
   const plain = listed && {
