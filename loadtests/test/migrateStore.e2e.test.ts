@@ -77,7 +77,7 @@ async function seen(): Promise<unknown> {
       const { status, text } = await ask(which, path);
       expect(status, `${path}: ${text}`).toBe(200);
       // An engine that starts anew says so in the book, and its sequence moves on.
-      answers.push([path, text.replace(/"sequence":\d+/, '"sequence":0')]);
+      answers.push([path, text.replaceAll(/"(sequence|last_update_id)":\d+/g, '"$1":0')]);
     }
   }
   return answers;

@@ -135,6 +135,25 @@ test('orders are paged by key, the newest first, and none is skipped or repeated
   expect([names(first), names(second), second.body.next]).toEqual([['p3', 'p2'], ['p1'], null]);
 });
 
+test('the orders of a list, which share a position, are parted by a page and none is skipped', async () => {
+  const places = { b1: 11, b2: 11, b3: 11, b4: 12 };
+  const rows = Object.entries(places).map(([name, position]) => ({
+    ...order(name, position),
+    symbol: 'LISTED',
+  }));
+  await api.insert('read.orders_v1', rows);
+  const seen: (string | null)[][] = [];
+  for (let next: string | null = null, page = 0; page < 5; page++) {
+    const asked = `/v1/orders?symbol=LISTED&limit=2${next === null ? '' : `&page_token=${next}`}`;
+    const { body } = await json(await api.get(asked, ann));
+    seen.push(body.items.map((item: { client_order_id: string | null }) => item.client_order_id));
+    next = body.next;
+    if (next === null) break;
+  }
+  expect(seen.map(({ length }) => length)).toEqual([2, 2]);
+  expect(seen.flat().toSorted()).toEqual(['b1', 'b2', 'b3', 'b4']);
+});
+
 test('an order shows everything that is known of it', async () => {
   const filled = { filled_quantity: 3, filled_value_cents: 9_140, fees_cents: 5, leaves_quantity: 7 };
   await api.insert('read.orders_v1', [

@@ -7,7 +7,7 @@ import {
   type views,
 } from '@brokerx/contracts';
 import { safeInteger } from '@brokerx/infra';
-import { type Page, pageOf, positionOfToken } from '../paging.ts';
+import { keyOfToken, type Page, pageOf } from '../paging.ts';
 import type { ReadDatabase } from '../readDatabase.ts';
 import { statement } from '../statement.ts';
 
@@ -22,12 +22,16 @@ export type OrdersQuery = {
   /** RFC 3339: created at or after, and before. */
   createdFrom?: string | undefined;
   createdBefore?: string | undefined;
-  /** Position of the last order of the page before. */
-  before?: number | undefined;
+  /** The last order of the page before: `position.order_id`, since the orders of a list share a position. */
+  before?: string | undefined;
   limit: number;
 };
 
-export const ordersToken = (token: string): number | undefined => positionOfToken('orders', token);
+export function ordersToken(token: string): string | undefined {
+  const key = keyOfToken('orders', token);
+  return key !== undefined && PLACE.test(key) ? key : undefined;
+}
+const PLACE = /^\d{1,15}\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** `open` and `closed` stand for groups; an unknown word gives undefined. */
 export function statusesOf(words: readonly string[]): string[] | undefined {
@@ -58,13 +62,19 @@ export async function readOrders(database: ReadDatabase, query: OrdersQuery): Pr
         { name: 'li', sql: 'list_id = ?', value: query.listId },
         { name: 'cf', sql: 'created_at >= ?::timestamptz', value: query.createdFrom },
         { name: 'cb', sql: 'created_at < ?::timestamptz', value: query.createdBefore },
-        { name: 'b', sql: 'position < ?::bigint', value: query.before },
+        // The first half finds the place by the index.
+        {
+          name: 'b',
+          sql: `position <= split_part(?, '.', 1)::bigint
+            and (position, order_id) < (split_part(?, '.', 1)::bigint, split_part(?, '.', 2)::uuid)`,
+          value: query.before,
+        },
       ],
-      orderBy: 'position desc',
+      orderBy: 'position desc, order_id desc',
       limit: query.limit + 1,
     }),
   );
-  return pageOf('orders', query.limit, rows, ({ position }) => position, orderView);
+  return pageOf('orders', query.limit, rows, (row) => `${row.position}.${row.order_id}`, orderView);
 }
 
 /** Whoever's order it is: the caller decides who may see it. */
