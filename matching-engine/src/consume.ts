@@ -47,8 +47,8 @@ export type ConsumeOptions = Omit<SymbolEngineOptions, 'onFailed'> & {
 export const UNACKNOWLEDGED_INPUTS_MAX = 5_000;
 /** Inputs in a batch: a few milliseconds of matching. */
 const BATCH_INPUTS_MAX = 1_000;
-/** Each recovery reads pages of its own, ahead of its work, or waits for a thread: a few keep the machine busy. */
-const RECOVERIES_AT_ONCE = 4;
+/** Each recovery reads pages of its own, ahead of its work: two keep the thread busy. */
+const RECOVERIES_AT_ONCE = 2;
 /** Begins the names of the leases of shards, and of engines as members. */
 const ROLE = 'engine';
 

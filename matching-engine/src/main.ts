@@ -19,7 +19,6 @@ import {
 import { matchingEngineConfig } from './config.ts';
 import { consume, type MatchingEngine } from './consume.ts';
 import { engineMetrics } from './engineMetrics.ts';
-import { replayThreads } from './replayThreads.ts';
 
 /** A matching engine process: it shares the symbols with all others that run, fairly, by lease. */
 const SERVICE = 'matching-engine';
@@ -87,7 +86,6 @@ async function main(): Promise<void> {
     log,
     metrics: engineMetrics(metrics.registry),
     telemetry,
-    replayApart: replayThreads(settings),
   }).catch((error: unknown) => {
     // What was closed under its feet is no failure.
     if (shutdown.signal.aborted) return null;

@@ -11,8 +11,6 @@ import { type Replayed, type ReplayOptions, replay } from './replay.ts';
 export type RecoverOptions = ReplayOptions & {
   appender: Appender<Event>;
   runtime: Runtime;
-  /** Replays a long past elsewhere; here when absent. */
-  replayApart?: typeof replay;
 };
 
 /** Under which right a symbol is taken over. */
@@ -40,8 +38,7 @@ export class LeaseLost extends Error {
 /** Throws `MarketBroken`, `LeaseLost`, or what the store throws. */
 export async function recover(options: RecoverOptions, symbol: string, tenure: Tenure): Promise<Recovered> {
   const revision = await takeOver(options, symbol, tenure);
-  const { replayApart = replay } = options;
-  return { ...(await replayApart(options, symbol, revision)), revision };
+  return { ...(await replay(options, symbol, revision)), revision };
 }
 
 /**
