@@ -18,8 +18,8 @@ export default defineConfig({
     // One real PostgreSQL for the run: `freshDatabase()` in infra/src/services.ts.
     globalSetup: ['./infra/src/services.ts'],
     sequence: { sequencer: LongestFirst },
-    // Most tests wait for processes and disks: four files at a time also where there are two cores.
-    maxWorkers: 4,
+    // Most tests wait for processes and disks: three files at a time also where there are two cores.
+    maxWorkers: 3,
     // Processes that tests start compile what they share once.
     env: { NODE_COMPILE_CACHE: join(import.meta.dirname, 'node_modules/.cache/compiled') },
     testTimeout: 30_000,

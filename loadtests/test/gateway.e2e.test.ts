@@ -244,17 +244,30 @@ describe.runIf(nginx !== null)('behind nginx', () => {
 
   test('an account sticks to one command-api, accounts are spread over both, queries too', async () => {
     const tokens = Array.from({ length: 40 }, (_, number) => `token-${number}`);
-    const path = '/v1/accounts/spread/cash-transfers';
-    for (const token of [...tokens, ...tokens]) {
-      await ask(`${gateway.url}${path}`, { method: 'POST', headers: { authorization: `Bearer ${token}` } });
-    }
-    const commands = (await gateway.logged(path, 80)).map(({ upstream }) => upstream);
-    expect(commands.slice(40)).toEqual(commands.slice(0, 40));
-    expect(new Set(commands)).toEqual(new Set(commandApis));
+    let round = 0;
+    // One that answers too slowly on a busy machine is passed over for some seconds: then its accounts move.
+    const spread = async () => {
+      round += 1;
+      const path = `/v1/accounts/spread-${round}/cash-transfers`;
+      for (const token of [...tokens, ...tokens]) {
+        await ask(`${gateway.url}${path}`, { method: 'POST', headers: { authorization: `Bearer ${token}` } });
+      }
+      const commands = (await gateway.logged(path, 80)).map(({ upstream }) => upstream);
+      return { first: commands.slice(0, 40), again: commands.slice(40) };
+    };
+    await expect
+      .poll(
+        async () => {
+          const { first, again } = await spread();
+          return { sticks: first.every((upstream, i) => upstream === again[i]), over: new Set(first) };
+        },
+        { timeout: 40_000, interval: 1_000 },
+      )
+      .toEqual({ sticks: true, over: new Set(commandApis) });
     for (let count = 0; count < 20; count += 1) await ask(`${gateway.url}/v1/symbols/SPREAD`);
     const queries = (await gateway.logged('/v1/symbols/SPREAD', 20)).map(({ upstream }) => upstream);
     expect(new Set(queries)).toEqual(new Set(queryApis));
-  });
+  }, 60_000);
 
   test('a body of 64 KiB is the API’s business, a larger one and a larger head are refused at the gateway', async () => {
     const post = (bytes: number, headers: Record<string, string> = {}) =>
