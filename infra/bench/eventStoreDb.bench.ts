@@ -1,9 +1,9 @@
 import { parseArgs } from 'node:util';
+import { circumstances } from '../src/circumstances.ts';
 import { eventStoreDb } from '../src/eventStore.eventstoredb.ts';
 import { realRuntime } from '../src/runtime.ts';
 import { codec, events } from './orderNotes.ts';
 import { appendCalls, pagesBack, readWhole, SHAPES, type Step, timed } from './storeShapes.ts';
-import { machine } from './surroundings.ts';
 
 const HELP = `
 EVENTSTORE_URL=esdb://… npm run bench:eventstoredb -- [--seconds N] [--seed N] [--json] [--help]
@@ -30,7 +30,7 @@ const { values: given } = parseArgs({
 
 async function bench(url: string, seconds: number, seed: number): Promise<void> {
   const store = await eventStoreDb({ url, codec, runtime: realRuntime });
-  const about = { ...machine(), seed, seconds };
+  const about = { ...circumstances(seed), seconds };
   console.log(
     Object.entries(about)
       .map(([name, value]) => `${name}: ${value}`)

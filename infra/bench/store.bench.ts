@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import type pg from 'pg';
+import { circumstances } from '../src/circumstances.ts';
 import { postgresEventStore } from '../src/eventStore.postgres.ts';
 import { createLog } from '../src/log.ts';
 import { openPool } from '../src/postgres.ts';
@@ -16,7 +17,7 @@ import {
   type Step,
   timed,
 } from './storeShapes.ts';
-import { freshDatabaseIn, machine, postgresCpuMicros, version } from './surroundings.ts';
+import { freshDatabaseIn, postgresCpuMicros, version } from './surroundings.ts';
 
 const HELP = `
 npm run bench:store -- [--seconds N] [--seed N] [--json] [--help]
@@ -61,7 +62,7 @@ async function bench({
   try {
     const pool = openPool({ databaseUrl: server.url, max: 1, applicationName: 'brokerx raw limit' });
     const store = await postgresEventStore({ databaseUrl: server.url, codec, runtime: realRuntime });
-    const about = { ...machine(), postgres: await version(pool), seed, seconds };
+    const about = { ...circumstances(seed), postgres: await version(pool), seconds };
     console.log(
       Object.entries(about)
         .map(([name, value]) => `${name}: ${value}`)

@@ -1,6 +1,4 @@
-import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
-import { availableParallelism, cpus } from 'node:os';
 import pg from 'pg';
 
 /** CPU time of a server's processes, ended ones included, in µs; null where it cannot be known. */
@@ -41,21 +39,3 @@ export async function freshDatabaseIn(adminUrl: string) {
 
 export const version = async (pool: pg.Pool) =>
   (await pool.query<{ version: string }>('select version()')).rows[0]?.version.split(' on ')[0] ?? 'unknown';
-
-/** Where it was measured, and what. */
-export function machine() {
-  let commit = 'unknown';
-  try {
-    commit = execFileSync('git', ['describe', '--always', '--dirty'], {
-      encoding: 'utf8',
-      stdio: 'pipe',
-    }).trim();
-  } catch {
-    // Not a clone.
-  }
-  return {
-    machine: `${availableParallelism()} × ${cpus()[0]?.model ?? 'unknown'}`,
-    node: process.version,
-    commit,
-  };
-}

@@ -1,5 +1,5 @@
 import type { Counts } from './instances.ts';
-import { freePort, portTaken } from './ports.ts';
+import { freePort, PORT_MAX, portTaken } from './ports.ts';
 import { StartRefused } from './startRefused.ts';
 
 /** Ports of the APIs of an installation: the first of each list is that of the first process of its kind. */
@@ -11,7 +11,6 @@ export type ApiPorts = {
 
 /** From one process of a kind to the next, so that 8001, 8011, … and 8002, 8012, … never meet. */
 const PORT_STEP = 10;
-const PORT_MAX = 65_535;
 
 /** Free ports, or those that were asked for: then each must be free, or `StartRefused` says which is not. */
 export async function apiPorts(

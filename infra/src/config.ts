@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { LOG_LEVELS } from './log.ts';
-import { LOOPBACK } from './ports.ts';
+import { LOOPBACK, PORT_MAX } from './ports.ts';
 
 /**
  * Configuration is parsed once at start, fails loudly and is frozen. A service's own `config.ts` names its
@@ -62,14 +62,12 @@ export class ConfigError extends Error {
   }
 }
 
-const TCP_PORT_MAX = 65_535;
-
 export const portVariable = (what: string) =>
   z.coerce
-    .number({ error: `must be a port, 0 to ${TCP_PORT_MAX}` })
+    .number({ error: `must be a port, 0 to ${PORT_MAX}` })
     .int()
     .min(0)
-    .max(TCP_PORT_MAX)
+    .max(PORT_MAX)
     .describe(what);
 
 /** `10.0.0.7` or `10.0.0.0/24`, of either kind of address. */

@@ -2,6 +2,7 @@ import { createServer } from 'node:net';
 
 /** Everything that the local installation opens is for this machine alone. */
 export const LOOPBACK = '127.0.0.1';
+export const PORT_MAX = 65_535;
 
 /** A TCP port that nobody listens on now. Somebody may take it before it is used: be ready to ask again. */
 export function freePort(host: string = LOOPBACK): Promise<number> {

@@ -12,6 +12,7 @@ import { compareReadModels, subjectsOf, withinRows } from './audit/readModels.ts
 import { type JournalEntry, readJournal } from './journal.ts';
 import { type Person, signIn } from './people.ts';
 import { EXIT, print, progress, table } from './report.ts';
+import { wholeNumber } from './wholeNumber.ts';
 
 /**
  * Checks a running installation from outside: the whole history, folded again by code of its own; the clients'
@@ -177,11 +178,12 @@ async function main(): Promise<number> {
     .option('--command-url <url>', 'command-api', 'http://127.0.0.1:8001')
     .option('--query-url <url>', 'query-api', 'http://127.0.0.1:8002')
     .option('--journals <folder>', 'folder with clients’ journals (*.jsonl)')
-    .option('--settle-ms <ms>', 'how long answers and settlement may take', String(SETTLE_MS))
+    .option('--settle-ms <ms>', 'how long answers and settlement may take', wholeNumber(0), SETTLE_MS)
     .option(
       '--rows-max <n>',
       'rows of ledgers, executions and candles compared at most; accounts that do not fit in are left out',
-      String(ROWS_MAX),
+      wholeNumber(0),
+      ROWS_MAX,
     )
     .option('--json', 'one JSON object on the last line')
     .parse();
@@ -191,8 +193,8 @@ async function main(): Promise<number> {
     commandUrl: string;
     queryUrl: string;
     journals?: string;
-    settleMs: string;
-    rowsMax: string;
+    settleMs: number;
+    rowsMax: number;
     json?: boolean;
   }>();
   const api = brokerApi({ commandUrl: options.commandUrl, queryUrl: options.queryUrl });
@@ -201,8 +203,8 @@ async function main(): Promise<number> {
     const result = await auditInstallation({
       api,
       operator: await signIn(api, options.operatorEmail, options.operatorPassword),
-      settleMs: Number(options.settleMs),
-      rowsMax: Number(options.rowsMax),
+      settleMs: options.settleMs,
+      rowsMax: options.rowsMax,
       ...(options.journals ? { journals: await journalsIn(options.journals) } : {}),
     });
     print(auditTable(result));

@@ -8,6 +8,7 @@ import { type OutsideServers, startOutsideServers } from './outsideServers.ts';
 import type { Person } from './people.ts';
 import { circumstances, EXIT, print, type Row, table } from './report.ts';
 import { openTarget, runTool, type TargetOptions, withTarget } from './target.ts';
+import { wholeNumber } from './wholeNumber.ts';
 
 /**
  * How many orders a second the whole of BrokerX takes on this machine, load generator included, and how quickly:
@@ -25,36 +26,27 @@ async function main(): Promise<void> {
   const program = withTarget(
     new Command('bench:orders')
       .description('Measures orders a second, latency and CPU of a whole BrokerX, and audits the result.')
-      .option('--clients <n>', 'clients with one order in flight each', '150')
-      .option('--seconds <n>', 'measured time', '60')
-      .option('--warm-up-seconds <n>', 'unmeasured time before', '5')
-      .option('--rate <n>', 'orders a second of all clients; 0: as fast as answers come', '1500')
-      .option('--fast-rate <n>', 'orders a second of one account beside them', '100')
-      .option('--bare-seconds <n>', 'time for the bare endpoint; 0: leave it out', '10')
-      .option('--preload <events>', 'history to begin with (installation of its own only)', '0')
-      .option('--idle-seconds <n>', 'time in which nothing happens, before the load', '0')
+      .option('--clients <n>', 'clients with one order in flight each', wholeNumber(1), 150)
+      .option('--seconds <n>', 'measured time', wholeNumber(1), 60)
+      .option('--warm-up-seconds <n>', 'unmeasured time before', wholeNumber(0), 5)
+      .option(
+        '--rate <n>',
+        'orders a second of all clients; 0: as fast as answers come',
+        wholeNumber(0),
+        1_500,
+      )
+      .option('--fast-rate <n>', 'orders a second of one account beside them', wholeNumber(0), 100)
+      .option('--bare-seconds <n>', 'time for the bare endpoint; 0: leave it out', wholeNumber(0), 10)
+      .option('--preload <events>', 'history to begin with (installation of its own only)', wholeNumber(0), 0)
+      .option('--idle-seconds <n>', 'time in which nothing happens, before the load', wholeNumber(0), 0)
       .option('--profiles <list>', `one after the other, of ${PROFILES.join(', ')}`, 'embedded')
-      .option('--seed <n>', 'of orders and history', '1')
-      .option('--min-rate <n>', 'fail below so many orders a second', '1500')
-      .option('--max-p95-ms <ms>', 'fail above this latency; 0: any', '100')
+      .option('--seed <n>', 'of orders and history', wholeNumber(0), 1)
+      .option('--min-rate <n>', 'fail below so many orders a second', wholeNumber(0), 1_500)
+      .option('--max-p95-ms <ms>', 'fail above this latency; 0: any', wholeNumber(0), 100)
       .option('--no-audit', 'leave out the audit at the end'),
   ).parse();
-  const raw = program.opts<
-    Record<keyof Options, string> & TargetOptions & { audit: boolean; profiles: string }
-  >();
-  const options: Options = {
-    clients: Number(raw.clients),
-    seconds: Number(raw.seconds),
-    warmUpSeconds: Number(raw.warmUpSeconds),
-    rate: Number(raw.rate),
-    fastRate: Number(raw.fastRate),
-    bareSeconds: Number(raw.bareSeconds),
-    preload: Number(raw.preload),
-    idleSeconds: Number(raw.idleSeconds),
-    seed: Number(raw.seed),
-    minRate: Number(raw.minRate),
-    maxP95Ms: Number(raw.maxP95Ms),
-  };
+  const raw = program.opts<Options & TargetOptions & { audit: boolean; profiles: string }>();
+  const options: Options = raw;
   await runTool(raw.json, async () => {
     const profiles = parseProfiles(raw.profiles);
     if (options.preload > 0 && raw.commandUrl) throw new Error('--preload needs an installation of its own');

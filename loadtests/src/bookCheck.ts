@@ -8,6 +8,7 @@ import { seededRandom } from './random.ts';
 import { circumstances, EXIT, print, progress, table } from './report.ts';
 import { openTarget, runTool, type Target, type TargetOptions, withTarget } from './target.ts';
 import { simulatedMarket, type Trader } from './traders/market.ts';
+import { wholeNumber } from './wholeNumber.ts';
 
 /**
  * Simulated trading over WebSockets while local books follow it; with `--drops` every connection is cut off at random
@@ -173,39 +174,44 @@ const added = (a: BookStats, b: BookStats): BookStats => ({
 async function main(): Promise<void> {
   const program = withTarget(new Command('book-check'))
     .description('Simulated trading while local books follow it; every one of them must equal the server’s.')
-    .option('--seconds <n>', 'of trading', '60')
-    .option('--symbols <n>', 'that are traded', '3')
-    .option('--books <n>', 'local books of each symbol', '2')
+    .option('--seconds <n>', 'of trading', wholeNumber(1), 60)
+    .option('--symbols <n>', 'that are traded', wholeNumber(1), 3)
+    .option('--books <n>', 'local books of each symbol', wholeNumber(1), 2)
     .option('--drops', 'cuts every connection off at random moments', false)
-    .option('--kills <n>', 'how often the (first) query-api is killed, of an installation of its own', '0')
-    .option('--halts <n>', 'how often trading is halted, to go on with an auction', '0')
-    .option('--round-ms <ms>', 'between two rounds of quotes of a symbol, on average', '300')
-    .option('--seed <n>', 'of quotes, orders and drops', '1')
+    .option(
+      '--kills <n>',
+      'how often the (first) query-api is killed, of an installation of its own',
+      wholeNumber(0),
+      0,
+    )
+    .option('--halts <n>', 'how often trading is halted, to go on with an auction', wholeNumber(0), 0)
+    .option('--round-ms <ms>', 'between two rounds of quotes of a symbol, on average', wholeNumber(1), 300)
+    .option('--seed <n>', 'of quotes, orders and drops', wholeNumber(0), 1)
     .parse();
   const options = program.opts<
     TargetOptions & {
-      seconds: string;
-      symbols: string;
-      books: string;
+      seconds: number;
+      symbols: number;
+      books: number;
       drops: boolean;
-      kills: string;
-      halts: string;
-      roundMs: string;
-      seed: string;
+      kills: number;
+      halts: number;
+      roundMs: number;
+      seed: number;
     }
   >();
   await runTool(options.json, async () => {
     const target = await openTarget(options);
     try {
-      const seed = Number(options.seed);
+      const seed = options.seed;
       const { exitCode, ...figures } = await bookCheck(target, {
-        seconds: Number(options.seconds),
-        symbols: Number(options.symbols),
-        books: Number(options.books),
+        seconds: options.seconds,
+        symbols: options.symbols,
+        books: options.books,
         drops: options.drops,
-        kills: Number(options.kills),
-        halts: Number(options.halts),
-        roundMs: Number(options.roundMs),
+        kills: options.kills,
+        halts: options.halts,
+        roundMs: options.roundMs,
         seed,
       });
       print(

@@ -1,15 +1,8 @@
 import type { Command } from 'commander';
+import { wholeNumber } from './wholeNumber.ts';
 
 /** How many processes of each kind an installation of a tool's own has. */
 export type Counts = { commandApis?: number; engines?: number; projectors?: number; queryApis?: number };
-
-/** As commander gives them. */
-export type CountOptions = {
-  commandApis?: string;
-  engines?: string;
-  projectors?: string;
-  queryApis?: string;
-};
 
 const FLAGS = {
   commandApis: '--command-apis',
@@ -20,16 +13,23 @@ const FLAGS = {
 
 export function withCounts(program: Command): Command {
   for (const flag of Object.values(FLAGS)) {
-    program.option(`${flag} <n>`, `how many ${flag.slice(2)} an installation of its own has`, '1');
+    const what = `how many ${flag.slice(2)} an installation of its own has`;
+    program.option(`${flag} <n>`, what, wholeNumber(1), 1);
   }
   return program;
 }
 
-export const countsOf = (options: CountOptions): Counts => ({
-  commandApis: Number(options.commandApis ?? 1),
-  engines: Number(options.engines ?? 1),
-  projectors: Number(options.projectors ?? 1),
-  queryApis: Number(options.queryApis ?? 1),
+/** Of all the options of a tool, these. */
+export const countsOf = ({
+  commandApis = 1,
+  engines = 1,
+  projectors = 1,
+  queryApis = 1,
+}: Counts): Counts => ({
+  commandApis,
+  engines,
+  projectors,
+  queryApis,
 });
 
 /** As `brokerx start` takes them. */

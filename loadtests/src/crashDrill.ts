@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { brokerApi } from '@brokerx/client';
 import { Command } from 'commander';
 import { type AuditResult, auditFigures, auditInstallation, auditTable } from './audit.ts';
-import { type CountOptions, countsOf, withCounts } from './counts.ts';
+import { type Counts, countsOf, withCounts } from './counts.ts';
 import { drillClient } from './drill/client.ts';
 import { percentile, wholeLife } from './drill/recovery.ts';
 import { DATABASE_PROCESS, type Installation, startInstallation } from './installation.ts';
@@ -15,6 +15,7 @@ import { type Person, registerMany } from './people.ts';
 import { seededRandom } from './random.ts';
 import { circumstances, EXIT, print, progress, table } from './report.ts';
 import { runTool } from './target.ts';
+import { wholeNumber } from './wholeNumber.ts';
 
 /**
  * Kills processes of a working installation with SIGKILL, one after the other at random moments under load, or lets
@@ -254,26 +255,26 @@ async function main(): Promise<void> {
     .description(
       'Kills -9 every process of an installation of its own under load, then audits that nothing is lost or doubled.',
     )
-    .option('--kills <n>', 'how many', '20')
-    .option('--pauses <n>', 'how many are put to sleep', '0')
-    .option('--sleep-ms <ms>', 'for how long; a lease runs for 5 s', String(SLEEP_MS))
+    .option('--kills <n>', 'how many', wholeNumber(0), 20)
+    .option('--pauses <n>', 'how many are put to sleep', wholeNumber(0), 0)
+    .option('--sleep-ms <ms>', 'for how long; a lease runs for 5 s', wholeNumber(0), SLEEP_MS)
     .option('--kafka', 'with a Kafka of its own, which is killed as well', false)
     .option('--redis', 'with a Redis of its own, which is killed and emptied as well', false)
-    .option('--seed <n>', 'of moments, victims and orders', '1')
-    .option('--clients <n>', 'clients that send commands meanwhile', '6')
-    .option('--pause-ms <ms>', 'at most so long between a recovery and the next kill', '1500')
+    .option('--seed <n>', 'of moments, victims and orders', wholeNumber(0), 1)
+    .option('--clients <n>', 'clients that send commands meanwhile', wholeNumber(1), 6)
+    .option('--pause-ms <ms>', 'at most so long between a recovery and the next kill', wholeNumber(0), 1_500)
     .option('--json', 'one JSON object with `ok` on the last line')
     .parse();
   const options = program.opts<
-    CountOptions & {
-      kills: string;
-      pauses: string;
-      sleepMs: string;
+    Counts & {
+      kills: number;
+      pauses: number;
+      sleepMs: number;
       kafka: boolean;
       redis: boolean;
-      seed: string;
-      clients: string;
-      pauseMs: string;
+      seed: number;
+      clients: number;
+      pauseMs: number;
       json?: boolean;
     }
   >();
@@ -283,15 +284,15 @@ async function main(): Promise<void> {
     let installation: Installation | undefined;
     try {
       installation = await startInstallation({ counts: countsOf(options), env: outside.env });
-      const seed = Number(options.seed);
+      const seed = options.seed;
       const result = await crashDrill(installation, {
-        kills: Number(options.kills),
-        pauses: Number(options.pauses),
-        sleepMs: Number(options.sleepMs),
+        kills: options.kills,
+        pauses: options.pauses,
+        sleepMs: options.sleepMs,
         outside,
         seed,
-        clients: Number(options.clients),
-        pauseMs: Number(options.pauseMs),
+        clients: options.clients,
+        pauseMs: options.pauseMs,
       });
       print(drillTable(result));
       print(auditTable(result.audit));

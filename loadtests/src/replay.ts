@@ -9,13 +9,14 @@ import { type FlowRow, parseFlow } from './flow.ts';
 import { type Person, registerMany } from './people.ts';
 import { circumstances, EXIT, print, progress, table } from './report.ts';
 import { openTarget, runTool, type Target, type TargetOptions, withTarget } from './target.ts';
+import { wholeNumber } from './wholeNumber.ts';
 
 /**
  * Sends a recorded trading day through the front door, one request after the other as the exchange had them, and
  * compares the trades with those that the exchange really made: whoever keeps price-time priority fills exactly the
  * named orders.
  */
-type Options = TargetOptions & { rows?: string; audit?: boolean };
+type Options = TargetOptions & { rows?: number; audit?: boolean };
 
 /** Enough for every order of the day at once; both below what one account may hold. */
 const CASH_CENTS = 1_000_000_000_000;
@@ -197,14 +198,11 @@ async function main(): Promise<void> {
         'Sends a recorded trading day through the API and compares every trade with the exchange’s.',
       )
       .argument('<file>', 'recorded flow: time,action,order,shares,price,side')
-      .option('--rows <n>', 'only the first n rows')
+      .option('--rows <n>', 'only the first n rows', wholeNumber(1))
       .option('--no-audit', 'leave out the audit at the end'),
   ).parse();
   const options = program.opts<Options>();
-  const rows = parseFlow(
-    readFileSync(program.args[0] as string, 'utf8'),
-    options.rows ? Number(options.rows) : undefined,
-  );
+  const rows = parseFlow(readFileSync(program.args[0] as string, 'utf8'), options.rows);
   await runTool(options.json, async () => {
     const target = await openTarget(options);
     try {

@@ -1,6 +1,6 @@
 import { type Api, brokerApi } from '@brokerx/client';
 import type { Command } from 'commander';
-import { type CountOptions, countsOf, withCounts } from './counts.ts';
+import { type Counts, countsOf, withCounts } from './counts.ts';
 import { type Installation, type InstallationOptions, startInstallation } from './installation.ts';
 import { type Operator, operatorOf } from './operator.ts';
 import { EXIT, print, progress } from './report.ts';
@@ -14,7 +14,7 @@ export type Target = {
   close(): Promise<void>;
 };
 
-export type TargetOptions = CountOptions & {
+export type TargetOptions = Counts & {
   commandUrl?: string;
   queryUrl?: string;
   operatorEmail?: string;

@@ -1,7 +1,7 @@
 import type { Fact } from '@brokerx/contracts';
 import { expect, test } from 'vitest';
 import type { RawEvent } from '../src/audit/rawEvent.ts';
-import { findings, id, writer } from './toldHistory.ts';
+import { findings, id, openAccounts, writer } from './toldHistory.ts';
 
 /** Orders that belong together: what the audit must let pass, and what it must not. */
 const [ANN, BOB] = [id(1), id(2)];
@@ -14,13 +14,7 @@ function told(change?: Change): RawEvent[] {
   const { events, write } = writer();
   const [ann, bob, book] = [`account-${ANN}`, `account-${BOB}`, 'book-ACME'];
   const as = (fact: unknown) => fact as Fact;
-  for (const accountId of [ANN, BOB]) {
-    const stream = `account-${accountId}`;
-    write(stream, { type: 'AccountOpened.v1', data: { accountId, clientId: accountId } });
-  }
-  const given = { transferId: id(51), symbol: 'ACME', quantity: 10 };
-  write(ann, { type: 'SharesTransferredIn.v1', data: given });
-  write(bob, { type: 'CashTransferredIn.v1', data: { transferId: id(52), amountCents: 100_000 } });
+  openAccounts(write, { seller: ANN, buyer: BOB, shares: 10 });
   const ref = (orderId: string, accountId: string) => ({ orderId, accountId, revision: 2 });
   const common = { symbol: 'ACME', tickCents: 1, referenceTicks: 1_000, feePpm: 0, bandExempt: false };
   const profit = { side: 'sell', type: 'limit', timeInForce: 'gtc', limitTicks: 1_020 };

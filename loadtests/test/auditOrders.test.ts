@@ -1,7 +1,7 @@
 import type { Fact } from '@brokerx/contracts';
 import { expect, test } from 'vitest';
 import type { RawEvent } from '../src/audit/rawEvent.ts';
-import { findings, id, writer } from './toldHistory.ts';
+import { findings, id, openAccounts, writer } from './toldHistory.ts';
 
 /** Icebergs and orders for an amount of money: what the audit must let pass, and what it must not. */
 const [ANN, BOB] = [id(1), id(2)];
@@ -18,13 +18,7 @@ function told(change?: Change): RawEvent[] {
   const { events, write } = writer();
   const [ann, bob, book] = [`account-${ANN}`, `account-${BOB}`, 'book-ACME'];
   const as = (fact: unknown) => fact as Fact;
-  for (const accountId of [ANN, BOB]) {
-    const stream = `account-${accountId}`;
-    write(stream, { type: 'AccountOpened.v1', data: { accountId, clientId: accountId } });
-  }
-  const given = { transferId: id(51), symbol: 'ACME', quantity: 100 };
-  write(ann, { type: 'SharesTransferredIn.v1', data: given });
-  write(bob, { type: 'CashTransferredIn.v1', data: { transferId: id(52), amountCents: 100_000 } });
+  openAccounts(write, { seller: ANN, buyer: BOB, shares: 100 });
   const ref = (orderId: string, accountId: string) => ({ orderId, accountId, revision: 2 });
   const common = { clientOrderId: null, symbol: 'ACME', tickCents: 1, referenceTicks: 1_000, feePpm: 0 };
   const offer = { side: 'sell', type: 'limit', timeInForce: 'day', quantity: 25, limitTicks: 1_000 };

@@ -3,7 +3,7 @@ import { bookCheck } from '../src/bookCheck.ts';
 import { openTarget } from '../src/target.ts';
 
 test('local books equal the server’s while connections drop and the server that they follow is killed', async () => {
-  const target = await openTarget({ queryApis: '2' });
+  const target = await openTarget({ queryApis: 2 });
   try {
     const options = {
       seconds: 20,

@@ -34,3 +34,20 @@ export const findings = (events: readonly RawEvent[]) => {
   audit.finish();
   return audit.findings.list;
 };
+
+/** Two accounts of a market: the seller has so many shares of ACME, the buyer $1,000. */
+export function openAccounts(
+  write: ReturnType<typeof writer>['write'],
+  { seller, buyer, shares }: { seller: string; buyer: string; shares: number },
+): void {
+  for (const accountId of [seller, buyer]) {
+    const stream = `account-${accountId}`;
+    write(stream, { type: 'AccountOpened.v1', data: { accountId, clientId: accountId } });
+  }
+  const given = { transferId: id(51), symbol: 'ACME', quantity: shares };
+  write(`account-${seller}`, { type: 'SharesTransferredIn.v1', data: given });
+  write(`account-${buyer}`, {
+    type: 'CashTransferredIn.v1',
+    data: { transferId: id(52), amountCents: 100_000 },
+  });
+}

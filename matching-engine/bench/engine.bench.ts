@@ -1,32 +1,26 @@
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { availableParallelism, cpus, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs, promisify } from 'node:util';
+import { promisify } from 'node:util';
+import { circumstances } from '@brokerx/infra/circumstances.ts';
+import { wholeNumber } from '@brokerx/infra/cli/wholeNumber.ts';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { CONTENDERS, type ContenderName, type Kept, type Told } from './contenders.ts';
 import { deepFlow, type Flow, flowFile, recordedFlow } from './flows.ts';
 import type { Figures } from './measure.ts';
 
-const HELP = `
-npm run bench:engine -- [--rounds N] [--seconds N] [--seed N] [--flow-file PATH] [--only NAMES] [--json] [--help]
+const WHAT = `Operations a second of the matching engine, beside two order books from npm, each run in a process of its
+own, taken in turns, on two flows: a recorded morning of a real exchange (38,849 messages, again and again) and a deep
+book made from the seed (a million resting orders on 1,000 levels; then 60 % adds, 30 % cancels, 10 % aggressors). All do
+the same work, which is compared: shares traded and orders left.`;
 
-Operations a second of the matching engine, beside two order books from npm, each run in a process of its own, taken in
-turns, on two flows: a recorded morning of a real exchange (38,849 messages, again and again) and a deep book made from
-the seed (a million resting orders on 1,000 levels; then 60 % adds, 30 % cancels, 10 % aggressors). All do the same
-work, which is compared: shares traded and orders left.
-
+const SHOWS = `
+Contenders:
   book                  our book: price-time priority alone, ids and accounts as numbers, nothing told
   engine                our engine: events as they are stored, all checks of the market's rules, outputs built
   nodejs-order-book     from npm, ids as strings, its answers built
   hft-limit-order-book  from npm, the same
-
-  --rounds N        runs of each on each flow; medians are told (default 3)
-  --seconds N       measured in a run on the recorded morning; four times that on the deep book (default 3)
-  --seed N          of the deep flow and of all ids (default 1)
-  --resting N       orders of the deep book (default 1000000)
-  --flow-file PATH  the recorded morning; else BROKERX_FLOW_FILE, or beside the repository
-  --only NAMES      of the contenders, separated by commas
-  --json            the last line is one JSON object
 
 Commands are made before the clock starts; timing each operation costs some 30 ns of what is told for one. Collections
 of garbage are left out of the times of single operations, and told beside them.
@@ -36,43 +30,57 @@ a processor that other work heats the caches of. The recorded morning is small a
 the caches: the deep book beside it does not, and there the memory decides. Both packages walk a whole level for a cancel.
 `;
 
+type BenchOptions = {
+  rounds: number;
+  seconds: number;
+  seed: number;
+  resting: number;
+  flowFile?: string;
+  only: readonly ContenderName[];
+  json: boolean;
+};
+
+function theseContenders(text: string): readonly ContenderName[] {
+  const asked = text.split(',');
+  const names = CONTENDERS.filter((name) => asked.includes(name));
+  if (names.length !== asked.length) throw new InvalidArgumentError(`It knows ${CONTENDERS.join(', ')}.`);
+  return names;
+}
+
 const run = promisify(execFile);
 
 type Summary = Omit<Figures, 'told'>;
 
 async function main(): Promise<boolean> {
-  const { values } = parseArgs({
-    options: {
-      rounds: { type: 'string', default: '3' },
-      seconds: { type: 'string', default: '3' },
-      seed: { type: 'string', default: '1' },
-      resting: { type: 'string', default: '1000000' },
-      'flow-file': { type: 'string' },
-      only: { type: 'string', default: CONTENDERS.join(',') },
-      json: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
-    },
-  });
-  if (values.help) {
-    print(HELP.trim());
-    return true;
-  }
-  const [rounds, seconds, seed, resting] = [values.rounds, values.seconds, values.seed, values.resting].map(
-    Number,
-  ) as [number, number, number, number];
-  if (!(rounds >= 1 && seconds > 0 && resting >= 1_000 && Number.isSafeInteger(seed)))
-    throw new Error('--rounds, --seconds, --resting (at least 1000) and --seed are numbers');
-  const only = values.only.split(',');
-  const names = CONTENDERS.filter((name) => only.includes(name));
-  if (names.length !== only.length) throw new Error(`--only knows ${CONTENDERS.join(', ')}`);
-
-  const surroundings = { ...machine(), seed, rounds };
+  const options = new Command('bench:engine')
+    .description(WHAT)
+    .option('--rounds <n>', 'runs of each on each flow; medians are told', wholeNumber(1), 3)
+    .option(
+      '--seconds <n>',
+      'measured in a run on the recorded morning; four times that on the deep book',
+      wholeNumber(1),
+      3,
+    )
+    .option('--seed <n>', 'of the deep flow and of all ids', wholeNumber(0), 1)
+    .option('--resting <n>', 'orders of the deep book', wholeNumber(1_000), 1_000_000)
+    .addOption(
+      new Option('--flow-file <path>', 'the recorded morning; else looked for beside the repository').env(
+        'BROKERX_FLOW_FILE',
+      ),
+    )
+    .option('--only <names>', 'of the contenders, separated by commas', theseContenders, CONTENDERS)
+    .option('--json', 'one JSON object with `ok` on the last line', false)
+    .addHelpText('after', SHOWS)
+    .parse()
+    .opts<BenchOptions>();
+  const { rounds, seconds, seed, resting, only: names, json } = options;
+  const surroundings = { ...circumstances(seed), rounds };
   print(
     Object.entries(surroundings)
       .map(([name, value]) => `${name} ${value}`)
       .join(' · '),
   );
-  const path = flowFile(values['flow-file'] ?? process.env.BROKERX_FLOW_FILE);
+  const path = flowFile(options.flowFile);
   const recorded = recordedFlow(path);
   if (!recorded) print(`THE RECORDED MORNING IS NOT THERE (${path}): only the deep book is measured.`);
   const flows = [...(recorded ? [recorded] : []), deepFlow(seed, resting, resting)];
@@ -89,7 +97,7 @@ async function main(): Promise<boolean> {
       for (const line of ratios(told[flow.name] ?? [])) print(line);
     }
     print(same ? '\nall contenders traded the same' : '\nTHE CONTENDERS DID NOT TRADE THE SAME');
-    if (values.json) print(JSON.stringify({ ok: same, ...surroundings, ...told }));
+    if (json) print(JSON.stringify({ ok: same, ...surroundings, ...told }));
     return same;
   } finally {
     rmSync(folder, { recursive: true });
@@ -219,23 +227,6 @@ function table(rows: readonly Summary[]): string {
         .trimEnd(),
     )
     .join('\n');
-}
-
-function machine() {
-  let commit = 'unknown';
-  try {
-    commit = execFileSync('git', ['describe', '--always', '--dirty'], {
-      encoding: 'utf8',
-      stdio: 'pipe',
-    }).trim();
-  } catch {
-    // Not a clone.
-  }
-  return {
-    machine: `${availableParallelism()} × ${cpus()[0]?.model ?? 'unknown'}`,
-    node: process.version,
-    commit,
-  };
 }
 
 const print = (text: string): void => void process.stdout.write(`${text}\n`);

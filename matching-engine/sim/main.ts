@@ -1,4 +1,5 @@
-import { parseArgs } from 'node:util';
+import { wholeNumber } from '@brokerx/infra/cli/wholeNumber.ts';
+import { Command } from 'commander';
 import { shrunk } from './shrink.ts';
 import { simulate } from './simulate.ts';
 import { workload } from './workload.ts';
@@ -10,19 +11,12 @@ import { workload } from './workload.ts';
  */
 const INPUTS_PER_RUN = 25_000;
 
-const { values } = parseArgs({
-  options: {
-    seed: { type: 'string', default: '1' },
-    inputs: { type: 'string', default: '1000000' },
-    help: { type: 'boolean', default: false },
-  },
-});
-if (values.help) {
-  process.stdout.write('sim:engine [--seed N] [--inputs M]: compares engine and model input by input\n');
-  process.exit(0);
-}
-const first = Number(values.seed);
-const inputs = Number(values.inputs);
+const { seed: first, inputs } = new Command('sim:engine')
+  .description('Compares the engine with the naive model, output by output and state by state.')
+  .option('--seed <n>', 'of the first run; each run has the next one', wholeNumber(0), 1)
+  .option('--inputs <n>', 'random inputs, over all runs', wholeNumber(1), 1_000_000)
+  .parse()
+  .opts<{ seed: number; inputs: number }>();
 let done = 0;
 for (let seed = first; done < inputs; seed++) {
   const count = Math.min(INPUTS_PER_RUN, inputs - done);

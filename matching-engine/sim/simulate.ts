@@ -3,8 +3,9 @@ import type { BookFact } from '@brokerx/contracts';
 import { apply, type Engine, newEngine, type PlacedInput } from '../src/engine.ts';
 import { openOf } from '../src/iceberg.ts';
 import { bestLevel } from '../src/levels.ts';
-import { packedAtOnce, unpacked } from '../src/packedState.ts';
+import { unpacked } from '../src/packedState.ts';
 import { type EngineSnapshot, snapshot, stateHash } from '../src/snapshot.ts';
+import { packedAtOnce } from '../test/packedAtOnce.ts';
 import { model } from './model.ts';
 import { mulberry32, workload } from './workload.ts';
 

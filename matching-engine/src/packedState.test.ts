@@ -2,8 +2,9 @@ import { MATCHING_RULES_VERSION } from '@brokerx/contracts';
 import { expect, test } from 'vitest';
 import { numbered, workload } from '../sim/workload.ts';
 import { ACCOUNT, desk, SYMBOL } from '../test/desk.ts';
+import { packedAtOnce } from '../test/packedAtOnce.ts';
 import { apply, newEngine, type PlacedInput } from './engine.ts';
-import { packedAtOnce, packing, unpacked } from './packedState.ts';
+import { packing, unpacked } from './packedState.ts';
 import { snapshot } from './snapshot.ts';
 
 /** A book of so many orders, far enough from each other to rest, some of them gone again. */

@@ -105,15 +105,6 @@ function listsOf({ lists }: Text, pieces: readonly Uint8Array[]): Lists {
   return lists;
 }
 
-/** All at once. */
-export function packedAtOnce(engine: Engine): PackedState {
-  const steps = packing(engine);
-  for (;;) {
-    const step = steps.next();
-    if (step.done) return step.value;
-  }
-}
-
 /** The orders in these pages, one after another. */
 function packed(pages: readonly Int32Array[]): Uint8Array<ArrayBuffer> {
   const words = new Int32Array(pages.reduce((sum, { length }) => sum + length, 0));

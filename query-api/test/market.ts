@@ -1,5 +1,5 @@
-import { type BookFact, marketStream } from '@brokerx/contracts';
-import { ann, bob, idOf, type TestQueryApi } from './queryApi.ts';
+import { type BookFact, type Fact, marketStream } from '@brokerx/contracts';
+import { ann, bob, idOf, type Person, type TestQueryApi } from './queryApi.ts';
 
 /** What the streams of a market say, for tests: Ann's orders rest, Bob sells to them at 29.90. */
 export async function list(to: TestQueryApi, symbol: string): Promise<void> {
@@ -59,3 +59,24 @@ export const sells = (number: number, maker: string, quantity: number): BookFact
     },
   },
 ];
+/** Somebody's order for 10 at 30.50. */
+export const placed = (name: string, person: Person): Fact => ({
+  type: 'OrderPlaced.v1',
+  data: {
+    orderId: idOf(name),
+    accountId: person.accountId,
+    clientOrderId: name,
+    symbol: 'XEQT',
+    side: 'buy',
+    type: 'limit',
+    timeInForce: 'day',
+    quantity: 10,
+    limitTicks: 3050,
+    tickCents: 1,
+    referenceTicks: 3000,
+    bandExempt: false,
+    feePpm: 500,
+    holdCents: 30_516,
+    holdShares: 0,
+  },
+});

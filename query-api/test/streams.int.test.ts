@@ -1,6 +1,7 @@
 import { accountStream, bookStream, type Fact } from '@brokerx/contracts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openEventSource } from './eventSource.ts';
+import { placed } from './market.ts';
 import { ann, bob, idOf, operator, type Person, startTestQueryApi, type TestQueryApi } from './queryApi.ts';
 
 let api: TestQueryApi;
@@ -13,26 +14,6 @@ beforeAll(async () => {
 });
 afterAll(() => api.close());
 
-const placed = (name: string, person: Person): Fact => ({
-  type: 'OrderPlaced.v1',
-  data: {
-    orderId: idOf(name),
-    accountId: person.accountId,
-    clientOrderId: name,
-    symbol: 'XEQT',
-    side: 'buy',
-    type: 'limit',
-    timeInForce: 'day',
-    quantity: 10,
-    limitTicks: 3050,
-    tickCents: 1,
-    referenceTicks: 3000,
-    bandExempt: false,
-    feePpm: 500,
-    holdCents: 30_516,
-    holdShares: 0,
-  },
-});
 const trade = (number: number): Fact => ({
   type: 'TradeExecuted.v1',
   data: {

@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import { accountStream, bookStream, type Fact, mintId } from '@brokerx/contracts';
 import { realRuntime } from '@brokerx/infra';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { list, rests } from './market.ts';
+import { list, placed, rests } from './market.ts';
 import { ann, bob, idOf, startTestQueryApi, type TestQueryApi } from './queryApi.ts';
 import { openWebSocket, type Received } from './webSocket.ts';
 
@@ -46,27 +46,6 @@ afterAll(async () => {
 
 const depth = { channel: 'depth', symbol: 'XEQT' };
 const noted: Fact = { type: 'InputNoted.v1', data: {} };
-const placed = (name: string): Fact => ({
-  type: 'OrderPlaced.v1',
-  data: {
-    orderId: idOf(name),
-    accountId: ann.accountId,
-    clientOrderId: name,
-    symbol: 'XEQT',
-    side: 'buy',
-    type: 'limit',
-    timeInForce: 'day',
-    quantity: 10,
-    limitTicks: 3050,
-    tickCents: 1,
-    referenceTicks: 3000,
-    bandExempt: false,
-    feePpm: 500,
-    holdCents: 30_516,
-    holdShares: 0,
-  },
-});
-
 test('what is subscribed to comes behind the sequence that the reply names, until it is unsubscribed', async () => {
   await api.append(bookStream('XEQT'), [noted, rests('w1', 'buy', 2_990, 10)]);
   const socket = await openWebSocket(api.url);
@@ -139,8 +118,8 @@ test('a client hears of its own orders once it has signed in, and resumes them',
   expect((await socket.ask('subscribe', orders))['result']).toEqual({
     subscriptions: [{ channel: 'orders', sequence: 0 }],
   });
-  await api.append(accountStream(bob.accountId), [placed('of Bob')]);
-  await api.append(accountStream(ann.accountId), [placed('of Ann')]);
+  await api.append(accountStream(bob.accountId), [placed('of Bob', bob)]);
+  await api.append(accountStream(ann.accountId), [placed('of Ann', ann)]);
   const [order] = (await socket.data('orders', 1)) as [Received];
   expect([order['sequence'], (order['data'] as { order_id: string }).order_id]).toEqual([1, idOf('of Ann')]);
   expect((await socket.ask('authenticate', { token: await api.token(bob) }))['error']).toMatchObject({

@@ -70,29 +70,30 @@ type OrderFact = Extract<
   }
 >;
 
+/** What an order's worst case is worked out from. */
+export type Costed = Pick<
+  OpenOrder,
+  | 'limitTicks'
+  | 'tickCents'
+  | 'quantity'
+  | 'filledQuantity'
+  | 'preventedQuantity'
+  | 'filledValueCents'
+  | 'feesCents'
+  | 'feePpm'
+  | 'notionalCents'
+  | 'amendPending'
+>;
+
 /**
  * The worst case of a buy in cents: every share still wanted at the limit (or what is left to spend), and the fee on
- * all of it. An order's fee
- * is ceil(rate × cumulative value) and each fill is charged the difference, so what was charged is deducted.
+ * all of it. An order's fee is ceil(rate × cumulative value) and each fill is charged the difference, so what was
+ * charged is deducted.
  *
  * While a change is unanswered, any part may still fill as the order was before the rest does as it will be: the most
  * that costs is all of it as it will be, or all that it wants now and the rest as it will be.
  */
-export function worstCaseCents(
-  order: Pick<
-    OpenOrder,
-    | 'limitTicks'
-    | 'tickCents'
-    | 'quantity'
-    | 'filledQuantity'
-    | 'preventedQuantity'
-    | 'filledValueCents'
-    | 'feesCents'
-    | 'feePpm'
-    | 'notionalCents'
-    | 'amendPending'
-  >,
-): number {
+export function worstCaseCents(order: Costed): number {
   const { amendPending, limitTicks, tickCents } = order;
   const leaves = leavesOf(order, order.quantity);
   let most = limitTicks * leaves;

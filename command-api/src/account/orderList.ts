@@ -1,5 +1,5 @@
 import { cents, feeCents, type ListKind, type Side } from '@brokerx/contracts';
-import { leavesOf, type OpenOrder, worstCaseCents } from './order.ts';
+import { type Costed, leavesOf, type OpenOrder, worstCaseCents } from './order.ts';
 
 /**
  * Orders that belong together, as their account sees them: what is held is the list's, for whichever of its orders
@@ -24,20 +24,7 @@ export function buyFor(list: OpenList, shares: number): void {
   list.holdShares += shares;
 }
 
-type Leg = Pick<
-  OpenOrder,
-  | 'side'
-  | 'limitTicks'
-  | 'tickCents'
-  | 'quantity'
-  | 'filledQuantity'
-  | 'preventedQuantity'
-  | 'filledValueCents'
-  | 'feesCents'
-  | 'feePpm'
-  | 'notionalCents'
-  | 'amendPending'
-> & { dormant?: boolean };
+type Leg = Costed & Pick<OpenOrder, 'side'> & { dormant?: boolean };
 
 /**
  * The most that the open orders of a list may still need together. They share the shares of the smaller one, each of

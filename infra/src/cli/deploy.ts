@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { dockerContainers } from '../deploy/containers.docker.ts';
 import { ContainersFailed } from '../deploy/containers.ts';
 import { type Deployment, DeploymentRefused, deploy, rollBack } from '../deploy/deploy.ts';
@@ -12,6 +12,7 @@ import { acquireLock, LockHeld } from '../folderLock.ts';
 import { realRuntime } from '../runtime.ts';
 import { EXIT_FAILED } from '../shutdown.ts';
 import { ENV_FILE } from './makeEnv.ts';
+import { wholeNumber } from './wholeNumber.ts';
 
 /** Longer than the gateway holds a failure against an API (2 s). */
 const SETTLE_MS = 5_000;
@@ -51,13 +52,7 @@ const each = (option: string, before: string[]) => [...before, option];
 const shared = (command: Command) =>
   command
     .option('--env-file <file>', 'settings and secrets', ENV_FILE)
-    .option('--timeout <seconds>', 'how long a service may take to be ready', seconds, 180);
-
-function seconds(text: string): number {
-  const given = Number(text);
-  if (Number.isInteger(given) && given > 0 && given <= 3_600) return given;
-  throw new InvalidArgumentError('It must be 1 to 3600.');
-}
+    .option('--timeout <seconds>', 'how long a service may take to be ready', wholeNumber(1, 3_600), 180);
 
 async function deployAll(services: string[], options: DeployOptions): Promise<boolean> {
   const commit = git('rev-parse', '--short=12', 'HEAD');

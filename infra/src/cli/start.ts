@@ -1,15 +1,17 @@
 import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { EmbeddedPostgresError } from '../embeddedPostgres.ts';
 import { type Installation, startInstallation } from '../installation.ts';
 import { INSTANCES_MAX } from '../instances.ts';
 import { createLog, LOG_LEVELS, type LogLevel } from '../log.ts';
 import { asJsonLine, renderLine } from '../logRendering.ts';
+import { PORT_MAX } from '../ports.ts';
 import { killRecorded } from '../runFile.ts';
 import { EXIT_FAILED, SIGNAL_REPEAT_MS } from '../shutdown.ts';
 import { StartRefused } from '../startRefused.ts';
 import { banner } from './banner.ts';
+import { wholeNumber } from './wholeNumber.ts';
 
 type StartOptions = {
   data: string;
@@ -55,24 +57,10 @@ export function addStart(program: Command): void {
 }
 
 const apiPort = (flags: string, what: string, variable: string, value: number) =>
-  new Option(flags, what).env(variable).default(value).argParser(parsePort);
+  new Option(flags, what).env(variable).default(value).argParser(wholeNumber(1, PORT_MAX));
 
 const instances = (flags: string, what: string, variable: string) =>
-  new Option(flags, `how many ${what}`).env(variable).default(1).argParser(parseCount);
-
-function parseCount(text: string): number {
-  const count = Number(text);
-  if (!Number.isInteger(count) || count < 1 || count > INSTANCES_MAX)
-    throw new InvalidArgumentError(`It must be 1 to ${INSTANCES_MAX}.`);
-  return count;
-}
-
-function parsePort(text: string): number {
-  const port = Number(text);
-  if (!Number.isInteger(port) || port < 1 || port > 65_535)
-    throw new InvalidArgumentError('It must be 1 to 65535.');
-  return port;
-}
+  new Option(flags, `how many ${what}`).env(variable).default(1).argParser(wholeNumber(1, INSTANCES_MAX));
 
 async function start(options: StartOptions): Promise<void> {
   const color = process.stderr.isTTY === true && !process.env.NO_COLOR;

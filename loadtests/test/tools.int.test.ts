@@ -1,0 +1,27 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+
+/** A number that is none must not become a run that measures or checks nothing and is content. */
+const repository = join(import.meta.dirname, '../..');
+
+test.for([
+  ['loadtests/src/benchOrders.ts', '--seconds', '0'],
+  ['loadtests/src/bookCheck.ts', '--seconds', 'x'],
+  ['loadtests/src/bookCheck.ts', '--engines', 'two'],
+  ['loadtests/src/crashDrill.ts', '--kills', '1.5'],
+  ['loadtests/src/audit.ts', '--rows-max', 'all'],
+  ['loadtests/src/replay.ts', '--rows', '-1'],
+  ['matching-engine/sim/main.ts', '--inputs', 'many'],
+  ['matching-engine/bench/engine.bench.ts', '--rounds', 'zero'],
+] as const)('%s %s %s is refused in one line that names the option', ([script, option, value]) => {
+  const ended = spawnSync(process.execPath, [join(repository, script), `${option}=${value}`], {
+    encoding: 'utf8',
+    timeout: 20_000,
+  });
+  expect(ended.status).toBe(1);
+  expect(ended.stdout).toBe('');
+  expect(ended.stderr).toMatch(
+    new RegExp(`^error: option '${option} <\\w+>' argument '.*' is invalid\\. It must be .+\\n$`),
+  );
+});
