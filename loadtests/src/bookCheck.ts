@@ -188,32 +188,11 @@ async function main(): Promise<void> {
     .option('--round-ms <ms>', 'between two rounds of quotes of a symbol, on average', wholeNumber(1), 300)
     .option('--seed <n>', 'of quotes, orders and drops', wholeNumber(0), 1)
     .parse();
-  const options = program.opts<
-    TargetOptions & {
-      seconds: number;
-      symbols: number;
-      books: number;
-      drops: boolean;
-      kills: number;
-      halts: number;
-      roundMs: number;
-      seed: number;
-    }
-  >();
+  const options = program.opts<TargetOptions & BookCheckOptions>();
   await runTool(options.json, async () => {
     const target = await openTarget(options);
     try {
-      const seed = options.seed;
-      const { exitCode, ...figures } = await bookCheck(target, {
-        seconds: options.seconds,
-        symbols: options.symbols,
-        books: options.books,
-        drops: options.drops,
-        kills: options.kills,
-        halts: options.halts,
-        roundMs: options.roundMs,
-        seed,
-      });
+      const { exitCode, ...figures } = await bookCheck(target, options);
       print(
         table(
           ['book check', 'value'],
@@ -231,7 +210,7 @@ async function main(): Promise<void> {
         ),
       );
       for (const difference of figures.differences) print(difference);
-      return { exitCode, figures: { ...figures, ...circumstances(seed) } };
+      return { exitCode, figures: { ...figures, ...circumstances(options.seed) } };
     } finally {
       await target.close();
     }

@@ -265,35 +265,15 @@ async function main(): Promise<void> {
     .option('--pause-ms <ms>', 'at most so long between a recovery and the next kill', wholeNumber(0), 1_500)
     .option('--json', 'one JSON object with `ok` on the last line')
     .parse();
-  const options = program.opts<
-    Counts & {
-      kills: number;
-      pauses: number;
-      sleepMs: number;
-      kafka: boolean;
-      redis: boolean;
-      seed: number;
-      clients: number;
-      pauseMs: number;
-      json?: boolean;
-    }
-  >();
+  type Given = Omit<DrillOptions, 'outside'> & Counts & { kafka: boolean; redis: boolean; json?: boolean };
+  const options = program.opts<Given>();
   await runTool(options.json, async () => {
     progress('starting an installation of its own …');
     const outside = await startOutsideServers(options);
     let installation: Installation | undefined;
     try {
       installation = await startInstallation({ counts: countsOf(options), env: outside.env });
-      const seed = options.seed;
-      const result = await crashDrill(installation, {
-        kills: options.kills,
-        pauses: options.pauses,
-        sleepMs: options.sleepMs,
-        outside,
-        seed,
-        clients: options.clients,
-        pauseMs: options.pauseMs,
-      });
+      const result = await crashDrill(installation, { ...options, outside });
       print(drillTable(result));
       print(auditTable(result.audit));
       return {
@@ -303,7 +283,7 @@ async function main(): Promise<void> {
           unexpected_exits: result.unexpectedExits,
           sent: result.sent,
           audit: auditFigures(result.audit),
-          ...circumstances(seed),
+          ...circumstances(options.seed),
         },
       };
     } finally {

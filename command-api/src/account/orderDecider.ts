@@ -43,19 +43,10 @@ export function placeOrder(account: Account, command: PlaceOrderCommand): Accoun
   const { order } = command;
   const priced = command.market ? price(command.market, order) : undefined;
   const refusal = whyNot(account, command, priced);
-  const asked = {
-    orderId: command.orderId,
-    accountId: command.accountId,
-    clientOrderId: order.client_order_id ?? null,
-    symbol: order.symbol,
-    side: order.side,
-    type: order.type,
-    timeInForce: order.time_in_force,
-    quantity: quantityOf(order.qty),
-  };
   if (refusal) return refusedOrder(command, refusal);
   const { market } = command;
   if (!market || !priced?.limitTicks) throw new Error('an order without a price was refused above');
+  const asked = askedOf(command);
   return {
     type: 'OrderPlaced.v1',
     data: {
@@ -75,20 +66,14 @@ export function placeOrder(account: Account, command: PlaceOrderCommand): Accoun
 
 /** The record of an order that is not taken, as it was asked for. */
 export function refusedOrder(
-  { orderId, accountId, order }: PlaceOrderCommand,
+  command: PlaceOrderCommand,
   { code, detail }: Refusal,
 ): Extract<AccountFact, { type: 'OrderRefused.v1' }> {
+  const { order } = command;
   return {
     type: 'OrderRefused.v1',
     data: {
-      orderId,
-      accountId,
-      clientOrderId: order.client_order_id ?? null,
-      symbol: order.symbol,
-      side: order.side,
-      type: order.type,
-      timeInForce: order.time_in_force,
-      quantity: quantityOf(order.qty),
+      ...askedOf(command),
       limitCents: centsOf(order.limit_price),
       code,
       detail,
@@ -98,6 +83,17 @@ export function refusedOrder(
     },
   };
 }
+
+const askedOf = ({ orderId, accountId, order }: PlaceOrderCommand) => ({
+  orderId,
+  accountId,
+  clientOrderId: order.client_order_id ?? null,
+  symbol: order.symbol,
+  side: order.side,
+  type: order.type,
+  timeInForce: order.time_in_force,
+  quantity: quantityOf(order.qty),
+});
 
 /** For a market order `day` means `ioc`: for an amount of money, and until rules have auctions that it could join. */
 const timeInForceOf = ({ type, time_in_force: time, notional }: PlaceOrder, { matchingRules }: Market) =>
