@@ -25,7 +25,7 @@ import {
 } from '../test/process.ts';
 import { UnknownMatchingRules } from './engine.ts';
 import { SNAPSHOT_VERSION } from './packedState.ts';
-import { LeaseLost, recover } from './recover.ts';
+import { LeaseLost, recovery } from './recover.ts';
 import { snapshot } from './snapshot.ts';
 
 test('every input is answered once, in order, in events that validate and follow their schema', async () => {
@@ -131,7 +131,7 @@ test('a process that slept in the middle of a take-over does not fence the one t
   const owner = await startEngine(world, 1);
   await owner.caughtUp();
   const asleep = { epoch: 2, mayGoOn: () => false };
-  await expect(recover(connections(world), SYMBOL, asleep)).rejects.toThrow(LeaseLost);
+  await expect(recovery(connections(world))(SYMBOL, asleep)).rejects.toThrow(LeaseLost);
   expect(await epochsOf(world)).toEqual([1]);
   await owner.stop();
 });
@@ -288,9 +288,8 @@ test('a snapshot and the inputs after it give the same state as all inputs from 
   await second.caughtUp();
   await second.cutOff();
 
-  const short = await recover(connections(world), SYMBOL, tenure(3));
-  const long = await recover(
-    connections({ ...newWorld(world.store.id), store: world.store }),
+  const short = await recovery(connections(world))(SYMBOL, tenure(3));
+  const long = await recovery(connections({ ...newWorld(world.store.id), store: world.store }))(
     SYMBOL,
     tenure(4),
   );
@@ -308,7 +307,7 @@ test('a snapshot that cannot be restored is left: everything is replayed', async
   const cursor = { storeId: world.store.id, position: 50 };
   const key = { kind: 'book', key: SYMBOL, version: SNAPSHOT_VERSION };
   await world.snapshots.save(key, { cursor, revision: 10, state: '{"orders":"none"}' });
-  expect((await recover(connections(world), SYMBOL, tenure(2))).replayed).toBe(50);
+  expect((await recovery(connections(world))(SYMBOL, tenure(2))).replayed).toBe(50);
 });
 
 test('an engine without the rules that a symbol follows does not start, and writes nothing', async () => {

@@ -7,9 +7,9 @@ import {
   type Leases,
   movableSubscription,
 } from '@brokerx/infra';
-import pLimit from 'p-limit';
 import { assertKnownRules, discover } from './discover.ts';
-import { isInput } from './replay.ts';
+import { isInput } from './inputs.ts';
+import { recovery } from './recover.ts';
 import { openShard, type RunningSymbols, type Shard } from './shard.ts';
 import type { SymbolEngine, SymbolEngineOptions } from './symbolEngine.ts';
 
@@ -47,8 +47,6 @@ export type ConsumeOptions = Omit<SymbolEngineOptions, 'onFailed'> & {
 export const UNACKNOWLEDGED_INPUTS_MAX = 5_000;
 /** Inputs in a batch: a few milliseconds of matching. */
 const BATCH_INPUTS_MAX = 1_000;
-/** Each recovery reads pages of its own, ahead of its work: two keep the thread busy. */
-const RECOVERIES_AT_ONCE = 2;
 /** Begins the names of the leases of shards, and of engines as members. */
 const ROLE = 'engine';
 
@@ -59,7 +57,7 @@ export async function consume(options: ConsumeOptions): Promise<MatchingEngine> 
   const running: RunningSymbols = { engines: new Map(), broken: new Map() };
   const { engines, broken } = running;
   const { promise: failed, resolve: fail } = Promise.withResolvers<Error>();
-  const recovery = pLimit(RECOVERIES_AT_ONCE);
+  const recover = recovery(options);
   const unacknowledged = () => sum(engines.values(), (engine) => engine.unacknowledged());
   const everyEngine = (work: (engine: SymbolEngine) => Promise<void>) =>
     Promise.all(Array.from(engines.values(), work));
@@ -94,7 +92,7 @@ export async function consume(options: ConsumeOptions): Promise<MatchingEngine> 
   };
 
   const takeUp = async (unit: string, lease: Lease) => {
-    const shard = openShard({ ...options, lease, running, onRunning });
+    const shard = openShard({ ...options, lease, recover, running, onRunning });
     shards.set(unit, shard);
     const forget = () => {
       if (shards.get(unit) === shard) shards.delete(unit);
@@ -109,7 +107,7 @@ export async function consume(options: ConsumeOptions): Promise<MatchingEngine> 
       { once: true },
     );
     const own = [...listed].filter((symbol) => shardOf(symbol) === unit);
-    await Promise.all(own.map((symbol) => recovery(() => shard.adopt(symbol))));
+    await Promise.all(own.map((symbol) => shard.adopt(symbol)));
     await moved;
     return async () => {
       if (!lease.isHeld()) return;

@@ -1,6 +1,7 @@
 import type { Lease, Log } from '@brokerx/infra';
-import { LeaseLost, recover } from './recover.ts';
-import { inputPage, MarketBroken } from './replay.ts';
+import { inputPage } from './inputs.ts';
+import { LeaseLost, type Recover } from './recover.ts';
+import { MarketBroken } from './replay.ts';
 import { Fenced, type SymbolEngine, type SymbolEngineOptions, symbolEngine } from './symbolEngine.ts';
 
 /**
@@ -19,6 +20,7 @@ export type Shard = {
 
 export type ShardOptions = Omit<SymbolEngineOptions, 'onFailed'> & {
   lease: Lease;
+  recover: Recover;
   /** What the process runs, of all its shards: this one adds its own symbols and takes them away again. */
   running: RunningSymbols;
   /** Called in the same breath as a symbol is added to them, which has its inputs up to this position. */
@@ -32,7 +34,7 @@ export type RunningSymbols = {
 };
 
 export function openShard(options: ShardOptions): Shard {
-  const { lease, running, log, onRunning } = options;
+  const { lease, recover, running, log, onRunning } = options;
   const adopted = new Set<string>();
   /** All that were ever made, also those that are still catching up. */
   const made = new Map<string, SymbolEngine>();
@@ -62,14 +64,14 @@ export function openShard(options: ShardOptions): Shard {
 
   const start = async (symbol: string): Promise<void> => {
     const mayGoOn = () => !isOver && lease.isHeld();
-    const recovered = await recover(options, symbol, { epoch: lease.epoch, mayGoOn });
+    const recovered = await recover(symbol, { epoch: lease.epoch, mayGoOn });
     if (!mayGoOn()) throw new LeaseLost(symbol);
     const engine = symbolEngine({ ...options, onFailed: (err) => failed(symbol, err) }, symbol, recovered);
     made.set(symbol, engine);
     let { position } = recovered;
     let caughtUp = 0;
     for (let atEnd = false; !atEnd; ) {
-      const page = await inputPage(options.store, symbol, position);
+      const page = await inputPage(options.store, [symbol], position);
       if (!mayGoOn()) throw new LeaseLost(symbol);
       engine.take(page.inputs);
       caughtUp += page.inputs.length;
