@@ -8,10 +8,12 @@ import {
   diskSpace,
   type EventStore,
   groupCommit,
+  leasesAfter,
   mintTraceparent,
   openEventStore,
   openFeed,
   openHotStore,
+  opening,
   openTallies,
   postgresLeases,
   postgresSnapshots,
@@ -73,7 +75,8 @@ async function main(): Promise<void> {
   const storeId = store.id;
   const snapshots = await postgresSnapshots({ databaseUrl, storeId, runtime, log });
   shutdown.onShutdown('snapshots', () => snapshots.close());
-  const leases = await postgresLeases({ databaseUrl, owner: instance, runtime, log });
+  const opened = opening(shutdown.signal);
+  const leases = leasesAfter(opened, await postgresLeases({ databaseUrl, owner: instance, runtime, log }));
   shutdown.onShutdown('leases', () => leases.close());
   const masterKey = config.BROKERX_MASTER_KEY;
   const vaultUrl = config.VAULT_URL ?? databaseUrl;

@@ -31,6 +31,7 @@ export * from './log.ts';
 export * from './metrics.ts';
 export * from './migrate.ts';
 export * from './movableSubscription.ts';
+export * from './opening.ts';
 export * from './postgres.ts';
 export * from './problem.ts';
 export * from './readiness.ts';

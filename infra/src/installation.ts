@@ -95,19 +95,18 @@ export async function startInstallation(options: InstallationOptions): Promise<I
     const where = { root, dataDir, databaseUrl, databaseFolder };
     const surroundings = { ...where, ports, counts, secrets, env, traders };
     const specs = (options.services ?? brokerxServices)(surroundings);
-    const launch = async (some: ServiceSpec[]) => {
-      const needed: Promise<void>[] = [];
-      // In order, but none waits until the one before is ready: on a cold machine loading is what takes time.
-      for (const spec of some) {
-        const { service, launched } = superviseService(spec, options, run, reserved);
-        started.push(service);
-        if (!spec.optional) needed.push(service.ready);
-        await launched;
-      }
-      await Promise.race([Promise.all(needed), abandoned(options.signal)]);
-    };
-    await launch(specs.filter(({ first }) => first));
-    await launch(specs.filter(({ first }) => !first));
+    const needed: Promise<void>[] = [];
+    const opened = new AbortController();
+    // In order, but none waits until the one before is ready: on a cold machine loading is what takes time.
+    for (const spec of specs) {
+      const { service, launched } = superviseService(spec, options, { run, reserved, opened: opened.signal });
+      started.push(service);
+      if (!spec.optional) needed.push(service.ready);
+      await launched;
+    }
+    await Promise.race([Promise.all(needed), abandoned(options.signal)]);
+    opened.abort();
+    for (const service of started) service.current()?.open?.();
     const of = (name: keyof typeof secrets) => env[name] || secrets[name];
     const urlsOf = (numbers: readonly number[]) => numbers.map((port) => `http://${LOOPBACK}:${port}`);
     const [commandUrls, queryUrls] = [urlsOf(ports.command), urlsOf(ports.query)];
@@ -158,8 +157,16 @@ async function database(options: InstallationOptions, run: RunFile, started: Sup
 function superviseService(
   spec: ServiceSpec,
   { log, onLine }: InstallationOptions,
-  run: RunFile,
-  reserved: ReadonlySet<number>,
+  {
+    run,
+    reserved,
+    opened,
+  }: {
+    run: RunFile;
+    reserved: ReadonlySet<number>;
+    /** Aborted when everything is ready. */
+    opened: AbortSignal;
+  },
 ): { service: Supervised; launched: Promise<void> } {
   const launched = Promise.withResolvers<void>();
   const service = supervise({
@@ -170,6 +177,7 @@ function superviseService(
     runtime: realRuntime,
     onProcess: (running) => {
       run.set(spec.name, running?.pid ?? null);
+      if (opened.aborted) running?.open?.();
       launched.resolve();
     },
   });

@@ -27,7 +27,6 @@ test('one of each kind is called by its service, and by number towards the other
     ['query-api', 'query-api-1', 8002],
   ]);
   expect(services[1]?.env).not.toHaveProperty('DEV_INBOX_SMTP_PORT');
-  expect(services.filter(({ first }) => first).map(({ name }) => name)).toEqual(['matching-engine']);
 });
 
 test('several of a kind have numbers, ports of their own and one inbox', () => {

@@ -39,7 +39,7 @@ export function brokerxServices(surroundings: Surroundings): ServiceSpec[] {
   const services = (
     name: string,
     count: number,
-    each: (n: number) => Pick<ServiceSpec, 'port' | 'first'> & { own?: Variables },
+    each: (n: number) => Pick<ServiceSpec, 'port'> & { own?: Variables },
     file = `${name}/src/main.ts`,
   ): ServiceSpec[] =>
     numbers(count).map((n) => {
@@ -58,8 +58,7 @@ export function brokerxServices(surroundings: Surroundings): ServiceSpec[] {
     return { SMTP_URL: `smtp://${LOOPBACK}:${ports.inbox}`, DEV_INBOX_URL: commandUrl };
   };
   const all = [
-    // Without snapshots they work every book out again, and the others have as much to read: the market opens first.
-    ...services('matching-engine', counts.engines, () => ({ port: 'free', first: true })),
+    ...services('matching-engine', counts.engines, () => ({ port: 'free' })),
     ...services('command-api', counts.commandApis, (n) => {
       const port = ports.command[n - 1] ?? 0;
       return { port, own: { ...keys, ...inbox(n), COMMAND_API_PORT: String(port) } };

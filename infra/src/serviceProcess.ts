@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
+import { OPEN, OPENING_VARIABLE, TOLD } from './opening.ts';
 import { freePort, LOOPBACK } from './ports.ts';
 import { identify, type ProcessIdentity, stopProcess } from './processes.ts';
 import type { Ended, Running } from './supervisor.ts';
@@ -15,8 +16,6 @@ export type ServiceSpec = {
   port: number | 'free' | null;
   /** A service that others do without: BrokerX is ready before it is, and without it. */
   optional?: boolean;
-  /** At the start the others are launched when it is ready. */
-  first?: boolean;
 };
 
 /** Services finish what is in flight within their own deadline of 9.5 s; then they are killed. */
@@ -32,9 +31,10 @@ export async function startService(
   reserved: ReadonlySet<number> = new Set(),
 ): Promise<Running> {
   const port = spec.port === 'free' ? await unreservedPort(reserved) : spec.port;
-  const env = spec.port === 'free' ? { ...spec.env, HEALTH_PORT: String(port) } : spec.env;
+  const health = spec.port === 'free' ? { HEALTH_PORT: String(port) } : {};
+  const env = { ...spec.env, ...health, [OPENING_VARIABLE]: TOLD };
   // A session of its own: Ctrl-C reaches the supervisor alone, which stops the services in order. The channel
-  // carries nothing: its end tells a service that the supervisor is gone.
+  // carries the opening, and its end tells a service that the supervisor is gone.
   const child = spawn(process.execPath, [spec.script], {
     env,
     detached: true,
@@ -61,6 +61,8 @@ export async function startService(
     pid,
     readyUrl: port === null ? null : `http://${LOOPBACK}:${port}/readyz`,
     exited,
+    // A child that is ending hears nothing, and need not.
+    open: () => void child.send(OPEN, () => {}),
     stop: async () => {
       if (identity) await stopFirmly(identity);
       await exited;

@@ -59,26 +59,29 @@ const notes = () => readFileSync(join(dataDir, 'notes'), 'utf8').trimEnd().split
 const pids = () =>
   (JSON.parse(readFileSync(join(dataDir, 'run.json'), 'utf8')) as { pids: Record<string, number> }).pids;
 
-test('services are started in order, and on SIGTERM stopped in reverse; no process is left', async () => {
+test('services are started in order, begin their work when all are ready, and on SIGTERM are stopped in reverse; no process is left', async () => {
   const { child, status, ended } = launch('a,b,c');
   const { pids: started } = await status;
   expect(Object.keys(started)).toEqual(['a', 'b', 'c']);
   expect(started).toEqual(pids());
+  await expect.poll(notes, { timeout: 5_000 }).toHaveLength(6);
   child.kill('SIGTERM');
   expect(await ended).toBe(0);
-  expect(notes().slice(0, 3).toSorted()).toEqual(['a started', 'b started', 'c started']);
-  expect(notes().slice(3)).toEqual(['c stopped', 'b stopped', 'a stopped']);
+  const starts = ['a started', 'b started', 'c started'];
+  const begins = ['a begins its work', 'b begins its work', 'c begins its work'];
+  expect([notes().slice(0, 3), notes().slice(3, 6)].map((some) => some.toSorted())).toEqual([starts, begins]);
+  expect(notes().slice(6)).toEqual(['c stopped', 'b stopped', 'a stopped']);
   for (const pid of Object.values(started)) expect(identify(pid)).toBeNull();
   expect(existsSync(join(dataDir, 'brokerx.lock'))).toBe(false);
 });
 
-test('a service that dies is started again, and run.json has its new pid', async () => {
+test('a service that dies is started again and begins its work, and run.json has its new pid', async () => {
   const { status } = launch('a,b');
   const { pids: before } = await status;
   process.kill(before.b ?? 0, 'SIGKILL');
   await expect.poll(() => pids().b ?? before.b, { timeout: 5_000 }).not.toBe(before.b);
   expect(pids().a).toBe(before.a);
-  await expect.poll(notes, { timeout: 5_000 }).toHaveLength(3);
+  await expect.poll(() => notes().slice(-2), { timeout: 5_000 }).toEqual(['b started', 'b begins its work']);
 });
 
 test('a service that does not heed SIGTERM is killed after its deadline', async () => {

@@ -11,6 +11,8 @@ export type Running = {
   readyUrl: string | null;
   /** Settles with the reason when it has ended, however that came. */
   exited: Promise<Ended>;
+  /** Tells it that everything is ready. */
+  open?(): void;
   /** Ends it, by force if need be. */
   stop(): Promise<void>;
 };

@@ -1,8 +1,10 @@
 import { appendFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { opening } from '../src/opening.ts';
 
 /**
- * A service as the supervisor sees one: says that it is ready, stops when asked, and notes both in a file. `MODE`:
+ * A service as the supervisor sees one: says that it is ready, hears of the opening, stops when asked, and notes all in
+ * a file. `MODE`:
  * `stubborn` does not heed SIGTERM, `broken` ends at once, `misconfigured` ends with exit code 2.
  */
 const { NAME = '', NOTES = '', MODE = '', HEALTH_PORT = '0' } = process.env;
@@ -13,6 +15,7 @@ if (MODE === 'misconfigured') {
   process.exit(2);
 }
 note('started');
+void opening(new AbortController().signal).then(() => note('begins its work'));
 process.on('SIGTERM', () => {
   if (MODE === 'stubborn') return;
   note('stopped');

@@ -5,9 +5,11 @@ import {
   createMetrics,
   createShutdown,
   EXIT_FAILED,
+  leasesAfter,
   openEventStore,
   openFeed,
   openHotStore,
+  opening,
   openKafka,
   postgresLeases,
   postgresSnapshots,
@@ -78,7 +80,8 @@ await runMain(async () => {
     : feed;
   if (marketFeed !== feed) shutdown.onShutdown('market feed', () => marketFeed.close());
 
-  const shared = { store, feed, leases, runtime, log };
+  // The relay carries what engines wait for; the rest begins when all are ready.
+  const shared = { store, feed, leases: leasesAfter(opening(shutdown.signal), leases), runtime, log };
   const projecting = startProjecting({
     ...shared,
     projections: allProjections(),
@@ -99,6 +102,7 @@ await runMain(async () => {
     settings.kafka &&
     startRelay({
       ...shared,
+      leases,
       kafka: openKafka(settings.kafka, { clientId: `brokerx-${instance}`, log, runtime }),
       snapshots,
       telemetry,
