@@ -6,7 +6,7 @@ test('local books equal the server’s while connections drop and the server tha
   const target = await openTarget({ queryApis: 2 });
   try {
     const options = {
-      seconds: 20,
+      seconds: 15,
       symbols: 2,
       books: 2,
       drops: true,

@@ -255,11 +255,15 @@ export function modelBook() {
     return [{ type: 'OrderExpired.v1', data: { order, side, priceTicks, quantity, resting: false, reason } }];
   }
 
-  const isOpen = (id: string) =>
-    lists.asleep(id) !== undefined ||
-    orders.some((o) => o.id === id) ||
-    stops.some(({ placed }) => placed.orderId === id);
-  const stillOpen = () => expiries.filter(([id]) => isOpen(id));
+  /** Tells of any order whether it is open now. */
+  const openNow = () => {
+    const ids = new Set([...orders.map((o) => o.id), ...stops.map(({ placed }) => placed.orderId)]);
+    return (id: string) => ids.has(id) || lists.asleep(id) !== undefined;
+  };
+  const stillOpen = () => {
+    const isOpen = openNow();
+    return expiries.filter(([id]) => isOpen(id));
+  };
 
   function reach(at: string): BookFact[] {
     if (at > now) now = at;
@@ -312,7 +316,7 @@ export function modelBook() {
     wouldTrade,
     orders: () => orders,
     lists,
-    isOpen,
+    openNow,
     effective: (order: Order) => lists.effective(order, orders),
     lessen,
     stops: () => stops,

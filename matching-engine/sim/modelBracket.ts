@@ -67,6 +67,6 @@ export function modelBracket({
       for (const { entry, legs } of lists.all())
         if (entry?.isOver && legs.length > 0) facts.push(...wake(entry.orderId, time));
     }
-    lists.prune(book.isOpen);
+    lists.prune(book.openNow());
   };
 }

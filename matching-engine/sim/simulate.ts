@@ -42,20 +42,27 @@ export function compare(inputs: Iterable<PlacedInput>, seed: number): Outcome {
   let outputs = 0;
   let step = 0;
   const kinds = new Map<string, number>();
-  for (const input of inputs) {
-    step += 1;
-    const place = `seed ${seed}, input ${step}: ${input.event.type} ${JSON.stringify(input.event.data)}`;
+  const take = (input: PlacedInput) => {
     const facts = apply(engine, input);
-    assert.deepEqual(facts, reference.apply(input), place);
-    assert(facts.length > 0, `${place} gave no output`);
-    const state = snapshot(engine);
-    assertSame(state, reference.state(), place);
-    if (step % INPUTS_PER_HASH === 0) assert.equal(stateHash(state), stateHash(reference.state()), place);
-    assertNotCrossed(engine, place);
-    for (const fact of facts) ledger.follow(fact, place);
+    assert.deepEqual(facts, reference.apply(input));
+    assert(facts.length > 0, 'it gave no output');
+    const [state, expected] = [snapshot(engine), reference.state()];
+    assertSame(state, expected);
+    if (step % INPUTS_PER_HASH === 0) assert.equal(stateHash(state), stateHash(expected));
+    assertNotCrossed(engine);
+    for (const fact of facts) ledger.follow(fact);
     outputs += facts.length;
     for (const { type } of facts) kinds.set(type, (kinds.get(type) ?? 0) + 1);
     if (random(INPUTS_PER_RESTORE) === 0) engine = unpacked(packedAtOnce(engine));
+  };
+  for (const input of inputs) {
+    step += 1;
+    try {
+      take(input);
+    } catch (cause) {
+      const { type, data } = input.event;
+      throw new Error(`seed ${seed}, input ${step}: ${type} ${JSON.stringify(data)}: ${cause}`, { cause });
+    }
   }
   const { book, stops, waiting } = engine;
   const open = [...book.orders.values(), ...stops.book.orders.values(), ...waiting.values()];
@@ -73,7 +80,7 @@ export function compare(inputs: Iterable<PlacedInput>, seed: number): Outcome {
 }
 
 /** Values, rows and lists of rows; anything else is compared as text. */
-function assertSame(actual: EngineSnapshot, expected: EngineSnapshot, place: string): void {
+function assertSame(actual: EngineSnapshot, expected: EngineSnapshot): void {
   for (const name of Object.keys(expected) as (keyof EngineSnapshot)[]) {
     const [a, b] = [actual[name], expected[name]];
     if (a === b) continue;
@@ -81,7 +88,7 @@ function assertSame(actual: EngineSnapshot, expected: EngineSnapshot, place: str
       name !== 'lists' && Array.isArray(a) && Array.isArray(b)
         ? sameRows(a as unknown[][], b as unknown[][])
         : JSON.stringify(a) === JSON.stringify(b);
-    if (!same) assert.deepEqual(actual, expected, place);
+    if (!same) assert.deepEqual(actual, expected);
   }
 }
 
@@ -89,11 +96,11 @@ const sameRows = (a: readonly (readonly unknown[])[], b: readonly (readonly unkn
   a.length === b.length &&
   a.every((row, n) => row.length === b[n]?.length && row.every((value, i) => value === b[n]?.[i]));
 
-function assertNotCrossed({ book, state }: Engine, place: string): void {
+function assertNotCrossed({ book, state }: Engine): void {
   if (state !== 'continuous') return;
   const bid = bestLevel(book.buys);
   const ask = bestLevel(book.sells);
-  assert(!bid || !ask || bid.priceTicks < ask.priceTicks, `${place}: crossed`);
+  assert(!bid || !ask || bid.priceTicks < ask.priceTicks, 'crossed');
 }
 
 /** Follows every order from its outputs alone: what it was accepted for = filled + taken back + still wanted. */
@@ -102,59 +109,59 @@ function orderLedger() {
   /** Money left, of orders for an amount of it. */
   const money = new Map<string, number>();
   const ended = new Set<string>();
-  const end = (id: string, quantity: number, place: string) => {
-    assert.equal(open.get(id), quantity, `${place}: what ${id} ends with`);
+  const end = (id: string, quantity: number) => {
+    assert.equal(open.get(id), quantity, `what ${id} ends with`);
     open.delete(id);
     ended.add(id);
   };
-  const trade = (id: string, quantity: number, leaves: number, place: string) => {
-    assert.equal(open.get(id), quantity + leaves, `${place}: a trade of ${id}`);
-    if (leaves === 0) end(id, quantity, place);
+  const trade = (id: string, quantity: number, leaves: number) => {
+    assert.equal(open.get(id), quantity + leaves, `a trade of ${id}`);
+    if (leaves === 0) end(id, quantity);
     else open.set(id, leaves);
   };
   return {
     leaves: (id: string) => open.get(id),
     openOrders: () => open.size,
-    follow({ type, data }: BookFact, place: string) {
+    follow({ type, data }: BookFact) {
       if (type === 'OrderAccepted.v1') {
         const { orderId } = data.order;
-        assert(!open.has(orderId) && !ended.has(orderId), `${place}: ${orderId} accepted twice`);
+        assert(!open.has(orderId) && !ended.has(orderId), `${orderId} accepted twice`);
         open.set(orderId, data.quantity);
         if (data.notionalCents !== undefined) money.set(orderId, data.notionalCents);
       } else if (type === 'TradeExecuted.v1') {
-        trade(data.maker.orderId, data.quantity, data.maker.leaves, place);
+        trade(data.maker.orderId, data.quantity, data.maker.leaves);
         const { orderId, leaves } = data.taker;
         const cents = money.get(orderId);
-        if (cents === undefined) trade(orderId, data.quantity, leaves, place);
+        if (cents === undefined) trade(orderId, data.quantity, leaves);
         else {
           money.set(orderId, cents - data.quantity * data.priceTicks * data.tickCents);
-          assert((money.get(orderId) ?? -1) >= 0, `${place}: ${orderId} spends more than it has`);
-          if (leaves === 0) end(orderId, 0, place);
+          assert((money.get(orderId) ?? -1) >= 0, `${orderId} spends more than it has`);
+          if (leaves === 0) end(orderId, 0);
         }
       } else if (type === 'OrderCompleted.v1') {
-        assert.equal(money.get(data.order.orderId), data.leftCents, `${place}: what is left of the money`);
-        end(data.order.orderId, 0, place);
+        assert.equal(money.get(data.order.orderId), data.leftCents, 'what is left of the money');
+        end(data.order.orderId, 0);
       } else if (type === 'TradePrevented.v1') {
         const off = data.mode === 'decrement' ? data.quantity : 0;
         for (const { orderId, leaves } of [data.maker, data.taker]) {
           if (money.has(orderId)) continue;
-          assert.equal(open.get(orderId), leaves + off, `${place}: ${orderId} is kept from itself`);
+          assert.equal(open.get(orderId), leaves + off, `${orderId} is kept from itself`);
           open.set(orderId, leaves);
         }
       } else if (type === 'OrderActivated.v1') {
-        assert(open.has(data.order.orderId), `${place}: ${data.order.orderId} was asleep`);
+        assert(open.has(data.order.orderId), `${data.order.orderId} was asleep`);
         open.set(data.order.orderId, data.quantity);
       } else if (type === 'OrderReduced.v1') {
         const { orderId } = data.order;
-        assert.equal(open.get(orderId), data.quantity + data.leaves, `${place}: ${orderId} has less`);
+        assert.equal(open.get(orderId), data.quantity + data.leaves, `${orderId} has less`);
         open.set(orderId, data.leaves);
       } else if (type === 'OrderReplaced.v1') {
         const { orderId } = data.order;
-        assert.equal(open.get(orderId), data.leavesBefore, `${place}: ${orderId} before it was reduced`);
+        assert.equal(open.get(orderId), data.leavesBefore, `${orderId} before it was reduced`);
         open.set(orderId, data.leaves);
-        if (data.leaves === 0) end(orderId, 0, place);
+        if (data.leaves === 0) end(orderId, 0);
       } else if (type === 'OrderCanceled.v1' || type === 'OrderExpired.v1') {
-        end(data.order.orderId, data.quantity, place);
+        end(data.order.orderId, data.quantity);
       }
     },
   };

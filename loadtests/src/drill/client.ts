@@ -6,7 +6,7 @@ import type { Person } from '../people.ts';
 import { type Random } from '../random.ts';
 
 /**
- * One client of a crash drill: it places, cancels, amends and deposits without pause, and writes down what it meant
+ * One client of a crash drill: it places, cancels, amends and deposits all the time, and writes down what it meant
  * and what it was told. What it is not told it asks again, under the same key.
  */
 export type DrillClient = { done: Promise<void>; sent(): number };
@@ -20,7 +20,7 @@ export type DrillClientOptions = {
   stop: AbortSignal;
 };
 
-const PAUSE_MS_MAX = 40;
+const PAUSE_MS_MAX = 80;
 /** Prices lie this far around the mid: about half of the orders meet another. */
 const SPREAD_CENTS = 10;
 const QUANTITY_MAX = 20;
