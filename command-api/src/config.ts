@@ -15,6 +15,7 @@ const Variables = z
     ),
     LOG_LEVEL: sharedVariables.LOG_LEVEL,
     BROKERX_INSTANCE: sharedVariables.BROKERX_INSTANCE.default('command-api-1'),
+    BROKERX_OPENING: sharedVariables.BROKERX_OPENING,
     OTEL_EXPORTER_OTLP_ENDPOINT: sharedVariables.OTEL_EXPORTER_OTLP_ENDPOINT,
     COMMAND_API_HOST: sharedVariables.HOST,
     TRUSTED_PROXIES: sharedVariables.TRUSTED_PROXIES,

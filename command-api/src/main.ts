@@ -75,7 +75,7 @@ async function main(): Promise<void> {
   const storeId = store.id;
   const snapshots = await postgresSnapshots({ databaseUrl, storeId, runtime, log });
   shutdown.onShutdown('snapshots', () => snapshots.close());
-  const opened = opening(shutdown.signal);
+  const opened = opening(config.BROKERX_OPENING, shutdown.signal);
   const leases = leasesAfter(opened, await postgresLeases({ databaseUrl, owner: instance, runtime, log }));
   shutdown.onShutdown('leases', () => leases.close());
   const masterKey = config.BROKERX_MASTER_KEY;

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { LOG_LEVELS } from './log.ts';
+import { TOLD } from './opening.ts';
 import { LOOPBACK, PORT_MAX } from './ports.ts';
 
 /**
@@ -113,6 +114,10 @@ export const sharedVariables = {
     .regex(/^[a-z0-9-]{1,64}$/, 'must be 1 to 64 of a-z, 0-9 and -')
     .optional()
     .describe('The name of this process, the same after a restart, such as command-api-1.'),
+  BROKERX_OPENING: z
+    .enum([TOLD])
+    .optional()
+    .describe(`${TOLD}: whoever started this process tells it when all are ready; unset: it begins at once.`),
   OTEL_EXPORTER_OTLP_ENDPOINT: z
     .url()
     .optional()

@@ -7,15 +7,14 @@ import type { Leases } from './lease.ts';
  */
 export type Opening = Promise<void>;
 
-/** In the environment of a process that will be told. */
-export const OPENING_VARIABLE = 'BROKERX_OPENING';
+/** `BROKERX_OPENING` of a process that will be told. */
 export const TOLD = 'told';
 /** What it is told. */
 export const OPEN = 'open';
 
-/** Resolves at the opening, or when `ending` is aborted. */
-export function opening(ending: AbortSignal): Opening {
-  if (process.env[OPENING_VARIABLE] !== TOLD || !process.connected) return Promise.resolve();
+/** Resolves at the opening, or when `ending` is aborted; at once where nobody will tell of it. */
+export function opening(announced: typeof TOLD | undefined, ending: AbortSignal): Opening {
+  if (announced !== TOLD || !process.connected) return Promise.resolve();
   return new Promise((resolve) => {
     const hear = (message: unknown) => {
       if (message !== OPEN) return;

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
-import { OPEN, OPENING_VARIABLE, TOLD } from './opening.ts';
+import { OPEN, TOLD } from './opening.ts';
 import { freePort, LOOPBACK } from './ports.ts';
 import { identify, type ProcessIdentity, stopProcess } from './processes.ts';
 import type { Ended, Running } from './supervisor.ts';
@@ -32,7 +32,7 @@ export async function startService(
 ): Promise<Running> {
   const port = spec.port === 'free' ? await unreservedPort(reserved) : spec.port;
   const health = spec.port === 'free' ? { HEALTH_PORT: String(port) } : {};
-  const env = { ...spec.env, ...health, [OPENING_VARIABLE]: TOLD };
+  const env = { ...spec.env, ...health, BROKERX_OPENING: TOLD };
   // A session of its own: Ctrl-C reaches the supervisor alone, which stops the services in order. The channel
   // carries the opening, and its end tells a service that the supervisor is gone.
   const child = spawn(process.execPath, [spec.script], {

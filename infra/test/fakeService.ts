@@ -1,13 +1,13 @@
 import { appendFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { opening } from '../src/opening.ts';
+import { opening, TOLD } from '../src/opening.ts';
 
 /**
  * A service as the supervisor sees one: says that it is ready, hears of the opening, stops when asked, and notes all in
  * a file. `MODE`:
  * `stubborn` does not heed SIGTERM, `broken` ends at once, `misconfigured` ends with exit code 2.
  */
-const { NAME = '', NOTES = '', MODE = '', HEALTH_PORT = '0' } = process.env;
+const { NAME = '', NOTES = '', MODE = '', HEALTH_PORT = '0', BROKERX_OPENING } = process.env;
 const note = (what: string) => appendFileSync(NOTES, `${NAME} ${what}\n`);
 if (MODE === 'broken') process.exit(3);
 if (MODE === 'misconfigured') {
@@ -15,7 +15,8 @@ if (MODE === 'misconfigured') {
   process.exit(2);
 }
 note('started');
-void opening(new AbortController().signal).then(() => note('begins its work'));
+const told = BROKERX_OPENING === TOLD ? TOLD : undefined;
+void opening(told, new AbortController().signal).then(() => note('begins its work'));
 process.on('SIGTERM', () => {
   if (MODE === 'stubborn') return;
   note('stopped');

@@ -12,6 +12,7 @@ export const readConfig = (env: NodeJS.ProcessEnv = process.env) => {
       HOST: sharedVariables.HOST,
       HEALTH_PORT: sharedVariables.HEALTH_PORT,
       BROKERX_INSTANCE: sharedVariables.BROKERX_INSTANCE,
+      BROKERX_OPENING: sharedVariables.BROKERX_OPENING,
       LOG_LEVEL: sharedVariables.LOG_LEVEL,
       OTEL_EXPORTER_OTLP_ENDPOINT: sharedVariables.OTEL_EXPORTER_OTLP_ENDPOINT,
     }),
@@ -23,6 +24,7 @@ export const readConfig = (env: NodeJS.ProcessEnv = process.env) => {
     host: config.HOST,
     healthPort: config.HEALTH_PORT,
     instance: config.BROKERX_INSTANCE ?? 'projectors-1',
+    opening: config.BROKERX_OPENING,
     logLevel: config.LOG_LEVEL,
     telemetryEndpoint: config.OTEL_EXPORTER_OTLP_ENDPOINT,
   });

@@ -81,7 +81,8 @@ await runMain(async () => {
   if (marketFeed !== feed) shutdown.onShutdown('market feed', () => marketFeed.close());
 
   // The relay carries what engines wait for; the rest begins when all are ready.
-  const shared = { store, feed, leases: leasesAfter(opening(shutdown.signal), leases), runtime, log };
+  const opened = opening(config.opening, shutdown.signal);
+  const shared = { store, feed, leases: leasesAfter(opened, leases), runtime, log };
   const projecting = startProjecting({
     ...shared,
     projections: allProjections(),
