@@ -6,7 +6,8 @@ import type { ReadDatabase } from './readDatabase.ts';
 
 /**
  * Keeps `Freshness` told where the projections' tables stand: notifications move it, and the table of positions is
- * read at every (re)connect, because notifications sent meanwhile are lost, and now and then while somebody waits.
+ * read at every (re)connect, because notifications sent meanwhile are lost, now and then while somebody waits, and
+ * when one tells of a projection that was not there, or was not the live one, at the last look.
  */
 export type ProjectionPositions = {
   /** Resolves when the positions have been read once; tells whether the read model is there at all. */
@@ -18,6 +19,8 @@ export type ProjectionPositions = {
 
 /** Milliseconds between looks while a reader waits, in case a notification was lost. */
 export const SAFETY_POLL_MS = 250;
+/** Milliseconds from a notification of an unknown projection to a look: what a new one's first reader may miss. */
+export const UNKNOWN_LOOK_MS = 100;
 
 export function projectionPositions(options: {
   databaseUrl: string;
@@ -33,6 +36,7 @@ export function projectionPositions(options: {
   let toldMeanwhile = new Set<string>();
   let looking: Promise<boolean> | null = null;
   let cancelPoll: (() => void) | null = null;
+  let cancelLook: (() => void) | null = null;
 
   const look = async () => {
     toldMeanwhile = new Set();
@@ -73,6 +77,13 @@ export function projectionPositions(options: {
         })
       : null;
   };
+  /** One that is being rebuilt tells of itself all the time: the table is read for it so often only. */
+  const lookSoon = () => {
+    cancelLook ??= runtime.setTimer(UNKNOWN_LOOK_MS, () => {
+      cancelLook = null;
+      void reread();
+    });
+  };
   const listener = listen({
     databaseUrl,
     channel: PROJECTION_CHANNEL,
@@ -80,7 +91,8 @@ export function projectionPositions(options: {
     onConnected: () => void reread(),
     onNotify: (payload) => {
       const told = parseMove(payload);
-      if (!told || live.get(told.name) !== told.version) return;
+      if (!told) return;
+      if (live.get(told.name) !== told.version) return lookSoon();
       toldMeanwhile.add(told.name);
       freshness.moved(told.name, told.position);
     },
@@ -92,6 +104,7 @@ export function projectionPositions(options: {
     poll,
     async close() {
       poll(false);
+      cancelLook?.();
       await listener.close();
     },
   };

@@ -1,0 +1,28 @@
+import { PROJECTION_CHANNEL } from '@brokerx/contracts';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ann, startTestQueryApi, type TestQueryApi } from './queryApi.ts';
+
+let api: TestQueryApi;
+beforeAll(async () => {
+  api = await startTestQueryApi();
+  await api.insert('read.wallet_v1', [{ account_id: ann.accountId, cash_cents: 500, held_cents: 0 }]);
+});
+afterAll(() => api.close());
+
+/** Nobody waits for a position: what is told must come of the notifications alone. */
+const position = async () => (await api.get('/v1/wallet', ann)).headers.get('x-brokerx-position');
+const PATIENCE = { timeout: 5_000 };
+
+test('a projection that begins after query-api has started is followed', async () => {
+  expect(await position()).toBe(api.positionToken(0));
+  await api.project('wallets', 7);
+  await expect.poll(position, PATIENCE).toBe(api.positionToken(7));
+  await api.project('wallets', 9);
+  await expect.poll(position, PATIENCE).toBe(api.positionToken(9));
+});
+
+test('when another version becomes the live one, that one is followed', async () => {
+  await api.pool.query(`update read.projection set version = 2, position = 11 where name = 'wallets'`);
+  await api.pool.query('select pg_notify($1, $2)', [PROJECTION_CHANNEL, 'wallets:2:11']);
+  await expect.poll(position, PATIENCE).toBe(api.positionToken(11));
+});
