@@ -114,7 +114,7 @@ test('an operator may follow any account, a trader only his own', async () => {
 });
 
 test('a private stream ends with the token', async () => {
-  const authorization = `Bearer ${await api.token(ann, 1)}`;
+  const authorization = `Bearer ${await api.token(ann, 3)}`;
   const source = await openEventSource(`${api.url}/v1/streams/orders`, { authorization });
   await source.ended;
   expect(source.messages.at(-1)).toEqual({ event: 'token_expired', id: undefined, data: {} });

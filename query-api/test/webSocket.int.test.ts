@@ -130,9 +130,10 @@ test('a client hears of its own orders once it has signed in, and resumes them',
   await socket.close();
 });
 
+// A token is cut to whole seconds: of three, two are left for the beginning.
 test('with the token the own orders end, and the public channels go on', async () => {
   const socket = await openWebSocket(api.url);
-  await socket.ask('authenticate', { token: await api.token(ann, 1) });
+  await socket.ask('authenticate', { token: await api.token(ann, 3) });
   await socket.ask('subscribe', { subscriptions: [{ channel: 'orders' }, depth] });
   await socket.until(() => socket.received.some(({ type }) => type === 'ended'));
   expect(socket.received.at(-1)).toEqual({ type: 'ended', channel: 'orders', reason: 'token_expired' });
