@@ -96,16 +96,16 @@ export async function startInstallation(options: InstallationOptions): Promise<I
     const surroundings = { ...where, ports, counts, secrets, env, traders };
     const specs = (options.services ?? brokerxServices)(surroundings);
     const needed: Promise<void>[] = [];
-    const opened = new AbortController();
+    const shared: SharedByServices = { run, reserved, isOpen: false };
     // In order, but none waits until the one before is ready: on a cold machine loading is what takes time.
     for (const spec of specs) {
-      const { service, launched } = superviseService(spec, options, { run, reserved, opened: opened.signal });
+      const { service, launched } = superviseService(spec, options, shared);
       started.push(service);
       if (!spec.optional) needed.push(service.ready);
       await launched;
     }
     await Promise.race([Promise.all(needed), abandoned(options.signal)]);
-    opened.abort();
+    shared.isOpen = true;
     for (const service of started) service.current()?.open?.();
     const of = (name: keyof typeof secrets) => env[name] || secrets[name];
     const urlsOf = (numbers: readonly number[]) => numbers.map((port) => `http://${LOOPBACK}:${port}`);
@@ -154,30 +154,29 @@ async function database(options: InstallationOptions, run: RunFile, started: Sup
   return { url, folder };
 }
 
+/** What the services of an installation share. */
+type SharedByServices = {
+  run: RunFile;
+  reserved: ReadonlySet<number>;
+  /** Everything was ready once: whoever is started from now on begins at once. */
+  isOpen: boolean;
+};
+
 function superviseService(
   spec: ServiceSpec,
   { log, onLine }: InstallationOptions,
-  {
-    run,
-    reserved,
-    opened,
-  }: {
-    run: RunFile;
-    reserved: ReadonlySet<number>;
-    /** Aborted when everything is ready. */
-    opened: AbortSignal;
-  },
+  shared: SharedByServices,
 ): { service: Supervised; launched: Promise<void> } {
   const launched = Promise.withResolvers<void>();
   const service = supervise({
     name: spec.name,
-    start: () => startService(spec, (line) => onLine(spec.name, line), reserved),
+    start: () => startService(spec, (line) => onLine(spec.name, line), shared.reserved),
     readyTimeoutMs: SERVICE_READY_TIMEOUT_MS,
     log,
     runtime: realRuntime,
     onProcess: (running) => {
-      run.set(spec.name, running?.pid ?? null);
-      if (opened.aborted) running?.open?.();
+      shared.run.set(spec.name, running?.pid ?? null);
+      if (shared.isOpen) running?.open?.();
       launched.resolve();
     },
   });

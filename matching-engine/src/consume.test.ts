@@ -25,8 +25,9 @@ import {
 } from '../test/process.ts';
 import { UnknownMatchingRules } from './engine.ts';
 import { SNAPSHOT_VERSION } from './packedState.ts';
-import { LeaseLost, recovery } from './recover.ts';
+import { recovery } from './recover.ts';
 import { snapshot } from './snapshot.ts';
+import { LeaseLost } from './takeOver.ts';
 
 test('every input is answered once, in order, in events that validate and follow their schema', async () => {
   const world = newWorld();

@@ -1,41 +1,13 @@
-import { type BookFact, bookStream, type Event, mintId, seal, timeOf } from '@brokerx/contracts';
-import { type Appender, mintTraceparent, type Runtime } from '@brokerx/infra';
 import { bookReader } from './bookReader.ts';
-import { KNOWN_MATCHING_RULES } from './engine.ts';
 import { inputsTogether } from './inputs.ts';
-import { ENGINE_ACTOR } from './outputs.ts';
 import { type Beginning, beginning, type Replayed, type ReplayOptions, replay } from './replay.ts';
+import { type TakeOverOptions, type Tenure, takeOver } from './takeOver.ts';
 
-/**
- * How an engine takes a symbol over: first it fences whoever ran it before, with `EngineStarted` at the book's very
- * end; from then on nobody else can add to the book. Then it replays what is there.
- */
-export type RecoverOptions = ReplayOptions & {
-  appender: Appender<Event>;
-  runtime: Runtime;
-};
-
-/** Under which right a symbol is taken over. */
-export type Tenure = {
-  /** Of the lease. */
-  epoch: number;
-  /** Whether the lease is still held, by the clock of this moment. */
-  mayGoOn(): boolean;
-};
+/** How an engine comes to run a symbol: it takes the book over, then replays what is there. */
+export type RecoverOptions = ReplayOptions & TakeOverOptions;
 
 /** `revision`: of the book's last event. */
 export type Recovered = Replayed & { revision: number };
-
-/** A stranger that appends between our look and our append is met at most a few times. */
-const TAKE_OVER_ATTEMPTS_MAX = 10;
-
-/** The symbol is another process's by now, or nobody's. */
-export class LeaseLost extends Error {
-  override name = 'LeaseLost';
-  constructor(symbol: string) {
-    super(`the lease of the shard of ${symbol} was lost`);
-  }
-}
 
 /** Rejects with `MarketBroken`, `LeaseLost`, or what the store throws. */
 export type Recover = (symbol: string, tenure: Tenure) => Promise<Recovered>;
@@ -49,7 +21,7 @@ const TOGETHER_POSITIONS_MAX = 20_000;
 
 /** Those that are asked for while others are under way wait, and are then recovered together. */
 export function recovery(options: RecoverOptions): Recover {
-  let waiting: Waiting[] = [];
+  const waiting: Waiting[] = [];
   let running = false;
 
   const run = async () => {
@@ -62,7 +34,7 @@ export function recovery(options: RecoverOptions): Recover {
 
   const ready = async (one: Waiting): Promise<Ready | null> => {
     try {
-      const revision = await takeOver(options, one);
+      const revision = await takeOver(options, one.symbol, one.tenure);
       return { ...one, revision, begin: await beginning(options, one.symbol, revision) };
     } catch (error) {
       one.reject(error);
@@ -116,42 +88,4 @@ function groupsOf(all: readonly Ready[]): Ready[][] {
     else groups.push([one]);
   }
   return groups;
-}
-
-/**
- * Puts `EngineStarted` at the end of the book; returns its revision. A process that slept on the way must not fence
- * the one that has the shard by now, so it looks at its lease last.
- */
-async function takeOver(
-  { store, appender, runtime }: RecoverOptions,
-  { symbol, tenure: { epoch, mayGoOn } }: Pick<Waiting, 'symbol' | 'tenure'>,
-): Promise<number> {
-  const stream = bookStream(symbol);
-  for (let attempt = 1; attempt <= TAKE_OVER_ATTEMPTS_MAX; attempt++) {
-    const expectedRevision = await store.streamRevision(stream);
-    if (!mayGoOn()) throw new LeaseLost(symbol);
-    const id = mintId(runtime);
-    const started: BookFact = {
-      type: 'EngineStarted.v1',
-      data: { epoch, matchingRules: Math.max(...KNOWN_MATCHING_RULES) },
-    };
-    const cause = {
-      time: timeOf(runtime.nowMs()),
-      actor: ENGINE_ACTOR,
-      correlationId: id,
-      causationId: id,
-      traceparent: mintTraceparent(runtime),
-    };
-    const events = seal(id, cause, [started]);
-    const verdict = await appender.append({
-      id,
-      stream,
-      expectedRevision,
-      chained: false,
-      symbol: null,
-      events,
-    });
-    if (verdict.verdict === 'ok' || verdict.verdict === 'duplicate') return verdict.revision;
-  }
-  throw new Error(`${stream}: somebody else kept writing during ${TAKE_OVER_ATTEMPTS_MAX} take-overs`);
 }

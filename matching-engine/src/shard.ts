@@ -1,8 +1,9 @@
 import type { Lease, Log } from '@brokerx/infra';
 import { inputPage } from './inputs.ts';
-import { LeaseLost, type Recover } from './recover.ts';
+import type { Recover } from './recover.ts';
 import { MarketBroken } from './replay.ts';
 import { Fenced, type SymbolEngine, type SymbolEngineOptions, symbolEngine } from './symbolEngine.ts';
+import { LeaseLost } from './takeOver.ts';
 
 /**
  * The symbols of one shard in the hands of one process, for as long as it has the shard's lease. They are taken over

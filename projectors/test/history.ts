@@ -20,6 +20,7 @@ import {
   tradeId,
 } from '@brokerx/contracts';
 import { type Commit, NO_STREAM } from '@brokerx/infra';
+import { amendResting, type Book, matchMarket, matchOrder, TICK_CENTS } from './historyBook.ts';
 
 /**
  * A seeded, valid history: accounts place, cancel and amend orders, a naive book matches them, settlement follows,
@@ -63,9 +64,7 @@ export type Order = {
   status: OrderStatus;
 };
 
-export type Book = { symbol: string; resting: Resting[]; trades: number; halted: boolean; lastTicks: number };
-type Resting = { order: Order; leaves: number };
-type Input = {
+export type Input = {
   order: Order | null;
   symbol: string;
   kind: 'order' | 'cancel' | 'amend' | 'market';
@@ -76,7 +75,6 @@ type Input = {
   fact: MarketFact | null;
 };
 
-export const TICK_CENTS = 5;
 const REFERENCE_TICKS = 2_000;
 const FEE_PPM = 500;
 const START_MS = Date.parse('2026-01-05T14:30:00.000Z');
@@ -517,127 +515,6 @@ export function makeHistory(size: {
   for (const input of inputs.splice(0)) match(input);
   for (const output of outputs.splice(0)) settle(output);
   return history;
-}
-
-type Ref = { orderId: string; accountId: string; revision: number };
-const refOf = (order: Order): Ref => ({
-  orderId: order.id,
-  accountId: order.account.id,
-  revision: order.revision,
-});
-
-function matchMarket(book: Book, fact: MarketFact): BookFact[] {
-  switch (fact.type) {
-    case 'SymbolListed.v1':
-      return [{ type: 'MarketStateChanged.v1', data: { state: 'continuous' } }];
-    case 'TradingHalted.v1':
-    case 'TradingResumed.v1': {
-      const halts = fact.type === 'TradingHalted.v1';
-      if (book.halted === halts) return [{ type: 'InputNoted.v1', data: {} }];
-      book.halted = halts;
-      return [{ type: 'MarketStateChanged.v1', data: { state: halts ? 'halt' : 'continuous' } }];
-    }
-    case 'DayEnded.v1': {
-      const ending = book.resting.filter(({ order }) => order.timeInForce === 'day');
-      book.resting = book.resting.filter(({ order }) => order.timeInForce !== 'day');
-      if (ending.length === 0) return [{ type: 'InputNoted.v1', data: {} }];
-      return ending.map(({ order, leaves }) => ({
-        type: 'OrderExpired.v1',
-        data: {
-          order: refOf(order),
-          side: order.side,
-          priceTicks: order.ticks,
-          quantity: leaves,
-          resting: true,
-          reason: 'DAY_ENDED',
-        },
-      }));
-    }
-    default:
-      return [{ type: 'InputNoted.v1', data: {} }];
-  }
-}
-
-function matchOrder(book: Book, order: Order, ref: Ref): BookFact[] {
-  if (book.halted) return [{ type: 'OrderRejected.v1', data: { order: ref, code: 'SYMBOL_HALTED' } }];
-  const { side, ticks } = order;
-  const trades: BookFact[] = [];
-  let leaves = order.quantity;
-  while (leaves > 0) {
-    const best = book.resting
-      .filter(
-        (other) =>
-          other.order.side !== side &&
-          (side === 'buy' ? other.order.ticks <= ticks : other.order.ticks >= ticks),
-      )
-      .sort((a, b) => (side === 'buy' ? a.order.ticks - b.order.ticks : b.order.ticks - a.order.ticks))[0];
-    if (!best) break;
-    const quantity = Math.min(leaves, best.leaves);
-    leaves -= quantity;
-    best.leaves -= quantity;
-    if (best.leaves === 0) book.resting.splice(book.resting.indexOf(best), 1);
-    book.trades += 1;
-    book.lastTicks = best.order.ticks;
-    trades.push({
-      type: 'TradeExecuted.v1',
-      data: {
-        trade: book.trades,
-        priceTicks: best.order.ticks,
-        tickCents: TICK_CENTS,
-        quantity,
-        takerSide: side,
-        maker: { ...refOf(best.order), leaves: best.leaves },
-        taker: { ...ref, leaves },
-      },
-    });
-  }
-  const rests = leaves > 0 && order.timeInForce !== 'ioc';
-  if (rests) book.resting.push({ order, leaves });
-  const accepted: BookFact = {
-    type: 'OrderAccepted.v1',
-    data: {
-      order: ref,
-      side,
-      type: 'limit',
-      timeInForce: order.timeInForce,
-      quantity: order.quantity,
-      limitTicks: ticks,
-      restingQuantity: rests ? leaves : 0,
-    },
-  };
-  if (leaves === 0 || rests) return [accepted, ...trades];
-  const data = {
-    order: ref,
-    side,
-    priceTicks: ticks,
-    quantity: leaves,
-    resting: false,
-    reason: 'UNFILLED_IOC_QUANTITY_EXPIRED',
-  } as const;
-  return [accepted, ...trades, { type: 'OrderExpired.v1', data }];
-}
-
-function amendResting(book: Book, at: number, { amendment, quantity }: Input, ref: Ref): BookFact {
-  const resting = book.resting[at];
-  if (!resting)
-    return { type: 'OrderReplaceRejected.v1', data: { order: ref, amendment, code: 'ORDER_NOT_OPEN' } };
-  const { order, leaves: leavesBefore } = resting;
-  const filled = order.quantity - leavesBefore;
-  const total = Math.max(quantity, filled);
-  resting.leaves = total - filled;
-  if (resting.leaves === 0) book.resting.splice(at, 1);
-  return {
-    type: 'OrderReplaced.v1',
-    data: {
-      order: ref,
-      amendment,
-      side: order.side,
-      priceTicks: order.ticks,
-      quantity: total,
-      leavesBefore,
-      leaves: resting.leaves,
-    },
-  };
 }
 
 export const isOpen = ({ status }: Order): boolean => status === 'pending_new';

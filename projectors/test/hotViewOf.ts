@@ -9,7 +9,8 @@ import {
   tradesKey,
 } from '@brokerx/contracts';
 import type { HotView } from '@brokerx/infra';
-import { type Book, type History, TICK_CENTS } from './history.ts';
+import type { History } from './history.ts';
+import { type Book, TICK_CENTS } from './historyBook.ts';
 
 /** The hot view as it stands, and as it must be after the whole history; the figures of 24 hours are those of another day. */
 export async function hotShown(view: HotView, history: History): Promise<Record<string, unknown>> {

@@ -3,7 +3,8 @@ import { COMMITS_PER_APPEND_MAX, type Commit, type EventStore, memoryEventStore 
 import type pg from 'pg';
 import { expect } from 'vitest';
 import { allProjections } from '../src/allProjections.ts';
-import { type History, isOpen, TICK_CENTS } from './history.ts';
+import { type History, isOpen } from './history.ts';
+import { TICK_CENTS } from './historyBook.ts';
 
 /** What tests ask of the read models. */
 export const STORE_ID = '7b5f0d0e-6f3a-4c7e-9a54-0a4c2a3f9d11';

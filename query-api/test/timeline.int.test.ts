@@ -1,5 +1,6 @@
 import { accountStream, bookStream, type Fact, views } from '@brokerx/contracts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { placed } from './market.ts';
 import { ann, bob, idOf, startTestQueryApi, type TestQueryApi } from './queryApi.ts';
 
 let api: TestQueryApi;
@@ -9,26 +10,6 @@ beforeAll(async () => {
 afterAll(() => api.close());
 
 const ref = { orderId: idOf('o1'), accountId: ann.accountId, revision: 0 };
-const placed: Fact = {
-  type: 'OrderPlaced.v1',
-  data: {
-    orderId: ref.orderId,
-    accountId: ann.accountId,
-    clientOrderId: null,
-    symbol: 'XEQT',
-    side: 'buy',
-    type: 'limit',
-    timeInForce: 'day',
-    quantity: 10,
-    limitTicks: 3050,
-    tickCents: 1,
-    referenceTicks: 3000,
-    bandExempt: false,
-    feePpm: 0,
-    holdCents: 30_500,
-    holdShares: 0,
-  },
-};
 const accepted: Fact = {
   type: 'OrderAccepted.v1',
   data: {
@@ -56,7 +37,7 @@ const traded: Fact = {
 const noise: Fact[] = Array.from({ length: 300 }, () => ({ type: 'InputNoted.v1', data: {} }));
 
 test('an order’s life is told from its account and its book, from the event store itself', async () => {
-  const first = await api.append(accountStream(ann.accountId), [placed]);
+  const first = await api.append(accountStream(ann.accountId), [placed('o1', ann)]);
   const second = await api.append(bookStream('XEQT'), [accepted]);
   await api.append(bookStream('XEQT'), noise);
   const third = await api.append(bookStream('XEQT'), [traded]);
