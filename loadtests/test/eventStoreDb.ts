@@ -7,7 +7,7 @@ export async function startEventStoreDb(): Promise<{ url: string; stop(): void }
   const child: ChildProcess = spawn(
     process.execPath,
     [join(REPOSITORY, 'infra/test/eventStoreDbServerMain.ts')],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
+    { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] },
   );
   const line = await new Promise<string>((resolve, reject) => {
     child.stdout?.once('data', (data) => resolve(String(data)));
