@@ -2,8 +2,10 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { ConfigError } from '@brokerx/infra';
 import { expect, test } from 'vitest';
 import { commandApiConfig } from './config.ts';
+import { inboxConfig } from './mail/config.ts';
 
 const needed = {
+  BROKERX_MODE: 'development',
   DATABASE_URL: 'postgres://brokerx:secret@127.0.0.1:5432/brokerx',
   BROKERX_MASTER_KEY: randomBytes(32).toString('base64'),
   AUTH_PRIVATE_JWK: JSON.stringify(
@@ -25,4 +27,26 @@ test.for([
   expect(load).toThrow(ConfigError);
   expect(load).toThrow(`${set}: is set without ${missing}: set both or neither`);
   expect(load).not.toThrow(operator[set]);
+});
+
+const { BROKERX_MODE: _, ...unsaid } = needed;
+
+test.for([
+  ['unset', unsaid],
+  ['production', { ...needed, BROKERX_MODE: 'production' }],
+] as const)('a mode that is %s is production: it needs a mail server, and shows no inbox', ([, given]) => {
+  expect(() => commandApiConfig(given)).toThrow(
+    'SMTP_URL: is not set, and production sends passcodes by mail',
+  );
+  const mailed = { ...given, SMTP_URL: 'smtps://mail.example.com' };
+  expect(commandApiConfig(mailed)).toMatchObject({ BROKERX_MODE: 'production' });
+  expect(() => commandApiConfig({ ...mailed, DEV_INBOX_URL: 'http://127.0.0.1:8001' })).toThrow(
+    'DEV_INBOX_URL: is set, and production shows no inbox',
+  );
+});
+
+test('the development inbox as a process runs in development alone', () => {
+  expect(inboxConfig({ BROKERX_MODE: 'development' })).toMatchObject({ INBOX_PORT: 8025 });
+  expect(() => inboxConfig({})).toThrow('BROKERX_MODE: is not set');
+  expect(() => inboxConfig({ BROKERX_MODE: 'production' })).toThrow('BROKERX_MODE: must be development');
 });

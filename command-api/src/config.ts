@@ -1,6 +1,6 @@
 import { adapterVariables, loadConfig, portVariable, sharedVariables } from '@brokerx/infra';
 import { z } from 'zod';
-import { peopleVariables, wholeOperator } from './client/settings.ts';
+import { deliveredMail, peopleVariables, wholeOperator } from './client/settings.ts';
 
 /** The environment of command-api, parsed once. */
 const Variables = z
@@ -14,6 +14,7 @@ const Variables = z
       'The PostgreSQL database of the read models, for previews; the same as DATABASE_URL when not set.',
     ),
     LOG_LEVEL: sharedVariables.LOG_LEVEL,
+    BROKERX_MODE: sharedVariables.BROKERX_MODE,
     BROKERX_INSTANCE: sharedVariables.BROKERX_INSTANCE.default('command-api-1'),
     BROKERX_OPENING: sharedVariables.BROKERX_OPENING,
     OTEL_EXPORTER_OTLP_ENDPOINT: sharedVariables.OTEL_EXPORTER_OTLP_ENDPOINT,
@@ -22,7 +23,8 @@ const Variables = z
     COMMAND_API_PORT: portVariable('Port of command-api; 0: any free one.').default(8001),
     ...peopleVariables,
   })
-  .superRefine(wholeOperator);
+  .superRefine(wholeOperator)
+  .superRefine(deliveredMail);
 
 export const commandApiConfig = (env?: NodeJS.ProcessEnv) => loadConfig(Variables, env);
 export type CommandApiConfig = ReturnType<typeof commandApiConfig>;

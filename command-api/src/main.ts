@@ -53,7 +53,7 @@ const VERSION = '0.1.0';
 
 async function main(): Promise<void> {
   const config = commandApiConfig();
-  const { BROKERX_INSTANCE: instance } = config;
+  const { BROKERX_INSTANCE: instance, BROKERX_MODE: mode } = config;
   const settings = adapterSettings(config);
   const { databaseUrl } = settings;
   const runtime = realRuntime;
@@ -154,7 +154,7 @@ async function main(): Promise<void> {
   });
   shutdown.onShutdown('http', () => app.close());
   const address = await app.listen({ host: config.COMMAND_API_HOST, port: config.COMMAND_API_PORT });
-  log.info({ url: address }, 'takes commands');
+  log.info({ url: address, mode }, 'takes commands');
 }
 
 /** Readiness is asked often and must not hang while the event store is away. */

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { LOG_LEVELS } from './log.ts';
+import { MODES } from './mode.ts';
 import { TOLD } from './opening.ts';
 import { LOOPBACK, PORT_MAX } from './ports.ts';
 
@@ -20,7 +21,8 @@ export function loadConfig<S extends z.ZodObject>(
     parsed.error.issues.map((issue) => {
       const variable = String(issue.path[0] ?? '');
       const field = schema.shape[variable] as z.ZodType | undefined;
-      const isMissing = given[variable] === undefined;
+      // A rule of our own says itself what it means that a variable is missing.
+      const isMissing = given[variable] === undefined && issue.code !== 'custom';
       return {
         variable,
         rule: isMissing ? 'is not set' : issue.message,
@@ -97,6 +99,12 @@ export const sharedVariables = {
     .enum(LOG_LEVELS)
     .default('info')
     .describe(`How much is logged: ${LOG_LEVELS.join(', ')}.`),
+  BROKERX_MODE: z
+    .enum(MODES)
+    .default('production')
+    .describe(
+      'development: with an inbox that shows all mail, passcodes in the log and simulated traders; production: without.',
+    ),
   HOST: z
     .string()
     .default(LOOPBACK)

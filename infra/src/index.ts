@@ -30,6 +30,7 @@ export * from './lease.ts';
 export * from './log.ts';
 export * from './metrics.ts';
 export * from './migrate.ts';
+export * from './mode.ts';
 export * from './movableSubscription.ts';
 export * from './opening.ts';
 export * from './postgres.ts';

@@ -7,11 +7,12 @@ import { startEmbeddedPostgres } from './embeddedPostgres.ts';
 import { acquireLock, type FolderLock, LockHeld } from './folderLock.ts';
 import { type Counts, ONE_OF_EACH } from './instances.ts';
 import type { Log } from './log.ts';
+import { MAIL_NEEDED, type Mode } from './mode.ts';
 import { LOOPBACK } from './ports.ts';
 import { DATABASE_PROCESS, openRunFile, type RunFile, stopLeftovers } from './runFile.ts';
 import { realRuntime } from './runtime.ts';
 import { keptSecrets } from './secrets.ts';
-import { brokerxServices, type Surroundings } from './serviceCatalog.ts';
+import { brokerxServices, type Surroundings, showsInbox } from './serviceCatalog.ts';
 import { type ServiceSpec, startService } from './serviceProcess.ts';
 import { StartRefused } from './startRefused.ts';
 import { NotReady, type Running, type Supervised, supervise } from './supervisor.ts';
@@ -35,6 +36,9 @@ export type InstallationStatus = {
   databaseUrl: string;
   operatorEmail: string;
   operatorPassword: string;
+  mode: Mode;
+  /** Where all mail can be read; null where it cannot. */
+  inboxUrl: string | null;
   dataDir: string;
   pids: Record<string, number>;
 };
@@ -48,6 +52,7 @@ export type InstallationOptions = {
   ports: 'free' | { command: number; query: number };
   /** How many processes of each kind; one when absent. */
   counts?: Counts;
+  mode: Mode;
   /** Simulated traders beside it. */
   traders: boolean;
   /** The environment of the services. With DATABASE_URL in it no database is started. */
@@ -69,6 +74,7 @@ const SERVICE_READY_TIMEOUT_MS = 120_000;
 export async function startInstallation(options: InstallationOptions): Promise<Installation> {
   const { dataDir, log } = options;
   refuseHalfAnOperator(options.env);
+  refuseNoMail(options);
   const lock = lockFolder(dataDir);
   const started: Supervised[] = [];
   const stop = async () => {
@@ -90,10 +96,10 @@ export async function startInstallation(options: InstallationOptions): Promise<I
     const databaseUrl = given || (embedded?.url ?? '');
     if (options.env.DATABASE_URL) await refuseAbsentDatabase(databaseUrl);
     if (options.env.EVENTSTORE_URL) await refuseAbsentEventStore(options.env.EVENTSTORE_URL);
-    const { root, env, traders } = options;
+    const { root, env, mode, traders } = options;
     const databaseFolder = embedded?.folder;
     const where = { root, dataDir, databaseUrl, databaseFolder };
-    const surroundings = { ...where, ports, counts, secrets, env, traders };
+    const surroundings = { ...where, ports, counts, mode, secrets, env, traders };
     const specs = (options.services ?? brokerxServices)(surroundings);
     const needed: Promise<void>[] = [];
     const shared: SharedByServices = { run, reserved, isOpen: false };
@@ -110,14 +116,17 @@ export async function startInstallation(options: InstallationOptions): Promise<I
     const of = (name: keyof typeof secrets) => env[name] || secrets[name];
     const urlsOf = (numbers: readonly number[]) => numbers.map((port) => `http://${LOOPBACK}:${port}`);
     const [commandUrls, queryUrls] = [urlsOf(ports.command), urlsOf(ports.query)];
+    const commandUrl = commandUrls[0] ?? '';
     const status = {
-      commandUrl: commandUrls[0] ?? '',
+      commandUrl,
       queryUrl: queryUrls[0] ?? '',
       commandUrls,
       queryUrls,
       databaseUrl,
       operatorEmail: of('OPERATOR_EMAIL'),
       operatorPassword: of('OPERATOR_PASSWORD'),
+      mode,
+      inboxUrl: showsInbox(mode, env) ? `${commandUrl}/dev/inbox` : null,
       dataDir,
       pids: run.pids(),
     };
@@ -230,6 +239,13 @@ function refuseHalfAnOperator({ OPERATOR_EMAIL, OPERATOR_PASSWORD }: Installatio
     ? ['OPERATOR_EMAIL', 'OPERATOR_PASSWORD']
     : ['OPERATOR_PASSWORD', 'OPERATOR_EMAIL'];
   throw new StartRefused(`${set} is set without ${missing}: set both or neither.`);
+}
+
+function refuseNoMail({ mode, env }: InstallationOptions): void {
+  if (mode !== 'production' || env.SMTP_URL) return;
+  throw new StartRefused(
+    `SMTP_URL ${MAIL_NEEDED}. Set it to your mail server, such as smtps://user:password@mail.example.com; to try BrokerX without one, set BROKERX_MODE=development.`,
+  );
 }
 
 const CONNECT_TIMEOUT_MS = 5_000;

@@ -13,6 +13,7 @@ const surroundings = {
   dataDir: '/data',
   databaseUrl: 'postgres://x',
   ports: { command: [8001, 8011], query: [8002, 8012], inbox: 9000 },
+  mode: 'development' as const,
   secrets,
   env: {},
   traders: false,
@@ -63,4 +64,12 @@ test('where a mail server is configured, nobody has an inbox', () => {
   expect(services.map(({ env }) => [env['SMTP_URL'], env['DEV_INBOX_URL']])).toEqual(
     services.map(() => ['smtp://mail', undefined]),
   );
+});
+
+test('every process is told the mode, and in production nobody has an inbox, whatever is missing', () => {
+  const counts = { ...ONE_OF_EACH, commandApis: 2 };
+  const services = brokerxServices({ ...surroundings, mode: 'production', counts });
+  expect(services.map(({ env }) => env['BROKERX_MODE'])).toEqual(services.map(() => 'production'));
+  const inboxes = services.map(({ env }) => [env['DEV_INBOX_SMTP_PORT'], env['DEV_INBOX_URL']]);
+  expect(inboxes).toEqual(services.map(() => [undefined, undefined]));
 });

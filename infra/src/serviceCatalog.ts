@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { ApiPorts } from './apiPorts.ts';
 import { type Counts, instanceName, numbers, processName } from './instances.ts';
+import type { Mode } from './mode.ts';
 import { LOOPBACK } from './ports.ts';
 import type { Secrets } from './secrets.ts';
 import type { ServiceSpec } from './serviceProcess.ts';
@@ -14,6 +15,7 @@ export type Surroundings = {
   databaseFolder?: string | undefined;
   ports: ApiPorts;
   counts: Counts;
+  mode: Mode;
   secrets: Secrets;
   /** Passed on to every service; what the installation decides itself comes before it. */
   env: Readonly<Record<string, string | undefined>>;
@@ -22,13 +24,15 @@ export type Surroundings = {
 
 /** The services of BrokerX in the order in which they are started. */
 export function brokerxServices(surroundings: Surroundings): ServiceSpec[] {
-  const { root, dataDir, databaseUrl, databaseFolder, ports, counts, secrets, env, traders } = surroundings;
+  const { root, dataDir, databaseUrl, databaseFolder, ports, counts, mode, secrets, env, traders } =
+    surroundings;
   const urlOf = (port = 0) => `http://${LOOPBACK}:${port}`;
   const [commandUrl, queryUrl] = [urlOf(ports.command[0]), urlOf(ports.query[0])];
   const shared = {
     // Compiled code is kept between starts: a restarted process is back in about half the time.
     NODE_COMPILE_CACHE: join(dataDir, 'compile-cache'),
     ...without(defined(env), Object.keys(secrets)),
+    BROKERX_MODE: mode,
     DATABASE_URL: databaseUrl,
     ...defined({ DATABASE_FOLDER: databaseFolder }),
     COMMAND_API_URL: commandUrl,
@@ -51,7 +55,7 @@ export function brokerxServices(surroundings: Surroundings): ServiceSpec[] {
   const given = defined({ ...secrets, ...env });
   const keys = pick(given, Object.keys(secrets));
   // Where several send mail to the development inbox, it is the first one's, and each shows it.
-  const hasInbox = given.SMTP_URL === undefined;
+  const hasInbox = showsInbox(mode, given);
   const inbox = (n: number): Variables => {
     if (!hasInbox || counts.commandApis === 1) return {};
     if (n === 1) return { DEV_INBOX_SMTP_PORT: String(ports.inbox) };
@@ -80,6 +84,10 @@ export function brokerxServices(surroundings: Surroundings): ServiceSpec[] {
   const traded = services('traders', 1, () => ({ port: null, own }), 'loadtests/src/traders.ts');
   return [...all, ...traded.map((spec) => ({ ...spec, optional: true }))];
 }
+
+/** Mail that no server takes stays on this machine, where development shows it. */
+export const showsInbox = (mode: Mode, env: Readonly<Record<string, string | undefined>>): boolean =>
+  mode === 'development' && !env['SMTP_URL'];
 
 type Variables = Readonly<Record<string, string>>;
 const pick = (variables: Variables, names: readonly string[]): Record<string, string> =>

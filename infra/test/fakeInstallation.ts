@@ -17,6 +17,7 @@ try {
     dataDir,
     root: '',
     ports: commandPort ? { command: Number(commandPort), query: Number(queryPort) } : 'free',
+    mode: 'development',
     traders: false,
     env: process.env,
     log,

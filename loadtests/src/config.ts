@@ -1,7 +1,11 @@
 import { z } from 'zod';
 
-/** The environment, read once and here alone. */
+/** The environment of the simulated traders, read once and here alone. */
 const Env = z.object({
+  BROKERX_MODE: z.literal(
+    'development',
+    'must be development: simulated traders are people whose passwords are in the log',
+  ),
   COMMAND_API_URL: z.url().default('http://127.0.0.1:8001'),
   QUERY_API_URL: z.url().default('http://127.0.0.1:8002'),
   OPERATOR_EMAIL: z.string().optional(),

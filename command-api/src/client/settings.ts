@@ -1,4 +1,4 @@
-import { parseMasterKey, portVariable } from '@brokerx/infra';
+import { MAIL_NEEDED, type Mode, parseMasterKey, portVariable } from '@brokerx/infra';
 import type { JWK } from 'jose';
 import { z } from 'zod';
 
@@ -31,7 +31,7 @@ export const peopleVariables = {
     .regex(/^smtps?:\/\//, 'must begin with smtp:// or smtps://')
     .optional()
     .describe(
-      'The mail server, such as smtps://user:password@mail.example.com; not set: mail goes to /dev/inbox.',
+      'The mail server, such as smtps://user:password@mail.example.com. Production needs one; in development mail goes to /dev/inbox where it is not set.',
     ),
   DEV_INBOX_SMTP_PORT: portVariable(
     'Port of the mail server of /dev/inbox, on the loopback address, where SMTP_URL is not set; 0: any free one.',
@@ -100,4 +100,22 @@ export function wholeOperator(
     path: [set],
     message: `is set without ${missing}: set both or neither`,
   });
+}
+
+/** Production has no inbox: mail that goes nowhere would leave everybody without a passcode. */
+export function deliveredMail(
+  given: { BROKERX_MODE: Mode; SMTP_URL?: string | undefined; DEV_INBOX_URL?: string | undefined },
+  context: z.RefinementCtx,
+): void {
+  if (given.BROKERX_MODE !== 'production') return;
+  if (given.SMTP_URL === undefined) {
+    context.addIssue({ code: 'custom', path: ['SMTP_URL'], message: MAIL_NEEDED });
+  }
+  if (given.DEV_INBOX_URL !== undefined) {
+    context.addIssue({
+      code: 'custom',
+      path: ['DEV_INBOX_URL'],
+      message: 'is set, and production shows no inbox: unset it, or set BROKERX_MODE=development',
+    });
+  }
 }

@@ -9,6 +9,7 @@ import { readEnvFile, setInEnvFile } from '../deploy/envFile.ts';
 import { addRelease, previousTag, readReleases } from '../deploy/releases.ts';
 import { ROLES } from '../deploy/roles.ts';
 import { acquireLock, LockHeld } from '../folderLock.ts';
+import { MAIL_NEEDED } from '../mode.ts';
 import { realRuntime } from '../runtime.ts';
 import { EXIT_FAILED } from '../shutdown.ts';
 import { ENV_FILE } from './makeEnv.ts';
@@ -64,11 +65,21 @@ async function deployAll(services: string[], options: DeployOptions): Promise<bo
   const stamp = Math.floor(realRuntime.nowMs() / 1_000).toString(36);
   const tag = options.tag ?? (isDirty ? `${commit}-dirty-${stamp}` : commit);
   return locked(options, options.buildOption, async (around) => {
+    refuseNoMail(resolve(options.envFile));
     if (options.tag !== undefined && !(await around.containers.hasImage(tag))) {
       throw new DeploymentRefused(`there is no image ${tag} here: docker images lists those there are`);
     }
     return deploy(around, services, tag);
   });
+}
+
+/** Every command-api would refuse to start, one after the other, after the image was built. */
+function refuseNoMail(envFile: string): void {
+  const { BROKERX_MODE, SMTP_URL } = readEnvFile(envFile);
+  if (BROKERX_MODE === 'development' || SMTP_URL) return;
+  throw new DeploymentRefused(
+    `SMTP_URL ${MAIL_NEEDED}: set it in ${envFile} (docs/deployment.md); for a demonstration make the file with npm run make-env -- --demo`,
+  );
 }
 
 async function rollBackAll(words: readonly string[], options: Shared): Promise<boolean> {

@@ -1,5 +1,5 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -76,6 +76,15 @@ test('ports: taken, the same, or none at all', async () => {
   await expectRefusal({ flags: ports('http', query) }, /'http' is invalid\. It must be 1 to 65535/, 2);
   await expectRefusal({ flags: [], env: { QUERY_API_PORT: '0' } }, /QUERY_API_PORT' is invalid/, 2);
   blocker.close();
+});
+
+test('production without a mail server is refused before anything is started', async () => {
+  const refusal =
+    /brokerx: SMTP_URL is not set, and production sends passcodes by mail\. Set it to your mail/;
+  await expectRefusal({ env: { BROKERX_MODE: 'production' } }, refusal);
+  await expectRefusal({ flags: ['--mode', 'production'] }, refusal);
+  await expectRefusal({ env: { BROKERX_MODE: 'test' } }, /BROKERX_MODE' is invalid/, 2);
+  expect(readdirSync(data)).toEqual([]);
 });
 
 test('how many processes: a whole number within bounds, and ports for all of them', async () => {

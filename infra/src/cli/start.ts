@@ -6,6 +6,7 @@ import { type Installation, startInstallation } from '../installation.ts';
 import { INSTANCES_MAX } from '../instances.ts';
 import { createLog, LOG_LEVELS, type LogLevel } from '../log.ts';
 import { asJsonLine, renderLine } from '../logRendering.ts';
+import { MODES, type Mode } from '../mode.ts';
 import { PORT_MAX } from '../ports.ts';
 import { killRecorded } from '../runFile.ts';
 import { EXIT_FAILED, SIGNAL_REPEAT_MS } from '../shutdown.ts';
@@ -18,6 +19,7 @@ type StartOptions = {
   commandPort: number;
   queryPort: number;
   ports?: 'free';
+  mode: Mode;
   commandApis: number;
   engines: number;
   projectors: number;
@@ -45,6 +47,12 @@ export function addStart(program: Command): void {
     .addOption(instances('--projectors <n>', 'projectors, which share the read models', 'BROKERX_PROJECTORS'))
     .addOption(instances('--query-apis <n>', 'query-apis', 'BROKERX_QUERY_APIS'))
     .addOption(new Option('--ports <which>', 'take any free ports').choices(['free']))
+    .addOption(
+      new Option('--mode <mode>', 'production: without inbox, passcodes in the log and simulated traders')
+        .env('BROKERX_MODE')
+        .choices(MODES)
+        .default('development'),
+    )
     .option('--no-traders', 'do not run the simulated traders')
     .option('--json-logs', 'logs as JSON lines', false)
     .option(
@@ -75,7 +83,8 @@ async function start(options: StartOptions): Promise<void> {
     destination: { write: (line: string) => onLine('brokerx', line.trimEnd()) },
   });
   const dataDir = resolve(options.data);
-  const { commandApis, engines, projectors, queryApis } = options;
+  const { commandApis, engines, projectors, queryApis, mode } = options;
+  const traders = options.traders && mode === 'development';
   const interrupted = interruption(dataDir);
   let installation: Installation;
   try {
@@ -84,7 +93,8 @@ async function start(options: StartOptions): Promise<void> {
       root: ROOT,
       ports: options.ports ?? { command: options.commandPort, query: options.queryPort },
       counts: { commandApis, engines, projectors, queryApis },
-      traders: options.traders,
+      mode,
+      traders,
       env: process.env,
       log,
       onLine,
@@ -103,7 +113,7 @@ async function start(options: StartOptions): Promise<void> {
   const { status } = installation;
   const json = JSON.stringify(status);
   if (options.statusFile) writeFileSync(options.statusFile, `${json}\n`, { mode: 0o600 });
-  process.stdout.write(options.jsonStatus ? `${json}\n` : banner(status, options.traders));
+  process.stdout.write(options.jsonStatus ? `${json}\n` : banner(status, traders));
   if (!interrupted.aborted) {
     await new Promise<void>((done) => interrupted.addEventListener('abort', () => done(), { once: true }));
   }

@@ -23,6 +23,7 @@ test('a new one has secrets that services take, and addresses of the servers tha
     d: expect.any(String),
   });
   expect(made).toMatchObject({
+    BROKERX_MODE: 'development',
     COMPOSE_PROFILES: 'redis,inbox,traders',
     EVENTSTORE_URL: '',
     KAFKA_BROKERS: '',
@@ -32,6 +33,12 @@ test('a new one has secrets that services take, and addresses of the servers tha
   });
   const { POSTGRES_PASSWORD, VAULT_PASSWORD, REDIS_PASSWORD } = made;
   expect(new Set([POSTGRES_PASSWORD, VAULT_PASSWORD, REDIS_PASSWORD]).size).toBe(3);
+});
+
+test('one that is for people is of production, and has no mail server yet', () => {
+  const path = join(folder, '.env');
+  writeFileSync(path, newEnvFile({ servers: [], demo: false, network: '10.9.8' }));
+  expect(readEnvFile(path)).toMatchObject({ BROKERX_MODE: 'production', SMTP_URL: '', GATEWAY_INBOX: '' });
 });
 
 test('one variable is changed or added, all else stays, and only its owner may read it', () => {

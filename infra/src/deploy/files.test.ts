@@ -34,6 +34,11 @@ test('each process has a name of its own, the same for ever', () => {
   expect(names.toSorted()).toEqual(services.toSorted());
 });
 
+test('who is not told a mode is in production, and everybody who asks is told', () => {
+  const told = [...compose.matchAll(/BROKERX_MODE: (\S+)/g)].map(([, mode]) => mode);
+  expect(told).toEqual(['services', 'traders', 'inbox'].map(() => '${BROKERX_MODE:-production}'));
+});
+
 test('no secret has a default, and only who needs the keys is given them', () => {
   for (const secret of ['BROKERX_MASTER_KEY', 'AUTH_PRIVATE_JWK', 'POSTGRES_PASSWORD', 'VAULT_PASSWORD']) {
     const uses = [...compose.matchAll(new RegExp(`\\$\\{${secret}(.)(.)`, 'g'))].map(

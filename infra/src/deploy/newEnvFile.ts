@@ -20,6 +20,10 @@ export function newEnvFile({ servers, demo, network }: EnvFileOptions): string {
   return `# Settings and secrets of this deployment. Keep a copy of it where your backups are not: without BROKERX_MASTER_KEY no
 # personal data can be read any more. Every variable is explained in .env.example and infra/compose.yaml.
 
+# development: an inbox shows all mail, passcodes are in the log, simulated traders move the market. production: without all
+# of it, and SMTP_URL must be set below before anything starts.
+BROKERX_MODE=${demo ? 'development' : 'production'}
+
 # --- What runs ----------------------------------------------------------------------------------------------------
 
 # Servers beside PostgreSQL, and their addresses. To use servers of your own: take theirs out of the list, and set the
@@ -47,7 +51,7 @@ GATEWAY_INBOX=${demo ? `${network}.31:8080` : ''}
 
 # --- Mail -----------------------------------------------------------------------------------------------------------
 
-# Not set: each command-api keeps its mail to itself and writes it to its log.
+# ${demo ? 'The inbox of the demonstration.' : 'Your mail server, such as smtps://user:password@mail.example.com: it must be set, people get their passcodes by mail.'}
 SMTP_URL=${demo ? 'smtp://inbox:2525' : ''}
 MAIL_FROM=${demo ? '' : 'BrokerX <no-reply@brokerx.test>'}
 
