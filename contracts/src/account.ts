@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Count, line, text, word } from './domains.ts';
 import { Time } from './envelope.ts';
 import {
   ClientOrderId,
@@ -18,7 +19,9 @@ import { RefusalCode } from './refusals.ts';
  * settlement of a book output lowers one. Amounts are cents, prices ticks of `tickCents` cents, quantities shares.
  */
 const int = z.int();
-const count = z.int().min(0);
+const count = Count;
+/** Characters of a sentence that says why: a rule with its values, or a word of another service. */
+const DETAIL_MAX = 2_000;
 
 /** What settlement says of any order that a book output touched. */
 const settled = {
@@ -36,7 +39,7 @@ const data = {
   'AccountOpened.v1': z.strictObject({ accountId: z.uuid(), clientId: z.uuid() }),
   'DepositRequested.v1': z.strictObject({ depositId: z.uuid(), amountCents: count }),
   'DepositSettled.v1': z.strictObject({ depositId: z.uuid(), amountCents: count }),
-  'DepositRejected.v1': z.strictObject({ depositId: z.uuid(), amountCents: count, reason: z.string() }),
+  'DepositRejected.v1': z.strictObject({ depositId: z.uuid(), amountCents: count, reason: text(DETAIL_MAX) }),
   'CashTransferredIn.v1': z.strictObject({ transferId: z.uuid(), amountCents: count }),
   'SharesTransferredIn.v1': z.strictObject({ transferId: z.uuid(), symbol: SymbolName, quantity: count }),
   'AccountExemptionsChanged.v1': z.strictObject({ bandsOff: z.boolean(), quotasOff: z.boolean() }),
@@ -83,7 +86,7 @@ const data = {
   'KillSwitchActivated.v1': z.strictObject({
     accountId: z.uuid(),
     by: z.enum(['owner', 'operator']),
-    reason: z.string().min(1).max(200).nullable(),
+    reason: line(200).nullable(),
   }),
   'KillSwitchReleased.v1': z.strictObject({ accountId: z.uuid(), by: z.enum(['owner', 'operator']) }),
   /** All open orders are canceled at the deadline unless another one is set before; null: switched off. */
@@ -95,7 +98,7 @@ const data = {
     orderId: z.uuid(),
     accountId: z.uuid(),
     clientOrderId: ClientOrderId.nullable(),
-    symbol: z.string(),
+    symbol: text(12),
     side: Side,
     type: OrderType,
     timeInForce: TimeInForce,
@@ -104,7 +107,7 @@ const data = {
     limitCents: count.nullable(),
     code: RefusalCode,
     /** The failing rule's values, as they are told to the client. */
-    detail: z.string(),
+    detail: text(DETAIL_MAX),
     ...orderTerms,
     /** It was to be the first of a list. */
     listKind: ListKind.optional(),
@@ -155,11 +158,11 @@ const data = {
     /** The order, deposit or transfer that it was about. */
     subjectId: z.uuid(),
     code: RefusalCode,
-    detail: z.string(),
+    detail: text(DETAIL_MAX),
   }),
   'OrderFilled.v1': z.strictObject({
     ...settled,
-    tradeId: z.string(),
+    tradeId: word(100),
     /** `auction`: paired at the end of a call. */
     liquidity: Liquidity,
     priceTicks: count,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Count } from './domains.ts';
 import { Time } from './envelope.ts';
 import { Auction, MarketState } from './market.ts';
 import { ExpiryReason, OrderType, SelfTradeMode, Side, TimeInForce } from './order.ts';
@@ -9,7 +10,7 @@ import { RefusalCode } from './refusals.ts';
  * every input has at least one. Their revision is the sequence of market data. What they say is enough to follow
  * the book without any other stream: every change of resting quantity names side, price and amount.
  */
-const count = z.int().min(0);
+const count = Count;
 
 /** The order and a revision of its account's stream at or after which the account knows it. */
 export const OrderRef = z.strictObject({ orderId: z.uuid(), accountId: z.uuid(), revision: count });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { word } from './domains.ts';
 import { Time } from './envelope.ts';
 
 /**
@@ -28,10 +29,10 @@ const data = {
     /** Argon2id in PHC form. */
     passwordHash: Sealed,
     /** Keyed hashes that name the reservation streams. */
-    emailHmac: z.string(),
-    phoneHmac: z.string(),
+    emailHmac: word(100),
+    phoneHmac: word(100),
   }),
-  'PasscodeIssued.v1': z.strictObject({ codeHmac: z.string(), expiresAt: Time }),
+  'PasscodeIssued.v1': z.strictObject({ codeHmac: word(100), expiresAt: Time }),
   'PasscodeFailed.v1': z.strictObject({}),
   'ClientVerified.v1': z.strictObject({}),
   'SignedIn.v1': z.strictObject({ sessionId: z.uuid(), expiresAt: Time, ip: Sealed }),

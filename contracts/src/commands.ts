@@ -1,56 +1,35 @@
 import { z } from 'zod';
+import { birthDate, CalendarDate, InstantUtc, line, lines, money, whole, word } from './domains.ts';
 import { listFields, listMisfits } from './listCommand.ts';
 import { TradingPhase } from './market.ts';
 import { ClientOrderId, hasLimit, OrderType, SelfTradeMode, Side, SymbolName, TimeInForce } from './order.ts';
 import { CLOCK_FACTOR_MAX, SessionFields, secondsOf } from './session.ts';
 import {
   CASH_CENTS_MAX,
-  centsFromDecimal,
-  decimalFromCents,
   FEE_PPM_MAX,
   HOLDING_SHARES_MAX,
   ORDER_SHARES_MAX,
   PRICE_CENTS_MAX,
-  sharesFromDecimal,
 } from './units.ts';
 
 /**
- * Bodies of the commands of the HTTP API. Unknown fields are refused; money and quantities are decimal strings, so
- * that no client's floating point stands between what was meant and what is booked.
+ * Bodies of the commands of the HTTP API, made of the value domains. Unknown fields are refused.
  */
-const money = (maxCents: number) =>
-  z
-    .string()
-    .refine(
-      (text) => {
-        const value = centsFromDecimal(text);
-        return value !== undefined && value > 0 && value <= maxCents;
-      },
-      `a decimal string with at most two decimals, above 0 and at most ${decimalFromCents(maxCents)}`,
-    )
-    .meta({ pattern: '^(0|[1-9]\\d{0,12})(\\.\\d{1,2})?$', examples: ['150.25'] });
-const whole = (max: number, min = 1) =>
-  z
-    .string()
-    .refine((text) => {
-      const value = sharesFromDecimal(text);
-      return value !== undefined && value >= min && value <= max;
-    }, `a whole number as a string, from ${min} to ${max}`)
-    .meta({ pattern: '^(0|[1-9]\\d{0,12})$', examples: ['10'] });
-
 export const Price = money(PRICE_CENTS_MAX);
 export const Quantity = whole(ORDER_SHARES_MAX);
 
 export const Register = z.strictObject({
-  name: z.string().trim().min(1).max(200),
-  address: z.string().trim().min(1).max(500),
-  birth_date: z.iso.date(),
+  name: line(200),
+  address: lines(500),
+  birth_date: CalendarDate,
   email: z.email().max(254),
   phone: z.string().regex(/^\+[1-9]\d{6,14}$/, 'an international number (E.164) such as +15145550123'),
   /** NIST SP 800-63B: length matters, composition rules do not. */
   password: z.string().min(12).max(256),
 });
 export type Register = z.infer<typeof Register>;
+/** Whoever registers is born: not after today, as this clock has it. */
+export const registerBy = (nowMs: () => number) => Register.extend({ birth_date: birthDate(nowMs) });
 
 export const Verify = z.strictObject({ code: z.string().regex(/^\d{6}$/, 'the six digits of the passcode') });
 export const SignIn = z.strictObject({ email: z.email().max(254), password: z.string().min(1).max(256) });
@@ -77,7 +56,7 @@ export const PlaceOrder = z
       .regex(/^\d{1,2}(\.\d{1,4})?$/, 'a percentage with at most four decimals, below 100')
       .optional()
       .describe('this one, in percent of the price; one of the two.'),
-    expires_at: z.iso.datetime().optional().describe('When a `gtd` order ends.'),
+    expires_at: InstantUtc.optional().describe('When a `gtd` order ends.'),
     time_in_force: TimeInForce.default('day').describe(
       'A market order is `ioc` or `fok`; `day` means `ioc` while the market trades. Stops are `day`, `gtc` or `gtd`. ' +
         '`opg` and `cls` are for the opening and the closing auction.',
@@ -109,9 +88,7 @@ const batchOf = <T extends z.ZodType>(order: T) =>
     orders: z
       .array(
         z.strictObject({
-          idempotency_key: z
-            .string()
-            .max(100)
+          idempotency_key: word(100)
             .optional()
             .meta({ format: 'uuid', description: 'Of this order alone, as the header of POST /v1/orders.' }),
           order,
@@ -237,13 +214,13 @@ export const DeadManSwitch = z.strictObject({
 
 export const KillSwitch = z.strictObject({
   active: z.boolean(),
-  reason: z.string().trim().min(1).max(200).optional(),
+  reason: line(200).optional(),
 });
 
 export const ListSymbol = z
   .strictObject({
     symbol: SymbolName,
-    name: z.string().trim().min(1).max(100),
+    name: line(100),
     listing_price: Price,
     tick_size: money(10_000).default('0.01'),
     collar_ppm: z
@@ -278,7 +255,7 @@ export const ListSymbol = z
   });
 export type ListSymbol = z.infer<typeof ListSymbol>;
 
-export const Halt = z.strictObject({ reason: z.string().trim().min(1).max(200) });
+export const Halt = z.strictObject({ reason: line(200) });
 export const Resume = z.strictObject({});
 export const SetCalendar = z
   .strictObject({

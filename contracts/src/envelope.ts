@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { EventTime, word } from './domains.ts';
 import { deriveId } from './ids.ts';
 
 /**
@@ -26,7 +27,7 @@ export type Envelope<T extends string = string, D = unknown> = {
   data: D;
 };
 
-export const Time = z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/);
+export const Time = EventTime;
 export const timeOf = (ms: number): string => new Date(ms).toISOString();
 
 /** The envelope's schema around a data schema: for documents, fixtures and audits, not for the read path. */
@@ -39,7 +40,7 @@ export const envelope = <T extends string, D extends z.ZodType>(type: T, data: D
     correlationId: z.uuid(),
     causationId: z.uuid(),
     traceparent: z.string().regex(/^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/),
-    key: z.strictObject({ id: z.uuid(), hash: z.string() }).optional(),
+    key: z.strictObject({ id: z.uuid(), hash: word(100) }).optional(),
     more: z.literal(true).optional(),
     data,
   });

@@ -3,6 +3,7 @@ export * from './book.ts';
 export * from './client.ts';
 export * from './codec.ts';
 export * from './commands.ts';
+export * as domains from './domains.ts';
 export * from './envelope.ts';
 export * from './events.ts';
 export * from './feedTopic.ts';

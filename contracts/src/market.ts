@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { CalendarDate, line } from './domains.ts';
 import { Time } from './envelope.ts';
 import { SymbolName } from './order.ts';
 import { CLOCK_FACTOR_MAX, TradingSession } from './session.ts';
@@ -58,7 +59,7 @@ export const isAuction = (state: MarketState): state is Auction => state.endsWit
 const data = {
   'SymbolListed.v1': z.strictObject({
     symbol: SymbolName,
-    name: z.string().min(1).max(100),
+    name: line(100),
     rules: SymbolRules,
     /** Version of the matching rules that the engine applies from here on. */
     matchingRules: z.int().min(1),
@@ -72,7 +73,7 @@ const data = {
   }),
   'TradingHalted.v1': z.strictObject({
     symbol: SymbolName,
-    reason: z.string().min(1).max(200),
+    reason: line(200),
     /** With the whole market, and resumed with it. */
     marketWide: z.literal(true).optional(),
   }),
@@ -99,7 +100,7 @@ const data = {
   'DayEnded.v1': z.strictObject({
     symbol: SymbolName,
     /** The trading day that ended, `YYYY-MM-DD`. */
-    day: z.string().regex(/^\d{4}-\d{2}-\d{2}$/),
+    day: CalendarDate,
     at: Time,
     /** The last trade's price, or the static reference where nothing was traded. */
     closeTicks: z.int().min(1),

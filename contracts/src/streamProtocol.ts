@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { CandleInterval } from './candle.ts';
 import { AmendOrder, CancelOrders, PlaceOrder } from './commands.ts';
+import { Count, text, word } from './domains.ts';
 import { SymbolName } from './order.ts';
 import * as views from './views.ts';
 
@@ -44,7 +45,7 @@ export type ChannelData = { [C in Channel]: z.infer<(typeof CHANNEL_DATA)[C]> };
 /** Enough for every symbol of a large screen, and a bound for one message. */
 export const SUBSCRIPTIONS_PER_REQUEST_MAX = 100;
 
-const sequence = z.int().min(0);
+const sequence = Count;
 const subscriptionFields = {
   channel: Channel,
   symbol: SymbolName.optional().describe('Of every channel but `orders`.'),
@@ -83,7 +84,7 @@ export type Unsubscribe = z.infer<typeof Unsubscribe>;
 
 const some = <T extends z.ZodType>(item: T) =>
   z.strictObject({ subscriptions: z.array(item).min(1).max(SUBSCRIPTIONS_PER_REQUEST_MAX) });
-const idempotencyKey = z.string().max(100).optional().meta({
+const idempotencyKey = word(100).optional().meta({
   format: 'uuid',
   description: 'As the header `Idempotency-Key` of the same command over HTTP, which must be there.',
 });
@@ -91,7 +92,7 @@ const idempotencyKey = z.string().max(100).optional().meta({
 /** What a client may ask, each with its parameters. Orders are checked by command-api, as over HTTP. */
 export const REQUESTS = {
   authenticate: z.strictObject({
-    token: z.string().min(1).max(8_192).describe('The access token, without `Bearer`.'),
+    token: word(8_192).min(1).describe('The access token, without `Bearer`.'),
   }),
   ping: z.strictObject({}),
   subscribe: some(Subscribe),
@@ -100,14 +101,14 @@ export const REQUESTS = {
   place_orders: z.strictObject({ orders: z.unknown() }),
   amend_order: z.strictObject({
     idempotency_key: idempotencyKey,
-    order_id: z.string().max(100),
+    order_id: word(100),
     change: z.unknown(),
   }),
   cancel_order: z
     .strictObject({
       idempotency_key: idempotencyKey,
-      order_id: z.string().max(100).optional(),
-      client_order_id: z.string().max(100).optional(),
+      order_id: word(100).optional(),
+      client_order_id: word(100).optional(),
     })
     .refine(({ order_id, client_order_id }) => (order_id === undefined) !== (client_order_id === undefined), {
       path: ['order_id'],
@@ -115,7 +116,7 @@ export const REQUESTS = {
     }),
   cancel_orders: z.strictObject({
     idempotency_key: idempotencyKey,
-    filter: z.record(z.string(), z.string().max(100)).default({}),
+    filter: z.record(word(100), word(100)).default({}),
   }),
 } as const;
 export type Method = keyof typeof REQUESTS;
@@ -123,7 +124,7 @@ export const METHODS = Object.keys(REQUESTS) as [Method, ...Method[]];
 /** What is passed on as the body of the command: for documents. */
 export const ORDER_BODIES = { order: PlaceOrder, change: AmendOrder, filter: CancelOrders } as const;
 
-export const RequestId = z.union([z.int(), z.string().min(1).max(64)]);
+export const RequestId = z.union([z.int(), text(64).min(1)]);
 export type RequestId = z.infer<typeof RequestId>;
 export const StreamRequest = z.strictObject({
   id: RequestId.describe('Comes back with the reply.'),

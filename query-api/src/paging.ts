@@ -1,3 +1,5 @@
+import { SymbolName } from '@brokerx/contracts';
+
 /**
  * Pages by key: a page's token names the last row that was given, so pages neither skip nor repeat rows while
  * others are added. A token is opaque to clients and good for the list it came from alone.
@@ -15,6 +17,11 @@ export function keyOfToken(list: string, token: string): string | undefined {
   const text = Buffer.from(token, 'base64url').toString();
   if (Buffer.from(text).toString('base64url') !== token) return undefined;
   return text.startsWith(`${list}:`) ? text.slice(list.length + 1) : undefined;
+}
+
+/** The same for lists whose key is a symbol. */
+export function symbolOfToken(list: string, token: string): string | undefined {
+  return SymbolName.safeParse(keyOfToken(list, token)).data;
 }
 
 /** The same for lists whose key is a position in the store. */

@@ -1,7 +1,18 @@
-import { CATEGORIES, eventData, PublicChannel, parsePosition, SymbolName, views } from '@brokerx/contracts';
+import {
+  CATEGORIES,
+  ClientOrderId,
+  domains,
+  eventData,
+  PublicChannel,
+  parsePosition,
+  SymbolName,
+  views,
+} from '@brokerx/contracts';
 import { z } from 'zod';
 import { statusesOf } from './account/orders.ts';
 import { PAGE_DEFAULT, PAGE_MAX } from './paging.ts';
+
+const { Id, Instant, PageToken, StreamName, wholeOfText: whole } = domains;
 
 /**
  * Query and path parameters of the routes. Unknown ones are refused, so that a misspelt filter is never ignored.
@@ -15,20 +26,9 @@ export const minPosition = position
   .describe(
     'The X-BrokerX-Position of an earlier reply: the answer reflects it, or is 503 READ_MODEL_BEHIND after two seconds.',
   );
-const id = z.uuid().transform((text) => text.toLowerCase());
-const accountId = id.optional().describe('Another account than your own: operators and analysts only.');
+const accountId = Id.optional().describe('Another account than your own: operators and analysts only.');
 const limit = (max: number, standard: number) => whole(1, max).default(standard).describe(`At most ${max}.`);
-const pageTokenText = z.string().max(200).optional().describe('`next` of the page before.');
-const time = z.iso.datetime({ offset: true });
-
-function whole(min: number, max: number) {
-  const text = `a whole number from ${min} to ${max}`;
-  return z
-    .string()
-    .regex(/^\d{1,15}$/, text)
-    .transform(Number)
-    .refine((value) => value >= min && value <= max, text);
-}
+const pageToken = PageToken.optional().describe('`next` of the page before.');
 
 /** `a,b` or given several times. */
 const several = (itemsMax: number) =>
@@ -41,7 +41,7 @@ export const WalletQuery = z.strictObject({ account_id: accountId, min_position:
 export const LedgerQuery = z.strictObject({
   account_id: accountId,
   limit: limit(PAGE_MAX, PAGE_DEFAULT),
-  page_token: pageTokenText,
+  page_token: pageToken,
   min_position: minPosition,
 });
 export const HoldingsQuery = LedgerQuery.extend({ symbol: SymbolName.optional() });
@@ -60,18 +60,18 @@ export const OrdersQuery = LedgerQuery.extend({
     .describe('One or several, separated by commas; `open` and `closed` stand for groups.'),
   symbol: SymbolName.optional(),
   side: z.enum(['buy', 'sell']).optional(),
-  client_order_id: z.string().max(48).optional(),
-  list_id: id.optional().describe('The orders of this list.'),
-  after: time.optional().describe('Created at this time or later, such as 2026-01-05T14:30:00Z.'),
-  before: time.optional().describe('Created before this time.'),
+  client_order_id: ClientOrderId.optional(),
+  list_id: Id.optional().describe('The orders of this list.'),
+  after: Instant.optional().describe('Created at this time or later, such as 2026-01-05T14:30:00Z.'),
+  before: Instant.optional().describe('Created before this time.'),
 });
-export const ExecutionsQuery = LedgerQuery.extend({ symbol: SymbolName.optional(), order_id: id.optional() });
-export const OrderPath = z.strictObject({ id });
+export const ExecutionsQuery = LedgerQuery.extend({ symbol: SymbolName.optional(), order_id: Id.optional() });
+export const OrderPath = z.strictObject({ id: Id });
 export const OrderQuery = z.strictObject({ min_position: minPosition });
 
 export const SymbolsQuery = z.strictObject({
   limit: limit(PAGE_MAX, PAGE_MAX),
-  page_token: pageTokenText,
+  page_token: pageToken,
   min_position: minPosition,
 });
 export const SymbolPath = z.strictObject({ symbol: SymbolName });
@@ -94,10 +94,10 @@ export const TradesQuery = z.strictObject({
 export const CANDLES_MAX = 1_000;
 export const CandlesQuery = z.strictObject({
   interval: views.CandleInterval.default('1m'),
-  from: time.optional().describe('Candles that begin at this time or later, the oldest first.'),
-  to: time.optional().describe('Candles that begin before this time.'),
+  from: Instant.optional().describe('Candles that begin at this time or later, the oldest first.'),
+  to: Instant.optional().describe('Candles that begin before this time.'),
   limit: limit(CANDLES_MAX, PAGE_MAX),
-  page_token: pageTokenText,
+  page_token: pageToken,
   min_position: minPosition,
 });
 
@@ -122,7 +122,10 @@ export const EventsQuery = z.strictObject({
     )
     .optional()
     .describe(`Kinds of streams: ${CATEGORIES.join(', ')}.`),
-  stream: several(100).optional().describe('Names of streams, such as `book-AAPL`.'),
+  stream: several(100)
+    .pipe(z.array(StreamName))
+    .optional()
+    .describe('Names of streams, such as `book-AAPL`.'),
   type: several(100)
     .transform((given, context) => {
       const types = given.flatMap((name) => TYPES.get(name) ?? []);

@@ -1,4 +1,4 @@
-import { formatPosition, isUuid, Register, Verify, views } from '@brokerx/contracts';
+import { domains, formatPosition, isUuid, registerBy, Verify, views } from '@brokerx/contracts';
 import type { Http } from '@brokerx/infra';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
@@ -54,7 +54,7 @@ export function clientRoutes(app: Http, deps: ClientRouteDeps): void {
         description:
           'Asks for an account. The reply is the same whether or not the e-mail address is known here; what to do next comes by e-mail: a passcode of six digits, valid for ten minutes.',
         headers: IdempotencyHeaders,
-        body: Register.meta({
+        body: registerBy(() => runtime.nowMs()).meta({
           examples: [
             {
               name: 'Ann Example',
@@ -147,7 +147,7 @@ const JwksView = z.object({
   ),
 });
 
-const RegistrationId = z.object({ registration_id: z.uuid().transform((id) => id.toLowerCase()) });
+const RegistrationId = z.object({ registration_id: domains.Id });
 
 function keyOf(request: FastifyRequest): string {
   const { 'idempotency-key': header } = request.headers;

@@ -1,4 +1,4 @@
-import { formatPosition, SignIn, views } from '@brokerx/contracts';
+import { domains, formatPosition, SignIn, views } from '@brokerx/contracts';
 import type { Http, SessionEnds } from '@brokerx/infra';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
@@ -93,7 +93,7 @@ export function sessionRoutes(
 
 const WITHIN =
   'Within a second of the reply no process takes the token any more, and open streams have ended.';
-const ClientId = z.object({ client_id: z.uuid().transform((id) => id.toLowerCase()) });
+const ClientId = z.object({ client_id: domains.Id });
 const OVER = { 204: z.undefined().describe('It is over.') };
 const POSITION = {
   'X-BrokerX-Position': 'The position of what was recorded, or of what stood there already.',

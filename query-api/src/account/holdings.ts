@@ -1,7 +1,7 @@
 import type { views } from '@brokerx/contracts';
 import { safeInteger } from '@brokerx/infra';
 import type { z } from 'zod';
-import { keyOfToken, type Page, pageOf } from '../paging.ts';
+import { type Page, pageOf, symbolOfToken } from '../paging.ts';
 import type { ReadDatabase } from '../readDatabase.ts';
 import { statement } from '../statement.ts';
 
@@ -13,7 +13,7 @@ export type HoldingsQuery = {
   limit: number;
 };
 
-export const holdingsToken = (token: string): string | undefined => keyOfToken('holdings', token);
+export const holdingsToken = (token: string): string | undefined => symbolOfToken('holdings', token);
 
 /** Shares by symbol; a symbol of which nothing is left is not listed. */
 export async function readHoldings(database: ReadDatabase, query: HoldingsQuery): Promise<Page<HoldingView>> {

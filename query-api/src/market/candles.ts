@@ -1,4 +1,4 @@
-import { decimalFromCents, views } from '@brokerx/contracts';
+import { decimalFromCents, domains, views } from '@brokerx/contracts';
 import { safeInteger } from '@brokerx/infra';
 import { keyOfToken, type Page, pageToken } from '../paging.ts';
 import type { ReadDatabase } from '../readDatabase.ts';
@@ -18,7 +18,8 @@ export type CandlesQuery = {
 
 export function candlesToken(token: string): string | undefined {
   const key = keyOfToken('candles', token);
-  return key !== undefined && /^\d{1,15}$/.test(key) ? new Date(Number(key)).toISOString() : undefined;
+  if (key === undefined || !/^\d{1,15}$/.test(key) || !domains.isInstantMs(Number(key))) return undefined;
+  return new Date(Number(key)).toISOString();
 }
 
 /**

@@ -1,13 +1,13 @@
 import { decimalFromCents, sessionView, type TradingSession, type views } from '@brokerx/contracts';
 import { safeInteger } from '@brokerx/infra';
 import type { z } from 'zod';
-import { keyOfToken, type Page, pageOf } from '../paging.ts';
+import { type Page, pageOf, symbolOfToken } from '../paging.ts';
 import type { ReadDatabase } from '../readDatabase.ts';
 import { statement } from '../statement.ts';
 
 export type SymbolView = z.infer<typeof views.SymbolView>;
 
-export const symbolsToken = (token: string): string | undefined => keyOfToken('symbols', token);
+export const symbolsToken = (token: string): string | undefined => symbolOfToken('symbols', token);
 
 /** In alphabetical order. */
 export async function readSymbols(
