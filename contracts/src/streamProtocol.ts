@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { CandleInterval } from './candle.ts';
 import { AmendOrder, CancelOrders, PlaceOrder } from './commands.ts';
 import { Count, text, word } from './domains.ts';
-import { SymbolName } from './order.ts';
+import { ClientOrderId, SymbolName } from './order.ts';
 import * as views from './views.ts';
 
 /**
@@ -101,14 +101,14 @@ export const REQUESTS = {
   place_orders: z.strictObject({ orders: z.unknown() }),
   amend_order: z.strictObject({
     idempotency_key: idempotencyKey,
-    order_id: word(100),
+    order_id: z.uuid(),
     change: z.unknown(),
   }),
   cancel_order: z
     .strictObject({
       idempotency_key: idempotencyKey,
-      order_id: word(100).optional(),
-      client_order_id: word(100).optional(),
+      order_id: z.uuid().optional(),
+      client_order_id: ClientOrderId.optional(),
     })
     .refine(({ order_id, client_order_id }) => (order_id === undefined) !== (client_order_id === undefined), {
       path: ['order_id'],
@@ -116,20 +116,20 @@ export const REQUESTS = {
     }),
   cancel_orders: z.strictObject({
     idempotency_key: idempotencyKey,
-    filter: z.record(word(100), word(100)).default({}),
+    filter: CancelOrders.default({}),
   }),
 } as const;
 export type Method = keyof typeof REQUESTS;
 export const METHODS = Object.keys(REQUESTS) as [Method, ...Method[]];
 /** What is passed on as the body of the command: for documents. */
-export const ORDER_BODIES = { order: PlaceOrder, change: AmendOrder, filter: CancelOrders } as const;
+export const ORDER_BODIES = { order: PlaceOrder, change: AmendOrder } as const;
 
 export const RequestId = z.union([z.int(), text(64).min(1)]);
 export type RequestId = z.infer<typeof RequestId>;
 export const StreamRequest = z.strictObject({
   id: RequestId.describe('Comes back with the reply.'),
   method: z.enum(METHODS),
-  params: z.record(z.string(), z.unknown()).default({}),
+  params: z.unknown().optional().describe('As the method has them; none when absent.'),
 });
 
 const about = {

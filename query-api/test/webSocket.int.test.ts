@@ -171,15 +171,16 @@ test('orders go to command-api with the client’s token and key, and its answer
     url: '/v1/orders/batch',
     body: { orders: [{ idempotency_key, order }] },
   });
-  expect(await answered('amend_order', { idempotency_key, order_id: 'a/b', change: { qty: '5' } })).toEqual({
+  const order_id = idOf('an order');
+  expect(await answered('amend_order', { idempotency_key, order_id, change: { qty: '5' } })).toEqual({
     method: 'PATCH',
-    url: '/v1/orders/a%2Fb',
+    url: `/v1/orders/${order_id}`,
     key,
     body: { qty: '5' },
   });
-  expect(await answered('cancel_order', { idempotency_key, order_id: 'an order' })).toEqual({
+  expect(await answered('cancel_order', { idempotency_key, order_id })).toEqual({
     method: 'DELETE',
-    url: '/v1/orders/an%20order',
+    url: `/v1/orders/${order_id}`,
     key,
     body: '',
   });
@@ -232,6 +233,66 @@ test.for<[what: string, text: string, id: unknown, code: string, errors: [string
       ['#/params/subscriptions/0/interval', 'INVALID_VALUE'],
       ['#/params/subscriptions/0/after', 'INVALID_VALUE'],
     ],
+  ],
+  [
+    'a misspelt filter',
+    '{"id":6,"method":"cancel_orders","params":{"filter":{"symobl":"XEQT"}}}',
+    6,
+    'INVALID_REQUEST',
+    [['#/params/filter/symobl', 'UNKNOWN_FIELD']],
+  ],
+  [
+    'a filter whose key is inherited elsewhere',
+    '{"id":7,"method":"cancel_orders","params":{"filter":{"__proto__":"x","constructor":"y","toString":"z"}}}',
+    7,
+    'INVALID_REQUEST',
+    [
+      ['#/params/filter/__proto__', 'UNKNOWN_FIELD'],
+      ['#/params/filter/constructor', 'UNKNOWN_FIELD'],
+      ['#/params/filter/toString', 'UNKNOWN_FIELD'],
+    ],
+  ],
+  [
+    'parameters with such a key',
+    '{"id":8,"method":"ping","params":{"__proto__":{"a":1}}}',
+    8,
+    'INVALID_REQUEST',
+    [['#/params/__proto__', 'UNKNOWN_FIELD']],
+  ],
+  [
+    'a message with such a key',
+    '{"id":9,"method":"ping","__proto__":{"params":{}}}',
+    9,
+    'INVALID_REQUEST',
+    [['#/__proto__', 'UNKNOWN_FIELD']],
+  ],
+  [
+    'a key that no header can have',
+    '{"id":10,"method":"place_order","params":{"idempotency_key":"a\\r\\nb","order":{}}}',
+    10,
+    'INVALID_REQUEST',
+    [['#/params/idempotency_key', 'INVALID_FORMAT']],
+  ],
+  [
+    'a key that is no text',
+    '{"id":11,"method":"cancel_orders","params":{"idempotency_key":"\\ud800"}}',
+    11,
+    'INVALID_REQUEST',
+    [['#/params/idempotency_key', 'INVALID_FORMAT']],
+  ],
+  [
+    'an order that is no id',
+    '{"id":12,"method":"amend_order","params":{"order_id":"\\udc00","change":{}}}',
+    12,
+    'INVALID_REQUEST',
+    [['#/params/order_id', 'INVALID_FORMAT']],
+  ],
+  [
+    'a name that is none',
+    '{"id":13,"method":"cancel_order","params":{"client_order_id":"\\u0000"}}',
+    13,
+    'INVALID_REQUEST',
+    [['#/params/client_order_id', 'INVALID_FORMAT']],
   ],
   [
     'an unknown symbol',
@@ -289,7 +350,7 @@ test('more subscriptions, or more unanswered requests than may be, are refused',
     go = resolve;
   });
   for (let id = 1_000; id < 1_257; id++) {
-    socket.send(JSON.stringify({ id, method: 'cancel_order', params: { order_id: 'x' } }));
+    socket.send(JSON.stringify({ id, method: 'cancel_order', params: { order_id: idOf('x') } }));
   }
   expect(await socket.replyTo(1_256)).toMatchObject({ error: { code: 'OVERLOADED', retryable: true } });
   go();

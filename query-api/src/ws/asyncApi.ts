@@ -111,8 +111,6 @@ function documented(params: (typeof REQUESTS)[Method]): z.ZodType {
   if (params === REQUESTS.place_order) return REQUESTS.place_order.extend({ order: ORDER_BODIES.order });
   if (params === REQUESTS.place_orders) return PlaceOrders;
   if (params === REQUESTS.amend_order) return REQUESTS.amend_order.extend({ change: ORDER_BODIES.change });
-  if (params === REQUESTS.cancel_orders)
-    return REQUESTS.cancel_orders.extend({ filter: ORDER_BODIES.filter });
   return params;
 }
 

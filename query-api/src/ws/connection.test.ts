@@ -8,7 +8,7 @@ import { streamMessage } from '../streams/streamMessage.ts';
 import { type ConnectionDeps, connection, MESSAGES_PER_SECOND_MAX, SUBSCRIPTIONS_MAX } from './connection.ts';
 
 /** A client that takes everything, and channels that a test speaks on. */
-function given() {
+function given(wait: () => Promise<void> = async () => undefined) {
   const clock = handClock();
   const received: Record<string, unknown>[] = [];
   const opened: { asked: PublicSubscription; to: Sink; begun: boolean }[] = [];
@@ -20,6 +20,7 @@ function given() {
         if (asked.symbol === 'NOWHERE') throw refused('UNKNOWN_SYMBOL');
         const its = { asked, to, begun: false };
         opened.push(its);
+        await wait();
         return { sequence: () => 7, begin: () => void (its.begun = true) };
       },
     },
@@ -100,4 +101,53 @@ test('with the connection all its channels end', async () => {
   await ask('subscribe', { subscriptions: many(0, 3) });
   its.closed();
   expect(opened.map(({ to }) => to.ended.aborted)).toEqual([true, true, true]);
+});
+
+test('what is asked for all at once counts from the moment it is asked for', async () => {
+  const gate = Promise.withResolvers<void>();
+  const { its, received, opened } = given(() => gate.promise);
+  for (let id = 0; id < 9; id++) {
+    its.message(JSON.stringify({ id, method: 'subscribe', params: { subscriptions: many(id * 100, 100) } }));
+  }
+  gate.resolve();
+  for (let turns = 0; turns < 200; turns++) await settle();
+  expect(received.filter((message) => 'result' in message)).toHaveLength(SUBSCRIPTIONS_MAX / 100);
+  expect(received.filter((message) => 'error' in message)).toHaveLength(4);
+  expect(opened.filter(({ to }) => !to.ended.aborted)).toHaveLength(SUBSCRIPTIONS_MAX);
+});
+
+test('one that is opened again keeps its one place, though the first is ended meanwhile', async () => {
+  const gate = Promise.withResolvers<void>();
+  let asked = 0;
+  const { its, ask, opened } = given(() => {
+    asked += 1;
+    return asked <= SUBSCRIPTIONS_MAX ? Promise.resolve() : gate.promise;
+  });
+  for (let from = 0; from < SUBSCRIPTIONS_MAX; from += 100) {
+    await ask('subscribe', { subscriptions: many(from, 100) });
+  }
+  its.message(JSON.stringify({ id: 'again', method: 'subscribe', params: { subscriptions: many(0, 100) } }));
+  await ask('unsubscribe', { subscriptions: many(0, 100) });
+  expect(await ask('subscribe', { subscriptions: many(1_000, 100) })).toMatchObject({
+    error: { code: 'TOO_MANY_SUBSCRIPTIONS' },
+  });
+  gate.resolve();
+  for (let turns = 0; turns < 200; turns++) await settle();
+  expect(opened.filter(({ to }) => !to.ended.aborted)).toHaveLength(SUBSCRIPTIONS_MAX);
+});
+
+test('what is opened while the connection ends, ends with it', async () => {
+  const gate = Promise.withResolvers<void>();
+  const { its, opened } = given(() => gate.promise);
+  its.message(JSON.stringify({ id: 1, method: 'subscribe', params: { subscriptions: many(0, 3) } }));
+  its.closed();
+  gate.resolve();
+  for (let turns = 0; turns < 20; turns++) await settle();
+  expect(opened.map(({ to, begun }) => [to.ended.aborted, begun])).toEqual([[true, false]]);
+});
+
+test('a channel that cannot be given has ended, too, not only those before it', async () => {
+  const { ask, opened } = given(() => Promise.reject(refused('UNAVAILABLE')));
+  await ask('subscribe', { subscriptions: [depth('A')] });
+  expect(opened.map(({ to }) => to.ended.aborted)).toEqual([true]);
 });

@@ -14,6 +14,7 @@ import type { CommandApi } from './commandApi.ts';
 import { commandRequest, isCommand } from './commandRequests.ts';
 import { type Outbox, outbox, type Socket } from './outbox.ts';
 import { ownOrders } from './ownOrders.ts';
+import { places } from './places.ts';
 import { type Misunderstood, type Request, readRequest } from './requests.ts';
 import { signIn } from './signIn.ts';
 import { type Subscription, subscription } from './subscription.ts';
@@ -56,16 +57,23 @@ export function connection(
   const { runtime, log, channels, commands } = deps;
   const out: Outbox = outbox({ ...deps, socket, cutOff: () => close('slow_consumer') });
   const subscriptions = new Map<string, Subscription>();
-  const own = new Set<string>();
+  /** What only who is signed in may hear. */
+  const own = new Set<Subscription>();
+  const room = places(subscriptions, SUBSCRIPTIONS_MAX);
   const answering = new Set<Promise<void>>();
   let stopping = false;
+  let over = false;
   let second = 0;
   let messages = 0;
 
   const signedIn = signIn({
     ...deps,
     over(reason) {
-      for (const key of own) subscriptions.get(key)?.end(reason);
+      const open = new Set(subscriptions.values());
+      for (const each of own) {
+        if (open.has(each)) each.end(reason);
+        else each.close();
+      }
     },
   });
   out.onRoom(() => {
@@ -92,29 +100,35 @@ export function connection(
   };
   const subscribe = async (asked: readonly Subscribe[]): Promise<[SubscribeResult, () => void]> => {
     const names = new Map(asked.map((each) => [keyOf(each), each]));
-    const more = [...names.keys()].filter((key) => !subscriptions.has(key)).length;
-    if (subscriptions.size + more > SUBSCRIPTIONS_MAX) throw refused('TOO_MANY_SUBSCRIPTIONS');
+    const leave = room.claim(names.keys());
+    if (!leave) throw refused('TOO_MANY_SUBSCRIPTIONS');
     const opened: { key: string; subject: Unsubscribe; channel: OpenChannel; its: Subscription }[] = [];
+    const begun: Subscription[] = [];
     try {
       for (const [key, each] of names) {
         const { channel, symbol, interval } = each;
         const subject = { channel, symbol, interval };
         const its: Subscription = subscription(subject, out, () => {
-          if (subscriptions.get(key) !== its) return;
-          subscriptions.delete(key);
-          own.delete(key);
+          own.delete(its);
+          if (subscriptions.get(key) === its) subscriptions.delete(key);
         });
+        begun.push(its);
+        if (channel === 'orders') own.add(its);
         opened.push({ key, subject, its, channel: await open(each, its.sink) });
+        if (over) throw refused('UNAVAILABLE', 'the connection is over');
+      }
+      if (begun.some(({ sink }) => sink.ended.aborted))
+        throw refused('UNAUTHENTICATED', 'the sign-in is over');
+      // One that is subscribed to again begins anew.
+      for (const { key, its } of opened) {
+        subscriptions.get(key)?.close();
+        subscriptions.set(key, its);
       }
     } catch (error) {
-      for (const { its } of opened) its.close();
+      for (const its of begun) its.close();
       throw error;
-    }
-    // One that is subscribed to again begins anew.
-    for (const { key, subject, its } of opened) {
-      subscriptions.get(key)?.close();
-      subscriptions.set(key, its);
-      if (subject.channel === 'orders') own.add(key);
+    } finally {
+      leave();
     }
     const result = {
       subscriptions: opened.map(({ subject, channel }) => ({ ...subject, sequence: channel.sequence() })),
@@ -198,6 +212,7 @@ export function connection(
       await Promise.all(answering);
     },
     closed() {
+      over = true;
       signedIn.close();
       out.close();
       for (const each of subscriptions.values()) each.close();

@@ -20,7 +20,8 @@ export function readRequest(text: string): Request | Misunderstood {
   const { data: id = null } = RequestId.safeParse((given as { id?: unknown } | null)?.id);
   const whole = StreamRequest.safeParse(given);
   if (!whole.success) return { id, problem: invalidRequest(whole.error.issues, 'body', given) };
-  const { method, params } = whole.data;
+  // As it was sent: a copy would have lost keys that are to be refused.
+  const { method, params = {} } = whole.data;
   const read = REQUESTS[method].safeParse(params);
   if (read.success) return { id: whole.data.id, method, params: read.data } as Request;
   const issues = read.error.issues.map((issue) => ({ ...issue, path: ['params', ...issue.path] }));

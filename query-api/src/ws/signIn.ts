@@ -30,6 +30,7 @@ export function signIn(options: {
   const { verifier, sessions, runtime, over } = options;
   let current: { actor: Actor; token: string } | null = null;
   let forget = (): void => undefined;
+  let closed = false;
 
   const verified = async (token: string): Promise<Actor> => {
     try {
@@ -52,6 +53,7 @@ export function signIn(options: {
     current: () => current,
     async renew(token) {
       const actor = await verified(token);
+      if (closed) throw refused('UNAVAILABLE', 'the connection is over');
       if (current && current.actor.clientId !== actor.clientId) {
         throw refused('FORBIDDEN', 'this connection is another client’s: open a new one');
       }
@@ -68,6 +70,9 @@ export function signIn(options: {
       leave = sessions.onEnd(actor, () => end('session_ended'));
       return actor;
     },
-    close: () => forget(),
+    close() {
+      closed = true;
+      forget();
+    },
   };
 }
