@@ -1,5 +1,6 @@
 export * from './adapters.settings.ts';
 export * from './adapters.ts';
+export * from './addressShares.ts';
 export * from './auth.ts';
 export * from './calmAppends.ts';
 export * from './config.ts';

@@ -1,4 +1,4 @@
-import type { Standing, Tallies } from '@brokerx/infra';
+import { networkOf, type Standing, type Tallies } from '@brokerx/infra';
 
 /**
  * Brakes guessing of passwords: failed sign-ins of the last minute, by client address and by client address and
@@ -35,16 +35,4 @@ export function failedSignIns(tallies: Tallies): FailedSignIns {
       await Promise.all(keysOf(attempt).map((key) => failures.count(key)));
     },
   };
-}
-
-/** An IPv4 address, or the /64 that one IPv6 subscriber has at his disposal. */
-export function networkOf(ip: string): string {
-  if (!ip.includes(':')) return ip;
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(ip);
-  if (mapped?.[1]) return mapped[1];
-  const [head = '', tail] = ip.split('%', 1)[0]?.split('::') ?? [];
-  const front = head === '' ? [] : head.split(':');
-  const back = tail === undefined || tail === '' ? [] : tail.split(':');
-  const zeros = tail === undefined ? 0 : 8 - front.length - back.length;
-  return [...front, ...Array<string>(Math.max(0, zeros)).fill('0'), ...back].slice(0, 4).join(':');
 }
