@@ -1,4 +1,4 @@
-import { REFUSALS, type RefusalCode } from '@brokerx/contracts';
+import { REFUSALS, RETRYABLE, type RefusalCode } from '@brokerx/contracts';
 import { Problem, type Runtime } from '@brokerx/infra';
 import type { Refusal } from './account/decider.ts';
 
@@ -7,6 +7,7 @@ export const HTTP_STATUS = {
   IDEMPOTENCY_KEY_REQUIRED: 400,
   IDEMPOTENCY_KEY_REUSED: 422,
   REQUEST_IN_FLIGHT: 409,
+  IDEMPOTENCY_KEY_VERSION: 422,
   STALE_REQUEST: 422,
   OVERLOADED: 503,
   REQUEST_LIMIT: 429,
@@ -51,7 +52,8 @@ export const HTTP_STATUS = {
   OPENING_OVER: 422,
   NOT_IN_AUCTION: 422,
   MAX_OPEN_ORDERS: 422,
-  ORDER_RATE: 422,
+  ORDER_RATE: 429,
+  REFUSAL_RATE: 429,
   INSUFFICIENT_FUNDS: 422,
   INSUFFICIENT_SHARES: 422,
   WOULD_TAKE: 422,
@@ -63,25 +65,19 @@ export const HTTP_STATUS = {
   AMEND_NOT_A_REDUCTION: 422,
 } as const satisfies Record<RefusalCode, number>;
 
-/** Refused now and perhaps not later, though the answer stands in no event: the same key may be sent again. */
-const RETRYABLE: ReadonlySet<RefusalCode> = new Set([
-  'REQUEST_IN_FLIGHT',
-  'OVERLOADED',
-  'REQUEST_LIMIT',
-  'UNAVAILABLE',
-]);
-
 export function problemOf(
-  { code, detail }: Refusal,
+  { code, detail, retryAfterSeconds }: Refusal,
   given: { headers?: Readonly<Record<string, string>>; cause?: unknown; status?: number } = {},
 ): Problem {
+  const wait: Record<string, string> =
+    retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) };
   return new Problem({
     status: given.status ?? HTTP_STATUS[code],
     code,
     title: REFUSALS[code],
     ...(detail === '' ? {} : { detail }),
-    retryable: RETRYABLE.has(code),
-    ...(given.headers ? { headers: given.headers } : {}),
+    retryable: RETRYABLE[code] || retryAfterSeconds !== undefined,
+    headers: { ...wait, ...given.headers },
     cause: given.cause,
   });
 }

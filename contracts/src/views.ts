@@ -19,6 +19,7 @@ export const Problem = z.object({
   errors: z.array(z.object({ pointer: z.string(), code: z.string(), detail: z.string() })).optional(),
   request_id: z.string().optional(),
   retryable: z.boolean(),
+  retry_after: z.int().optional().describe('Seconds to wait before the same request is sent again.'),
 });
 
 export const DepositView = z.object({

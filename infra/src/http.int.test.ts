@@ -1,5 +1,6 @@
 import { Agent, request } from 'node:http';
 import { connect } from 'node:net';
+import type { FastifyReply } from 'fastify';
 import { afterEach, expect, test } from 'vitest';
 import { z } from 'zod';
 import { buildHttp, type Http } from './http.ts';
@@ -110,6 +111,14 @@ test('a request that does not fit is told each field, the rule and what is expec
 });
 
 const json = { 'content-type': 'application/json' };
+/** Routes to which nothing has to be sent. */
+const bare = (http: Http) => {
+  const answer = async (_request: unknown, reply: FastifyReply) => reply.code(202).send({ symbol: '1' });
+  const schema = { response: { 202: z.object({ symbol: z.string() }) } };
+  http.delete('/v1/orders/:id', { config: { auth: 'public' }, schema }, answer);
+  const optional = { ...schema, body: z.strictObject({}).nullish() };
+  http.post('/v1/resume', { config: { auth: 'public' }, schema: optional }, answer);
+};
 test.for([
   [
     'malformed JSON',
@@ -117,7 +126,12 @@ test.for([
     400,
     'MALFORMED_JSON',
   ],
-  ['an empty body', { method: 'POST', url: '/v1/orders', headers: json, payload: '' }, 400, 'MALFORMED_JSON'],
+  [
+    'an empty body',
+    { method: 'POST', url: '/v1/orders', headers: json, payload: '' },
+    400,
+    'INVALID_REQUEST',
+  ],
   [
     'a poisoned prototype',
     { method: 'POST', url: '/v1/orders', headers: json, payload: '{"__proto__":{"a":1}}' },
@@ -125,6 +139,18 @@ test.for([
     'MALFORMED_JSON',
   ],
   ['no body', { method: 'POST', url: '/v1/orders' }, 400, 'INVALID_REQUEST'],
+  [
+    'a body where none is taken',
+    { method: 'DELETE', url: '/v1/orders/1', headers: json, payload: '{"symobl":"ACME"}' },
+    400,
+    'INVALID_REQUEST',
+  ],
+  [
+    'a parameter where none is taken',
+    { method: 'DELETE', url: '/v1/orders/1?__proto__=ACME' },
+    400,
+    'INVALID_REQUEST',
+  ],
   [
     'a body over 64 KiB',
     { method: 'POST', url: '/v1/orders', payload: { symbol: 'x'.repeat(65_536) } },
@@ -152,7 +178,7 @@ test.for([
   ['a URL that is not well formed', { method: 'GET', url: '/v1/%E0%A4%A' }, 400, 'BAD_REQUEST'],
   ['no token', { method: 'GET', url: '/v1/mine' }, 401, 'UNAUTHENTICATED'],
 ] as const)('%s is a problem reply', async ([, request, status, code]) => {
-  await build();
+  await build(bare);
   const reply = await app.inject(request);
   expect(reply.headers['content-type']).toBe('application/problem+json; charset=utf-8');
   expect(reply.json()).toMatchObject({
@@ -164,6 +190,27 @@ test.for([
   });
   expect(reply.statusCode).toBe(status);
   expect(logged).toEqual([]);
+});
+
+test.for([
+  ['no body and no kind of body', {}],
+  ['the kind of a body, but none', { headers: json }],
+  [
+    'the kind of a body, with its charset, but none',
+    { headers: { 'content-type': 'application/json; charset=utf-8' } },
+  ],
+  ['an empty body that is said to be empty', { headers: { ...json, 'content-length': '0' } }],
+  ['an empty object', { headers: json, payload: '{}' }],
+  ['null', { headers: json, payload: 'null' }],
+] as const)('who has to send nothing may send %s', async ([, request]) => {
+  await build(bare);
+  for (const [method, url] of [
+    ['DELETE', '/v1/orders/1'],
+    ['POST', '/v1/resume'],
+  ] as const) {
+    const reply = await app.inject({ method, url, ...request });
+    expect([method, reply.statusCode, reply.json()]).toEqual([method, 202, { symbol: '1' }]);
+  }
 });
 
 test.for([

@@ -10,6 +10,7 @@ import {
 import { serializerCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import { Histogram } from 'prom-client';
 import { z } from 'zod';
+import { refuseStrays, takeJsonAlone } from './httpBodies.ts';
 import { type ApiDescription, DOCS_PATH, docsHelmet, serveDocs, serveDocsPage } from './httpDocs.ts';
 import {
   answerBrokenConnection,
@@ -95,7 +96,7 @@ export async function buildHttp(options: HttpOptions): Promise<Http> {
     },
   }).withTypeProvider<ZodTypeProvider>();
   app.server.maxConnections = CONNECTIONS_MAX;
-  app.removeContentTypeParser('text/plain');
+  takeJsonAlone(app);
   app.setValidatorCompiler(validate);
   app.setSerializerCompiler(serializerCompiler);
   app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply, log));
@@ -150,6 +151,7 @@ function demandDeclarations(route: RouteOptions): void {
     ...route.schema,
     response: { ...schema.response, '4xx': problemReply, '5xx': problemReply },
   };
+  refuseStrays(route);
 }
 
 const problemReply = {

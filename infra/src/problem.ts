@@ -70,6 +70,7 @@ export const ProblemBody = z
     errors: z.array(z.object({ pointer: z.string(), code: z.string(), detail: z.string() })).optional(),
     request_id: z.string().optional(),
     retryable: z.boolean().describe('Whether the very same request may succeed later.'),
+    retry_after: z.int().optional().describe('Seconds to wait before; the header Retry-After.'),
   })
   .describe('Problem (RFC 9457)');
 export type ProblemBody = z.infer<typeof ProblemBody>;
@@ -87,5 +88,12 @@ export function problemBody(problem: Problem, instance?: string, requestId?: str
     ...(problem.errors === undefined ? {} : { errors: [...problem.errors] }),
     ...(requestId === undefined ? {} : { request_id: requestId }),
     retryable: problem.retryable,
+    ...retryAfter(problem),
   };
+}
+
+/** In the body, too: a batch and a WebSocket have no headers of their own for each answer. */
+function retryAfter({ headers }: Problem): { retry_after?: number } {
+  const seconds = Number(headers['retry-after']);
+  return Number.isSafeInteger(seconds) ? { retry_after: seconds } : {};
 }

@@ -1,4 +1,4 @@
-import { REFUSALS, type RefusalCode } from '@brokerx/contracts';
+import { REFUSALS, RETRYABLE, type RefusalCode } from '@brokerx/contracts';
 import { isTransient } from '@brokerx/infra';
 import { Problem } from '@brokerx/infra/problem.ts';
 import { ReadModelUnavailable } from './readDatabase.ts';
@@ -30,7 +30,8 @@ export function refused(code: QueryRefusal, detail?: string, cause?: unknown): P
     code,
     title: REFUSALS[code],
     ...(detail === undefined ? {} : { detail }),
-    ...(status >= 429 ? { headers: { 'retry-after': String(RETRY_AFTER_SECONDS) } } : {}),
+    retryable: RETRYABLE[code],
+    ...(RETRYABLE[code] ? { headers: { 'retry-after': String(RETRY_AFTER_SECONDS) } } : {}),
     cause,
   });
 }

@@ -20,7 +20,12 @@ export const WALLET_CENTS_MAX = 1_000_000;
 /** Deposits that the payment service has not answered, so that a client cannot fill an account with tiny ones. */
 export const DEPOSITS_PENDING_MAX = 100;
 
-export type Refusal = { code: RefusalCode; detail: string };
+export type Refusal = {
+  code: RefusalCode;
+  detail: string;
+  /** The same request may be sent again then. */
+  retryAfterSeconds?: number;
+};
 
 export function openAccount(account: Account, ids: { accountId: string; clientId: string }): AccountFact[] {
   return account.status === 'open' ? [] : [{ type: 'AccountOpened.v1', data: ids }];
