@@ -14,9 +14,11 @@ const history = (version: number) =>
     .split('\n')
     .map((line) => JSON.parse(line) as Line);
 
-test.for([1, 2])('a history recorded under version %i gives the same outputs today', (version) => {
-  const engine = newEngine('SIM');
+// Version 3 begins with short histories of what version 4 corrects, each with a listing of its own.
+test.for([1, 2, 3])('a history recorded under version %i gives the same outputs today', (version) => {
+  let engine = newEngine('SIM');
   for (const [index, { revision, outputs, ...input }] of history(version).entries()) {
+    if (input.type === 'SymbolListed.v1') engine = newEngine('SIM');
     const facts = apply(engine, { event: input as unknown as EngineInput, revision });
     expect(JSON.parse(JSON.stringify(facts)), `line ${index + 1}`).toEqual(outputs);
   }
