@@ -3,6 +3,7 @@ import { mintId } from '@brokerx/contracts';
 import type { Dispatcher, Pool } from 'undici';
 import { backOff, worthRepeating } from './backOff.ts';
 import { idSource } from './ids.ts';
+import { positions as createPositions, type Positions } from './positions.ts';
 import { servers } from './servers.ts';
 
 /**
@@ -32,11 +33,16 @@ export type Api = {
   readonly queryUrl: string;
   readonly commandUrls: readonly string[];
   readonly queryUrls: readonly string[];
+  /** Where each person's commands have come to: their queries reflect it. */
+  readonly positions: Positions;
   command<T = Record<string, unknown>>(command: Command): Promise<Outcome<T>>;
-  /** Answers with 2xx or throws `ApiError`; retried while the service is away or the read model is behind. */
+  /**
+   * Answers with 2xx or throws `ApiError`; retried while the service is away or the read model is behind. The answer
+   * reflects the person's last command, or `minPosition` where it is given; null: whatever is there.
+   */
   query<T>(
     path: string,
-    options?: { token?: string | undefined; minPosition?: string | undefined },
+    options?: { token?: string | undefined; minPosition?: string | null | undefined },
   ): Promise<T>;
   /** One request as it is, nothing repeated. */
   raw(base: 'command' | 'query', options: RawRequest): Promise<Reply>;
@@ -111,6 +117,7 @@ export function brokerApi(options: ApiOptions): Api {
   const commands = open(commandUrls, options.connections ?? 16, timeoutMs);
   const queries = open(queryUrls, options.connections ?? 16, timeoutMs);
   const streams = open([queryUrl], STREAM_CONNECTIONS_MAX, STREAM_SILENCE_MS);
+  const positions = createPositions();
 
   const send = async (base: 'command' | 'query', to: Pool, request: RawRequest): Promise<Reply> => {
     const { statusCode, headers, body } = await to.request({
@@ -129,6 +136,7 @@ export function brokerApi(options: ApiOptions): Api {
     queryUrl,
     commandUrls,
     queryUrls,
+    positions,
 
     async command<T>({ method, path, body, token, key }: Command): Promise<Outcome<T>> {
       const idempotencyKey = key ?? mintId(idSource);
@@ -150,18 +158,20 @@ export function brokerApi(options: ApiOptions): Api {
         try {
           const reply = await send('command', server, request);
           const parsed = jsonOf(reply);
+          const position = reply.headers['x-brokerx-position'];
+          positions.note(token, position);
           if (reply.status >= 200 && reply.status < 300) {
             return {
               kind: 'ok',
               status: reply.status,
               body: parsed as T,
-              position: reply.headers['x-brokerx-position'],
+              position,
               replayed: reply.headers['idempotent-replayed'] === 'true',
               attempts,
             };
           }
           const code = String(parsed['code'] ?? '');
-          if (!worthRepeating(reply.status, code)) {
+          if (!worthRepeating(reply.status, parsed)) {
             return { kind: 'refused', status: reply.status, code, body: parsed, attempts };
           }
           error = `${reply.status} ${code}`;
@@ -178,22 +188,27 @@ export function brokerApi(options: ApiOptions): Api {
 
     async query<T>(
       path: string,
-      { token, minPosition }: { token?: string | undefined; minPosition?: string | undefined } = {},
+      { token, minPosition }: { token?: string | undefined; minPosition?: string | null | undefined } = {},
     ): Promise<T> {
       const deadline = performance.now() + patienceMs;
-      const headers = {
-        ...(token ? { authorization: `Bearer ${token}` } : {}),
-        ...(minPosition ? { 'x-brokerx-position': minPosition } : {}),
-      };
+      const authorization: Record<string, string> = token ? { authorization: `Bearer ${token}` } : {};
       for (let attempts = 1; ; attempts++) {
         let failure: ApiError;
+        const remembered = minPosition === undefined ? positions.of(token) : undefined;
+        const position = minPosition ?? remembered;
+        const headers = { ...authorization, ...(position ? { 'x-brokerx-position': position } : {}) };
         const server = queries.of(token, path);
         try {
           const reply = await send('query', server, { path, headers });
           if (reply.status === 200) return JSON.parse(reply.text) as T;
-          const code = String(jsonOf(reply)['code'] ?? '');
+          const problem = jsonOf(reply);
+          const code = String(problem['code'] ?? '');
           failure = new ApiError(`GET ${path}`, reply.status, code, reply.text.slice(0, 300));
-          if (!worthRepeating(reply.status, code)) throw failure;
+          if (code === 'FOREIGN_POSITION' && remembered !== undefined) {
+            positions.forget(token, remembered);
+            continue;
+          }
+          if (!worthRepeating(reply.status, problem)) throw failure;
         } catch (cause) {
           if (cause instanceof ApiError) throw cause;
           failure = new ApiError(`GET ${path}`, 0, '', describe(cause));
@@ -249,10 +264,12 @@ function retryAfterMs(reply: Reply): number {
 
 function jsonOf(reply: Reply): Record<string, unknown> {
   if (reply.text === '') return {};
+  const nothing = { detail: reply.text.slice(0, 300) };
   try {
-    return JSON.parse(reply.text) as Record<string, unknown>;
+    const parsed: unknown = JSON.parse(reply.text);
+    return typeof parsed === 'object' && parsed !== null ? (parsed as Record<string, unknown>) : nothing;
   } catch {
-    return { detail: reply.text.slice(0, 300) };
+    return nothing;
   }
 }
 

@@ -5,6 +5,6 @@ const MAX_MS = 500;
 export const backOff = (attempts: number): number =>
   Math.random() * Math.min(MAX_MS, FIRST_MS * 2 ** attempts);
 
-/** Whether the same request may be answered otherwise later. */
-export const worthRepeating = (status: number, code: string): boolean =>
-  (status >= 500 && status !== 501) || status === 429 || code === 'REQUEST_IN_FLIGHT';
+/** Whether the same request may be answered otherwise later: the server says so; who stands before it may not. */
+export const worthRepeating = (status: number, { retryable }: { retryable?: unknown }): boolean =>
+  typeof retryable === 'boolean' ? retryable : (status >= 500 && status !== 501) || status === 429;

@@ -4,4 +4,5 @@ export * from './followBook.ts';
 export * from './ids.ts';
 export * from './localBook.ts';
 export * from './localOrders.ts';
+export * from './positions.ts';
 export * from './session.ts';

@@ -38,11 +38,12 @@ export function servers(urls: readonly string[], options: Pool.Options): Servers
 }
 
 /** The client in an access token: it is the same in the next token. */
-function callerOf(token: string | undefined): string | undefined {
+export function callerOf(token: string | undefined): string | undefined {
   const payload = token?.split('.')[1];
   if (!payload) return undefined;
   try {
-    return String(JSON.parse(Buffer.from(payload, 'base64url').toString())['sub']);
+    const { sub } = JSON.parse(Buffer.from(payload, 'base64url').toString()) as { sub?: unknown };
+    return typeof sub === 'string' ? sub : undefined;
   } catch {
     return undefined;
   }

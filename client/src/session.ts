@@ -13,7 +13,7 @@ import {
   type views,
 } from '@brokerx/contracts';
 import type { z } from 'zod';
-import type { Outcome } from './api.ts';
+import type { Api, Outcome } from './api.ts';
 import { backOff, worthRepeating } from './backOff.ts';
 import { type Connection, openConnection, type Told } from './connection.ts';
 import { idSource } from './ids.ts';
@@ -56,7 +56,8 @@ export type Listener<C extends Channel> = {
 };
 
 export type SessionOptions = {
-  queryUrl: string;
+  /** Whose WebSocket it is: what is asked there after a command reflects it, whichever way the command went. */
+  api: Pick<Api, 'queryUrl' | 'positions'>;
   /** An access token that is good for another minute; absent: public channels alone. */
   token?: () => Promise<string>;
   /** How long a command is repeated before its outcome is called unknown. */
@@ -77,11 +78,13 @@ type Subscription = {
 };
 
 export function openSession(options: SessionOptions): Session {
-  const { token, patienceMs = PATIENCE_MS } = options;
-  const url = `${options.queryUrl.replace(/^http/, 'ws')}/v1/ws`;
+  const { api, token, patienceMs = PATIENCE_MS } = options;
+  const url = `${api.queryUrl.replace(/^http/, 'ws')}/v1/ws`;
   const subscriptions = new Map<string, Subscription>();
   const stopping = new AbortController();
   let current: Connection | null = null;
+  /** What the server knows this person by; the same in every next token. */
+  let signedInWith: string | undefined;
   let arrived = arrival();
   let reconnectAfterMs = 0;
   let renewal: NodeJS.Timeout | undefined;
@@ -121,7 +124,7 @@ export function openSession(options: SessionOptions): Session {
       if (!error) {
         const [channel] = (result as SubscribeResult).subscriptions;
         listener.subscribed?.(channel?.sequence ?? null, 'after' in after);
-      } else if (worthRepeating(error.status, error.code)) again(its);
+      } else if (worthRepeating(error.status, error)) again(its);
       else listener.refused?.(error.code);
     };
     // Where the connection is lost, the next one begins it.
@@ -131,8 +134,10 @@ export function openSession(options: SessionOptions): Session {
   };
   const signIn = async (connection: Connection): Promise<void> => {
     if (!token) return;
-    const { result, error } = await connection.request('authenticate', { token: await token() });
+    const given = await token();
+    const { result, error } = await connection.request('authenticate', { token: given });
     if (error) throw new Error(`signing in: ${error.code} ${error.detail ?? ''}`);
+    signedInWith = given;
     const goodMs = Date.parse((result as { expires_at: string }).expires_at) - Date.now() - TOKEN_MARGIN_MS;
     clearTimeout(renewal);
     renewal = setTimeout(() => signIn(connection).catch(() => connection.drop()), Math.max(1_000, goodMs));
@@ -174,6 +179,7 @@ export function openSession(options: SessionOptions): Session {
       try {
         const connection = current ?? (await inTime(arrived.promise, deadline - performance.now()));
         const reply = await connection.request(method, params);
+        api.positions.note(signedInWith, reply.position);
         const outcome = outcomeOf<T>(reply, attempts);
         if (outcome) return outcome;
         error = `${reply.status} ${reply.error?.code}`;
@@ -241,7 +247,7 @@ function outcomeOf<T>({ status = 0, result, error, position, replayed }: StreamR
     };
     return ok;
   }
-  if (worthRepeating(error.status, error.code)) return null;
+  if (worthRepeating(error.status, error)) return null;
   return { kind: 'refused', status: error.status, code: error.code, body: error, attempts } as Outcome<T>;
 }
 

@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from 'vitest';
+import { positions } from '../src/positions.ts';
 import { openSession, type Session } from '../src/session.ts';
 import { type Asked, scriptedServer } from './scriptedServer.ts';
 
@@ -9,6 +10,8 @@ afterEach(async () => {
   await server.close();
 });
 
+/** Whose WebSocket it is. */
+const api = () => ({ queryUrl: server.url, positions: positions() });
 const depth = { channel: 'depth', symbol: 'XEQT' } as const;
 const subscribed = ({ params }: Asked, sequence: number) => ({
   result: { subscriptions: (params['subscriptions'] as object[]).map((each) => ({ ...each, sequence })) },
@@ -19,7 +22,7 @@ const order = { symbol: 'XEQT', side: 'buy', type: 'limit', qty: '1', limit_pric
 
 test('a lost connection is opened again, and a channel goes on behind its last message', async () => {
   server = await scriptedServer((asked) => subscribed(asked, 4));
-  session = openSession({ queryUrl: server.url });
+  session = openSession({ api: api() });
   const heard: unknown[] = [];
   session.subscribe(depth, {
     data: ({ u }) => heard.push(u),
@@ -45,7 +48,7 @@ test('a lost connection is opened again, and a channel goes on behind its last m
 
 test('where the server does not know the sequence, the channel begins anew', async () => {
   server = await scriptedServer((asked) => subscribed(asked, 4));
-  session = openSession({ queryUrl: server.url });
+  session = openSession({ api: api() });
   const heard: unknown[] = [];
   session.subscribe(depth, { data: ({ u }) => heard.push(u), missed: (reason) => heard.push(reason) });
   await server.until(() => server.asked.length === 1);
@@ -65,7 +68,7 @@ test('a command whose answer was lost is sent again with the same key, after sig
     socket.terminate();
     return null;
   });
-  session = openSession({ queryUrl: server.url, token: async () => 'a token' });
+  session = openSession({ api: api(), token: async () => 'a token' });
   expect(await session.place(order)).toEqual({
     kind: 'ok',
     status: 202,
@@ -88,21 +91,21 @@ test('a refusal is the answer; what may be answered otherwise later is asked aga
   const statuses = [503, 409, 422];
   server = await scriptedServer(() => {
     const [code, status] = [codes.shift(), statuses.shift()];
-    return { status, error: { code, status } };
+    return { status, error: { code, status, retryable: status !== 422 } };
   });
-  session = openSession({ queryUrl: server.url });
+  session = openSession({ api: api() });
   expect(await session.cancel('an order')).toEqual({
     kind: 'refused',
     status: 422,
     code: 'PRICE_TICK',
-    body: { code: 'PRICE_TICK', status: 422 },
+    body: { code: 'PRICE_TICK', status: 422, retryable: false },
     attempts: 3,
   });
 });
 
 test('what nobody answers is unknown once the patience is over', async () => {
   server = await scriptedServer(() => ({ status: 503, error: { code: 'UNAVAILABLE', status: 503 } }));
-  session = openSession({ queryUrl: server.url, patienceMs: 200 });
+  session = openSession({ api: api(), patienceMs: 200 });
   expect(await session.cancelAll()).toMatchObject({ kind: 'unknown', error: '503 UNAVAILABLE' });
 });
 
@@ -110,7 +113,7 @@ test('a channel that cannot be given is refused; one that is unavailable for a m
   const codes = ['READ_MODEL_BEHIND', 'UNKNOWN_SYMBOL'];
   const statuses = [503, 404];
   server = await scriptedServer(() => ({ error: { code: codes.shift(), status: statuses.shift() } }));
-  session = openSession({ queryUrl: server.url });
+  session = openSession({ api: api() });
   const code = await new Promise((refused) => session?.subscribe(depth, { data: () => undefined, refused }));
   expect([code, server.asked.length]).toEqual(['UNKNOWN_SYMBOL', 2]);
 });

@@ -67,8 +67,9 @@ export async function bookCheck(
   const server = brokerApi({ commandUrl: api.commandUrl, queryUrl: api.queryUrl });
   const stop = new AbortController();
   const sessions: ReturnType<typeof openSession>[] = [];
-  const session = (given: { queryUrl: string; token?: () => Promise<string> }) => {
-    const opened = openSession(given);
+  const session = ({ queryUrl, token }: { queryUrl: string; token?: () => Promise<string> }) => {
+    const { positions } = api;
+    const opened = openSession({ api: { queryUrl, positions }, ...(token ? { token } : {}) });
     sessions.push(opened);
     return opened;
   };

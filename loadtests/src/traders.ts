@@ -86,7 +86,7 @@ async function main(): Promise<void> {
     }
     const trader = (person: Person): Trader => ({
       person,
-      session: openSession({ queryUrl: config.QUERY_API_URL, token: person.token, patienceMs: PATIENCE_MS }),
+      session: openSession({ api, token: person.token, patienceMs: PATIENCE_MS }),
     });
     await trade(operator, symbols, trader(maker), takers.map(trader));
   }

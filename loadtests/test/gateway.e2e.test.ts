@@ -217,7 +217,7 @@ describe.runIf(nginx !== null)('behind nginx', () => {
   });
 
   test('a WebSocket goes through: orders one way, market data and fills the other', async () => {
-    const session = openSession({ queryUrl: gateway.url, token: alice.token });
+    const session = openSession({ api, token: alice.token });
     const prices: string[] = [];
     const events: string[] = [];
     const ready = Promise.all([

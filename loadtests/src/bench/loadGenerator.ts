@@ -42,7 +42,12 @@ export type LoadResult = {
   fastOk: number;
   entries: JournalEntry[];
   /** Last reply of each connection: everything sent before it was taken before it. */
-  lastReplies: string[];
+  lastReplies: LastReply[];
+};
+export type LastReply = {
+  text: string;
+  /** Its `X-BrokerX-Position`. */
+  position: string;
 };
 
 const REPLY_TIMEOUT_MS = 30_000;
@@ -100,11 +105,12 @@ function connect(
   let begunAt = 0;
   let entry: JournalEntry;
   let done: () => void;
-  let last = '';
+  let position = '';
   const handler = {
     onRequestStart() {},
-    onResponseStart(_: unknown, statusCode: number) {
+    onResponseStart(_: unknown, statusCode: number, headers: Record<string, string | string[] | undefined>) {
       status = statusCode;
+      if (status === 202) position = String(headers['x-brokerx-position']);
       chunks = [];
     },
     onResponseData(_: unknown, chunk: Buffer) {
@@ -115,7 +121,6 @@ function connect(
         latency.recordValue(Math.round((performance.now() - begunAt) * 1000));
         entry.outcome = 'ok';
         result.ok += 1;
-        last = '';
       } else {
         const text = Buffer.concat(chunks).toString();
         const code = `${status} ${/"code":"([A-Z_]+)"/.exec(text)?.[1] ?? ''}`.trim();
@@ -156,8 +161,7 @@ function connect(
       );
     },
     async close() {
-      if (status === 202) last = Buffer.concat(chunks).toString();
-      if (last) result.lastReplies.push(last);
+      if (status === 202) result.lastReplies.push({ text: Buffer.concat(chunks).toString(), position });
       await http.close();
     },
   };

@@ -6,7 +6,7 @@ import { seededRandom } from '../random.ts';
 import { progress } from '../report.ts';
 import type { Target } from '../target.ts';
 import { startBareEndpoint } from './bareEndpoint.ts';
-import { generateLoad, type LoadResult } from './loadGenerator.ts';
+import { generateLoad, type LastReply, type LoadResult } from './loadGenerator.ts';
 import { BENCH_SYMBOLS, MID_CENTS, orderBodies } from './orderMix.ts';
 import { type Usage, usageOf } from './processUsage.ts';
 
@@ -149,17 +149,18 @@ async function eventsAfter(api: Api, operator: Person, position: number): Promis
  * Waits until the last order of every connection is answered and shown. Books, settlement and projections work in
  * order, so by then everything before them is done, too.
  */
-async function drained(api: Api, operator: Person, lastReplies: readonly string[]): Promise<number> {
+async function drained(api: Api, operator: Person, lastReplies: readonly LastReply[]): Promise<number> {
   const begun = performance.now();
   const deadline = begun + DRAIN_MAX_MS;
   const token = await operator.token();
-  for (const text of lastReplies) {
+  for (const { text, position } of lastReplies) {
     const { id } = JSON.parse(text) as views.OrderView;
     for (;;) {
-      const shown = await api.query<views.OrderView>(`/v1/orders/${id}`, { token }).catch(() => undefined);
-      if (shown && shown.status !== 'pending_new') break;
+      // Another client's command: its position is not one that the operator's queries ask for by themselves.
+      const shown = await api.query<views.OrderView>(`/v1/orders/${id}`, { token, minPosition: position });
+      if (shown.status !== 'pending_new') break;
       if (performance.now() > deadline)
-        throw new Error(`order ${id} is ${shown?.status ?? 'not shown'} after ${DRAIN_MAX_MS} ms`);
+        throw new Error(`order ${id} is ${shown.status} after ${DRAIN_MAX_MS} ms`);
       await delay(DRAIN_POLL_MS);
     }
   }

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Api, succeeded } from '@brokerx/client';
+import { type Api, ApiError, succeeded } from '@brokerx/client';
 import { decimalFromCents, type views } from '@brokerx/contracts';
 import type { Person } from '../people.ts';
 
@@ -19,8 +19,9 @@ export async function wholeLife(probe: Probe, waitMs: number): Promise<number | 
     try {
       await oneLife(probe, late);
       return performance.now() - begun;
-    } catch {
+    } catch (error) {
       // A service was still away for longer than the client's patience: another order tries again.
+      if (!(error instanceof ApiError)) throw error;
       await delay(POLL_MS);
     }
   }
@@ -48,7 +49,6 @@ async function oneLife({ api, person, symbol, priceCents }: Probe, late: () => b
   while (!late()) {
     const shown = await api.query<views.OrderView>(`/v1/orders/${placed.body.id}`, {
       token: await person.token(),
-      minPosition: placed.position,
     });
     if (shown.status === 'expired') return;
     await delay(POLL_MS);

@@ -67,14 +67,12 @@ export function simulatedMarket(options: {
   let rules: SymbolInfo | undefined;
   let ticker: views.TickerView | undefined;
   let midCents: number | undefined;
-  let lastPosition: string | undefined;
   let sent = 0;
   maker.session.subscribe({ channel: 'rules', symbol }, { data: (told) => (rules = told) });
   maker.session.subscribe({ channel: 'ticker', symbol }, { data: (told) => (ticker = told) });
 
   const answered = <T>(outcome: Outcome<T>): void => {
     // A refusal is part of trading: filled meanwhile, halted, out of money until the next allowance.
-    if (outcome.kind === 'ok') lastPosition = outcome.position ?? lastPosition;
     if (outcome.kind === 'unknown') throw new Error(outcome.error);
     sent += 1;
   };
@@ -116,7 +114,7 @@ export function simulatedMarket(options: {
         midCents ?? centsFromDecimal(ticker?.last_price ?? rules.reference_price) ?? referenceCents;
       midCents = nextMid(wasCents, referenceCents, random);
       const { cancel, place: missing } = adjust(
-        await standing(api, maker.person, symbol, lastPosition),
+        await standing(api, maker.person, symbol),
         ladder(midCents, referenceCents, random),
         referenceCents,
       );
@@ -144,15 +142,10 @@ export function simulatedMarket(options: {
   };
 }
 
-async function standing(
-  api: Api,
-  maker: Person,
-  symbol: string,
-  minPosition: string | undefined,
-): Promise<Standing[]> {
+async function standing(api: Api, maker: Person, symbol: string): Promise<Standing[]> {
   const { items } = await api.query<Page<views.OrderView>>(
     `/v1/orders?status=open&symbol=${symbol}&limit=${STANDING_MAX}`,
-    { token: await maker.token(), minPosition },
+    { token: await maker.token() },
   );
   return items
     .filter(({ status }) => status !== 'pending_cancel')
