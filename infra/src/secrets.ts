@@ -1,6 +1,7 @@
 import { generateKeyPairSync, randomBytes, randomInt } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { StartRefused } from './startRefused.ts';
 
 /** What an installation makes up once and keeps to itself, as environment variables of its services. */
 export type Secrets = {
@@ -13,20 +14,38 @@ export type Secrets = {
   AUTH_PRIVATE_JWK: string;
 };
 
-/** Reads or makes them. Refuses to make new ones beside data that the old ones protect. */
+/**
+ * Reads or makes them. What an earlier version did not know is added, what is there is never replaced; and nothing is
+ * made up beside data that a lost one protects.
+ */
 export function keptSecrets(dataDir: string): Secrets {
   const path = join(dataDir, 'secrets.json');
-  if (existsSync(path)) return JSON.parse(readFileSync(path, 'utf8')) as Secrets;
+  const kept = existsSync(path) ? readSecrets(path) : {};
   const hasData = existsSync(join(dataDir, 'postgres', 'data')) || existsSync(join(dataDir, 'system-id'));
-  if (hasData) {
-    throw new Error(
-      `${path} is missing, but there is a database: without its master key personal data cannot be read. ` +
+  if (hasData && !kept.BROKERX_MASTER_KEY) {
+    const what = existsSync(path) ? `${path} has no BROKERX_MASTER_KEY` : `${path} is missing`;
+    throw new StartRefused(
+      `${what}, but there is a database: without its master key personal data cannot be read. ` +
         'Put it back from a backup, or move the folder away to begin anew.',
     );
   }
-  const secrets = newSecrets();
-  writeFileSync(path, `${JSON.stringify(secrets, null, 2)}\n`, { mode: 0o600, flag: 'wx' });
+  const secrets = { ...newSecrets(), ...kept };
+  if (Object.keys(secrets).length > Object.keys(kept).length) {
+    writeFileSync(`${path}.new`, `${JSON.stringify(secrets, null, 2)}\n`, { mode: 0o600 });
+    renameSync(`${path}.new`, path); // Whole or not at all.
+  }
   return secrets;
+}
+
+function readSecrets(path: string): Partial<Secrets> {
+  try {
+    const kept: unknown = JSON.parse(readFileSync(path, 'utf8'));
+    if (typeof kept === 'object' && kept !== null && !Array.isArray(kept)) return kept;
+  } catch (error) {
+    // The parser's own message would repeat a part of the file.
+    if (!(error instanceof SyntaxError)) throw error;
+  }
+  throw new StartRefused(`${path} is not a JSON object: put it back from a backup.`);
 }
 
 export function newSecrets(): Secrets {

@@ -54,6 +54,8 @@ export type InstallationOptions = {
   counts?: Counts;
   /** Environment variables beside the own ones. */
   env?: Record<string, string>;
+  /** Fills its folder before the first start, with data of another time. */
+  fill?: (dataDir: string) => void;
   /** Where its folder is made; among the system's temporary files when absent. */
   parent?: string;
   /** Keep the folder (logs, data) afterwards. */
@@ -64,6 +66,7 @@ export async function startInstallation(options: InstallationOptions = {}): Prom
   const dataDir = mkdtempSync(join(options.parent ?? tmpdir(), 'brokerx-load-'));
   let running: Running;
   try {
+    options.fill?.(dataDir);
     running = await launch(dataDir, options);
   } catch (error) {
     if (!options.keep) rmSync(dataDir, { recursive: true, force: true });

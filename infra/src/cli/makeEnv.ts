@@ -1,7 +1,8 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { type EnvFileOptions, newEnvFile } from '../deploy/newEnvFile.ts';
+import { readEnvFile, replaceEnvFile, withMissing } from '../deploy/envFile.ts';
+import { type EnvFileOptions, missingInEnvFile, newEnvFile } from '../deploy/newEnvFile.ts';
 import { EXIT_FAILED } from '../shutdown.ts';
 
 export const ENV_FILE = resolve(import.meta.dirname, '../../.env');
@@ -18,7 +19,7 @@ export function addMakeEnv(program: Command): void {
   program
     .command('make-env')
     .description('Make infra/.env for containers: new secrets, and every setting that people change.')
-    .option('--file <file>', 'where to; never overwritten', ENV_FILE)
+    .option('--file <file>', 'where to; what is in it already is never changed', ENV_FILE)
     .option('--demo', 'with an inbox that anybody may read, and simulated traders', false)
     .addOption(
       new Option('--without <servers...>', 'servers to do without').choices(SERVERS).default([], 'none'),
@@ -35,13 +36,28 @@ function network(text: string): string {
 function makeEnv({ file, demo, without, network: numbers }: MakeEnvOptions): void {
   const servers = SERVERS.filter((server) => !without.includes(server));
   try {
+    if (existsSync(file)) return addMissing(file);
     writeFileSync(file, newEnvFile({ servers, demo, network: numbers }), { mode: 0o600, flag: 'wx' });
-    process.stderr.write(`made ${file}: keep a copy of it in a safe place\n`);
+    say(`made ${file}: keep a copy of it in a safe place`);
+    if (!demo) say('SMTP_URL is still empty in it: set it before the first deployment');
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const why =
-      code === 'EEXIST' ? `${file} exists: its secrets protect data and are not made anew` : message;
-    process.stderr.write(`brokerx: ${why}\n`);
+    say(`brokerx: ${(error as Error).message}`);
     process.exitCode = EXIT_FAILED;
   }
 }
+
+/** Its secrets protect data: they are never made anew. What a later version needs beside them is added. */
+function addMissing(file: string): void {
+  const settings = readEnvFile(file);
+  if (!settings.BROKERX_MASTER_KEY) {
+    throw new Error(
+      `${file} has no BROKERX_MASTER_KEY: without it no personal data can be read. Put it back from your copy, or move the file away to begin anew.`,
+    );
+  }
+  const { text, added } = withMissing(readFileSync(file, 'utf8'), missingInEnvFile(settings));
+  if (added.length === 0) return say(`${file} has everything: nothing is changed`);
+  replaceEnvFile(file, text);
+  say(`added to ${file}: ${added.join(', ')}; keep a copy of it in a safe place`);
+}
+
+const say = (line: string) => void process.stderr.write(`${line}\n`);

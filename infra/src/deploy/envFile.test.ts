@@ -1,10 +1,11 @@
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parseEnv } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { parseMasterKey } from '../sealing.ts';
-import { readEnvFile, setInEnvFile } from './envFile.ts';
-import { newEnvFile } from './newEnvFile.ts';
+import { readEnvFile, setInEnvFile, withMissing } from './envFile.ts';
+import { missingInEnvFile, newEnvFile } from './newEnvFile.ts';
 
 let folder = '';
 beforeEach(() => {
@@ -39,6 +40,36 @@ test('one that is for people is of production, and has no mail server yet', () =
   const path = join(folder, '.env');
   writeFileSync(path, newEnvFile({ servers: [], demo: false, network: '10.9.8' }));
   expect(readEnvFile(path)).toMatchObject({ BROKERX_MODE: 'production', SMTP_URL: '', GATEWAY_INBOX: '' });
+});
+
+test('a file of an earlier version is given what it lacks, and no line of it changes', () => {
+  const whole = newEnvFile({ servers: ['redis'], demo: true, network: '10.9.8' });
+  for (const name of ['BROKERX_MODE', 'AUTH_PRIVATE_JWK', 'OPERATOR_PASSWORD', 'VAULT_PASSWORD']) {
+    const before = whole.replace(new RegExp(`^${name}=.*\n`, 'm'), '');
+    const { text, added } = withMissing(before, missingInEnvFile(parseEnv(before) as Record<string, string>));
+    expect(added).toEqual([name]);
+    expect(text.startsWith(before.trimEnd())).toBe(true);
+    expect(parseEnv(text)).toMatchObject({ ...parseEnv(before), [name]: expect.stringMatching(/./) });
+  }
+  const { text, added } = withMissing(whole, missingInEnvFile({}));
+  expect([text, added]).toEqual([whole, []]);
+});
+
+test('what is set to nothing is a choice, and stays', () => {
+  expect(withMissing('VAULT_PASSWORD=\n', 'VAULT_PASSWORD=new\n')).toEqual({
+    text: 'VAULT_PASSWORD=\n',
+    added: [],
+  });
+});
+
+test('a file with the inbox of a demonstration is of one, any other of production', () => {
+  const modeOf = (profiles: string) =>
+    parseEnv(missingInEnvFile({ COMPOSE_PROFILES: profiles }))['BROKERX_MODE'];
+  expect([modeOf('kafka,inbox,traders'), modeOf('kafka'), modeOf('')]).toEqual([
+    'development',
+    'production',
+    'production',
+  ]);
 });
 
 test('one variable is changed or added, all else stays, and only its owner may read it', () => {

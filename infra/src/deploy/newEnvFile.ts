@@ -12,7 +12,6 @@ export type EnvFileOptions = {
 };
 
 export function newEnvFile({ servers, demo, network }: EnvFileOptions): string {
-  const { BROKERX_MASTER_KEY, AUTH_PRIVATE_JWK, OPERATOR_EMAIL, OPERATOR_PASSWORD } = newSecrets();
   const redisPassword = password();
   const runs = (server: EnvFileOptions['servers'][number], address: string) =>
     servers.includes(server) ? address : '';
@@ -20,9 +19,7 @@ export function newEnvFile({ servers, demo, network }: EnvFileOptions): string {
   return `# Settings and secrets of this deployment. Keep a copy of it where your backups are not: without BROKERX_MASTER_KEY no
 # personal data can be read any more. Every variable is explained in .env.example and infra/compose.yaml.
 
-# development: an inbox shows all mail, passcodes are in the log, simulated traders move the market. production: without all
-# of it, and SMTP_URL must be set below before anything starts.
-BROKERX_MODE=${demo ? 'development' : 'production'}
+${modeLines(demo)}
 
 # --- What runs ----------------------------------------------------------------------------------------------------
 
@@ -57,17 +54,36 @@ MAIL_FROM=${demo ? '' : 'BrokerX <no-reply@brokerx.test>'}
 
 # --- Secrets --------------------------------------------------------------------------------------------------------
 
-BROKERX_MASTER_KEY=${BROKERX_MASTER_KEY}
-AUTH_PRIVATE_JWK='${AUTH_PRIVATE_JWK}'
-OPERATOR_EMAIL=${OPERATOR_EMAIL}
-OPERATOR_PASSWORD=${OPERATOR_PASSWORD}
-POSTGRES_PASSWORD=${password()}
-VAULT_PASSWORD=${password()}
 REDIS_PASSWORD=${redisPassword}
+${madeSecrets()}
 
 # --- Which image each service runs: set by \`npm run deploy\` and \`npm run rollback\` ---------------------------------
 
 `;
+}
+
+/**
+ * What a file of an earlier version may lack and cannot do without. Settings are not among them: one that is not there is
+ * at its default, by choice. A file with the inbox of a demonstration is of one.
+ */
+export function missingInEnvFile({ COMPOSE_PROFILES = '' }: Readonly<Record<string, string>>): string {
+  return `${modeLines(COMPOSE_PROFILES.split(',').includes('inbox'))}\n\n${madeSecrets()}\n`;
+}
+
+const modeLines = (demo: boolean) =>
+  `# development: an inbox shows all mail, passcodes are in the log, simulated traders move the market. production: without all
+# of it, and SMTP_URL must be set before anything starts.
+BROKERX_MODE=${demo ? 'development' : 'production'}`;
+
+/** Secrets that no other line of the file repeats. */
+function madeSecrets(): string {
+  const { BROKERX_MASTER_KEY, AUTH_PRIVATE_JWK, OPERATOR_EMAIL, OPERATOR_PASSWORD } = newSecrets();
+  return `BROKERX_MASTER_KEY=${BROKERX_MASTER_KEY}
+AUTH_PRIVATE_JWK='${AUTH_PRIVATE_JWK}'
+OPERATOR_EMAIL=${OPERATOR_EMAIL}
+OPERATOR_PASSWORD=${OPERATOR_PASSWORD}
+POSTGRES_PASSWORD=${password()}
+VAULT_PASSWORD=${password()}`;
 }
 
 /** 192 bits, of letters that need no escape in an address. */
