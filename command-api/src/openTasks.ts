@@ -81,6 +81,12 @@ export function startTasks<T extends { id: string }>(
   return { open: () => owned?.open() ?? 0, close: () => role.stop() };
 }
 
+function tasksFrom<T>(state: string): T[] {
+  const tasks = JSON.parse(state) as unknown;
+  if (!Array.isArray(tasks)) throw new TypeError('open tasks are a list');
+  return tasks as T[];
+}
+
 type Owned = { open(): number; stop(): Promise<void> };
 type Open<T> = { task: T; attempts: number; dueMs: number; busy: boolean };
 
@@ -90,10 +96,10 @@ async function takeUp<T extends { id: string }>(
 ): Promise<Owned> {
   const stopping = new AbortController();
   const key = { kind: 'tasks', key: list.name, version: list.version };
-  const snapshot = await snapshots.load(key);
+  const snapshot = await snapshots.load(key, ({ state }) => tasksFrom<T>(state));
   const tasks = new Map<string, Open<T>>();
   const add = (task: T) => tasks.set(task.id, { task, attempts: 0, dueMs: 0, busy: false });
-  if (snapshot) for (const task of JSON.parse(snapshot.state) as T[]) add(task);
+  for (const task of snapshot?.state ?? []) add(task);
 
   let position = snapshot?.cursor.position ?? 0;
   let savedMs = runtime.monotonicMs();

@@ -70,7 +70,7 @@ test('text is what people write, of one line or of several', () => {
 
 test('page tokens and names of streams are words', () => {
   for (const token of ['a b', 'a\u0000', 'ä', '=']) expect(takes(PageToken, token)).toBe(false);
-  expect(takes(PageToken, Buffer.from('orders:\u0000').toString('base64url'))).toBe(true);
+  expect(takes(PageToken, btoa('orders:\u0000').replaceAll('=', ''))).toBe(true);
   for (const name of ['book-BRK.B', 'account-0190a6c0-0000-7000-8000-000000000000', 'email-q_Z-1'])
     expect(takes(StreamName, name)).toBe(true);
   for (const name of ['', 'book', 'book-', 'book-\u0000', 'book-a b', `book-${'A'.repeat(200)}`])

@@ -7,7 +7,7 @@ import {
   SHARDS,
   shardOf,
 } from '@brokerx/contracts';
-import { type EventStore, realRuntime } from '@brokerx/infra';
+import { cutInHalf, type EventStore, type KeptInMemory, realRuntime } from '@brokerx/infra';
 import { expect, test, vi } from 'vitest';
 import { mulberry32, workload } from '../sim/workload.ts';
 import { desk, SYMBOL } from '../test/desk.ts';
@@ -311,6 +311,22 @@ test('a snapshot that cannot be restored is left: everything is replayed', async
   expect((await recovery(connections(world))(SYMBOL, tenure(2))).replayed).toBe(50);
 });
 
+test('an engine whose snapshots are all damaged starts, and replays everything', async () => {
+  const kinds: KeptInMemory = new Map();
+  const world = newWorld(undefined, kinds);
+  await plant(world.store, workload(5, SYMBOL).take(50));
+  const engine = await startEngine(world, 1);
+  await engine.caughtUp();
+  await engine.stop();
+  expect([...kinds.keys()].join()).toMatch(/book.*listed-symbols|listed-symbols.*book/);
+  cutInHalf(kinds);
+  const next = await startEngine(world, 2);
+  await next.caughtUp();
+  expect(next.isReady()).toBe(true);
+  await next.stop();
+  expect(await epochsOf(world)).toEqual([1, 2]);
+});
+
 test('an engine without the rules that a symbol follows does not start, and writes nothing', async () => {
   const world = newWorld();
   await plant(world.store, [desk().list({}, 99)]);
@@ -336,7 +352,8 @@ test('no snapshot is kept before the outputs in it are stored', async () => {
   await plant(world.store, [desk().halt()]);
   await vi.waitUntil(() => engine.unacknowledged() === 1);
   const stopping = engine.stop();
-  const load = () => world.snapshots.load({ kind: 'book', key: SYMBOL, version: SNAPSHOT_VERSION });
+  const load = () =>
+    world.snapshots.load({ kind: 'book', key: SYMBOL, version: SNAPSHOT_VERSION }, (kept) => kept);
   await Promise.race([stopping, setTimeout(50)]);
   expect(await load()).toBeNull();
   gate.resolve();

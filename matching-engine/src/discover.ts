@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import type { Event } from '@brokerx/contracts';
 import type { EventStore, Snapshots } from '@brokerx/infra';
 import { KNOWN_MATCHING_RULES, UnknownMatchingRules } from './engine.ts';
@@ -8,8 +9,8 @@ import { KNOWN_MATCHING_RULES, UnknownMatchingRules } from './engine.ts';
  */
 export async function discover(store: EventStore<Event>, snapshots: Snapshots): Promise<Discovered> {
   const key = { kind: 'listed-symbols', key: 'all', version: 1 };
-  const kept = await snapshots.load(key);
-  const listed = new Map<string, number>(kept ? Object.entries<number>(JSON.parse(kept.state)) : []);
+  const kept = await snapshots.load(key, ({ state }) => listedFrom(state));
+  const listed = kept?.state ?? new Map<string, number>();
   let position = kept?.cursor.position ?? 0;
   for (let atEnd = false; !atEnd; ) {
     const page = await store.readAll(position, { categories: ['market'], symbols: 'any' }, PAGE_EVENTS_MAX);
@@ -22,6 +23,13 @@ export async function discover(store: EventStore<Event>, snapshots: Snapshots): 
   const state = JSON.stringify(Object.fromEntries(listed));
   await snapshots.save(key, { cursor: { storeId: store.id, position }, revision: -1, state });
   return { symbols: new Set([...listed.keys()].sort()), position };
+}
+
+function listedFrom(state: string): Map<string, number> {
+  const listed = new Map(Object.entries<number>(JSON.parse(state)));
+  for (const version of listed.values())
+    assert(Number.isSafeInteger(version), 'no version of matching rules');
+  return listed;
 }
 
 /** Throws `UnknownMatchingRules`. */

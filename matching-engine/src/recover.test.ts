@@ -37,7 +37,7 @@ test('each begins at its own snapshot', async () => {
     ...world,
     snapshots: {
       ...world.snapshots,
-      load: async (key) => (key.key === 'TWO' ? null : world.snapshots.load(key)),
+      load: async (key, read) => (key.key === 'TWO' ? null : world.snapshots.load(key, read)),
     },
   };
   const recover = recovery(connections(withoutTwo));

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type BookEvent, type BookFact, type EngineInput, type Event } from '@brokerx/contracts';
-import type { EventStore, Log, Recorded, Snapshots } from '@brokerx/infra';
+import type { EventStore, Log, Recorded, Snapshot, Snapshots } from '@brokerx/infra';
 import type { BookReader } from './bookReader.ts';
 import { apply, type Engine, newEngine, outputTime, UnknownMatchingRules } from './engine.ts';
 import type { Inputs } from './inputs.ts';
@@ -86,22 +86,29 @@ export function applyOrBreak(engine: Engine, input: Recorded<EngineInput>): Book
   }
 }
 
-/** The newest snapshot's state, or the empty one. A snapshot is no truth: one that cannot be restored is left. */
+/** The newest snapshot's state, or the empty one. Throws `UnknownMatchingRules`. */
 export async function beginning(
-  { store, snapshots, log }: ReplayOptions,
+  { store, snapshots }: Pick<ReplayOptions, 'store' | 'snapshots'>,
   symbol: string,
   revision: number,
 ): Promise<Beginning> {
-  const found = await snapshots.load({ kind: SNAPSHOT_KIND, key: symbol, version: SNAPSHOT_VERSION });
+  const key = { kind: SNAPSHOT_KIND, key: symbol, version: SNAPSHOT_VERSION };
+  const found = await snapshots.load(key, engineOrUnknownRules);
+  if (found?.state instanceof UnknownMatchingRules) throw found.state;
   if (found && found.cursor.storeId === store.id && found.revision <= revision) {
-    try {
-      return { engine: unpacked(found), position: found.cursor.position, revision: found.revision };
-    } catch (error) {
-      if (error instanceof UnknownMatchingRules) throw error;
-      log.error({ err: error, symbol }, 'a snapshot could not be restored: replaying from the beginning');
-    }
+    return { engine: found.state, position: found.cursor.position, revision: found.revision };
   }
   return { engine: newEngine(symbol), position: 0, revision: -1 };
+}
+
+/** Rules that this engine lacks are no damage: what was made by them is not to be made anew by others. */
+function engineOrUnknownRules(snapshot: Snapshot): Engine | UnknownMatchingRules {
+  try {
+    return unpacked(snapshot);
+  } catch (error) {
+    if (error instanceof UnknownMatchingRules) return error;
+    throw error;
+  }
 }
 
 const sameOutput = (fact: BookFact, input: Recorded<EngineInput>, { event }: Recorded<BookEvent>): boolean =>

@@ -4,6 +4,7 @@ import {
   createLog,
   type EventStore,
   groupCommit,
+  type KeptInMemory,
   type MemoryLeases,
   memoryEventStore,
   memoryLeases,
@@ -26,10 +27,10 @@ const runtime = realRuntime;
 const log = createLog({ name: 'test', level: 'silent' });
 const CATCH_UP_MS = 10_000;
 
-export function newWorld(id = mintId(runtime)): World {
+export function newWorld(id = mintId(runtime), kinds?: KeptInMemory): World {
   return {
     store: memoryEventStore<Event>({ id, codec: eventCodec() }),
-    snapshots: memorySnapshots({ storeId: id }),
+    snapshots: memorySnapshots({ storeId: id, ...(kinds ? { kinds } : {}) }),
   };
 }
 

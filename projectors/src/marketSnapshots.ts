@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { MARKET_SNAPSHOT } from '@brokerx/contracts';
 import type { Cursor, Snapshots } from '@brokerx/infra';
 import type { Books } from './books.ts';
@@ -46,19 +47,26 @@ export type LoadedMarkets = {
   cursor: Cursor | null;
 };
 
-/** What the snapshots give; where one is missing that the mark names, the mark is worth nothing. */
+/** What the snapshots give; where one is missing that the mark names, or is older than it was, the mark is worth nothing. */
 export async function loadMarkets(snapshots: Snapshots, storeId: string): Promise<LoadedMarkets> {
-  const mark = await snapshots.load(of(MARK));
+  const mark = await snapshots.load(of(MARK), ({ state }) => namesFrom(state));
+  let isWhole = true;
   const markets = new Map<string, SymbolMarket>();
   const reflected = new Map<string, number>();
   for (const key of await snapshots.keys(MARKET_SNAPSHOT.kind, MARKET_SNAPSHOT.version)) {
     if (key === MARK) continue;
-    const snapshot = await snapshots.load(of(key));
+    const snapshot = await snapshots.load(of(key), ({ state }) => restoreMarket(state));
+    if (!snapshot?.isNewest) isWhole = false;
     if (!snapshot) continue;
-    markets.set(key, restoreMarket(snapshot.state));
+    markets.set(key, snapshot.state);
     reflected.set(key, snapshot.cursor.position);
   }
-  const named = mark ? (JSON.parse(mark.state) as string[]) : [];
-  const isWhole = mark !== null && named.every((symbol) => markets.has(symbol));
-  return { markets, reflected, cursor: isWhole ? { storeId, position: mark.cursor.position } : null };
+  isWhole &&= mark !== null && mark.state.every((symbol) => markets.has(symbol));
+  return { markets, reflected, cursor: isWhole && mark ? { storeId, position: mark.cursor.position } : null };
+}
+
+function namesFrom(state: string): string[] {
+  const names = JSON.parse(state) as unknown;
+  assert(Array.isArray(names), 'a mark is a list of symbols');
+  return names as string[];
 }

@@ -1,5 +1,6 @@
-import type { Event } from '@brokerx/contracts';
-import { partitionKey, type Recorded, type Snapshots } from '@brokerx/infra';
+import assert from 'node:assert/strict';
+import { type Event, partitionOf } from '@brokerx/contracts';
+import { type KafkaTopic, partitionKey, type Recorded, type Snapshots } from '@brokerx/infra';
 import type { Place } from './topicLayout.ts';
 
 /**
@@ -23,21 +24,36 @@ export type Withholding = {
 export const WITHHELD = { kind: 'relay-withheld', version: 1 };
 
 type Remembered = {
-  event: string;
+  /** Id of the first one; null where it is not known any more. */
+  event: string | null;
   reason: string;
   /** `topic/partition`. */
   partition: string;
 };
 
-export async function withholding(snapshots: Snapshots, storeId: string): Promise<Withholding> {
+export async function withholding(
+  snapshots: Snapshots,
+  { storeId, topics }: { storeId: string; topics: readonly KafkaTopic[] },
+): Promise<Withholding> {
   const { kind, version } = WITHHELD;
   const from = new Map<string, number>();
   const touched = new Set<string>();
   for (const key of await snapshots.keys(kind, version)) {
-    const first = await snapshots.load({ kind, version, key });
-    if (!first) continue;
-    from.set(key, first.cursor.position);
-    touched.add((JSON.parse(first.state) as Remembered).partition);
+    const first = await snapshots.load({ kind, version, key }, ({ state }) => rememberedFrom(state));
+    if (first) {
+      from.set(key, first.cursor.position);
+      touched.add(first.state.partition);
+      continue;
+    }
+    // Since when is not known any more: all of the key is withheld, which readers can bear, unlike a gap.
+    const partition = partitionOfKey(topics, key);
+    const state: Remembered = { event: null, reason: 'what was remembered of it is damaged', partition };
+    await snapshots.save(
+      { kind, version, key },
+      { cursor: { storeId, position: 0 }, revision: -1, state: JSON.stringify(state) },
+    );
+    from.set(key, 0);
+    touched.add(partition);
   }
   const keyOf = ({ topic, key }: { topic: string; key: string }) => `${topic}/${key}`;
   return {
@@ -56,4 +72,17 @@ export async function withholding(snapshots: Snapshots, storeId: string): Promis
     },
     keys: () => [...from.keys()].sort(),
   };
+}
+
+function rememberedFrom(state: string): Remembered {
+  const remembered = JSON.parse(state) as Remembered;
+  assert(typeof remembered.partition === 'string', 'it says no partition');
+  return remembered;
+}
+
+function partitionOfKey(topics: readonly KafkaTopic[], named: string): string {
+  const slash = named.indexOf('/');
+  const topic = named.slice(0, slash);
+  const partitions = topics.find(({ name }) => name === topic)?.partitions ?? 1;
+  return partitionKey({ topic, partition: partitionOf(named.slice(slash + 1), partitions) });
 }

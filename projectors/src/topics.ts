@@ -133,7 +133,7 @@ async function lead(options: RelayOptions, lease: Lease, stop: AbortSignal, tell
     }
     if (floors.foreign) log.warn('the topics hold messages of another event store; readers leave them out');
     await assertStoreReachesBack(store, floors);
-    const withheld = await withholding(snapshots, store.id);
+    const withheld = await withholding(snapshots, { storeId: store.id, topics: layout.topics });
     metrics.withheld(withheld.keys().length);
     const session = await startTopicSession({
       ...options,

@@ -1,17 +1,17 @@
 import { setTimeout } from 'node:timers/promises';
 import { type Event, MARKET_DATA_VIEW } from '@brokerx/contracts';
 import type { EventStore } from '@brokerx/infra';
-import { memoryHotStore, memorySnapshots } from '@brokerx/infra';
+import { cutInHalf, type KeptInMemory, memoryHotStore, memorySnapshots } from '@brokerx/infra';
 import { expect, test } from 'vitest';
 import { follow } from './followMarket.ts';
 import { makeHistory } from './history.ts';
 import { hotExpected, hotShown } from './hotViewOf.ts';
 import { appendAll, STORE_ID, storeInMemory } from './readModelsOf.ts';
 
-const memory = () => {
+const memory = (kinds: KeptInMemory = new Map()) => {
   const hotStore = memoryHotStore();
   const view = hotStore.view(MARKET_DATA_VIEW.name, MARKET_DATA_VIEW.version);
-  return { store: storeInMemory(), hotStore, view, snapshots: memorySnapshots({ storeId: STORE_ID }) };
+  return { store: storeInMemory(), hotStore, view, snapshots: memorySnapshots({ storeId: STORE_ID, kinds }) };
 };
 
 /** Commits that are of no market. */
@@ -40,6 +40,24 @@ test('a lost view is written anew by itself, though nothing happens in the marke
   await expect.poll(() => view.cursor()).toEqual(whole);
   await view.clear();
   await expect.poll(() => view.cursor(), { timeout: 5_000 }).toEqual(whole);
+  expect(await hotShown(view, history)).toEqual(hotExpected(history));
+});
+
+test('a start on damaged snapshots folds everything, and publishes the same', async () => {
+  const kinds: KeptInMemory = new Map();
+  const { view, ...given } = memory(kinds);
+  const history = makeHistory({ seed: 36, orders: 300, symbols: 3 });
+  const half = history.commits.length >> 1;
+  await appendAll(given.store, history.commits.slice(0, half));
+  const first = follow({ ...given, snapshotEveryMs: 1 });
+  const then = await given.store.head();
+  await expect.poll(async () => (await view.cursor())?.position).toBe(then);
+  await first.stop();
+  expect(kinds.size).toBe(1);
+  cutInHalf(kinds);
+  await appendAll(given.store, history.commits.slice(half));
+  follow(given);
+  await expect.poll(async () => (await view.cursor())?.position).toBe(await given.store.head());
   expect(await hotShown(view, history)).toEqual(hotExpected(history));
 });
 

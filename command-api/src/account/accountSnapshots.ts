@@ -27,10 +27,10 @@ export function accountSnapshots(options: { store: EventStore<Event>; snapshots:
   return {
     /** The account from its snapshot and the events since; `snapshotRevision` is that of the snapshot. */
     async load(accountId: string): Promise<StoredAccount & { snapshotRevision: number }> {
-      const snapshot = await snapshots.load(keyOf(accountId));
+      const snapshot = await snapshots.load(keyOf(accountId), ({ state }) => accountFrom(state));
       const snapshotRevision = snapshot?.revision ?? NO_STREAM;
       const stored = {
-        account: snapshot ? accountFrom(snapshot.state) : initialAccount(),
+        account: snapshot?.state ?? initialAccount(),
         revision: snapshotRevision,
         position: snapshot?.cursor.position ?? 0,
         snapshotRevision,

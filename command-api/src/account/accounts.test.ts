@@ -7,7 +7,15 @@ import {
   eventCodec,
   seal,
 } from '@brokerx/contracts';
-import { type EventStore, groupCommit, memoryEventStore, memorySnapshots, realRuntime } from '@brokerx/infra';
+import {
+  cutInHalf,
+  type EventStore,
+  groupCommit,
+  type KeptInMemory,
+  memoryEventStore,
+  memorySnapshots,
+  realRuntime,
+} from '@brokerx/infra';
 import { expect, test } from 'vitest';
 import { quiet, testCause } from '../../test/world.ts';
 import { type Account, checkAccount } from './account.ts';
@@ -196,6 +204,21 @@ test('an account is taken up from its snapshot and the events after it', async (
   };
   expect(await cashOf(instance(watched, snapshots))).toBe(301);
   expect(reads).toEqual([301]);
+});
+
+test('an account whose snapshot is damaged is folded from its first event', async () => {
+  const store = newStore();
+  const kinds: KeptInMemory = new Map();
+  const snapshots = memorySnapshots({ storeId: store.id, kinds });
+  const first = instance(store, snapshots);
+  await first.execute(ACCOUNT, open);
+  await Promise.all(Array.from({ length: 250 }, () => first.execute(ACCOUNT, transfer(1))));
+  await first.close();
+  expect(await snapshots.keys('account', ACCOUNT_SNAPSHOT_VERSION)).toEqual([ACCOUNT]);
+  cutInHalf(kinds);
+  const next = instance(store, snapshots);
+  expect(await cashOf(next)).toBe(250);
+  expect(await next.execute(ACCOUNT, transfer(1))).toMatchObject({ revision: 251 });
 });
 
 test('far more accounts than are kept in memory are all right, those with commits on their way too', async () => {

@@ -19,9 +19,13 @@ const cursorOf = (shard: string) => ({ kind: 'settlement', key: `shard-${shard}`
 /** Where all symbols together stood, before they were shared. */
 const CURSOR_OF_ALL = { kind: 'settlement', key: 'all', version: 1 } as const;
 
+/** A cursor is all that there is. */
+const stateless = () => null;
+
 /** The shard as its last owner left it. */
 export async function settledShard(snapshots: Snapshots, shard: string, lease: Lease): Promise<SettledShard> {
-  const found = (await snapshots.load(cursorOf(shard))) ?? (await snapshots.load(CURSOR_OF_ALL));
+  const found =
+    (await snapshots.load(cursorOf(shard), stateless)) ?? (await snapshots.load(CURSOR_OF_ALL, stateless));
   const position = found?.cursor.position ?? 0;
   return { shard, position, saved: position, isOver: lease.lost.aborted };
 }

@@ -11,7 +11,9 @@ import {
   shardOf,
 } from '@brokerx/contracts';
 import {
+  cutInHalf,
   groupCommit,
+  type KeptInMemory,
   type MemoryLeases,
   memoryEventStore,
   memoryLeases,
@@ -206,6 +208,24 @@ test('a shard begins where all symbols stood together, before they were shared',
   await vi.waitFor(async () => expect(await typesOf(ann.accountId)).toEqual(['OrderClosed.v1']));
 });
 
+test('where the cursors are damaged all outputs are looked at again, and nothing is settled twice', async () => {
+  const kinds: KeptInMemory = new Map();
+  const kept = memoryEventStore<Event>({ id: randomUUID(), codec: eventCodec() });
+  const snapshots = memorySnapshots({ storeId: kept.id, kinds });
+  const { book, buyer, settle, typesOf } = await installation(kept, snapshots);
+  const ann = await buyer();
+  await book(trade(ann, 6));
+  const first = await settle();
+  await vi.waitFor(async () => expect(await typesOf(ann.accountId)).toEqual(['OrderFilled.v1']));
+  await first.stop();
+  cutInHalf(kinds);
+  await book(expired(ann, 10));
+  await settle({ owner: 'command-api-2' });
+  await vi.waitFor(async () =>
+    expect(await typesOf(ann.accountId)).toEqual(['OrderFilled.v1', 'OrderClosed.v1']),
+  );
+});
+
 test('an account that cannot be settled is parked while others go on, and holds the cursor back', async () => {
   const { snapshots, book, buyer, settle, typesOf } = await installation();
   const [ann, bob] = [await buyer(), await buyer()];
@@ -219,6 +239,7 @@ test('an account that cannot be settled is parked while others go on, and holds 
   await vi.waitFor(() => expect(settlement.parkedAccounts()).toBe(1));
   expect(await typesOf(ann.accountId)).toEqual([]);
   await settlement.stop();
-  const saved = await snapshots.load({ kind: 'settlement', key: `shard-${shardOf('ACME')}`, version: 1 });
+  const key = { kind: 'settlement', key: `shard-${shardOf('ACME')}`, version: 1 };
+  const saved = await snapshots.load(key, ({ state }) => state);
   expect(saved?.cursor.position).toBe(6);
 });

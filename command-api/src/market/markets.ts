@@ -74,10 +74,10 @@ export async function startMarkets(options: {
   onBook?: (event: BookEvent) => void;
 }): Promise<Markets> {
   const { store, appender, feed, snapshots, runtime, log, onBook } = options;
-  const saved = await snapshots.load(SNAPSHOT);
+  const saved = await snapshots.load(SNAPSHOT, ({ state }) => marketsFrom(state));
   const { markets, cursor } = saved
     ? {
-        markets: new Map(marketsFrom(saved.state).map((market) => [market.symbol, market])),
+        markets: new Map(saved.state.map((market) => [market.symbol, market])),
         cursor: saved.cursor,
       }
     : await hydrateMarkets(store);

@@ -11,7 +11,14 @@ import {
   type StoredMarket,
   seal,
 } from '@brokerx/contracts';
-import { memoryEventStore, memorySnapshots, realRuntime, storeFeed } from '@brokerx/infra';
+import {
+  cutInHalf,
+  type KeptInMemory,
+  memoryEventStore,
+  memorySnapshots,
+  realRuntime,
+  storeFeed,
+} from '@brokerx/infra';
 import { createLog } from '@brokerx/infra/log.ts';
 import { expect, onTestFinished, test } from 'vitest';
 import { handClock } from '../../test/handClock.ts';
@@ -41,12 +48,12 @@ const canceled = (name: string, quantity: number): BookFact => ({
   },
 });
 
-async function given({ booksMax = 10 } = {}) {
+async function given({ booksMax = 10, kinds = new Map() }: { booksMax?: number; kinds?: KeptInMemory } = {}) {
   const log = createLog({ name: 'test', level: 'silent' });
   const store = memoryEventStore<Event>({ id: randomUUID(), codec: eventCodec() });
   const feed = storeFeed({ store, runtime: realRuntime });
   const live = liveEvents({ store, feed, runtime: realRuntime, log });
-  const snapshots = memorySnapshots({ storeId: store.id });
+  const snapshots = memorySnapshots({ storeId: store.id, kinds });
   const clock = handClock();
   const books = publicBooks({ store, live, snapshots, runtime: clock, log, booksMax });
   onTestFinished(async () => {
@@ -126,6 +133,18 @@ test('a book begins with its snapshot and the events since', async () => {
     { cursor, revision: 0, state: JSON.stringify(state) },
   );
   expect(await bids('A', 1)).toEqual([['5.00', '4']]);
+});
+
+test('a book whose snapshot is damaged begins with its first event', async () => {
+  const kinds: KeptInMemory = new Map();
+  const { store, snapshots, append, list, bids } = await given({ kinds });
+  await list('A');
+  await append(bookStream('A'), [rests('one', 100, 3)]);
+  const cursor = { storeId: store.id, position: 2 };
+  const state = JSON.stringify({ symbol: 'A', sequence: 0, book: { orders: [], coming: null } });
+  await snapshots.save({ ...MARKET_SNAPSHOT, key: 'A' }, { cursor, revision: 0, state });
+  cutInHalf(kinds);
+  expect(await bids('A', 0)).toEqual([['5.00', '3']]);
 });
 
 test('a book is followed for a while after the last one has left, and not for ever', async () => {

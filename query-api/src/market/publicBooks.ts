@@ -53,8 +53,10 @@ export function publicBooks(options: {
     entry.opened.then((book) => book.close()).catch(() => undefined);
   };
   const stored = async (symbol: string): Promise<StoredMarket> => {
-    const snapshot = await snapshots.load({ ...MARKET_SNAPSHOT, key: symbol });
-    if (snapshot) return JSON.parse(snapshot.state) as StoredMarket;
+    const snapshot = await snapshots.load({ ...MARKET_SNAPSHOT, key: symbol }, ({ state }) =>
+      marketFrom(state),
+    );
+    if (snapshot) return snapshot.state;
     const [listing] = await store.readStream(marketStream(symbol), 0, 1);
     if (listing?.event.type !== 'SymbolListed.v1') {
       throw refused('UNKNOWN_SYMBOL', `there is no symbol ${symbol}`);
@@ -145,4 +147,12 @@ export function publicBooks(options: {
       for (const [symbol, entry] of entries) drop(symbol, entry);
     },
   };
+}
+
+function marketFrom(state: string): StoredMarket {
+  const market = JSON.parse(state) as StoredMarket;
+  if (!Number.isSafeInteger(market.sequence) || !Array.isArray(market.book.orders)) {
+    throw new TypeError('it is no market');
+  }
+  return market;
 }
