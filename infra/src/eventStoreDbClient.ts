@@ -10,6 +10,7 @@ import {
   UnavailableError,
   UnknownError,
 } from '@eventstore/db-client';
+import { patchGrpc } from './grpcPatch.ts';
 import type { Log } from './log.ts';
 import { type Runtime, sleep } from './runtime.ts';
 
@@ -42,6 +43,7 @@ export function eventStoreDbConnection(options: {
   // What it gives otherwise instead of an error is wrong (the revision is always 1).
   if (/throwOnAppendFailure=false/i.test(url))
     throw new Error('EVENTSTORE_URL: remove throwOnAppendFailure=false');
+  patchGrpc();
   const open = () => {
     const client = EventStoreDBClient.connectionString(named(url));
     guardAppends(client, log);

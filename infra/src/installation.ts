@@ -2,6 +2,7 @@ import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path';
 import pg from 'pg';
 import { apiPorts } from './apiPorts.ts';
+import { connectionFault, shownServer } from './connectionFault.ts';
 import { DISK_RESERVE_BYTES } from './diskSpace.ts';
 import { startEmbeddedPostgres } from './embeddedPostgres.ts';
 import { acquireLock, type FolderLock, LockHeld } from './folderLock.ts';
@@ -9,6 +10,7 @@ import { type Counts, ONE_OF_EACH } from './instances.ts';
 import type { Log } from './log.ts';
 import { MAIL_NEEDED, type Mode } from './mode.ts';
 import { LOOPBACK } from './ports.ts';
+import { postgresSpeaksTls } from './postgres.ts';
 import { DATABASE_PROCESS, openRunFile, type RunFile, stopLeftovers } from './runFile.ts';
 import { realRuntime } from './runtime.ts';
 import { keptSecrets } from './secrets.ts';
@@ -261,11 +263,9 @@ async function refuseAbsentDatabase(url: string): Promise<void> {
     await client.connect();
     await client.end();
   } catch (error) {
-    const { message } = error as Error;
-    throw new StartRefused(
-      `the database that DATABASE_URL names cannot be reached: ${message}. Unset DATABASE_URL to use the embedded one.`,
-      { cause: error },
-    );
+    const address = { tls: postgresSpeaksTls(url), shown: shownServer(url) };
+    const { message } = connectionFault('DATABASE_URL', error, address);
+    throw new StartRefused(`${message} Unset DATABASE_URL to use the embedded database.`, { cause: error });
   }
 }
 
@@ -273,14 +273,14 @@ async function refuseAbsentEventStore(url: string): Promise<void> {
   if (!/^esdb(\+discover)?:\/\//.test(url)) {
     throw new StartRefused('EVENTSTORE_URL must begin with esdb:// or esdb+discover://.');
   }
-  const { reachEventStoreDb } = await import('./eventStoreDbReachable.ts');
+  const { eventStoreFault, reachEventStoreDb } = await import('./eventStoreDbReachable.ts');
   try {
     await reachEventStoreDb({ url, runtime: realRuntime });
   } catch (error) {
-    throw new StartRefused(
-      `the event store that EVENTSTORE_URL names cannot be reached: ${(error as Error).message}. Unset EVENTSTORE_URL to keep events in the database.`,
-      { cause: error },
-    );
+    const { message } = eventStoreFault(url, error);
+    throw new StartRefused(`${message} Unset EVENTSTORE_URL to keep events in the database.`, {
+      cause: error,
+    });
   }
 }
 

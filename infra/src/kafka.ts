@@ -1,5 +1,6 @@
 import { Kafka, type KafkaConfig, logLevel } from 'kafkajs';
 import type { KafkaSettings } from './adapters.settings.ts';
+import { NoConnection } from './connectionFault.ts';
 import { type KafkaFetcher, kafkaFetcher } from './kafkaFetch.ts';
 import { patchKafkajs } from './kafkajsPatch.ts';
 import { kafkaLogCreator } from './kafkaLog.ts';
@@ -45,11 +46,28 @@ export function openKafka(
   return {
     kafkajs,
     prepareTopics: (topics) =>
-      prepareTopics(kafkajs, topics, { replication: settings.replication, runtime, log }),
-    fetcher: (topics) => kafkaFetcher(kafkajs, topics, runtime),
-    producer: (over) => kafkaProducer({ kafka: kafkajs, retry: RETRY, runtime, over }),
+      explained(
+        settings,
+        prepareTopics(kafkajs, topics, { replication: settings.replication, runtime, log }),
+      ),
+    fetcher: (topics) => explained(settings, kafkaFetcher(kafkajs, topics, runtime)),
+    producer: (over) => explained(settings, kafkaProducer({ kafka: kafkajs, retry: RETRY, runtime, over })),
   };
 }
+
+/** What kafkajs throws where no connection comes about, in words for whoever set the addresses; anything else as it is. */
+async function explained<T>({ ssl, brokers }: KafkaSettings, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!(error instanceof Error) || !NO_CONNECTION.test(error.name)) throw error;
+    throw new NoConnection('KAFKA_BROKERS', error, { tls: ssl, shown: brokers.join(',') });
+  }
+}
+
+/** kafkajs' names for it. */
+const NO_CONNECTION =
+  /^KafkaJS(NumberOfRetriesExceeded|Connection|ConnectionClosed|SASLAuthentication)(Error)?$/;
 
 /** Milliseconds for a connection and for signing in: a second, kafkajs's default, is short for a loaded machine. */
 const CONNECT_MS = 5_000;

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
-import { CONNECT_TIMEOUT_MS } from './postgres.ts';
+import { NoConnection, shownServer } from './connectionFault.ts';
+import { CONNECT_TIMEOUT_MS, postgresSpeaksTls } from './postgres.ts';
 
 /**
  * Applies the numbered SQL files of a folder (`0001_name.sql`, …), each once, in order, each in a transaction of
@@ -23,7 +24,9 @@ export async function migrate(options: {
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
   });
   client.on('error', () => undefined);
-  await client.connect();
+  await client.connect().catch((error: unknown) => {
+    throw noDatabase(options, error);
+  });
   try {
     // A statement of its own, so that what is read next was read after the wait.
     await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]);
@@ -32,6 +35,13 @@ export async function migrate(options: {
     await client.end();
   }
 }
+
+/** The first connection of a process to its database: what stands in its way is said to a person. */
+const noDatabase = ({ databaseUrl }: { databaseUrl: string }, error: unknown) =>
+  new NoConnection('DATABASE_URL', error, {
+    tls: postgresSpeaksTls(databaseUrl),
+    shown: shownServer(databaseUrl),
+  });
 
 export class MigrationMismatch extends Error {
   override name = 'MigrationMismatch';

@@ -47,6 +47,13 @@ export function openPool(options: PoolOptions): pg.Pool {
   return pool;
 }
 
+/** Whether an address asks for TLS, as libpq's sslmode and `ssl` do. */
+export function postgresSpeaksTls(databaseUrl: string): boolean {
+  const asked = URL.parse(databaseUrl)?.searchParams;
+  const mode = asked?.get('sslmode') ?? asked?.get('ssl') ?? 'disable';
+  return !['disable', 'false', '0'].includes(mode);
+}
+
 export type TransactionOptions = {
   /** `off` for what can be rebuilt: the order of commits is kept, the last moments may be lost. */
   synchronousCommit?: 'on' | 'off';

@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import type { Log } from './log.ts';
 import { backOffMs } from './postgres.ts';
-import { checkRedis, type RedisUnsuitable, unusable } from './redisServer.ts';
+import { checkRedis, type RedisUnsuitable, redisFault, unusable } from './redisServer.ts';
 import type { Runtime } from './runtime.ts';
 
 /**
@@ -56,15 +56,15 @@ export async function openRedis(options: {
   const listeners = new Set<() => void>();
   const first = Promise.withResolvers<RedisUnsuitable | 'usable' | 'away'>();
   const cancelWait = runtime.setTimer(START_WAIT_MS, () => first.resolve('away'));
-  let reason = 'no answer';
+  let reason = redisFault(new Error('ETIMEDOUT'), options.url).message;
   /** Why the connection is lost, as it was logged; each reason once, however often it is tried. */
   let said: string | null = null;
   let opened = false;
   let closing = false;
 
   client.on('error', (error: Error) => {
-    const refused = unusable(error);
-    reason = refused?.message ?? error.message;
+    const refused = unusable(error, options.url);
+    reason = redisFault(error, options.url).message;
     if (refused) first.resolve(refused);
   });
   client.on('close', () => {

@@ -1,5 +1,6 @@
 import { ConfigError, EXIT_USAGE } from './config.ts';
 import type { Log } from './log.ts';
+import { StartRefused } from './startRefused.ts';
 
 /**
  * How a process ends. Closers run in reverse order of registration, so that what was opened last (the listener) is
@@ -84,7 +85,8 @@ export async function runMain(main: () => Promise<void>): Promise<void> {
     await main();
   } catch (error) {
     const isUsage = error instanceof ConfigError;
-    process.stderr.write(`${isUsage ? error.message : describe(error)}\n`);
+    const isSaid = isUsage || error instanceof StartRefused;
+    process.stderr.write(`${isSaid ? error.message : describe(error)}\n`);
     process.exit(isUsage ? EXIT_USAGE : EXIT_FAILED);
   }
 }

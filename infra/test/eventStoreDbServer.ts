@@ -68,8 +68,18 @@ export type Faults = {
   clockAheadMs: number;
 };
 
+/** Certificate and key, in PEM. */
+type Pair = { certificate: string; key: string };
+
+const credentialsOf = (pair: Pair | undefined): ServerCredentials =>
+  pair
+    ? ServerCredentials.createSsl(null, [
+        { cert_chain: Buffer.from(pair.certificate), private_key: Buffer.from(pair.key) },
+      ])
+    : ServerCredentials.createInsecure();
+
 export async function startEventStoreDbServer(
-  options: { port?: number; batchAppend?: boolean; log?: EventLog } = {},
+  options: { port?: number; batchAppend?: boolean; log?: EventLog; tls?: Pair } = {},
 ): Promise<EventStoreDbServer> {
   const { batchAppend = true, log = eventLog() } = options;
   const subscriptions = new Map<ReadCall, { silent: boolean }>();
@@ -182,7 +192,7 @@ export async function startEventStoreDbServer(
     ] as unknown as [ServiceDefinition, UntypedServiceImplementation][];
     for (const [service, implementation] of services) server.addService(service, implementation);
     port = await new Promise((resolve, reject) => {
-      server.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), (error, bound) =>
+      server.bindAsync(`127.0.0.1:${port}`, credentialsOf(options.tls), (error, bound) =>
         error ? reject(error) : resolve(bound),
       );
     });
@@ -190,7 +200,7 @@ export async function startEventStoreDbServer(
   await start();
 
   return {
-    url: `esdb://127.0.0.1:${port}?tls=false`,
+    url: `esdb://127.0.0.1:${port}?tls=${options.tls !== undefined}`,
     log,
     faults,
     dropSubscriptions() {
