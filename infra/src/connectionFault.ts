@@ -119,9 +119,9 @@ const EXPLAINED: Readonly<
   ],
   'no such name': () => ['the name of the server is not known', 'Check how the address is spelt'],
   'nobody listens': () => ['nothing listens at this address', 'Start the server, or check host and port'],
-  silent: ({ withoutTls }, _, tls) => [
+  silent: ({ withTls, withoutTls }, _, tls) => [
     'the server does not answer in time',
-    `Check host and port, and whether a firewall is between${tls ? `; if the server does not speak TLS, ${withoutTls}` : ''}`,
+    `Check host and port, and whether a firewall is between; ${tls ? `if it does not speak TLS, ${withoutTls}` : `if it speaks TLS alone, ${withTls}`}`,
   ],
   closed: ({ withTls, withoutTls, credentials }, _, tls) => [
     'the server closes the connection without a word',

@@ -123,7 +123,9 @@ test('every variable that a config.ts reads is explained in .env.example', () =>
 });
 
 function imports(text: string): string[] {
-  return [...text.matchAll(/(?:\bfrom\s+|\bimport\s*\(?\s*)'([^']+)'/g)].map(([, specifier = '']) => specifier);
+  return [...text.matchAll(/(?:\bfrom\s+|\bimport\s*\(?\s*)'([^']+)'/g)].map(
+    ([, specifier = '']) => specifier,
+  );
 }
 
 function withoutComments(text: string): string {
