@@ -2,29 +2,37 @@ import type { PositionToken } from '@brokerx/contracts';
 import type { Runtime } from '@brokerx/infra';
 
 /**
- * Read-your-writes: where each projection stands, kept in memory, and the readers who wait until it stands further.
- * A position is always one that was committed before it was told here, so whatever is read afterwards reflects it.
- * Nothing here asks the database for a reader's sake; the positions come from `projectionPositions.ts` and from the
- * hot view.
+ * Read-your-writes. Where each projection stands is heard of (from `projectionPositions.ts` and the hot view) and kept in
+ * memory, with the readers who wait until it stands further. What was heard only says when to look: projections are
+ * written without waiting for the disk, so a crash of the server takes back what was heard. What is answered, and told,
+ * is the position in the very snapshot that was read. No source is ever shown at a position behind one that it
+ * was shown at before.
  */
 export type Freshness = {
-  /** What is known of a source now: a projection's name, or the hot view's. 0 when nothing is. */
+  /** What was heard of a source last: a projection's name, or the hot view's. 0 when nothing was. */
   position(source: string): number;
-  /** A source was told to stand here; it may go back (a rebuild from the beginning). */
+  /** A source was heard to stand here; it may go back (a rebuild, a crash). */
   moved(source: string, position: number): void;
   /**
-   * The position that reading all these sources from now on certainly reflects, once it is at least `min`; a
-   * refusal when that does not happen within `WAIT_MS`.
+   * Looks at these sources as soon as all of them are heard to have `min` and what was shown of them, again while
+   * what was heard proves to have been taken back, for `WAIT_MS` at most. `look` also gives where each source stood in
+   * what it saw; null: there was nothing of it.
    */
-  reach(sources: readonly string[], min: PositionToken | undefined): Promise<Reached>;
+  read<T>(
+    sources: readonly string[],
+    min: PositionToken | undefined,
+    look: () => Promise<{ seen: T; positions: readonly (number | null)[] }>,
+  ): Promise<Read<T> | Behind>;
+  /** Whether what was seen of a source at this position may be shown: nobody was shown anything newer. It is, then. */
+  shows(source: string, position: number): boolean;
   /** Readers waiting now. */
   waiting(): number;
   /** Ends all waits as behind. */
   close(): void;
 };
-export type Reached =
-  | { position: number }
-  | { refused: 'READ_MODEL_BEHIND' | 'FOREIGN_POSITION' | 'OVERLOADED'; detail: string };
+/** `position`: what all that was seen reflects. */
+export type Read<T> = { seen: T; position: number };
+export type Behind = { refused: 'READ_MODEL_BEHIND' | 'FOREIGN_POSITION' | 'OVERLOADED'; detail: string };
 
 export type WaitOutcome = 'reached' | 'behind' | 'turned_away';
 
@@ -35,6 +43,11 @@ export const WAITERS_MAX = 1_000;
 
 export function freshness(options: {
   storeId: string;
+  /**
+   * The head of the store as this process began: what others told before is not beyond it, so nothing is shown that stands
+   * behind it.
+   */
+  shownBefore?: number;
   runtime: Runtime;
   /** Told when the first reader begins to wait and when the last one has gone. */
   onWaiting?: (anybody: boolean) => void;
@@ -43,11 +56,19 @@ export function freshness(options: {
   waitMs?: number;
   waitersMax?: number;
 }): Freshness {
-  const { storeId, runtime, onWaiting, onWaited, waitMs = WAIT_MS, waitersMax = WAITERS_MAX } = options;
-  const positions = new Map<string, number>();
+  const { storeId, shownBefore = 0, runtime, onWaiting, onWaited } = options;
+  const { waitMs = WAIT_MS, waitersMax = WAITERS_MAX } = options;
+  const heard = new Map<string, number>();
+  const shown = new Map<string, number>();
   const waiters = new Set<Waiter>();
-  const lowest = (sources: readonly string[]) =>
-    sources.length === 0 ? 0 : Math.min(...sources.map((source) => positions.get(source) ?? 0));
+  const heardOf = (source: string) => heard.get(source) ?? 0;
+  const shownOf = (source: string) => shown.get(source) ?? shownBefore;
+  const isHeard = ({ sources, min }: Wanted) =>
+    sources.every((source) => heardOf(source) >= Math.max(min, shownOf(source)));
+  const show = (source: string, position: number) => {
+    shown.set(source, Math.max(shownOf(source), position));
+    if (heardOf(source) < position) moved(source, position);
+  };
 
   const leave = (waiter: Waiter, reached: boolean) => {
     if (!waiters.delete(waiter)) return;
@@ -56,39 +77,70 @@ export function freshness(options: {
     if (waiters.size === 0) onWaiting?.(false);
     waiter.resolve(reached);
   };
-  const until = (sources: readonly string[], min: number) =>
+  const until = (wanted: Wanted, ms: number) =>
     new Promise<boolean>((resolve) => {
-      const waiter: Waiter = { sources, min, resolve, cancelTimer: () => undefined };
-      waiter.cancelTimer = runtime.setTimer(waitMs, () => leave(waiter, false));
+      const waiter: Waiter = { ...wanted, resolve, cancelTimer: () => undefined };
+      waiter.cancelTimer = runtime.setTimer(ms, () => leave(waiter, false));
       waiters.add(waiter);
       if (waiters.size === 1) onWaiting?.(true);
     });
+  const behind = ({ sources, min }: Wanted): Behind => {
+    const [stands, asked] = [
+      Math.min(...sources.map(heardOf)),
+      Math.max(min, ...sources.map((source) => shownOf(source))),
+    ];
+    const detail =
+      stands < 0
+        ? 'what is read is being made again'
+        : asked > min
+          ? `what is read went back to ${stands}, and was at ${asked} before`
+          : `asked for ${min}, what is read stands at ${stands}`;
+    return { refused: 'READ_MODEL_BEHIND', detail };
+  };
+  const moved = (source: string, position: number) => {
+    heard.set(source, position);
+    for (const waiter of waiters) {
+      if (waiter.sources.includes(source) && isHeard(waiter)) leave(waiter, true);
+    }
+  };
 
   return {
-    position: (source) => positions.get(source) ?? 0,
-    moved(source, position) {
-      positions.set(source, position);
-      for (const waiter of waiters) {
-        if (waiter.sources.includes(source) && lowest(waiter.sources) >= waiter.min) leave(waiter, true);
-      }
+    position: heardOf,
+    moved,
+    shows(source, position) {
+      if (position < shownOf(source)) return false;
+      show(source, position);
+      return true;
     },
-    async reach(sources, min) {
-      if (!min) return { position: lowest(sources) };
-      if (min.storeId !== storeId) {
-        const detail = `the position is of store ${min.storeId}, this is store ${storeId}`;
-        return { refused: 'FOREIGN_POSITION', detail };
-      }
-      if (lowest(sources) < min.position) {
-        if (waiters.size >= waitersMax) {
-          onWaited?.('turned_away');
-          return { refused: 'OVERLOADED', detail: 'too many requests wait for what is read to catch up' };
+    async read(sources, token, look) {
+      if (token && token.storeId !== storeId)
+        return { refused: 'FOREIGN_POSITION', detail: ofAnother(token.storeId, storeId) };
+      const wanted = { sources, min: token?.position ?? 0 };
+      const untilMs = runtime.monotonicMs() + waitMs;
+      for (;;) {
+        const leftMs = untilMs - runtime.monotonicMs();
+        if (leftMs <= 0) return behind(wanted);
+        if (!isHeard(wanted)) {
+          if (waiters.size >= waitersMax) {
+            onWaited?.('turned_away');
+            return { refused: 'OVERLOADED', detail: 'too many requests wait for what is read to catch up' };
+          }
+          if (!(await until(wanted, leftMs))) return behind(wanted);
         }
-        if (!(await until(sources, min.position))) {
-          const detail = `asked for ${min.position}, what is read stands at ${lowest(sources)}`;
-          return { refused: 'READ_MODEL_BEHIND', detail };
+        // What is shown to others while this one looks is theirs alone.
+        const least = sources.map((source) => Math.max(wanted.min, shownOf(source)));
+        const before = sources.map(heardOf);
+        const { seen, positions } = await look();
+        const stands = sources.map((_, i) => positions[i] ?? NOTHING);
+        if (stands.every((at, i) => at >= (least[i] ?? 0))) {
+          sources.forEach((source, i) => void show(source, stands[i] ?? 0));
+          return { seen, position: Math.min(...stands) };
         }
+        // What was heard was taken back: the next word of it says when to look again.
+        sources.forEach((source, i) => {
+          if (heardOf(source) === before[i]) heard.set(source, stands[i] ?? NOTHING);
+        });
       }
-      return { position: lowest(sources) };
     },
     waiting: () => waiters.size,
     close() {
@@ -97,9 +149,14 @@ export function freshness(options: {
   };
 }
 
-type Waiter = {
-  sources: readonly string[];
-  min: number;
+export const ofAnother = (storeId: string, ours: string): string =>
+  `the position is of store ${storeId}, this is store ${ours}`;
+
+/** Below every position: also what asks for nothing in particular is not answered from nothing. */
+const NOTHING = -1;
+
+type Wanted = { sources: readonly string[]; min: number };
+type Waiter = Wanted & {
   resolve: (reached: boolean) => void;
   cancelTimer: () => void;
 };

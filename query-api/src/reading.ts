@@ -1,8 +1,11 @@
 import { formatPosition, type PositionToken, parsePosition } from '@brokerx/contracts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { QueryConfig, QueryResultRow } from 'pg';
 import { z } from 'zod';
-import type { Freshness } from './freshness.ts';
+import type { EventReader } from './eventReader.ts';
+import { type Behind, type Freshness, ofAnother, type Read } from './freshness.ts';
 import { invalidParameter, refused } from './problems.ts';
+import type { ReadDatabase, Rows } from './readDatabase.ts';
 
 /** The header that tells which position a reply reflects, and asks for one (as `min_position` does). */
 export const POSITION_HEADER = 'x-brokerx-position';
@@ -15,39 +18,109 @@ export const PositionHeaders = z.looseObject({
   [POSITION_HEADER]: z.string().optional().describe('The same as `min_position`, which comes first.'),
 });
 
+/**
+ * How a request reads: what it is given is at least as new as what it asks for and as what this process ever answered,
+ * and the reply says which position that is, taken from the snapshot that was read.
+ */
 export type Reading = {
-  /**
-   * A route's `preHandler`: waits until these projections have what the client asks for, and says in the reply what
-   * they have. Runs before the route reads, so the reply reflects at least that.
-   */
-  of(...projections: string[]): (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
-  /** Puts the position of what was read into the reply; refuses when it is below what was asked for. */
-  reflects(request: FastifyRequest, reply: FastifyReply, position: number): void;
+  /** The tables of these projections, for this request. */
+  of(request: FastifyRequest, reply: FastifyReply, ...projections: string[]): Rows;
+  /** The same of anything else that has positions. */
+  look<T>(request: FastifyRequest, reply: FastifyReply, source: string, look: Look<T>): Promise<T>;
+  /** Refuses a request that asks for more than the store has, which is read up to this head, and says what it has. */
+  ofStore(request: FastifyRequest, reply: FastifyReply, head: number): void;
   /** Says in the reply which position is reflected. */
   tell(reply: FastifyReply, position: number): void;
 };
+/** What was seen, and where its source stood in it; null: there was nothing of it. */
+export type Look<T> = () => Promise<{ seen: T; position: number | null }>;
 
-export function reading({ store, freshness }: { store: { id: string }; freshness: Freshness }): Reading {
-  const tell = (reply: FastifyReply, position: number) =>
-    reply.header(POSITION_HEADER, formatPosition({ storeId: store.id, position }));
+type Parts = {
+  store: Pick<EventReader, 'id' | 'head'>;
+  database: Pick<ReadDatabase, 'queryAt'>;
+  freshness: Pick<Freshness, 'read'>;
+};
+
+export function reading(parts: Parts): Reading {
+  const { store } = parts;
+  const told = new WeakMap<FastifyReply, number>();
+  /** A reply that was read in several looks reflects the earliest of them. */
+  const tell = (reply: FastifyReply, position: number) => {
+    const lowest = Math.min(position, told.get(reply) ?? position);
+    told.set(reply, lowest);
+    reply.header(POSITION_HEADER, formatPosition({ storeId: store.id, position: lowest }));
+  };
   return {
-    tell,
-    of:
-      (...projections) =>
-      async (request, reply) => {
-        const reached = await freshness.reach(projections, positionAsked(request));
-        if ('refused' in reached) throw refused(reached.refused, reached.detail);
-        tell(reply, reached.position);
-      },
-    reflects(request, reply, position) {
-      const min = positionAsked(request)?.position ?? 0;
+    of: (request, reply, ...projections) =>
+      freshRows(parts, projections, positionAsked(request), (position) => tell(reply, position)),
+    async look(request, reply, source, look) {
+      const { seen, position } = await freshLook(parts, source, look, positionAsked(request));
       tell(reply, position);
-      if (position < min) {
-        throw refused('READ_MODEL_BEHIND', `asked for ${min}, what is read stands at ${position}`);
-      }
+      return seen;
+    },
+    ofStore(request, reply, head) {
+      const min = positionAsked(request);
+      if (min && min.storeId !== store.id)
+        throw refused('FOREIGN_POSITION', ofAnother(min.storeId, store.id));
+      if (min && min.position > head) throw refused('FOREIGN_POSITION', beyond(min, head));
+      tell(reply, head);
+    },
+    tell,
+  };
+}
+
+/** Rows of tables that are never older than `min` and than what this process has shown before; else it throws a refusal. */
+export function freshRows(
+  parts: Parts,
+  projections: readonly string[],
+  min: PositionToken | undefined,
+  onRead: (position: number) => void,
+): Rows {
+  const { store, database, freshness } = parts;
+  return {
+    async query<R extends QueryResultRow>(statement: QueryConfig): Promise<R[]> {
+      const look = async () => {
+        const { rows, positions } = await database.queryAt<R>(statement, projections);
+        return { seen: rows, positions };
+      };
+      const { seen, position } = await orRefused(store, min, freshness.read(projections, min, look));
+      onRead(position);
+      return seen;
     },
   };
 }
+
+/** What a look sees of a source as soon as that is not older than `min` and than what was shown; else it throws a refusal. */
+export async function freshLook<T>(
+  { store, freshness }: Pick<Parts, 'store' | 'freshness'>,
+  source: string,
+  look: Look<T>,
+  min?: PositionToken,
+): Promise<Read<T>> {
+  const looked = freshness.read([source], min, async () => {
+    const { seen, position } = await look();
+    return { seen, positions: [position] };
+  });
+  return orRefused(store, min, looked);
+}
+
+/** What lies beyond the end of the store never comes: whoever asks for it was told it by another past of the store. */
+async function orRefused<T>(
+  store: Parts['store'],
+  min: PositionToken | undefined,
+  reading: Promise<Read<T> | Behind>,
+): Promise<Read<T>> {
+  const read = await reading;
+  if (!('refused' in read)) return read;
+  if (read.refused === 'READ_MODEL_BEHIND' && min) {
+    const head = await store.head();
+    if (min.position > head) throw refused('FOREIGN_POSITION', beyond(min, head));
+  }
+  throw refused(read.refused, read.detail);
+}
+
+const beyond = ({ position }: PositionToken, head: number) =>
+  `asked for ${position}, but the event store ends at ${head}: it was put back to an earlier state`;
 
 /** The parameter comes before the header; the parameter's form was checked with the route's schema. */
 export function positionAsked(request: FastifyRequest): PositionToken | undefined {

@@ -77,12 +77,13 @@ export async function startQueryApi(options: QueryApiOptions): Promise<{ url: st
   });
   onShutdown('hot store', () => hotStore.close());
   const hotView = marketDataView(hotStore);
-  const database = openReadDatabase({ databaseUrl: readDatabaseUrl, log });
+  const database = openReadDatabase({ databaseUrl: readDatabaseUrl, storeId: store.id, log });
   onShutdown('read database', () => database.close());
 
   const storeId = store.id;
   const freshness = createFreshness({
     storeId,
+    shownBefore: await store.head(),
     runtime,
     onWaiting: (anybody) => positions.poll(anybody),
     onWaited: waitCounter(metrics),
@@ -96,7 +97,12 @@ export async function startQueryApi(options: QueryApiOptions): Promise<{ url: st
     log,
   });
   onShutdown('projection positions', () => positions.close());
-  const hotValues = createHotValues({ view: hotView, runtime, log });
+  const hotValues = createHotValues({
+    view: hotView,
+    shows: (cursor) => cursor?.storeId === storeId && freshness.shows(MARKET_DATA, cursor.position),
+    runtime,
+    log,
+  });
   onShutdown('hot values', () => hotValues.close());
   hotView.onChange((position) => {
     freshness.moved(MARKET_DATA, position);

@@ -1,5 +1,6 @@
+import { accountStream } from '@brokerx/contracts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { ann, idOf, operator, startTestQueryApi, type TestQueryApi } from './queryApi.ts';
+import { ann, bob, idOf, operator, startTestQueryApi, type TestQueryApi } from './queryApi.ts';
 
 let api: TestQueryApi;
 beforeAll(async () => {
@@ -271,6 +272,7 @@ test('a query waits for the position that it is given, and its reply says what i
 });
 
 test('a query for what the read model does not reach in time is refused, to be asked again', async () => {
+  await fillTo(60);
   await api.project('executions', 50);
   const response = await api.get('/v1/executions', ann, { 'x-brokerx-position': api.positionToken(51) });
   expect(response.headers.get('retry-after')).toBe('1');
@@ -280,16 +282,44 @@ test('a query for what the read model does not reach in time is refused, to be a
   });
 });
 
+/** Events up to this position at least, whatever they are. */
+async function fillTo(position: number) {
+  const missing = Math.max(0, position - (await api.store.head()));
+  const { accountId, clientId } = bob;
+  await api.append(
+    accountStream(accountId),
+    Array.from({ length: missing }, () => ({ type: 'AccountOpened.v1', data: { accountId, clientId } })),
+  );
+}
+
 test('a position of another store is refused at once', async () => {
   const response = await api.get(`/v1/wallet?min_position=${idOf('another store')}:1`, ann);
   expect(await json(response)).toMatchObject({ status: 409, body: { code: 'FOREIGN_POSITION' } });
 });
 
+test('a position beyond the end of the store is one of another past of it, and is refused for good', async () => {
+  const head = await api.store.head();
+  const detail = `asked for ${head + 1}, but the event store ends at ${head}: it was put back to an earlier state`;
+  const body = { code: 'FOREIGN_POSITION', detail, retryable: false };
+  for (const [path, person] of [
+    ['/v1/wallet', ann],
+    ['/v1/events', operator],
+  ] as const) {
+    const response = await api.get(`${path}?min_position=${api.positionToken(head + 1)}`, person, {
+      'x-brokerx-position': api.positionToken(head + 1),
+    });
+    expect(await json(response)).toMatchObject({ status: 409, body });
+  }
+});
+
 test('a projection that was folded from another store reflects nothing of this one', async () => {
   await api.project('candles', 60, idOf('another store'));
   await api.get('/readyz');
-  const response = await api.get(`/v1/symbols/XEQT/candles?min_position=${api.positionToken(60)}`);
-  expect(await json(response)).toMatchObject({ status: 503, body: { code: 'READ_MODEL_BEHIND' } });
+  for (const query of ['', `?min_position=${api.positionToken(60)}`]) {
+    const response = await api.get(`/v1/symbols/XEQT/candles${query}`);
+    expect(await json(response)).toMatchObject({ status: 503, body: { code: 'READ_MODEL_BEHIND' } });
+  }
+  await api.project('candles', 60);
 });
 
 test('market data are handed out as they were kept, with the position that they reflect', async () => {

@@ -37,9 +37,11 @@ export async function startTestQueryApi(
     commandUrl?: string;
     /** How the API itself reaches the database, given its address. */
     way?: (databaseUrl: string) => Promise<string>;
+    /** Whether the projections have begun, on an empty store, as projectors do it at their start. */
+    begun?: boolean;
   } = {},
 ) {
-  const { way = async (url) => url, ...given } = options;
+  const { way = async (url) => url, begun = true, ...given } = options;
   const database = await freshDatabase();
   const runtime = realRuntime;
   const log = createLog({ name: 'query-api-test', level: 'fatal' });
@@ -48,6 +50,13 @@ export async function startTestQueryApi(
   const store = await postgresEventStore({ databaseUrl: database.url, codec: eventCodec(), runtime });
   const hotStore = await postgresHotStore({ databaseUrl: database.url, runtime });
   const pool = openPool({ databaseUrl: database.url, max: 2, applicationName: 'query-api test' });
+  if (begun) {
+    await pool.query(
+      `insert into read.projection (name, version, status, store_id, position)
+       select name, 1, 'live', $1, 0 from unnest($2::text[]) as u (name)`,
+      [store.id, PROJECTIONS],
+    );
+  }
   const { publicKey, privateKey } = await generateKeyPair('ES256');
   const key = { ...(await exportJWK(publicKey)), kid: 'test', alg: 'ES256', use: 'sig' };
 
@@ -150,6 +159,8 @@ export async function startTestQueryApi(
     },
   };
 }
+/** All that tables are read of. */
+const PROJECTIONS = ['candles', 'executions', 'holdings', 'ledger', 'orders', 'symbols', 'wallets'];
 export type TestQueryApi = Awaited<ReturnType<typeof startTestQueryApi>>;
 
 /** Appends facts behind whatever the stream has; tells the position of the last one. */

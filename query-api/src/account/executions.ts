@@ -2,7 +2,7 @@ import { decimalFromCents, type views } from '@brokerx/contracts';
 import { safeInteger } from '@brokerx/infra';
 import type { z } from 'zod';
 import { type Page, pageOf, positionOfToken } from '../paging.ts';
-import type { ReadDatabase } from '../readDatabase.ts';
+import type { Rows } from '../readDatabase.ts';
 import { statement } from '../statement.ts';
 
 type ExecutionView = z.infer<typeof views.ExecutionView>;
@@ -17,11 +17,8 @@ export type ExecutionsQuery = {
 export const executionsToken = (token: string): number | undefined => positionOfToken('executions', token);
 
 /** Fills, the newest first. */
-export async function readExecutions(
-  database: ReadDatabase,
-  query: ExecutionsQuery,
-): Promise<Page<ExecutionView>> {
-  const rows = await database.query<Row>(
+export async function readExecutions(tables: Rows, query: ExecutionsQuery): Promise<Page<ExecutionView>> {
+  const rows = await tables.query<Row>(
     statement({
       name: 'executions',
       select: `select position, account_id, order_id, symbol, side, liquidity, trade_id, price_cents, quantity,

@@ -2,7 +2,7 @@ import type { views } from '@brokerx/contracts';
 import { safeInteger } from '@brokerx/infra';
 import type { z } from 'zod';
 import { type Page, pageOf, symbolOfToken } from '../paging.ts';
-import type { ReadDatabase } from '../readDatabase.ts';
+import type { Rows } from '../readDatabase.ts';
 import { statement } from '../statement.ts';
 
 type HoldingView = z.infer<typeof views.HoldingView>;
@@ -16,8 +16,8 @@ export type HoldingsQuery = {
 export const holdingsToken = (token: string): string | undefined => symbolOfToken('holdings', token);
 
 /** Shares by symbol; a symbol of which nothing is left is not listed. */
-export async function readHoldings(database: ReadDatabase, query: HoldingsQuery): Promise<Page<HoldingView>> {
-  const rows = await database.query<Row>(
+export async function readHoldings(tables: Rows, query: HoldingsQuery): Promise<Page<HoldingView>> {
+  const rows = await tables.query<Row>(
     statement({
       name: 'holdings',
       select: 'select symbol, shares, held_shares from read.holding',

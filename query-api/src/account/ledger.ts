@@ -2,7 +2,7 @@ import { decimalFromCents, type views } from '@brokerx/contracts';
 import { safeInteger } from '@brokerx/infra';
 import type { z } from 'zod';
 import { type Page, pageOf, positionOfToken } from '../paging.ts';
-import type { ReadDatabase } from '../readDatabase.ts';
+import type { Rows } from '../readDatabase.ts';
 import { statement } from '../statement.ts';
 
 type LedgerEntryView = z.infer<typeof views.LedgerEntryView>;
@@ -11,8 +11,8 @@ export type LedgerQuery = { accountId: string; before?: number | undefined; limi
 export const ledgerToken = (token: string): number | undefined => positionOfToken('ledger', token);
 
 /** Journal entries, the newest first. */
-export async function readLedger(database: ReadDatabase, query: LedgerQuery): Promise<Page<LedgerEntryView>> {
-  const rows = await database.query<Row>(
+export async function readLedger(tables: Rows, query: LedgerQuery): Promise<Page<LedgerEntryView>> {
+  const rows = await tables.query<Row>(
     statement({
       name: 'ledger',
       select: `select position, event_id, account_id, kind, order_id, symbol, created_at,

@@ -8,7 +8,7 @@ import {
 } from '@brokerx/contracts';
 import { safeInteger } from '@brokerx/infra';
 import { keyOfToken, type Page, pageOf } from '../paging.ts';
-import type { ReadDatabase } from '../readDatabase.ts';
+import type { Rows } from '../readDatabase.ts';
 import { statement } from '../statement.ts';
 
 /** What a list of orders may be narrowed by; all that is given must hold. */
@@ -48,8 +48,8 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = Object.assign(Object
 });
 
 /** The newest first. */
-export async function readOrders(database: ReadDatabase, query: OrdersQuery): Promise<Page<views.OrderView>> {
-  const rows = await database.query<Row>(
+export async function readOrders(tables: Rows, query: OrdersQuery): Promise<Page<views.OrderView>> {
+  const rows = await tables.query<Row>(
     statement({
       name: 'orders',
       select: `select ${COLUMNS} from read.orders`,
@@ -79,11 +79,11 @@ export async function readOrders(database: ReadDatabase, query: OrdersQuery): Pr
 
 /** Whoever's order it is: the caller decides who may see it. */
 export async function readOrder(
-  database: ReadDatabase,
+  tables: Rows,
   orderId: string,
 ): Promise<{ order: views.OrderView; eventPositions: number[] } | undefined> {
   const text = `select ${COLUMNS}, event_positions from read.orders where order_id = $1`;
-  const [row] = await database.query<Row & { event_positions: string[] }>({
+  const [row] = await tables.query<Row & { event_positions: string[] }>({
     name: 'order',
     text,
     values: [orderId],

@@ -22,7 +22,7 @@ import { readTimeline } from './timeline.ts';
 import { readWallet, walletView } from './wallet.ts';
 
 /** What an account may read of itself, and operators and analysts of any. */
-export function accountRoutes(app: Http, { database, store }: QueryDeps, reads: Reading): void {
+export function accountRoutes(app: Http, { store }: QueryDeps, reads: Reading): void {
   const shared = { tags: ['Account'], headers: PositionHeaders };
   const config = { auth: EVERY_ROLE, replyHeaders: POSITION_REPLY_HEADERS };
 
@@ -30,7 +30,6 @@ export function accountRoutes(app: Http, { database, store }: QueryDeps, reads: 
     '/v1/wallet',
     {
       config,
-      preHandler: reads.of('wallets'),
       schema: {
         ...shared,
         summary: 'Cash of the account',
@@ -39,10 +38,10 @@ export function accountRoutes(app: Http, { database, store }: QueryDeps, reads: 
         response: { 200: views.WalletView },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const actor = request.actor;
       const accountId = accountRead(actor, request.query.account_id);
-      const wallet = await readWallet(database, accountId);
+      const wallet = await readWallet(reads.of(request, reply, 'wallets'), accountId);
       if (wallet) return wallet;
       // One's own account exists: the token says so. Nothing has come into it yet.
       if (accountId === actor.accountId) return walletView(accountId, 0, 0);
@@ -54,7 +53,6 @@ export function accountRoutes(app: Http, { database, store }: QueryDeps, reads: 
     '/v1/ledger',
     {
       config,
-      preHandler: reads.of('ledger'),
       schema: {
         ...shared,
         summary: 'Journal of the account, the newest entry first',
@@ -63,10 +61,11 @@ export function accountRoutes(app: Http, { database, store }: QueryDeps, reads: 
         response: { 200: views.page(views.LedgerEntryView) },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const { account_id, limit, page_token } = request.query;
       const accountId = accountRead(request.actor, account_id);
-      return readLedger(database, { accountId, limit, before: tokenKey(page_token, ledgerToken) });
+      const tables = reads.of(request, reply, 'ledger');
+      return readLedger(tables, { accountId, limit, before: tokenKey(page_token, ledgerToken) });
     },
   );
 
@@ -74,7 +73,6 @@ export function accountRoutes(app: Http, { database, store }: QueryDeps, reads: 
     '/v1/holdings',
     {
       config,
-      preHandler: reads.of('holdings'),
       schema: {
         ...shared,
         summary: 'Shares of the account',
@@ -82,10 +80,11 @@ export function accountRoutes(app: Http, { database, store }: QueryDeps, reads: 
         response: { 200: views.page(views.HoldingView) },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const { account_id, limit, page_token, symbol } = request.query;
       const accountId = accountRead(request.actor, account_id);
-      return readHoldings(database, { accountId, symbol, limit, after: tokenKey(page_token, holdingsToken) });
+      const tables = reads.of(request, reply, 'holdings');
+      return readHoldings(tables, { accountId, symbol, limit, after: tokenKey(page_token, holdingsToken) });
     },
   );
 
@@ -93,7 +92,6 @@ export function accountRoutes(app: Http, { database, store }: QueryDeps, reads: 
     '/v1/orders',
     {
       config,
-      preHandler: reads.of('orders'),
       schema: {
         ...shared,
         summary: 'Orders of the account, the newest first',
@@ -102,9 +100,9 @@ export function accountRoutes(app: Http, { database, store }: QueryDeps, reads: 
         response: { 200: views.page(views.OrderView) },
       },
     },
-    async (request): Promise<Page<views.OrderView>> => {
+    async (request, reply): Promise<Page<views.OrderView>> => {
       const { query } = request;
-      return readOrders(database, {
+      return readOrders(reads.of(request, reply, 'orders'), {
         accountId: accountRead(request.actor, query.account_id),
         statuses: query.status,
         symbol: query.symbol,
@@ -123,7 +121,6 @@ export function accountRoutes(app: Http, { database, store }: QueryDeps, reads: 
     '/v1/orders/:id',
     {
       config,
-      preHandler: reads.of('orders'),
       schema: {
         ...shared,
         summary: 'One order',
@@ -132,8 +129,8 @@ export function accountRoutes(app: Http, { database, store }: QueryDeps, reads: 
         response: { 200: views.OrderView },
       },
     },
-    async (request) => {
-      const found = await readOrder(database, request.params.id);
+    async (request, reply) => {
+      const found = await readOrder(reads.of(request, reply, 'orders'), request.params.id);
       const actor = request.actor;
       if (found && (found.order.account_id === actor.accountId || mayReadAll(actor))) return found.order;
       throw refused('ORDER_NOT_FOUND');
@@ -144,7 +141,6 @@ export function accountRoutes(app: Http, { database, store }: QueryDeps, reads: 
     '/v1/orders/:id/events',
     {
       config,
-      preHandler: reads.of('orders'),
       schema: {
         ...shared,
         summary: 'What happened to one order',
@@ -155,8 +151,8 @@ first 100 and the last).`,
         response: { 200: views.page(views.OrderEventView) },
       },
     },
-    async (request) => {
-      const found = await readOrder(database, request.params.id);
+    async (request, reply) => {
+      const found = await readOrder(reads.of(request, reply, 'orders'), request.params.id);
       const actor = request.actor;
       if (!found || (found.order.account_id !== actor.accountId && !mayReadAll(actor))) {
         throw refused('ORDER_NOT_FOUND');
@@ -169,7 +165,6 @@ first 100 and the last).`,
     '/v1/executions',
     {
       config,
-      preHandler: reads.of('executions'),
       schema: {
         ...shared,
         summary: 'Fills of the account, the newest first',
@@ -177,11 +172,12 @@ first 100 and the last).`,
         response: { 200: views.page(views.ExecutionView) },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const { account_id, limit, page_token, symbol, order_id: orderId } = request.query;
       const accountId = accountRead(request.actor, account_id);
       const before = tokenKey(page_token, executionsToken);
-      return readExecutions(database, { accountId, symbol, orderId, before, limit });
+      const tables = reads.of(request, reply, 'executions');
+      return readExecutions(tables, { accountId, symbol, orderId, before, limit });
     },
   );
 }

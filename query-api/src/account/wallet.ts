@@ -1,13 +1,13 @@
 import { decimalFromCents, type views } from '@brokerx/contracts';
 import { safeInteger } from '@brokerx/infra';
 import type { z } from 'zod';
-import type { ReadDatabase } from '../readDatabase.ts';
+import type { Rows } from '../readDatabase.ts';
 
 type WalletView = z.infer<typeof views.WalletView>;
 
 /** The account's cash; undefined where the read model has no such account. */
-export async function readWallet(database: ReadDatabase, accountId: string): Promise<WalletView | undefined> {
-  const [row] = await database.query<Row>({ name: 'wallet', text: WALLET, values: [accountId] });
+export async function readWallet(tables: Rows, accountId: string): Promise<WalletView | undefined> {
+  const [row] = await tables.query<Row>({ name: 'wallet', text: WALLET, values: [accountId] });
   return (
     row && walletView(accountId, safeInteger(row.cash_cents), safeInteger(row.held_cents), row.kill_switch)
   );

@@ -1,12 +1,12 @@
 import { Readable } from 'node:stream';
-import { formatPosition, views } from '@brokerx/contracts';
+import { views } from '@brokerx/contracts';
 import type { Http } from '@brokerx/infra/http.ts';
 import type { FastifyReply } from 'fastify';
 import { STAFF } from '../actor.ts';
 import type { QueryDeps } from '../app.ts';
 import { EventsQuery } from '../parameters.ts';
 import { refused } from '../problems.ts';
-import { POSITION_HEADER, POSITION_REPLY_HEADERS, PositionHeaders, type Reading } from '../reading.ts';
+import { POSITION_REPLY_HEADERS, PositionHeaders, type Reading } from '../reading.ts';
 import { rawEventLines } from './rawEvents.ts';
 
 /** Each holds a page of events and asks the store without a pause. */
@@ -27,7 +27,6 @@ export function eventRoutes(app: Http, deps: QueryDeps, reads: Reading): void {
     {
       config: { auth: STAFF, replyHeaders: POSITION_REPLY_HEADERS },
       exposeHeadRoute: false,
-      preHandler: reads.of(),
       schema: {
         tags: ['Events'],
         summary: 'Raw events as NDJSON',
@@ -48,10 +47,16 @@ with \`follow=true\` for ever. Positions need not be dense. A reply that is cut 
       const { after, until, category, stream, type, limit, follow } = request.query;
       const reader = new AbortController();
       open.add(reader);
-      const head = await store.head().catch((error: unknown) => {
-        open.delete(reader);
-        throw error;
-      });
+      const head = await store
+        .head()
+        .then((head) => {
+          reads.ofStore(request, reply, head);
+          return head;
+        })
+        .catch((error: unknown) => {
+          open.delete(reader);
+          throw error;
+        });
       const follows = follow === 'true';
       const lines = rawEventLines(
         store,
@@ -85,15 +90,12 @@ with \`follow=true\` for ever. Positions need not be dense. A reply that is cut 
         reader.abort();
         open.delete(reader);
       });
-      return send(reply, head, body);
+      return send(reply, body);
     },
   );
 
-  const send = (reply: FastifyReply, head: number, body: Readable) =>
-    reply
-      .header(POSITION_HEADER, formatPosition({ storeId: store.id, position: head }))
-      .type('application/x-ndjson; charset=utf-8')
-      .send(body);
+  const send = (reply: FastifyReply, body: Readable) =>
+    reply.type('application/x-ndjson; charset=utf-8').send(body);
 
   /** Gives up where a chunk is not taken in time. */
   async function* impatient(chunks: AsyncGenerator<string>, giveUp: () => void): AsyncGenerator<string> {

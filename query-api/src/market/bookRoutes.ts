@@ -5,12 +5,13 @@ import { BookQuery, SymbolPath, SymbolQuery } from '../parameters.ts';
 import { refused } from '../problems.ts';
 import { POSITION_REPLY_HEADERS, PositionHeaders, type Reading } from '../reading.ts';
 import type { FollowedBook } from './followedBook.ts';
-import { readMarketData } from './marketData.ts';
+import { MARKET_DATA, marketLook } from './marketData.ts';
 import { referencePrice } from './referencePrice.ts';
 import { readSymbols } from './symbols.ts';
 
 /** Snapshots of the public book, to begin a local one with, and what its prices are measured by. */
-export function bookRoutes(app: Http, { books, database, hotView, store }: QueryDeps, reads: Reading): void {
+export function bookRoutes(app: Http, deps: QueryDeps, reads: Reading): void {
+  const { books } = deps;
   const shared = { tags: ['Market'] };
   const config = { auth: 'public', replyHeaders: POSITION_REPLY_HEADERS } as const;
   const looked = async <T>(symbol: string, look: (book: FollowedBook) => T) => {
@@ -65,7 +66,6 @@ as those of \`depth\` do.`,
     '/v1/symbols/:symbol/reference-price',
     {
       config,
-      preHandler: reads.of('symbols'),
       schema: {
         ...shared,
         headers: PositionHeaders,
@@ -75,11 +75,11 @@ as those of \`depth\` do.`,
         response: { 200: views.ReferencePriceView },
       },
     },
-    async ({ params: { symbol } }) => {
-      const { items } = await readSymbols(database, { symbol, limit: 1 });
+    async (request, reply) => {
+      const { symbol } = request.params;
+      const { items } = await readSymbols(reads.of(request, reply, 'symbols'), { symbol, limit: 1 });
       if (!items[0]) throw refused('UNKNOWN_SYMBOL', `there is no symbol ${symbol}`);
-      const market = await readMarketData(hotView, store.id, symbol, {});
-      if (market.state === 'lost') throw refused('READ_MODEL_BEHIND', 'market data are being rebuilt');
+      const market = await reads.look(request, reply, MARKET_DATA, marketLook(deps, symbol, {}));
       const ticker = market.state === 'found' ? (JSON.parse(market.ticker) as views.TickerView) : null;
       const last = ticker?.last_price ?? null;
       return referencePrice(items[0], last === null ? null : (centsFromDecimal(last) ?? null));

@@ -1,7 +1,7 @@
 import { decimalFromCents, domains, views } from '@brokerx/contracts';
 import { safeInteger } from '@brokerx/infra';
 import { keyOfToken, type Page, pageToken } from '../paging.ts';
-import type { ReadDatabase } from '../readDatabase.ts';
+import type { Rows } from '../readDatabase.ts';
 import { statement } from '../statement.ts';
 
 export type CandlesQuery = {
@@ -27,10 +27,7 @@ export function candlesToken(token: string): string | undefined {
  * follow; without, it is the newest ones, and `to` set to its first start gives those before. What is not stored is
  * made of its parts: no page needs more of them than fit into its candles.
  */
-export async function readCandles(
-  database: ReadDatabase,
-  query: CandlesQuery,
-): Promise<Page<views.CandleView>> {
+export async function readCandles(tables: Rows, query: CandlesQuery): Promise<Page<views.CandleView>> {
   const { symbol, interval, limit } = query;
   const { of, count } = views.CANDLE_PARTS[interval];
   const forward = query.from !== undefined || query.after !== undefined;
@@ -48,7 +45,7 @@ export async function readCandles(
     orderBy: forward ? 'start' : 'start desc',
     limit: wanted * count,
   });
-  const rows = await database.query<Row>(parts);
+  const rows = await tables.query<Row>(parts);
   const found = inIntervals(interval, (forward ? rows : rows.toReversed()).map(figuresOf));
   const given = forward ? found.slice(0, limit) : found.slice(-limit);
   const last = given.at(-1);
@@ -59,21 +56,18 @@ export async function readCandles(
   };
 }
 
-/** The candle of the interval that lies at this moment, and the position up to which it reflects the trades. */
+/** The candle of the interval that lies at this moment. */
 export async function readCandleAt(
-  database: ReadDatabase,
+  tables: Rows,
   { symbol, interval, atMs }: { symbol: string; interval: views.CandleInterval; atMs: number },
-): Promise<{ candle: CandleFigures | null; position: number }> {
+): Promise<CandleFigures | null> {
   const startMs = views.candleStart(interval, atMs);
-  const rows = await database.query<Partial<Row> & { position: string }>({
+  const rows = await tables.query<Row>({
     name: 'candle_at',
     text: `
-      select p.position, c.start, c.open_cents, c.high_cents, c.low_cents, c.close_cents, c.volume, c.trades
-        from read.projection p
-        left join read.candle c
-          on c.symbol = $1 and c.interval = $2 and c.start >= $3::timestamptz and c.start < $4::timestamptz
-       where p.name = 'candles' and p.status = 'live'
-       order by c.start`,
+      select start, open_cents, high_cents, low_cents, close_cents, volume, trades from read.candle
+       where symbol = $1 and interval = $2 and start >= $3::timestamptz and start < $4::timestamptz
+       order by start`,
     values: [
       symbol,
       views.CANDLE_PARTS[interval].of,
@@ -81,9 +75,8 @@ export async function readCandleAt(
       new Date(views.candleEnd(interval, startMs)).toISOString(),
     ],
   });
-  const parts = rows.flatMap((row) => (row.start ? [figuresOf(row as Row)] : []));
-  const [candle] = inIntervals(interval, parts);
-  return { candle: candle ?? null, position: safeInteger(rows[0]?.position ?? 0) };
+  const [candle] = inIntervals(interval, rows.map(figuresOf));
+  return candle ?? null;
 }
 
 /** Prices in cents, volume in shares. */

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { handClock, settle } from '../../test/handClock.ts';
+import { freshness } from '../freshness.ts';
 import type { ReadDatabase } from '../readDatabase.ts';
 import type { StreamMessage } from '../streams/streamMessage.ts';
 import type { BookUpdate } from './bookUpdate.ts';
@@ -7,6 +8,7 @@ import type { FollowedBook, RecordedTrade } from './followedBook.ts';
 import { followCandle } from './liveCandle.ts';
 
 const MINUTE = 60_000;
+const STORE = '11111111-1111-4111-8111-111111111111';
 const trade = (position: number, ms: number, priceTicks: number): RecordedTrade =>
   ({
     position,
@@ -19,7 +21,6 @@ function given(position: number) {
   const listeners: ((update: BookUpdate) => void)[] = [];
   const heard: [start: string, close: string, volume: string, closed: boolean][] = [];
   const row = {
-    position: String(position),
     start: new Date(0),
     open_cents: '100',
     high_cents: '100',
@@ -28,12 +29,16 @@ function given(position: number) {
     volume: '5',
     trades: '1',
   };
+  const fresh = freshness({ storeId: STORE, runtime: clock });
+  fresh.moved('candles', position);
   const over = new AbortController();
   const read = Promise.withResolvers<void>();
   const following = followCandle({
-    database: { query: () => read.promise.then(() => [row]) } as unknown as ReadDatabase,
-    freshness: { reach: async () => ({ position }) } as never,
-    storeId: 'a store',
+    database: {
+      queryAt: () => read.promise.then(() => ({ rows: [row], positions: [position] })),
+    } as unknown as ReadDatabase,
+    store: { id: STORE, head: async () => position },
+    freshness: fresh,
     runtime: clock,
     book: {
       symbol: 'XEQT',

@@ -1,8 +1,9 @@
 import { views } from '@brokerx/contracts';
 import type { Runtime } from '@brokerx/infra';
+import type { EventReader } from '../eventReader.ts';
 import type { Freshness } from '../freshness.ts';
-import { refused } from '../problems.ts';
 import type { ReadDatabase } from '../readDatabase.ts';
+import { freshRows } from '../reading.ts';
 import { type StreamMessage, streamMessage } from '../streams/streamMessage.ts';
 import { addToCandle, type CandleFigures, candleView, readCandleAt } from './candles.ts';
 import type { FollowedBook, RecordedTrade } from './followedBook.ts';
@@ -13,16 +14,16 @@ import type { FollowedBook, RecordedTrade } from './followedBook.ts';
  * last moments of an interval may come after its candle was told as closed: then that is told again.
  */
 export async function followCandle(options: {
-  database: ReadDatabase;
-  freshness: Freshness;
-  storeId: string;
+  store: Pick<EventReader, 'id' | 'head'>;
+  database: Pick<ReadDatabase, 'queryAt'>;
+  freshness: Pick<Freshness, 'read'>;
   runtime: Runtime;
   book: FollowedBook;
   interval: views.CandleInterval;
   send: (message: StreamMessage) => void;
   ended: AbortSignal;
 }): Promise<void> {
-  const { database, freshness, storeId, runtime, book, interval, send, ended } = options;
+  const { store, runtime, book, interval, send, ended } = options;
   const { symbol } = book;
   /** Trades that came while the beginning was read. */
   let early: RecordedTrade[] | null = [];
@@ -77,12 +78,14 @@ export async function followCandle(options: {
   ended.addEventListener('abort', end, { once: true });
   if (ended.aborted) return end();
 
-  const reached = await freshness.reach(['candles'], { storeId, position: book.position() });
-  if ('refused' in reached) throw refused(reached.refused, reached.detail);
-  const begun = await readCandleAt(database, { symbol, interval, atMs: runtime.nowMs() });
+  const min = { storeId: store.id, position: book.position() };
+  let reflected = 0;
+  const tables = freshRows(options, ['candles'], min, (position) => {
+    reflected = position;
+  });
+  candle = await readCandleAt(tables, { symbol, interval, atMs: runtime.nowMs() });
   if (ended.aborted) return;
-  candle = begun.candle;
-  const beyond = early.filter(({ position }) => position > begun.position);
+  const beyond = early.filter(({ position }) => position > reflected);
   early = null;
   if (candle && beyond.length === 0) tell(candle);
   if (candle) awaitEnd(candle);

@@ -21,15 +21,17 @@ export const marketDataView = (hotStore: HotStore): HotView =>
  */
 export type MarketData =
   | { state: 'found'; position: number; depth: string | null; ticker: string; trades: string | null }
-  | { state: 'lost' }
+  | { state: 'lost'; position: null }
   | { state: 'unknown'; position: number };
+
+export type Wanted = { depth?: boolean; trades?: boolean };
 
 /** The ticker is always read: it is there for every symbol that was listed. */
 export async function readMarketData(
-  view: HotView,
+  view: Pick<HotView, 'read'>,
   storeId: string,
   symbol: string,
-  wanted: { depth?: boolean; trades?: boolean },
+  wanted: Wanted,
 ): Promise<MarketData> {
   const keys = [
     tickerKey(symbol),
@@ -37,12 +39,14 @@ export async function readMarketData(
     ...(wanted.trades ? [tradesKey(symbol)] : []),
   ];
   const { values, cursor } = await view.read(keys);
-  if (cursor === null || cursor.storeId !== storeId) return { state: 'lost' };
+  if (cursor === null || cursor.storeId !== storeId) return { state: 'lost', position: null };
   const value = (key: string) => values[keys.indexOf(key)] ?? null;
   const ticker = value(tickerKey(symbol));
   if (ticker === null) {
     // At the beginning of the store the view is being written anew, part by part: what is missing may come yet.
-    return cursor.position === 0 ? { state: 'lost' } : { state: 'unknown', position: cursor.position };
+    return cursor.position === 0
+      ? { state: 'lost', position: null }
+      : { state: 'unknown', position: cursor.position };
   }
   return {
     state: 'found',
@@ -52,6 +56,18 @@ export async function readMarketData(
     trades: value(tradesKey(symbol)),
   };
 }
+
+/** A look at a symbol's market data, with the position that it is of. */
+export const marketLook =
+  (
+    { hotView, store }: { hotView: Pick<HotView, 'read'>; store: { id: string } },
+    symbol: string,
+    wanted: Wanted,
+  ) =>
+  async () => {
+    const seen = await readMarketData(hotView, store.id, symbol, wanted);
+    return { seen, position: seen.position };
+  };
 
 /** At most `levels` price levels a side, the best ones. */
 export function cutDepth(text: string, levels: number): string {

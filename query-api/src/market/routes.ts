@@ -15,26 +15,24 @@ import {
 import { refused } from '../problems.ts';
 import { POSITION_REPLY_HEADERS, PositionHeaders, type Reading } from '../reading.ts';
 import { candlesToken, readCandles } from './candles.ts';
-import { cutDepth, emptyDepth, MARKET_DATA, newestTrades, readMarketData } from './marketData.ts';
+import { cutDepth, emptyDepth, MARKET_DATA, marketLook, newestTrades } from './marketData.ts';
 import { readSymbols, symbolsToken } from './symbols.ts';
 
 /** What everybody may know of the market. */
 export function marketRoutes(app: Http, deps: QueryDeps, reads: Reading): void {
-  const { database, hotView, store, runtime } = deps;
+  const { runtime } = deps;
   const shared = { tags: ['Market'], headers: PositionHeaders };
   const config = { auth: 'public', replyHeaders: POSITION_REPLY_HEADERS } as const;
 
-  /** Waits first, then reads; the reply's position is the one that came with the values. */
+  /** The reply's position is the one that came with the values. */
   const market = async (
     request: FastifyRequest,
     reply: FastifyReply,
     symbol: string,
     wanted: { depth?: boolean; trades?: boolean } = {},
   ) => {
-    const data = await readMarketData(hotView, store.id, symbol, wanted);
-    if (data.state === 'lost') throw refused('READ_MODEL_BEHIND', 'market data are being rebuilt');
-    reads.reflects(request, reply, data.position);
-    if (data.state === 'unknown') throw refused('UNKNOWN_SYMBOL', `there is no symbol ${symbol}`);
+    const data = await reads.look(request, reply, MARKET_DATA, marketLook(deps, symbol, wanted));
+    if (data.state !== 'found') throw refused('UNKNOWN_SYMBOL', `there is no symbol ${symbol}`);
     return data;
   };
   const json = (reply: FastifyReply, text: string) =>
@@ -44,7 +42,6 @@ export function marketRoutes(app: Http, deps: QueryDeps, reads: Reading): void {
     '/v1/symbols',
     {
       config,
-      preHandler: reads.of('symbols'),
       schema: {
         ...shared,
         summary: 'All symbols',
@@ -52,15 +49,17 @@ export function marketRoutes(app: Http, deps: QueryDeps, reads: Reading): void {
         response: { 200: views.page(views.SymbolView) },
       },
     },
-    async ({ query: { limit, page_token } }) =>
-      readSymbols(database, { limit, after: tokenKey(page_token, symbolsToken) }),
+    async (request, reply) => {
+      const { limit, page_token } = request.query;
+      const tables = reads.of(request, reply, 'symbols');
+      return readSymbols(tables, { limit, after: tokenKey(page_token, symbolsToken) });
+    },
   );
 
   app.get(
     '/v1/symbols/:symbol',
     {
       config,
-      preHandler: reads.of('symbols'),
       schema: {
         ...shared,
         summary: 'One symbol and its rules',
@@ -69,8 +68,9 @@ export function marketRoutes(app: Http, deps: QueryDeps, reads: Reading): void {
         response: { 200: views.SymbolView },
       },
     },
-    async ({ params: { symbol } }) => {
-      const { items } = await readSymbols(database, { symbol, limit: 1 });
+    async (request, reply) => {
+      const { symbol } = request.params;
+      const { items } = await readSymbols(reads.of(request, reply, 'symbols'), { symbol, limit: 1 });
       if (items[0]) return items[0];
       throw refused('UNKNOWN_SYMBOL', `there is no symbol ${symbol}`);
     },
@@ -80,7 +80,6 @@ export function marketRoutes(app: Http, deps: QueryDeps, reads: Reading): void {
     '/v1/symbols/:symbol/depth',
     {
       config,
-      preHandler: reads.of(MARKET_DATA),
       schema: {
         ...shared,
         summary: 'What is wanted and offered, by price',
@@ -103,7 +102,6 @@ export function marketRoutes(app: Http, deps: QueryDeps, reads: Reading): void {
     '/v1/symbols/:symbol/ticker',
     {
       config,
-      preHandler: reads.of(MARKET_DATA),
       schema: {
         ...shared,
         summary: 'Last price, best bid and ask, and the day so far',
@@ -119,7 +117,6 @@ export function marketRoutes(app: Http, deps: QueryDeps, reads: Reading): void {
     '/v1/symbols/:symbol/trades',
     {
       config,
-      preHandler: reads.of(MARKET_DATA),
       schema: {
         ...shared,
         summary: 'The last trades, the newest first',
@@ -142,7 +139,6 @@ export function marketRoutes(app: Http, deps: QueryDeps, reads: Reading): void {
     '/v1/symbols/:symbol/candles',
     {
       config,
-      preHandler: reads.of('candles', 'symbols'),
       schema: {
         ...shared,
         summary: 'Open, high, low and close by interval',
@@ -153,12 +149,15 @@ trade have none.`,
         response: { 200: views.page(views.CandleView) },
       },
     },
-    async ({ params: { symbol }, query: { interval, from, to, limit, page_token } }) => {
+    async (request, reply) => {
+      const { symbol } = request.params;
+      const { interval, from, to, limit, page_token } = request.query;
+      const tables = reads.of(request, reply, 'candles', 'symbols');
       const after = tokenKey(page_token, candlesToken);
       const nowMs = runtime.nowMs();
-      const page = await readCandles(database, { symbol, interval, from, to, after, limit, nowMs });
+      const page = await readCandles(tables, { symbol, interval, from, to, after, limit, nowMs });
       if (page.items.length > 0) return page;
-      const { items } = await readSymbols(database, { symbol, limit: 1 });
+      const { items } = await readSymbols(tables, { symbol, limit: 1 });
       if (items.length === 0) throw refused('UNKNOWN_SYMBOL', `there is no symbol ${symbol}`);
       return page;
     },

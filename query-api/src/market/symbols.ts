@@ -2,7 +2,7 @@ import { decimalFromCents, sessionView, type TradingSession, type views } from '
 import { safeInteger } from '@brokerx/infra';
 import type { z } from 'zod';
 import { type Page, pageOf, symbolOfToken } from '../paging.ts';
-import type { ReadDatabase } from '../readDatabase.ts';
+import type { Rows } from '../readDatabase.ts';
 import { statement } from '../statement.ts';
 
 export type SymbolView = z.infer<typeof views.SymbolView>;
@@ -11,10 +11,10 @@ export const symbolsToken = (token: string): string | undefined => symbolOfToken
 
 /** In alphabetical order. */
 export async function readSymbols(
-  database: ReadDatabase,
+  tables: Rows,
   query: { symbol?: string | undefined; after?: string | undefined; limit: number },
 ): Promise<Page<SymbolView>> {
-  const rows = await database.query<Row>(
+  const rows = await tables.query<Row>(
     statement({
       name: 'symbols',
       select: `select symbol, name, state, tick_cents, listing_cents, reference_cents, collar_ppm, fee_ppm,

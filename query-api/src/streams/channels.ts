@@ -12,12 +12,13 @@ import type { Freshness } from '../freshness.ts';
 import type { BookUpdate } from '../market/bookUpdate.ts';
 import type { FollowedBook } from '../market/followedBook.ts';
 import { followCandle } from '../market/liveCandle.ts';
-import { readMarketData } from '../market/marketData.ts';
+import { MARKET_DATA, marketLook } from '../market/marketData.ts';
 import type { BookUse, PublicBooks } from '../market/publicBooks.ts';
 import { referencePrice } from '../market/referencePrice.ts';
 import { readSymbols } from '../market/symbols.ts';
 import { refused } from '../problems.ts';
 import type { ReadDatabase } from '../readDatabase.ts';
+import { freshLook, freshRows } from '../reading.ts';
 import type { HotValues } from './hotValues.ts';
 import type { LiveEvents } from './liveEvents.ts';
 import { RESUME_EVENTS_MAX } from './resume.ts';
@@ -90,7 +91,7 @@ async function openOnBook(parts: Parts, asked: PublicSubscription, to: Sink): Pr
       else if (channel === 'auction') giveState(book, book.auction, to);
       else if (channel === 'reference_price') giveReferencePrice(parts, book, to).catch(fail);
       else if (channel === 'candles' && interval) {
-        const candle = { ...parts, storeId: parts.store.id, book, interval, send: to.send, ended: to.ended };
+        const candle = { ...parts, book, interval, send: to.send, ended: to.ended };
         followCandle(candle).catch(fail);
       }
     },
@@ -186,14 +187,10 @@ async function giveReferencePrice(parts: Parts, book: FollowedBook, to: Sink): P
   give();
 }
 
-async function openTicker(
-  { store, hotView, hotValues }: Parts,
-  symbol: string,
-  to: Sink,
-): Promise<OpenChannel> {
-  const market = await readMarketData(hotView, store.id, symbol, {});
-  if (market.state === 'lost') throw refused('READ_MODEL_BEHIND', 'market data are being rebuilt');
-  if (market.state === 'unknown') throw refused('UNKNOWN_SYMBOL', `there is no symbol ${symbol}`);
+async function openTicker(parts: Parts, symbol: string, to: Sink): Promise<OpenChannel> {
+  const { hotValues } = parts;
+  const market = (await freshLook(parts, MARKET_DATA, marketLook(parts, symbol, {}))).seen;
+  if (market.state !== 'found') throw refused('UNKNOWN_SYMBOL', `there is no symbol ${symbol}`);
   const sequenceOf = (text: string) => (JSON.parse(text) as { sequence: number }).sequence;
   return {
     sequence: () => sequenceOf(market.ticker),
@@ -239,10 +236,9 @@ async function watchSymbol(
   to: Sink,
   changed: (rules: Awaited<ReturnType<typeof readSymbol>>, revision: number) => void,
 ): Promise<void> {
-  const { store, live, freshness } = parts;
+  const { store, live } = parts;
   const refresh = async (revision: number, position: number) => {
-    await freshness.reach(['symbols'], { storeId: store.id, position });
-    const rules = await readSymbol(parts, symbol);
+    const rules = await readSymbol(parts, symbol, position);
     if (!to.ended.aborted) changed(rules, revision);
   };
   let revision = 0;
@@ -264,8 +260,10 @@ async function watchSymbol(
   await refresh(revision, 0);
 }
 
-async function readSymbol({ database }: Parts, symbol: string) {
-  const { items } = await readSymbols(database, { symbol, limit: 1 });
+async function readSymbol(parts: Parts, symbol: string, position = 0) {
+  const min = { storeId: parts.store.id, position };
+  const tables = freshRows(parts, ['symbols'], min, () => undefined);
+  const { items } = await readSymbols(tables, { symbol, limit: 1 });
   if (items[0]) return items[0];
   throw refused('UNKNOWN_SYMBOL', `there is no symbol ${symbol}`);
 }

@@ -3,6 +3,7 @@ import { memoryHotStore } from '@brokerx/infra';
 import { createLog } from '@brokerx/infra/log.ts';
 import { expect, test } from 'vitest';
 import { handClock, settle } from '../../test/handClock.ts';
+import { freshness } from '../freshness.ts';
 import { hotValues, READ_INTERVAL_MS } from './hotValues.ts';
 
 const STORE = '11111111-1111-4111-8111-111111111111';
@@ -10,7 +11,13 @@ const STORE = '11111111-1111-4111-8111-111111111111';
 const given = () => {
   const clock = handClock();
   const view = memoryHotStore().view(MARKET_DATA_VIEW.name, MARKET_DATA_VIEW.version);
-  const hub = hotValues({ view, runtime: clock, log: createLog({ name: 'test', level: 'silent' }) });
+  const fresh = freshness({ storeId: STORE, runtime: clock });
+  const hub = hotValues({
+    view,
+    shows: (cursor) => cursor !== null && fresh.shows('market data', cursor.position),
+    runtime: clock,
+    log: createLog({ name: 'test', level: 'silent' }),
+  });
   let position = 0;
   const change = async (values: Record<string, string>) => {
     const set = new Map(Object.entries(values).map(([symbol, text]) => [depthKey(symbol), text]));
@@ -23,7 +30,11 @@ const given = () => {
     clock.pass(ms);
     await settle();
   };
-  return { hub, change, pass };
+  /** The view is one that it was before. */
+  const goBack = (by: number) => {
+    position -= by;
+  };
+  return { hub, change, goBack, pass };
 };
 
 test('a watcher hears what is there, then every other text, and not the same one twice', async () => {
@@ -69,4 +80,21 @@ test('who has left hears nothing', async () => {
   await change({ XEQT: 'one' });
   await pass(READ_INTERVAL_MS);
   expect(heard).toEqual([]);
+});
+
+test('a view that went back is not shown before it is as far as it was shown', async () => {
+  const { hub, change, goBack, pass } = given();
+  const heard: string[] = [];
+  hub.watch(depthKey('XEQT'), (text) => heard.push(text));
+  await change({ XEQT: 'one' });
+  await change({ XEQT: 'two' });
+  await pass(READ_INTERVAL_MS);
+  goBack(2);
+  await change({ XEQT: 'one' });
+  await pass(READ_INTERVAL_MS);
+  await change({ XEQT: 'two, again' });
+  await pass(READ_INTERVAL_MS);
+  await change({ XEQT: 'three' });
+  await pass(READ_INTERVAL_MS);
+  expect(heard).toEqual(['two', 'two, again', 'three']);
 });

@@ -1,4 +1,4 @@
-import type { HotView, Runtime } from '@brokerx/infra';
+import type { Cursor, HotView, Runtime } from '@brokerx/infra';
 import type { Log } from '@brokerx/infra/log.ts';
 
 /**
@@ -16,8 +16,14 @@ export type HotValues = {
 /** Milliseconds: ten a second is as much as an eye can follow. */
 export const READ_INTERVAL_MS = 100;
 
-export function hotValues(options: { view: HotView; runtime: Runtime; log: Log }): HotValues {
-  const { view, runtime, log } = options;
+export function hotValues(options: {
+  view: Pick<HotView, 'read'>;
+  /** Whether values that reflect this may be shown: they may be of a view that goes back. */
+  shows: (cursor: Cursor | null) => boolean;
+  runtime: Runtime;
+  log: Log;
+}): HotValues {
+  const { view, shows, runtime, log } = options;
   const watched = new Map<string, { listeners: Set<(text: string) => void>; last: string | null }>();
   let state: 'idle' | 'waiting' | 'reading' = 'idle';
   let again = false;
@@ -31,8 +37,10 @@ export function hotValues(options: { view: HotView; runtime: Runtime; log: Log }
     again = false;
     const keys = [...watched.keys()];
     try {
-      const { values } = keys.length > 0 ? await view.read(keys) : { values: [] };
-      keys.forEach((key, i) => {
+      const { values, cursor } = keys.length > 0 ? await view.read(keys) : { values: [], cursor: null };
+      // Where they may not be, the view is being written again, and tells of each step.
+      const shown = keys.length > 0 && shows(cursor) ? keys : [];
+      shown.forEach((key, i) => {
         const entry = watched.get(key);
         const text = values[i] ?? null;
         if (!entry || text === null || text === entry.last) return;

@@ -4,9 +4,10 @@ import type { Http } from '@brokerx/infra/http.ts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { accountRead, EVERY_ROLE } from '../actor.ts';
 import type { QueryDeps } from '../app.ts';
-import { readMarketData } from '../market/marketData.ts';
+import { MARKET_DATA, marketLook } from '../market/marketData.ts';
 import { OrderStreamQuery, SymbolPath, SymbolStreamQuery } from '../parameters.ts';
 import { refused } from '../problems.ts';
+import { freshLook } from '../reading.ts';
 import { EVENT_STREAM_RESPONSE, ResumeHeaders, resumeFrom, serveStream } from './eventStreamReply.ts';
 import { streamOrders } from './orderStream.ts';
 import type { EventStream } from './sse.ts';
@@ -14,7 +15,7 @@ import { streamSymbol } from './symbolStream.ts';
 
 /** Server-sent events. Whatever can be refused is refused before the first byte. */
 export function streamRoutes(app: Http, deps: QueryDeps): void {
-  const { store, live, sessions, hotValues, streams, hotView, runtime, log } = deps;
+  const { store, live, sessions, hotValues, streams, runtime, log } = deps;
   const shared = { tags: ['Streams'], headers: ResumeHeaders };
   const response = EVENT_STREAM_RESPONSE;
 
@@ -84,9 +85,9 @@ with the last trades.`,
     async (request, reply) => {
       const { symbol } = request.params;
       const lastEventId = resumeFrom(request, request.query.last_event_id);
-      const market = await readMarketData(hotView, store.id, symbol, { depth: true, trades: true });
-      if (market.state === 'lost') throw refused('READ_MODEL_BEHIND', 'market data are being rebuilt');
-      if (market.state === 'unknown') throw refused('UNKNOWN_SYMBOL', `there is no symbol ${symbol}`);
+      const look = marketLook(deps, symbol, { depth: true, trades: true });
+      const { seen: market } = await freshLook(deps, MARKET_DATA, look);
+      if (market.state !== 'found') throw refused('UNKNOWN_SYMBOL', `there is no symbol ${symbol}`);
       const to = open(request.ip);
       return serve(
         to,
