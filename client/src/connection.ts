@@ -1,4 +1,5 @@
 import type { Method, RequestId, StreamMessage, StreamReply } from '@brokerx/contracts';
+import { heardElsewhere } from './mayFail.ts';
 
 /**
  * One WebSocket to query-api, from its opening to its loss: requests with their replies, and everything else that comes.
@@ -82,7 +83,7 @@ export function openConnection(options: {
   const look = () => {
     const silentMs = performance.now() - heardAtMs;
     if (silentMs > DEAD_MS) end('it is silent');
-    else if (silentMs > SILENT_MS) request('ping', {}).catch(() => undefined);
+    else if (silentMs > SILENT_MS) heardElsewhere(request('ping', {}));
   };
 
   socket.addEventListener('message', ({ data }) => {

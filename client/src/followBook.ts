@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ChannelData } from '@brokerx/contracts';
-import type { Api } from './api.ts';
+import { type Api, ApiError } from './api.ts';
 import { type LocalBook, localBook } from './localBook.ts';
 import type { LocalCopy } from './localCopy.ts';
 import { type LocalOrders, localOrders } from './localOrders.ts';
@@ -73,7 +73,8 @@ function follow<
           count(begun);
           await delay(SNAPSHOT_PAUSE_MS);
         }
-      } catch {
+      } catch (error) {
+        if (!(error instanceof ApiError)) throw error;
         // Away for longer than the patience: it is asked for until it comes.
         await delay(SNAPSHOT_PAUSE_MS);
       }

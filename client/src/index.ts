@@ -4,5 +4,6 @@ export * from './followBook.ts';
 export * from './ids.ts';
 export * from './localBook.ts';
 export * from './localOrders.ts';
+export * from './mayFail.ts';
 export * from './positions.ts';
 export * from './session.ts';

@@ -17,6 +17,7 @@ import type { Api, Outcome } from './api.ts';
 import { backOff, worthRepeating } from './backOff.ts';
 import { type Connection, openConnection, type Told } from './connection.ts';
 import { idSource } from './ids.ts';
+import { heardElsewhere, pause } from './mayFail.ts';
 
 /**
  * A WebSocket that lasts: it connects again when it is lost, signs in again, goes on with every subscription behind the
@@ -86,6 +87,8 @@ export function openSession(options: SessionOptions): Session {
   /** What the server knows this person by; the same in every next token. */
   let signedInWith: string | undefined;
   let arrived = arrival();
+  /** Why there is no connection: told where a command has waited for one in vain. */
+  let failure = 'it has not been opened yet';
   let reconnectAfterMs = 0;
   let renewal: NodeJS.Timeout | undefined;
   let [opened, lost] = [0, 0];
@@ -128,9 +131,7 @@ export function openSession(options: SessionOptions): Session {
       else listener.refused?.(error.code);
     };
     // Where the connection is lost, the next one begins it.
-    connection
-      .request('subscribe', { subscriptions: [{ ...subject, ...after }] }, answered)
-      .catch(() => undefined);
+    heardElsewhere(connection.request('subscribe', { subscriptions: [{ ...subject, ...after }] }, answered));
   };
   const signIn = async (connection: Connection): Promise<void> => {
     if (!token) return;
@@ -148,8 +149,8 @@ export function openSession(options: SessionOptions): Session {
     for (let attempts = 1; !stopping.signal.aborted; attempts++) {
       let connection: Connection | undefined;
       try {
-        const over = Promise.withResolvers<void>();
-        connection = await openConnection({ url, told, lost: () => over.resolve() });
+        const over = Promise.withResolvers<string>();
+        connection = await openConnection({ url, told, lost: over.resolve });
         opened += 1;
         await signIn(connection);
         current = connection;
@@ -157,10 +158,10 @@ export function openSession(options: SessionOptions): Session {
         attempts = 0;
         if (stopping.signal.aborted) connection.drop();
         for (const its of subscriptions.values()) begin(connection, its);
-        await over.promise;
+        failure = await over.promise;
         lost += 1;
-      } catch {
-        // Tried again.
+      } catch (error) {
+        failure = (error as Error).message;
       }
       clearTimeout(renewal);
       if (current) arrived = arrival();
@@ -168,7 +169,7 @@ export function openSession(options: SessionOptions): Session {
       current = null;
       const waitMs = Math.max(reconnectAfterMs, Math.min(RECONNECT_MAX_MS, backOff(attempts)));
       reconnectAfterMs = 0;
-      await delay(waitMs, undefined, { signal: stopping.signal }).catch(() => undefined);
+      await pause(waitMs, stopping.signal);
     }
   };
 
@@ -177,7 +178,8 @@ export function openSession(options: SessionOptions): Session {
     for (let attempts = 1; ; attempts++) {
       let error: string;
       try {
-        const connection = current ?? (await inTime(arrived.promise, deadline - performance.now()));
+        const connection =
+          current ?? (await inTime(arrived.promise, deadline - performance.now(), () => failure));
         const reply = await connection.request(method, params);
         api.positions.note(signedInWith, reply.position);
         const outcome = outcomeOf<T>(reply, attempts);
@@ -205,7 +207,7 @@ export function openSession(options: SessionOptions): Session {
       if (current) begin(current, its);
       return () => {
         if (!subscriptions.delete(key)) return;
-        current?.request('unsubscribe', { subscriptions: [subject] }).catch(() => undefined);
+        if (current) heardElsewhere(current.request('unsubscribe', { subscriptions: [subject] }));
       };
     },
     place: (order, key) => command('place_order', { ...keyed(key), order }),
@@ -228,7 +230,7 @@ export function openSession(options: SessionOptions): Session {
 /** Of the next connection, for commands that wait for one; nobody need wait. */
 function arrival() {
   const next = Promise.withResolvers<Connection>();
-  next.promise.catch(() => undefined);
+  heardElsewhere(next.promise);
   return next;
 }
 
@@ -251,10 +253,10 @@ function outcomeOf<T>({ status = 0, result, error, position, replayed }: StreamR
   return { kind: 'refused', status: error.status, code: error.code, body: error, attempts } as Outcome<T>;
 }
 
-async function inTime<T>(promise: Promise<T>, ms: number): Promise<T> {
+async function inTime<T>(promise: Promise<T>, ms: number, whyNot: () => string): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('there is no connection')), Math.max(0, ms));
+    timer = setTimeout(() => reject(new Error(`there is no connection: ${whyNot()}`)), Math.max(0, ms));
   });
   try {
     return await Promise.race([promise, late]);

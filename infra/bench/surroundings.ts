@@ -15,8 +15,9 @@ export function postgresCpuMicros(postmaster: number | null): number | null {
         .map(Number);
       if (fields[1] === postmaster) ticks += (fields[11] ?? 0) + (fields[12] ?? 0);
       if (Number(pid) === postmaster) for (let i = 11; i <= 14; i++) ticks += fields[i] ?? 0;
-    } catch {
+    } catch (error) {
       // It ended meanwhile: its parent has its time.
+      if (!['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
     }
   }
   return ticks * 10_000;

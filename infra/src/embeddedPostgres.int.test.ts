@@ -18,6 +18,7 @@ import pg from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './embeddedPostgres.ts';
 import { createLog } from './log.ts';
+import { errorsHeardElsewhere } from './mayFail.ts';
 import { freePort } from './ports.ts';
 import { identify } from './processes.ts';
 
@@ -51,7 +52,7 @@ async function start(port?: number): Promise<EmbeddedPostgres> {
 
 async function ask(url: string, statement: string): Promise<Record<string, unknown>[]> {
   const client = new pg.Client({ connectionString: url });
-  client.on('error', () => {}); // The server is killed under it in some tests.
+  errorsHeardElsewhere(client); // The server is killed under it in some tests.
   await client.connect();
   try {
     return (await client.query(statement)).rows;

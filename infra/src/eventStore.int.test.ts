@@ -10,6 +10,7 @@ import { aloneOn } from '../test/stage.ts';
 import { eventStoreContract } from './eventStore.contract.ts';
 import { postgresEventStore } from './eventStore.postgres.ts';
 import { type EventStore, NO_STREAM, type Recorded } from './eventStore.ts';
+import { errorsHeardElsewhere } from './mayFail.ts';
 import { realRuntime } from './runtime.ts';
 
 const open = (databaseUrl: string) =>
@@ -30,7 +31,7 @@ describe('on one PostgreSQL', () => {
     url = await database.emptied();
     [store, other] = await Promise.all([open(url), open(url)]);
     client = new pg.Client({ connectionString: url });
-    client.on('error', () => undefined);
+    errorsHeardElsewhere(client);
     await client.connect();
   });
   afterEach(async () => {

@@ -5,6 +5,7 @@ import { type ServerExpression, serverFilter, wantedOf } from './eventStoreDbFil
 import { type EventStoreDbReads, positionAt } from './eventStoreDbReads.ts';
 import { placed, type WireEvent } from './eventStoreDbWire.ts';
 import type { Log } from './log.ts';
+import { errorsHeardElsewhere, heardElsewhere } from './mayFail.ts';
 import { type Runtime, sleep } from './runtime.ts';
 
 /**
@@ -148,7 +149,7 @@ async function begin(
   );
   subscription.on('caughtUp', () => insert('caught up'));
   // It may fail more than once, and while nobody listens.
-  subscription.on('error', () => undefined);
+  errorsHeardElsewhere(subscription);
   const items = (subscription as unknown as AsyncIterable<Item>)[Symbol.asyncIterator]();
   let pending: Promise<IteratorResult<Item>> | null = null;
 
@@ -157,7 +158,7 @@ async function begin(
     head,
     async next(runtime: Runtime, silenceMs: number): Promise<Item | 'silence'> {
       pending ??= items.next();
-      pending.catch(() => undefined);
+      heardElsewhere(pending);
       const waking = new AbortController();
       const silence = sleep(runtime, silenceMs, waking.signal).then(() => 'silence' as const);
       const told = await Promise.race([pending, silence]);
@@ -167,7 +168,7 @@ async function begin(
       return told.done ? 'silence' : told.value;
     },
     end(): void {
-      void subscription.unsubscribe().catch(() => undefined);
+      heardElsewhere(subscription.unsubscribe());
       subscription.destroy();
     },
   };

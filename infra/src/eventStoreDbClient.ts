@@ -12,6 +12,7 @@ import {
 } from '@eventstore/db-client';
 import { patchGrpc } from './grpcPatch.ts';
 import type { Log } from './log.ts';
+import { mayFail } from './mayFail.ts';
 import { type Runtime, sleep } from './runtime.ts';
 
 /**
@@ -98,7 +99,7 @@ export function eventStoreDbConnection(options: {
 const CLOSE_LIMIT_MS = 2_000;
 
 async function end(client: EventStoreDBClient): Promise<void> {
-  await client.dispose().catch(() => undefined);
+  await mayFail(client.dispose(), 'nothing of it matters any more');
   const { getChannel } = client as unknown as { getChannel(): Promise<{ close(): void }> };
   await getChannel().then(
     (channel) => channel.close(),

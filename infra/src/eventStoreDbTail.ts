@@ -4,6 +4,7 @@ import { type EventStoreDbReads, positionAt } from './eventStoreDbReads.ts';
 import { type PlacedEvent, placed } from './eventStoreDbWire.ts';
 import { firstAfter } from './feedTail.ts';
 import type { Log } from './log.ts';
+import { heardElsewhere } from './mayFail.ts';
 import { backOffMs } from './postgres.ts';
 import { type Runtime, sleep } from './runtime.ts';
 
@@ -97,7 +98,7 @@ export function eventStoreDbTail(options: {
     } finally {
       giveUp = null;
       subscription.off('data', take);
-      void subscription.unsubscribe().catch(() => undefined);
+      heardElsewhere(subscription.unsubscribe());
     }
   };
 

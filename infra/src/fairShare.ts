@@ -1,6 +1,7 @@
 import { type Lease, type Leases, MEMBER_MARK, type RunningLease } from './lease.ts';
 import { LEASE_TTL_MS } from './leaseHolding.ts';
 import type { Log } from './log.ts';
+import { mayFail } from './mayFail.ts';
 import { type Runtime, sleep } from './runtime.ts';
 
 /**
@@ -166,7 +167,7 @@ export function fairShare(options: FairShareOptions): FairShare {
   const putDown = async (unit: string, { lease, up }: Held, why: string): Promise<void> => {
     log.debug({ role, unit, epoch: lease.epoch, why }, 'a unit is put down');
     try {
-      const down = await up.catch(() => null);
+      const down = await mayFail(up, 'whoever put it up has told the log');
       await down?.();
     } catch (err) {
       log.error({ err, role, unit }, 'a unit could not be put down in good order');

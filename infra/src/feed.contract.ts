@@ -5,6 +5,7 @@ import { isOwn, named, ownEvents, type Stage } from '../test/stage.ts';
 import { type Commit, type EventStore, matcher, NO_STREAM, type Recorded } from './eventStore.ts';
 import { type Batch, type Consumer, type Feed, ForeignCursor } from './feed.ts';
 import { QUIET_INTERVAL_MS } from './feedConsumer.ts';
+import { heardElsewhere } from './mayFail.ts';
 
 /** What every adapter of the feed must do. `open` gives a store, of the test's own or shared, and a feed of it. */
 export function feedContract(
@@ -224,7 +225,7 @@ export function feedContract(
         }),
       );
       const never = subscription.reached(last, 10_000);
-      never.catch(() => undefined);
+      heardElsewhere(never);
       await expect.poll(() => begun).toBe(1);
       const stopped = subscription.stop();
       gate.resolve();

@@ -11,6 +11,7 @@ import { hotStoreContract } from './hotStore.contract.ts';
 import { redisHotStore } from './hotStore.redis.ts';
 import type { HotView } from './hotStore.ts';
 import { createLog } from './log.ts';
+import { errorsHeardElsewhere, mayFail } from './mayFail.ts';
 import { freePort } from './ports.ts';
 import { RedisAway, RedisRefused } from './redis.ts';
 import { realRuntime as runtime } from './runtime.ts';
@@ -30,7 +31,7 @@ describe.runIf(hasRedisServer())('a Redis that has troubles', () => {
   beforeAll(async () => {
     server = await startTemporaryRedis();
     admin = new Redis(server.url);
-    admin.on('error', () => undefined);
+    errorsHeardElsewhere(admin);
   });
   afterEach(async () => {
     logged.length = 0;
@@ -103,7 +104,7 @@ describe.runIf(hasRedisServer())('a Redis that has troubles', () => {
     await expect(underWay).rejects.toThrow(RedisAway);
     await expect(view.read(['A'])).rejects.toThrow(RedisAway);
     goOn();
-    await expect.poll(() => view.cursor().catch(() => null)).not.toBeNull();
+    await expect.poll(() => mayFail(view.cursor(), 'it comes back')).toBeDefined();
     // What the paused server had already received it may have done: the cursor tells.
     const standing = await view.cursor();
     expect(await view.write({ from: standing, to: at(7), set: values({ A: '3' }) })).toBe('ok');

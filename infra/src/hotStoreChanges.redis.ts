@@ -1,5 +1,6 @@
 import type { Cursor } from './feed.ts';
 import type { Log } from './log.ts';
+import { mayFail } from './mayFail.ts';
 import { answerOf, openRedis, type RedisConnection } from './redis.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -81,7 +82,7 @@ export function redisChanges(options: { url: string; runtime: Runtime; log?: Log
       closed = true;
       listeners.clear();
       cancelProbe();
-      const connection = await connecting?.catch(() => null);
+      const connection = connecting && (await mayFail(connecting, 'then there is nothing to close'));
       cancelProbe();
       await connection?.close();
     },

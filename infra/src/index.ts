@@ -29,6 +29,7 @@ export * from './lease.memory.ts';
 export * from './lease.postgres.ts';
 export * from './lease.ts';
 export * from './log.ts';
+export * from './mayFail.ts';
 export * from './metrics.ts';
 export * from './migrate.ts';
 export * from './mode.ts';

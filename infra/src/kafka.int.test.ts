@@ -9,6 +9,7 @@ import { KafkaUnusable } from './kafkaApis.ts';
 import { kafkaBroker } from './kafkaBroker.ts';
 import type { OutgoingMessage } from './kafkaProducer.ts';
 import { createLog } from './log.ts';
+import { errorsHeardElsewhere } from './mayFail.ts';
 import { freePort, LOOPBACK } from './ports.ts';
 import { type Runtime, realRuntime } from './runtime.ts';
 
@@ -175,7 +176,7 @@ test('a broker of the future is refused with the first connection, not repeated 
   let connections = 0;
   const broker = createServer((socket) => {
     connections += 1;
-    socket.on('error', () => undefined);
+    errorsHeardElsewhere(socket);
     socket.on('data', (request: Buffer) => socket.write(offeringFetchOf(15, 21, request)));
   });
   await new Promise<void>((resolve) => broker.listen(0, LOOPBACK, resolve));

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { openKafka } from './kafka.ts';
 import type { Log } from './log.ts';
+import { mayFail } from './mayFail.ts';
 import { freePort, LOOPBACK } from './ports.ts';
 import { realRuntime, sleep } from './runtime.ts';
 import { undertaker } from './undertaker.ts';
@@ -127,7 +128,7 @@ async function answers(address: string, broker: ChildProcess, folder: string): P
         throw new Error(`Kafka did not start: ${lines.join('\n')}`, { cause });
       }
     } finally {
-      await admin.disconnect().catch(() => undefined);
+      await mayFail(admin.disconnect(), 'it may never have been connected');
     }
     await sleep(realRuntime, LOOK_AGAIN_MS);
   }

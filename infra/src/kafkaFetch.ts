@@ -1,5 +1,6 @@
 import type { Kafka } from 'kafkajs';
 import type { KafkaTopic } from './kafkaTopics.ts';
+import { mayFail } from './mayFail.ts';
 import { type Runtime, sleep } from './runtime.ts';
 
 /**
@@ -137,7 +138,7 @@ export async function disconnected(
 ): Promise<void> {
   const waiting = new AbortController();
   await Promise.race([
-    connected.disconnect().catch(() => undefined),
+    mayFail(connected.disconnect(), 'it is given up either way'),
     sleep(runtime, DISCONNECT_MS, waiting.signal),
   ]);
   waiting.abort();

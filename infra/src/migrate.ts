@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
 import { NoConnection, shownServer } from './connectionFault.ts';
+import { errorsHeardElsewhere } from './mayFail.ts';
 import { CONNECT_TIMEOUT_MS, postgresSpeaksTls } from './postgres.ts';
 
 /**
@@ -23,7 +24,7 @@ export async function migrate(options: {
     application_name: `brokerx migrate ${options.name}`,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
   });
-  client.on('error', () => undefined);
+  errorsHeardElsewhere(client);
   await client.connect().catch((error: unknown) => {
     throw noDatabase(options, error);
   });

@@ -1,7 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import type { Log } from './log.ts';
-import type { Runtime } from './runtime.ts';
+import { errorsHeardElsewhere, heardElsewhere, mayFail } from './mayFail.ts';
+import { type Runtime, realRuntime, sleep } from './runtime.ts';
 
 /**
  * How this project talks to PostgreSQL: pools that survive a killed server, short transactions, bounded
@@ -43,7 +43,7 @@ export function openPool(options: PoolOptions): pg.Pool {
   // Without a listener, a connection that dies while nobody uses it ends the process.
   pool.on('error', (error) => options.log?.warn({ err: error }, 'an idle PostgreSQL connection was lost'));
   // The pool stops listening while a connection is checked out: there the caller's query tells the error.
-  pool.on('connect', (client) => client.on('error', () => undefined));
+  pool.on('connect', errorsHeardElsewhere);
   return pool;
 }
 
@@ -174,7 +174,7 @@ export function listen(options: {
         options.log?.warn({ err: error, channel: options.channel }, 'the LISTEN connection was lost');
       }
       attempt += 1;
-      await delay(backOffMs(attempt), undefined, { signal: closing.signal }).catch(() => undefined);
+      await sleep(realRuntime, backOffMs(attempt), closing.signal);
     }
   })();
   return {
@@ -193,7 +193,7 @@ async function listenOnce(
 ): Promise<void> {
   const client = new pg.Client(session({ ...options, max: 1 }));
   const { promise: ended, resolve, reject } = Promise.withResolvers<void>();
-  ended.catch(() => undefined);
+  heardElsewhere(ended);
   client.on('error', reject);
   client.on('end', () => reject(new Error('connection ended')));
   client.on('notification', (message) => options.onNotify(message.payload ?? ''));
@@ -212,7 +212,7 @@ async function listenOnce(
   } finally {
     clearInterval(probe);
     signal.removeEventListener('abort', stop);
-    await client.end().catch(() => undefined);
+    await mayFail(client.end(), 'it is lost either way');
   }
 }
 

@@ -49,8 +49,10 @@ export async function stopProcess(
   if (!isRunning(recorded)) return true;
   try {
     process.kill(recorded.pid, signal);
-  } catch {
-    // It ended in between, or is not ours to signal: the wait tells which.
+  } catch (error) {
+    // The wait tells which.
+    const isExpected = ['ESRCH', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '');
+    if (!isExpected) throw error;
   }
   const deadline = performance.now() + timeoutMs;
   while (isRunning(recorded)) {

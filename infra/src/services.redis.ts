@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { testAddresses } from './config.ts';
 import { dockerAnswers } from './docker.ts';
 import type { Log } from './log.ts';
+import { heardElsewhere } from './mayFail.ts';
 import type { NoServer, ServerForTests } from './services.ts';
 import { hasRedisServer, startTemporaryRedis } from './temporaryRedis.ts';
 
@@ -52,7 +53,7 @@ async function inContainer(): Promise<ServerForTests> {
   const late = delay(CONTAINER_START_TIMEOUT_MS, null, { ref: false });
   const container = await Promise.race([starting, late]);
   if (!container) {
-    starting.then((it) => it.stop()).catch(() => undefined);
+    heardElsewhere(starting.then((it) => it.stop()));
     throw new Error(`not started within ${CONTAINER_START_TIMEOUT_MS} ms`);
   }
   return {

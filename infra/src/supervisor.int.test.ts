@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { afterEach, beforeEach, expect, inject, test } from 'vitest';
 import type { InstallationStatus } from './installation.ts';
+import { errorsHeardElsewhere, heardElsewhere } from './mayFail.ts';
 import { freePort } from './ports.ts';
 import { identify } from './processes.ts';
 
@@ -51,7 +52,7 @@ function launch(
     });
     void ended.then((code) => reject(new Error(`ended with ${code}: ${errors}`)));
   });
-  status.catch(() => {}); // Tests of a failing start look at the end instead.
+  heardElsewhere(status); // Tests of a failing start look at the end instead.
   return { child, status, ended, errors: () => errors };
 }
 
@@ -179,7 +180,7 @@ test('the embedded database is kept running on its port, and secrets are made on
 
 async function answers(url: string): Promise<boolean> {
   const client = new pg.Client({ connectionString: url });
-  client.on('error', () => {});
+  errorsHeardElsewhere(client);
   try {
     await client.connect();
     await client.end();

@@ -1,4 +1,5 @@
 import type { Log } from './log.ts';
+import { heardElsewhere } from './mayFail.ts';
 import { type Runtime, sleep } from './runtime.ts';
 
 /**
@@ -67,7 +68,7 @@ export function supervise(options: SuperviseOptions): Supervised {
   let stopped = false;
   let everReady = false;
   const first = Promise.withResolvers<void>();
-  first.promise.catch(() => {}); // Whoever waits for it hears of it; nobody has to.
+  heardElsewhere(first.promise);
   const wakeUp = Promise.withResolvers<void>();
 
   const run = async () => {

@@ -1,5 +1,6 @@
 import type { Attributes, Link, Span, SpanContext, SpanKind } from '@opentelemetry/api';
 import type { Log } from './log.ts';
+import { mayFail } from './mayFail.ts';
 import { type Runtime, realRuntime } from './runtime.ts';
 import { formatTraceparent, mintTraceparent, parseTraceparent } from './traceparent.ts';
 
@@ -126,7 +127,7 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
     stop: async () => {
       const { promise: late, resolve } = Promise.withResolvers<void>();
       const cancel = runtime.setTimer(FLUSH_MS, resolve);
-      await Promise.race([sdk.shutdown().catch(() => {}), late]);
+      await Promise.race([mayFail(sdk.shutdown(), 'nobody there takes the last traces'), late]);
       cancel();
     },
   };

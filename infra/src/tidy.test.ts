@@ -41,6 +41,13 @@ const banned = [
     instead: 'a test that does not run proves nothing',
   },
   {
+    // `.catch(() => undefined)` and its like, an empty `catch`, and listeners of `error` that do nothing.
+    pattern:
+      /\.catch\(\s*(async\s*)?\(?\w*\)?\s*=>\s*(undefined|null|false|void 0|\{\s*\})\s*,?\s*\)|\bcatch\s*(\(\w+\)\s*)?\{\s*\}|\.(on|once)\(\s*''\s*,\s*\(?\w*\)?\s*=>\s*(undefined|null|void 0|\{\s*\})\s*,?\s*\)/,
+    where: (path: string) => !path.endsWith('/mayFail.ts'),
+    instead: 'say why nobody has to hear of it: `mayFail` and its neighbours',
+  },
+  {
     pattern: /(:|<|\bas)\s*any\b/,
     where: (path: string) => !path.endsWith('/tidy.test.ts'),
     instead: 'say what it is, or `unknown`',

@@ -1,4 +1,5 @@
 import type { EventStore } from './eventStore.ts';
+import { mayFail } from './mayFail.ts';
 import type { Runtime } from './runtime.ts';
 
 /**
@@ -55,15 +56,15 @@ export function topicLateness(options: {
   };
   const look = async () => {
     // A store that does not answer gives no reason to leave the topic.
-    const head = await store.head().catch(() => null);
+    const head = await mayFail(store.head(), 'it is asked again soon');
     cancelLook = null;
     if (stopped) return;
     const nowMs = runtime.monotonicMs();
     // One that was late has to reach the newest head: what it once owed says nothing about now.
-    if (head !== null && (state !== 'in time' || !awaited)) awaited = { position: head, sinceMs: nowMs };
+    if (head !== undefined && (state !== 'in time' || !awaited)) awaited = { position: head, sinceMs: nowMs };
     if (awaited && isHeld()) awaited.sinceMs = nowMs;
     moved();
-    if (!awaited && head !== null) return;
+    if (!awaited && head !== undefined) return;
     if (state === 'new' && nowMs - newSinceMs >= NEW_FOR_MS) become('late');
     if (state === 'in time' && awaited && nowMs - awaited.sinceMs >= lateAfterMs) become('late');
     lookSoon();

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { errorsHeardElsewhere } from './mayFail.ts';
 
 /**
  * A shell that waits for the end of its input, which comes when we close it or are gone, and then runs a script: for
@@ -14,7 +15,7 @@ export function undertaker(script: string, args: readonly string[]): Promise<() 
     });
     const ended = new Promise<void>((done) => shell.once('close', () => done()));
     shell.once('error', reject);
-    shell.stdin.on('error', () => {}); // It was killed: then there is nothing left to tell it.
+    errorsHeardElsewhere(shell.stdin); // It was killed: then there is nothing left to tell it.
     shell.once('spawn', () => {
       shell.unref();
       resolve(() => {

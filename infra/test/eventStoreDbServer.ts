@@ -13,6 +13,7 @@ import {
   status,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
+import { errorsHeardElsewhere } from '../src/mayFail.ts';
 import {
   type EventLog,
   type Expected,
@@ -146,7 +147,7 @@ export async function startEventStoreDbServer(
       else call.write(batchReply(batch.request, stream, outcome));
     });
     call.on('end', () => call.end());
-    call.on('error', () => undefined);
+    errorsHeardElsewhere(call);
   };
 
   const appendOne = (call: AppendCall, reply: sendUnaryData<AppendResp>) => {

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { type Message, Partitioners, type Producer } from 'kafkajs';
+import { KafkaJSError, type Message, Partitioners, type Producer } from 'kafkajs';
 import type { EventStore, Recorded } from '../src/eventStore.ts';
 import type { FeedTopic } from '../src/feedTopic.ts';
 import { openKafka } from '../src/kafka.ts';
+import { mayFail } from '../src/mayFail.ts';
 import { realRuntime, sleep } from '../src/runtime.ts';
 import type { Noted } from './noted.ts';
 
@@ -73,13 +74,14 @@ export async function topicWriter(options: {
       try {
         await producer.send({ topic: topic.name, messages: free });
         isSent = true;
-      } catch {
+      } catch (error) {
+        if (!(error instanceof KafkaJSError)) throw error;
         // The broker is away; what was sent already comes twice.
-        await producer.disconnect().catch(() => undefined);
+        await mayFail(producer.disconnect(), AWAY);
         await sleep(realRuntime, 100);
         producer = newProducer();
-        await producer.connect().catch(() => undefined);
-        await client.prepareTopics([topic]).catch(() => undefined);
+        await mayFail(producer.connect(), AWAY);
+        await mayFail(client.prepareTopics([topic]), AWAY);
       }
     }
   };
@@ -105,8 +107,7 @@ export async function topicWriter(options: {
     }
     leave();
   };
-  // A page that cannot be read ends it, as it would end a relay.
-  const running = run().catch(() => undefined);
+  const running = mayFail(run(), 'a page that cannot be read ends it, as it would end a relay');
   return {
     hold(...some) {
       for (const partition of some) held.set(partition, []);
@@ -126,7 +127,7 @@ export async function topicWriter(options: {
       stopped = true;
       wake();
       await running;
-      await producer.disconnect().catch(() => undefined);
+      await mayFail(producer.disconnect(), AWAY);
     },
   };
 }
@@ -157,3 +158,5 @@ export const watermark = (store: string, epoch: number, position: number, partit
   partition,
   headers: { type: 'watermark', position: String(position), store, epoch: String(epoch) },
 });
+
+const AWAY = 'the broker may be away: it is tried again';

@@ -1,4 +1,5 @@
 import { createLog } from '../src/log.ts';
+import { mayFail } from '../src/mayFail.ts';
 import { startTelemetry } from '../src/telemetry.ts';
 
 /** Two steps and a batch, traced; prints the traceparents that its events would carry. */
@@ -23,7 +24,10 @@ await telemetry.span('POST /v1/orders', { kind: 'server', traceparent: caller },
   );
 });
 await telemetry.span('settle', { kind: 'consumer', links: [...seen, 'rubbish'] }, async () => {});
-await telemetry.span('fail', {}, async () => Promise.reject(new Error('no'))).catch(() => {});
+await mayFail(
+  telemetry.span('fail', {}, async () => Promise.reject(new Error('no'))),
+  'it is meant to',
+);
 await telemetry.stop();
 process.stdout.write(JSON.stringify({ seen }));
 process.exit(0);

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type BookStats, brokerApi, followBook, followOrders, openSession } from '@brokerx/client';
+import { type BookStats, brokerApi, followBook, followOrders, openSession, pause } from '@brokerx/client';
 import { Command } from 'commander';
 import { type Compared, comparison } from './bookCheck/comparison.ts';
 import { type DroppingProxy, droppingProxy } from './bookCheck/droppingProxy.ts';
@@ -101,9 +101,7 @@ export async function bookCheck(
     const trading = markets.map(async (market) => {
       while (performance.now() < until && !stop.signal.aborted) {
         await market.round();
-        await delay(random.below(2 * options.roundMs + 1), undefined, { signal: stop.signal }).catch(
-          () => {},
-        );
+        await pause(random.below(2 * options.roundMs + 1), stop.signal);
       }
     });
     const comparing = (async () => {
@@ -119,7 +117,7 @@ export async function bookCheck(
     const evenly = async (count: number, act: () => Promise<void> | void) => {
       const everyMs = (options.seconds * 1_000) / (count + 1);
       for (let done = 0; done < count; done++) {
-        await delay(everyMs, undefined, { signal: stop.signal }).catch(() => {});
+        await pause(everyMs, stop.signal);
         if (!stop.signal.aborted) await act();
       }
     };

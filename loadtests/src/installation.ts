@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
+import { pause } from '@brokerx/client';
 import { z } from 'zod';
 import { plainEnvironment } from './config.ts';
 import { type Counts, countFlags } from './counts.ts';
@@ -205,7 +205,7 @@ async function end({ child, watcher }: Pick<Running, 'child' | 'watcher'>): Prom
   const gone = new Promise<void>((done) => child.once('exit', () => done()));
   child.kill('SIGTERM');
   const timer = new AbortController();
-  await Promise.race([gone, delay(STOP_TIMEOUT_MS, undefined, { signal: timer.signal }).catch(() => {})]);
+  await Promise.race([gone, pause(STOP_TIMEOUT_MS, timer.signal)]);
   timer.abort();
   if (child.exitCode === null && child.signalCode === null) {
     child.kill('SIGKILL');

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Api, ApiError, idSource, succeeded } from '@brokerx/client';
+import { type Api, ApiError, idSource, mayFail, succeeded } from '@brokerx/client';
 import { mintId } from '@brokerx/contracts';
 
 /** A signed-in client. `token()` is always good for another minute at least. */
@@ -105,12 +105,11 @@ export async function registerMany(api: Api, label: string, count: number): Prom
 export async function passcode(api: Api, email: string): Promise<string> {
   const deadline = performance.now() + MAIL_WAIT_MS;
   for (;;) {
-    const reply = await api
-      .raw('command', {
-        path: `/dev/inbox?to=${encodeURIComponent(email)}&limit=5`,
-        headers: { accept: 'application/json' },
-      })
-      .catch(() => undefined);
+    const inbox = {
+      path: `/dev/inbox?to=${encodeURIComponent(email)}&limit=5`,
+      headers: { accept: 'application/json' },
+    };
+    const reply = await mayFail(api.raw('command', inbox), 'a server that restarts is asked again');
     if (reply?.status === 404) {
       throw new ApiError('reading the passcode', 404, '', 'there is no development inbox (SMTP_URL is set)');
     }

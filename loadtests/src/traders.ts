@@ -1,5 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { brokerApi, openSession } from '@brokerx/client';
+import { brokerApi, openSession, pause as pauseUnless } from '@brokerx/client';
 import { pino } from 'pino';
 import { ConfigError, EXIT_USAGE, loadConfig } from './config.ts';
 import { type Operator, operatorOf } from './operator.ts';
@@ -47,7 +46,7 @@ async function main(): Promise<void> {
     patienceMs: PATIENCE_MS,
   });
   const random = seededRandom(config.TRADERS_SEED);
-  const pause = (ms: number) => delay(ms, undefined, { signal: stopping.signal }).catch(() => {});
+  const pause = (ms: number) => pauseUnless(ms, stopping.signal);
 
   /** Until it works or we are stopped: at start the services may still be on their way. */
   const eventually = async <T>(what: string, act: () => Promise<T>): Promise<T | undefined> => {

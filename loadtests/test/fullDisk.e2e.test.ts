@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Api, brokerApi, idSource, type Reply } from '@brokerx/client';
+import { type Api, brokerApi, errorsHeardElsewhere, idSource, mayFail, type Reply } from '@brokerx/client';
 import { mintId, type views } from '@brokerx/contracts';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -134,12 +134,12 @@ describe.runIf(disk !== null)('a full disk (a small one is mounted for it, which
 /** Fills the database's log behind BrokerX' back. */
 async function writeUntilItStops(url: string): Promise<void> {
   const client = new pg.Client({ connectionString: url });
-  client.on('error', () => {});
+  errorsHeardElsewhere(client); // Its query rejects, too.
   await client.connect();
   const write = `select pg_logical_emit_message(true, 'ballast', repeat('x', 1000000))`;
   const writing = (async () => {
     for (;;) await client.query(write);
   })();
   await expect(writing).rejects.toThrow(/No space left on device|terminated/);
-  await client.end().catch(() => {});
+  await mayFail(client.end(), 'the server has cut it off');
 }

@@ -2,7 +2,15 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Api, brokerApi, idSource, openSession, streamEvents, succeeded } from '@brokerx/client';
+import {
+  type Api,
+  brokerApi,
+  idSource,
+  mayFail,
+  openSession,
+  streamEvents,
+  succeeded,
+} from '@brokerx/client';
 import { mintId, type views } from '@brokerx/contracts';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { plainEnvironment } from '../src/config.ts';
@@ -47,7 +55,8 @@ async function another(service: 'command-api' | 'query-api'): Promise<string> {
   };
   const main = join(REPOSITORY, service, 'src/main.ts');
   others.push(spawn(process.execPath, [main], { env, stdio: ['ignore', 'ignore', 'inherit'] }));
-  while (!(await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => null))?.ok) await delay(50);
+  while (!(await mayFail(fetch(`http://127.0.0.1:${port}/readyz`), 'it has not started yet'))?.ok)
+    await delay(50);
   return `127.0.0.1:${port}`;
 }
 

@@ -6,6 +6,7 @@ import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { mayFail } from '@brokerx/client';
 import { plainEnvironment } from '../src/config.ts';
 import { REPOSITORY } from '../src/installation.ts';
 
@@ -66,7 +67,7 @@ export async function startGateway(nginx: string, env: Record<string, string>): 
   closeSync(errors);
   const url = `${env['GATEWAY_TLS_KEY'] ? 'https' : 'http'}://127.0.0.1:${port}`;
   const deadline = performance.now() + START_TIMEOUT_MS;
-  while (!(await fetch(`http://${health}/livez`).catch(() => null))?.ok) {
+  while (!(await mayFail(fetch(`http://${health}/livez`), 'it has not started yet'))?.ok) {
     if (child.exitCode !== null || performance.now() > deadline) {
       throw new Error(`nginx did not start:\n${readFileSync(join(folder, 'errors.log'), 'utf8')}`);
     }

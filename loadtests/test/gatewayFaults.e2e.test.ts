@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { errorsHeardElsewhere } from '@brokerx/client';
 import { afterEach, describe, expect, inject, test } from 'vitest';
 import { ask, freePort, type Gateway, HAS_IPV6, startGateway } from './gateway.ts';
 import { deafApi, goesAway, type ScriptedApi, says, scriptedApi } from './scriptedApi.ts';
@@ -227,7 +228,7 @@ async function talk(port: number, opening: string) {
   socket.setEncoding('utf8').on('data', (chunk: string) => {
     heard += chunk;
   });
-  socket.on('error', () => undefined);
+  errorsHeardElsewhere(socket);
   await new Promise<void>((resolve) => socket.once('connect', () => resolve()));
   socket.write(opening);
   return {

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { errorsHeardElsewhere } from '@brokerx/client';
 
 /** An HTTP server behind a gateway that does what a real API does once in a blue moon. */
 export type ScriptedApi = {
@@ -23,7 +24,7 @@ export async function deafApi(): Promise<{ address: string; close(): Promise<voi
   });
   child.kill('SIGSTOP');
   // The system takes a few calls for it; then it takes none.
-  const callers = Array.from({ length: 4 }, () => connect(port, '127.0.0.1').on('error', () => undefined));
+  const callers = Array.from({ length: 4 }, () => errorsHeardElsewhere(connect(port, '127.0.0.1')));
   await delay(QUEUE_FILLS_MS);
   return {
     address: `127.0.0.1:${port}`,
@@ -54,7 +55,7 @@ export async function scriptedApi(script: Script, options: { echoes?: boolean } 
   if (options.echoes) {
     server.on('upgrade', (_request, socket) => {
       socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n');
-      socket.on('error', () => undefined);
+      errorsHeardElsewhere(socket);
       socket.pipe(socket);
     });
   }

@@ -1,5 +1,6 @@
 import { type BookEvent, bookStream, type Event } from '@brokerx/contracts';
 import type { EventStore, Recorded } from '@brokerx/infra';
+import { heardElsewhere } from '@brokerx/infra';
 import { PAGE_EVENTS_MAX } from './inputs.ts';
 import { MarketBroken } from './replay.ts';
 
@@ -25,7 +26,7 @@ export function bookReader(store: EventStore<Event>, symbol: string, from: numbe
     if (revision > to) return null;
     const page = read(revision);
     // Whoever stops before the end does not want to know.
-    page.catch(() => undefined);
+    heardElsewhere(page);
     return page;
   };
   let coming = ahead(from);

@@ -7,7 +7,7 @@ import {
   SHARDS,
   shardOf,
 } from '@brokerx/contracts';
-import { cutInHalf, type EventStore, type KeptInMemory, realRuntime } from '@brokerx/infra';
+import { cutInHalf, type EventStore, type KeptInMemory, mayFail, realRuntime } from '@brokerx/infra';
 import { expect, test, vi } from 'vitest';
 import { mulberry32, workload } from '../sim/workload.ts';
 import { desk, SYMBOL } from '../test/desk.ts';
@@ -88,7 +88,8 @@ test.for([1, 2, 3, 4, 5, 6])(
       });
       for (let part = 0; part < 3; part++) {
         await plant(world.store, inputs.splice(0, random(25)));
-        if (engine && random(2) === 0) await Promise.race([engine.caughtUp().catch(() => {}), dying.died]);
+        if (engine && random(2) === 0)
+          await Promise.race([mayFail(engine.caughtUp(), 'its store may have died'), dying.died]);
       }
       dying.kill();
       void engine?.cutOff();

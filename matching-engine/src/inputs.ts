@@ -1,5 +1,6 @@
 import { type EngineInput, type Event, isEngineInput } from '@brokerx/contracts';
 import type { EventStore, Recorded } from '@brokerx/infra';
+import { heardElsewhere } from '@brokerx/infra';
 
 /** A symbol's inputs as the store has them: orders, changes and cancels of accounts, and what markets say. */
 export type Inputs = Recorded<EngineInput>[];
@@ -38,7 +39,7 @@ export function inputsTogether(
   });
   // A page that nobody has asked for yet may fail without anybody knowing; whoever asks is told.
   const ahead = (page: Promise<SharedPage>) => {
-    page.catch(() => undefined);
+    heardElsewhere(page);
     return page;
   };
   let leaf = newLeaf(ahead(read(after)));

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { bookStream, type Event, eventCodec, mintId, seal } from '@brokerx/contracts';
-import { type EventStore, postgresEventStore, realRuntime } from '@brokerx/infra';
+import { type EventStore, mayFail, postgresEventStore, realRuntime } from '@brokerx/infra';
 import { freePort } from '@brokerx/infra/ports.ts';
 import { freshDatabase } from '@brokerx/infra/services.ts';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -55,7 +55,7 @@ test('killed at any moment, again and again, it answers every input once', async
 test('it says that it is ready and what it does, ends when asked to, and goes on from its snapshot', async () => {
   const port = await freePort();
   const child = startProcess({ HEALTH_PORT: String(port) });
-  const get = (path: string) => fetch(`http://127.0.0.1:${port}${path}`).catch(() => null);
+  const get = (path: string) => mayFail(fetch(`http://127.0.0.1:${port}${path}`), 'it has not started yet');
   await plant(store, workload(2, SYMBOL).take(100));
   await vi.waitUntil(async () => (await get('/readyz'))?.ok, WAIT);
   const expected = await expectedOutputs(store, SYMBOL);
@@ -88,7 +88,7 @@ test('a market whose book was tampered with is named, and does not keep the proc
   await plant(store, [desk('OTHER').list()]);
   const port = await freePort();
   startProcess({ HEALTH_PORT: String(port), LOG_LEVEL: 'silent' });
-  const get = () => fetch(`http://127.0.0.1:${port}/readyz`).catch(() => null);
+  const get = () => mayFail(fetch(`http://127.0.0.1:${port}/readyz`), 'it has not started yet');
   await vi.waitUntil(async () => (await get())?.ok, WAIT);
   expect(await (await get())?.json()).toEqual({
     status: 'ok',

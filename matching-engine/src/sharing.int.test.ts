@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { type Event, eventCodec, SHARDS, shardOf } from '@brokerx/contracts';
-import { type EventStore, postgresEventStore, realRuntime } from '@brokerx/infra';
+import { type EventStore, mayFail, postgresEventStore, realRuntime } from '@brokerx/infra';
 import { freePort } from '@brokerx/infra/ports.ts';
 import { freshDatabase } from '@brokerx/infra/services.ts';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -103,9 +103,8 @@ async function shares(...expected: number[]): Promise<void> {
 }
 
 async function shardsOf(port: number): Promise<number | null> {
-  const reply = await fetch(`http://127.0.0.1:${port}/metrics`, { signal: AbortSignal.timeout(1_000) }).catch(
-    () => null,
-  );
+  const asked = fetch(`http://127.0.0.1:${port}/metrics`, { signal: AbortSignal.timeout(1_000) });
+  const reply = await mayFail(asked, 'it may have been killed or put to sleep');
   const shown = /^brokerx_engine_shards\{.*\} (\d+)$/m.exec((await reply?.text()) ?? '')?.[1];
   return shown === undefined ? null : Number(shown);
 }

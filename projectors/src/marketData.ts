@@ -7,6 +7,7 @@ import {
   type Lease,
   type Leases,
   type Log,
+  mayFail,
   type Runtime,
   type Snapshots,
   sleep,
@@ -173,6 +174,6 @@ async function lead(
     await subscription.stop();
     await keeping;
     if (!lease.lost.aborted) await keep();
-    await lease.release().catch(() => undefined);
+    await mayFail(lease.release(), 'it runs out by itself');
   }
 }

@@ -5,6 +5,7 @@ import {
   type EventStore,
   type Feed,
   fairShare,
+  heardElsewhere,
   type Lease,
   type Leases,
   type Log,
@@ -83,7 +84,7 @@ export function startProjecting(options: Options): Projecting {
   let grouping: Promise<void> | null = null;
   let isGroupingDue = false;
   const { promise: ended, resolve: hasEnded, reject: hasFailed } = Promise.withResolvers<void>();
-  ended.catch(() => undefined);
+  heardElsewhere(ended);
 
   const tables: Tables = {
     pool,

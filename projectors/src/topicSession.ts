@@ -10,6 +10,7 @@ import type {
   Runtime,
   Telemetry,
 } from '@brokerx/infra';
+import { heardElsewhere, mayFail } from '@brokerx/infra';
 import type { RelayMetrics } from './relayMetrics.ts';
 import type { Place, TopicLayout } from './topicLayout.ts';
 import { bytesOf, eventMessage, incomplete, type Sender, textOf, watermark } from './topicMessages.ts';
@@ -73,7 +74,7 @@ export async function startTopicSession(options: Options): Promise<TopicSession>
   const partBytesMax = Math.min(SEND_BYTES_MAX, options.messageBytesMax - BATCH_OVERHEAD_BYTES);
   const reached = [...floors];
   const failing = Promise.withResolvers<never>();
-  failing.promise.catch(() => undefined);
+  heardElsewhere(failing.promise);
   let position = Math.min(...floors);
   let watermarksMs = Number.NEGATIVE_INFINITY;
   let cancelTimer: (() => void) | null = null;
@@ -83,7 +84,7 @@ export async function startTopicSession(options: Options): Promise<TopicSession>
   let turn: Promise<unknown> = Promise.resolve();
   const inTurn = (work: () => Promise<void>): Promise<void> => {
     const done = turn.then(work);
-    turn = done.catch(() => undefined);
+    turn = mayFail(done, 'whoever has given it hears of it; the next one has its turn');
     return done;
   };
 

@@ -2,6 +2,7 @@ import type { Event } from '@brokerx/contracts';
 import {
   type EventStore,
   type Feed,
+  heardElsewhere,
   type KafkaClient,
   type KafkaFetcher,
   type KafkaProducer,
@@ -190,7 +191,7 @@ async function prepared(
       const ready = await Promise.race([attempting, ended]);
       if (ready) return ready;
       // It may take kafkajs half a minute to see that a broker is away: nobody waits for that any more.
-      attempting.then(closed, () => undefined);
+      heardElsewhere(attempting.then(closed));
     } catch (err) {
       const isUnusable = err instanceof KafkaUnusable;
       const now = stateOf(err);

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { type Event, eventCodec } from '@brokerx/contracts';
 import {
   type EventStore,
+  heardElsewhere,
   type KafkaClient,
   type KafkaProducer,
   type Outgoing,
@@ -216,7 +217,7 @@ function sendingThrough(
       const stopped = new Promise<never>((_, reject) =>
         over.addEventListener('abort', () => reject(new Error('stopped')), { once: true }),
       );
-      stopped.catch(() => undefined);
+      heardElsewhere(stopped);
       return {
         ...producer,
         send: (messages) => Promise.race([send(messages, producer), stopped]),

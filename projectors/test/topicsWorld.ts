@@ -6,6 +6,7 @@ import {
   type FetchedMessage,
   type KafkaClient,
   type MemoryLeases,
+  mayFail,
   memoryLeases,
   memorySnapshots,
   noTelemetry,
@@ -39,8 +40,11 @@ export function topicsWorld({ store, brokers }: { store: EventStore<Event>; brok
   const snapshots = memorySnapshots({ storeId: store.id });
   onTestFinished(async () => {
     const admin = kafka.kafkajs.admin();
-    await admin.connect().catch(() => undefined);
-    await admin.deleteTopics({ topics: layout.topics.map(({ name }) => name) }).catch(() => undefined);
+    await mayFail(admin.connect(), 'the broker may be away: then its topics are its own');
+    await mayFail(
+      admin.deleteTopics({ topics: layout.topics.map(({ name }) => name) }),
+      'they may never have been made',
+    );
     await admin.disconnect();
   });
   return { prefix, nameOf, layout, kafka, rows, snapshots, store };

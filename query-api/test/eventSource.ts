@@ -26,8 +26,12 @@ export async function openEventSource(url: string, headers: Record<string, strin
       wake();
     }
   };
+  let failure: unknown;
   const reading = read()
-    .catch(() => undefined)
+    .catch((error: unknown) => {
+      // A server that goes away cuts it off, too.
+      if (!aborter.signal.aborted) failure = error;
+    })
     .finally(() => {
       ended = true;
       wake();
@@ -39,7 +43,10 @@ export async function openEventSource(url: string, headers: Record<string, strin
     /** Resolves when the messages satisfy the condition; fails when the stream ends before. */
     async until(condition: (messages: readonly Message[]) => boolean): Promise<void> {
       while (!condition(messages)) {
-        if (ended) throw new Error(`the stream ended after ${JSON.stringify(messages.slice(-5))}`);
+        if (ended) {
+          const last = JSON.stringify(messages.slice(-5));
+          throw new Error(`the stream ended after ${last}`, { cause: failure });
+        }
         await new Promise<void>((resolve) => {
           wake = resolve;
         });

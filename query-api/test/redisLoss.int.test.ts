@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { bookStream, type Event, eventCodec, marketStream } from '@brokerx/contracts';
-import { type EventStore, postgresEventStore, realRuntime as runtime } from '@brokerx/infra';
+import { type EventStore, mayFail, postgresEventStore, realRuntime as runtime } from '@brokerx/infra';
 import { freePort } from '@brokerx/infra/ports.ts';
 import { type FreshDatabase, freshDatabase } from '@brokerx/infra/services.ts';
 import { hasRedisServer, startTemporaryRedis, type TemporaryRedis } from '@brokerx/infra/temporaryRedis.ts';
@@ -73,7 +73,7 @@ describe.runIf(hasRedisServer())('market data without their Redis', { timeout: 9
   });
 
   const ask = async (path: string): Promise<[status: number, body: unknown]> => {
-    const reply = await fetch(url + path).catch(() => null);
+    const reply = await mayFail(fetch(url + path), 'the API has not started yet');
     return reply ? [reply.status, await reply.json()] : [0, null];
   };
   const depth = () => ask('/v1/symbols/XEQT/depth');

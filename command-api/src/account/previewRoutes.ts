@@ -42,8 +42,10 @@ export function previewRoutes(
     async ({ actor, body }, reply) => {
       const { accountId } = actor;
       const market = markets.get(body.symbol) ?? (await markets.find(body.symbol));
-      const depth = await shownDepth(body.symbol).catch(() => null);
-      if (!depth) throw tryLater(runtime, 'UNAVAILABLE', { detail: 'the book cannot be shown now' });
+      const depth = await shownDepth(body.symbol).catch((cause: unknown) => {
+        throw tryLater(runtime, 'UNAVAILABLE', { detail: NO_BOOK, cause });
+      });
+      if (!depth) throw tryLater(runtime, 'UNAVAILABLE', { detail: NO_BOOK });
       const command = { orderId: mintId(runtime), accountId, nowMs: runtime.nowMs(), order: body, market };
       const executed = await accounts.execute(accountId, (account) => ({
         reply: account.status === 'none' ? null : decide(account, command),
@@ -79,3 +81,5 @@ function decide(account: Account, command: PlaceOrderCommand): Decided {
 type Decided = FactOf<'OrderPlaced.v1'> | FactOf<'OrderRefused.v1'>;
 
 const POSITION = { 'X-BrokerX-Position': 'The position of the account that the preview reflects.' } as const;
+
+const NO_BOOK = 'the book cannot be shown now';

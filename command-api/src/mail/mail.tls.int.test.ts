@@ -1,3 +1,4 @@
+import { errorsHeardElsewhere } from '@brokerx/infra';
 import { LOOPBACK } from '@brokerx/infra/ports.ts';
 import {
   type TemporaryCertificate,
@@ -26,7 +27,7 @@ async function served(pair: TemporaryCertificate | null, use: (port: number) => 
       password === SECRET ? done(null, { user: 'brokerx' }) : done(new Error('Invalid username or password')),
   });
   // A handshake that the client gives up is told to the server, too.
-  server.on('error', () => undefined);
+  errorsHeardElsewhere(server);
   const listening = Promise.withResolvers<void>();
   server.listen(0, LOOPBACK, listening.resolve);
   await listening.promise;

@@ -17,6 +17,7 @@ import type {
   Snapshots,
   Subscription,
 } from '@brokerx/infra';
+import { mayFail } from '@brokerx/infra';
 import { hydrateMarkets } from './hydrate.ts';
 import {
   evolveMarket,
@@ -144,7 +145,7 @@ export async function startMarkets(options: {
       });
       if (verdict.verdict === 'ok' || verdict.verdict === 'duplicate') {
         // So that the next command of this client meets the market that it has just changed.
-        await subscription.reached(verdict.position, CATCH_UP_MS).catch(() => undefined);
+        await mayFail(subscription.reached(verdict.position, CATCH_UP_MS), 'it is recorded all the same');
         return { ...decision, position: verdict.position };
       }
     }

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { EXIT_USAGE } from '../config.ts';
+import { mayFail } from '../mayFail.ts';
 import { realRuntime } from '../runtime.ts';
 import { EXIT_FAILED } from '../shutdown.ts';
 import { type Migration, migrateStore, type Progress } from '../storeMigration.ts';
@@ -77,7 +78,7 @@ async function migrate({ from, to, json }: Options): Promise<void> {
 }
 
 async function closed(stores: readonly OpenedStore[]): Promise<void> {
-  for (const { close } of stores.toReversed()) await close().catch(() => undefined);
+  for (const { close } of stores.toReversed()) await mayFail(close(), 'the process ends next');
 }
 
 function told({ events, commits, eventsBefore, streams }: Migration): string {

@@ -5,6 +5,7 @@ import { startEmbeddedPostgres } from '../embeddedPostgres.ts';
 import { postgresEventStore } from '../eventStore.postgres.ts';
 import type { EventStore } from '../eventStore.ts';
 import { createLog } from '../log.ts';
+import { mayFail } from '../mayFail.ts';
 import { CONNECT_TIMEOUT_MS } from '../postgres.ts';
 import { realRuntime } from '../runtime.ts';
 import { type StoredEvent, storedEventCodec } from '../storedEvents.ts';
@@ -80,7 +81,7 @@ async function refuseNoStore(url: string): Promise<void> {
     );
     if (!rows[0]?.there) throw new StoreAddressRefused(`${withoutSecrets(url)} holds no event store`);
   } finally {
-    await client.end().catch(() => undefined);
+    await mayFail(client.end(), 'it may never have been connected');
   }
 }
 

@@ -1,5 +1,5 @@
 import { bookStream, MARKET_SNAPSHOT, marketStream, type StoredMarket } from '@brokerx/contracts';
-import { NO_STREAM, type Runtime, type Snapshots } from '@brokerx/infra';
+import { heardElsewhere, NO_STREAM, type Runtime, type Snapshots } from '@brokerx/infra';
 import type { Log } from '@brokerx/infra/log.ts';
 import type { EventReader } from '../eventReader.ts';
 import { refused } from '../problems.ts';
@@ -50,7 +50,7 @@ export function publicBooks(options: {
     if (entries.get(symbol) === entry) entries.delete(symbol);
     entry.cancelLinger?.();
     entry.over.abort();
-    entry.opened.then((book) => book.close()).catch(() => undefined);
+    heardElsewhere(entry.opened.then((book) => book.close()));
   };
   const stored = async (symbol: string): Promise<StoredMarket> => {
     const snapshot = await snapshots.load({ ...MARKET_SNAPSHOT, key: symbol }, ({ state }) =>

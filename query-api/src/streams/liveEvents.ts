@@ -1,5 +1,5 @@
 import type { Event } from '@brokerx/contracts';
-import { type Feed, type Recorded, type Runtime, type Subscription, sleep } from '@brokerx/infra';
+import { type Feed, mayFail, type Recorded, type Runtime, type Subscription, sleep } from '@brokerx/infra';
 import type { Log } from '@brokerx/infra/log.ts';
 import type { EventReader } from '../eventReader.ts';
 
@@ -109,7 +109,7 @@ export function liveEvents(options: {
     async close() {
       closed = true;
       watchers.clear();
-      await renewing.catch(() => undefined);
+      await mayFail(renewing, 'whoever began to watch hears of it');
       await subscription?.stop();
     },
   };

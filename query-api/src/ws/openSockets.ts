@@ -1,4 +1,5 @@
 import type { Runtime } from '@brokerx/infra';
+import { errorsHeardElsewhere } from '@brokerx/infra';
 import type { WebSocket } from 'ws';
 import { type Connection, type ConnectionDeps, connection } from './connection.ts';
 
@@ -84,7 +85,7 @@ export function openSockets(
         entry.alive = true;
       });
       // Such as a message that is too long: the library closes with the reason.
-      socket.on('error', () => undefined);
+      errorsHeardElsewhere(socket);
       socket.on('close', () => leave(entry, client));
     },
     count: () => entries.size,
