@@ -1,4 +1,3 @@
-import assert from 'node:assert/strict';
 import type { Event } from '@brokerx/contracts';
 import { asError, isTransient, type Recorded, transaction } from '@brokerx/infra';
 import type pg from 'pg';
@@ -12,8 +11,11 @@ import { type Change, keyOf, type TableProjection } from './projection.ts';
 export type Tables = {
   pool: pg.Pool;
   storeId: string;
-  onParked(projection: TableProjection, recorded: Recorded<Event>, error: Error): void;
+  onParked(projection: TableProjection, parked: readonly ParkedEvent[]): void;
 };
+
+/** An event that a projection is without, and why. */
+export type ParkedEvent = { recorded: Recorded<Event>; error: Error };
 
 /** Events after some position, and the position that is reached with them. */
 export type Stretch = { events: readonly Recorded<Event>[]; position: number };
@@ -68,58 +70,6 @@ const isConsequence = ({ cause }: Error): boolean =>
   cause instanceof Error && 'code' in cause && cause.code === IN_FAILED_TRANSACTION;
 /** SQLSTATE of every statement after the one that failed. */
 const IN_FAILED_TRANSACTION = '25P02';
-
-/**
- * Takes one projection over a stretch in which it fails: the halves apart, down to the single events that cannot be
- * folded, which are parked.
- */
-export async function advanceParking(
-  tables: Tables,
-  projection: TableProjection,
-  from: number,
-  stretch: Stretch,
-): Promise<void> {
-  assert.equal(projection.onFailure, 'park');
-  try {
-    return await advance(tables, [projection], from, stretch);
-  } catch (error) {
-    if (!(error instanceof ProjectionFailed)) throw error;
-    const { events, position } = stretch;
-    const [first] = events;
-    assert(first, 'without events nothing can fail');
-    if (events.length === 1) return park(tables, projection, from, first, position, asError(error.cause));
-    const left = events.slice(0, events.length >> 1);
-    const middle = left.at(-1)?.position ?? from;
-    await advanceParking(tables, projection, from, { events: left, position: middle });
-    await advanceParking(tables, projection, middle, { events: events.slice(left.length), position });
-  }
-}
-
-/** Errors are noted for people, not kept whole: a failed statement may quote pages of values. */
-const ERROR_CHARACTERS_MAX = 2_000;
-
-async function park(
-  { pool, storeId, onParked }: Tables,
-  projection: TableProjection,
-  from: number,
-  recorded: Recorded<Event>,
-  to: number,
-  error: Error,
-): Promise<void> {
-  const { name, version } = projection;
-  await transaction(
-    pool,
-    async (db) => {
-      await moveCursors(db, storeId, [projection], from, to);
-      await db.query(
-        'insert into read.parked (projection, version, position, event_id, error) values ($1, $2, $3, $4, $5)',
-        [name, version, recorded.position, recorded.event.id, String(error).slice(0, ERROR_CHARACTERS_MAX)],
-      );
-    },
-    { synchronousCommit: 'off' },
-  );
-  onParked(projection, recorded, error);
-}
 
 /** What is neither the database's absence nor another projector is the projection's own failure. */
 async function blaming<T>(projection: TableProjection, work: () => Promise<T>): Promise<T> {

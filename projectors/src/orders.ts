@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { Event, OrderStatus } from '@brokerx/contracts';
 import { type Recorded, safeInteger } from '@brokerx/infra';
 import { LRUCache } from 'lru-cache';
-import { type Cell, column, columns } from './columns.ts';
+import { type Cell, column, columns, instantOrNull } from './columns.ts';
 import { begins, evolveRow, type OrderRow, openRows, ordersOf } from './order.ts';
 import type { Database, TableProjection } from './projection.ts';
 
@@ -122,7 +122,7 @@ async function insertRows(db: Database, rows: readonly OrderRow[]): Promise<void
       (row) => row.stopCents,
       (row) => row.trailCents,
       (row) => row.trailPpm,
-      (row) => row.expiresAt,
+      (row) => instantOrNull(row.expiresAt),
       (row) => row.displayQuantity,
       (row) => row.notionalCents,
       (row) => row.listId,

@@ -15,15 +15,19 @@ import {
   type Telemetry,
 } from '@brokerx/infra';
 import type pg from 'pg';
-import { advance, advanceParking, ProjectionFailed, type Tables } from './advance.ts';
+import { advance, ProjectionFailed, type Tables } from './advance.ts';
 import { CursorMoved, openCursors } from './cursors.ts';
+import { parkedLog } from './parkedLog.ts';
+import { advanceParking } from './parking.ts';
 import { keyOf, type TableProjection } from './projection.ts';
 import type { ProjectionMetrics } from './projectionMetrics.ts';
 
 /**
  * Runs table projections: the processes that do share them fairly, each projection a lease. Those that stand at the same position travel as one *lane*: one subscription, one
  * transaction a batch, so that seven projections cost little more than their rows. One that stands elsewhere (new,
- * or halted by a defect) has a lane of its own until it has caught up, then the lanes are joined.
+ * or halted by a defect) has a lane of its own until it has caught up, then the lanes are joined. One that meets events
+ * which it cannot fold goes on by itself at once, so that they cost the others nothing, and comes back after a while
+ * without any.
  *
  * Infrastructure errors are the feed's to repeat. A cursor that is not where it should be (another projector, a lost
  * reply of a commit, a deleted row) makes all lanes start afresh from the stored cursors.
@@ -68,6 +72,8 @@ const QUIET_PACE_MS = 50;
  * positions, which a store may give with gaps of any size.
  */
 const JOIN_EVENTS_MAX = 5_000;
+/** Milliseconds without an event that it cannot fold, after which a projection travels with the others again. */
+const APART_MS = 60_000;
 /** Begins the names of the leases: `projection:wallets:1`. */
 const ROLE = 'projection';
 
@@ -86,13 +92,21 @@ export function startProjecting(options: Options): Projecting {
   const { promise: ended, resolve: hasEnded, reject: hasFailed } = Promise.withResolvers<void>();
   heardElsewhere(ended);
 
+  const parked = parkedLog(log, runtime);
+  /** Until when each projection that cannot fold everything travels by itself, by key. */
+  const apartUntilMs = new Map<string, number>();
+  const setApart = (projection: TableProjection) =>
+    apartUntilMs.set(keyOf(projection), runtime.monotonicMs() + APART_MS);
+  const isApart = (projection: TableProjection): boolean =>
+    (apartUntilMs.get(keyOf(projection)) ?? Number.NEGATIVE_INFINITY) > runtime.monotonicMs();
+
   const tables: Tables = {
     pool,
     storeId: store.id,
-    onParked(projection, { event, position }, err) {
-      metrics.parked(projection);
-      const about = { err, projection: keyOf(projection), position, event: event.id };
-      log.error(about, 'an event could not be folded and is left out of this projection');
+    onParked(projection, events) {
+      setApart(projection);
+      metrics.parked(projection, events.length);
+      parked.tell(projection, events);
     },
   };
 
@@ -135,11 +149,17 @@ export function startProjecting(options: Options): Projecting {
       halted.delete(keyOf(projection));
       metrics.moved(projection, batch.position);
     }
-    if (batch.live && lanes.length > 1 && lane !== lanes[0]) regroup('a projection has caught up');
+    if (batch.live && mayJoin(lane)) regroup('a projection has caught up');
     await pause(batch, tookMs);
   };
 
-  /** Takes every member over the batch: together where all can, apart where one of them fails. */
+  /** It stands beside a lane that it may travel with. */
+  const mayJoin = (lane: Lane): boolean => {
+    const joinable = lanes.filter(({ members }) => !members.some(isApart));
+    return joinable.includes(lane) && lane !== joinable[0];
+  };
+
+  /** Takes every member over the batch: together where all can; one of them that fails goes on by itself. */
   const moveLane = async (lane: Lane, batch: Batch<Event>): Promise<void> => {
     // One whose lease has just been lost is left where it is; the lanes are grouped anew without it.
     let together = lane.members.filter((member) => owned.get(keyOf(member))?.lease.isHeld());
@@ -149,12 +169,13 @@ export function startProjecting(options: Options): Projecting {
       } catch (error) {
         if (!(error instanceof ProjectionFailed)) throw error;
         const { projection } = error;
-        if (projection.onFailure === 'park') {
+        const parks = projection.onFailure === 'park';
+        if (lane.members.length === 1 || !lanes.includes(lane)) {
+          if (!parks) throw error;
           await advanceParking(tables, projection, lane.position, batch);
-        } else if (lane.members.length === 1 || !lanes.includes(lane)) {
-          throw error;
         } else {
-          halt(error);
+          if (parks) setApart(projection);
+          else halt(error);
           lane.members = lane.members.filter((member) => member !== projection);
           lanes.push(laneOf([projection], lane.position));
         }
@@ -209,12 +230,8 @@ export function startProjecting(options: Options): Projecting {
         const positions = await openCursors(pool, store.id, mine, onForeign);
         await bringTogether(mine, positions);
         if (stopping.signal.aborted || isGroupingDue) return;
-        const places = [...new Set(positions.values())].sort((a, b) => b - a);
-        lanes = places.map((place) =>
-          laneOf(
-            mine.filter((projection) => positions.get(keyOf(projection)) === place),
-            place,
-          ),
+        lanes = travelling(mine, positions).map((members) =>
+          laneOf(members, positions.get(keyOf(members[0] as TableProjection)) ?? 0),
         );
         log.info({ projections: mine.map(keyOf), lanes: lanes.length }, 'projecting');
         return;
@@ -225,6 +242,20 @@ export function startProjecting(options: Options): Projecting {
     }
   };
 
+  /** Who goes together: those that stand at one place, the foremost first; who is apart goes alone. */
+  const travelling = (
+    mine: readonly TableProjection[],
+    positions: ReadonlyMap<string, number>,
+  ): TableProjection[][] => {
+    const alone = mine.filter(isApart);
+    const together = Map.groupBy(
+      mine.filter((projection) => !alone.includes(projection)),
+      (projection) => positions.get(keyOf(projection)) ?? 0,
+    );
+    const lanesOfPlaces = [...together].sort(([a], [b]) => b - a).map(([, members]) => members);
+    return [...lanesOfPlaces, ...alone.map((projection) => [projection])];
+  };
+
   /** Takes projections that are a little behind up to the foremost one. */
   const bringTogether = async (
     mine: readonly TableProjection[],
@@ -232,6 +263,7 @@ export function startProjecting(options: Options): Projecting {
   ): Promise<void> => {
     const foremost = Math.max(...positions.values());
     for (const projection of mine) {
+      if (isApart(projection)) continue;
       const { categories, onFailure } = projection;
       let position = positions.get(keyOf(projection)) ?? 0;
       let events = 0;
@@ -290,6 +322,7 @@ export function startProjecting(options: Options): Projecting {
     await share.stop();
     await grouping;
     await stopLanes();
+    parked.close();
   };
   const fail = async (error: unknown): Promise<void> => {
     // A moment later: what waits for the grouping must not wait for itself.

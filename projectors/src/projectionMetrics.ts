@@ -9,7 +9,7 @@ export type ProjectionMetrics = {
   left(key: string): void;
   /** One batch of `events` was written in `tookMs`. */
   flushed(events: number, tookMs: number): void;
-  parked(projection: TableProjection): void;
+  parked(projection: TableProjection, events: number): void;
   halted(projection: TableProjection): void;
 };
 
@@ -70,7 +70,7 @@ export function projectionMetrics({ registry }: Metrics, head: () => number): Pr
       events.inc(count);
       seconds.observe(tookMs / 1000);
     },
-    parked: (projection) => parked.inc({ projection: keyOf(projection) }),
+    parked: (projection, count) => parked.inc({ projection: keyOf(projection) }, count),
     halted: (projection) => halts.inc({ projection: keyOf(projection) }),
   };
 }

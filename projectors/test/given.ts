@@ -73,6 +73,23 @@ export const aliceBuys = (change: object = {}): AccountFact => ({
     ...change,
   },
 });
+export const aliceIsRefused = (change: object = {}): AccountFact => ({
+  type: 'OrderRefused.v1',
+  data: {
+    orderId: ORDER,
+    accountId: ALICE,
+    clientOrderId: null,
+    symbol: 'AAPL',
+    side: 'buy',
+    type: 'limit',
+    timeInForce: 'gtd',
+    quantity: 100,
+    limitCents: 15_000,
+    code: 'EXPIRES_AT',
+    detail: 'the time is over',
+    ...change,
+  },
+});
 export const bobSells = (): AccountFact =>
   aliceBuys({
     orderId: OTHER,
