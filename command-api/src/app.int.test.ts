@@ -385,6 +385,47 @@ test('the owner and an operator switch an account off and on', async () => {
   expect((await send(token, 'POST', '/v1/orders', buy)).statusCode).toBe(202);
 });
 
+test('a repetition answers the position of its first answer, however many commits that covered', async () => {
+  const { token, accountId } = await trader('1000.00');
+  for (const symbol of ['FAR.A', 'FAR.B'])
+    await send(operator, 'POST', '/v1/symbols', { symbol, name: 'Far', listing_price: '10.00' });
+  for (const symbol of ['ACME', 'FAR.A', 'FAR.B', 'ACME', 'FAR.B'])
+    await send(token, 'POST', '/v1/orders', { ...buy, qty: '1', symbol });
+  const commands = [
+    [token, 'DELETE', '/v1/orders', undefined],
+    [token, 'PUT', '/v1/kill-switch', { active: true }],
+    [token, 'PUT', '/v1/kill-switch', { active: true }],
+    [operator, 'PUT', `/v1/accounts/${accountId}/kill-switch`, { active: false }],
+    [operator, 'POST', '/v1/market/halt', { reason: 'a breaker' }],
+    [operator, 'POST', '/v1/market/resume', {}],
+  ] as const;
+  for (const [by, method, url, body] of commands) {
+    // With orders that the switch cancels in the same commit.
+    if (url === '/v1/kill-switch') await send(token, 'POST', '/v1/orders', { ...buy, qty: '1' });
+    const key = randomUUID();
+    const first = await send(by, method, url, body, key);
+    expect(first.statusCode, url).toBe(202);
+    const position = first.headers['x-brokerx-position'];
+    for (let times = 0; times < 2; times++) {
+      const again = await send(by, method, url, body, key);
+      expect(
+        [again.headers['x-brokerx-position'], again.headers['idempotent-replayed'], again.json()],
+        url,
+      ).toEqual([position, 'true', first.json()]);
+    }
+  }
+});
+
+test('a repeated switch switches nothing later', async () => {
+  const { token } = await trader('1000.00');
+  const key = randomUUID();
+  const release = () => send(token, 'PUT', '/v1/kill-switch', { active: false }, key);
+  expect((await release()).statusCode).toBe(202);
+  await send(token, 'PUT', '/v1/kill-switch', { active: true });
+  expect((await release()).headers['idempotent-replayed']).toBe('true');
+  expect((await send(token, 'POST', '/v1/orders', buy)).json().code).toBe('KILL_SWITCH');
+});
+
 test('the reference has every command with a summary and the key that it needs', async () => {
   const { paths } = (await api.app.inject({ url: '/openapi.json' })).json();
   const commands = Object.entries(

@@ -21,6 +21,15 @@ const Variables = z
     COMMAND_API_HOST: sharedVariables.HOST,
     TRUSTED_PROXIES: sharedVariables.TRUSTED_PROXIES,
     COMMAND_API_PORT: portVariable('Port of command-api; 0: any free one.').default(8001),
+    REFUSAL_RATE_PER_MINUTE: z.coerce
+      .number({ error: 'must be a whole number from 1 to 1000000' })
+      .int()
+      .min(1)
+      .max(1_000_000)
+      .default(300)
+      .describe(
+        'Refused orders of one account that are recorded in a minute, and as many other refused commands; what is beyond gets 429.',
+      ),
     ...peopleVariables,
   })
   .superRefine(wholeOperator)

@@ -16,6 +16,7 @@ import {
   type EventStore,
   isTransient,
   Problem,
+  type Recorded,
   type Runtime,
   type Telemetry,
   UnknownOutcome,
@@ -24,6 +25,7 @@ import type { Account } from './account/account.ts';
 import { AccountBusy, type Accounts } from './account/accounts.ts';
 import type { Refusal } from './account/decider.ts';
 import { type KeyLog, recall } from './account/keys.ts';
+import { momentaryRefusal } from './account/momentary.ts';
 import type { RequestKey } from './idempotency.ts';
 import type { Market } from './market/market.ts';
 import type { MarketDecision } from './market/marketDecider.ts';
@@ -82,8 +84,10 @@ export function commandsOn(options: {
   onOutcome: (command: string, outcome: string) => void;
   /** Told what was recorded for the first time, durable by then, whether or not anybody still waits. */
   onRecorded: (event: AccountEvent) => void;
+  /** Refusals that each account may have recorded in a minute, of orders and of everything else. */
+  refusalsPerMinute: number;
 }): Commands {
-  const { store, accounts, markets, runtime, telemetry, onOutcome, onRecorded } = options;
+  const { store, accounts, markets, runtime, telemetry, onOutcome, onRecorded, refusalsPerMinute } = options;
 
   async function onAccount(
     accountId: string,
@@ -97,16 +101,20 @@ export function commandsOn(options: {
         return { reply: refusal('ACCOUNT_NOT_FOUND', `account ${accountId}`), rests: 'absent' };
       }
       const known = lookUp(account.keys, request.key, nowMs);
-      if (known === 'stale') return { reply: refusal('STALE_REQUEST', ''), rests: 'absent' };
-      if (known === 'reused') return { reply: refusal('IDEMPOTENCY_KEY_REUSED', ''), rests: 'present' };
-      if (typeof known === 'number') {
-        return known > place.durableRevision
-          ? { reply: refusal('REQUEST_IN_FLIGHT', ''), rests: 'memory' }
-          : { reply: { replay: known }, rests: 'present' };
+      if (known && 'refusal' in known) {
+        const reused = known.refusal.code === 'IDEMPOTENCY_KEY_REUSED';
+        return { reply: known, rests: reused ? 'present' : 'absent' };
+      }
+      if (known) {
+        return known.replay > place.durableRevision
+          ? { reply: { refusal: IN_FLIGHT }, rests: 'memory' }
+          : { reply: known, rests: 'present' };
       }
       const decided = decide(account, nowMs);
       if ('unchanged' in decided) return { reply: { fact: decided.unchanged }, rests: 'present' };
-      const facts = 'facts' in decided ? decided.facts : [decided];
+      const facts = 'facts' in decided ? decided.facts : ([decided] as const);
+      const momentary = momentaryRefusal(account, facts[0], { nowMs, refusalsPerMinute });
+      if (momentary) return { reply: { refusal: momentary }, rests: 'memory' };
       const events = seal(place.commitId, cause, facts) as AccountEvent[];
       const symbol = facts.map(symbolOf).find((name) => name !== null) ?? null;
       return { events, symbol };
@@ -134,10 +142,8 @@ export function commandsOn(options: {
     const cause = causeOf(runtime, request, nowMs);
     type Reply = { refusal: Refusal } | { replay: number };
     const executed = await markets.execute<Reply>(symbol, (market, commitId) => {
-      const known = market ? lookUp(market.keys, request.key, nowMs) : 'unknown';
-      if (known === 'stale') return { reply: refusal('STALE_REQUEST', '') };
-      if (known === 'reused') return { reply: refusal('IDEMPOTENCY_KEY_REUSED', '') };
-      if (typeof known === 'number') return { reply: { replay: known } };
+      const known = market ? lookUp(market.keys, request.key, nowMs) : null;
+      if (known) return { reply: known };
       const decided = decide(market, nowMs);
       if ('refusal' in decided) return { reply: decided };
       const [event] = seal(commitId, cause, [decided.fact]) as MarketEvent[];
@@ -183,22 +189,53 @@ function outcomeOf(answer: Answer<AccountFact | MarketEvent>): string {
   return type === 'OrderRefused.v1' || type === 'CommandRefused.v1' ? data.code : 'accepted';
 }
 
-/** The revision that answered the key, or why it may not be carried out, or `unknown`: carry it out. */
-function lookUp(keys: KeyLog, key: RequestKey, nowMs: number): number | 'reused' | 'stale' | 'unknown' {
+/** The revision that answered the key, or why it may not be carried out; null: carry it out. */
+function lookUp(
+  keys: KeyLog,
+  key: RequestKey,
+  nowMs: number,
+): { replay: number } | { refusal: Refusal } | null {
   const known = recall(keys, key, nowMs);
-  if (typeof known === 'string') return known;
-  return known.hash === key.hash ? known.revision : 'reused';
+  if (known === 'unknown') return null;
+  if ('code' in known) return { refusal: known };
+  return known.hash === key.hash ? { replay: known.revision } : refusal('IDEMPOTENCY_KEY_REUSED', '');
 }
 
+/** It is decided and on its way to the disk, which takes milliseconds. */
+const IN_FLIGHT: Refusal = { code: 'REQUEST_IN_FLIGHT', detail: '', retryAfterSeconds: 1 };
+
+/** The first answer once more: its fact, and the position of the last event that was recorded with it. */
 async function replayed<E extends AccountEvent | MarketEvent>(
   store: EventStore<Event>,
   stream: string,
   revision: number,
 ): Promise<Answer<E>> {
-  const [recorded] = await store.readStream(stream, revision, 1);
-  if (!recorded) throw new Error(`${stream} has no revision ${revision}, though a key was answered there`);
-  const fact = recorded.event as E;
-  return { fact, time: fact.time, position: recorded.position, replayed: true };
+  const commit = await commitAt(store, stream, revision);
+  const [first] = commit;
+  if (!first) throw new Error(`${stream} has no revision ${revision}, though a key was answered there`);
+  const fact = first.event as E;
+  return { fact, time: fact.time, position: commit.at(-1)?.position ?? first.position, replayed: true };
+}
+
+/** Most commits have one event: a second one that is read tells. */
+const FIRST_PAGE_EVENTS = 2;
+const PAGE_EVENTS = 250;
+
+/** The events of the commit that begins at this revision. */
+async function commitAt(
+  store: EventStore<Event>,
+  stream: string,
+  revision: number,
+): Promise<Recorded<Event>[]> {
+  const commit: Recorded<Event>[] = [];
+  for (;;) {
+    const limit = commit.length === 0 ? FIRST_PAGE_EVENTS : PAGE_EVENTS;
+    const page = await store.readStream(stream, revision + commit.length, limit);
+    const { commitId } = commit[0] ?? page[0] ?? {};
+    const its = page.filter((recorded) => recorded.commitId === commitId);
+    commit.push(...its);
+    if (its.length < limit) return commit;
+  }
 }
 
 function causeOf(
@@ -213,7 +250,7 @@ function causeOf(
     correlationId: correlationId ?? requestId,
     causationId: requestId,
     traceparent,
-    key,
+    key: { id: key.id, hash: key.hash },
   };
 }
 

@@ -7,16 +7,28 @@ import { problemOf } from './refusals.ts';
  * The request's side of idempotency: its key, and a hash of what it asks. What a key was answered with stands in the
  * events (`account/keys.ts`).
  */
-export type RequestKey = { id: string; hash: string };
+export type RequestKey = {
+  id: string;
+  hash: string;
+  /** It comes from the client's own key: of a further commit of the same request. */
+  derived?: true;
+};
 
 /** For the schema of a route's headers; its absence has a refusal of its own. */
 export const IdempotencyHeaders = z
   .looseObject({
-    'idempotency-key': z.string().max(100).optional().meta({
-      format: 'uuid',
-      description:
-        'A UUID, best version 7, minted once for what you mean to do and sent again with every repetition: the same key and body get the same answer and happen once.',
-    }),
+    'idempotency-key': z
+      .string()
+      .max(100)
+      .optional()
+      .meta({
+        format: 'uuid',
+        description:
+          'A UUID, best version 7, minted once for what you mean to do and sent again with every repetition: the same key and ' +
+          'body get the same answer and happen once. The newest 10,000 keys of the last 24 hours are kept. One of version 7 ' +
+          'whose answer is not known any more, or that is older than that, is refused (STALE_REQUEST). One of another version is ' +
+          'safe as long as it is kept; who has used more in 24 hours may send version 7 alone (IDEMPOTENCY_KEY_VERSION).',
+      }),
   })
   .meta({ required: ['idempotency-key'] });
 

@@ -88,7 +88,12 @@ async function main(): Promise<void> {
   shutdown.onShutdown('feed', () => feed.close());
 
   const ports = { store, storeId, appender, feed, snapshots, leases, runtime, log };
-  const trading = await startTrading({ ...ports, telemetry, metrics });
+  const trading = await startTrading({
+    ...ports,
+    telemetry,
+    metrics,
+    refusalsPerMinute: config.REFUSAL_RATE_PER_MINUTE,
+  });
   shutdown.onShutdown('trading', () => trading.stop());
   const { accounts } = trading;
 

@@ -67,7 +67,12 @@ export const HTTP_STATUS = {
 
 export function problemOf(
   { code, detail, retryAfterSeconds }: Refusal,
-  given: { headers?: Readonly<Record<string, string>>; cause?: unknown; status?: number } = {},
+  given: {
+    headers?: Readonly<Record<string, string>>;
+    cause?: unknown;
+    status?: number;
+    retryable?: boolean;
+  } = {},
 ): Problem {
   const wait: Record<string, string> =
     retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) };
@@ -76,7 +81,7 @@ export function problemOf(
     code,
     title: REFUSALS[code],
     ...(detail === '' ? {} : { detail }),
-    retryable: RETRYABLE[code] || retryAfterSeconds !== undefined,
+    retryable: given.retryable ?? (RETRYABLE[code] || retryAfterSeconds !== undefined),
     headers: { ...wait, ...given.headers },
     cause: given.cause,
   });

@@ -1,7 +1,9 @@
-import { type AccountFact, formatPosition, type MarketEvent } from '@brokerx/contracts';
+import { type AccountFact, formatPosition, type MarketEvent, RETRYABLE } from '@brokerx/contracts';
+import type { Problem } from '@brokerx/infra';
 import type { FastifyReply } from 'fastify';
+import type { Refusal } from './account/decider.ts';
 import type { Answer } from './handle.ts';
-import { problemOf } from './refusals.ts';
+import { HTTP_STATUS, problemOf } from './refusals.ts';
 
 /** Headers of every 202, for the reference. */
 export const COMMAND_REPLY_HEADERS = {
@@ -37,10 +39,16 @@ export function recorded<F extends AccountFact | MarketEvent>(
     ...(replayed ? { 'idempotent-replayed': 'true' } : {}),
   };
   if (fact.type === 'OrderRefused.v1') {
-    throw problemOf(fact.data, { headers: { ...headers, location: orderLocation(fact.data.orderId) } });
+    throw recordedProblem(fact.data, { ...headers, location: orderLocation(fact.data.orderId) });
   }
-  if (fact.type === 'CommandRefused.v1') throw problemOf(fact.data, { headers });
+  if (fact.type === 'CommandRefused.v1') throw recordedProblem(fact.data, headers);
   return { fact, time, headers };
+}
+
+/** A repetition of what is recorded answers the same. Earlier versions recorded what is a refusal of the moment today. */
+function recordedProblem({ code, detail }: Refusal, headers: Readonly<Record<string, string>>): Problem {
+  const status = RETRYABLE[code] ? 422 : HTTP_STATUS[code];
+  return problemOf({ code, detail }, { headers, status, retryable: false });
 }
 
 export const orderLocation = (orderId: string): string => `/v1/orders/${orderId}`;

@@ -34,6 +34,8 @@ export type TradingPorts = {
   log: Log;
   telemetry: Telemetry;
   metrics: Metrics;
+  /** Refusals that each account may have recorded in a minute. */
+  refusalsPerMinute: number;
 };
 
 /** Reading what happened since the last snapshot, at 100,000 events a second and more. */

@@ -37,6 +37,7 @@ export async function commandApi(options: {
   runtime?: Runtime;
   disk?: DiskSpace;
   shownDepth?: ShownDepth;
+  refusalsPerMinute?: number;
 }) {
   const runtime = options.runtime ?? realRuntime;
   const store = options.store ?? memoryEventStore<Event>({ id: randomUUID(), codec: eventCodec() });
@@ -64,6 +65,7 @@ export async function commandApi(options: {
     telemetry,
     onOutcome: () => undefined,
     onRecorded: (event) => countRecorded(admission, event),
+    refusalsPerMinute: options.refusalsPerMinute ?? 300,
   });
   const issuer = await tokenIssuer({ privateJwk: testKey, issuer: ISSUER, runtime });
   const sessions = await sessionEnds({ store, feed, told: SESSION_ENDS, runtime });

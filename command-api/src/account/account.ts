@@ -5,6 +5,7 @@ import { type Killed, killedBy } from './killed.ts';
 import { giveName, keepKey, takeName } from './names.ts';
 import { evolveOrder, type Hold, type OpenOrder } from './order.ts';
 import { buyFor, type OpenList } from './orderList.ts';
+import { countIn, initialRates, type Rates } from './rates.ts';
 
 /**
  * The state of `account-<id>`: what later decisions need, folded from its events. It is changed in place (an account
@@ -30,7 +31,7 @@ export type Account = {
   depositsPendingCents: number;
   bandsOff: boolean;
   quotasOff: boolean;
-  orderRate: OrderRate;
+  rates: Rates;
   /** Its kill switch is active; null: it is not. */
   killed: Killed | null;
   /** When all open orders are canceled unless it is renewed; null: never. */
@@ -41,10 +42,6 @@ export type Account = {
 /** Shares, what is held included. */
 export type Holding = { shares: number; held: number };
 
-/** Orders placed and not filled in the window that began at `windowMs` (event time). */
-export type OrderRate = { windowMs: number; unfilled: number };
-
-export const ORDER_RATE_WINDOW_MS = 60_000;
 /** Enough to answer a late cancel or amend with "not open any more" (36 KB). */
 export const CLOSED_ORDERS_KEPT = 1_000;
 
@@ -63,7 +60,7 @@ export const initialAccount = (): Account => ({
   depositsPendingCents: 0,
   bandsOff: false,
   quotasOff: false,
-  orderRate: { windowMs: 0, unfilled: 0 },
+  rates: initialRates(),
   killed: null,
   deadlineAt: null,
   keys: emptyKeyLog(),
@@ -74,10 +71,6 @@ export function availableShares(account: Account, symbol: string): number {
   const holding = account.holdings.get(symbol);
   return holding ? holding.shares - holding.held : 0;
 }
-
-/** Orders placed and not filled as of a moment: a new window begins with none. */
-export const unfilledOrders = ({ orderRate }: Account, nowMs: number): number =>
-  nowMs >= orderRate.windowMs + ORDER_RATE_WINDOW_MS ? 0 : orderRate.unfilled;
 
 export function evolve(account: Account, event: AccountEvent, revision: number): void {
   change(account, event, revision);
@@ -131,13 +124,17 @@ function change(account: Account, event: AccountEvent, revision: number): void {
     case 'OrderPlaced.v1':
       placed(account, { ...event.data, ...ALONE }, revision);
       hold(account, event.data, event.data.holdCents, event.data.holdShares);
-      count(account, event.time, 1);
+      countIn(account.rates, event.time, 'unfilled');
       return;
     case 'OrderListPlaced.v1':
       listPlaced(account, event, revision);
       return;
     case 'OrderRefused.v1':
+      countIn(account.rates, event.time, 'refusedOrders');
+      return;
     case 'CommandRefused.v1':
+      countIn(account.rates, event.time, 'refusedOthers');
+      return;
     case 'OrdersCancelRequested.v1':
       return;
     case 'OrderCancelRequested.v1':
@@ -200,6 +197,7 @@ function placed(
     filledValueCents: 0,
     feesCents: 0,
     feePpm: data.feePpm,
+    stopTicks: data.stopTicks ?? null,
     notionalCents: data.notionalCents ?? null,
     holdCents: data.holdCents,
     holdShares: data.holdShares,
@@ -232,18 +230,7 @@ function listPlaced(account: Account, event: EventOf<'OrderListPlaced.v1'>, revi
     placed(account, { ...order, ...its }, revision);
   }
   hold(account, { side, symbol }, holdCents, holdShares);
-  count(account, event.time, orders.length);
-}
-
-/** So many orders were placed in this window. */
-function count(account: Account, time: string, orders: number): void {
-  const timeMs = Date.parse(time);
-  const rate = account.orderRate;
-  if (timeMs >= rate.windowMs + ORDER_RATE_WINDOW_MS) {
-    rate.windowMs = timeMs - (timeMs % ORDER_RATE_WINDOW_MS);
-    rate.unfilled = 0;
-  }
-  rate.unfilled += orders;
+  countIn(account.rates, event.time, 'unfilled', orders.length);
 }
 
 function filled(account: Account, event: EventOf<'OrderFilled.v1'>): void {
@@ -264,7 +251,7 @@ function filled(account: Account, event: EventOf<'OrderFilled.v1'>): void {
     account.cashCents += data.valueCents - data.feeCents;
     moveShares(account, order.symbol, -data.quantity, -(data.quantity + data.releasedShares));
   }
-  if (first) account.orderRate.unfilled = Math.max(0, account.orderRate.unfilled - 1);
+  if (first) account.rates.unfilled = Math.max(0, account.rates.unfilled - 1);
   if (data.closes) close(account, order);
 }
 

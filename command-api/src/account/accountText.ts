@@ -5,7 +5,7 @@ import type { OpenList } from './orderList.ts';
 
 /** An account's state as text for snapshots. */
 /** Changes whenever what `accountText` writes, or how events fold, changes: older snapshots are then ignored. */
-export const ACCOUNT_SNAPSHOT_VERSION = 7;
+export const ACCOUNT_SNAPSHOT_VERSION = 8;
 
 /** The state as JSON text, and back. */
 export function accountText(account: Account): string {
@@ -33,7 +33,7 @@ export function accountFrom(text: string): Account {
     closed: string[];
     names: [string, number][];
     depositsPending: [string, number][];
-    keys: { forgottenMs: number; kept: string };
+    keys: ReturnType<typeof keyLogText>;
   };
   return {
     ...stored,

@@ -96,18 +96,20 @@ export function cancelRoutes(app: Http, { commands, storeId }: OrderRoutes): voi
       const answer = await commands.onAccount(accountId, { ...asked, key }, (account) =>
         cancelOrders(account, { accountId, filter }),
       );
-      const { fact } = accepted(reply, answer, { storeId, location: () => '/v1/orders?status=open' });
+      const told = { storeId, location: () => '/v1/orders?status=open' };
+      const { fact } = accepted(reply, answer, told);
       const requested = expectFact(fact, 'OrdersCancelRequested.v1');
-      // A repetition goes through them again: the first one may have been cut short between two commits.
+      // A repetition goes through them again: the first one may have been cut short between two commits. Where it was not, it
+      // finds the same commits, and so answers the same position: that of the last one.
       for (const [index, { orderIds }] of requested.data.orders.entries()) {
         if (index === 0) continue;
-        const its = { id: deriveId(key.id, String(index)), hash: key.hash };
+        const its = { id: deriveId(key.id, String(index)), hash: key.hash, derived: true as const };
         const rest = await commands.onAccount(accountId, { ...asked, key: its }, (account) => {
           const [first, ...others] = cancelListed(account, { accountId, orderIds });
           return first ? { facts: [first, ...others] } : { unchanged: fact };
         });
-        if (!('refusal' in rest))
-          accepted(reply, rest, { storeId, location: () => '/v1/orders?status=open' });
+        const changed = 'refusal' in rest || rest.fact.type === 'OrderCancelRequested.v1';
+        if (changed) accepted(reply, rest, told);
       }
       return orderCancelsView(requested);
     },

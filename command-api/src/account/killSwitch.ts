@@ -13,18 +13,16 @@ import { refused } from './decider.ts';
  */
 export type KilledBy = 'owner' | 'operator';
 
-type Switched =
-  | AccountFact
-  | { unchanged: AccountFact }
-  | { facts: readonly [AccountFact, ...AccountFact[]] };
+type Switched = AccountFact | { facts: readonly [AccountFact, ...AccountFact[]] };
 
 export function activateKillSwitch(
   account: Account,
   { accountId, by, reason }: { accountId: string; by: KilledBy; reason: string | null },
 ): Switched {
   const { killed } = account;
+  // Recorded though it changes nothing: its key is kept with it, so that no repetition switches anything later.
   if (killed && (killed.by === by || by === 'owner')) {
-    return { unchanged: { type: 'KillSwitchActivated.v1', data: { accountId, ...killed } } };
+    return { type: 'KillSwitchActivated.v1', data: { accountId, ...killed } };
   }
   const { facts } = cancelsLeft(account);
   return { facts: [{ type: 'KillSwitchActivated.v1', data: { accountId, by, reason } }, ...facts] };
@@ -34,13 +32,11 @@ export function releaseKillSwitch(
   { killed }: Account,
   { accountId, by }: { accountId: string; by: KilledBy },
 ): Switched {
-  const released: AccountFact = { type: 'KillSwitchReleased.v1', data: { accountId, by } };
-  if (!killed) return { unchanged: released };
-  if (killed.by === 'operator' && by === 'owner') {
+  if (killed?.by === 'operator' && by === 'owner') {
     const detail = 'an operator activated the kill switch; only an operator releases it';
     return refused('ReleaseKillSwitch', accountId, { code: 'FORBIDDEN', detail });
   }
-  return released;
+  return { type: 'KillSwitchReleased.v1', data: { accountId, by } };
 }
 
 /** Cancels of one symbol's orders, as many as a commit takes; none once all have been asked for. */

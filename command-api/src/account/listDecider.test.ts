@@ -90,7 +90,7 @@ const crowded = (orders: number) =>
     ...Array.from({ length: orders }, (_, n) => placed({ orderId: at(10 + n) })),
   );
 const fast = accountWith(cash);
-fast.orderRate = { windowMs: Date.parse(T0), unfilled: UNFILLED_ORDERS_MAX - 1 };
+Object.assign(fast.rates, { windowMs: Date.parse(T0), unfilled: UNFILLED_ORDERS_MAX - 1 });
 
 test.for<[code: string, order: PlaceOrder, account: Account, where: Market | undefined]>([
   ['SYMBOL_HALTED', sells, shareless, market({ state: 'halt' })],
@@ -119,7 +119,7 @@ test.for<[code: string, order: PlaceOrder, account: Account, where: Market | und
 test('two orders count against the order rate, and both names are taken', () => {
   const named = { ...sells, stop_loss: { stop_price: '9.50', client_order_id: 'down' } };
   const account = accountWith(shares, place(accountWith(shares), named));
-  expect(account.orderRate.unfilled).toBe(2);
+  expect(account.rates.unfilled).toBe(2);
   expect([...account.names.keys()]).toEqual(['up', 'down']);
 });
 
@@ -178,7 +178,7 @@ test('a bracket holds what its entry may cost; its stop has nothing to wait for 
     ],
   });
   const placedIt = accountWith(cash, fact);
-  expect([placedIt.orderRate.unfilled, placedIt.heldCents]).toEqual([3, 10_010]);
+  expect([placedIt.rates.unfilled, placedIt.heldCents]).toEqual([3, 10_010]);
   const change = { orderId: at(901), accountId: at(1), change: { limit_price: '10.60' } };
   expect(amendOrder(placedIt, { ...change, marketOf: () => newest() }).data).toMatchObject({
     code: 'ORDER_LIST',

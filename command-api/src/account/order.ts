@@ -27,6 +27,8 @@ export type OpenOrder = {
   timeInForce: TimeInForce;
   /** The limit, or a market order's protection price. */
   limitTicks: number;
+  /** A stop's price, of a trailing one the first; null for other orders. */
+  stopTicks: number | null;
   tickCents: number;
   /** Total, what is filled included. */
   quantity: number;

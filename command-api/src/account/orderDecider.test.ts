@@ -135,8 +135,8 @@ test.for<[string, PlaceOrder, Account, ReturnType<typeof market> | undefined, st
 
 test('orders that were canceled still count against the order rate, filled ones do not; a new minute begins anew', () => {
   const account = accountWith(cash(100_000_000));
-  account.orderRate.windowMs = ids.nowMs;
-  account.orderRate.unfilled = UNFILLED_ORDERS_MAX;
+  account.rates.windowMs = ids.nowMs;
+  account.rates.unfilled = UNFILLED_ORDERS_MAX;
   const decide = (nowMs: number) => placeOrder(account, { ...ids, nowMs, order: buy, market: market() });
   expect(decide(ids.nowMs + 59_999).data).toMatchObject({ code: 'ORDER_RATE' });
   expect(decide(ids.nowMs + 60_000).type).toBe('OrderPlaced.v1');

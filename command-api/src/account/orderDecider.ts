@@ -8,16 +8,11 @@ import {
 } from '@brokerx/contracts';
 import { marketMs } from '../market/calendar.ts';
 import { knownState, type Market } from '../market/market.ts';
-import {
-  type Account,
-  availableCents,
-  availableShares,
-  ORDER_RATE_WINDOW_MS,
-  unfilledOrders,
-} from './account.ts';
+import { type Account, availableCents, availableShares } from './account.ts';
 import type { Refusal } from './decider.ts';
 import { centsOf, lastPrice, newerTerms, type Priced, price, quantityOf, termsOf } from './orderPrice.ts';
 import { againstNotional, againstRules, bandExempt } from './orderRules.ts';
+import { RATE_WINDOW_MS, ratesAt } from './rates.ts';
 
 /**
  * The decision about a new order. The guards stand in the order of precedence of `contracts/refusals.ts`. What the market
@@ -38,7 +33,7 @@ export type PlaceOrderCommand = {
   market: Market | undefined;
 };
 
-/** `OrderPlaced`, or `OrderRefused`: a refused order is recorded and can be asked for. */
+/** `OrderPlaced`, or `OrderRefused`: a refused order is recorded and can be asked for (`momentary.ts` has the exceptions). */
 export function placeOrder(account: Account, command: PlaceOrderCommand): AccountFact {
   const { order } = command;
   const priced = command.market ? price(command.market, order) : undefined;
@@ -199,8 +194,8 @@ export function againstAccount(
         detail: `${account.orders.size} open; the most is ${OPEN_ORDERS_MAX}`,
       };
     }
-    if (unfilledOrders(account, nowMs) + orders > UNFILLED_ORDERS_MAX) {
-      const seconds = ORDER_RATE_WINDOW_MS / 1_000;
+    if (ratesAt(account.rates, nowMs).unfilled + orders > UNFILLED_ORDERS_MAX) {
+      const seconds = RATE_WINDOW_MS / 1_000;
       return {
         code: 'ORDER_RATE',
         detail: `${UNFILLED_ORDERS_MAX} orders in ${seconds} s were placed and not filled`,

@@ -191,10 +191,10 @@ test('a rejected amendment leaves the order as it is, free for another', () => {
 
 test('the first fill gives the order rate back', () => {
   const account = accountWith(cash, placed());
-  expect(account.orderRate.unfilled).toBe(1);
+  expect(account.rates.unfilled).toBe(1);
   settled(account, output(trade({ buys: at(5), quantity: 3, leaves: 7 }), 40));
   settled(account, output(trade({ buys: at(5), quantity: 3, leaves: 4 }), 41));
-  expect(account.orderRate.unfilled).toBe(0);
+  expect(account.rates.unfilled).toBe(0);
 });
 
 test('a book that disagrees with the account is a bug, not a fact', () => {

@@ -208,7 +208,7 @@ export function knownState({ state, halted, awaiting, nextExpiresAt }: Market): 
   return isTold ? state : null;
 }
 
-export const MARKETS_SNAPSHOT_VERSION = 6;
+export const MARKETS_SNAPSHOT_VERSION = 7;
 
 export const marketsText = (markets: Iterable<Market>): string =>
   JSON.stringify([...markets].map((market) => ({ ...market, keys: keyLogText(market.keys) })));

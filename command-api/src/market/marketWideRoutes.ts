@@ -1,19 +1,25 @@
-import { deriveId, Halt, type MarketEvent, Resume, views } from '@brokerx/contracts';
+import { deriveId, Halt, type MarketEvent, type RefusalCode, Resume, views } from '@brokerx/contracts';
 import type { Http } from '@brokerx/infra';
 import pLimit from 'p-limit';
 import type { z } from 'zod';
 import { IdempotencyHeaders, requestKey } from '../idempotency.ts';
+import { problemOf } from '../refusals.ts';
 import { accepted, COMMAND_REPLY_HEADERS } from '../reply.ts';
 import type { Market } from './market.ts';
 import { haltTrading, type MarketDecision, resumeTrading } from './marketDecider.ts';
 import type { MarketRoutes } from './routes.ts';
 
+const KEY_REFUSALS: ReadonlySet<RefusalCode> = new Set([
+  'STALE_REQUEST',
+  'IDEMPOTENCY_KEY_VERSION',
+  'IDEMPOTENCY_KEY_REUSED',
+]);
 /** Appends that go out together: what others ask for meanwhile is not queued behind thousands of symbols. */
 const SYMBOLS_AT_ONCE = 100;
 
 /**
  * The whole market: symbol by symbol, one event each, all with one correlation id. It is not atomic; a repetition with
- * the same key goes on where the first one was cut short, and does nothing twice.
+ * the same key, which each symbol keeps, goes on where the first one was cut short, and does nothing twice.
  */
 export function marketWideRoutes(app: Http, { commands, markets, storeId }: MarketRoutes): void {
   const atOnce = pLimit(SYMBOLS_AT_ONCE);
@@ -33,25 +39,34 @@ export function marketWideRoutes(app: Http, { commands, markets, storeId }: Mark
     const correlationId = deriveId(key.id, command);
     const asked = {
       command,
+      key,
       actor: `operator:${request.actor.clientId}`,
       traceparent: request.traceparent,
       correlationId,
     };
     const symbols = Array.from(markets.all(), ({ symbol }) => symbol).sort();
-    const items = await Promise.all(
+    const answers = await Promise.all(
       symbols.map((symbol) =>
-        atOnce(async () => {
-          const its = { id: deriveId(key.id, symbol), hash: key.hash };
-          const answer = await commands.onMarket(symbol, { ...asked, key: its }, (market) =>
-            decide(market, symbol),
-          );
-          if ('refusal' in answer) return { symbol, changed: false, code: answer.refusal.code };
-          accepted<MarketEvent>(reply, answer, { storeId, location: () => '/v1/symbols' });
-          return { symbol, changed: true, code: null };
-        }),
+        atOnce(async () => ({
+          symbol,
+          answer: await commands.onMarket(symbol, asked, (market) => decide(market, symbol)),
+        })),
       ),
     );
+    const items = answers.map(({ symbol, answer }) =>
+      'refusal' in answer
+        ? { symbol, changed: false, code: answer.refusal.code }
+        : { symbol, changed: true, code: null },
+    );
+    const changed = answers.flatMap(({ answer }) => ('refusal' in answer ? [] : [answer]));
+    const refused = answers.flatMap(({ answer }) => ('refusal' in answer ? [answer.refusal] : []));
+    // No symbol takes the key: nothing was begun.
+    const [ofKey] = changed.length > 0 ? [] : refused.filter(({ code }) => KEY_REFUSALS.has(code));
+    if (ofKey) throw problemOf(ofKey);
     reply.code(202);
+    // Whoever has read up to the newest commit has read all of them.
+    const [newest] = changed.toSorted((a, b) => b.position - a.position);
+    if (newest) accepted<MarketEvent>(reply, newest, { storeId, location: () => '/v1/symbols' });
     return { correlation_id: correlationId, items };
   };
 
