@@ -1,16 +1,20 @@
+import type { IncomingMessage } from 'node:http';
 import {
   bearerAuth,
   buildHttp,
+  type ConnectionBounds,
   type DiskSpace,
+  type Gate,
   type Http,
   type Log,
   type Metrics,
   type Readiness,
+  type ReadyReply,
   type Runtime,
+  readyReply,
   type Telemetry,
   type TokenVerifier,
 } from '@brokerx/infra';
-import type { FastifyRequest } from 'fastify';
 import type { Accounts } from './account/accounts.ts';
 import { orderRoutes } from './account/orderRoutes.ts';
 import type { ShownDepth } from './account/previewRoutes.ts';
@@ -39,20 +43,14 @@ export type AppOptions = {
   disk: DiskSpace | null;
   version: string;
   trustedProxies?: readonly string[];
+  bounds?: ConnectionBounds;
   /** Adds the routes of people: registration, sign-in, mail in development. */
   addRoutes?: (app: Http) => void | Promise<void>;
 };
 
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** Bytes that admission counts for this request; -1 when it was not admitted. */
-    admittedBytes: number;
-  }
-}
-
 export async function buildApp(options: AppOptions): Promise<Http> {
   const { verifier, runtime, log, metrics, ready, telemetry, version, addRoutes } = options;
-  const { trustedProxies = [] } = options;
+  const { trustedProxies = [], bounds } = options;
   const app = await buildHttp({
     title: 'BrokerX commands',
     version,
@@ -70,9 +68,11 @@ export async function buildApp(options: AppOptions): Promise<Http> {
     runtime,
     telemetry,
     trustedProxies,
+    ...(bounds ? { bounds } : {}),
+    gate: gateOf(options),
     authenticate: bearerAuth(verifier),
   });
-  admit(app, options);
+  refuseWithoutDisk(app, options);
   orderRoutes(app, options);
   accountRoutes(app, options);
   marketRoutes(app, options);
@@ -88,33 +88,34 @@ with a \`code\`.
 To begin: \`POST /v1/registrations\`, take the passcode from the mail (locally \`/dev/inbox\`),
 \`POST /v1/registrations/{id}/verification\`, \`POST /v1/sessions\`, and send the token as \`Authorization: Bearer\`.`;
 
-/** Bounds what is in flight, before any body is read. What only looks (health, documents) is not bounded here. */
-function admit(app: Http, { admission, disk, runtime }: AppOptions): void {
-  app.decorateRequest('admittedBytes', -1);
-  app.addHook('onRequest', (request, _reply, done) => {
-    const { method } = request;
-    if (method === 'GET' || method === 'HEAD') return done();
-    const shortage = disk?.shortage();
-    if (shortage) return done(tryLater(runtime, 'UNAVAILABLE', { detail: shortage }));
-    const bytes = bodyBytes(request);
-    if (!admission.enter({ bytes, cancels: method === 'DELETE' })) {
-      return done(tryLater(runtime, 'OVERLOADED'));
-    }
-    request.admittedBytes = bytes;
-    done();
-  });
-  const leave = (request: FastifyRequest) => {
-    if (request.admittedBytes < 0) return;
-    admission.leave(request.admittedBytes);
-    request.admittedBytes = -1;
+/**
+ * Bounds what is in flight, before the token is looked up and the body is read. What only looks (health, documents) is not
+ * bounded here.
+ */
+function gateOf({ admission, runtime }: AppOptions): Gate {
+  const refusals = Array.from({ length: READY_REFUSALS }, () => readyReply(tryLater(runtime, 'OVERLOADED')));
+  let refused = 0;
+  return (request, { address, waitedMs }) => {
+    const { method = '', url = '' } = request;
+    if (LOOKS.has(method)) return FREE;
+    const incoming = { bytes: bodyBytes(request), cancels: isCancel(method, url), address, waitedMs };
+    if (admission.enter(incoming)) return { left: (answered) => admission.leave(incoming, answered) };
+    refused += 1;
+    return refusals[refused % READY_REFUSALS] as ReadyReply;
   };
-  app.addHook('onResponse', (request, _reply, done) => {
-    leave(request);
-    done();
-  });
-  // A client that went away gets no reply, and fastify then calls no `onResponse`.
-  app.addHook('onRequestAbort', (request, done) => {
-    leave(request);
+}
+
+const FREE = { left: null };
+/** Their Retry-After differs, so that all who were refused together do not come back together. */
+const READY_REFUSALS = 64;
+const LOOKS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
+/** What only takes orders out of the market goes first. */
+const isCancel = (method: string, url: string) => method === 'DELETE' || /\/kill-switch(\?|$)/.test(url);
+
+function refuseWithoutDisk(app: Http, { disk, runtime }: AppOptions): void {
+  app.addHook('onRequest', (request, _reply, done) => {
+    const shortage = LOOKS.has(request.method) ? null : disk?.shortage();
+    if (shortage) return done(tryLater(runtime, 'UNAVAILABLE', { detail: shortage }));
     done();
   });
 }
@@ -122,7 +123,7 @@ function admit(app: Http, { admission, disk, runtime }: AppOptions): void {
 /** Counted for a body of unknown length. */
 const UNKNOWN_BYTES = 4_096;
 
-const bodyBytes = ({ headers }: FastifyRequest): number => {
+const bodyBytes = ({ headers }: IncomingMessage): number => {
   const length = Number(headers['content-length'] ?? 0);
   return headers['transfer-encoding'] === undefined && Number.isSafeInteger(length) ? length : UNKNOWN_BYTES;
 };

@@ -44,6 +44,14 @@ export function commandMetrics(
       },
     });
   gauge('brokerx_requests_in_flight', 'Commands being handled.', () => admission.stats().requests);
+  gauge('brokerx_request_bytes_in_flight', 'Bytes of their bodies.', () => admission.stats().bytes);
+  gauge(
+    'brokerx_requests_limit',
+    'Commands that may be handled at once; lower while this process is slow.',
+    () => {
+      return admission.stats().limit;
+    },
+  );
   gauge(
     'brokerx_unanswered_orders',
     'Orders accepted by this process that the engine has not answered.',

@@ -20,6 +20,8 @@ const Variables = z
     OTEL_EXPORTER_OTLP_ENDPOINT: sharedVariables.OTEL_EXPORTER_OTLP_ENDPOINT,
     COMMAND_API_HOST: sharedVariables.HOST,
     TRUSTED_PROXIES: sharedVariables.TRUSTED_PROXIES,
+    CONNECTIONS_PER_ADDRESS_MAX: sharedVariables.CONNECTIONS_PER_ADDRESS_MAX,
+    HALF_SENT_PER_ADDRESS_MAX: sharedVariables.HALF_SENT_PER_ADDRESS_MAX,
     COMMAND_API_PORT: portVariable('Port of command-api; 0: any free one.').default(8001),
     REFUSAL_RATE_PER_MINUTE: z.coerce
       .number({ error: 'must be a whole number from 1 to 1000000' })

@@ -1,6 +1,7 @@
 import { type Event, eventCodec, SESSION_ENDS } from '@brokerx/contracts';
 import {
   adapterSettings,
+  connectionBounds,
   createLog,
   createMetrics,
   createShutdown,
@@ -146,9 +147,14 @@ async function main(): Promise<void> {
     verifier: tokenVerifier({ jwks: tokens.jwks, issuer, sessions, runtime }),
     metrics,
     disk,
-    ready: async () => ({ 'event store': await answers(store), disk: disk?.shortage() ?? 'ok' }),
+    ready: async () => ({
+      'event store': await answers(store),
+      disk: disk?.shortage() ?? 'ok',
+      requests: trading.admission.standstill() ?? 'ok',
+    }),
     version: VERSION,
     trustedProxies: config.TRUSTED_PROXIES,
+    bounds: connectionBounds(config),
     async addRoutes(http) {
       await limitPublicRequests(http, { tallies, perMinuteMax: config.PUBLIC_REQUESTS_PER_MINUTE_MAX });
       clientRoutes(http, { people, tokens, storeId, sessions, failed: failedSignIns(tallies) });

@@ -43,7 +43,7 @@ const START_CATCH_UP_MS = 600_000;
 
 export async function startTrading(ports: TradingPorts) {
   const { store, feed, snapshots, leases, runtime, log, telemetry } = ports;
-  const admission = admissionControl();
+  const admission = admissionControl(runtime);
   const accounts = accountsInMemory(ports);
   const markets = await startMarkets({
     ...ports,
@@ -96,6 +96,7 @@ export async function startTrading(ports: TradingPorts) {
     async stop() {
       await Promise.all([settlement.stop(), timer.stop(), deadlines.close(), kills.close()]);
       await markets.stop();
+      admission.close();
       await accounts.close();
     },
   };

@@ -46,7 +46,7 @@ export async function commandApi(options: {
   const feed = storeFeed({ store, runtime });
   const shared = { store, appender, snapshots, runtime, log: quiet };
   const accounts = accountsInMemory(shared);
-  const admission = admissionControl();
+  const admission = admissionControl(runtime);
   const markets = await startMarkets({
     ...shared,
     feed,
@@ -111,6 +111,7 @@ export async function commandApi(options: {
       await app.close();
       await sessions.close();
       await markets.stop();
+      admission.close();
       await feed.close();
       await accounts.close();
       await appender.close();

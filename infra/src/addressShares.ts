@@ -5,9 +5,10 @@
 export type AddressShares = {
   /**
    * A place for a client of this address (as `request.ip` tells it), or which bound refuses it. Whoever is given a place
-   * gives it back by `leave`, however the client goes.
+   * gives it back by `leave`, however the client goes. An address that many stand behind (a proxy's) is bounded by the
+   * process alone: `isShared`.
    */
-  take(address: string): Place | 'ADDRESS_FULL' | 'FULL';
+  take(address: string, options?: { isShared?: boolean }): Place | 'ADDRESS_FULL' | 'FULL';
   /** Places taken now, by everybody. */
   count(): number;
   /** Places taken now from this address. */
@@ -28,10 +29,10 @@ export function addressShares({ max, perAddressMax }: { max: number; perAddressM
     else taken.set(network, rest);
   };
   return {
-    take(address) {
+    take(address, { isShared = false } = {}) {
       const network = networkOf(address);
       const own = taken.get(network) ?? 0;
-      if (own >= perAddressMax) return 'ADDRESS_FULL';
+      if (own >= perAddressMax && !isShared) return 'ADDRESS_FULL';
       if (count >= max) return 'FULL';
       taken.set(network, own + 1);
       count += 1;

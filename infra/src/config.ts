@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { CONNECTION_BOUNDS } from './connectionBounds.ts';
 import { LOG_LEVELS } from './log.ts';
 import { MODES } from './mode.ts';
 import { TOLD } from './opening.ts';
@@ -89,6 +90,22 @@ export const listVariable = (item: z.ZodType<string, string>) =>
     .transform((list) => list.split(',').flatMap((entry) => entry.trim() || []))
     .pipe(z.array(item));
 
+export const countVariable = (what: string) =>
+  z.coerce
+    .number({ error: 'must be a whole number from 1 to 1000000' })
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .describe(what);
+
+/** Where an API listens. A name with two addresses would be two listeners, each with bounds of its own. */
+export const listenVariable = (what: string) =>
+  z
+    .string()
+    .default(LOOPBACK)
+    .transform((host) => (host === 'localhost' ? LOOPBACK : host))
+    .describe(what);
+
 /** What several services read. */
 export const sharedVariables = {
   DATABASE_URL: z
@@ -105,15 +122,18 @@ export const sharedVariables = {
     .describe(
       'development: with an inbox that shows all mail, passcodes in the log and simulated traders; production: without.',
     ),
-  HOST: z
-    .string()
-    .default(LOOPBACK)
-    .describe('The address that is listened on; 0.0.0.0 for every interface.'),
+  HOST: listenVariable('The address that is listened on; 0.0.0.0 for every interface.'),
   TRUSTED_PROXIES: listVariable(
     z.string().refine(isAddressRange, 'must be addresses or ranges such as 10.0.0.7,10.1.0.0/16'),
   ).describe(
     'Addresses of the gateways in front of this API, which tell the address of the client (X-Forwarded-For); none: nobody is believed.',
   ),
+  CONNECTIONS_PER_ADDRESS_MAX: countVariable(
+    'Connections to one API that one address may have open (of IPv6: one /64); proxies that are trusted may have any.',
+  ).default(CONNECTION_BOUNDS.perAddressMax),
+  HALF_SENT_PER_ADDRESS_MAX: countVariable(
+    'Requests of one address that may be unfinished for longer than 2 s; the oldest beyond are cut off.',
+  ).default(CONNECTION_BOUNDS.halfSentPerAddressMax),
   HEALTH_PORT: portVariable(
     'Port of /livez, /readyz and /metrics of a process without an API; 0: none.',
   ).default(0),

@@ -10,6 +10,8 @@ import {
 import { serializerCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import { Histogram } from 'prom-client';
 import { z } from 'zod';
+import { clientAddresses } from './clientAddress.ts';
+import { CONNECTION_BOUNDS, type ConnectionBounds } from './connectionBounds.ts';
 import { refuseStrays, takeJsonAlone } from './httpBodies.ts';
 import { type ApiDescription, DOCS_PATH, docsHelmet, serveDocs, serveDocsPage } from './httpDocs.ts';
 import {
@@ -19,6 +21,7 @@ import {
   routeNotFound,
   sendProblem,
 } from './httpProblems.ts';
+import { boundedServer, type Gate } from './httpServer.ts';
 import { traceRequests } from './httpTracing.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
@@ -45,6 +48,9 @@ export type HttpOptions = ApiDescription & {
   authenticate(request: FastifyRequest, scopes: readonly string[]): void | Promise<void>;
   /** Proxies whose word counts for the client's address, protocol and host; absent: nobody's does. */
   trustedProxies?: readonly string[];
+  /** Asked for each request before anything is done for it; absent: all are let in. */
+  gate?: Gate;
+  bounds?: ConnectionBounds;
   runtime?: Runtime;
   /** Where requests are traced; absent: nowhere. */
   telemetry?: Telemetry;
@@ -61,30 +67,22 @@ declare module 'fastify' {
 
 /** A command is some hundred bytes; what is larger is no command. */
 export const BODY_BYTES_MAX = 64 * 1024;
-/** A token, a key and what browsers add. */
-const HEADER_BYTES_MAX = 16 * 1024;
 /** Ids and symbols. */
 const PATH_PARAMETER_CHARACTERS_MAX = 200;
-/** For a whole request to arrive: a client that sends byte by byte is cut off. */
-const REQUEST_TIMEOUT_MS = 15_000;
-/** Longer than the 60 s of usual proxies, so that the proxy closes first and no request meets a closed socket. */
-const KEEP_ALIVE_TIMEOUT_MS = 65_000;
-/** Sockets, some 20 KB each: 200 MB at most. */
-const CONNECTIONS_MAX = 10_000;
 
 export async function buildHttp(options: HttpOptions): Promise<Http> {
   const { log, metrics, authenticate, trustedProxies = [], runtime = realRuntime } = options;
+  const { gate, bounds = CONNECTION_BOUNDS } = options;
+  const clients = clientAddresses(trustedProxies);
   const app: Http = fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
     // One logger for all: a child per request costs more than a whole small request. Errors carry the id.
     childLoggerFactory: (logger) => logger,
     genReqId: requestIds(runtime),
-    trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
+    trustProxy: trustedProxies.length > 0 ? clients.isProxy : false,
+    serverFactory: (handle) => boundedServer(handle, { bounds, clients, gate, runtime, metrics }),
     bodyLimit: BODY_BYTES_MAX,
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-    http: { maxHeaderSize: HEADER_BYTES_MAX },
     routerOptions: { maxParamLength: PATH_PARAMETER_CHARACTERS_MAX },
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',
@@ -95,7 +93,6 @@ export async function buildHttp(options: HttpOptions): Promise<Http> {
       sendProblem(error, request as FastifyRequest, reply as FastifyReply, log);
     },
   }).withTypeProvider<ZodTypeProvider>();
-  app.server.maxConnections = CONNECTIONS_MAX;
   takeJsonAlone(app);
   app.setValidatorCompiler(validate);
   app.setSerializerCompiler(serializerCompiler);

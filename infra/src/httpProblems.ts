@@ -122,7 +122,13 @@ export function answerBrokenConnection(error: NodeJS.ErrnoException, socket: Soc
   const body = JSON.stringify(problemBody(new Problem({ status, code, title })));
   const head = `HTTP/1.1 ${status} ${code}\r\nContent-Type: ${PROBLEM_JSON}\r\nConnection: close`;
   socket.end(`${head}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+  // Some go on sending without an end: who has not closed by then is cut off.
+  const linger = setTimeout(() => socket.destroy(), LINGER_MS);
+  socket.once('close', () => clearTimeout(linger));
 }
+
+/** For the reply to reach a client that is still sending: a connection that is closed at once may take it along. */
+const LINGER_MS = 1_000;
 
 const malformedJson = { status: 400, code: 'MALFORMED_JSON', title: 'The body is not valid JSON.' };
 const unexpected = {

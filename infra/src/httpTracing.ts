@@ -1,4 +1,5 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { ServerResponse } from 'node:http';
+import type { FastifyRequest } from 'fastify';
 import type { Http } from './http.ts';
 import { type Runtime, realRuntime } from './runtime.ts';
 import type { Telemetry } from './telemetry.ts';
@@ -8,8 +9,6 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** W3C trace context of this request: a step in the caller's trace, or a trace of its own. */
     traceparent: string;
-    /** Ends the request's span; null: it has none, or it has ended. */
-    endSpan: ((status: number) => void) | null;
   }
 }
 
@@ -19,24 +18,14 @@ declare module 'fastify' {
  */
 export function traceRequests(app: Http, telemetry: Telemetry | undefined, runtime: Runtime = realRuntime) {
   app.decorateRequest('traceparent', '');
-  app.decorateRequest('endSpan', null);
   app.addHook('onRequest', (request, reply, done) => {
     const { traceparent } = request.headers;
     const caller = typeof traceparent === 'string' ? traceparent : undefined;
     request.traceparent =
       telemetry?.on && isShown(request)
-        ? beginSpan(telemetry, request, caller)
+        ? beginSpan(telemetry, request, reply.raw, caller)
         : childTraceparent(runtime, caller);
     reply.header('traceparent', request.traceparent);
-    done();
-  });
-  if (!telemetry?.on) return;
-  app.addHook('onResponse', (request, reply: FastifyReply, done) => {
-    request.endSpan?.(reply.statusCode);
-    done();
-  });
-  app.addHook('onRequestAbort', (request, done) => {
-    request.endSpan?.(CLIENT_CLOSED_REQUEST);
     done();
   });
 }
@@ -47,7 +36,12 @@ const CLIENT_CLOSED_REQUEST = 499;
 const isShown = ({ routeOptions: { schema, url } }: FastifyRequest) =>
   url !== undefined && schema !== undefined && !('hide' in schema && schema.hide);
 
-function beginSpan(telemetry: Telemetry, request: FastifyRequest, caller: string | undefined): string {
+function beginSpan(
+  telemetry: Telemetry,
+  request: FastifyRequest,
+  response: ServerResponse,
+  caller: string | undefined,
+): string {
   const { method, id } = request;
   const route = request.routeOptions.url ?? '';
   const attributes = { 'http.request.method': method, 'http.route': route, 'brokerx.request_id': id };
@@ -58,13 +52,14 @@ function beginSpan(telemetry: Telemetry, request: FastifyRequest, caller: string
     (traceparent, step) => {
       own = traceparent;
       return new Promise<void>((resolve) => {
-        request.endSpan = (status) => {
-          request.endSpan = null;
+        // However it ends: answered, or with the connection.
+        response.once('close', () => {
+          const status = response.headersSent ? response.statusCode : CLIENT_CLOSED_REQUEST;
           step.note({ 'http.response.status_code': status });
           // What a client did wrong is no failure of ours.
           if (status >= 500) step.fail(String(status));
           resolve();
-        };
+        });
       });
     },
   );

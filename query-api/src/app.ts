@@ -46,6 +46,7 @@ export type QueryDeps = {
   /** Origins of pages that may call from a browser, besides the API's own. */
   corsOrigins: readonly string[];
   trustedProxies?: readonly string[];
+  bounds?: HttpOptions['bounds'];
   version: string;
 };
 

@@ -1,19 +1,29 @@
 import { adapterSettings, adapterVariables } from '@brokerx/infra/adapters.settings.ts';
-import { listVariable, loadConfig, portVariable, sharedVariables } from '@brokerx/infra/config.ts';
+import {
+  listenVariable,
+  listVariable,
+  loadConfig,
+  portVariable,
+  sharedVariables,
+} from '@brokerx/infra/config.ts';
+import { connectionBounds } from '@brokerx/infra/connectionBounds.ts';
 import { z } from 'zod';
 
 const { LOG_LEVEL, BROKERX_INSTANCE, TRUSTED_PROXIES, OTEL_EXPORTER_OTLP_ENDPOINT } = sharedVariables;
+const { CONNECTIONS_PER_ADDRESS_MAX, HALF_SENT_PER_ADDRESS_MAX } = sharedVariables;
 
 const Variables = z.object({
   ...adapterVariables,
   LOG_LEVEL,
   BROKERX_INSTANCE,
   TRUSTED_PROXIES,
+  CONNECTIONS_PER_ADDRESS_MAX,
+  HALF_SENT_PER_ADDRESS_MAX,
   OTEL_EXPORTER_OTLP_ENDPOINT,
   READ_DATABASE_URL: adapterVariables.DATABASE_URL.optional().describe(
     'The PostgreSQL database of the read models; the same as DATABASE_URL when not set.',
   ),
-  QUERY_API_HOST: z.string().default('127.0.0.1').describe('The address that query-api listens on.'),
+  QUERY_API_HOST: listenVariable('The address that query-api listens on; 0.0.0.0 for every interface.'),
   QUERY_API_PORT: portVariable('The port that query-api listens on; 0: any free one.').default(8002),
   QUERY_API_CORS_ORIGINS: listVariable(
     z.string().regex(/^https?:\/\/[^/\s]+$/, 'must be origins such as https://trade.example'),
@@ -46,6 +56,7 @@ export function queryConfig(env?: NodeJS.ProcessEnv) {
     port: given.QUERY_API_PORT,
     corsOrigins: given.QUERY_API_CORS_ORIGINS,
     trustedProxies: given.TRUSTED_PROXIES,
+    bounds: connectionBounds(given),
     commandUrl: given.COMMAND_API_URL,
     jwksUrl: given.AUTH_JWKS_URL,
     issuer: given.AUTH_ISSUER,

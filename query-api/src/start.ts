@@ -2,6 +2,7 @@ import { eventCodec, SESSION_ENDS } from '@brokerx/contracts';
 import {
   type AdapterSettings,
   bearerAuth,
+  type ConnectionBounds,
   calmAppends,
   createMetrics,
   type Http,
@@ -37,6 +38,7 @@ export type QueryApiOptions = {
   port: number;
   corsOrigins: readonly string[];
   trustedProxies?: readonly string[];
+  bounds?: ConnectionBounds;
   jwks: Parameters<typeof tokenVerifier>[0]['jwks'];
   issuer: string;
   /** Where orders that come over a WebSocket go. */
