@@ -265,6 +265,7 @@ export type TradeView = z.infer<typeof TradeView>;
 export * from './candle.ts';
 export * from './marketDataViews.ts';
 export * from './orderPreviewView.ts';
+export * from './parkedEventView.ts';
 export * from './peopleViews.ts';
 
 /** A page; `next` is given to `page_token` for the page after it, null at the end. */

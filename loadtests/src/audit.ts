@@ -8,7 +8,7 @@ import { exitCodeOf, type Findings, findings } from './audit/findings.ts';
 import { auditHistory, type HistoryAudit } from './audit/history.ts';
 import { auditJournals } from './audit/journals.ts';
 import { parseRawEvent } from './audit/rawEvent.ts';
-import { compareReadModels, subjectsOf, withinRows } from './audit/readModels.ts';
+import { compareReadModels, parkedEvents, subjectsOf, withinRows } from './audit/readModels.ts';
 import { type JournalEntry, readJournal } from './journal.ts';
 import { type Person, signIn } from './people.ts';
 import { EXIT, print, progress, table } from './report.ts';
@@ -82,6 +82,11 @@ export async function auditInstallation(options: AuditOptions): Promise<AuditRes
       await delay(POLL_MS);
       await readOn(api, operator, history);
     }
+  }
+  if (options.readModels !== false) {
+    const minPosition = formatPosition({ storeId: target.storeId, position: target.position });
+    for (const text of await parkedEvents(api, { token: operator.token, minPosition }))
+      found.add('mismatch', text);
   }
   // What was shown ahead of the replay must turn up in it.
   if (history.awaiting > 0) await readOn(api, operator, history);

@@ -17,6 +17,7 @@ import {
 import type pg from 'pg';
 import { advance, ProjectionFailed, type Tables } from './advance.ts';
 import { CursorMoved, openCursors } from './cursors.ts';
+import { apartForAWhile, together } from './lanes.ts';
 import { parkedLog } from './parkedLog.ts';
 import { advanceParking } from './parking.ts';
 import { keyOf, type TableProjection } from './projection.ts';
@@ -72,8 +73,6 @@ const QUIET_PACE_MS = 50;
  * positions, which a store may give with gaps of any size.
  */
 const JOIN_EVENTS_MAX = 5_000;
-/** Milliseconds without an event that it cannot fold, after which a projection travels with the others again. */
-const APART_MS = 60_000;
 /** Begins the names of the leases: `projection:wallets:1`. */
 const ROLE = 'projection';
 
@@ -93,18 +92,13 @@ export function startProjecting(options: Options): Projecting {
   heardElsewhere(ended);
 
   const parked = parkedLog(log, runtime);
-  /** Until when each projection that cannot fold everything travels by itself, by key. */
-  const apartUntilMs = new Map<string, number>();
-  const setApart = (projection: TableProjection) =>
-    apartUntilMs.set(keyOf(projection), runtime.monotonicMs() + APART_MS);
-  const isApart = (projection: TableProjection): boolean =>
-    (apartUntilMs.get(keyOf(projection)) ?? Number.NEGATIVE_INFINITY) > runtime.monotonicMs();
+  const apart = apartForAWhile(runtime);
 
   const tables: Tables = {
     pool,
     storeId: store.id,
     onParked(projection, events) {
-      setApart(projection);
+      apart.add(projection);
       metrics.parked(projection, events.length);
       parked.tell(projection, events);
     },
@@ -155,17 +149,17 @@ export function startProjecting(options: Options): Projecting {
 
   /** It stands beside a lane that it may travel with. */
   const mayJoin = (lane: Lane): boolean => {
-    const joinable = lanes.filter(({ members }) => !members.some(isApart));
+    const joinable = lanes.filter(({ members }) => !members.some(apart.has));
     return joinable.includes(lane) && lane !== joinable[0];
   };
 
   /** Takes every member over the batch: together where all can; one of them that fails goes on by itself. */
   const moveLane = async (lane: Lane, batch: Batch<Event>): Promise<void> => {
     // One whose lease has just been lost is left where it is; the lanes are grouped anew without it.
-    let together = lane.members.filter((member) => owned.get(keyOf(member))?.lease.isHeld());
-    while (together.length > 0) {
+    let going = lane.members.filter((member) => owned.get(keyOf(member))?.lease.isHeld());
+    while (going.length > 0) {
       try {
-        return await advance(tables, together, lane.position, batch);
+        return await advance(tables, going, lane.position, batch);
       } catch (error) {
         if (!(error instanceof ProjectionFailed)) throw error;
         const { projection } = error;
@@ -174,12 +168,12 @@ export function startProjecting(options: Options): Projecting {
           if (!parks) throw error;
           await advanceParking(tables, projection, lane.position, batch);
         } else {
-          if (parks) setApart(projection);
+          if (parks) apart.add(projection);
           else halt(error);
           lane.members = lane.members.filter((member) => member !== projection);
           lanes.push(laneOf([projection], lane.position));
         }
-        together = together.filter((member) => member !== projection);
+        going = going.filter((member) => member !== projection);
       }
     }
   };
@@ -230,7 +224,7 @@ export function startProjecting(options: Options): Projecting {
         const positions = await openCursors(pool, store.id, mine, onForeign);
         await bringTogether(mine, positions);
         if (stopping.signal.aborted || isGroupingDue) return;
-        lanes = travelling(mine, positions).map((members) =>
+        lanes = together(mine, positions, apart.has).map((members) =>
           laneOf(members, positions.get(keyOf(members[0] as TableProjection)) ?? 0),
         );
         log.info({ projections: mine.map(keyOf), lanes: lanes.length }, 'projecting');
@@ -242,20 +236,6 @@ export function startProjecting(options: Options): Projecting {
     }
   };
 
-  /** Who goes together: those that stand at one place, the foremost first; who is apart goes alone. */
-  const travelling = (
-    mine: readonly TableProjection[],
-    positions: ReadonlyMap<string, number>,
-  ): TableProjection[][] => {
-    const alone = mine.filter(isApart);
-    const together = Map.groupBy(
-      mine.filter((projection) => !alone.includes(projection)),
-      (projection) => positions.get(keyOf(projection)) ?? 0,
-    );
-    const lanesOfPlaces = [...together].sort(([a], [b]) => b - a).map(([, members]) => members);
-    return [...lanesOfPlaces, ...alone.map((projection) => [projection])];
-  };
-
   /** Takes projections that are a little behind up to the foremost one. */
   const bringTogether = async (
     mine: readonly TableProjection[],
@@ -263,7 +243,7 @@ export function startProjecting(options: Options): Projecting {
   ): Promise<void> => {
     const foremost = Math.max(...positions.values());
     for (const projection of mine) {
-      if (isApart(projection)) continue;
+      if (apart.has(projection)) continue;
       const { categories, onFailure } = projection;
       let position = positions.get(keyOf(projection)) ?? 0;
       let events = 0;

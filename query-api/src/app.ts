@@ -6,6 +6,7 @@ import type { Metrics } from '@brokerx/infra/metrics.ts';
 import { accountRoutes } from './account/routes.ts';
 import { allowOrigins } from './cors.ts';
 import type { EventReader } from './eventReader.ts';
+import { parkedRoutes } from './events/parkedRoutes.ts';
 import { eventRoutes } from './events/routes.ts';
 import type { Freshness } from './freshness.ts';
 import { bookRoutes } from './market/bookRoutes.ts';
@@ -67,6 +68,7 @@ export async function buildQueryApi(deps: QueryDeps): Promise<Http> {
     marketRoutes(scope, deps, reads);
     bookRoutes(scope, deps, reads);
     eventRoutes(scope, deps, reads);
+    parkedRoutes(scope, reads);
     streamRoutes(scope, deps);
     channelRoutes(scope, deps);
     await webSocketRoutes(scope, deps);

@@ -69,6 +69,8 @@ export const ExecutionsQuery = LedgerQuery.extend({ symbol: SymbolName.optional(
 export const OrderPath = z.strictObject({ id: Id });
 export const OrderQuery = z.strictObject({ min_position: minPosition });
 
+export const ParkedEventsQuery = LedgerQuery.omit({ account_id: true });
+
 export const SymbolsQuery = z.strictObject({
   limit: limit(PAGE_MAX, PAGE_MAX),
   page_token: pageToken,

@@ -32,6 +32,7 @@ const MATRIX: Record<string, { path: string; answers: Record<keyof typeof PRIVAT
   '/v1/orders/{id}/events': { path: `/v1/orders/${idOf('order')}/events`, answers: PRIVATE },
   '/v1/executions': { path: `/v1/executions?account_id=${ann.accountId}`, answers: PRIVATE },
   '/v1/streams/orders': { path: `/v1/streams/orders?account_id=${ann.accountId}`, answers: PRIVATE },
+  '/v1/parked-events': { path: '/v1/parked-events', answers: STAFF_ONLY },
   '/v1/events': { path: '/v1/events?limit=1', answers: STAFF_ONLY },
   '/v1/symbols': { path: '/v1/symbols', answers: PUBLIC },
   '/v1/symbols/{symbol}': { path: '/v1/symbols/XEQT', answers: PUBLIC },

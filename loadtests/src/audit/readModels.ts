@@ -67,19 +67,35 @@ export async function compareReadModels(
   options: ReadModelOptions,
 ): Promise<Map<string, string[]>> {
   const differences = new Map<string, string[]>();
+  const refused = Map.groupBy(history.refused.keys(), (id) => history.refused.get(id)?.accountId ?? '');
   let next = 0;
   const worker = async () => {
     for (let index = next++; index < subjects.length; index = next++) {
       const subject = subjects[index] as string;
       const account = history.accounts.get(subject);
       const found = account
-        ? await compareAccount(api, history, account, options)
+        ? await compareAccount(api, history, account, { ...options, refused: refused.get(account.id) ?? [] })
         : await compareMarket(api, history, subject, options);
       if (found.length > 0) differences.set(subject, found);
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
   return differences;
+}
+
+/** What the projections say that they are without, one text each. */
+export async function parkedEvents(
+  api: Api,
+  { token, minPosition }: Pick<ReadModelOptions, 'token' | 'minPosition'>,
+): Promise<string[]> {
+  const get = async <T>(path: string) => api.query<T>(path, { token: await token(), minPosition });
+  const parked: string[] = [];
+  for await (const one of pages<views.ParkedEventView>(get, '/v1/parked-events?')) {
+    parked.push(
+      `projection ${one.projection}:${one.version} is without event ${one.event_id} at ${one.position}: ${one.error}`,
+    );
+  }
+  return parked;
 }
 
 async function compareMarket(
@@ -89,9 +105,12 @@ async function compareMarket(
   { token, minPosition, listed }: ReadModelOptions,
 ): Promise<string[]> {
   const candles = history.markets.get(symbol)?.candles;
-  if (!candles || !listed.has(symbol)) return [];
+  if (!candles) return [];
   const get = async <T>(path: string) => api.query<T>(path, { token: await token(), minPosition });
   const differences: string[] = [];
+  const shownSymbol = await get<unknown>(`/v1/symbols/${symbol}`).catch(nothingThere);
+  if (!shownSymbol) differences.push(`symbol ${symbol} is not shown`);
+  if (!listed.has(symbol)) return differences;
   for (const interval of INTERVALS) {
     const path = `/v1/symbols/${symbol}/candles?interval=${interval}&from=${BEGINNING_OF_TIME}`;
     const shown = pages<Candle>(get, path, CANDLES_PAGE_ITEMS);
@@ -100,7 +119,7 @@ async function compareMarket(
       shownOf(interval, candles[interval]),
       shown,
     ).catch(nothingThere);
-    differences.push(...(found ?? [`symbol ${symbol} is not shown`]));
+    if (found) differences.push(...found);
   }
   return differences;
 }
@@ -112,7 +131,7 @@ async function compareAccount(
   api: Api,
   history: HistoryAudit,
   account: AuditedAccount,
-  { token, minPosition, listed }: ReadModelOptions,
+  { token, minPosition, listed, refused }: ReadModelOptions & { refused: readonly string[] },
 ): Promise<string[]> {
   const differences: string[] = [];
   const differs = (what: string, shown: unknown, expected: unknown) => {
@@ -149,8 +168,10 @@ async function compareAccount(
   }
 
   const unseen = new Set(account.orders.map(({ id }) => id));
+  const unseenRefused = new Set(refused);
   for await (const shown of pages<views.OrderView>(get, `/v1/orders?account_id=${account.id}`)) {
     if (history.refused.has(shown.id)) {
+      unseenRefused.delete(shown.id);
       differs(
         `refused order ${shown.id}`,
         `${shown.status} ${shown.reason}`,
@@ -167,6 +188,7 @@ async function compareAccount(
     compareOrder(history, shown, differs);
   }
   for (const id of unseen) differences.push(`order ${id} is not shown`);
+  for (const id of unseenRefused) differences.push(`refused order ${id} is not shown`);
   if (!listed.has(account.id)) return differences;
 
   const entries = pages<LedgerEntry>(get, `/v1/ledger?account_id=${account.id}`);

@@ -1,0 +1,36 @@
+import { views } from '@brokerx/contracts';
+import type { Http } from '@brokerx/infra/http.ts';
+import { STAFF } from '../actor.ts';
+import { ParkedEventsQuery } from '../parameters.ts';
+import { invalidParameter } from '../problems.ts';
+import { POSITION_REPLY_HEADERS, PositionHeaders, type Reading } from '../reading.ts';
+import { parkedEventsToken, readParkedEvents } from './parkedEvents.ts';
+
+/** All that write tables: what is parked of any of them is known up to the position of the reply. */
+const PROJECTIONS = ['candles', 'executions', 'holdings', 'ledger', 'orders', 'symbols', 'wallets'];
+
+/** What the read models are without. */
+export function parkedRoutes(app: Http, reads: Reading): void {
+  app.get(
+    '/v1/parked-events',
+    {
+      config: { auth: STAFF, replyHeaders: POSITION_REPLY_HEADERS },
+      schema: {
+        tags: ['Events'],
+        summary: 'Events that could not be folded into a read model',
+        description:
+          'Each is a defect: what the event says is missing from the tables of this projection, and from every answer that is made of them. None is the rule.',
+        headers: PositionHeaders,
+        querystring: ParkedEventsQuery,
+        response: { 200: views.page(views.ParkedEventView) },
+      },
+    },
+    async (request, reply) => {
+      const { page_token: token, limit } = request.query;
+      const after = token === undefined ? undefined : parkedEventsToken(token);
+      if (token !== undefined && after === undefined)
+        throw invalidParameter('#/query/page_token', 'a page token of this list');
+      return readParkedEvents(reads.of(request, reply, ...PROJECTIONS), { after, limit });
+    },
+  );
+}
