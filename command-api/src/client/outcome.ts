@@ -1,8 +1,8 @@
 import { AppenderClosed, AppendQueueFull, isTransient, type Runtime, UnknownOutcome } from '@brokerx/infra';
 import { AccountBusy } from '../account/accounts.ts';
 import { problemOf, tryLater } from '../refusals.ts';
+import { NoTurn } from './fairTurns.ts';
 import { StreamContended } from './foldedStreams.ts';
-import { HashingBusy } from './passwords.ts';
 import type { Refused } from './people.ts';
 
 /** Longer than a full queue of password hashes; the client's own time-out is usually 10 s. */
@@ -20,7 +20,7 @@ export async function outcomeOf<T>(runtime: Runtime, work: Promise<T>): Promise<
   try {
     return await Promise.race([work, late]);
   } catch (cause) {
-    if (cause instanceof HashingBusy || cause instanceof AppendQueueFull) {
+    if (cause instanceof NoTurn || cause instanceof AppendQueueFull) {
       throw tryLater(runtime, 'OVERLOADED', { cause });
     }
     if (passes(cause)) throw tryLater(runtime, 'UNAVAILABLE', { cause });

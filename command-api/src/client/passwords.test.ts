@@ -1,6 +1,7 @@
 import { realRuntime } from '@brokerx/infra';
 import { expect, test } from 'vitest';
-import { argon2Passwords, HashingBusy } from './passwords.ts';
+import { NoTurn } from './fairTurns.ts';
+import { argon2Passwords } from './passwords.ts';
 
 const passwords = argon2Passwords(realRuntime);
 
@@ -21,7 +22,7 @@ test('a long password counts to its last character', async () => {
   expect(await passwords.verify(await passwords.hash(`${long}a`), `${long}b`)).toBe(false);
 });
 
-test('two are hashed at a time, fifty wait, more are refused, and all that waited are served', async () => {
+test('two are hashed at a time, fifty of a kind wait, more are refused, and all that waited are served', async () => {
   const busy = argon2Passwords(realRuntime);
   let begun = 0;
   const begin = () => {
@@ -31,7 +32,7 @@ test('two are hashed at a time, fifty wait, more are refused, and all that waite
   const asked = Array.from({ length: 55 }, () => busy.verify(null, 'x', begin));
   const settled = await Promise.allSettled(asked);
   const refused = settled.filter((result) => result.status === 'rejected');
-  expect(refused.map(({ reason }) => reason)).toEqual(Array(3).fill(expect.any(HashingBusy)));
+  expect(refused.map(({ reason }) => reason)).toEqual(Array(3).fill(expect.any(NoTurn)));
   expect(begun).toBe(52);
   expect(await busy.verify(await busy.hash('a password'), 'a password')).toBe(true);
 });

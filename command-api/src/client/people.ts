@@ -44,7 +44,9 @@ export function people(
 }
 
 /** Where a command comes from; `key` is its Idempotency-Key. */
-export type Request = { key: string; traceparent: string };
+export type Request = Origin & { key: string; traceparent: string };
+/** Where a client is, and whether it has gone meanwhile. */
+export type Origin = { ip: string; isGone(): boolean };
 
 /** A command's answer; the edge makes HTTP of it. */
 export type Answer<V> =

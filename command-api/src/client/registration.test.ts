@@ -34,6 +34,7 @@ const body = {
   password: 'correct horse battery staple',
 };
 const traceparent = `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`;
+const from = { traceparent, ip: '192.0.2.1', isGone: () => false };
 const plain: Passwords = { hash: async () => 'a hash', verify: async () => true };
 
 function installation() {
@@ -83,11 +84,11 @@ const VERIFIED = [
 
 test('registration records each address, then the client; verification the account, then the client', async () => {
   const { process, events, code } = installation();
-  const registered = await registerClient(process(), body, { key: randomUUID(), traceparent });
+  const registered = await registerClient(process(), body, { key: randomUUID(), ...from });
   expect(await events()).toEqual(REGISTERED);
   if ('refused' in registered) throw new Error(registered.refused);
   const clientId = registered.view.registration_id;
-  const request = { key: randomUUID(), traceparent };
+  const request = { key: randomUUID(), ...from };
   await verifyRegistration(process(), clientId, { code: await code(clientId) }, request);
   expect(await events()).toEqual([...REGISTERED, ...VERIFIED]);
 });
@@ -96,7 +97,7 @@ test.for([0, 1, 2])(
   'a registration killed before its step %i is finished by its repetition',
   async (dies) => {
     const { process, events } = installation();
-    const request = { key: randomUUID(), traceparent };
+    const request = { key: randomUUID(), ...from };
     await expect(registerClient(process(dies), body, request)).rejects.toThrow(AppenderClosed);
     const again = await registerClient(process(), body, request);
     expect(again).toMatchObject({ view: { status: 'pending_verification' }, replayed: false });
@@ -111,10 +112,10 @@ test.for([0, 1, 2, 3])(
   'a verification killed before its step %i is finished by its repetition',
   async (dies) => {
     const { process, events, code } = installation();
-    const registered = await registerClient(process(), body, { key: randomUUID(), traceparent });
+    const registered = await registerClient(process(), body, { key: randomUUID(), ...from });
     if ('refused' in registered) throw new Error(registered.refused);
     const clientId = registered.view.registration_id;
-    const request = { key: randomUUID(), traceparent };
+    const request = { key: randomUUID(), ...from };
     const typed = { code: await code(clientId) };
     await expect(verifyRegistration(process(dies), clientId, typed, request)).rejects.toThrow(AppenderClosed);
     const done = await verifyRegistration(process(), clientId, typed, request);
@@ -127,9 +128,9 @@ test.for([0, 1, 2, 3])(
 
 test('a second client of one telephone number gives the e-mail address back', async () => {
   const { store, process, found } = installation();
-  await registerClient(process(), body, { key: randomUUID(), traceparent });
+  await registerClient(process(), body, { key: randomUUID(), ...from });
   const other = { ...body, email: 'bob@example.com' };
-  await registerClient(process(), other, { key: randomUUID(), traceparent });
+  await registerClient(process(), other, { key: randomUUID(), ...from });
   const email = await store.readStream(emailStream(found.emailHmac(other.email)), 0, 10);
   expect(email.map(({ event }) => event.type)).toEqual(['ReservationClaimed.v1', 'ReservationReleased.v1']);
   const phone = await store.readStream(phoneStream(found.phoneHmac(body.phone)), 0, 10);
@@ -139,11 +140,11 @@ test('a second client of one telephone number gives the e-mail address back', as
 test('a key belongs to one command', async () => {
   const { process, code } = installation();
   const key = randomUUID();
-  const registered = await registerClient(process(), body, { key, traceparent });
+  const registered = await registerClient(process(), body, { key, ...from });
   if ('refused' in registered) throw new Error(registered.refused);
   const clientId = registered.view.registration_id;
   const reused = { refused: 'IDEMPOTENCY_KEY_REUSED' };
-  const request = { key, traceparent };
+  const request = { key, ...from };
   expect(await verifyRegistration(process(), clientId, { code: await code(clientId) }, request)).toEqual(
     reused,
   );
@@ -153,8 +154,8 @@ test('a key belongs to one command', async () => {
 test('the body of a request is stored neither in the clear nor as a hash that could be guessed', async () => {
   const { store, process } = installation();
   const [one, other] = [randomUUID(), randomUUID()];
-  await registerClient(process(), body, { key: one, traceparent });
-  await registerClient(process(), body, { key: other, traceparent });
+  await registerClient(process(), body, { key: one, ...from });
+  await registerClient(process(), body, { key: other, ...from });
   const { events } = await store.readAll(0, { categories: ['client'] }, 100);
   const hashes = events.flatMap(({ event }) => (event.key ? [event.key.hash] : []));
   expect(hashes.length).toBe(2);

@@ -50,7 +50,8 @@ export async function registerClient(people: People, body: Register, request: Re
   const replay = answered(known.state, keyOfRequest);
   if (replay) return replied(replay, known.position);
 
-  const passwordHash = await passwords.hash(body.password);
+  const { ip: address, isGone } = request;
+  const passwordHash = await passwords.hash(body.password, { kind: 'registration', address, isGone });
   const addresses = {
     clientId,
     emailHmac: lookups.emailHmac(body.email),

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { IdempotencyHeaders } from '../idempotency.ts';
 import { problemOf } from '../refusals.ts';
 import { COMMAND_REPLY_HEADERS } from '../reply.ts';
+import { originOf } from './origin.ts';
 import { outcomeOf, refusalProblem } from './outcome.ts';
 import type { Answer, Request } from './people.ts';
 import {
@@ -32,7 +33,9 @@ export function clientRoutes(app: Http, deps: ClientRouteDeps): void {
     const key = keyOf(request);
     if (inFlight.has(key)) throw problemOf({ code: 'REQUEST_IN_FLIGHT', detail: '' });
     inFlight.add(key);
-    const working = work({ key, traceparent: request.traceparent }).finally(() => inFlight.delete(key));
+    const working = work({ ...originOf(request), key, traceparent: request.traceparent }).finally(() =>
+      inFlight.delete(key),
+    );
     const answer = await outcomeOf(runtime, working);
     if ('refused' in answer) throw refusalProblem(answer);
     const { view, replayed, position } = answer;

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import type { TokenIssuer } from '../tokens.ts';
 import { endAllSessions, signOutNow } from './endingSessions.ts';
 import type { FailedSignIns } from './failedSignIns.ts';
+import { originOf } from './origin.ts';
 import { outcomeOf, refusalProblem } from './outcome.ts';
 import type { People, Refused } from './people.ts';
 import { signIn } from './sessions.ts';
@@ -46,7 +47,7 @@ export function sessionRoutes(
       },
     },
     async (request, reply) => {
-      const from = { ip: request.ip, traceparent: request.traceparent };
+      const from = { ...originOf(request), traceparent: request.traceparent };
       const answer = await outcomeOf(runtime, signIn(people, { tokens, failed }, request.body, from));
       if ('refused' in answer) throw refusalProblem(answer);
       reply.code(201);

@@ -2,7 +2,7 @@ import { clientStream, deriveId, emailStream, mintId, timeOf, type views } from 
 import type { z } from 'zod';
 import { TOKEN_VALID_MS, type TokenIssuer } from '../tokens.ts';
 import type { FailedSignIns } from './failedSignIns.ts';
-import { causeOf, clientKey, type People, type Refused, sealer, unsealOf } from './people.ts';
+import { causeOf, clientKey, type Origin, type People, type Refused, sealer, unsealOf } from './people.ts';
 
 /**
  * Signing in. Who has no account, who has not verified and who mistypes get the same answer after the same work:
@@ -14,7 +14,7 @@ export async function signIn(
   people: People,
   { tokens, failed }: { tokens: TokenIssuer; failed: FailedSignIns },
   body: { email: string; password: string },
-  request: { ip: string; traceparent: string },
+  request: Origin & { traceparent: string },
 ): Promise<{ view: SessionView } | Refused> {
   const { clients, reservations, lookups, passwords, runtime } = people;
   const emailHmac = lookups.emailHmac(body.email);
@@ -31,7 +31,11 @@ export async function signIn(
   // Asked again when its turn has come, so that many tries at once are not worth more than one after another.
   // Two are hashed at a time in a process: up to 2n − 1 failures beyond the limit slip through n processes.
   const begin = async () => (await failed.waitMs(attempt)) === 0;
-  const matches = await passwords.verify(hash, body.password, begin);
+  const matches = await passwords.verify(hash, body.password, begin, {
+    kind: 'sign-in',
+    address: request.ip,
+    isGone: request.isGone,
+  });
   const waitNowMs = matches ? 0 : await failed.waitMs(attempt);
   if (waitNowMs > 0) return limited(waitNowMs);
 
