@@ -3,6 +3,13 @@ import { dirname, join } from 'node:path';
 import pg from 'pg';
 import { apiPorts } from './apiPorts.ts';
 import { connectionFault, shownServer } from './connectionFault.ts';
+import {
+  type DatabaseService,
+  databaseOf,
+  rolePasswords,
+  sameForAll,
+  schemasKeptIn,
+} from './databaseRoles.ts';
 import { DISK_RESERVE_BYTES } from './diskSpace.ts';
 import { startEmbeddedPostgres } from './embeddedPostgres.ts';
 import { acquireLock, type FolderLock, LockHeld } from './folderLock.ts';
@@ -11,8 +18,10 @@ import type { Log } from './log.ts';
 import { MAIL_NEEDED, type Mode } from './mode.ts';
 import { LOOPBACK } from './ports.ts';
 import { postgresSpeaksTls } from './postgres.ts';
+import { prepareDatabase } from './prepareDatabase.ts';
 import { DATABASE_PROCESS, openRunFile, type RunFile, stopLeftovers } from './runFile.ts';
 import { realRuntime } from './runtime.ts';
+import { parseMasterKey } from './sealing.ts';
 import { keptSecrets } from './secrets.ts';
 import { brokerxServices, type Surroundings, showsInbox } from './serviceCatalog.ts';
 import { type ServiceSpec, startService } from './serviceProcess.ts';
@@ -100,7 +109,8 @@ export async function startInstallation(options: InstallationOptions): Promise<I
     if (options.env.EVENTSTORE_URL) await refuseAbsentEventStore(options.env.EVENTSTORE_URL);
     const { root, env, mode, traders } = options;
     const databaseFolder = embedded?.folder;
-    const where = { root, dataDir, databaseUrl, databaseFolder };
+    const databaseUrls = await serviceAddresses(databaseUrl, options, secrets.BROKERX_MASTER_KEY);
+    const where = { root, dataDir, databaseUrls, databaseFolder };
     const surroundings = { ...where, ports, counts, mode, secrets, env, traders };
     const specs = (options.services ?? brokerxServices)(surroundings);
     const needed: Promise<void>[] = [];
@@ -248,6 +258,19 @@ function refuseNoMail({ mode, env }: InstallationOptions): void {
   throw new StartRefused(
     `SMTP_URL ${MAIL_NEEDED}. Set it to your mail server, such as smtps://user:password@mail.example.com; to try BrokerX without one, set BROKERX_MODE=development.`,
   );
+}
+
+/** Makes tables and roles as the owner of the database, and gives each service an address of its own. */
+async function serviceAddresses(
+  ownerUrl: string,
+  { root, env, log, services }: InstallationOptions,
+  keptKey: string,
+): Promise<Readonly<Record<DatabaseService, string>>> {
+  const masterKey = parseMasterKey(env.BROKERX_MASTER_KEY || keptKey);
+  // Without a usable key command-api refuses to start, in better words.
+  if (services || !masterKey) return sameForAll(ownerUrl);
+  const passwords = rolePasswords(masterKey, databaseOf(ownerUrl));
+  return prepareDatabase({ ownerUrl, root, passwords, schemas: schemasKeptIn(env), log });
 }
 
 const CONNECT_TIMEOUT_MS = 5_000;

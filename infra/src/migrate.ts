@@ -5,6 +5,7 @@ import pg from 'pg';
 import { NoConnection, shownServer } from './connectionFault.ts';
 import { errorsHeardElsewhere } from './mayFail.ts';
 import { CONNECT_TIMEOUT_MS, postgresSpeaksTls } from './postgres.ts';
+import { StartRefused } from './startRefused.ts';
 
 /**
  * Applies the numbered SQL files of a folder (`0001_name.sql`, …), each once, in order, each in a transaction of
@@ -29,9 +30,14 @@ export async function migrate(options: {
     throw noDatabase(options, error);
   });
   try {
+    // Most starts have nothing to apply: then a role that may only look is enough.
+    const applied = await appliedFiles(client, options.name);
+    if (applied && missingOf(options.name, files, applied).length === 0) return { applied: [] };
     // A statement of its own, so that what is read next was read after the wait.
     await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]);
     return { applied: await applyMissing(client, options.name, files) };
+  } catch (error) {
+    throw mayNot(error) ? new StartRefused(NO_RIGHT, { cause: error }) : error;
   } finally {
     await client.end();
   }
@@ -43,6 +49,13 @@ const noDatabase = ({ databaseUrl }: { databaseUrl: string }, error: unknown) =>
     tls: postgresSpeaksTls(databaseUrl),
     shown: shownServer(databaseUrl),
   });
+
+/** 42501: insufficient privilege. */
+const mayNot = (error: unknown): boolean =>
+  error instanceof Error && ((error as { code?: unknown }).code === '42501' || mayNot(error.cause));
+const NO_RIGHT =
+  'DATABASE_URL: tables of this version are missing, and this user may not make them. ' +
+  'Run `brokerx database prepare` with the address of the owner first (`brokerx start` does so by itself).';
 
 export class MigrationMismatch extends Error {
   override name = 'MigrationMismatch';
@@ -63,25 +76,7 @@ async function applyMissing(client: pg.Client, name: string, files: Migration[])
       applied_at timestamptz not null default clock_timestamp(),
       primary key (name, file)
     )`);
-  const { rows } = await client.query<{ file: string; checksum: string }>(
-    'select file, checksum from migration.applied where name = $1 order by file collate "C"',
-    [name],
-  );
-  rows.forEach((applied, i) => {
-    const file = files[i];
-    if (!files.some((other) => other.file === applied.file)) {
-      throw new MigrationMismatch(`${name}: ${applied.file} was applied here but its file is missing`);
-    }
-    if (file?.file !== applied.file) {
-      throw new MigrationMismatch(
-        `${name}: ${file?.file} comes before ${applied.file}, which is applied already`,
-      );
-    }
-    if (file.checksum !== applied.checksum) {
-      throw new MigrationMismatch(`${name}: ${applied.file} was changed after it was applied`);
-    }
-  });
-  const missing = files.slice(rows.length);
+  const missing = missingOf(name, files, (await appliedFiles(client, name)) ?? []);
   for (const { file, sql, checksum } of missing) {
     try {
       await client.query('begin');
@@ -97,6 +92,42 @@ async function applyMissing(client: pg.Client, name: string, files: Migration[])
     }
   }
   return missing.map(({ file }) => file);
+}
+
+type Applied = { file: string; checksum: string };
+
+/** Null where nothing was ever applied. */
+async function appliedFiles(client: pg.Client, name: string): Promise<Applied[] | null> {
+  const { rows: found } = await client.query<{ table: string | null }>(
+    "select to_regclass('migration.applied') as table",
+  );
+  if (!found[0]?.table) return null;
+  const { rows } = await client.query<Applied>(
+    'select file, checksum from migration.applied where name = $1 order by file collate "C"',
+    [name],
+  );
+  return rows;
+}
+
+/** What is still to be applied; throws where what was applied is not what the files say. */
+function missingOf(
+  name: string,
+  files: readonly Migration[],
+  applied: readonly Applied[],
+): readonly Migration[] {
+  applied.forEach(({ file: done, checksum }, i) => {
+    const file = files[i];
+    if (!files.some((other) => other.file === done)) {
+      throw new MigrationMismatch(`${name}: ${done} was applied here but its file is missing`);
+    }
+    if (file?.file !== done) {
+      throw new MigrationMismatch(`${name}: ${file?.file} comes before ${done}, which is applied already`);
+    }
+    if (file.checksum !== checksum) {
+      throw new MigrationMismatch(`${name}: ${done} was changed after it was applied`);
+    }
+  });
+  return files.slice(applied.length);
 }
 
 async function readMigrations(directory: string | URL): Promise<Migration[]> {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { sameForAll } from './databaseRoles.ts';
 import { ONE_OF_EACH } from './instances.ts';
 import { brokerxServices } from './serviceCatalog.ts';
 
@@ -11,7 +12,7 @@ const secrets = {
 const surroundings = {
   root: '/brokerx',
   dataDir: '/data',
-  databaseUrl: 'postgres://x',
+  databaseUrls: sameForAll('postgres://x'),
   ports: { command: [8001, 8011], query: [8002, 8012], inbox: 9000 },
   mode: 'development' as const,
   secrets,

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { ApiPorts } from './apiPorts.ts';
+import { type DatabaseService, isDatabaseService } from './databaseRoles.ts';
 import { type Counts, instanceName, numbers, processName } from './instances.ts';
 import type { Mode } from './mode.ts';
 import { LOOPBACK } from './ports.ts';
@@ -10,7 +11,8 @@ export type Surroundings = {
   /** The repository. */
   root: string;
   dataDir: string;
-  databaseUrl: string;
+  /** Of each service's own role. */
+  databaseUrls: Readonly<Record<DatabaseService, string>>;
   /** Where the data of a database of this machine lies. */
   databaseFolder?: string | undefined;
   ports: ApiPorts;
@@ -24,16 +26,16 @@ export type Surroundings = {
 
 /** The services of BrokerX in the order in which they are started. */
 export function brokerxServices(surroundings: Surroundings): ServiceSpec[] {
-  const { root, dataDir, databaseUrl, databaseFolder, ports, counts, mode, secrets, env, traders } =
+  const { root, dataDir, databaseUrls, databaseFolder, ports, counts, mode, secrets, env, traders } =
     surroundings;
   const urlOf = (port = 0) => `http://${LOOPBACK}:${port}`;
   const [commandUrl, queryUrl] = [urlOf(ports.command[0]), urlOf(ports.query[0])];
   const shared = {
     // Compiled code is kept between starts: a restarted process is back in about half the time.
     NODE_COMPILE_CACHE: join(dataDir, 'compile-cache'),
-    ...without(defined(env), Object.keys(secrets)),
+    // The owner's address is nobody's but the supervisor's.
+    ...without(defined(env), [...Object.keys(secrets), 'DATABASE_URL']),
     BROKERX_MODE: mode,
-    DATABASE_URL: databaseUrl,
     ...defined({ DATABASE_FOLDER: databaseFolder }),
     COMMAND_API_URL: commandUrl,
     QUERY_API_URL: queryUrl,
@@ -48,7 +50,8 @@ export function brokerxServices(surroundings: Surroundings): ServiceSpec[] {
   ): ServiceSpec[] =>
     numbers(count).map((n) => {
       const { own = {}, ...spec } = each(n);
-      const env = { ...shared, ...own, BROKERX_INSTANCE: instanceName(name, n) };
+      const database: Variables = isDatabaseService(name) ? { DATABASE_URL: databaseUrls[name] } : {};
+      const env = { ...shared, ...database, ...own, BROKERX_INSTANCE: instanceName(name, n) };
       return { name: processName(name, n, count), script: join(root, file), ...spec, env };
     });
   // Who signs people in has the keys; nobody else is given them.

@@ -41,7 +41,7 @@ export function memoryContainers(options: {
       const tag = running.get(service);
       if (tag === undefined) return 'absent';
       if (broken[tag]?.includes(service)) return 'failed';
-      return service === 'gateway-config' ? 'finished' : 'ready';
+      return ['gateway-config', 'database'].includes(service) ? 'finished' : 'ready';
     },
     async execute(service, command) {
       executed.push(`${service}: ${command.join(' ')}`);

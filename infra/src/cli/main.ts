@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import { EXIT_USAGE } from '../config.ts';
+import { addDatabase } from './database.ts';
 import { addDeploy } from './deploy.ts';
 import { addGateway } from './gateway.ts';
 import { addMakeEnv } from './makeEnv.ts';
@@ -18,6 +19,7 @@ addDeploy(program);
 addGateway(program);
 addMigrateStore(program);
 addServers(program);
+addDatabase(program);
 
 try {
   await program.parseAsync();

@@ -42,7 +42,7 @@ export async function deploy(around: Deployment, names: readonly string[], tag: 
   }
   await gaveUp(around, failed);
   const back = [...done, failed.step].toReversed().flatMap(({ role }): Step[] => {
-    const earlier = former.get(role);
+    const earlier = role.isOneWay ? undefined : former.get(role);
     return earlier === undefined ? [] : [{ role, tag: earlier }];
   });
   if (back.length === 0) {
@@ -61,7 +61,7 @@ export async function rollBack(around: Deployment, names: readonly string[], tag
   const { containers, say } = around;
   const roles = named(names, await containers.services());
   const steps = roles.toReversed().flatMap((role): Step[] => {
-    const earlier = tag ?? around.previousTag(role);
+    const earlier = role.isOneWay ? undefined : (tag ?? around.previousTag(role));
     return earlier === undefined || earlier === around.currentTag(role) ? [] : [{ role, tag: earlier }];
   });
   if (steps.length === 0) {

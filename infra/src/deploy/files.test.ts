@@ -1,6 +1,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
+import { DATABASE_SERVICES, roleName } from '../databaseRoles.ts';
 import { ROLES, SERVERS } from './roles.ts';
 
 /** What is said twice, in files that cannot import each other, is said the same. */
@@ -40,12 +41,32 @@ test('who is not told a mode is in production, and everybody who asks is told', 
 });
 
 test('no secret has a default, and only who needs the keys is given them', () => {
-  for (const secret of ['BROKERX_MASTER_KEY', 'AUTH_PRIVATE_JWK', 'POSTGRES_PASSWORD', 'VAULT_PASSWORD']) {
+  const passwords = DATABASE_SERVICES.map(
+    (service) => `${service.toUpperCase().replaceAll('-', '_')}_DATABASE_PASSWORD`,
+  );
+  const owners = ['BROKERX_MASTER_KEY', 'AUTH_PRIVATE_JWK', 'POSTGRES_PASSWORD', 'VAULT_PASSWORD'];
+  for (const secret of [...owners, ...passwords]) {
     const uses = [...compose.matchAll(new RegExp(`\\$\\{${secret}(.)(.)`, 'g'))].map(
       ([, a, b]) => `${a}${b}`,
     );
     expect(new Set(uses), secret).toEqual(new Set([':?']));
   }
-  const holders = [...compose.matchAll(/<<: \[\*environment, \*keys\], BROKERX_INSTANCE: ([a-z-]+)/g)];
+  const holders = [
+    ...compose.matchAll(
+      /<<: \[\*environment, \*keys, \*command-api-database\], BROKERX_INSTANCE: ([a-z-]+)/g,
+    ),
+  ];
   expect(holders.map(([, name]) => name)).toEqual(['command-api-', 'command-api-']);
+});
+
+test('each service signs in to the database as its own role, and only `database` as the owner', () => {
+  for (const service of DATABASE_SERVICES) {
+    const role = roleName('brokerx', service);
+    expect(compose).toContain(`&${service}-database\n  DATABASE_URL: postgres://${role}:`);
+    const used = [
+      ...compose.matchAll(new RegExp(`\\*${service}-database\\], BROKERX_INSTANCE: (\\S+)`, 'g')),
+    ];
+    expect(used.map(([, name]) => name)).toEqual([`${service}-1`, `${service}-2`]);
+  }
+  expect([...compose.matchAll(/\$\{POSTGRES_PASSWORD:/g)]).toHaveLength(2);
 });

@@ -10,6 +10,8 @@ export type Role = {
   tagVariable: string;
   /** Run to its end before the services are looked at. */
   before?: string;
+  /** What it did stays done: it precedes every deployment of others, and no way back undoes it. */
+  isOneWay?: boolean;
   /** Told to a service that was not replaced, so that it takes up what was made before. */
   reload?: readonly string[];
 };
@@ -18,6 +20,7 @@ const pair = (name: string) => [`${name}-1`, `${name}-2`] as const;
 const NGINX = 'nginx -e stderr -p /tmp -c /gateway/nginx.conf';
 
 export const ROLES: readonly Role[] = [
+  { name: 'database', services: [], tagVariable: 'DATABASE_TAG', before: 'database', isOneWay: true },
   { name: 'projectors', services: pair('projectors'), tagVariable: 'PROJECTORS_TAG' },
   { name: 'query-api', services: pair('query-api'), tagVariable: 'QUERY_API_TAG' },
   { name: 'matching-engine', services: pair('matching-engine'), tagVariable: 'MATCHING_ENGINE_TAG' },
@@ -49,7 +52,8 @@ export function rolesNamed(names: readonly string[], running: readonly string[])
       throw new Error(`there is no service ${name}: choose from ${ROLES.map((it) => it.name).join(', ')}`);
     if (!there.includes(role)) throw new Error(`${name} is not started here: see COMPOSE_PROFILES`);
   }
-  return there.filter(({ name, services }) =>
-    names.some((wanted) => wanted === name || services.includes(wanted)),
+  return there.filter(
+    ({ name, services, isOneWay }) =>
+      isOneWay || names.some((wanted) => wanted === name || services.includes(wanted)),
   );
 }
