@@ -141,7 +141,7 @@ test('a port that is taken is named with the ways to choose another one', async 
 test('a database that cannot be reached is named before anything is started', async () => {
   const { ended, errors } = launch('a', { database: `postgres://127.0.0.1:${await freePort()}/brokerx` });
   expect(await ended).toBe(1);
-  expect(errors()).toMatch(/the database that DATABASE_URL names cannot be reached: .*ECONNREFUSED/);
+  expect(errors()).toMatch(/DATABASE_URL .*nothing listens at this address/);
   expect(existsSync(join(dataDir, 'notes'))).toBe(false);
 });
 
