@@ -213,12 +213,18 @@ async function end({ child, watcher }: Pick<Running, 'child' | 'watcher'>): Prom
   }
 }
 
+/** A Ctrl-C may arrive twice, from the terminal and passed on by npm: what follows so soon is the same one. */
+const SIGNAL_REPEAT_MS = 500;
+
 /** Runs `stop` on Ctrl-C or SIGTERM and then ends with 130; a second signal ends at once. */
 function onInterruption(stop: () => Promise<void>): () => void {
-  let asked = false;
+  let askedMs: number | undefined;
   const listener = () => {
-    if (asked) process.exit(130);
-    asked = true;
+    if (askedMs !== undefined) {
+      if (performance.now() - askedMs > SIGNAL_REPEAT_MS) process.exit(130);
+      return;
+    }
+    askedMs = performance.now();
     void stop().finally(() => process.exit(130));
   };
   process.on('SIGINT', listener).on('SIGTERM', listener);

@@ -50,7 +50,8 @@ async function migrate({ from, to, json }: Options): Promise<void> {
     }
   }
   const interrupted = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
+  // Not once: a Ctrl-C arrives again from npm.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => interrupted.abort());
   const opened: OpenedStore[] = [];
   const shown = progressLines();
   try {

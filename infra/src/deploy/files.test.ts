@@ -12,7 +12,7 @@ const compose = read('infra/compose.yaml');
 
 test('the image has the Node and the pnpm of the repository, and every package of it', () => {
   const node = /^ {2}node: (\S+)$/m.exec(read('pnpm-workspace.yaml'))?.[1];
-  const pnpm = /pnpm@(\S+) install/.exec(read('package.json'))?.[1];
+  const pnpm = /pnpm@(\S+) install/.exec(read('infra/launch.mjs'))?.[1];
   expect(dockerfile).toContain(`ARG BASE_IMAGE=node:${node}-`);
   expect(dockerfile).toContain(`ARG NODE_VERSION=${node}\n`);
   expect(dockerfile).toContain(`ARG PNPM_VERSION=${pnpm}\n`);
