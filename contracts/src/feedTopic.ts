@@ -1,13 +1,14 @@
 import { keyOfStream } from './streams.ts';
-import { partitionOf, TOPIC_CONTENTS, TOPICS, type Topic, topicName, topicsOf } from './topics.ts';
+import { partitionOf, TOPIC_CONTENTS, TOPICS, type Topic, topicsOf } from './topics.ts';
 
 /** What a reader of a topic has to know of it: its name, what of the store it carries, and how that is divided. */
-export function feedTopic(topic: Topic, name: string = topicName(topic)) {
-  const { partitions } = TOPICS[topic];
+export function feedTopic(topic: Topic, name: string = topic) {
+  const { generation, partitions } = TOPICS[topic];
   const { categories, inputs } = TOPIC_CONTENTS[topic];
   const all = Array.from({ length: partitions }, (_, partition) => partition);
   return {
     name,
+    generation,
     partitions,
     filter: inputs ? { categories, symbols: 'any' as const } : { categories },
     partitionOf(event: { stream: string; symbol: string | null }): number {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
+import { feedTopic } from './feedTopic.ts';
 import { CATEGORIES } from './streams.ts';
-import { TOPIC_CONTENTS, TOPICS, type Topic, topicName, topicsOf } from './topics.ts';
+import { TOPIC_CONTENTS, TOPICS, type Topic, topicsOf } from './topics.ts';
 
 const ACCOUNT = 'account-0193b3f0-0000-7000-8000-000000000001';
 
@@ -34,5 +35,5 @@ test('what a topic is said to carry is what goes there', () => {
 });
 
 test('the first generation of a topic has the plain name', () => {
-  expect((Object.keys(TOPICS) as Topic[]).map(topicName)).toEqual(Object.keys(TOPICS));
+  expect((Object.keys(TOPICS) as Topic[]).map((topic) => feedTopic(topic).name)).toEqual(Object.keys(TOPICS));
 });

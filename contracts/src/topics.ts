@@ -6,7 +6,8 @@ import { type CATEGORIES, keyOfStream } from './streams.ts';
  *
  * Changing a partition count moves keys between partitions, so it is never an edit of the number alone: the generation
  * is raised with it, which makes a new topic beside the old one, filled from the store; readers of the old one change
- * over at a position of their own.
+ * over at a position of their own. What is stated here is the least generation: the relay makes later ones where the
+ * store was put back to an earlier state.
  */
 export const TOPICS = {
   /** Every engine input, by symbol. */
@@ -18,12 +19,6 @@ export const TOPICS = {
 } as const;
 
 export type Topic = keyof typeof TOPICS;
-
-/** The topic's name at the brokers: the first generation has the plain one. */
-export function topicName(topic: Topic): string {
-  const generation: number = TOPICS[topic].generation;
-  return generation === 1 ? topic : `${topic}.${generation}`;
-}
 
 /** What each topic carries, by category of the stream; `inputs`: of these only what is an input of an engine. */
 export const TOPIC_CONTENTS = {

@@ -225,6 +225,24 @@ describe.runIf(brokers)('Kafka', () => {
     await second.stop();
   });
 
+  test('a topic that is made anew beside the old one is read when the old one is deleted', async () => {
+    const { store, feed, writer, topic } = await opened({ partitions: 2 });
+    const consumer = gatherer({});
+    const subscription = feed.subscribe(consumer);
+    await appendMany(store, 10, 'before');
+    await subscription.reached(20, 5_000);
+    await writer.stop();
+    const newer = { ...topic, name: `${topic.name}.2` };
+    const second = await topicWriter({ store, brokers, topic: newer, epoch: 1 });
+    await clientFor(brokers).deleteTopics([topic.name]);
+    await expect.poll(feed.isInTime, { timeout: 20_000 }).toBe(false);
+    await expect.poll(feed.isInTime, { timeout: 20_000 }).toBe(true);
+    await appendMany(store, 10, 'after');
+    await subscription.reached(40, 5_000);
+    await expectAll(store, consumer);
+    await second.stop();
+  });
+
   test('while the relay stands still the store is read, and then the topic again', async () => {
     const { store, feed, writer, reads } = await opened({ partitions: 2, lateAfterMs: 200 });
     const consumer = gatherer({});

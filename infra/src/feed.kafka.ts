@@ -13,7 +13,7 @@ import { topicTail } from './topicTail.ts';
  */
 export function kafkaFeed<E>(options: {
   store: EventStore<E>;
-  kafka: Pick<KafkaClient, 'fetcher'>;
+  kafka: Pick<KafkaClient, 'fetcher' | 'topicNames'>;
   topic: FeedTopic;
   runtime: Runtime;
   log?: Log | undefined;

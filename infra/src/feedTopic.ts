@@ -7,8 +7,10 @@ import type { Cursor } from './feed.ts';
  * key are in one partition, in order; between partitions there is no order.
  */
 export type FeedTopic = Division & {
-  /** As the brokers know it. */
+  /** As the brokers know its first generation. */
   name: string;
+  /** The least that is read; a newer one is, where there is one. */
+  generation: number;
   /** Everything that the topic carries matches this, and everything in the store that matches it is carried. */
   filter: Filter;
 };

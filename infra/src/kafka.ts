@@ -5,7 +5,13 @@ import { type KafkaFetcher, kafkaFetcher } from './kafkaFetch.ts';
 import { patchKafkajs } from './kafkajsPatch.ts';
 import { kafkaLogCreator } from './kafkaLog.ts';
 import { type KafkaProducer, kafkaProducer } from './kafkaProducer.ts';
-import { type KafkaTopic, type PreparedTopics, prepareTopics } from './kafkaTopics.ts';
+import {
+  deleteTopics,
+  type KafkaTopic,
+  type PreparedTopics,
+  prepareTopics,
+  topicNames,
+} from './kafkaTopics.ts';
 import type { Log } from './log.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -18,6 +24,9 @@ export type KafkaClient = {
    * `KafkaUnusable` for what repeating cannot mend, anything else for what it may.
    */
   prepareTopics(topics: readonly KafkaTopic[]): Promise<PreparedTopics>;
+  /** The names of all topics that there are. */
+  topicNames(): Promise<string[]>;
+  deleteTopics(names: readonly string[]): Promise<void>;
   /** Reads partitions of these topics from offsets that are known. */
   fetcher(topics: readonly KafkaTopic[]): Promise<KafkaFetcher>;
   /** Sends to partitions, until `over` is aborted. */
@@ -50,6 +59,8 @@ export function openKafka(
         settings,
         prepareTopics(kafkajs, topics, { replication: settings.replication, runtime, log }),
       ),
+    topicNames: () => explained(settings, topicNames(kafkajs, runtime)),
+    deleteTopics: (names) => explained(settings, deleteTopics(kafkajs, names, runtime)),
     fetcher: (topics) => explained(settings, kafkaFetcher(kafkajs, topics, runtime)),
     producer: (over) => explained(settings, kafkaProducer({ kafka: kafkajs, retry: RETRY, runtime, over })),
   };

@@ -31,9 +31,7 @@ export async function prepareTopics(
   topics: readonly KafkaTopic[],
   options: { replication: number; runtime: Runtime; log?: Log | undefined },
 ): Promise<PreparedTopics> {
-  const admin = kafka.admin();
-  await admin.connect();
-  try {
+  return asAdmin(kafka, options.runtime, async (admin) => {
     const known = await admin.listTopics();
     const missing = topics.filter(({ name }) => !known.includes(name));
     if (missing.length > 0) {
@@ -42,8 +40,26 @@ export async function prepareTopics(
     }
     await leaders(admin, topics, options.runtime);
     return { messageBytesMax: await messageBytesMax(admin, topics) };
+  });
+}
+
+/** The names of all topics that the brokers have. */
+export async function topicNames(kafka: Kafka, runtime: Runtime): Promise<string[]> {
+  return asAdmin(kafka, runtime, (admin) => admin.listTopics());
+}
+
+export async function deleteTopics(kafka: Kafka, names: readonly string[], runtime: Runtime): Promise<void> {
+  if (names.length === 0) return;
+  await asAdmin(kafka, runtime, (admin) => admin.deleteTopics({ topics: [...names] }));
+}
+
+async function asAdmin<T>(kafka: Kafka, runtime: Runtime, work: (admin: Admin) => Promise<T>): Promise<T> {
+  const admin = kafka.admin();
+  await admin.connect();
+  try {
+    return await work(admin);
   } finally {
-    await disconnected(admin, options.runtime);
+    await disconnected(admin, runtime);
   }
 }
 

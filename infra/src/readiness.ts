@@ -4,7 +4,10 @@ import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import { LOOPBACK } from './ports.ts';
 
-/** `ok`, or why not, for each thing that the process depends on. Must answer within a second or so. */
+/**
+ * `ok`, or why not, for each thing that the process depends on; `ok: …` says what is to be known of something that others
+ * can do without. Must answer within a second or so.
+ */
 export type Readiness = () => Promise<Record<string, string>>;
 
 /** `/livez`: the process answers. `/readyz`: it can do its work. `/metrics`: what it did. */
@@ -71,7 +74,7 @@ const JSON_TYPE = 'application/json; charset=utf-8';
 
 async function judge(ready: Readiness, stopping: boolean) {
   const dependencies = await ready().catch((error: unknown) => ({ readiness: String(error) }));
-  const isReady = !stopping && Object.values(dependencies).every((state) => state === 'ok');
+  const isReady = !stopping && Object.values(dependencies).every((state) => /^ok(:|$)/.test(state));
   const word = stopping ? 'stopping' : isReady ? 'ok' : 'not ready';
   return { status: isReady ? 200 : 503, body: { status: word, dependencies } };
 }

@@ -3,6 +3,7 @@ import type { FetchedMessage, KafkaFetcher } from './kafkaFetch.ts';
 import type { Log } from './log.ts';
 import { backOffMs } from './postgres.ts';
 import { type Runtime, sleep } from './runtime.ts';
+import { generationName, newestGeneration } from './topicGenerations.ts';
 
 /**
  * Reads partitions of a topic from their last message on, for ever. Nobody else has a say in which: there is no
@@ -15,8 +16,8 @@ export type TopicFetching = {
 };
 
 export type TopicFetchingOptions = {
-  kafka: Pick<KafkaClient, 'fetcher'>;
-  topic: { name: string; partitions: number };
+  kafka: Pick<KafkaClient, 'fetcher' | 'topicNames'>;
+  topic: { name: string; generation: number; partitions: number };
   /** Partitions to be read; asked before each fetch. */
   wanted: () => readonly number[];
   runtime: Runtime;
@@ -82,11 +83,11 @@ async function oneSession(
   options: TopicFetchingOptions,
   stop: AbortSignal,
 ): Promise<{ why: unknown; wasRead: boolean }> {
-  const { kafka, topic, runtime, log } = options;
+  const { kafka, runtime, log } = options;
   const over = new AbortController();
   const signal = AbortSignal.any([stop, over.signal]);
   const stopped = aborted(signal);
-  const opening = kafka.fetcher([topic]);
+  const opening = openNewest(kafka, options.topic);
   let following: Promise<void>[] = [];
   let wasRead = false;
   const onAnswer = () => {
@@ -94,10 +95,10 @@ async function oneSession(
   };
   try {
     const opened = inTime(runtime, OPEN_MS, opening, 'the brokers did not answer');
-    const fetcher = await Promise.race([opened, stopped]);
-    if (!fetcher) return { why: null, wasRead };
-    const led = fetcher.byLeader(partitionsOf(topic));
-    following = led.map((some) => follow({ ...options, fetcher, led: some, signal, onAnswer }));
+    const newest = await Promise.race([opened, stopped]);
+    if (!newest) return { why: null, wasRead };
+    const led = newest.fetcher.byLeader(partitionsOf(newest.topic));
+    following = led.map((some) => follow({ ...options, ...newest, led: some, signal, onAnswer }));
     await Promise.race([stopped, ...following]);
     return { why: null, wasRead };
   } catch (why) {
@@ -106,7 +107,7 @@ async function oneSession(
     over.abort();
     // Not waited for: kafkajs gives up what hangs in its own time, and only then lets go of its connections.
     const close = async () => {
-      const fetcher = await opening;
+      const { fetcher } = await opening;
       await Promise.allSettled(following);
       await fetcher.close();
     };
@@ -114,6 +115,16 @@ async function oneSession(
       log?.debug({ err: error }, 'a Kafka connection was not closed in good order'),
     );
   }
+}
+
+/** Opens the newest generation of a topic; when that is deleted, because it is made anew, the session fails. */
+async function openNewest(
+  kafka: TopicFetchingOptions['kafka'],
+  { name, generation, partitions }: TopicFetchingOptions['topic'],
+) {
+  const newest = newestGeneration(await kafka.topicNames(), name, generation);
+  const topic = { name: generationName(name, newest), generation: newest, partitions };
+  return { topic, fetcher: await kafka.fetcher([topic]) };
 }
 
 type Following = TopicFetchingOptions & {

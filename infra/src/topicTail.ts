@@ -43,7 +43,7 @@ const LINGER_MS = 10_000;
 
 export function topicTail<E>(options: {
   store: EventStore<E>;
-  kafka: Pick<KafkaClient, 'fetcher'>;
+  kafka: Pick<KafkaClient, 'fetcher' | 'topicNames'>;
   topic: FeedTopic;
   runtime: Runtime;
   log?: Log | undefined;

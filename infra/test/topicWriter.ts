@@ -15,6 +15,7 @@ export const topicOf = (partitions: number): FeedTopic => {
     partitionOfKey(stream.slice(stream.indexOf('-') + 1));
   return {
     name: `test-${randomUUID()}`,
+    generation: 1,
     partitions,
     filter: {},
     partitionOf,

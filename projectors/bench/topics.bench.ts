@@ -59,8 +59,8 @@ async function measured(
   );
   const feed = storeFeed({ store, runtime, log });
   const metrics = createMetrics('bench', '0');
-  const layout = topicLayout((topic: Topic) => `${title.replaceAll(/\W/g, '-')}.${topic}`);
-  await kafka.prepareTopics(layout.topics);
+  const names = (topic: Topic) => `${title.replaceAll(/\W/g, '-')}.${topic}`;
+  await kafka.prepareTopics(topicLayout(names).topics);
   const leases = memoryLeases({ rows: new Map(), owner: 'bench', runtime });
   await append(there);
   const before = { cpu: process.cpuUsage(), broker: brokerCpuMs(), ms: performance.now() };
@@ -71,7 +71,7 @@ async function measured(
     leases,
     runtime,
     log,
-    layout,
+    names,
     snapshots: memorySnapshots({ storeId: id }),
     metrics: relayMetrics(metrics, runtime, feed.head),
     telemetry: noTelemetry(runtime),

@@ -1,5 +1,6 @@
-import type { FetchedMessage, KafkaFetcher, PartitionOf } from '@brokerx/infra';
+import type { FetchedMessage, KafkaFetcher, Landmark, PartitionOf } from '@brokerx/infra';
 import type { TopicLayout } from './topicLayout.ts';
+import { landmarkOf } from './topicMessages.ts';
 
 /**
  * Where the topics stand, read from the topics themselves: of each partition, the position up to which everything was
@@ -11,6 +12,8 @@ export type TopicFloors = {
   positions: number[];
   /** The highest epoch of this store's relays that was found; 0 when none was. */
   epoch: number;
+  /** The last event that any of these messages rests on; null where none of them says. */
+  landmark: Landmark | null;
   /** The offset that comes next, by slot. */
   next: bigint[];
   /** Whether there are messages of other stores. */
@@ -40,6 +43,8 @@ export async function readFloors(
   });
   const marks = new Map<string, Mark>();
   let foreign = false;
+  let landmark: Landmark | null = null;
+  let isOfOldForm = false;
 
   const look = async (partitions: typeof filled, back: bigint): Promise<void> => {
     const from = partitions.map((each) => ({
@@ -52,6 +57,8 @@ export async function readFloors(
         foreign = true;
         return;
       }
+      if (!mark.landmark) isOfOldForm = true;
+      else if (mark.landmark.position >= (landmark?.position ?? 0)) landmark = mark.landmark;
       const best = marks.get(keyOf(partition));
       // Of one epoch the last one counts, and a later epoch before an earlier one, wherever it stands.
       if (!best || mark.epoch >= best.epoch) marks.set(keyOf(partition), mark);
@@ -61,7 +68,8 @@ export async function readFloors(
   await look(filled, 1n);
   // Nobody can have written between the relay of the epoch just before and this one. Anything older may have been
   // written by a relay that was paused, behind what a successor of it wrote and then nobody else.
-  const doubtful = filled.filter((each) => (marks.get(keyOf(each))?.epoch ?? -1) < epoch - 1);
+  // And where a watermark does not say what it rests on, an earlier version wrote it: the last event is looked for.
+  const doubtful = filled.filter((each) => isOfOldForm || (marks.get(keyOf(each))?.epoch ?? -1) < epoch - 1);
   await look(doubtful, LOOK_BACK_MESSAGES);
 
   return {
@@ -69,18 +77,19 @@ export async function readFloors(
     epoch: Math.max(0, ...marks.values().map((mark) => mark.epoch)),
     next: slots.map((slot) => bounds.get(keyOf(slot))?.next ?? 0n),
     foreign,
+    landmark,
   };
 }
 
 const keyOf = ({ topic, partition }: PartitionOf): string => `${topic}/${partition}`;
 
-type Mark = { storeId: string; position: number; epoch: number };
+type Mark = { storeId: string; position: number; epoch: number; landmark: Landmark | null };
 
 /** Null: not one of a relay's messages. */
 function markOf({ headers }: FetchedMessage): Mark | null {
   const { store, position, epoch } = headers;
   if (!store || !position || !epoch) return null;
-  return { storeId: store, position: Number(position), epoch: Number(epoch) };
+  return { storeId: store, position: Number(position), epoch: Number(epoch), landmark: landmarkOf(headers) };
 }
 
 /** Gives every message from the offsets up to what came next when they were taken. */

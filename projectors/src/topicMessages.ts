@@ -1,5 +1,5 @@
 import type { Event } from '@brokerx/contracts';
-import type { Codec, OutgoingMessage, Recorded } from '@brokerx/infra';
+import type { Codec, FetchedMessage, Landmark, OutgoingMessage, Recorded } from '@brokerx/infra';
 
 /** The messages of the topics, as docs/topics.md describes them for every reader. */
 
@@ -37,10 +37,11 @@ export function eventMessage(
   };
 }
 
-/** Everything for this partition up to the position has been sent. */
+/** Everything for this partition up to the position has been sent; `landmark` is the last event that was sent to any. */
 export function watermark(
   partition: number,
   position: number,
+  landmark: Landmark | null,
   { storeId, epoch }: Sender,
   nowMs: number,
 ): OutgoingMessage {
@@ -48,9 +49,21 @@ export function watermark(
     partition,
     key: null,
     value: '',
-    headers: { type: WATERMARK, position: String(position), store: storeId, epoch: String(epoch) },
+    headers: {
+      type: WATERMARK,
+      position: String(position),
+      store: storeId,
+      epoch: String(epoch),
+      ...(landmark ? { last: `${landmark.position}:${landmark.commitId}` } : {}),
+    },
     timestamp: String(nowMs),
   };
+}
+
+/** The event that a message rests on: its own, or the one that a watermark names. */
+export function landmarkOf({ position, commit, last }: FetchedMessage['headers']): Landmark | null {
+  const [at = '', commitId = ''] = commit ? [position, commit] : (last?.split(':') ?? []);
+  return /^\d{1,15}$/.test(at) && commitId !== '' ? { position: Number(at), commitId } : null;
 }
 
 export const WATERMARK = 'watermark';

@@ -4,6 +4,7 @@ import type {
   EventStore,
   Feed,
   KafkaProducer,
+  Landmark,
   Log,
   OutgoingMessage,
   Recorded,
@@ -37,6 +38,8 @@ type Options = {
   withheld: Withholding;
   /** Of each slot, the position up to which it has everything. */
   floors: readonly number[];
+  /** The last event that the topics have. */
+  landmark: Landmark | null;
   epoch: number;
   /** The largest request that a partition takes. */
   messageBytesMax: number;
@@ -67,6 +70,9 @@ type Part = {
   bytes: number;
 };
 
+/** All that goes to any topic. */
+export const RELAYED = { categories: ['account', 'book', 'market'] } as const;
+
 export async function startTopicSession(options: Options): Promise<TopicSession> {
   const { store, feed, producer, layout, withheld, floors, epoch, runtime, log, metrics, telemetry } =
     options;
@@ -76,6 +82,7 @@ export async function startTopicSession(options: Options): Promise<TopicSession>
   const failing = Promise.withResolvers<never>();
   heardElsewhere(failing.promise);
   let position = Math.min(...floors);
+  let { landmark } = options;
   let watermarksMs = Number.NEGATIVE_INFINITY;
   let cancelTimer: (() => void) | null = null;
   let stopped = false;
@@ -114,7 +121,7 @@ export async function startTopicSession(options: Options): Promise<TopicSession>
   const addWatermarks = (part: Part, to: number): void => {
     layout.slots.forEach(({ topic, partition }, slot) => {
       if ((part.lastOf.get(slot) ?? reached[slot] ?? 0) >= to) return;
-      add(part, slot, topic, marked(watermark(partition, to, sender, runtime.nowMs()), topic), to);
+      add(part, slot, topic, marked(watermark(partition, to, landmark, sender, runtime.nowMs()), topic), to);
     });
   };
 
@@ -160,6 +167,8 @@ export async function startTopicSession(options: Options): Promise<TopicSession>
       }
       if (places.length > 0) part.traceparents.push(recorded.event.traceparent);
       last = recorded.position;
+      // What some partitions have already may be further on.
+      if (last > (landmark?.position ?? 0)) landmark = { position: last, commitId: recorded.commitId };
     }
     await inTurn(() => send(part, batch.position));
     settle();
@@ -204,7 +213,7 @@ export async function startTopicSession(options: Options): Promise<TopicSession>
   const first = emptyPart();
   layout.slots.forEach(({ topic, partition }, slot) => {
     const at = reached[slot] ?? 0;
-    add(first, slot, topic, marked(watermark(partition, at, sender, runtime.nowMs()), topic), at);
+    add(first, slot, topic, marked(watermark(partition, at, landmark, sender, runtime.nowMs()), topic), at);
   });
   await producer.send(first.messages);
   metrics.moved(position);
@@ -212,7 +221,7 @@ export async function startTopicSession(options: Options): Promise<TopicSession>
   const subscription = feed.subscribe({
     name: 'relay',
     after: { storeId: store.id, position },
-    filter: { categories: ['account', 'book', 'market'] },
+    filter: RELAYED,
     batchEventsMax: SEND_MESSAGES_MAX / 2,
     async handle(batch) {
       try {

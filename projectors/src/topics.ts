@@ -3,6 +3,7 @@ import {
   type EventStore,
   type Feed,
   heardElsewhere,
+  isOfThisPast,
   type KafkaClient,
   type KafkaFetcher,
   type KafkaProducer,
@@ -17,8 +18,15 @@ import {
 } from '@brokerx/infra';
 import type { RelayMetrics } from './relayMetrics.ts';
 import { readFloors, type TopicFloors } from './topicFloors.ts';
-import { type TopicLayout, topicLayout } from './topicLayout.ts';
-import { startTopicSession } from './topicSession.ts';
+import {
+  madeAnewBy,
+  newestOf,
+  PLAIN_NAMES,
+  type TopicLayout,
+  type TopicNames,
+  topicLayout,
+} from './topicLayout.ts';
+import { RELAYED, startTopicSession } from './topicSession.ts';
 import { withholding } from './topicWithholding.ts';
 
 /**
@@ -29,7 +37,7 @@ import { withholding } from './topicWithholding.ts';
 export type Relay = {
   /** Everything up to here is in the topics; undefined while another process is the relay or it does not run. */
   position(): number | undefined;
-  /** `ok`, also for one that stands by; else what is wrong. */
+  /** `ok`, also for one that stands by; else what is wrong: nobody needs the relay, who reads topics reads the store then. */
   state(): string;
   stop(): Promise<void>;
 };
@@ -44,7 +52,8 @@ export type RelayOptions = {
   log: Log;
   metrics: RelayMetrics;
   telemetry: Telemetry;
-  layout?: TopicLayout;
+  /** What the topics are called. */
+  names?: TopicNames;
   /** How often a relay with nothing to do looks whether the topics are still there. */
   checkEveryMs?: number;
 };
@@ -120,12 +129,12 @@ type Tell = {
 
 /** Is the relay for as long as the lease is ours and nothing fails. */
 async function lead(options: RelayOptions, lease: Lease, stop: AbortSignal, tell: Tell): Promise<void> {
-  const { store, snapshots, log, metrics, layout = topicLayout() } = options;
+  const { store, snapshots, log, metrics } = options;
   const over = AbortSignal.any([stop, lease.lost]);
   tell.state(() => 'Kafka has not answered yet');
-  const ready = await prepared({ ...options, layout }, lease.epoch, over, tell);
+  const ready = await prepared(options, lease.epoch, over, tell);
   if (!ready) return;
-  const { fetcher, floors, producer, messageBytesMax } = ready;
+  const { layout, fetcher, floors, producer, messageBytesMax } = ready;
   try {
     if (floors.epoch >= lease.epoch) {
       // The database of the leases began anew, and readers listen to higher epochs only: each lease is one higher.
@@ -133,7 +142,6 @@ async function lead(options: RelayOptions, lease: Lease, stop: AbortSignal, tell
       return tell.past(floors.epoch);
     }
     if (floors.foreign) log.warn('the topics hold messages of another event store; readers leave them out');
-    await assertStoreReachesBack(store, floors);
     const withheld = await withholding(snapshots, { storeId: store.id, topics: layout.topics });
     metrics.withheld(withheld.keys().length);
     const session = await startTopicSession({
@@ -143,10 +151,12 @@ async function lead(options: RelayOptions, lease: Lease, stop: AbortSignal, tell
       withheld,
       messageBytesMax,
       floors: floors.positions,
+      landmark: floors.landmark,
       epoch: lease.epoch,
     });
     tell.works(session.position);
     log.info({ epoch: lease.epoch, position: session.position() }, 'the relay works');
+    await removed(options, ready.ofAnotherPast);
     try {
       tell.state(() => withheldState(withheld.keys()));
       await Promise.race([
@@ -163,23 +173,61 @@ async function lead(options: RelayOptions, lease: Lease, stop: AbortSignal, tell
   if (!stop.aborted) log.warn({ epoch: lease.epoch }, 'the lease of the relay was lost');
 }
 
-/** Everything that Kafka has to be asked for first, for as long as it takes; null when it is over before. */
-async function prepared(
-  options: RelayOptions & { layout: TopicLayout },
-  epoch: number,
-  over: AbortSignal,
-  tell: Tell,
-): Promise<Prepared | null> {
-  const { kafka, store, runtime, log, layout } = options;
-  const attempt = async (): Promise<Prepared> => {
+/**
+ * Opens the newest generation of the topics. Where they are of another past, because the store was put back to an earlier
+ * state, all who read them would take new events for old ones: the next generation is made, and filled from the store.
+ */
+async function opened(options: RelayOptions, epoch: number): Promise<Omit<Prepared, 'producer'>> {
+  const { kafka, store, log, names = PLAIN_NAMES } = options;
+  const open = async (layout: TopicLayout) => {
     const { messageBytesMax } = await kafka.prepareTopics(layout.topics);
     const fetcher = await kafka.fetcher(layout.topics);
     try {
       const floors = await readFloors(fetcher, layout, { storeId: store.id, epoch });
-      const producer = await kafka.producer(over);
-      return { messageBytesMax, fetcher, floors, producer };
+      const rests = { position: Math.max(...floors.positions), landmark: floors.landmark };
+      const isOurs = await isOfThisPast(store, rests, RELAYED);
+      return { layout, messageBytesMax, fetcher, floors, isOurs };
     } catch (error) {
       await fetcher.close();
+      throw error;
+    }
+  };
+  for (let generation = newestOf(await kafka.topicNames(), names); ; generation++) {
+    const { isOurs, ...found } = await open(topicLayout(names, generation));
+    if (isOurs) return { ...found, ofAnotherPast: madeAnewBy(generation, names) };
+    await found.fetcher.close();
+    const about = { generation, positions: found.floors.positions };
+    log.warn(
+      about,
+      'the topics are of another past of the event store: their next generation is made and filled',
+    );
+  }
+}
+
+/** Topics that say what did not happen: whoever still reads them is to notice. What may not be deleted stays. */
+async function removed({ kafka, log }: RelayOptions, topics: readonly string[]): Promise<void> {
+  try {
+    const existing = topics.length > 0 ? await kafka.topicNames() : [];
+    await kafka.deleteTopics(topics.filter((name) => existing.includes(name)));
+  } catch (err) {
+    log.warn({ err, topics }, 'topics of another past could not be deleted: nothing fills them any more');
+  }
+}
+
+/** Everything that Kafka has to be asked for first, for as long as it takes; null when it is over before. */
+async function prepared(
+  options: RelayOptions,
+  epoch: number,
+  over: AbortSignal,
+  tell: Tell,
+): Promise<Prepared | null> {
+  const { kafka, runtime, log } = options;
+  const attempt = async (): Promise<Prepared> => {
+    const found = await opened(options, epoch);
+    try {
+      return { ...found, producer: await kafka.producer(over) };
+    } catch (error) {
+      await found.fetcher.close();
       throw error;
     }
   };
@@ -208,29 +256,18 @@ async function prepared(
 }
 
 type Prepared = {
+  layout: TopicLayout;
   messageBytesMax: number;
   fetcher: KafkaFetcher;
   floors: TopicFloors;
   producer: KafkaProducer;
+  /** Names of the generations that these were made instead of. */
+  ofAnotherPast: readonly string[];
 };
 
 const closed = async ({ producer, fetcher }: Pick<Prepared, 'producer' | 'fetcher'>): Promise<void> => {
   await Promise.all([producer.close(), fetcher.close()]);
 };
-
-/**
- * A store that was put back to an earlier state gives positions anew that the topics, and all who read them, know already: they
- * would take every new event for an old one.
- */
-async function assertStoreReachesBack(store: EventStore<Event>, floors: TopicFloors): Promise<void> {
-  const head = await store.head();
-  const furthest = Math.max(...floors.positions);
-  if (furthest <= head) return;
-  throw new KafkaUnusable(
-    `the topics stand at position ${furthest} and the event store ends at ${head}: it was put back to an earlier state. ` +
-      'Stop BrokerX, delete the topics and start again: they are filled anew from the store.',
-  );
-}
 
 /** Looks now and then whether the topics are there and have what they had; rejects when not. */
 async function watch(

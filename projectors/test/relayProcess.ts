@@ -11,7 +11,6 @@ import {
   storeFeed,
 } from '@brokerx/infra';
 import { relayMetrics } from '../src/relayMetrics.ts';
-import { topicLayout } from '../src/topicLayout.ts';
 import { startRelay } from '../src/topics.ts';
 
 /** A relay and nothing else, to be killed: `relayProcess.ts <database URL> <brokers> <prefix of the topics> <owner>`. */
@@ -32,5 +31,5 @@ startRelay({
   log,
   metrics: relayMetrics(createMetrics('relay', '0'), runtime, feed.head),
   telemetry: noTelemetry(runtime),
-  layout: topicLayout((topic: Topic) => `${prefix}.${topic}`),
+  names: (topic: Topic) => `${prefix}.${topic}`,
 });

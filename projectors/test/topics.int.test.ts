@@ -1,11 +1,19 @@
 import { execFile, spawnSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { type Event, eventCodec, partitionOf, TOPICS } from '@brokerx/contracts';
-import { type MemoryLeases, memoryEventStore, memorySnapshots, partitionKey } from '@brokerx/infra';
+import {
+  type Commit,
+  type MemoryLeases,
+  memoryEventStore,
+  memorySnapshots,
+  partitionKey,
+} from '@brokerx/infra';
 import { describe, expect, inject, test } from 'vitest';
+import { topicLayout } from '../src/topicLayout.ts';
 import { makeHistory } from './history.ts';
 import { appendAll, storeInMemory } from './readModelsOf.ts';
 import {
@@ -76,8 +84,19 @@ describe.runIf(brokers !== '')('the relay', { timeout: 90_000 }, () => {
       expect({ key, value, headers }).toEqual({
         key: null,
         value: '',
-        headers: { type: 'watermark', position: expect.stringMatching(/^\d+$/), store: store.id, epoch: '1' },
+        headers: {
+          type: 'watermark',
+          position: expect.stringMatching(/^\d+$/),
+          store: store.id,
+          epoch: '1',
+          ...(headers.last === undefined ? {} : { last: expect.any(String) }),
+        },
       });
+      // The first ones were sent before any event.
+      const [last = '0', commitId] = headers.last?.split(':') ?? [];
+      expect(recorded.get(Number(last))?.commitId).toBe(commitId);
+      expect(Number(last)).toBeLessThanOrEqual(Number(headers.position));
+      expect(commitId === undefined).toBe(headers.position === '0');
     }
     expect(relay.state()).toBe('ok');
   });
@@ -238,7 +257,14 @@ describe.runIf(brokers !== '')('the relay', { timeout: 90_000 }, () => {
     expect(placesOf(taken(messages, id).events)).toEqual(await placesInStore(other));
   });
 
-  test('a store that was put back to an earlier state is refused, and what to do is said', async () => {
+  test.for([
+    ['ends before the topics do', () => []],
+    // In every position there is an event again, but of another commit.
+    [
+      'has gone on elsewhere since, as far as before',
+      (lost: readonly Commit<Event>[]) => lost.map((commit) => ({ ...commit, id: randomUUID() })),
+    ],
+  ] as const)('a store that was put back and %s: the topics are made anew, whole', async ([, since]) => {
     const store = storeInMemory();
     const world = topicsWorld({ store, brokers });
     const { commits } = makeHistory({ seed: 8, orders: 30 });
@@ -246,13 +272,28 @@ describe.runIf(brokers !== '')('the relay', { timeout: 90_000 }, () => {
     const relay = relayIn(world);
     await expect.poll(() => relay.position(), { timeout: 60_000 }).toBe(await store.head());
     await relay.stop();
-    const backup = storeInMemory();
-    await appendAll(backup, commits.slice(0, 50));
-    const next = relayIn(world, { store: backup });
+
+    const restored = storeInMemory();
+    await appendAll(restored, [...commits.slice(0, 50), ...since(commits.slice(50))]);
+    const next = relayIn(world, { store: restored });
+    await expect.poll(() => next.position(), { timeout: 60_000 }).toBe(await restored.head());
+    const layout = topicLayout(world.nameOf, 2);
+    const messages = await readTopics({ ...world, layout, nameOf: (topic) => `${world.nameOf(topic)}.2` });
+    expect(placesOf(messages.filter((message) => !isWatermark(message)))).toEqual(
+      await placesInStore(restored),
+    );
+    // Whoever still reads the old ones is to notice.
     await expect
-      .poll(() => next.state(), { timeout: 60_000 })
-      .toMatch(/^the topics stand at position \d+ and the event store ends at \d+.*delete the topics/);
-    expect(next.position()).toBeUndefined();
+      .poll(async () =>
+        (await world.kafka.topicNames()).filter((name) => name.startsWith(world.prefix)).sort(),
+      )
+      .toEqual(layout.topics.map(({ name }) => name).sort());
+    await next.stop();
+
+    // The next start finds the new ones as they are.
+    const last = relayIn(world, { store: restored });
+    await expect.poll(() => last.position(), { timeout: 60_000 }).toBe(await restored.head());
+    expect((await world.kafka.topicNames()).filter((name) => name.startsWith(world.prefix))).toHaveLength(3);
   });
 
   test('of two relays one works and the other stands by, and takes over when the first one is gone', async () => {

@@ -80,7 +80,7 @@ export function relayIn(
     log,
     metrics: relayMetrics(metrics, runtime, feed.head),
     telemetry: noTelemetry(runtime),
-    layout: world.layout,
+    names: world.nameOf,
     ...(checkEveryMs ? { checkEveryMs } : {}),
   });
   const stop = async () => {
