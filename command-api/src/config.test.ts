@@ -50,3 +50,9 @@ test('the development inbox as a process runs in development alone', () => {
   expect(() => inboxConfig({})).toThrow('BROKERX_MODE: is not set');
   expect(() => inboxConfig({ BROKERX_MODE: 'production' })).toThrow('BROKERX_MODE: must be development');
 });
+
+test('the issuer of tokens follows the port, unless another one is set', () => {
+  expect(commandApiConfig(needed).AUTH_ISSUER).toBe('http://127.0.0.1:8001');
+  expect(commandApiConfig({ ...needed, COMMAND_API_PORT: '9001' }).AUTH_ISSUER).toBe('http://127.0.0.1:9001');
+  expect(commandApiConfig({ ...needed, AUTH_ISSUER: 'brokerx' }).AUTH_ISSUER).toBe('brokerx');
+});

@@ -1,4 +1,5 @@
 import { adapterVariables, loadConfig, portVariable, sharedVariables } from '@brokerx/infra';
+import { LOOPBACK } from '@brokerx/infra/ports.ts';
 import { z } from 'zod';
 import { deliveredMail, peopleVariables, wholeOperator } from './client/settings.ts';
 
@@ -37,5 +38,9 @@ const Variables = z
   .superRefine(wholeOperator)
   .superRefine(deliveredMail);
 
-export const commandApiConfig = (env?: NodeJS.ProcessEnv) => loadConfig(Variables, env);
+export function commandApiConfig(env?: NodeJS.ProcessEnv) {
+  const given = loadConfig(Variables, env);
+  const AUTH_ISSUER = given.AUTH_ISSUER ?? `http://${LOOPBACK}:${given.COMMAND_API_PORT}`;
+  return Object.freeze({ ...given, AUTH_ISSUER });
+}
 export type CommandApiConfig = ReturnType<typeof commandApiConfig>;

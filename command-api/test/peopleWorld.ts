@@ -132,7 +132,7 @@ export async function peopleProcess(options: {
     accounts,
     payments: options.payments ?? simulatedPayments({ runtime, delayMs: 0 }),
   });
-  const issuer = settings.AUTH_ISSUER;
+  const issuer = settings.AUTH_ISSUER ?? 'http://127.0.0.1:8001';
   const tokens = await tokenIssuer({ privateJwk: settings.AUTH_PRIVATE_JWK, issuer, runtime });
   const sessions = await sessionEnds({ ...ports, told: SESSION_ENDS });
   const app = await buildHttp({

@@ -74,3 +74,15 @@ test('every process is told the mode, and in production nobody has an inbox, wha
   const inboxes = services.map(({ env }) => [env['DEV_INBOX_SMTP_PORT'], env['DEV_INBOX_URL']]);
   expect(inboxes).toEqual(services.map(() => [undefined, undefined]));
 });
+
+test('every address follows the ports: of the issuer, of the keys, of the inbox, of the other API', () => {
+  const ports = { command: [9001, 9011], query: [9002, 9012], inbox: 9100 };
+  const counts = { ...ONE_OF_EACH, commandApis: 2, queryApis: 2 };
+  const services = brokerxServices({ ...surroundings, ports, counts, traders: true });
+  expect(services.map(({ env }) => env['AUTH_ISSUER'])).toEqual(services.map(() => 'http://127.0.0.1:9001'));
+  const text = JSON.stringify(services);
+  expect(text).toContain('http://127.0.0.1:9011/.well-known/jwks.json');
+  expect(text).not.toMatch(/\b80[01][12]\b/);
+  const named = brokerxServices({ ...surroundings, ports, counts, env: { AUTH_ISSUER: 'brokerx' } });
+  expect(named.map(({ env }) => env['AUTH_ISSUER'])).toEqual(named.map(() => 'brokerx'));
+});

@@ -33,6 +33,8 @@ export function brokerxServices(surroundings: Surroundings): ServiceSpec[] {
   const shared = {
     // Compiled code is kept between starts: a restarted process is back in about half the time.
     NODE_COMPILE_CACHE: join(dataDir, 'compile-cache'),
+    // Whoever reads `iss` finds the keys there; one that is set comes before it.
+    AUTH_ISSUER: commandUrl,
     // The owner's address is nobody's but the supervisor's.
     ...without(defined(env), [...Object.keys(secrets), 'DATABASE_URL']),
     BROKERX_MODE: mode,

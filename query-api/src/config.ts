@@ -36,13 +36,15 @@ const Variables = z.object({
     .describe('The command-api that orders of the WebSocket go to.'),
   AUTH_JWKS_URL: z
     .url()
-    .default('http://127.0.0.1:8001/.well-known/jwks.json')
-    .describe('Where the public keys of access tokens are: command-api’s /.well-known/jwks.json.'),
+    .optional()
+    .describe(
+      'Where the public keys of access tokens are; not set: /.well-known/jwks.json of COMMAND_API_URL.',
+    ),
   AUTH_ISSUER: z
     .string()
     .min(1)
-    .default('http://127.0.0.1:8001')
-    .describe('The `iss` of access tokens, the same as command-api’s.'),
+    .optional()
+    .describe('The `iss` of access tokens, the same as command-api’s; not set: COMMAND_API_URL.'),
 });
 
 export type QueryConfig = ReturnType<typeof queryConfig>;
@@ -58,8 +60,8 @@ export function queryConfig(env?: NodeJS.ProcessEnv) {
     trustedProxies: given.TRUSTED_PROXIES,
     bounds: connectionBounds(given),
     commandUrl: given.COMMAND_API_URL,
-    jwksUrl: given.AUTH_JWKS_URL,
-    issuer: given.AUTH_ISSUER,
+    jwksUrl: given.AUTH_JWKS_URL ?? new URL('/.well-known/jwks.json', given.COMMAND_API_URL).href,
+    issuer: given.AUTH_ISSUER ?? new URL(given.COMMAND_API_URL).origin,
     logLevel: given.LOG_LEVEL,
     instance: given.BROKERX_INSTANCE,
     telemetryEndpoint: given.OTEL_EXPORTER_OTLP_ENDPOINT,

@@ -19,8 +19,10 @@ export const peopleVariables = {
   AUTH_ISSUER: z
     .string()
     .min(1)
-    .default('http://127.0.0.1:8001')
-    .describe('The `iss` of access tokens; every service that verifies them is told the same.'),
+    .optional()
+    .describe(
+      'The `iss` of access tokens, the same for every service that verifies them; not set: where this command-api listens.',
+    ),
   VAULT_URL: z
     .string()
     .regex(/^postgres(ql)?:\/\//, 'must begin with postgres://')
