@@ -215,7 +215,7 @@ export function openSession(options: SessionOptions): Session {
       command('place_orders', { orders: orders.map(({ order, key }) => ({ ...keyed(key), order })) }),
     amend: (order_id, change, key) => command('amend_order', { ...keyed(key), order_id, change }),
     cancel: (order_id, key) => command('cancel_order', { ...keyed(key), order_id }),
-    cancelAll: (filter = {}, key) => command('cancel_orders', { ...keyed(key), filter }),
+    cancelAll: (filter = { all: true }, key) => command('cancel_orders', { ...keyed(key), filter }),
     stats: () => ({ opened, lost }),
     close() {
       stopping.abort();

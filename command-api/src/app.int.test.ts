@@ -194,14 +194,16 @@ test('many orders are canceled by one command, also when it is repeated; one by 
   expect([byName.statusCode, byName.json().id]).toEqual([202, named]);
   const [first, other] = [await placed({}), await placed({ symbol: 'SECOND' })];
   const key = randomUUID();
-  const canceled = await send(token, 'DELETE', '/v1/orders', undefined, key);
+  const canceled = await send(token, 'DELETE', '/v1/orders?all=true', undefined, key);
   const asked = [
     { id: named, symbol: 'ACME', status: 'pending_cancel' },
     { id: first, symbol: 'ACME', status: 'pending_cancel' },
     { id: other, symbol: 'SECOND', status: 'pending_cancel' },
   ];
   expect([canceled.statusCode, canceled.json()]).toEqual([202, { items: asked }]);
-  expect((await send(token, 'DELETE', '/v1/orders', undefined, key)).json()).toEqual({ items: asked });
+  expect((await send(token, 'DELETE', '/v1/orders?all=true', undefined, key)).json()).toEqual({
+    items: asked,
+  });
   const stored = await api.store.readStream(`account-${accountId}`, 2, 20);
   expect(stored.map(({ event, symbol }) => [event.type, symbol]).slice(-3)).toEqual([
     ['OrdersCancelRequested.v1', 'ACME'],
@@ -210,6 +212,83 @@ test('many orders are canceled by one command, also when it is repeated; one by 
   ]);
   const reused = await send(token, 'DELETE', '/v1/orders?side=sell', undefined, key);
   expect(reused.json().code).toBe('IDEMPOTENCY_KEY_REUSED');
+});
+
+test('everything is canceled only when it is asked for by name; a preview tells what a filter takes', async () => {
+  const { token, accountId } = await trader('1000.00');
+  const { id } = (await send(token, 'POST', '/v1/orders', { ...buy, client_order_id: 'mine' })).json();
+  const revision = await api.store.streamRevision(`account-${accountId}`);
+  for (const query of [
+    '',
+    '?symobl=ACME',
+    '?__proto__=ACME',
+    '?constructor=ACME',
+    '?all=false',
+    '?all=',
+    '?all=true&all=true',
+    '?all=true&side=buy',
+    '?price_from=9.00',
+    '?stop_to=9.00&side=buy',
+  ]) {
+    const reply = await send(token, 'DELETE', `/v1/orders${query}`);
+    expect([reply.statusCode, reply.json().code], query).toEqual([400, 'INVALID_REQUEST']);
+  }
+  const preview = (filter: object | string) =>
+    api.app.inject({
+      method: 'POST',
+      url: '/v1/order-cancels/preview',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      payload: filter,
+    });
+  for (const filter of [
+    '{}',
+    '{"symobl":"ACME"}',
+    '{"all":false}',
+    '{"__proto__":"x"}',
+    '{"constructor":{"prototype":1}}',
+  ])
+    expect((await preview(filter)).statusCode, filter).toBe(400);
+  const shown = {
+    items: [
+      {
+        id,
+        client_order_id: 'mine',
+        symbol: 'ACME',
+        side: 'buy',
+        type: 'limit',
+        leaves_qty: '10',
+        limit_price: '9.99',
+        stop_price: null,
+      },
+    ],
+  };
+  for (const filter of [{ all: true }, { symbol: 'acme' }, { symbol: 'ACME', price_to: '9.99' }]) {
+    const reply = await preview(filter);
+    expect([reply.statusCode, reply.json()]).toEqual([200, shown]);
+    expect(reply.headers['x-brokerx-position']).toMatch(/:\d+$/);
+  }
+  expect((await preview({ side: 'sell' })).json()).toEqual({ items: [] });
+  expect(await api.store.streamRevision(`account-${accountId}`)).toBe(revision);
+  const canceled = await send(token, 'DELETE', '/v1/orders?all=true');
+  expect(canceled.json()).toEqual({ items: [{ id, symbol: 'ACME', status: 'pending_cancel' }] });
+});
+
+test('a name that no address can bear is none; small letters are taken for a symbol', async () => {
+  const { token } = await trader('1000.00');
+  const named = (client_order_id: string) => send(token, 'POST', '/v1/orders', { ...buy, client_order_id });
+  for (const name of ['.', '..', '', 'a/b', 'a%2e', 'a b', '..\u0000'])
+    expect((await named(name)).json(), name).toMatchObject({
+      code: 'INVALID_REQUEST',
+      errors: [{ pointer: '#/client_order_id' }],
+    });
+  for (const name of ['...', '.a', 'a.', ':', '-']) {
+    const placed = await named(name);
+    expect(placed.statusCode, name).toBe(202);
+    // As every client writes it, `new URL` included.
+    const { pathname } = new URL(`http://h/v1/orders/by-client-order-id/${encodeURIComponent(name)}`);
+    expect((await send(token, 'DELETE', pathname)).json().id, name).toBe(placed.json().id);
+  }
+  expect((await send(token, 'POST', '/v1/orders', { ...buy, symbol: 'acme' })).json().symbol).toBe('ACME');
 });
 
 test("someone else's order is not there", async () => {
@@ -332,7 +411,7 @@ test('an operator is told 404 for a market that is not there', async () => {
 });
 
 /** What records nothing, and what has a key for each order in its body. */
-const KEYLESS = ['post /v1/orders/preview', 'post /v1/orders/batch'];
+const KEYLESS = ['post /v1/orders/preview', 'post /v1/order-cancels/preview', 'post /v1/orders/batch'];
 
 test('the whole market is halted symbol by symbol with one correlation id, and resumed the same', async () => {
   for (const symbol of ['WIDE.A', 'WIDE.B'])
@@ -392,7 +471,7 @@ test('a repetition answers the position of its first answer, however many commit
   for (const symbol of ['ACME', 'FAR.A', 'FAR.B', 'ACME', 'FAR.B'])
     await send(token, 'POST', '/v1/orders', { ...buy, qty: '1', symbol });
   const commands = [
-    [token, 'DELETE', '/v1/orders', undefined],
+    [token, 'DELETE', '/v1/orders?all=true', undefined],
     [token, 'PUT', '/v1/kill-switch', { active: true }],
     [token, 'PUT', '/v1/kill-switch', { active: true }],
     [operator, 'PUT', `/v1/accounts/${accountId}/kill-switch`, { active: false }],

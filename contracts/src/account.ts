@@ -2,12 +2,12 @@ import { z } from 'zod';
 import { Count, line, text, word } from './domains.ts';
 import { Time } from './envelope.ts';
 import {
-  ClientOrderId,
   ExpiryReason,
   Liquidity,
   OrderType,
   orderTerms,
   Side,
+  StoredClientOrderId,
   SymbolName,
   TimeInForce,
 } from './order.ts';
@@ -46,7 +46,7 @@ const data = {
   'OrderPlaced.v1': z.strictObject({
     orderId: z.uuid(),
     accountId: z.uuid(),
-    clientOrderId: ClientOrderId.nullable(),
+    clientOrderId: StoredClientOrderId.nullable(),
     symbol: SymbolName,
     side: Side,
     type: OrderType,
@@ -97,7 +97,7 @@ const data = {
   'OrderRefused.v1': z.strictObject({
     orderId: z.uuid(),
     accountId: z.uuid(),
-    clientOrderId: ClientOrderId.nullable(),
+    clientOrderId: StoredClientOrderId.nullable(),
     symbol: text(12),
     side: Side,
     type: OrderType,
@@ -123,6 +123,9 @@ const data = {
     side: Side.nullable(),
     lowCents: count.nullable(),
     highCents: count.nullable(),
+    /** Of the stops; absent: not asked for. */
+    lowStopCents: count.optional(),
+    highStopCents: count.optional(),
     /** The orders that it met, in the batches in which they are canceled. */
     orders: z.array(z.strictObject({ symbol: SymbolName, orderIds: z.array(z.uuid()) })),
   }),

@@ -2,7 +2,15 @@ import { z } from 'zod';
 import { birthDate, CalendarDate, InstantUtc, line, lines, money, whole, word } from './domains.ts';
 import { listFields, listMisfits } from './listCommand.ts';
 import { TradingPhase } from './market.ts';
-import { ClientOrderId, hasLimit, OrderType, SelfTradeMode, Side, SymbolName, TimeInForce } from './order.ts';
+import {
+  ClientOrderId,
+  hasLimit,
+  OrderType,
+  SelfTradeMode,
+  Side,
+  SymbolInput,
+  TimeInForce,
+} from './order.ts';
 import { CLOCK_FACTOR_MAX, SessionFields, secondsOf } from './session.ts';
 import {
   CASH_CENTS_MAX,
@@ -38,7 +46,7 @@ export const Deposit = z.strictObject({ amount: money(CASH_CENTS_MAX) });
 
 export const PlaceOrder = z
   .strictObject({
-    symbol: SymbolName,
+    symbol: SymbolInput,
     side: Side,
     type: OrderType,
     qty: Quantity.optional().describe('Needed, except where `notional` says how much money to spend.'),
@@ -188,17 +196,37 @@ export const AmendOrder = z
   });
 export type AmendOrder = z.infer<typeof AmendOrder>;
 
-/** What a cancel of many orders is narrowed by; all that is given must hold. */
+/**
+ * Which orders a cancel of many takes: those that all that is given holds for. Everything is asked for by name, so that no
+ * filter that was lost or misspelt on its way becomes one.
+ */
 export const CancelOrders = z
   .strictObject({
-    symbol: SymbolName.optional(),
+    all: z
+      .union([z.literal(true), z.literal('true')])
+      .optional()
+      .describe('`true` and nothing else: every open order.'),
+    symbol: SymbolInput.optional(),
     side: Side.optional(),
-    price_from: Price.optional().describe('Limit at or above this.'),
-    price_to: Price.optional().describe('Limit at or below this.'),
+    price_from: Price.optional().describe(
+      '`limit_price` at or above this. Stops are passed over, unless a range on their stop is given.',
+    ),
+    price_to: Price.optional().describe('`limit_price` at or below this.'),
+    stop_from: Price.optional().describe(
+      '`stop_price` at or above this: takes stops alone; of a trailing one the first.',
+    ),
+    stop_to: Price.optional().describe('`stop_price` at or below this.'),
   })
-  .refine(({ price_from, price_to, symbol }) => symbol || (!price_from && !price_to), {
-    path: ['symbol'],
-    message: 'a range of prices needs a symbol',
+  .superRefine(({ all, symbol, side, ...ranges }, context) => {
+    // A field that is misspelt is what is wrong, not that none is left.
+    if (context.issues.length > 0) return;
+    const refuse = (field: string, message: string) =>
+      context.addIssue({ code: 'custom', path: [field], message });
+    const hasRange = Object.values(ranges).some((price) => price !== undefined);
+    const narrows = hasRange || symbol !== undefined || side !== undefined;
+    if (all === undefined && !narrows) refuse('all', 'say which orders, or all: true for every open one');
+    if (all !== undefined && narrows) refuse('all', 'all takes no filter beside it');
+    if (hasRange && symbol === undefined) refuse('symbol', 'a range of prices needs a symbol');
   });
 export type CancelOrders = z.infer<typeof CancelOrders>;
 
@@ -219,7 +247,7 @@ export const KillSwitch = z.strictObject({
 
 export const ListSymbol = z
   .strictObject({
-    symbol: SymbolName,
+    symbol: SymbolInput,
     name: line(100),
     listing_price: Price,
     tick_size: money(10_000).default('0.01'),
@@ -291,4 +319,4 @@ export const BeginPhase = z.strictObject({
 });
 export const Exemptions = z.strictObject({ bands_off: z.boolean(), quotas_off: z.boolean() });
 export const CashTransfer = z.strictObject({ amount: money(CASH_CENTS_MAX) });
-export const ShareTransfer = z.strictObject({ symbol: SymbolName, qty: whole(HOLDING_SHARES_MAX) });
+export const ShareTransfer = z.strictObject({ symbol: SymbolInput, qty: whole(HOLDING_SHARES_MAX) });

@@ -100,11 +100,22 @@ export const ExpiryReason = z.enum([
 ]);
 export type ExpiryReason = z.infer<typeof ExpiryReason>;
 
-/** A client's own name for an order: unique among its open orders and kept keys. */
-export const ClientOrderId = z.string().regex(/^[A-Za-z0-9._:-]{1,48}$/, '1 to 48 of A-Z a-z 0-9 . _ : -');
+/** A client's own name for an order: unique among its open orders and kept keys. As events have it. */
+export const StoredClientOrderId = z
+  .string()
+  .regex(/^[A-Za-z0-9._:-]{1,48}$/, '1 to 48 of A-Z a-z 0-9 . _ : -');
+/** One that is asked for: `.` and `..` are none, because whatever normalises a path takes them off. */
+export const ClientOrderId = z
+  .string()
+  .regex(/^(?!\.{1,2}$)[A-Za-z0-9._:-]{1,48}$/, '1 to 48 of A-Z a-z 0-9 . _ : - but not . or ..');
 export const SymbolName = z
   .string()
   .regex(/^[A-Z][A-Z0-9.]{0,11}$/, '1 to 12 of A-Z 0-9 . beginning with a letter');
+/** As it is asked for: small letters are taken for capital ones. */
+export const SymbolInput = z
+  .string()
+  .regex(/^[A-Za-z][A-Za-z0-9.]{0,11}$/, '1 to 12 of A-Z 0-9 . beginning with a letter')
+  .toUpperCase();
 /** What an order may ask for besides; what is absent is not asked for. */
 export const orderTerms = {
   /** Refused where it would trade at once: it only ever makes. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { AccountFact } from './account.ts';
-import { ClientOrderId, OrderType, orderTerms, Side, TimeInForce } from './order.ts';
+import { OrderType, orderTerms, Side, StoredClientOrderId, TimeInForce } from './order.ts';
 
 /**
  * Orders that belong together: placed by one command, taken by one book as one input. `oco`: a take-profit limit and a
@@ -15,7 +15,7 @@ export type ListRole = z.infer<typeof ListRole>;
 /** What an order of a list has for itself; everything else is the list's. */
 export const ListedOrder = z.strictObject({
   orderId: z.uuid(),
-  clientOrderId: ClientOrderId.nullable(),
+  clientOrderId: StoredClientOrderId.nullable(),
   role: ListRole,
   side: Side,
   type: OrderType,

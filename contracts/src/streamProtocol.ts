@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { CandleInterval } from './candle.ts';
 import { AmendOrder, CancelOrders, PlaceOrder } from './commands.ts';
 import { Count, text, word } from './domains.ts';
-import { ClientOrderId, SymbolName } from './order.ts';
+import { ClientOrderId, SymbolInput } from './order.ts';
 import * as views from './views.ts';
 
 /**
@@ -48,7 +48,7 @@ export const SUBSCRIPTIONS_PER_REQUEST_MAX = 100;
 const sequence = Count;
 const subscriptionFields = {
   channel: Channel,
-  symbol: SymbolName.optional().describe('Of every channel but `orders`.'),
+  symbol: SymbolInput.optional().describe('Of every channel but `orders`.'),
   interval: CandleInterval.optional().describe('Of `candles`, and of no other channel.'),
 };
 const fits = (
@@ -116,7 +116,7 @@ export const REQUESTS = {
     }),
   cancel_orders: z.strictObject({
     idempotency_key: idempotencyKey,
-    filter: CancelOrders.default({}),
+    filter: CancelOrders,
   }),
 } as const;
 export type Method = keyof typeof REQUESTS;

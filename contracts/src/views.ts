@@ -118,6 +118,23 @@ export const OrderCancelsView = z.object({
     )
     .describe('A result for each open order that the filters meet, by symbol, then in the order of placing.'),
 });
+export const OrderCancelsPreviewView = z.object({
+  items: z
+    .array(
+      z.object({
+        id: z.string().describe('The order.'),
+        client_order_id: z.string().nullable(),
+        symbol: z.string(),
+        side: Side,
+        type: OrderType,
+        leaves_qty: quantity.describe('What the account knows to be unfilled.'),
+        limit_price: money.nullable(),
+        stop_price: money.nullable(),
+      }),
+    )
+    .describe('The orders that the cancel would answer, in the same order.'),
+});
+export type OrderCancelsPreviewView = z.infer<typeof OrderCancelsPreviewView>;
 export type OrderChangeView = z.infer<typeof OrderChangeView>;
 
 export const DeadManView = z.object({

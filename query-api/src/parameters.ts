@@ -1,11 +1,11 @@
 import {
   CATEGORIES,
-  ClientOrderId,
   domains,
   eventData,
   PublicChannel,
   parsePosition,
-  SymbolName,
+  StoredClientOrderId,
+  SymbolInput,
   views,
 } from '@brokerx/contracts';
 import { z } from 'zod';
@@ -44,7 +44,7 @@ export const LedgerQuery = z.strictObject({
   page_token: pageToken,
   min_position: minPosition,
 });
-export const HoldingsQuery = LedgerQuery.extend({ symbol: SymbolName.optional() });
+export const HoldingsQuery = LedgerQuery.extend({ symbol: SymbolInput.optional() });
 export const OrdersQuery = LedgerQuery.extend({
   status: several(20)
     .transform((words, context) => {
@@ -58,14 +58,17 @@ export const OrdersQuery = LedgerQuery.extend({
     })
     .optional()
     .describe('One or several, separated by commas; `open` and `closed` stand for groups.'),
-  symbol: SymbolName.optional(),
+  symbol: SymbolInput.optional(),
   side: z.enum(['buy', 'sell']).optional(),
-  client_order_id: ClientOrderId.optional(),
+  client_order_id: StoredClientOrderId.optional(),
   list_id: Id.optional().describe('The orders of this list.'),
   after: Instant.optional().describe('Created at this time or later, such as 2026-01-05T14:30:00Z.'),
   before: Instant.optional().describe('Created before this time.'),
 });
-export const ExecutionsQuery = LedgerQuery.extend({ symbol: SymbolName.optional(), order_id: Id.optional() });
+export const ExecutionsQuery = LedgerQuery.extend({
+  symbol: SymbolInput.optional(),
+  order_id: Id.optional(),
+});
 export const OrderPath = z.strictObject({ id: Id });
 export const OrderQuery = z.strictObject({ min_position: minPosition });
 
@@ -76,7 +79,7 @@ export const SymbolsQuery = z.strictObject({
   page_token: pageToken,
   min_position: minPosition,
 });
-export const SymbolPath = z.strictObject({ symbol: SymbolName });
+export const SymbolPath = z.strictObject({ symbol: SymbolInput });
 export const SymbolQuery = OrderQuery;
 export const DepthQuery = z.strictObject({
   levels: whole(1, 100)
@@ -150,7 +153,7 @@ const lastEventId = whole(0, Number.MAX_SAFE_INTEGER)
   .describe('As the header `Last-Event-ID`: resumes behind this message.');
 export const OrderStreamQuery = z.strictObject({ account_id: accountId, last_event_id: lastEventId });
 export const SymbolStreamQuery = z.strictObject({ last_event_id: lastEventId });
-export const ChannelPath = z.strictObject({ symbol: SymbolName, channel: PublicChannel });
+export const ChannelPath = z.strictObject({ symbol: SymbolInput, channel: PublicChannel });
 export const ChannelStreamQuery = z.strictObject({
   interval: views.CandleInterval.optional().describe('Of `candles`, and of no other channel.'),
   last_event_id: lastEventId,

@@ -198,6 +198,12 @@ test('orders go to command-api with the client’s token and key, and its answer
     key,
     body: '',
   });
+  expect(await answered('cancel_orders', { idempotency_key, filter: { all: true } })).toEqual({
+    method: 'DELETE',
+    url: '/v1/orders?all=true',
+    key,
+    body: '',
+  });
   expect(await socket.ask('place_order', { idempotency_key, order: 'refuse me' })).toMatchObject({
     status: 422,
     position: 'store:7',
@@ -274,8 +280,29 @@ test.for<[what: string, text: string, id: unknown, code: string, errors: [string
     [['#/params/idempotency_key', 'INVALID_FORMAT']],
   ],
   [
+    'a cancel of everything that is not asked for by name',
+    '{"id":17,"method":"cancel_orders","params":{"filter":{}}}',
+    17,
+    'INVALID_REQUEST',
+    [['#/params/filter/all', 'INVALID_VALUE']],
+  ],
+  [
+    'a cancel without a filter',
+    '{"id":18,"method":"cancel_orders"}',
+    18,
+    'INVALID_REQUEST',
+    [['#/params/filter', 'REQUIRED']],
+  ],
+  [
+    'a name that no address can bear',
+    '{"id":19,"method":"cancel_order","params":{"client_order_id":".."}}',
+    19,
+    'INVALID_REQUEST',
+    [['#/params/client_order_id', 'INVALID_FORMAT']],
+  ],
+  [
     'a key that is no text',
-    '{"id":11,"method":"cancel_orders","params":{"idempotency_key":"\\ud800"}}',
+    '{"id":11,"method":"cancel_orders","params":{"idempotency_key":"\\ud800","filter":{"all":true}}}',
     11,
     'INVALID_REQUEST',
     [['#/params/idempotency_key', 'INVALID_FORMAT']],

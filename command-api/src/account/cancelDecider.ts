@@ -1,8 +1,9 @@
-import { type AccountFact, type CancelOrders, centsFromDecimal } from '@brokerx/contracts';
+import { type AccountFact, type CancelOrders, hasLimit, isStop } from '@brokerx/contracts';
 import type { Account } from './account.ts';
-import { raise, refused } from './decider.ts';
+import { refused } from './decider.ts';
 import type { OpenOrder } from './order.ts';
 import { notOpen } from './orderDecider.ts';
+import { centsOf } from './orderPrice.ts';
 
 /** Asking the market to cancel. It releases nothing: an order may fill until the book has answered. */
 type Cancel = AccountFact | { unchanged: AccountFact };
@@ -27,7 +28,40 @@ export function cancelByName(account: Account, command: { name: string; accountI
 type CancelRequested = Extract<AccountFact, { type: 'OrdersCancelRequested.v1' }>;
 
 /**
- * All open orders that the filters meet: first what was asked and whom it met, then the cancels of the first batch (a
+ * The open orders that a filter takes, by symbol, then in the order of placing. A range is about prices that the client
+ * asked for, never about those by which BrokerX protects an order: a limit for one, and a stop is taken by a range on its
+ * stop alone, so that whoever clears a range of the book does not lose what protects him.
+ */
+export function ordersMet(account: Account, filter: CancelOrders): OpenOrder[] {
+  const byStop = filter.stop_from !== undefined || filter.stop_to !== undefined;
+  const byRange = byStop || filter.price_from !== undefined || filter.price_to !== undefined;
+  const inRange = (order: OpenOrder) =>
+    isStop(order.type) === byStop &&
+    within(limitCentsOf(order), filter.price_from, filter.price_to) &&
+    within(stopCentsOf(order), filter.stop_from, filter.stop_to);
+  const isMet = (order: OpenOrder) =>
+    (filter.symbol === undefined || order.symbol === filter.symbol) &&
+    (filter.side === undefined || order.side === filter.side) &&
+    (!byRange || inRange(order));
+  return [...account.orders.values().filter(isMet)].sort((a, b) => {
+    if (a.symbol === b.symbol) return 0;
+    return a.symbol < b.symbol ? -1 : 1;
+  });
+}
+
+export const limitCentsOf = ({ type, limitTicks, tickCents }: OpenOrder): number | null =>
+  hasLimit(type) ? limitTicks * tickCents : null;
+export const stopCentsOf = ({ stopTicks, tickCents }: OpenOrder): number | null =>
+  stopTicks === null ? null : stopTicks * tickCents;
+
+function within(cents: number | null, from: string | undefined, to: string | undefined): boolean {
+  const [low, high] = [centsOf(from), centsOf(to)];
+  if (low === null && high === null) return true;
+  return cents !== null && cents >= (low ?? cents) && cents <= (high ?? cents);
+}
+
+/**
+ * All open orders that a filter takes: first what was asked and whom it met, then the cancels of the first batch (a
  * commit has engine inputs of one symbol, and not too many). Those of the other batches follow by `cancelListed`.
  */
 export function cancelOrders(
@@ -35,26 +69,22 @@ export function cancelOrders(
   command: { accountId: string; filter: CancelOrders },
 ): { facts: [CancelRequested, ...AccountFact[]] } {
   const { accountId, filter } = command;
-  const centsOf = (price: string | undefined) =>
-    price === undefined ? null : (centsFromDecimal(price) ?? raise('prices are checked for form before'));
-  const [lowCents, highCents] = [centsOf(filter.price_from), centsOf(filter.price_to)];
-  const met = (order: OpenOrder) => {
-    const limitCents = order.limitTicks * order.tickCents;
-    return (
-      (filter.symbol === undefined || order.symbol === filter.symbol) &&
-      (filter.side === undefined || order.side === filter.side) &&
-      limitCents >= (lowCents ?? limitCents) &&
-      limitCents <= (highCents ?? limitCents)
-    );
-  };
-  const bySymbol = Map.groupBy(account.orders.values().filter(met), ({ symbol }) => symbol);
-  const orders = [...bySymbol]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .flatMap(([symbol, its]) => batches(its).map((orderIds) => ({ symbol, orderIds })));
-  const [symbol, side] = [filter.symbol ?? null, filter.side ?? null];
+  const orders = [...Map.groupBy(ordersMet(account, filter), ({ symbol }) => symbol)].flatMap(
+    ([symbol, its]) => batches(its).map((orderIds) => ({ symbol, orderIds })),
+  );
+  const [lowStopCents, highStopCents] = [centsOf(filter.stop_from), centsOf(filter.stop_to)];
   const asked: CancelRequested = {
     type: 'OrdersCancelRequested.v1',
-    data: { accountId, symbol, side, lowCents, highCents, orders },
+    data: {
+      accountId,
+      symbol: filter.symbol ?? null,
+      side: filter.side ?? null,
+      lowCents: centsOf(filter.price_from),
+      highCents: centsOf(filter.price_to),
+      ...(lowStopCents === null ? {} : { lowStopCents }),
+      ...(highStopCents === null ? {} : { highStopCents }),
+      orders,
+    },
   };
   return { facts: [asked, ...cancelListed(account, { accountId, orderIds: orders[0]?.orderIds ?? [] })] };
 }

@@ -80,8 +80,9 @@ export function cancelRoutes(app: Http, { commands, storeId }: OrderRoutes): voi
         tags: ['Orders'],
         summary: 'Cancel many orders',
         description:
-          'All open orders of the account that meet every filter; without filters, all. Each result says that the ' +
-          'market was asked; what became of each order is told like that of any other cancel.',
+          'All open orders of the account that meet every filter; `all=true`, and no filter, for every one. Each result ' +
+          'says that the market was asked; what became of each order is told like that of any other cancel. ' +
+          'POST /v1/order-cancels/preview tells before which orders it would be.',
         headers: IdempotencyHeaders,
         querystring: CancelOrders,
         response: { 202: views.OrderCancelsView },

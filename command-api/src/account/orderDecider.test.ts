@@ -10,6 +10,7 @@ import {
   cancelListed,
   cancelOrder,
   cancelOrders,
+  ordersMet,
 } from './cancelDecider.ts';
 import { OPEN_ORDERS_MAX, placeOrder, UNFILLED_ORDERS_MAX } from './orderDecider.ts';
 
@@ -305,7 +306,7 @@ test('a cancel of many meets what the filters say, by symbol, and cancels the fi
     placed({ orderId: at(7), limitTicks: 950 }),
   );
   const cancel = (filter: CancelOrders) => cancelOrders(account, { accountId: at(1), filter }).facts;
-  const [asked, ...cancels] = cancel({});
+  const [asked, ...cancels] = cancel({ all: true });
   expect(asked.data).toMatchObject({
     orders: [
       { symbol: 'ACME', orderIds: [at(6), at(7)] },
@@ -325,9 +326,34 @@ test('a cancel of many meets what the filters say, by symbol, and cancels the fi
   expect(cancel({ side: 'sell' })).toHaveLength(1);
 });
 
+test('a range takes orders by the prices that were asked for, and stops by their stop alone', () => {
+  const stop = (n: number, more: object) =>
+    placed({ orderId: at(n), holdCents: 0, stopTicks: 980, limitTicks: 882, ...more });
+  const account = accountWith(
+    cash(100_000_000),
+    placed({ orderId: at(5), limitTicks: 985 }),
+    placed({ orderId: at(6), type: 'market', timeInForce: 'cls', limitTicks: 985 }),
+    stop(7, { type: 'stop' }),
+    stop(8, { type: 'stop_limit', limitTicks: 985 }),
+    stop(9, { type: 'trailing_stop', trailTicks: 20 }),
+  );
+  const met = (filter: CancelOrders) =>
+    ordersMet(account, { symbol: 'ACME', ...filter }).map(({ orderId }) => Number(orderId.slice(-2)));
+  expect(met({})).toEqual([5, 6, 7, 8, 9]);
+  // The protection prices of 6, 7 and 9 lie in it.
+  expect(met({ price_from: '8.00', price_to: '10.00' })).toEqual([5]);
+  expect(met({ price_to: '9.84' })).toEqual([]);
+  expect(met({ stop_from: '9.80', stop_to: '9.80' })).toEqual([7, 8, 9]);
+  expect(met({ stop_from: '9.81' })).toEqual([]);
+  expect(met({ stop_from: '9.00', price_from: '9.00' })).toEqual([8]);
+  expect(
+    cancelOrders(account, { accountId: at(1), filter: { symbol: 'ACME', stop_to: '9.80' } }).facts[0].data,
+  ).toEqual(expect.objectContaining({ lowCents: null, highCents: null, highStopCents: 980 }));
+});
+
 test('a cancel of very many is cut into batches that a commit can hold', () => {
   const account = accountWith(cash(100_000_000), ...manyOrders(CANCELS_PER_COMMIT_MAX + 1));
-  const { facts } = cancelOrders(account, { accountId: at(1), filter: {} });
+  const { facts } = cancelOrders(account, { accountId: at(1), filter: { all: true } });
   expect(facts).toHaveLength(1 + CANCELS_PER_COMMIT_MAX);
   expect(facts[0].data.orders.map(({ orderIds }) => orderIds.length)).toEqual([CANCELS_PER_COMMIT_MAX, 1]);
 });

@@ -9,6 +9,7 @@ import { accepted, COMMAND_REPLY_HEADERS, orderLocation } from '../reply.ts';
 import type { Accounts } from './accounts.ts';
 import { amendOrder } from './amendDecider.ts';
 import { batchRoutes } from './batchRoutes.ts';
+import { cancelPreviewRoutes } from './cancelPreviewRoutes.ts';
 import { cancelRoutes } from './cancelRoutes.ts';
 import { deadManRoutes } from './deadManRoutes.ts';
 import { killSwitchRoutes } from './killSwitchRoutes.ts';
@@ -96,6 +97,7 @@ export function orderRoutes(app: Http, deps: OrderRoutes): void {
 
   batchRoutes(app, deps);
   cancelRoutes(app, deps);
+  cancelPreviewRoutes(app, deps);
   deadManRoutes(app, deps);
   killSwitchRoutes(app, deps);
   previewRoutes(app, deps);

@@ -7,7 +7,7 @@ import {
   type MarketEvent,
   Resume,
   SetCalendar,
-  SymbolName,
+  SymbolInput,
   sessionView,
   views,
 } from '@brokerx/contracts';
@@ -34,7 +34,7 @@ import { beginPhase } from './phaseDecider.ts';
 /** What operators do to a market. */
 export type MarketRoutes = { commands: Commands; markets: Markets; storeId: string };
 
-const Symbol = z.object({ symbol: SymbolName });
+const Symbol = z.object({ symbol: SymbolInput });
 const schema = { tags: ['Operations'], headers: IdempotencyHeaders, response: { 202: views.SymbolView } };
 const operator = { auth: ['operator'], replyHeaders: COMMAND_REPLY_HEADERS } as const;
 

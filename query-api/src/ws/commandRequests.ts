@@ -43,8 +43,8 @@ export function commandRequest(asked: Asked): CommandRequest {
     }
     case 'cancel_orders': {
       const { idempotency_key: key, filter } = asked.params;
-      const query = new URLSearchParams(filter).toString();
-      return { method: 'DELETE', path: `/v1/orders${query && `?${query}`}`, key };
+      const query = new URLSearchParams(Object.entries(filter).map(([name, value]) => [name, String(value)]));
+      return { method: 'DELETE', path: `/v1/orders?${query}`, key };
     }
   }
 }
