@@ -80,10 +80,11 @@ export async function buildApp(options: AppOptions): Promise<Http> {
   return app;
 }
 
-const DESCRIPTION = `Every command that changes something takes an \`Idempotency-Key\` (a UUID): repeat a request whose
-reply you did not get with the same key, and it happens once. A 2xx means: on disk. Replies carry
+const DESCRIPTION = `Every command that changes something takes an \`Idempotency-Key\` (a UUID, best version 7): repeat a request
+whose reply you did not get with the same key, and it happens once. A 2xx means: on disk. Replies carry
 \`X-BrokerX-Position\`; give it to a query (\`min_position\`) to read what you wrote. Errors are problems (RFC 9457)
-with a \`code\`.
+with a \`code\`, and say whether the very same request may succeed later (\`retryable\`, \`retry_after\`): such refusals are recorded
+nowhere, and their keys may be sent again.
 
 To begin: \`POST /v1/registrations\`, take the passcode from the mail (locally \`/dev/inbox\`),
 \`POST /v1/registrations/{id}/verification\`, \`POST /v1/sessions\`, and send the token as \`Authorization: Bearer\`.`;

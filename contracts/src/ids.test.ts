@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { deriveId, isUuid, mintId, uuidV7TimeMs } from './ids.ts';
 import { formatPosition, parsePosition } from './position.ts';
@@ -45,4 +47,14 @@ test('a position token says which store it is of', () => {
 
 test('the partition of a key never changes', () => {
   expect(['XEQT', 'AAPL', 'SHOP', 'É'].map((key) => partitionOf(key, 16))).toEqual([3, 11, 9, 1]);
+});
+
+test('the keys of the README are of version 7, minted now', () => {
+  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+  const script = /^key\(\) +\{ node -pe '([^']+)'; \}$/m.exec(readme)?.[1] ?? '';
+  const before = Date.now();
+  const key = execFileSync(process.execPath, ['-pe', script], { encoding: 'utf8' }).trim();
+  expect(isUuid(key)).toBe(true);
+  expect(uuidV7TimeMs(key)).toBeGreaterThanOrEqual(before);
+  expect(uuidV7TimeMs(key)).toBeLessThanOrEqual(Date.now());
 });

@@ -43,10 +43,11 @@ export function ordersMet(account: Account, filter: CancelOrders): OpenOrder[] {
     (filter.symbol === undefined || order.symbol === filter.symbol) &&
     (filter.side === undefined || order.side === filter.side) &&
     (!byRange || inRange(order));
-  return [...account.orders.values().filter(isMet)].sort((a, b) => {
-    if (a.symbol === b.symbol) return 0;
-    return a.symbol < b.symbol ? -1 : 1;
-  });
+  return account.orders
+    .values()
+    .filter(isMet)
+    .toArray()
+    .sort((a, b) => (a.symbol === b.symbol ? 0 : a.symbol < b.symbol ? -1 : 1));
 }
 
 export const limitCentsOf = ({ type, limitTicks, tickCents }: OpenOrder): number | null =>
