@@ -7,7 +7,6 @@ import {
   STANDSTILL_MS,
   UNANSWERED_ORDERS_MAX,
   UNANSWERED_ORDERS_PER_SYMBOL_MAX,
-  WAITED_MAX_MS,
 } from './admission.ts';
 import { DELAY_TARGET_MS, flightLimit, IN_FLIGHT_MAX, IN_FLIGHT_MIN } from './flightLimit.ts';
 
@@ -34,7 +33,6 @@ const order = (n = 0): Incoming => ({
   bytes: 100,
   cancels: false,
   address: `192.0.2.${n % 200}`,
-  waitedMs: 0,
 });
 const cancel = (n = 0): Incoming => ({ ...order(n), bytes: 0, cancels: true });
 const CANCELS_EXTRA_MAX = IN_FLIGHT_MAX / 4;
@@ -70,13 +68,6 @@ test('few but large bodies are bounded too, of one address and of all', () => {
   expect([admission.enter(order(3)), admission.enter(cancel(3))]).toEqual([false, true]);
   admission.leave(large(1), true);
   expect(admission.enter(order(3))).toBe(true);
-});
-
-test('what waited long behind its own client is refused, unless it cancels', () => {
-  const admission = admissionControl(steppedClock());
-  const waitedMs = WAITED_MAX_MS + 1;
-  expect(admission.enter({ ...order(), waitedMs })).toBe(false);
-  expect(admission.enter({ ...cancel(), waitedMs })).toBe(true);
 });
 
 test('it says so when it is full and nobody is answered any more', () => {

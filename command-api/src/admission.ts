@@ -32,15 +32,11 @@ export type Incoming = {
   cancels: boolean;
   /** Where its client is. */
   address: string;
-  /** Milliseconds that it has waited for those that its own client sent before it. */
-  waitedMs: number;
 };
 
 /** Of what may be in flight, what cancels may have beyond it, and what one address may have of it. */
 const CANCELS_EXTRA = 1 / 4;
 const ADDRESS_SHARE = 1 / 2;
-/** What has waited so long behind its own client's requests is no longer what the client wants now. */
-export const WAITED_MAX_MS = 1_000;
 /** Longer than any request is worked on: in so long at least one of many is answered, or something is broken. */
 export const STANDSTILL_MS = 10_000;
 /** Bodies and what is parsed from them, some tens of MB of heap at worst. */
@@ -72,13 +68,12 @@ export function admissionControl(runtime: Pick<Runtime, 'setTimer' | 'monotonicM
     return false;
   };
   return {
-    enter({ bytes: size, cancels, address, waitedMs }) {
+    enter({ bytes: size, cancels, address }) {
       if (isFull(cancels) || (!cancels && bytes + size > BYTES_IN_FLIGHT_MAX)) return refuse();
       const network = networkOf(address);
       const own = byNetwork.get(network) ?? { requests: 0, bytes: 0 };
       if (own.requests >= flight.value() * (ADDRESS_SHARE + (cancels ? CANCELS_EXTRA : 0))) return false;
       if (!cancels && own.bytes + size > BYTES_IN_FLIGHT_MAX * ADDRESS_SHARE) return false;
-      if (!cancels && waitedMs > WAITED_MAX_MS) return false;
       byNetwork.set(network, { requests: own.requests + 1, bytes: own.bytes + size });
       requests += 1;
       bytes += size;

@@ -96,10 +96,10 @@ To begin: \`POST /v1/registrations\`, take the passcode from the mail (locally \
 function gateOf({ admission, runtime }: AppOptions): Gate {
   const refusals = Array.from({ length: READY_REFUSALS }, () => readyReply(tryLater(runtime, 'OVERLOADED')));
   let refused = 0;
-  return (request, { address, waitedMs }) => {
+  return (request, address) => {
     const { method = '', url = '' } = request;
     if (LOOKS.has(method)) return FREE;
-    const incoming = { bytes: bodyBytes(request), cancels: isCancel(method, url), address, waitedMs };
+    const incoming = { bytes: bodyBytes(request), cancels: isCancel(method, url), address };
     if (admission.enter(incoming)) return { left: (answered) => admission.leave(incoming, answered) };
     refused += 1;
     return refusals[refused % READY_REFUSALS] as ReadyReply;

@@ -81,14 +81,23 @@ export async function buildHttp(options: HttpOptions): Promise<Http> {
     childLoggerFactory: (logger) => logger,
     genReqId: requestIds(runtime),
     trustProxy: trustedProxies.length > 0 ? clients.isProxy : false,
-    serverFactory: (handle) => boundedServer(handle, { bounds, clients, gate, runtime, metrics }),
+    serverFactory: (handle) =>
+      boundedServer(handle, {
+        bounds,
+        clients,
+        gate,
+        runtime,
+        metrics,
+        answerBroken: answerBrokenConnection,
+      }),
     bodyLimit: BODY_BYTES_MAX,
     routerOptions: { maxParamLength: PATH_PARAMETER_CHARACTERS_MAX },
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',
     return503OnClosing: false,
     forceCloseConnections: 'idle',
-    clientErrorHandler: answerBrokenConnection,
+    // The server has its own.
+    clientErrorHandler: () => undefined,
     frameworkErrors: (error, request, reply) => {
       sendProblem(error, request as FastifyRequest, reply as FastifyReply, log);
     },

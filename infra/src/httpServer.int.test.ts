@@ -34,7 +34,7 @@ async function start(bounds: Partial<ConnectionBounds> = {}, trustedProxies: str
     ready: async () => ({}),
     trustedProxies,
     bounds: { ...CONNECTION_BOUNDS, ...bounds },
-    gate(request, { address }) {
+    gate(request, address) {
       if (request.url === '/livez') return { left: null };
       own.addresses.push(address);
       if (own.refuses) return refusal;
@@ -247,6 +247,24 @@ test('a body that drips in is cut off at its time, however its client goes on', 
   await eventually(() => socket.received()).toMatch(/^HTTP\/1.1 408 .*"code":"REQUEST_TIMEOUT"/s);
   await eventually(openNow).toBe(0);
   expect(gate.left).toBe(gate.entered);
+});
+
+test('what is late because its connection was not read is not cut off for it', async () => {
+  await start({ requestTimeoutMs: 1_500 });
+  const socket = await open();
+  const ahead = IN_WORK_PER_CONNECTION_MAX + 1;
+  socket.write(get('/held').repeat(ahead) + post('{"a":', 9));
+  await eventually(() => working.now).toBe(IN_WORK_PER_CONNECTION_MAX);
+  // Another one that is read has its time, and is cut off at the end of it.
+  const late = await open();
+  late.write(post('{"a":', 9));
+  await eventually(() => late.received()).toMatch(/^HTTP\/1.1 408 /);
+  socket.write('"b"}');
+  goOn();
+  await eventually(() => socket.received().match(/HTTP\/1.1 200 /g)?.length).toBe(ahead + 1);
+  // From then on its time counts again.
+  socket.write(post('{"a":', 9));
+  await eventually(() => socket.received()).toMatch(/HTTP\/1.1 408 /);
 });
 
 test('where a client was is known after it has gone', async () => {

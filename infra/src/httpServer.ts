@@ -20,12 +20,7 @@ import type { Runtime } from './runtime.ts';
  * Asked for each request, before its token is looked up and its body is read. It lets the request in, to be told once when it
  * is over, however it ends; or it refuses.
  */
-export type Gate = (request: IncomingMessage, client: Arrival) => Entered | ReadyReply;
-export type Arrival = {
-  address: string;
-  /** Milliseconds that it has waited for those that its own client sent before it. */
-  waitedMs: number;
-};
+export type Gate = (request: IncomingMessage, address: string) => Entered | ReadyReply;
 /** `left` is told whether the request was answered. */
 export type Entered = { left: ((answered: boolean) => void) | null };
 
@@ -50,14 +45,22 @@ export type HttpServerOptions = {
   gate: Gate | undefined;
   runtime: Runtime;
   metrics: Metrics;
+  /** Replies to what is no request, or too late to become one, and closes. */
+  answerBroken(error: NodeJS.ErrnoException, socket: Socket): void;
 };
 
 export function boundedServer(handle: RequestListener, options: HttpServerOptions): Server {
-  const { bounds, clients, gate, runtime, metrics } = options;
+  const { bounds, clients, gate, runtime, metrics, answerBroken } = options;
   const shares = addressShares({ max: CONNECTIONS_MAX, perAddressMax: bounds.perAddressMax });
   const connections = new Map<Socket, HttpConnection>();
   const refused = refusals(metrics, connections);
   const entered = new Map<Exchange, Entered>();
+  /** Late because they were not read, and the newest request that had come by then: Node asks once, we ask again. */
+  const excused = new Map<HttpConnection, Exchange | null>();
+  const couldSend = (connection: HttpConnection) => {
+    const sinceMs = connection.readSinceMs();
+    return sinceMs !== null && runtime.monotonicMs() - sinceMs >= bounds.requestTimeoutMs;
+  };
 
   const turnAway = (socket: Socket, why: keyof typeof TURNED_AWAY) => {
     refused.inc({ reason: why });
@@ -65,19 +68,19 @@ export function boundedServer(handle: RequestListener, options: HttpServerOption
     socket.destroySoon();
   };
   const work = {
-    begin(exchange: Exchange) {
-      const { request, response, receivedMs } = exchange;
-      if (gate) {
-        const waitedMs = runtime.monotonicMs() - receivedMs;
-        const verdict = gate(request, { address: clients.of(request), waitedMs });
-        if ('body' in verdict) {
-          refused.inc({ reason: 'overload' });
-          return sendReady(response, verdict);
-        }
-        entered.set(exchange, verdict);
-      }
-      handle(request, response);
+    enter(exchange: Exchange): ReadyReply | null {
+      if (!gate) return null;
+      const { request } = exchange;
+      const verdict = gate(request, clients.of(request));
+      if ('body' in verdict) return verdict;
+      entered.set(exchange, verdict);
+      return null;
     },
+    refuse({ response }: Exchange, reply: ReadyReply) {
+      refused.inc({ reason: 'overload' });
+      sendReady(response, reply);
+    },
+    begin: ({ request, response }: Exchange) => handle(request, response),
     end(exchange: Exchange) {
       const pass = entered.get(exchange);
       entered.delete(exchange);
@@ -102,9 +105,11 @@ export function boundedServer(handle: RequestListener, options: HttpServerOption
     const place = placeOf(socket, clients, shares);
     if (place === 'GONE') return socket.destroy();
     if (typeof place === 'string') return turnAway(socket, place);
-    connections.set(socket, httpConnection(socket, runtime.monotonicMs(), work));
+    const connection = httpConnection(socket, { runtime, work });
+    connections.set(socket, connection);
     socket.once('close', () => {
       connections.delete(socket);
+      excused.delete(connection);
       place.leave();
     });
   });
@@ -115,7 +120,13 @@ export function boundedServer(handle: RequestListener, options: HttpServerOption
       server.on('upgrade', ({ socket }: IncomingMessage) => connections.delete(socket));
     }
   });
-  lookAtTimes(server, { connections, clients, bounds, runtime, turnAway });
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+    const connection = connections.get(socket);
+    const isLate = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
+    if (isLate && connection && !couldSend(connection)) excused.set(connection, connection.newest());
+    else answerBroken(error, socket);
+  });
+  lookAtTimes(server, { ...options, connections, excused, couldSend, turnAway });
   return server;
 }
 
@@ -130,15 +141,14 @@ function placeOf(socket: Socket, clients: ClientAddresses, shares: AddressShares
 /** Cuts off whoever takes what an address may not, or too long. */
 function lookAtTimes(
   server: Server,
-  options: {
+  options: HttpServerOptions & {
     connections: ReadonlyMap<Socket, HttpConnection>;
-    clients: ClientAddresses;
-    bounds: ConnectionBounds;
-    runtime: Runtime;
+    excused: Map<HttpConnection, Exchange | null>;
+    couldSend(connection: HttpConnection): boolean;
     turnAway(socket: Socket, why: keyof typeof TURNED_AWAY): void;
   },
 ): void {
-  const { connections, clients, bounds, runtime, turnAway } = options;
+  const { connections, excused, couldSend, clients, bounds, runtime, answerBroken, turnAway } = options;
   /** When a complete reply was first seen that its client had not taken. */
   const untaken = new WeakMap<Exchange, number>();
   let cancel = () => {};
@@ -153,6 +163,8 @@ function lookAtTimes(
         untaken.set(reply, sinceMs);
         if (nowMs - sinceMs > REPLY_TIMEOUT_MS) socket.destroy();
       }
+      if (excused.get(connection) !== connection.newest()) excused.delete(connection);
+      else if (excused.has(connection) && couldSend(connection)) answerBroken(LATE, socket);
       const halfSentMs = nowMs - halfSentSinceMs(connection, nowMs);
       // Who stops waits for replies, and not for requests.
       if (halfSentMs > 0 && !server.listening) socket.destroy();
@@ -185,8 +197,9 @@ function lookAtTimes(
 
 function halfSentSinceMs(connection: HttpConnection, nowMs: number): number {
   const newest = connection.newest();
-  if (newest === null) return connection.connectedMs;
-  return newest.request.complete ? nowMs : newest.receivedMs;
+  const readSinceMs = connection.readSinceMs();
+  if (newest?.request.complete || readSinceMs === null) return nowMs;
+  return Math.max(newest?.receivedMs ?? connection.connectedMs, readSinceMs);
 }
 
 /** Null: a proxy has not said yet for whom it is. */
@@ -196,6 +209,10 @@ function addressOf(connection: HttpConnection, clients: ClientAddresses): string
   const { remoteAddress = '' } = connection.socket;
   return clients.isProxy(remoteAddress) ? null : remoteAddress;
 }
+
+const LATE: NodeJS.ErrnoException = Object.assign(new Error('the request is late'), {
+  code: 'ERR_HTTP_REQUEST_TIMEOUT',
+});
 
 const RETRY = { 'retry-after': '1' };
 const limit = (detail: string) => ({

@@ -108,7 +108,7 @@ export async function idle({ installation }: Target, seconds: number): Promise<n
 }
 
 /** Clients with accounts of their own and enough of everything, on symbols without bands and quotas. */
-async function traders({ api, operator }: Target, count: number): Promise<Person[]> {
+export async function traders({ api, operator }: Target, count: number): Promise<Person[]> {
   for (const symbol of BENCH_SYMBOLS) {
     await operator.list({ symbol, name: 'Benchmark', listingCents: MID_CENTS });
   }
