@@ -105,7 +105,7 @@ async function installation() {
     return list.work({ id: issued?.event.id ?? '', clientId, expiresAt, traceparent }, 1);
   };
   const code = async (id: string) => found.passcode(id, (await issuedTo(id))?.event.id ?? '');
-  const request = (ip = '192.0.2.7') => ({ key: randomUUID(), traceparent, ip });
+  const request = () => ({ key: randomUUID(), traceparent, ip: '192.0.2.7', isGone: () => false });
   const register = async (email: string) => {
     const answer = await registerClient(who, { ...body, email }, request());
     if ('refused' in answer) throw new Error(answer.refused);
@@ -142,7 +142,7 @@ describe('known or not, the same', () => {
     const before = await given.store.head();
     const answer = await work();
     const shown = JSON.stringify(answer, (name, value) =>
-      /id$/.test(name)
+      name.endsWith('id')
         ? 'an id'
         : name === 'position'
           ? value - before
@@ -188,7 +188,7 @@ describe('known or not, the same', () => {
     'signing in with a password that is %s',
     async (password) => {
       const attempt = (email: string) => {
-        const from = { ip: '192.0.2.8', traceparent };
+        const from = { ip: '192.0.2.8', isGone: () => false, traceparent };
         return signIn(given.who, given, { email, password }, from);
       };
       // Each account and each network has the same past when it is tried.
@@ -204,7 +204,12 @@ describe('known or not, the same', () => {
     for (let i = 0; i < 6; i++)
       await given.failed.failed({ ip: '192.0.2.8', address: `${i}`, isAtHome: false });
     const { events, answer, calls } = await both((email) =>
-      signIn(given.who, given, { email, password: body.password }, { ip: '192.0.2.8', traceparent }),
+      signIn(
+        given.who,
+        given,
+        { email, password: body.password },
+        { ip: '192.0.2.8', isGone: () => false, traceparent },
+      ),
     );
     expect([events, answer]).toEqual([0, { refused: 'SIGN_IN_LIMIT', retryAfterMs: 'a while' }]);
     expect(calls.some((call) => call.startsWith('passwords'))).toBe(false);

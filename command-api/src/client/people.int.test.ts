@@ -435,6 +435,88 @@ test('one mailbox gets so many passcodes an hour, whatever its sub-addresses; on
   expect((await attempt('f@example.com', '192.0.2.3')).statusCode).toBe(429);
 });
 
+/** Signs in somebody new from there, so that he is at home there. */
+const atHome = async (remoteAddress: string) => {
+  const { who } = await verified();
+  expect((await signInFrom(remoteAddress, who.email, who.password)).statusCode).toBe(201);
+  return who;
+};
+const OFFICE = '192.0.2.7';
+
+test('thirty wrong passwords from an office shut none of its people out, and help nobody to guess', async () => {
+  const [ann, bob] = [await atHome(OFFICE), await atHome(OFFICE)];
+  const { who: stranger } = await verified();
+  const codes: string[] = [];
+  for (let i = 0; i < 30; i++) {
+    const reply = await signInFrom(OFFICE, `nobody${i}@example.com`, 'wrong password');
+    codes.push(reply.json().code);
+  }
+  expect(codes.slice(0, 6)).toEqual(Array(6).fill('WRONG_CREDENTIALS'));
+  expect(codes.slice(6)).toEqual(Array(24).fill('SIGN_IN_LIMIT'));
+  for (const who of [ann, bob, ann]) {
+    expect((await signInFrom(OFFICE, who.email, who.password)).statusCode).toBe(201);
+  }
+  const refused = await signInFrom(OFFICE, stranger.email, stranger.password);
+  expect([refused.statusCode, refused.json()]).toEqual([
+    429,
+    expect.objectContaining({ code: 'SIGN_IN_LIMIT', retryable: true }),
+  ]);
+  expect(Number(refused.headers['retry-after'])).toBeGreaterThan(500);
+  // A wrong password of somebody who is at home is answered like any of a stranger's.
+  const wrongAtHome = await signInFrom(OFFICE, ann.email, 'wrong password');
+  expect([wrongAtHome.statusCode, wrongAtHome.json().detail.replace(/\d+/, '')]).toEqual([
+    429,
+    refused.json().detail.replace(/\d+/, ''),
+  ]);
+  expect((await signInFrom('192.0.2.8', stranger.email, stranger.password)).statusCode).toBe(201);
+  clock.forward(600_000);
+  expect((await signInFrom(OFFICE, stranger.email, stranger.password)).statusCode).toBe(201);
+});
+
+test('thirty wrong passwords for one account from its own office do not shut it out', async () => {
+  const ann = await atHome(OFFICE);
+  for (let i = 0; i < 30; i++) await signInFrom(OFFICE, ann.email, `wrong password ${i}`);
+  expect((await signInFrom(OFFICE, ann.email, ann.password)).statusCode).toBe(201);
+}, 60_000);
+
+test('of two hundred guesses at one account from two hundred places some twenty are tried; its owner gets in from home', async () => {
+  const ann = await atHome('2001:db8:0:1::1');
+  const guesses: Promise<{ json(): { code: string } }>[] = [];
+  for (let i = 0; i < 200; i++) {
+    guesses.push(signInFrom(`198.51.100.${i}`, ann.email, `wrong password ${i}`));
+    // Some at once, as from somebody who has many computers.
+    if (guesses.length % 10 === 0) await Promise.all(guesses.slice(-10));
+  }
+  const codes = (await Promise.all(guesses)).map((reply) => reply.json().code);
+  const tried = codes.filter((code) => code === 'WRONG_CREDENTIALS').length;
+  expect(tried).toBeGreaterThanOrEqual(21);
+  // As many as are hashed at once may slip through.
+  expect(tried).toBeLessThanOrEqual(24);
+  expect(codes.at(-1)).toBe('SIGN_IN_LIMIT');
+  expect((await signInFrom('203.0.113.1', ann.email, ann.password)).json().code).toBe('SIGN_IN_LIMIT');
+  expect((await signInFrom('2001:db8:0:1:ffff::2', ann.email, ann.password)).statusCode).toBe(201);
+}, 60_000);
+
+test('an office of which more people sign in than mistype lets strangers in, too', async () => {
+  const office = [];
+  for (let i = 0; i < 8; i++) office.push(await atHome(OFFICE));
+  for (let i = 0; i < 7; i++) await signInFrom(OFFICE, `nobody${i}@example.com`, 'wrong password');
+  const { who } = await verified();
+  expect((await signInFrom(OFFICE, who.email, who.password)).statusCode).toBe(201);
+  expect(office.length).toBe(8);
+}, 60_000);
+
+test('whoever signed in from many places is at home at the newest ones, after a restart, too', async () => {
+  const { who } = await verified();
+  for (let i = 0; i <= 20; i++) await signInFrom(`198.51.100.${i}`, who.email, who.password);
+  const two = await start();
+  for (let i = 0; i < 21; i++) await signInFrom(`203.0.113.${i}`, who.email, 'wrong password', two);
+  const from = async (ip: string) => (await signInFrom(ip, who.email, who.password, two)).statusCode;
+  expect([await from('198.51.100.1'), await from('198.51.100.20'), await from('198.51.100.0')]).toEqual([
+    201, 201, 429,
+  ]);
+}, 60_000);
+
 test.for([
   ['nobody has', 'nobody@example.com'],
   ['has an operator, for another password', 'operator@example.com'],

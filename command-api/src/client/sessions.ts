@@ -15,7 +15,15 @@ import type { RegisteredClient } from './client.ts';
 import type { FailedSignIns } from './failedSignIns.ts';
 import { strangerIdOf } from './lookups.ts';
 import { matchingForm } from './passwordForms.ts';
-import { causeOf, clientKey, type Origin, type People, passwordHashOf, type Refused, sealer } from './people.ts';
+import {
+  causeOf,
+  clientKey,
+  type Origin,
+  type People,
+  passwordHashOf,
+  type Refused,
+  sealer,
+} from './people.ts';
 
 /**
  * Signing in. Who has no account, who has not verified and who mistypes get the same answer after the same work: the
@@ -87,9 +95,14 @@ const networkHash = ({ secret }: ClientKey, ip: string): string =>
 async function beginSession(
   people: People,
   tokens: TokenIssuer,
-  { client, key, network }: Person & { network: string },
-  from: From & { /** A password whose hash is of an old form. */ rehash: string | null },
+  person: Person & {
+    network: string;
+    /** Of a password that was hashed in an old form. */
+    newHash: string | null;
+  },
+  from: From,
 ): Promise<{ view: SessionView }> {
+  const { client, key, network, newHash } = person;
   const { clientId, accountId, roles } = client;
   const sessionId = mintId(people.runtime);
   const expiresAtMs = tokens.expiryMs();
