@@ -176,8 +176,6 @@ test('no input gives 500, and whatever was taken can be shown', async () => {
     };
     await Promise.all(Array.from({ length: AT_ONCE }, worker));
   }
-  if (process.env['SEEN'])
-    console.log([...seen].map(([n, t]) => `${n} ${JSON.stringify([...t])}`).join('\n'));
   expect(faults).toEqual([]);
   // Each route was reached: nobody was turned away at the door every time.
   const turnedAway = new Set([401, 403, 429, 503]);

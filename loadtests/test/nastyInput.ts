@@ -11,8 +11,15 @@ export type NastyRequest = {
   what: string;
 };
 
-type Schema = {
+export type Schema = {
   type?: string;
+  format?: string;
+  pattern?: string;
+  maxLength?: number;
+  minItems?: number;
+  minimum?: number;
+  maximum?: number;
+  required?: string[];
   properties?: Record<string, Schema>;
   items?: Schema;
   anyOf?: Schema[];

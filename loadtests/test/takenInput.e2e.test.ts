@@ -1,0 +1,141 @@
+import { brokerApi, idSource, type Outcome } from '@brokerx/client';
+import { mintId } from '@brokerx/contracts';
+import fc from 'fast-check';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { auditInstallation } from '../src/audit.ts';
+import { type Installation, startInstallation } from '../src/installation.ts';
+import { operatorOf } from '../src/operator.ts';
+import { type Person, registerMany } from '../src/people.ts';
+import type { Document, Schema } from './nastyInput.ts';
+import { bodiesLike } from './takenInput.ts';
+
+/**
+ * Whatever the schemas of the commands take can be decided, stored, folded by every projection and shown by every query:
+ * bodies are generated from the OpenAPI document, and what was taken or refused is asked for and audited.
+ */
+const SYMBOL = 'TAKEN';
+const BODIES_EACH = 150;
+const AT_ONCE = 8;
+const SEED = 20_261_129;
+
+let installation: Installation;
+beforeAll(async () => {
+  installation = await startInstallation();
+}, 240_000);
+afterAll(() => installation?.stop(), 60_000);
+
+type Sent = { body: object; outcome: Outcome<{ id?: string; symbol?: string }> };
+
+test('whatever the schemas take is stored, folded by every projection, and shown', async () => {
+  const { commandUrl, queryUrl, operatorEmail, operatorPassword } = installation.status;
+  const api = brokerApi({ commandUrl, queryUrl });
+  const operator = await operatorOf(api, operatorEmail, operatorPassword);
+  const [trader, saver] = (await registerMany(api, 'taken', 2)) as [Person, Person];
+  await operator.list({ symbol: SYMBOL, name: 'Taken', listingCents: 10_000 });
+  await operator.giveCash(trader.accountId, 9_000_000_000_000);
+  await operator.giveShares(trader.accountId, SYMBOL, 1_000_000_000);
+  await operator.exemptAccount(trader.accountId);
+  const { paths } = (await (await fetch(`${commandUrl}/openapi.json`)).json()) as Document;
+  const schemaOf = (method: string, route: string): Schema =>
+    paths[route]?.[method.toLowerCase()]?.requestBody?.content?.['application/json']?.schema ?? {};
+
+  /** Sends bodies like this one; `change` is made to each, so that one does not stand in the next one's way. */
+  const send = async (
+    method: 'POST' | 'PUT',
+    route: string,
+    person: Person,
+    given: { bases: readonly object[]; path?: string; change?: (index: number) => object },
+  ): Promise<Sent[]> => {
+    const bodies = given.bases.flatMap((base) =>
+      fc.sample(bodiesLike(base, schemaOf(method, route)), { numRuns: BODIES_EACH, seed: SEED }),
+    );
+    const sent: Sent[] = [];
+    let next = 0;
+    const worker = async () => {
+      for (let index = next++; index < bodies.length; index = next++) {
+        const body = { ...bodies[index], ...given.change?.(index) };
+        const key = mintId(idSource);
+        const token = await person.token();
+        const outcome = await api.command<{ id?: string; symbol?: string }>({
+          method,
+          path: given.path ?? route,
+          body,
+          token,
+          key,
+        });
+        sent.push({ body, outcome });
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, worker));
+    return sent;
+  };
+
+  const order = { symbol: SYMBOL, side: 'buy', type: 'limit', qty: '10', limit_price: '99.00' };
+  const soon = new Date(Date.now() + 86_400_000).toISOString();
+  const bases = [
+    order,
+    { ...order, side: 'sell', time_in_force: 'gtd', expires_at: soon },
+    { symbol: SYMBOL, side: 'buy', type: 'market', notional: '500.00' },
+    {
+      symbol: SYMBOL,
+      side: 'sell',
+      type: 'trailing_stop',
+      qty: '5',
+      trail_percent: '1.5',
+      time_in_force: 'gtc',
+    },
+    {
+      ...order,
+      order_class: 'bracket',
+      take_profit: { limit_price: '105.00' },
+      stop_loss: { stop_price: '95.00' },
+    },
+  ];
+  const listing = { name: 'Listed', listing_price: '10.00' };
+  const reason = { reason: 'a reason' };
+  const all = {
+    orders: await send('POST', '/v1/orders', trader, { bases }),
+    symbols: await send('POST', '/v1/symbols', operator.person, {
+      bases: [listing],
+      change: (index) => ({ symbol: `T${index.toString(36).toUpperCase()}` }),
+    }),
+    halts: await send('POST', '/v1/symbols/{symbol}/halt', operator.person, {
+      bases: [reason],
+      path: `/v1/symbols/${SYMBOL}/halt`,
+    }),
+    deposits: await send('POST', '/v1/deposits', saver, { bases: [{ amount: '1.00' }] }),
+    kills: await send('PUT', '/v1/kill-switch', trader, { bases: [{ active: true, ...reason }] }),
+  };
+  // Nothing is unknown, and of each there was some that was taken.
+  for (const [what, sent] of Object.entries(all)) {
+    expect(
+      sent.filter(({ outcome }) => outcome.kind === 'unknown'),
+      what,
+    ).toEqual([]);
+    expect(
+      sent.some(({ outcome }) => outcome.kind === 'ok'),
+      what,
+    ).toBe(true);
+  }
+
+  const token = await trader.token();
+  const showing = async (path: string) =>
+    (await api.raw('query', { path, headers: { authorization: `Bearer ${token}` } })).status;
+  for (const { body, outcome } of all.orders) {
+    if (outcome.kind !== 'ok' || outcome.body.id === undefined) continue;
+    const { id } = outcome.body;
+    for (const path of [`/v1/orders/${id}`, `/v1/orders/${id}/events`]) {
+      await expect.poll(() => showing(path), { timeout: 30_000, message: JSON.stringify(body) }).toBe(200);
+    }
+  }
+  for (const { body, outcome } of all.symbols) {
+    if (outcome.kind !== 'ok') continue;
+    const path = `/v1/symbols/${outcome.body.symbol}`;
+    await expect.poll(() => showing(path), { timeout: 30_000, message: JSON.stringify(body) }).toBe(200);
+  }
+  // It compares every order, the refused ones too, every wallet, ledger, holding, execution, candle and symbol.
+  const audit = await auditInstallation({ api, operator: operator.person });
+  expect(audit.findings.list, `seed ${SEED}`).toEqual([]);
+  expect(audit.history.counts.refusals).toBeGreaterThan(0);
+  await api.close();
+}, 400_000);
