@@ -10,8 +10,10 @@ import { FEE_PPM_MAX, ORDER_SHARES_MAX, PRICE_CENTS_MAX } from './units.ts';
  * 1: limit and market orders, reduce. 2: post-only, minimum quantity, self-trade prevention, amend in full, lots and
  * notional limits, stops, orders that end at a time of their own. 3: icebergs, market buys for an amount of money,
  * one-cancels-the-other, brackets; the trading day: call auctions, orders for them, halts that end with an auction, trade bands.
+ * 4: only later trades trigger a stop, brackets arm in continuous trading alone, every print moves a trailing stop; the
+ * collar reaches a tick to each side; one input has bounded work.
  */
-export const MATCHING_RULES_VERSION = 3;
+export const MATCHING_RULES_VERSION = 4;
 
 export const SymbolRules = z.strictObject({
   /** One tick in cents. */
@@ -19,6 +21,8 @@ export const SymbolRules = z.strictObject({
   listingTicks: z.int().min(1).max(PRICE_CENTS_MAX),
   /** Entry collar: how far from the static reference a limit may be, and a market order may trade. */
   collarPpm: z.int().min(1_000).max(900_000),
+  /** Ticks that the collar reaches to each side at least; absent: 1. Version 4 of the matching rules. */
+  collarTicksMin: z.int().min(1).max(PRICE_CENTS_MAX).optional(),
   feePpm: z.int().min(0).max(FEE_PPM_MAX),
   orderSharesMax: z.int().min(1).max(ORDER_SHARES_MAX),
   /** Time of day (UTC, `HH:MM`) at which the trading day ends and DAY orders expire. */
@@ -32,6 +36,12 @@ export const SymbolRules = z.strictObject({
   bandPpm: z.int().min(100).max(450_000).optional(),
 });
 export type SymbolRules = z.infer<typeof SymbolRules>;
+
+/** Ticks that the entry collar reaches to each side at least: a symbol of few ticks must have a price to move to. */
+export const collarTicksLeast = (
+  { collarTicksMin = 1 }: Pick<SymbolRules, 'collarTicksMin'>,
+  matchingRules: number,
+): number => (matchingRules < 4 ? 0 : collarTicksMin);
 
 /**
  * What a market does. The phases of a day are `pre_open` (orders are taken, nothing is matched), `opening_auction`,

@@ -98,8 +98,12 @@ export const ExpiryReason = z.enum([
   'SELF_TRADE_PREVENTED',
   'OCO_TRIGGER',
   'ENTRY_NOT_FILLED',
+  'EXECUTION_BOUND',
 ]);
 export type ExpiryReason = z.infer<typeof ExpiryReason>;
+
+/** Peaks of an iceberg at most, its quantity over its display quantity: each is a trade of its own in whoever meets it. */
+export const ICEBERG_PEAKS_MAX = 100;
 
 /** A client's own name for an order: unique among its open orders and kept keys. As events have it. */
 export const StoredClientOrderId = z

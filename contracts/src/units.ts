@@ -49,9 +49,9 @@ export function feeCents(value: Cents, feePpm: number): Cents {
   return cents(millions * feePpm + Math.ceil((rest * feePpm) / MILLION));
 }
 
-/** A price moved by parts per million, rounded to a tick inward (towards the price it started from). */
-export function collarTicks(reference: Ticks, ppm: number, direction: 'up' | 'down'): Ticks {
-  const step = Math.floor((reference * ppm) / MILLION);
+/** A price moved by parts per million, rounded to a tick inward (towards the price it started from), but so many ticks at least. */
+export function collarTicks(reference: Ticks, ppm: number, direction: 'up' | 'down', leastTicks = 0): Ticks {
+  const step = Math.max(leastTicks, Math.floor((reference * ppm) / MILLION));
   return ticks(direction === 'up' ? reference + step : Math.max(1, reference - step));
 }
 

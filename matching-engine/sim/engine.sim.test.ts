@@ -20,6 +20,9 @@ const RARE = [
   'AuctionUncrossed.v1',
   'IndicativePriceChanged.v1',
   'OrderEntered.v1',
+  'ENTRY_NOT_FILLED',
+  'ICEBERG_PEAKS',
+  'ORDER_LIST',
 ];
 
 test.for([1, 2, 3, 4, 5, 6, 7, 8])(
@@ -30,6 +33,7 @@ test.for([1, 2, 3, 4, 5, 6, 7, 8])(
     expect(outcome.inputs).toBe(INPUTS);
     expect(outcome.trades).toBeGreaterThan(INPUTS / 20);
     for (const kind of RARE) expect(outcome.kinds[kind], kind).toBeGreaterThan(20);
+    if (seed % 3 === 0) expect(outcome.kinds['EXECUTION_BOUND']).toBeGreaterThan(20);
   },
 );
 

@@ -1,6 +1,6 @@
 import { wholeNumber } from '@brokerx/infra/cli/wholeNumber.ts';
 import { Command } from 'commander';
-import { shrunk } from './shrink.ts';
+import { differs, shrunk } from './shrink.ts';
 import { simulate } from './simulate.ts';
 import { workload } from './workload.ts';
 
@@ -28,7 +28,7 @@ for (let seed = first; done < inputs; seed++) {
     process.stderr.write(
       `${String(error)}\n\nseed ${seed} fails (--seed ${seed} --inputs ${count}); shrinking\n`,
     );
-    for (const input of shrunk([...workload(seed, 'SIM').take(count)])) {
+    for (const input of shrunk([...workload(seed, 'SIM').take(count)], differs(seed))) {
       process.stdout.write(`${JSON.stringify(input)}\n`);
     }
     process.exit(1);

@@ -14,7 +14,7 @@ import { type ModelMarket, modelDay, notTaken } from './modelDay.ts';
 import { modelNotional } from './modelNotional.ts';
 import { MODES, type Order } from './modelOrder.ts';
 import { modelPlaceList } from './modelPlaceList.ts';
-import { firstStop, isReached, stopRow } from './modelStops.ts';
+import { firstMark, firstStop, isReached, stopRow } from './modelStops.ts';
 
 /**
  * The market rules once more, as plainly as they can be said: one array of orders, sorted anew for every match. It
@@ -25,8 +25,9 @@ export type Model = {
   state(): EngineSnapshot;
 };
 
-export function model(symbol: string): Model {
+export function model(symbol: string, outputsMax = 20_000): Model {
   const book = modelBook();
+  book.rules.most = outputsMax;
   const { open, visible, opposite, sweep, enter } = book;
   let rules: SymbolRules | null = null;
   let matchingRules = 0;
@@ -50,6 +51,7 @@ export function model(symbol: string): Model {
     4 * MODES.indexOf(o.selfTrade) +
     (o.peak === null ? 0 : 32) +
     256 * Number(o.endsWithCall) +
+    1024 * Number(o.unpriced) +
     512 * Number(o.exempt);
   const row = (o: Order): OrderRow => [
     o.id,
@@ -62,7 +64,8 @@ export function model(symbol: string): Model {
     visible(o),
   ];
   const outsideBand = (price: number, collarPpm: number) => {
-    const step = Math.floor((market.reference * collarPpm) / 1_000_000);
+    const least = matchingRules < 4 ? 0 : (rules?.collarTicksMin ?? 1);
+    const step = Math.max(least, Math.floor((market.reference * collarPpm) / 1_000_000));
     return price < Math.max(1, market.reference - step) || price > market.reference + step;
   };
   const wrongValue = (of: SymbolRules, side: 'buy' | 'sell', value: number): RefusalCode | null => {
@@ -116,10 +119,11 @@ export function model(symbol: string): Model {
       if (!['day', 'gtc', 'gtd'].includes(timeInForce)) return reject('TIME_IN_FORCE');
       if (data.displayQuantity >= quantity) return reject('ORDER_SIZE');
       if (data.displayQuantity % (rules.lotShares ?? 1) > 0) return reject('LOT_STEP');
+      if (quantity / data.displayQuantity > 100) return reject('ICEBERG_PEAKS');
     }
     if (type !== 'limit' && type !== 'market') {
       if (timeInForce === 'ioc' || timeInForce === 'fok') return reject('TIME_IN_FORCE');
-      const stop = firstStop(data, dynamic());
+      const stop = firstStop(data, gathers() ? null : dynamic());
       if (stop < 1) return reject('PRICE_TICK');
       if (!gathers() && isReached(side, stop, dynamic())) return reject('WOULD_TRIGGER_IMMEDIATELY');
     }
@@ -131,9 +135,11 @@ export function model(symbol: string): Model {
     const { orderId, accountId, side, type, timeInForce, quantity, limitTicks, tickCents } = data;
     const order = { orderId, accountId, revision };
     if (data.notionalCents && rules) return buyFor(data, rules, order, revision, time);
+    book.rules.told += 1;
     if (type !== 'limit' && type !== 'market') {
-      const stop = firstStop(data, dynamic());
-      book.wait({ placed: data, revision, stop, mark: dynamic() });
+      const stop = firstStop(data, gathers() ? null : dynamic());
+      const unmoved = gathers() && type === 'trailing_stop';
+      book.wait({ placed: data, revision, stop, mark: unmoved ? firstMark(data) : dynamic() });
       if (data.expiresAt) book.end(orderId, data.expiresAt);
       const taken = { order, side, type, timeInForce, quantity, limitTicks, restingQuantity: 0 };
       const ends = data.expiresAt ? { expiresAt: data.expiresAt } : {};
@@ -150,6 +156,7 @@ export function model(symbol: string): Model {
       day: timeInForce === 'day' || forAuction,
       postOnly: data.postOnly ?? false,
       endsWithCall: type === 'market' || forAuction,
+      unpriced: type === 'market',
       exempt: data.bandExempt,
       selfTrade: data.selfTrade ?? 'none',
       quantity,
@@ -164,13 +171,14 @@ export function model(symbol: string): Model {
       return [{ type: 'OrderAccepted.v1', data: { ...taken, held: true } } satisfies BookFact];
     }
     const needed = timeInForce === 'fok' ? quantity : (data.minQuantity ?? 0);
-    const fails = book.wouldTrade(taker) < needed;
+    const could = needed === 0 ? 'enough' : book.wouldTrade(taker, needed);
+    const fails = could !== 'enough';
     const before = dynamic();
-    const still = { facts: [], ended: false, outside: false };
-    const { facts, ended, outside } = fails || gathers() ? still : sweep(taker, tickCents, time);
+    const still = { facts: [], ended: false, outside: false, bounded: could === 'too far' };
+    const { facts, ended, outside, bounded } = fails || gathers() ? still : sweep(taker, tickCents, time);
     const over = ended || open(taker) === 0;
     const stays = ['day', 'gtc', 'gtd'].includes(timeInForce);
-    const rests = gathers() || (!over && !fails && stays && (type === 'limit' || outside));
+    const rests = gathers() || (!over && !fails && !bounded && stays && (type === 'limit' || outside));
     const shown = rests ? enter(taker) : {};
     if (rests && data.expiresAt) book.end(orderId, data.expiresAt);
     const prevented = facts.some((f) => f.type !== 'TradeExecuted.v1');
@@ -197,7 +205,9 @@ export function model(symbol: string): Model {
     };
     const failed = timeInForce === 'fok' ? 'UNFILLED_FOK_ORDER_EXPIRED' : 'UNFILLED_MIN_QTY_ORDER_EXPIRED';
     const usual = fails ? failed : (reasons[type] ?? failed);
-    const reason: ExpiryReason = outside ? 'EXECUTION_RULE_PRICE_RANGE_EXCEEDED' : usual;
+    const cut: ExpiryReason = outside ? 'EXECUTION_RULE_PRICE_RANGE_EXCEEDED' : usual;
+    const reason = bounded ? 'EXECUTION_BOUND' : cut;
+    book.rules.told += 1;
     const rest = { order, side, priceTicks: limitTicks, quantity: open(taker), resting: false, reason };
     const gone = { type: 'OrderExpired.v1', data: rest } satisfies BookFact;
     return [accepted, ...facts, gone, ...stops()];
@@ -221,7 +231,6 @@ export function model(symbol: string): Model {
   const bracket = modelBracket({
     book,
     continuous: () => market.state === 'continuous',
-    dynamic,
     arrive: enterMarket,
   });
   const amend = modelAmend({ book, day, market, symbol: () => ({ rules, matchingRules }), wrongChange });
@@ -294,7 +303,11 @@ export function model(symbol: string): Model {
 
   function apply(input: PlacedInput): BookFact[] {
     day.freeze();
-    const facts = carryOut(input);
+    Object.assign(book.rules, { told: 0, bounds: matchingRules >= 4 });
+    const facts = [...carryOut(input)];
+    book.rules.told = facts.length - countedFrom(facts);
+    facts.push(...book.carryOn(input.event.time));
+    book.rules.told = facts.length - countedFrom(facts);
     bracket(facts, input.event.time);
     return [...facts, ...day.indicative()];
   }
@@ -322,9 +335,18 @@ export function model(symbol: string): Model {
           return stopRow(one, bits + 512 * Number(bandExempt));
         }),
         arrivals,
+        owed: book.owed(),
         expiries: book.stillOpen(),
         waiting: day.waiting().map(row),
       };
     },
   };
+}
+
+/** What an uncross tells is whole: how much comes of an input is counted from what the market does after it. */
+function countedFrom(facts: readonly BookFact[]): number {
+  const uncrossed = facts.findIndex(({ type }) => type === 'AuctionUncrossed.v1');
+  return uncrossed < 0
+    ? 0
+    : facts.findIndex(({ type }, n) => n > uncrossed && type === 'MarketStateChanged.v1');
 }

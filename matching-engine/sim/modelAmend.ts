@@ -54,6 +54,7 @@ export function modelAmend({
       const moved = limit !== later.price;
       const leavesBefore = later.quantity;
       if (!moved && quantity === leavesBefore) return reject('AMEND_NO_CHANGE');
+      if (moved && later.unpriced) return reject('ORDER_TYPE');
       const wrong = wrongChange(rules, asked, later.side, limit, moved);
       if (wrong) return reject(wrong);
       day.change(later, { quantity, price: limit }, !moved && quantity < leavesBefore);
@@ -73,6 +74,7 @@ export function modelAmend({
       if (moved && type !== 'stop_limit') return reject('ORDER_TYPE');
       const wrong = wrongChange(rules, asked, side, limit, moved);
       if (wrong) return reject(wrong);
+      held.placed = { ...held.placed, bandExempt: data.bandExempt === true };
       book.changeStop(held, quantity, limit, !moved && quantity < leavesBefore);
       const change = {
         order,
@@ -86,6 +88,8 @@ export function modelAmend({
       const limitTicks = moved ? { limitTicks: limit } : {};
       return [{ type: 'OrderReplaced.v1', data: { ...change, held: true, ...limitTicks } }];
     }
+    if (matchingRules > 1 && book.lists.asleep(orderId)?.placed.accountId === accountId)
+      return reject('ORDER_LIST');
     if (!found || !rules) return reject('ORDER_NOT_OPEN');
     const { side, price: priceTicks } = found;
     const price = data.limitTicks ?? priceTicks;
@@ -93,6 +97,7 @@ export function modelAmend({
     if (matchingRules === 1 && (price !== priceTicks || quantity > found.quantity)) {
       return reject('AMEND_NOT_A_REDUCTION');
     }
+    if (price !== priceTicks && found.unpriced) return reject('ORDER_TYPE');
     const leavesBefore = open(found);
     const shownBefore = found.peak === null ? {} : { shownBefore: found.shown };
     const answer = (total: number, leaves: number): BookFact & { type: 'OrderReplaced.v1' } => ({
@@ -107,6 +112,7 @@ export function modelAmend({
       const moved = price !== priceTicks;
       const wrong = wrongChange(rules, asked, side, price, moved);
       if (wrong) return reject(wrong);
+      if (found.peak !== null && quantity / found.peak > 100) return reject('ICEBERG_PEAKS');
       if (moved && found.postOnly && !gathers() && opposite(side, price).length > 0)
         return reject('WOULD_TAKE');
     }
@@ -123,13 +129,21 @@ export function modelAmend({
     book.drop(found);
     const again = { ...found, price };
     const before = dynamic();
-    again.exempt ||= data.bandExempt === true;
-    const still = { facts: [], ended: false, outside: false };
-    const { facts, ended, outside } = gathers() ? still : sweep(again, rules.tickCents, time);
-    again.exempt = found.exempt;
-    const restingQuantity = ended ? 0 : open(again);
+    again.exempt = data.bandExempt === true;
+    book.rules.told += 1;
+    const still = { facts: [], ended: false, outside: false, bounded: false };
+    const { facts, ended, outside, bounded } = gathers() ? still : sweep(again, rules.tickCents, time);
+    const restingQuantity = ended || bounded ? 0 : open(again);
     const shown = restingQuantity > 0 ? enter(again) : {};
     replaced.data.entry = { priceTicks: price, restingQuantity, entersAfter: facts.length, ...shown };
+    if (bounded) {
+      const { id, revision: placedAt } = found;
+      const rest = { side, priceTicks: price, quantity: open(again), resting: false };
+      const ref = { orderId: id, accountId, revision: placedAt };
+      facts.push({ type: 'OrderExpired.v1', data: { order: ref, ...rest, reason: 'EXECUTION_BOUND' } });
+      book.rules.told += 1;
+    }
+    book.endLater(orderId);
     const call = outside ? book.rules.interrupt() : [];
     return [replaced, ...facts, ...call, ...book.cascade(facts, before, time)];
   };

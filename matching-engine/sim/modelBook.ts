@@ -1,7 +1,7 @@
 import type { BookFact, ExpiryReason, OrderRef } from '@brokerx/contracts';
 import { modelLists } from './modelLists.ts';
 import { buys, type Money, type Order } from './modelOrder.ts';
-import { arriving, type ModelStop, reachedBy } from './modelStops.ts';
+import { arriving, hear, type ModelStop, reachedBy } from './modelStops.ts';
 
 /** The model's orders, in the book and waiting for a trigger, and what befalls them. */
 export function modelBook() {
@@ -16,6 +16,8 @@ export function modelBook() {
   let expiries: [string, string][] = [];
   /** Triggered stops whose turn has not come. */
   let queued: ModelStop[] = [];
+  /** Reached, and kept from their turn by the bound of an input before. */
+  let owed: string[] = [];
   const lists = modelLists();
 
   /** What holds of this input: how far trades may go, and what happens where they would go further. */
@@ -23,7 +25,13 @@ export function modelBook() {
     band: { low: 0, high: Number.POSITIVE_INFINITY },
     gathers: () => false,
     interrupt: (): BookFact[] => [],
+    /** Whether an input's work is bounded, what it has told, and how much it may tell. */
+    bounds: false,
+    told: 0,
+    most: 20_000,
   };
+  /** So near the end another step is not begun: it may tell sixteen things. */
+  const isFull = (more = 0) => rules.bounds && rules.told + more > rules.most - 16;
 
   const refTo = (o: Order): OrderRef => ({ orderId: o.id, accountId: o.accountId, revision: o.revision });
   const enter = (order: Order) => {
@@ -71,8 +79,9 @@ export function modelBook() {
     tickCents: number,
     time: string,
     money: Money | null = null,
-  ): { facts: BookFact[]; ended: boolean; outside: boolean } {
+  ): { facts: BookFact[]; ended: boolean; outside: boolean; bounded: boolean } {
     let outside = false;
+    let bounded = false;
     const facts: BookFact[] = [];
     let ended = false;
     const takerRef = refTo(taker);
@@ -92,6 +101,8 @@ export function modelBook() {
       if (!maker) break;
       const wanted = money ? buys(money, maker.price * tickCents) : open(taker);
       if (wanted === 0) break;
+      bounded = isFull(facts.length);
+      if (bounded) break;
       const quantity = Math.min(wanted, visible(maker));
       const meeting = { priceTicks: maker.price, quantity, takerSide: taker.side };
       const mode = taker.selfTrade;
@@ -105,6 +116,7 @@ export function modelBook() {
         if (money) {
           money.cents -= quantity * maker.price * tickCents;
           money.shares -= quantity;
+          money.bought += quantity;
           money.told = buys(money, maker.price * tickCents) === 0;
         }
         trades += 1;
@@ -124,6 +136,7 @@ export function modelBook() {
         orders = orders.filter((o) => open(o) > 0);
         lessen(maker.id, quantity, facts);
         lessen(taker.id, quantity, facts);
+        lists.hear(maker.price);
         continue;
       }
       let next = {};
@@ -145,7 +158,8 @@ export function modelBook() {
       }
     }
     orders = orders.filter((o) => open(o) > 0);
-    return { facts, ended, outside };
+    rules.told += facts.length;
+    return { facts, ended, outside, bounded };
   }
 
   const pricesOf = (facts: readonly BookFact[]) =>
@@ -153,24 +167,47 @@ export function modelBook() {
 
   /** What the trades of an order bring about, stop after stop, each before those that it reaches itself. */
   function cascade(facts: readonly BookFact[], before: number, time: string): BookFact[] {
-    return runQueue(reachedBy(stops, pricesOf(facts), before), time);
+    const prices = pricesOf(facts);
+    if (prices.length === 0) return [];
+    const first = takeOwed();
+    return runQueue([...first, ...reachedBy(stops, prices, before)], time);
+  }
+
+  function takeOwed(): ModelStop[] {
+    const first = owed.flatMap((id) => stops.find(({ placed }) => placed.orderId === id) ?? []);
+    owed = [];
+    stops = stops.filter((one) => !first.includes(one));
+    return first;
+  }
+
+  /** Those that wait for room, once the market trades. */
+  function carryOn(time: string): BookFact[] {
+    return rules.gathers() ? [] : runQueue(takeOwed(), time);
   }
 
   function runQueue(reached: ModelStop[], time: string): BookFact[] {
     queued = reached;
     stops = stops.filter((one) => !queued.includes(one));
     const told: BookFact[] = [];
-    for (let one = queued.shift(); one; one = queued.shift()) {
+    while (queued.length > 0) {
+      if (isFull()) {
+        owed = [...new Set([...owed, ...queued.map(({ placed }) => placed.orderId)])];
+        stops = [...stops, ...queued].sort((a, b) => a.arrival - b.arrival);
+        queued = [];
+        break;
+      }
+      const one = queued.shift() as ModelStop;
+      rules.told += 1;
       const { placed, stop } = one;
       const { side, quantity, limitTicks: price } = placed;
       const taker = arriving(one);
       const was = lastTicks;
       const joins = rules.gathers();
-      const still = { facts: [], ended: false, outside: false };
-      const { facts: own, ended, outside } = joins ? still : sweep(taker, placed.tickCents, time);
+      const still = { facts: [], ended: false, outside: false, bounded: false };
+      const { facts: own, ended, outside, bounded } = joins ? still : sweep(taker, placed.tickCents, time);
       const left = ended ? 0 : open(taker);
-      const rests = left > 0 && (placed.type === 'stop_limit' || joins || outside);
-      if (rests) enter({ ...taker, endsWithCall: placed.type !== 'stop_limit' });
+      const rests = left > 0 && !bounded && (placed.type === 'stop_limit' || joins || outside);
+      if (rests) enter({ ...taker, endsWithCall: taker.unpriced });
       const triggered = {
         order: refTo(taker),
         side,
@@ -183,7 +220,9 @@ export function modelBook() {
       told.push({ type: 'OrderTriggered.v1', data: { ...triggered, ...entry } }, ...own);
       if (left > 0 && !rests) {
         const gone = { order: refTo(taker), side, priceTicks: price, quantity: left, resting: false };
-        told.push({ type: 'OrderExpired.v1', data: { ...gone, reason: 'INSUFFICIENT_LIQUIDITY' } });
+        const reason = bounded ? 'EXECUTION_BOUND' : 'INSUFFICIENT_LIQUIDITY';
+        told.push({ type: 'OrderExpired.v1', data: { ...gone, reason } });
+        rules.told += 1;
       }
       if (outside) told.push(...rules.interrupt());
       const next = reachedBy(stops, pricesOf(own), was);
@@ -193,9 +232,12 @@ export function modelBook() {
     return told;
   }
 
-  /** Stops that a price has reached which no trade of now was made at. */
-  function reachAt(price: number, time: string): BookFact[] {
-    return runQueue(reachedBy(stops, [price], price), time);
+  /** One stop that was reached before it came. */
+  function triggerOne(id: string, time: string): BookFact[] {
+    return runQueue(
+      stops.filter(({ placed }) => placed.orderId === id),
+      time,
+    );
   }
 
   /** To cancel an order of a list is to cancel the others, too. */
@@ -265,19 +307,38 @@ export function modelBook() {
     return expiries.filter(([id]) => isOpen(id));
   };
 
+  /** What is over by now ends, as far as there is room; children go with an entry that bought nothing. */
+  function endDue(hasRoom: (told: number) => boolean): BookFact[] {
+    const due = stillOpen().filter(([, end]) => end <= now);
+    const inOrder = due.sort(([, a], [, b]) => (a === b ? 0 : a < b ? -1 : 1)).map(([id]) => id);
+    const ends: BookFact[] = [];
+    for (const id of inOrder) {
+      if (!hasRoom(ends.length)) break;
+      const unfilled = (entry: { filled: number } | null) => rules.bounds && entry?.filled === 0;
+      const list = lists.all().find(({ legs, entry }) => unfilled(entry) && legs.includes(id));
+      if (list?.entry && inOrder.includes(list.entry.orderId)) continue;
+      ends.push(...expire(id, 'EXPIRES_AT_REACHED'));
+      const own = lists.all().find(({ entry }) => unfilled(entry) && entry?.orderId === id);
+      for (const leg of own?.legs ?? []) ends.push(...lists.expireAsleep(leg, 'ENTRY_NOT_FILLED'));
+    }
+    expiries = stillOpen();
+    return ends;
+  }
+
   function reach(at: string): BookFact[] {
     if (at > now) now = at;
-    const due = stillOpen().filter(([, end]) => end <= now);
-    const inOrder = due.sort(([, a], [, b]) => (a === b ? 0 : a < b ? -1 : 1));
-    const ends = inOrder.flatMap(([id]) => expire(id, 'EXPIRES_AT_REACHED'));
-    expiries = stillOpen();
+    const ends = endDue((told) => !isFull(told));
     const next = expiries.map(([, end]) => end).sort()[0] ?? null;
     return [...ends, { type: 'TimeApplied.v1', data: { at: now, nextExpiresAt: next } }];
   }
 
-  /** What the order would trade: the sweep is done on copies, and everything put back. */
-  function wouldTrade(taker: Order): number {
+  /**
+   * Whether the order would trade so much, as far as it may look: the sweep is done on copies, and everything put back.
+   */
+  function wouldTrade(taker: Order, needed: number): 'enough' | 'less' | 'too far' {
     const before = { orders, trades, lastTradeTime, lastTicks, arrivals };
+    const { told, bounds } = rules;
+    rules.bounds = false;
     const waiting = stops;
     const putBack = lists.keep();
     orders = orders.map((o) => ({ ...o }));
@@ -286,7 +347,23 @@ export function modelBook() {
     ({ orders, trades, lastTradeTime, lastTicks, arrivals } = before);
     stops = waiting;
     putBack();
-    return facts.reduce((sum, f) => sum + (f.type === 'TradeExecuted.v1' ? f.data.quantity : 0), 0);
+    Object.assign(rules, { told, bounds });
+    let [traded, matches] = [0, 0];
+    for (const { type, data } of facts) {
+      if (traded >= needed) break;
+      if (type !== 'TradeExecuted.v1' && type !== 'TradePrevented.v1') continue;
+      matches += 1;
+      // Each may tell two things.
+      if (bounds && 2 * matches > rules.most - 16) return 'too far';
+      if (type === 'TradeExecuted.v1') traded += data.quantity;
+    }
+    return traded >= needed ? 'enough' : 'less';
+  }
+
+  /** An order that has a new place has it among those that end at one time, too. */
+  function endLater(id: string): void {
+    const end = rules.bounds ? expiries.find(([one]) => one === id) : undefined;
+    if (end) expiries = [...expiries.filter((one) => one !== end), end];
   }
 
   /** A trade's number; the price and time are the last ones from now on. */
@@ -299,6 +376,7 @@ export function modelBook() {
 
   return {
     rules,
+    isFull,
     print,
     refTo,
     takeShown,
@@ -308,7 +386,12 @@ export function modelBook() {
     opposite,
     sweep,
     cascade,
-    reachAt,
+    triggerOne,
+    carryOn,
+    endDue,
+    owed: () => owed.filter((id) => stops.some(({ placed }) => placed.orderId === id)),
+    /** A price at which nothing is carried out. */
+    hear: (price: number) => hear(stops, price),
     cancel,
     expire,
     stillOpen,
@@ -330,10 +413,12 @@ export function modelBook() {
     changeStop(stop: ModelStop, quantity: number, limitTicks: number, keepsArrival: boolean) {
       stop.placed = { ...stop.placed, quantity, limitTicks };
       if (keepsArrival) return;
+      endLater(stop.placed.orderId);
       stopArrivals += 1;
       stop.arrival = stopArrivals;
       stops = [...stops.filter((one) => one !== stop), stop];
     },
+    endLater,
     forgetEnd(id: string) {
       expiries = expiries.filter(([one]) => one !== id);
     },

@@ -1,6 +1,5 @@
 import type { BookFact, EngineInput } from '@brokerx/contracts';
 import type { modelBook } from './modelBook.ts';
-import { isReached } from './modelStops.ts';
 
 type Placed = Extract<EngineInput, { type: 'OrderPlaced.v1' }>['data'];
 
@@ -8,12 +7,10 @@ type Placed = Extract<EngineInput, { type: 'OrderPlaced.v1' }>['data'];
 export function modelBracket({
   book,
   continuous,
-  dynamic,
   arrive,
 }: {
   book: ReturnType<typeof modelBook>;
   continuous: () => boolean;
-  dynamic: () => number;
   arrive: (placed: Placed, revision: number, time: string) => BookFact[];
 }) {
   const { lists } = book;
@@ -24,9 +21,9 @@ export function modelBracket({
     const list = lists.all().find(({ entry }) => entry?.orderId === entryId);
     const entry = list?.entry;
     if (!list || !entry) return [];
-    const last = dynamic();
     const children = entry.dormant.filter(({ orderId }) => list.legs.includes(orderId));
     list.entry = null;
+    const { lowTicks } = entry;
     const facts: BookFact[] = [];
     for (const child of [...children].reverse()) {
       book.forgetEnd(child.orderId);
@@ -38,15 +35,15 @@ export function modelBracket({
     }
     const loss = children.find(({ stopTicks }) => stopTicks);
     const waits = book.stops().some(({ placed }) => placed.orderId === loss?.orderId);
-    if (loss && waits && continuous() && isReached(loss.side, loss.stopTicks ?? 0, last))
-      facts.push(...book.reachAt(last, time));
+    if (loss && waits && lowTicks <= (loss.stopTicks ?? 0))
+      facts.push(...book.triggerOne(loss.orderId, time));
     return facts;
   }
 
-  return function follow(facts: BookFact[], time: string): void {
-    let opens = false;
-    for (let n = 0; n < facts.length; n++) {
-      const { type, data } = facts[n] as BookFact;
+  /** What has ended by these facts, and what ends with it. */
+  function end(facts: BookFact[], from: number): void {
+    for (let n = from; n < facts.length; n++) {
+      const { data } = facts[n] as BookFact;
       const ids =
         'order' in data
           ? [data.order.orderId]
@@ -57,15 +54,22 @@ export function modelBracket({
         const list = lists.all().find(({ entry }) => entry?.orderId === id);
         if (!list?.entry || list.entry.isOver || inBook(id)) continue;
         list.entry.isOver = true;
-        if (list.entry.filled === 0)
-          for (const leg of list.legs) facts.push(...lists.expireAsleep(leg, 'ENTRY_NOT_FILLED'));
-        else if (list.legs.length > 0 && continuous()) facts.push(...wake(id, time));
+        if (list.entry.filled > 0) continue;
+        for (const leg of list.legs) facts.push(...lists.expireAsleep(leg, 'ENTRY_NOT_FILLED'));
       }
-      if (type === 'MarketStateChanged.v1') opens ||= data.state === 'continuous';
-      if (!opens || n < facts.length - 1) continue;
-      opens = false;
-      for (const { entry, legs } of lists.all())
-        if (entry?.isOver && legs.length > 0) facts.push(...wake(entry.orderId, time));
+    }
+  }
+
+  return function follow(facts: BookFact[], time: string): void {
+    const untold = book.rules.told - facts.length;
+    end(facts, 0);
+    while (continuous()) {
+      book.rules.told = facts.length + untold;
+      const next = lists.all().find(({ entry, legs }) => entry?.isOver && legs.length > 0);
+      if (!next?.entry || book.isFull()) break;
+      const known = facts.length;
+      facts.push(...wake(next.entry.orderId, time));
+      end(facts, known);
     }
     lists.prune(book.openNow());
   };

@@ -53,9 +53,24 @@ export function priceOf(
     (one) => one.quantity === first.quantity && Math.abs(one.over) === Math.abs(first.over),
   );
   const near = equal.toSorted((a, b) => Math.abs(a.price - reference) - Math.abs(b.price - reference));
+  /** Whether all who would get something of a side have no limit of their own. */
+  const unlimited = (side: readonly Order[]) => {
+    let left = first.quantity;
+    return side
+      .toSorted((a, b) => (a.side === 'buy' ? b.price - a.price : a.price - b.price) || a.arrival - b.arrival)
+      .every((o) => {
+        const gets = Math.min(left, open(o));
+        left -= gets;
+        return gets === 0 || o.unpriced;
+      });
+  };
+  const asMuch = tried.filter(({ quantity }) => quantity === first.quantity);
+  const onlyMarket = unlimited(buys) && unlimited(sells);
+  const drawn = asMuch.toSorted((a, b) => Math.abs(a.price - reference) - Math.abs(b.price - reference));
   const allBuy = equal.every(({ over }) => over > 0);
   const allSell = equal.every(({ over }) => over < 0);
-  const chosen = (allBuy ? equal.at(-1) : allSell ? equal[0] : near[0]) ?? first;
+  const limited = (allBuy ? equal.at(-1) : allSell ? equal[0] : near[0]) ?? first;
+  const chosen = (onlyMarket ? drawn[0] : limited) ?? first;
   const surplusSide = chosen.over > 0 ? 'buy' : chosen.over < 0 ? 'sell' : null;
   return {
     priceTicks: chosen.price,
@@ -119,11 +134,15 @@ export function modelDay(book: ReturnType<typeof modelBook>, market: ModelMarket
     book.rules.band = { low, high };
   };
   book.rules.gathers = () => market.state !== 'continuous';
-  book.rules.interrupt = () => call('volatility_auction');
+  book.rules.interrupt = () => {
+    book.rules.told += 1;
+    return call('volatility_auction');
+  };
 
   const uncross = (auction: Auction, time: string): BookFact[] => {
+    const over = book.endDue(() => true);
     const result = priceOf(book.orders(), market.reference, book.effective);
-    const facts: BookFact[] = [{ type: 'AuctionUncrossed.v1', data: { auction, ...result } }];
+    const facts: BookFact[] = [...over, { type: 'AuctionUncrossed.v1', data: { auction, ...result } }];
     if (result.priceTicks !== null) {
       facts.push(
         ...pairAt(book, {
@@ -146,6 +165,7 @@ export function modelDay(book: ReturnType<typeof modelBook>, market: ModelMarket
     const before = book.state().lastTicks || market.reference;
     const facts = uncross(auction, time);
     freeze();
+    book.rules.told = 1;
     return [...facts, become('continuous'), ...book.cascade(facts, before, time)];
   };
 
@@ -174,13 +194,20 @@ export function modelDay(book: ReturnType<typeof modelBook>, market: ModelMarket
     waiting = [];
     for (const { legs, entry } of book.lists.all())
       if (entry?.dormant[0]?.timeInForce === 'day')
-        for (const id of legs) facts.push(...book.lists.expireAsleep(id, 'DAY_ENDED'));
+        for (const id of legs)
+          facts.push(
+            ...book.lists.expireAsleep(
+              id,
+              entry.filled === 0 && market.days ? 'ENTRY_NOT_FILLED' : 'DAY_ENDED',
+            ),
+          );
     return facts;
   };
 
   const close = (time: string): BookFact[] => {
     const auction = market.state === 'pre_open' ? 'opening_auction' : market.state;
     const facts = auction.endsWith('auction') ? uncross(auction as Auction, time) : [];
+    if (facts.some(({ type }) => type === 'TradeExecuted.v1')) book.hear(book.state().lastTicks);
     market.phase = 'closed';
     return [...facts, ...endDay(), become('closed')];
   };
@@ -191,8 +218,8 @@ export function modelDay(book: ReturnType<typeof modelBook>, market: ModelMarket
     book.later(at);
     const fresh = phase === 'pre_open' || phase === 'opening_auction';
     if (state === 'halt') {
+      if (fresh || (phase === 'continuous' && market.phase === 'closed')) market.opened = false;
       market.phase = phase;
-      if (fresh) market.opened = false;
       const ended = phase === 'closed' ? endDay() : [];
       return ended.length > 0 ? ended : NOTED;
     }
@@ -229,14 +256,15 @@ export function modelDay(book: ReturnType<typeof modelBook>, market: ModelMarket
     endCall({ at }: Extract<EngineInput, { type: 'AuctionCallEnded.v1' }>['data'], time: string): BookFact[] {
       if (!calls()) return NOTED;
       book.later(at);
+      const over = book.endDue(() => true);
       const result = priceOf(book.orders(), market.reference, book.effective);
       const [low, high] = band(2);
       const far = result.priceTicks !== null && (result.priceTicks < low || result.priceTicks > high);
       if (market.state === 'volatility_auction' && far && !extended) {
         extended = true;
-        return [{ type: 'AuctionExtended.v1', data: result }];
+        return [...over, { type: 'AuctionExtended.v1', data: result }];
       }
-      return market.state === 'closing_auction' ? close(time) : trade(time);
+      return [...over, ...(market.state === 'closing_auction' ? close(time) : trade(time))];
     },
     /** What the call would bring, where that is another thing than was told last. */
     indicative(): BookFact[] {

@@ -3,7 +3,14 @@ import type { Order } from './modelOrder.ts';
 import type { ModelStop } from './modelStops.ts';
 
 type Placed = Extract<EngineInput, { type: 'OrderPlaced.v1' }>['data'];
-type Entry = { orderId: string; filled: number; isOver: boolean; revision: number; dormant: Placed[] };
+type Entry = {
+  orderId: string;
+  filled: number;
+  isOver: boolean;
+  revision: number;
+  dormant: Placed[];
+  lowTicks: number;
+};
 type ModelList = { listId: string; legs: string[]; entry: Entry | null };
 
 /** Orders that belong together once more: which they are, and what one has less by what the other fills. */
@@ -33,10 +40,16 @@ export function modelLists() {
     all: () => lists,
     /** Puts back what is thought of only. */
     keep() {
-      const filled = lists.map(({ entry }) => entry?.filled ?? 0);
+      const before = lists.map(({ entry }) => ({ filled: entry?.filled, lowTicks: entry?.lowTicks }));
       return () => {
-        for (const [n, { entry }] of lists.entries()) if (entry) entry.filled = filled[n] ?? 0;
+        for (const [n, { entry }] of lists.entries()) if (entry) Object.assign(entry, before[n]);
       };
+    },
+    /** A trade happened: whose entry has bought something remembers the lowest price since. */
+    hear(price: number) {
+      for (const { entry } of lists)
+        if (entry && entry.filled > 0)
+          entry.lowTicks = entry.lowTicks > 0 ? Math.min(entry.lowTicks, price) : price;
     },
     asleep,
     drop,

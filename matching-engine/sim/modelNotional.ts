@@ -19,7 +19,7 @@ export function modelNotional({
   const gathers = () => market.state !== 'continuous';
   function wrongMoney(data: Placed, of: SymbolRules): RefusalCode | null {
     const { notionalCents: cents = 0, side, type, timeInForce, limitTicks: price, tickCents } = data;
-    const money: Money = { cents, shares: of.orderSharesMax, lot: of.lotShares ?? 1, told: false };
+    const money: Money = { cents, shares: of.orderSharesMax, lot: of.lotShares ?? 1, bought: 0, told: false };
     if (price === 0 || tickCents !== of.tickCents) return 'PRICE_TICK';
     if (buys(money, price * tickCents) === 0) return 'MIN_NOTIONAL';
     if (of.notionalMinCents && cents < of.notionalMinCents) return 'MIN_NOTIONAL';
@@ -39,12 +39,13 @@ export function modelNotional({
     time: string,
   ): BookFact[] {
     const { notionalCents: cents = 0, side, type, timeInForce, limitTicks: price, tickCents } = data;
-    const money: Money = { cents, shares: of.orderSharesMax, lot: of.lotShares ?? 1, told: false };
+    const money: Money = { cents, shares: of.orderSharesMax, lot: of.lotShares ?? 1, bought: 0, told: false };
     const { orderId: id, accountId, selfTrade = 'none' } = data;
     const terms = {
       day: false,
       postOnly: false,
       endsWithCall: false,
+      unpriced: true,
       exempt: data.bandExempt,
       selfTrade,
       quantity: 0,
@@ -54,14 +55,16 @@ export function modelNotional({
     };
     const before = dynamic();
     const taker: Order = { id, accountId, revision, side, price, ...terms };
-    const { facts, ended, outside } = sweep(taker, tickCents, time, money);
+    book.rules.told += 1;
+    const { facts, ended, outside, bounded } = sweep(taker, tickCents, time, money);
     const taken = { order, side, type, timeInForce, quantity: 0, limitTicks: price, restingQuantity: 0 };
     const ends: BookFact[] = [];
     const next = opposite(side, price)[0];
     const leftCents = money.cents;
     if (!ended && !money.told) {
       const gone = { order, side, priceTicks: price, quantity: 0, resting: false, leftCents };
-      if (outside)
+      if (bounded) ends.push({ type: 'OrderExpired.v1', data: { ...gone, reason: 'EXECUTION_BOUND' } });
+      else if (outside)
         ends.push({
           type: 'OrderExpired.v1',
           data: { ...gone, reason: 'EXECUTION_RULE_PRICE_RANGE_EXCEEDED' },
@@ -69,6 +72,7 @@ export function modelNotional({
       else if (next) ends.push({ type: 'OrderCompleted.v1', data: { order, side, leftCents } });
       else ends.push({ type: 'OrderExpired.v1', data: { ...gone, reason: 'INSUFFICIENT_LIQUIDITY' } });
     }
+    book.rules.told += ends.length;
     return [
       { type: 'OrderAccepted.v1', data: { ...taken, notionalCents: cents } },
       ...facts,

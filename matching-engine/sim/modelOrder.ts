@@ -11,6 +11,8 @@ export type Order = {
   postOnly: boolean;
   /** Expires with the next uncross. */
   endsWithCall: boolean;
+  /** It has no limit of its own. */
+  unpriced: boolean;
   /** The trade band does not count for it. */
   exempt: boolean;
   selfTrade: SelfTradeMode;
@@ -24,11 +26,12 @@ export type Order = {
 };
 
 /** What is left to spend, and to buy, of an order for an amount of money. */
-export type Money = { cents: number; shares: number; lot: number; told: boolean };
+export type Money = { cents: number; shares: number; lot: number; bought: number; told: boolean };
+/** Share after share, and then back to where the whole is lots. */
 export const buys = (money: Money, price: number): number => {
-  let lots = Math.floor(Math.floor(money.cents / price) / money.lot);
-  while (lots * money.lot > money.shares) lots -= 1;
-  return lots * money.lot;
+  const most = money.bought + Math.min(money.shares, Math.floor(money.cents / price));
+  const whole = Math.floor(most / money.lot) * money.lot;
+  return whole > money.bought ? whole - money.bought : 0;
 };
 
 /** No iceberg. */

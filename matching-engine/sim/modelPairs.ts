@@ -54,6 +54,7 @@ export function pairAt(
     facts.push({ type: 'TradeExecuted.v1', data: { ...terms, ...parties, auction, ...peaks } });
     book.lessen(buy.id, quantity, facts);
     book.lessen(sell.id, quantity, facts);
+    book.lists.hear(priceTicks);
     if (buyer.share === 0) buyers.shift();
     if (seller.share === 0) sellers.shift();
   }

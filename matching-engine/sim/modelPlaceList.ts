@@ -45,7 +45,14 @@ export function modelPlaceList({
       return orders.reverse().flatMap((order) => arrive(order, revision, time));
     }
     const { orderId } = entry;
-    book.lists.add(list.listId, legs, { orderId, filled: 0, isOver: false, revision, dormant: children });
+    book.lists.add(list.listId, legs, {
+      orderId,
+      filled: 0,
+      isOver: false,
+      revision,
+      dormant: children,
+      lowTicks: 0,
+    });
     const sleeping = children.map((child): BookFact => {
       const { orderId: id, accountId, side, type, timeInForce, quantity, limitTicks, expiresAt } = child;
       if (expiresAt) book.end(id, expiresAt);
@@ -54,6 +61,7 @@ export function modelPlaceList({
       const ends = expiresAt ? { expiresAt } : {};
       return { type: 'OrderAccepted.v1', data: { ...terms, ...ends, held: true, dormant: true } };
     });
+    book.rules.told += sleeping.length;
     return [...sleeping, ...arrive(entry, revision, time)];
   };
 }

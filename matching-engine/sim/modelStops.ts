@@ -19,10 +19,29 @@ const trailed = (side: 'buy' | 'sell', price: number, { trailTicks, trailPpm }: 
 const tighter = (side: 'buy' | 'sell', a: number, b: number): number =>
   side === 'buy' ? Math.min(a, b) : Math.max(a, b);
 
-export const firstStop = (placed: Placed, last: number): number =>
-  placed.type === 'trailing_stop'
+/** While nothing trades (`last` is null) the order's own word counts. */
+export const firstStop = (placed: Placed, last: number | null): number =>
+  placed.type === 'trailing_stop' && last !== null
     ? tighter(placed.side, placed.stopTicks ?? 0, trailed(placed.side, last, placed))
     : (placed.stopTicks ?? 0);
+
+/** What the first stop of such an order stands for. */
+export const firstMark = ({ side, stopTicks = 0, trailTicks, trailPpm = 0 }: Placed): number => {
+  const sign = side === 'buy' ? 1 : -1;
+  if (trailTicks) return stopTicks - sign * trailTicks;
+  const exact = (stopTicks * 1_000_000) / (1_000_000 + sign * trailPpm);
+  return side === 'buy' ? Math.ceil(exact) : Math.floor(exact);
+};
+
+/** Every trailing stop hears of a price, whether or not anything may be carried out. */
+export function hear(stops: readonly ModelStop[], price: number): void {
+  for (const one of stops) {
+    const { side, type } = one.placed;
+    if (type !== 'trailing_stop' || tighter(side, price, one.mark) === one.mark) continue;
+    one.mark = price;
+    one.stop = tighter(side, one.stop, trailed(side, price, one.placed));
+  }
+}
 
 export const isReached = (side: 'buy' | 'sell', stop: number, price: number): boolean =>
   side === 'buy' ? price >= stop : price <= stop;
@@ -36,13 +55,9 @@ export function reachedBy(
   const reached: ModelStop[] = [];
   for (const price of prices) {
     for (const one of stops) {
-      const { side, type } = one.placed;
       if (reached.includes(one)) continue;
-      if (type === 'trailing_stop' && tighter(side, price, one.mark) !== one.mark) {
-        one.mark = price;
-        one.stop = tighter(side, one.stop, trailed(side, price, one.placed));
-      }
-      if (isReached(side, one.stop, price)) reached.push(one);
+      hear([one], price);
+      if (isReached(one.placed.side, one.stop, price)) reached.push(one);
     }
   }
   const distance = ({ stop }: ModelStop) => Math.abs(stop - before);
@@ -76,6 +91,7 @@ export const arriving = ({ placed, revision }: ModelStop): Order => ({
   day: placed.timeInForce === 'day',
   postOnly: false,
   endsWithCall: false,
+  unpriced: placed.type !== 'stop_limit',
   exempt: placed.bandExempt,
   selfTrade: placed.selfTrade ?? 'none',
   quantity: placed.quantity,

@@ -7,7 +7,7 @@ import { compare } from './simulate.ts';
  */
 export function shrunk(
   inputs: readonly PlacedInput[],
-  fails: (inputs: readonly PlacedInput[]) => boolean = differs,
+  fails: (inputs: readonly PlacedInput[]) => boolean,
 ): PlacedInput[] {
   let left = [...inputs];
   for (let piece = left.length >> 1; piece >= 1; ) {
@@ -24,11 +24,14 @@ export function shrunk(
   return left;
 }
 
-function differs(inputs: readonly PlacedInput[]): boolean {
-  try {
-    compare(inputs, 0);
-    return false;
-  } catch {
-    return true;
-  }
-}
+/** Whether the engine and the model differ on them, in a run of this seed. */
+export const differs =
+  (seed: number) =>
+  (inputs: readonly PlacedInput[]): boolean => {
+    try {
+      compare(inputs, seed);
+      return false;
+    } catch {
+      return true;
+    }
+  };

@@ -3,10 +3,12 @@ import { amendHeld, amendWaiting } from './amendHeld.ts';
 import { beginCall } from './auction.ts';
 import { bandOf } from './bands.ts';
 import { matchable } from './book.ts';
+import { dormantOf } from './bracket.ts';
 import { againstRules } from './changeRules.ts';
-import type { Engine } from './engineState.ts';
-import { BAND_EXEMPT, ICEBERG, POST_ONLY, selfTradeOf } from './flags.ts';
-import { openOf, reduceShownLast, restShown, withdraw } from './iceberg.ts';
+import { type Engine, follows } from './engineState.ts';
+import { expireAtNewPlace } from './expiry.ts';
+import { BAND_EXEMPT, exemptIf, ICEBERG, POST_ONLY, selfTradeOf, UNPRICED } from './flags.ts';
+import { hasTooManyPeaks, openOf, reduceShownLast, restShown, withdraw } from './iceberg.ts';
 import type { RestingOrder } from './levels.ts';
 import { type Incoming, match } from './match.ts';
 import { isLeg } from './orderList.ts';
@@ -85,7 +87,11 @@ function enterAnew(
   replaced: Extract<BookFact, { type: 'OrderReplaced.v1' }>,
 ): BookFact[] {
   const { listing } = engine;
-  const { id, accountId, revision, side, flags } = resting;
+  const { id, accountId, revision, side } = resting;
+  // An exemption from the band is asked for anew by each change; older rules let the first one stand.
+  const asksAnew = follows(engine, 4);
+  const exempt = event.data.bandExempt === true || (!asksAnew && (resting.flags & BAND_EXEMPT) !== 0);
+  const flags = asksAnew ? exemptIf(resting.flags, exempt) : resting.flags;
   const limitTicks = event.data.limitTicks ?? resting.priceTicks;
   const outputs: BookFact[] = [replaced];
   const { peak } = withdraw(engine, resting);
@@ -100,20 +106,28 @@ function enterAnew(
     time: event.time,
     leaves: replaced.data.leaves,
     budget: null,
-    band: bandOf(engine, event.data.bandExempt === true || (flags & BAND_EXEMPT) !== 0),
+    band: bandOf(engine, exempt),
     ended: false,
     outside: false,
+    bounded: false,
     prevented: false,
     firstTicks: 0,
   };
   const before = engine.lastTicks || (listing?.referenceTicks ?? 0);
   if (engine.state === 'continuous') match(engine, incoming, outputs);
-  const restingQuantity = incoming.ended ? 0 : incoming.leaves;
+  const { bounded, leaves } = incoming;
+  const restingQuantity = incoming.ended || bounded ? 0 : leaves;
   const entry = { priceTicks: limitTicks, restingQuantity, entersAfter: outputs.length - 1 };
   const { quantity } = event.data;
   const place = { id, accountId, revision, side, priceTicks: limitTicks, flags, quantity };
   const shown = restingQuantity > 0 ? restShown(engine, { ...place, leaves: restingQuantity }, peak) : {};
   replaced.data.entry = { ...entry, ...shown };
+  if (bounded) {
+    const rest = { side, priceTicks: limitTicks, quantity: leaves, resting: false };
+    const order = { orderId: id, accountId, revision };
+    outputs.push({ type: 'OrderExpired.v1', data: { order, ...rest, reason: 'EXECUTION_BOUND' } });
+  }
+  if (follows(engine, 4)) expireAtNewPlace(engine, id);
   if (incoming.outside) beginCall(engine, 'volatility_auction', outputs);
   const { firstTicks } = incoming;
   if (firstTicks > 0 && engine.stops.terms.size > 0) {
@@ -130,6 +144,7 @@ function refusal(
   const { state, listing, book } = engine;
   if (state === 'halt') return 'SYMBOL_HALTED';
   if (state === 'closed') return 'MARKET_CLOSED';
+  if (!resting && isDormant(engine, data)) return 'ORDER_LIST';
   if (!resting || !listing) return 'ORDER_NOT_OPEN';
   const { quantity } = data;
   const { side, priceTicks, flags } = resting;
@@ -138,11 +153,18 @@ function refusal(
   if (!moves && quantity === resting.quantity) return 'AMEND_NO_CHANGE';
   const { matchingRules } = listing;
   if (matchingRules < 2) return moves || quantity > resting.quantity ? 'AMEND_NOT_A_REDUCTION' : undefined;
+  if (moves && (flags & UNPRICED) !== 0) return 'ORDER_TYPE';
   // To end it is always allowed.
   if (quantity <= resting.quantity - openOf(engine, resting)) return undefined;
   const against = againstRules(engine, data, { side, limitTicks, moves });
   if (against) return against;
+  const peak = matchingRules >= 4 ? engine.icebergs.get(resting.id)?.peak : undefined;
+  if (peak !== undefined && hasTooManyPeaks(quantity, peak)) return 'ICEBERG_PEAKS';
   const takes = moves && state === 'continuous' && matchable(book, side, limitTicks);
   if (takes && (flags & POST_ONLY) !== 0) return 'WOULD_TAKE';
   return undefined;
 }
+
+/** An order of a bracket whose entry has not ended: it is for nothing yet. */
+const isDormant = (engine: Engine, { orderId, accountId }: Amend['data']): boolean =>
+  follows(engine, 4) && dormantOf(engine, orderId)?.terms.accountId === accountId;

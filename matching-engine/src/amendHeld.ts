@@ -1,7 +1,9 @@
 import type { BookFact, EventOf, OrderRef, RefusalCode } from '@brokerx/contracts';
-import { type NewOrder, reduce } from './book.ts';
+import { type NewOrder, reduce, setFlags } from './book.ts';
 import { againstRules } from './changeRules.ts';
-import type { Engine } from './engineState.ts';
+import { type Engine, follows } from './engineState.ts';
+import { expireAtNewPlace } from './expiry.ts';
+import { exemptIf, UNPRICED } from './flags.ts';
 import type { RestingOrder } from './levels.ts';
 import { addStop, removeStop, type StopTerms } from './triggers.ts';
 
@@ -20,10 +22,15 @@ export function amendHeld(engine: Engine, event: Amend, order: OrderRef, held: R
   const code = refusal(engine, event, held, terms);
   if (code) return { type: 'OrderReplaceRejected.v1', data: { order, amendment, code } };
   const { side, priceTicks, leaves: leavesBefore } = held;
-  if (!moves && quantity < leavesBefore) reduce(stops.book, held, quantity);
-  else {
+  const asksAnew = follows(engine, 4);
+  const flags = asksAnew ? exemptIf(held.flags, event.data.bandExempt === true) : held.flags;
+  if (!moves && quantity < leavesBefore) {
+    reduce(stops.book, held, quantity);
+    setFlags(stops.book, held, flags);
+  } else {
     removeStop(stops, held);
-    const { id, accountId, revision, flags } = held;
+    const { id, accountId, revision } = held;
+    if (asksAnew) expireAtNewPlace(engine, id);
     addStop(
       stops,
       { id, accountId, revision, side, priceTicks, flags, quantity, leaves: quantity },
@@ -46,7 +53,9 @@ export function amendWaiting(engine: Engine, event: Amend, order: OrderRef, wait
   const code =
     !moves && quantity === leavesBefore
       ? 'AMEND_NO_CHANGE'
-      : againstRules(engine, event.data, { side, limitTicks, moves });
+      : moves && (waiting.flags & UNPRICED) !== 0
+        ? 'ORDER_TYPE'
+        : againstRules(engine, event.data, { side, limitTicks, moves });
   if (code) return { type: 'OrderReplaceRejected.v1', data: { order, amendment, code } };
   if (moves || quantity > leavesBefore) engine.waiting.delete(waiting.id);
   engine.waiting.set(waiting.id, { ...waiting, priceTicks: limitTicks, quantity, leaves: quantity });

@@ -12,7 +12,7 @@ type Desk = ReturnType<typeof desk>;
 function run(inputs: (d: Desk) => PlacedInput[]) {
   const d = desk();
   const engine = newEngine(SYMBOL);
-  const facts = [d.list({}, 3), ...inputs(d)].map((input) => apply(engine, input)).at(-1) ?? [];
+  const facts = [d.list({}, 4), ...inputs(d)].map((input) => apply(engine, input)).at(-1) ?? [];
   return { engine, told: told(facts) };
 }
 const last = (inputs: (d: Desk) => PlacedInput[]) => run(inputs).told;
@@ -150,6 +150,7 @@ test('in books of every shape the price is the one that trying all of them finds
         day: false,
         postOnly: false,
         endsWithCall: false,
+        unpriced: false,
         exempt: false,
         selfTrade: 'none' as const,
         quantity,
@@ -427,7 +428,7 @@ test('under older rules there is no trading day', () => {
 test('who asks the time is told the state and the reference of the market, too', () => {
   const d = desk();
   const engine = newEngine(SYMBOL);
-  const facts = [d.list({}, 3), ...opening(d), d.reach('16:00:00')]
+  const facts = [d.list({}, 4), ...opening(d), d.reach('16:00:00')]
     .map((input) => apply(engine, input))
     .at(-1);
   expect(facts).toEqual([

@@ -1,10 +1,12 @@
 import type { Auction, BookFact, OrderRef } from '@brokerx/contracts';
 import { remove } from './book.ts';
-import { type Engine, lastPrice, listing, outputTime } from './engineState.ts';
+import { countFrom } from './bound.ts';
+import { type Engine, follows, lastPrice, listing, outputTime } from './engineState.ts';
+import { expireDue } from './expiry.ts';
 import { ENDS_WITH_CALL } from './flags.ts';
 import type { RestingOrder } from './levels.ts';
-import { fillsListed } from './orderList.ts';
-import { runTriggers } from './triggers.ts';
+import { fillsListed, printed } from './orderList.ts';
+import { ratchet, runTriggers } from './triggers.ts';
 import { type Equilibrium, equilibrium, NO_CROSS, pair } from './uncross.ts';
 import { enterWaiting } from './waiting.ts';
 
@@ -28,7 +30,7 @@ export function beginCall(engine: Engine, auction: Auction, outputs: BookFact[])
 
 /** What the call would bring, where that is not what was told last. */
 export function tellIndicative(engine: Engine, call: Call, outputs: BookFact[]): void {
-  const now = equilibrium(engine, engine.listing?.referenceTicks ?? 0);
+  const now = equilibriumOf(engine);
   const { priceTicks, quantity, surplus, surplusSide } = call.indicative;
   const same =
     now.priceTicks === priceTicks &&
@@ -40,6 +42,9 @@ export function tellIndicative(engine: Engine, call: Call, outputs: BookFact[]):
   outputs.push({ type: 'IndicativePriceChanged.v1', data: { ...now } });
 }
 
+export const equilibriumOf = (engine: Engine): Equilibrium =>
+  equilibrium(engine, engine.listing?.referenceTicks ?? 0, engine.listing?.matchingRules);
+
 /**
  * Executes the call: trades at one price, which becomes the static reference, then the ends of the orders meant for it.
  * Self-trade prevention is off, and nobody takes. `time` is the input's.
@@ -48,7 +53,8 @@ export function uncross(engine: Engine, auction: Auction, time: string, outputs:
   const listed = engine.listing;
   if (!listed) return;
   engine.call = null;
-  const result = equilibrium(engine, listed.referenceTicks);
+  if (follows(engine, 4)) expireDue(engine, outputs);
+  const result = equilibriumOf(engine);
   outputs.push({ type: 'AuctionUncrossed.v1', data: { auction, ...result } });
   const { priceTicks } = result;
   if (priceTicks !== null) {
@@ -73,8 +79,17 @@ export function uncross(engine: Engine, auction: Auction, time: string, outputs:
     engine.lastTicks = priceTicks;
     engine.lastTradeTime = outputTime(engine, { time });
     engine.listing = listing({ ...listed, referenceTicks: priceTicks });
+    if (engine.watched.size > 0) printed(engine, priceTicks);
   }
   expireMeantForIt(engine, outputs);
+  countFrom(engine, outputs.length);
+}
+
+/** The day's last uncross: trailing stops follow its price, and nothing is carried out. */
+export function uncrossAtClose(engine: Engine, auction: Auction, time: string, outputs: BookFact[]): void {
+  const tradesBefore = engine.trades;
+  uncross(engine, auction, time, outputs);
+  if (engine.trades > tradesBefore && follows(engine, 4)) ratchet(engine.stops, engine.lastTicks);
 }
 
 /** Continuous trading begins: what gathered is uncrossed, and then the stops that its price reaches are carried out. */

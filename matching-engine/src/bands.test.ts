@@ -7,7 +7,7 @@ type Desk = ReturnType<typeof desk>;
 function run(inputs: (d: Desk) => PlacedInput[], rules = {}) {
   const d = desk();
   const engine = newEngine(SYMBOL);
-  const listed = d.list({ bandPpm: 10_000, ...rules }, 3);
+  const listed = d.list({ bandPpm: 10_000, ...rules }, 4);
   const facts = [listed, ...inputs(d)].map((input) => apply(engine, input)).at(-1) ?? [];
   return { engine, told: told(facts) };
 }

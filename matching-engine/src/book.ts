@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict';
-import { bestLevel, dequeue, emptyLevels, enqueue, type Level, type Levels, levelOf } from './levels.ts';
-import { LEAVES, QUANTITY } from './orderRows.ts';
-import { type NewOrder, Orders, type RestingOrder, type Side } from './orders.ts';
+import {
+  addShares,
+  bestLevel,
+  dequeue,
+  emptyLevels,
+  enqueue,
+  type Level,
+  type Levels,
+  levelOf,
+} from './levels.ts';
+import { FLAGS, LEAVES, QUANTITY } from './orderRows.ts';
+import { BUYS, type NewOrder, Orders, type RestingOrder, type Side } from './orders.ts';
 
 /**
  * The order book of one symbol: price-time priority on two sides. `orders` finds an order by its id and knows their
@@ -60,6 +69,11 @@ export function setQuantity({ orders }: Book, order: RestingOrder, quantity: num
   now(order, quantity, order.leaves);
 }
 
+/** Changes how it was placed; not whether it has a limit of its own. */
+export function setFlags({ orders }: Book, { row, side }: RestingOrder, flags: number): void {
+  orders.rows.set(row, FLAGS, side === 'buy' ? flags | BUYS : flags);
+}
+
 /** The same by an order's row, which is what the book itself works on. */
 export function removeRow(book: Book, row: number): void {
   const { orders } = book;
@@ -76,7 +90,7 @@ export function fillRow(book: Book, row: number, shares: number, leaves: number)
 export function reduceRow(book: Book, row: number, shares: number, leaves: number): void {
   const { orders } = book;
   orders.rows.set(row, LEAVES, leaves - shares);
-  levelOf(sideOf(book, orders.sideOf(row)), row).shares -= shares;
+  addShares(levelOf(sideOf(book, orders.sideOf(row)), row), orders.rows.get(row, FLAGS), -shares);
 }
 
 /** The level that an order of this side and limit trades with next, if any. */

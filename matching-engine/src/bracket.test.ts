@@ -8,7 +8,7 @@ type Desk = ReturnType<typeof desk>;
 function run(inputs: (d: Desk) => PlacedInput[], rules = {}) {
   const d = desk();
   const engine = newEngine(SYMBOL);
-  const facts = [d.list(rules, 3), ...inputs(d)].map((input) => apply(engine, input)).at(-1) ?? [];
+  const facts = [d.list(rules, 4), ...inputs(d)].map((input) => apply(engine, input)).at(-1) ?? [];
   return { engine, told: told(facts) };
 }
 const last = (inputs: (d: Desk) => PlacedInput[], rules = {}) => run(inputs, rules).told;
@@ -139,7 +139,7 @@ test('self-trade prevention ends an entry like any other end', () => {
 });
 
 test('dormant orders cannot be changed', () => {
-  expect(last((d) => [bracket(d), d.amend('P', 5)])).toEqual(['amend of P rejected: ORDER_NOT_OPEN']);
+  expect(last((d) => [bracket(d), d.amend('P', 5)])).toEqual(['amend of P rejected: ORDER_LIST']);
 });
 
 test.for([
@@ -155,7 +155,7 @@ test.for([
 test('a restored engine activates what was dormant', () => {
   const d = desk();
   const engine = newEngine(SYMBOL);
-  for (const input of [d.list({}, 3), bracket(d), fills(d, 4)]) apply(engine, input);
+  for (const input of [d.list({}, 4), bracket(d), fills(d, 4)]) apply(engine, input);
   const again = restore(JSON.parse(JSON.stringify(snapshot(engine))));
   expect(snapshot(again)).toEqual(snapshot(engine));
   expect(snapshot(again).lists[0]?.entry).toMatchObject({ orderId: idOf('E'), filled: 4 });

@@ -326,6 +326,7 @@ test('a restored engine has the same state, in the same order', () => {
     lastTradeTime: '2026-01-05T14:30:03.000Z',
     lastTicks: 1_000,
     time: '',
+    owed: [],
     icebergs: [],
     lists: [],
     stops: [],

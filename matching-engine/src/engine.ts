@@ -2,15 +2,16 @@ import assert from 'node:assert/strict';
 import type { BookFact, EventOf, OrderRef } from '@brokerx/contracts';
 import { amend } from './amend.ts';
 import { tellIndicative } from './auction.ts';
+import { countFrom } from './bound.ts';
 import { dormantOf, dropDormant, followLists } from './bracket.ts';
-import { type Engine, listing, NOTED, type PlacedInput } from './engineState.ts';
+import { type Engine, follows, listing, NOTED, type PlacedInput } from './engineState.ts';
 import { expireDay, reachTime } from './expiry.ts';
 import { withdraw } from './iceberg.ts';
-import { siblingsOf } from './orderList.ts';
+import { siblingsOf, watchLists } from './orderList.ts';
 import { beginPhase, endCall, halt, resume } from './phases.ts';
 import { place } from './place.ts';
 import { placeList } from './placeList.ts';
-import { removeStop } from './triggers.ts';
+import { removeStop, runOwed } from './triggers.ts';
 
 /**
  * The matching engine of one symbol: a pure state machine. No clock, no randomness, no I/O: the same inputs in the
@@ -30,7 +31,9 @@ export {
 /** Applies one input and says what came of it. Throws only on bugs; the engine must not be used after that. */
 export function apply(engine: Engine, input: PlacedInput): BookFact[] {
   engine.band = null;
+  countFrom(engine, 0);
   const outputs = carryOut(engine, input);
+  if (engine.stops.owed.size > 0) runOwed(engine, input.event.time, outputs);
   if (engine.lists.size > 0) followLists(engine, input.event, outputs);
   if (engine.call) tellIndicative(engine, engine.call, outputs);
   return outputs;
@@ -122,7 +125,9 @@ function list(engine: Engine, event: EventOf<'SymbolListed.v1'>): BookFact[] {
 
 function adopt(engine: Engine, event: EventOf<'MatchingRulesAdopted.v1'>): BookFact[] {
   const { matchingRules } = event.data;
+  const isOlder = !follows(engine, 4);
   if (engine.listing) engine.listing = listing({ ...engine.listing, matchingRules });
+  if (isOlder) watchLists(engine);
   return [NOTED];
 }
 

@@ -1,10 +1,18 @@
-import type { BookFact, EngineInput, MarketState, SymbolRules, TradingPhase } from '@brokerx/contracts';
+import {
+  type BookFact,
+  collarTicksLeast,
+  type EngineInput,
+  type MarketState,
+  type SymbolRules,
+  type TradingPhase,
+} from '@brokerx/contracts';
 import type { Call } from './auction.ts';
 import type { Band } from './bands.ts';
 import { type Book, emptyBook } from './book.ts';
+import { OUTPUTS_MAX } from './bound.ts';
 import { type Collar, collarAround } from './collar.ts';
 import type { Icebergs } from './iceberg.ts';
-import type { Lists } from './orderList.ts';
+import type { Lists, OrderList } from './orderList.ts';
 import { noStops, type Stops } from './triggers.ts';
 import type { Waiting } from './waiting.ts';
 
@@ -19,6 +27,12 @@ export type Engine = {
   readonly icebergs: Icebergs;
   /** Orders that belong together. */
   readonly lists: Lists;
+  /** Lists so far, since it was made or restored: they are due in the order of their placement. */
+  listsPlaced: number;
+  /** Brackets whose entry has ended and bought something, by their placement: they wait for continuous trading. */
+  due: OrderList[];
+  /** Brackets whose entry has bought something: prints since then may have reached their stop. */
+  readonly watched: Set<OrderList>;
   /** Orders that wait for their trigger. */
   readonly stops: Stops;
   /** Ends by order, of open orders that have one (and of some that ended before it), by arrival. */
@@ -35,6 +49,10 @@ export type Engine = {
   call: Call | null;
   /** The trade band of the input that is being applied; null before its first match. No state. */
   band: Band | null;
+  /** How long the outputs of the input that is being applied may become. No state. */
+  outputsEnd: number;
+  /** What version 4 of the rules bounds the outputs of an input by; tests bring it near. No state. */
+  outputsMax: number;
   /** Bands are switched off by an operator. */
   bandsOff: boolean;
   /** Trades so far: the last trade's number. */
@@ -63,7 +81,7 @@ export type PlacedInput<E extends EngineInput = EngineInput> = {
 };
 
 /** The matching rules that this engine can run. A published version is never changed: a new one is added. */
-export const KNOWN_MATCHING_RULES: readonly number[] = [1, 2, 3];
+export const KNOWN_MATCHING_RULES: readonly number[] = [1, 2, 3, 4];
 
 export class UnknownMatchingRules extends Error {
   override name = 'UnknownMatchingRules';
@@ -74,6 +92,9 @@ export const newEngine = (symbol: string): Engine => ({
   book: emptyBook(),
   icebergs: new Map(),
   lists: new Map(),
+  listsPlaced: 0,
+  due: [],
+  watched: new Set(),
   stops: noStops(),
   expiries: new Map(),
   waiting: new Map(),
@@ -83,6 +104,8 @@ export const newEngine = (symbol: string): Engine => ({
   opened: true,
   call: null,
   band: null,
+  outputsEnd: OUTPUTS_MAX,
+  outputsMax: OUTPUTS_MAX,
   bandsOff: false,
   trades: 0,
   lastTicks: 0,
@@ -97,8 +120,14 @@ export function listing({ rules, matchingRules, referenceTicks }: Omit<Listing, 
       `matching rules ${matchingRules} are asked for; this engine knows ${KNOWN_MATCHING_RULES.join(', ')}`,
     );
   }
-  return { rules, matchingRules, referenceTicks, collar: collarAround(referenceTicks, rules.collarPpm) };
+  const least = collarTicksLeast(rules, matchingRules);
+  const collar = collarAround(referenceTicks, rules.collarPpm, least);
+  return { rules, matchingRules, referenceTicks, collar };
 }
+
+/** Whether the symbol follows this version of the matching rules, or a newer one. */
+export const follows = ({ listing }: Pick<Engine, 'listing'>, version: number): boolean =>
+  listing !== null && listing.matchingRules >= version;
 
 export const NOTED: BookFact = { type: 'InputNoted.v1', data: {} };
 

@@ -1,7 +1,14 @@
 import type { BookFact, EventOf } from '@brokerx/contracts';
 import type { NewOrder } from './book.ts';
-import { dormantOf, expireDormantDay, expireDormantOrder } from './bracket.ts';
-import type { Engine } from './engineState.ts';
+import { isFull } from './bound.ts';
+import {
+  dormantOf,
+  expireDormantDay,
+  expireDormantOrder,
+  expireUnfilled,
+  unfilledEntryOf,
+} from './bracket.ts';
+import { type Engine, follows } from './engineState.ts';
 import { EXPIRES_WITH_DAY } from './flags.ts';
 import { withdraw } from './iceberg.ts';
 import type { RestingOrder } from './levels.ts';
@@ -14,26 +21,51 @@ import { removeStop, stopsByArrival } from './triggers.ts';
 export function reachTime(engine: Engine, { data }: EventOf<'TimeReached.v1'>): BookFact[] {
   const outputs: BookFact[] = [];
   if (data.at > engine.time) engine.time = data.at;
-  const due = openExpiries(engine).filter(([, expiresAt]) => expiresAt <= engine.time);
-  // The sort is stable, and they stand in the order of their arrival.
-  due.sort(([, a], [, b]) => (a < b ? -1 : a > b ? 1 : 0));
-  for (const [id] of due) {
-    engine.expiries.delete(id);
-    const resting = engine.book.orders.get(id);
-    if (resting) {
-      outputs.push(expireResting(engine, resting, 'EXPIRES_AT_REACHED'));
-    } else if (dormantOf(engine, id)) expireDormantOrder(engine, id, 'EXPIRES_AT_REACHED', outputs);
-    else
-      outputs.push(
-        expireStop(engine, engine.stops.book.orders.get(id) as RestingOrder, 'EXPIRES_AT_REACHED'),
-      );
-  }
+  expireDue(engine, outputs, () => isFull(engine, outputs));
   const left = openExpiries(engine).map(([, expiresAt]) => expiresAt);
   const nextExpiresAt = left.length === 0 ? null : left.reduce((a, b) => (a < b ? a : b));
   const { state, listing } = engine;
   const told = listing && listing.matchingRules >= 3 ? { state, referenceTicks: listing.referenceTicks } : {};
   outputs.push({ type: 'TimeApplied.v1', data: { at: engine.time, nextExpiresAt, ...told } });
   return outputs;
+}
+
+/**
+ * Ends what is due by the market's time, the earliest first, then by arrival. What stays for want of room is due still,
+ * and told so.
+ */
+export function expireDue(engine: Engine, outputs: BookFact[], isFull: () => boolean = () => false): void {
+  if (engine.expiries.size === 0) return;
+  const due = openExpiries(engine).filter(([, expiresAt]) => expiresAt <= engine.time);
+  // The sort is stable, and they stand in the order of their arrival.
+  due.sort(([, a], [, b]) => (a < b ? -1 : a > b ? 1 : 0));
+  const ids = new Set(due.map(([id]) => id));
+  for (const id of ids) {
+    if (isFull()) return;
+    // It ends with its entry, which bought nothing and is due, too.
+    const entryId = follows(engine, 4) ? unfilledEntryOf(engine, id) : undefined;
+    if (entryId !== undefined && ids.has(entryId)) continue;
+    expireOne(engine, id, outputs);
+    if (follows(engine, 4)) expireUnfilled(engine, id, outputs);
+  }
+}
+
+function expireOne(engine: Engine, id: string, outputs: BookFact[]): void {
+  const { book, stops } = engine;
+  engine.expiries.delete(id);
+  const resting = book.orders.get(id);
+  const stop = stops.book.orders.get(id);
+  if (resting) outputs.push(expireResting(engine, resting, 'EXPIRES_AT_REACHED'));
+  else if (stop) outputs.push(expireStop(engine, stop, 'EXPIRES_AT_REACHED'));
+  else expireDormantOrder(engine, id, 'EXPIRES_AT_REACHED', outputs);
+}
+
+/** An order that changed its place stands behind those that end at the same time. */
+export function expireAtNewPlace({ expiries }: Engine, id: string): void {
+  const expiresAt = expiries.get(id);
+  if (expiresAt === undefined) return;
+  expiries.delete(id);
+  expiries.set(id, expiresAt);
 }
 
 /**

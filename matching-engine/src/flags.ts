@@ -10,6 +10,8 @@ export const POST_ONLY = 2;
 export const ENDS_WITH_CALL = 256;
 /** The trade band does not count for it. */
 export const BAND_EXEMPT = 512;
+/** It has no limit of its own, only its protection price. */
+export const UNPRICED = 1024;
 /** Three bits: the index in `SELF_TRADE_MODES`. */
 const SELF_TRADE_SHIFT = 2;
 const SELF_TRADE_BITS = 7;
@@ -23,13 +25,19 @@ export const flagsOf = (terms: {
   displayQuantity?: number | undefined;
   endsWithCall?: boolean | undefined;
   bandExempt?: boolean | undefined;
+  unpriced?: boolean | undefined;
 }): number =>
+  (terms.unpriced ? UNPRICED : 0) |
   (terms.bandExempt ? BAND_EXEMPT : 0) |
   (terms.endsWithCall ? ENDS_WITH_CALL : 0) |
   (terms.day ? EXPIRES_WITH_DAY : 0) |
   (terms.postOnly ? POST_ONLY : 0) |
   (terms.displayQuantity === undefined ? 0 : ICEBERG) |
   (terms.selfTrade === undefined ? 0 : SELF_TRADE_MODES.indexOf(terms.selfTrade) << SELF_TRADE_SHIFT);
+
+/** The same order, exempt from the trade band or not. */
+export const exemptIf = (flags: number, exempt: boolean): number =>
+  exempt ? flags | BAND_EXEMPT : flags & ~BAND_EXEMPT;
 
 export const selfTradeOf = (flags: number): SelfTradeMode =>
   SELF_TRADE_MODES[(flags >> SELF_TRADE_SHIFT) & SELF_TRADE_BITS] ?? 'none';

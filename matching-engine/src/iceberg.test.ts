@@ -5,7 +5,7 @@ import { restore, snapshot } from './snapshot.ts';
 
 /** What comes of the last of these inputs, in words. */
 type Desk = ReturnType<typeof desk>;
-function run(inputs: (d: Desk) => PlacedInput[], rules = {}, version = 3) {
+function run(inputs: (d: Desk) => PlacedInput[], rules = {}, version = 4) {
   const d = desk();
   const engine = newEngine(SYMBOL);
   const facts = [d.list(rules, version), ...inputs(d)].map((input) => apply(engine, input)).at(-1) ?? [];
@@ -187,7 +187,7 @@ test('version 2 of the rules has no icebergs', () => {
 test('a restored engine goes on with what was hidden', () => {
   const d = desk();
   const engine = newEngine(SYMBOL);
-  for (const input of [d.list({}, 3), d.sell('I', 25, 1_000, peak(10)), d.buy('B', 4, 1_000)])
+  for (const input of [d.list({}, 4), d.sell('I', 25, 1_000, peak(10)), d.buy('B', 4, 1_000)])
     apply(engine, input);
   const again = restore(JSON.parse(JSON.stringify(snapshot(engine))));
   expect(snapshot(again)).toEqual(snapshot(engine));

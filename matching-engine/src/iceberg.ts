@@ -1,10 +1,11 @@
-import type { EventOf, RefusalCode } from '@brokerx/contracts';
+import { type EventOf, ICEBERG_PEAKS_MAX, type RefusalCode } from '@brokerx/contracts';
 import { isOutside } from './bands.ts';
 import { type Book, type NewOrder, reduce, remove, rest, setQuantity } from './book.ts';
 import { ICEBERG } from './flags.ts';
 import type { RestingOrder } from './levels.ts';
 import type { Incoming } from './match.ts';
 import type { Lists } from './orderList.ts';
+import { isOutOfReach, type Reach } from './selfTrade.ts';
 
 /**
  * Icebergs: limit orders that show a peak of themselves. In the book an iceberg is its peak alone; what is behind it is
@@ -79,22 +80,28 @@ export function reduceShownLast({ book, icebergs }: Iced, order: RestingOrder, q
 export function icebergRefusal(
   { displayQuantity: peak, type, timeInForce, quantity }: EventOf<'OrderPlaced.v1'>['data'],
   lotShares: number,
+  matchingRules: number,
 ): RefusalCode | undefined {
   if (peak === undefined) return undefined;
   if (type !== 'limit') return 'ORDER_TYPE';
   if (timeInForce !== 'day' && timeInForce !== 'gtc' && timeInForce !== 'gtd') return 'TIME_IN_FORCE';
   if (peak >= quantity) return 'ORDER_SIZE';
-  return peak % lotShares === 0 ? undefined : 'LOT_STEP';
+  if (peak % lotShares !== 0) return 'LOT_STEP';
+  return matchingRules >= 4 && hasTooManyPeaks(quantity, peak) ? 'ICEBERG_PEAKS' : undefined;
 }
+
+export const hasTooManyPeaks = (quantity: number, peak: number): boolean =>
+  quantity > ICEBERG_PEAKS_MAX * peak;
 
 /**
  * How many of `wanted` shares an order could trade now, where there are icebergs or lists: as the sweep will go, peak
- * after peak, what one order of a list fills taken off the other, prevention included. It changes nothing.
+ * after peak, what one order of a list fills taken off the other, prevention included. It changes nothing but `reach`.
  */
 export function tradableStepByStep(
   { book, icebergs, lists }: Iced & { readonly lists: Lists },
   order: Pick<Incoming, 'side' | 'limitTicks' | 'accountId' | 'selfTrade' | 'leaves' | 'band'>,
   wanted: number,
+  reach: Reach,
 ): number {
   const { side, limitTicks, accountId, selfTrade, band } = order;
   const { sorted } = side === 'buy' ? book.sells : book.buys;
@@ -118,7 +125,7 @@ export function tradableStepByStep(
       const met = Math.min(leaves, Math.max(0, maker.shown - less));
       if (met === 0) continue;
       const trades = selfTrade === 'none' || maker.accountId !== accountId;
-      if (trades && isOutside(band, level.priceTicks)) return traded;
+      if ((trades && isOutside(band, level.priceTicks)) || isOutOfReach(reach)) return traded;
       if (trades) {
         traded += met;
         if (lists.has(maker.id)) filled.set(maker.id, met);

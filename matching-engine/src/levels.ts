@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { LEAVES, LEVEL, NEXT, NONE, PREVIOUS, PRICE, ROW_MASK, WORDS_SHIFT } from './orderRows.ts';
+import { UNPRICED } from './flags.ts';
+import { FLAGS, LEAVES, LEVEL, NEXT, NONE, PREVIOUS, PRICE, ROW_MASK, WORDS_SHIFT } from './orderRows.ts';
 import type { Orders, RestingOrder, Side } from './orders.ts';
 
 /**
@@ -15,6 +16,8 @@ export class Level {
   rank: number;
   /** Sum of `leaves` of its orders. */
   shares: number;
+  /** What of them is of orders without a limit of their own. */
+  unpriced: number;
   firstRow: number;
   lastRow: number;
   /** By which its rows name it, in `Levels.all`. */
@@ -25,6 +28,7 @@ export class Level {
     this.priceTicks = 0;
     this.rank = 0;
     this.shares = 0;
+    this.unpriced = 0;
     this.firstRow = NONE;
     this.lastRow = NONE;
     this.number = number;
@@ -83,7 +87,13 @@ export function enqueue(levels: Levels, row: number): void {
   if (level.lastRow === NONE) level.firstRow = row;
   else rows.set(level.lastRow, NEXT, row);
   level.lastRow = row;
-  level.shares += page[at + LEAVES] as number;
+  addShares(level, page[at + FLAGS] as number, page[at + LEAVES] as number);
+}
+
+/** More shares of an order with these flags stand there, or (below zero) less. */
+export function addShares(level: Level, flags: number, shares: number): void {
+  level.shares += shares;
+  if ((flags & UNPRICED) !== 0) level.unpriced += shares;
 }
 
 /** Takes an order out; its level goes with the last of its orders. */
@@ -98,7 +108,7 @@ export function dequeue(levels: Levels, row: number): void {
   else rows.set(previous, NEXT, next);
   if (next === NONE) level.lastRow = previous;
   else rows.set(next, PREVIOUS, previous);
-  level.shares -= page[at + LEAVES] as number;
+  addShares(level, page[at + FLAGS] as number, -(page[at + LEAVES] as number));
   if (level.firstRow === NONE) removeLevel(levels, level);
 }
 

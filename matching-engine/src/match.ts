@@ -1,12 +1,13 @@
 import type { BookFact, SelfTradeMode } from '@brokerx/contracts';
 import { type Band, isOutside } from './bands.ts';
 import { fill, matchable } from './book.ts';
+import { isFull } from './bound.ts';
 import { type Engine, outputTime } from './engineState.ts';
 import { ICEBERG } from './flags.ts';
 import { nextPeak, openOf } from './iceberg.ts';
 import type { Side } from './levels.ts';
 import { affordable, type Budget, spend } from './notional.ts';
-import { fillsListed } from './orderList.ts';
+import { fillsListed, printed } from './orderList.ts';
 import { prevent } from './selfTrade.ts';
 
 /** An order on its way into the book: one that arrives, or one whose change gave it a new priority. */
@@ -31,6 +32,8 @@ export type Incoming = {
   ended: boolean;
   /** It met somebody outside the band, and stopped there. */
   outside: boolean;
+  /** There was more to match than one input may bring about: its rest expires. */
+  bounded: boolean;
   /** More than its trades is told before it rests: matches were prevented, or other orders have less by its trades. */
   prevented: boolean;
   /** Price of its first trade; 0 before. The last one's is the engine's. */
@@ -48,6 +51,10 @@ export function match(engine: Engine, incoming: Incoming, outputs: BookFact[]): 
     if (budget) {
       incoming.leaves = affordable(budget, maker.priceTicks * tickCents);
       if (incoming.leaves === 0) break;
+    }
+    if (isFull(engine, outputs)) {
+      incoming.bounded = true;
+      break;
     }
     if (prevents && maker.accountId === accountId) {
       prevent(engine, incoming, maker, outputs);
@@ -85,5 +92,8 @@ export function match(engine: Engine, incoming: Incoming, outputs: BookFact[]): 
       if (fillsListed(engine, orderId, traded, outputs)) incoming.prevented = true;
     }
   }
-  if (incoming.firstTicks > 0) engine.lastTradeTime = outputTime(engine, incoming);
+  if (incoming.firstTicks === 0) return;
+  engine.lastTradeTime = outputTime(engine, incoming);
+  // A sweep's prices rise or fall all the way.
+  if (engine.watched.size > 0) printed(engine, side === 'buy' ? incoming.firstTicks : engine.lastTicks);
 }

@@ -4,7 +4,7 @@ import { apply, newEngine, type PlacedInput } from './engine.ts';
 
 /** What comes of the last of these inputs, in words. */
 type Desk = ReturnType<typeof desk>;
-function last(inputs: (d: Desk) => PlacedInput[], rules = {}, version = 3): string[] {
+function last(inputs: (d: Desk) => PlacedInput[], rules = {}, version = 4): string[] {
   const d = desk();
   const engine = newEngine(SYMBOL);
   return told([d.list(rules, version), ...inputs(d)].map((input) => apply(engine, input)).at(-1) ?? []);
@@ -41,7 +41,7 @@ test('what finds nobody within the protection expires', () => {
   ]);
 });
 
-test('lots are bought whole, but an odd rest that is sold is bought as it is', () => {
+test('the whole is lots, over all that stand at a price: an odd rest that is sold is a part of one', () => {
   expect(last((d) => [d.sell('A', 50, 1_000), forMoney(d, 27_000)], { lotShares: 10 })).toEqual([
     'N accepted, 0 rest',
     'trade 1: 20 @ 1000, N takes A (0 and 30 left)',
@@ -50,8 +50,30 @@ test('lots are bought whole, but an odd rest that is sold is bought as it is', (
     last((d) => [d.sell('A', 7, 1_000), d.sell('B', 50, 1_000), forMoney(d, 27_000)], { lotShares: 10 }),
   ).toEqual([
     'N accepted, 0 rest',
-    'trade 1: 7 @ 1000, N takes A (20 and 0 left)',
-    'trade 2: 20 @ 1000, N takes B (0 and 30 left)',
+    'trade 1: 7 @ 1000, N takes A (13 and 0 left)',
+    'trade 2: 13 @ 1000, N takes B (0 and 37 left)',
+  ]);
+});
+
+test('an odd rest that the money cannot complete to a lot at the next price stays one, and the order is done', () => {
+  expect(
+    last((d) => [d.sell('A', 17, 1_000), d.sell('B', 50, 1_090), forMoney(d, 20_100)], { lotShares: 10 }),
+  ).toEqual([
+    'N accepted, 0 rest',
+    'trade 1: 17 @ 1000, N takes A (3 and 0 left)',
+    'N completed, 3100 cents left',
+  ]);
+});
+
+test('the largest order size ends it as filled, in whole lots', () => {
+  expect(
+    last((d) => [d.sell('A', 7, 1_000), d.sell('B', 35, 1_000), forMoney(d, 900_000)], {
+      lotShares: 10,
+      orderSharesMax: 35,
+    }).slice(1),
+  ).toEqual([
+    'trade 1: 7 @ 1000, N takes A (23 and 0 left)',
+    'trade 2: 23 @ 1000, N takes B (0 and 12 left)',
   ]);
 });
 

@@ -10,6 +10,9 @@ import type { Incoming } from './match.ts';
 export type Budget = {
   cents: number;
   readonly lotShares: number;
+  /** Shares bought beyond whole lots: the whole is to be lots. Older rules leave it 0, and floor what is still to buy. */
+  odd: number;
+  readonly countsOdd: boolean;
   /** What an order of the symbol may still buy. */
   sharesLeft: number;
   /** A trade has said that nothing is left to want. */
@@ -18,23 +21,26 @@ export type Budget = {
 
 type Placed = EventOf<'OrderPlaced.v1'>['data'];
 
-export const budgetOf = (notionalCents: number, { rules }: Listing): Budget => ({
+export const budgetOf = (notionalCents: number, { rules, matchingRules }: Listing): Budget => ({
   cents: notionalCents,
+  odd: 0,
+  countsOdd: matchingRules >= 4,
   lotShares: rules.lotShares ?? 1,
   sharesLeft: rules.orderSharesMax,
   closed: false,
 });
 
-/** Whole lots that the money buys at a price. */
-export function affordable({ cents, lotShares, sharesLeft }: Budget, priceCents: number): number {
+/** What the money buys at a price, so that the whole is lots. */
+export function affordable({ cents, lotShares, sharesLeft, odd }: Budget, priceCents: number): number {
   const shares = Math.min(Math.floor(cents / priceCents), sharesLeft);
-  return shares - (shares % lotShares);
+  return Math.max(0, shares - ((odd + shares) % lotShares));
 }
 
 /** Shares that were bought; returns how many more the rest buys at the same price. */
 export function spend(budget: Budget, shares: number, priceCents: number): number {
   budget.cents -= shares * priceCents;
   budget.sharesLeft -= shares;
+  if (budget.countsOdd) budget.odd = (budget.odd + shares) % budget.lotShares;
   assert(budget.cents >= 0 && budget.sharesLeft >= 0, 'no more is spent than there is');
   const more = affordable(budget, priceCents);
   budget.closed = more === 0;
@@ -43,7 +49,7 @@ export function spend(budget: Budget, shares: number, priceCents: number): numbe
 
 /** The end of such an order, where neither its last trade nor prevention was that; null where one was. */
 export function endOfBudget(
-  { side, limitTicks, leaves, ended, firstTicks, outside }: Incoming,
+  { side, limitTicks, leaves, ended, firstTicks, outside, bounded }: Incoming,
   { cents: leftCents, closed }: Budget,
   order: OrderRef,
 ): BookFact | null {
@@ -53,10 +59,8 @@ export function endOfBudget(
     return { type: 'OrderCompleted.v1', data: { order, side, leftCents } };
   }
   const rest = { side, priceTicks: limitTicks, quantity: 0, resting: false, leftCents };
-  return {
-    type: 'OrderExpired.v1',
-    data: { order, ...rest, reason: outside ? OUTSIDE : 'INSUFFICIENT_LIQUIDITY' },
-  };
+  const reason = bounded ? 'EXECUTION_BOUND' : outside ? OUTSIDE : 'INSUFFICIENT_LIQUIDITY';
+  return { type: 'OrderExpired.v1', data: { order, ...rest, reason } };
 }
 
 const OUTSIDE = 'EXECUTION_RULE_PRICE_RANGE_EXCEEDED';

@@ -5,7 +5,7 @@ import { restore, snapshot } from './snapshot.ts';
 
 /** What comes of the last of these inputs, in words. The reference and first last price are 1,000. */
 type Desk = ReturnType<typeof desk>;
-function run(inputs: (d: Desk) => PlacedInput[], rules = {}, version = 3) {
+function run(inputs: (d: Desk) => PlacedInput[], rules = {}, version = 4) {
   const d = desk();
   const engine = newEngine(SYMBOL);
   const facts = [d.list(rules, version), ...inputs(d)].map((input) => apply(engine, input)).at(-1) ?? [];
@@ -243,7 +243,7 @@ test('a halt and older rules refuse it', () => {
 test('a restored engine still knows what belongs together', () => {
   const d = desk();
   const engine = newEngine(SYMBOL);
-  for (const input of [d.list({}, 3), sells(d), d.buy('B', 4, 1_020, { accountId: ACCOUNT })])
+  for (const input of [d.list({}, 4), sells(d), d.buy('B', 4, 1_020, { accountId: ACCOUNT })])
     apply(engine, input);
   const again = restore(JSON.parse(JSON.stringify(snapshot(engine))));
   expect(snapshot(again)).toEqual(snapshot(engine));

@@ -1,6 +1,6 @@
 import { type BookFact, type EventOf, isStop, type OrderRef, type RefusalCode } from '@brokerx/contracts';
 import { reduce } from './book.ts';
-import type { Engine } from './engineState.ts';
+import { type Engine, follows, lastPrice } from './engineState.ts';
 import { openOf, withdraw } from './iceberg.ts';
 import type { RestingOrder } from './levels.ts';
 import { removeStop } from './triggers.ts';
@@ -13,6 +13,8 @@ import { removeStop } from './triggers.ts';
  */
 export type OrderList = {
   readonly listId: string;
+  /** Counts lists as they were placed; no state. */
+  readonly number: number;
   /** Those that are open, the entry of a bracket aside. */
   readonly legs: string[];
   /** Until the entry has ended and what it bought is offered. */
@@ -27,11 +29,14 @@ export type Entry = {
   /** Of the account's stream that placed the list. */
   readonly revision: number;
   readonly dormant: readonly Dormant[];
+  /** The lowest print since its first fill, that included; 0 before. Version 4 of the rules. */
+  lowTicks: number;
 };
 export type Dormant = EventOf<'OrderPlaced.v1'>['data'];
 
 /** The list of each open order that has one. */
 export type Lists = Map<string, OrderList>;
+export type KeptList = Omit<OrderList, 'number'>;
 
 /** Why the orders of a list do not fit together. */
 export function listRefusal(list: EventOf<'OrderListPlaced.v1'>['data']): RefusalCode | undefined {
@@ -47,7 +52,10 @@ export function listRefusal(list: EventOf<'OrderListPlaced.v1'>['data']): Refusa
   return (profit.side === 'sell' ? above > 0 : above < 0) ? undefined : 'ORDER_LIST';
 }
 
-export function addList({ lists }: Engine, list: OrderList): void {
+export function addList(engine: Engine, kept: KeptList): void {
+  const { lists } = engine;
+  engine.listsPlaced += 1;
+  const list = { ...kept, number: engine.listsPlaced };
   for (const id of list.legs) lists.set(id, list);
   if (list.entry) lists.set(list.entry.orderId, list);
 }
@@ -58,11 +66,39 @@ export function fillsListed(engine: Engine, orderId: string, shares: number, out
   if (!list) return false;
   if (list.entry?.orderId === orderId) {
     list.entry.filled += shares;
+    if (follows(engine, 4)) engine.watched.add(list);
     return false;
   }
   const told = outputs.length;
   for (const id of list.legs) if (id !== orderId) lessen(engine, id, shares, outputs);
   return outputs.length > told;
+}
+
+/** A trade happened at this price, the lowest of its sweep. */
+export function printed({ watched }: Engine, priceTicks: number): void {
+  for (const { entry } of watched) {
+    if (entry && (entry.lowTicks === 0 || priceTicks < entry.lowTicks)) entry.lowTicks = priceTicks;
+  }
+}
+
+/** The entry has ended and bought something: the list waits for its turn, by its placement. */
+export function becomeDue({ due }: Engine, list: OrderList): void {
+  let place = due.length;
+  while (place > 0 && (due[place - 1] as OrderList).number > list.number) place -= 1;
+  due.splice(place, 0, list);
+}
+
+/** What follows from the lists that there are, after a restart or where newer rules begin to count. */
+export function watchLists(engine: Engine): void {
+  if (!follows(engine, 4)) return;
+  for (const list of new Set(engine.lists.values())) {
+    const { entry } = list;
+    if (!entry || entry.filled === 0) continue;
+    // Older rules did not follow the prints: the last one is the first that is known.
+    if (entry.lowTicks === 0) entry.lowTicks = lastPrice(engine);
+    engine.watched.add(list);
+    if (entry.isOver) becomeDue(engine, list);
+  }
 }
 
 /** Takes shares off an open order, wherever it is; with its last one it ends. */

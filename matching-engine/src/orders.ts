@@ -50,7 +50,7 @@ export type RestingOrder = NewOrder & {
 const WORD = 2 ** 32;
 const WORD_MAX = 2 ** 31 - 1;
 /** The sign bit of a row's flags. */
-const BUYS = -(2 ** 31);
+export const BUYS = -(2 ** 31);
 export const FLAGS_MASK = ~BUYS;
 /** Small whole numbers by whole numbers that belong to them, in place. */
 export function sortedBy(numbers: Float64Array, keyOf: (number: number) => number): Float64Array {

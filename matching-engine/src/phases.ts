@@ -1,9 +1,8 @@
 import type { BookFact, EventOf } from '@brokerx/contracts';
-import { beginCall, beginContinuous, uncross } from './auction.ts';
+import { beginCall, beginContinuous, equilibriumOf, uncrossAtClose } from './auction.ts';
 import { isExtended } from './bands.ts';
-import { type Engine, NOTED } from './engineState.ts';
-import { expireDay } from './expiry.ts';
-import { equilibrium } from './uncross.ts';
+import { type Engine, follows, NOTED } from './engineState.ts';
+import { expireDay, expireDue } from './expiry.ts';
 
 /**
  * The trading day, from version 3 of the matching rules on: pre_open → opening_auction → continuous → closing_auction →
@@ -51,16 +50,19 @@ export function endCall(engine: Engine, event: EventOf<'AuctionCallEnded.v1'>): 
   if (!engine.call) return [NOTED];
   passTime(engine, event.data.at);
   const outputs: BookFact[] = [];
+  // What ends by now is in no uncross, nor in the price that decides about one.
+  if (follows(engine, 4)) expireDue(engine, outputs);
   if (engine.state === 'closing_auction') {
     close(engine, event.time, outputs);
     engine.phase = 'closed';
     return outputs;
   }
   if (engine.state === 'volatility_auction' && !engine.call.extended) {
-    const result = equilibrium(engine, engine.listing?.referenceTicks ?? 0);
+    const result = equilibriumOf(engine);
     if (isExtended(engine, result)) {
       engine.call.extended = true;
-      return [{ type: 'AuctionExtended.v1', data: result }];
+      outputs.push({ type: 'AuctionExtended.v1', data: result });
+      return outputs;
     }
   }
   open(engine, event.time, outputs);
@@ -111,9 +113,9 @@ function open(engine: Engine, time: string, outputs: BookFact[]): void {
 /** DAY orders expire after the closing uncross. A market that comes out of a halt has none. */
 function close(engine: Engine, time: string, outputs: BookFact[]): void {
   const { state } = engine;
-  if (state === 'pre_open') uncross(engine, 'opening_auction', time, outputs);
+  if (state === 'pre_open') uncrossAtClose(engine, 'opening_auction', time, outputs);
   else if (state !== 'continuous' && state !== 'halt' && state !== 'closed')
-    uncross(engine, state, time, outputs);
+    uncrossAtClose(engine, state, time, outputs);
   expireDay(engine, outputs);
   engine.state = 'closed';
   outputs.push({ type: 'MarketStateChanged.v1', data: { state: 'closed' } });
@@ -121,14 +123,15 @@ function close(engine: Engine, time: string, outputs: BookFact[]): void {
 
 /** The day goes on while a market is halted; what ends with it, ends. */
 function beginHalted(engine: Engine, phase: Engine['phase']): BookFact[] {
+  const isNewDay = engine.phase === 'closed' && phase === 'continuous' && follows(engine, 4);
+  if (phase === 'pre_open' || phase === 'opening_auction' || isNewDay) engine.opened = false;
   engine.phase = phase;
-  if (phase === 'pre_open' || phase === 'opening_auction') engine.opened = false;
   const outputs: BookFact[] = [];
   if (phase === 'closed') expireDay(engine, outputs);
   return outputs.length > 0 ? outputs : [NOTED];
 }
 
-const hasDays = ({ listing }: Engine): boolean => listing !== null && listing.matchingRules >= 3;
+const hasDays = (engine: Engine): boolean => follows(engine, 3);
 
 function passTime(engine: Engine, at: string): void {
   if (at > engine.time) engine.time = at;

@@ -12,13 +12,14 @@ import {
 import { beginCall } from './auction.ts';
 import { bandOf } from './bands.ts';
 import { matchable, type NewOrder } from './book.ts';
-import { type Engine, lastPrice } from './engineState.ts';
+import { lookAheadMatches } from './bound.ts';
+import { type Engine, follows, lastPrice } from './engineState.ts';
 import { flagsOf } from './flags.ts';
 import { icebergRefusal, restShown, tradableStepByStep } from './iceberg.ts';
 import { type Incoming, match } from './match.ts';
 import { affordable, budgetOf, endOfBudget, notionalRefusal } from './notional.ts';
-import { tradable } from './selfTrade.ts';
-import { addStop, runTriggers, type StopTerms, trailedStop, triggersAt } from './triggers.ts';
+import { type Reach, tradable } from './selfTrade.ts';
+import { addStop, markBehind, runTriggers, type StopTerms, trailedStop, triggersAt } from './triggers.ts';
 
 type Placed = EventOf<'OrderPlaced.v1'>;
 type Accepted = Extract<BookFact, { type: 'OrderAccepted.v1' }>['data'];
@@ -58,7 +59,7 @@ export function enter(engine: Engine, event: Placed, revision: number): BookFact
     return outputs;
   }
   if (waitsForClosing(asked, engine.state)) {
-    engine.waiting.set(asked.orderId, newOrder(asked, { revision, leaves: quantity }));
+    engine.waiting.set(asked.orderId, newOrder(engine, asked, { revision, leaves: quantity }));
     accepted.held = true;
     return outputs;
   }
@@ -79,18 +80,21 @@ export function enter(engine: Engine, event: Placed, revision: number): BookFact
     budget,
     ended: false,
     outside: false,
+    bounded: false,
     prevented: false,
     firstTicks: 0,
   };
   // Looking ahead over the sweep; failing changes nothing.
   const wanted = timeInForce === 'fok' ? quantity : (asked.minQuantity ?? 0);
-  const fails = wanted > 0 && lookAhead(engine, incoming, wanted) < wanted;
+  const reach: Reach = { matches: lookAheadMatches(engine), isExceeded: false };
+  const fails = wanted > 0 && lookAhead(engine, incoming, wanted, reach) < wanted;
+  if (reach.isExceeded) incoming.bounded = true;
   const before = lastPrice(engine);
   const gathers = engine.state !== 'continuous';
   if (!fails && !gathers) match(engine, incoming, outputs);
   const stays = timeInForce === 'day' || timeInForce === 'gtc' || timeInForce === 'gtd';
   const { outside } = incoming;
-  const rests = gathers || (!fails && stays && (type === 'limit' || outside));
+  const rests = gathers || (!fails && !incoming.bounded && stays && (type === 'limit' || outside));
   if (rests) settleDown(engine, asked, incoming, outputs, accepted);
   else if (budget) {
     const end = endOfBudget(incoming, budget, order);
@@ -104,10 +108,10 @@ export function enter(engine: Engine, event: Placed, revision: number): BookFact
   return outputs;
 }
 
-const lookAhead = (engine: Engine, incoming: Incoming, wanted: number): number =>
+const lookAhead = (engine: Engine, incoming: Incoming, wanted: number, reach: Reach): number =>
   engine.icebergs.size > 0 || engine.lists.size > 0
-    ? tradableStepByStep(engine, incoming, wanted)
-    : tradable(engine.book, incoming, wanted);
+    ? tradableStepByStep(engine, incoming, wanted, reach)
+    : tradable(engine.book, incoming, wanted, reach);
 
 /** What is left of a limit order goes into the book. */
 function settleDown(
@@ -121,13 +125,14 @@ function settleDown(
   accepted.restingQuantity = leaves;
   if (prevented) accepted.entersAfter = outputs.length - 1;
   if (asked.expiresAt !== undefined) engine.expiries.set(asked.orderId, asked.expiresAt);
-  const order = newOrder(asked, { revision, leaves });
+  const order = newOrder(engine, asked, { revision, leaves });
   const { shownQuantity } = restShown(engine, order, asked.displayQuantity);
   if (shownQuantity !== undefined) accepted.shownQuantity = shownQuantity;
 }
 
 /** As it stands in the book. What is meant for an auction ends with it, or with a day that has none. */
 function newOrder(
+  engine: Engine,
   asked: Placed['data'],
   { revision, leaves }: { revision: number; leaves: number },
 ): NewOrder {
@@ -157,6 +162,7 @@ function newOrder(
       displayQuantity,
       endsWithCall: type === 'market' || forAuction,
       bandExempt: asked.bandExempt,
+      unpriced: type === 'market' && follows(engine, 4),
     }),
     quantity,
     leaves,
@@ -172,23 +178,30 @@ const isKnown = ({ book, stops, waiting }: Engine, orderId: string): boolean =>
 function hold(engine: Engine, { data: asked }: Placed, revision: number): void {
   const { orderId: id, accountId, side, type, quantity, limitTicks } = asked;
   const { trailTicks = 0, trailPpm = 0 } = asked;
-  const markTicks = lastPrice(engine);
+  const stopTicks = stopOf(engine, asked);
+  const markTicks = comesFromOrder(engine, type)
+    ? markBehind(side, stopTicks, { trailTicks, trailPpm })
+    : lastPrice(engine);
   if (asked.expiresAt !== undefined) engine.expiries.set(id, asked.expiresAt);
   const { timeInForce, selfTrade, bandExempt } = asked;
   const flags = flagsOf({ day: timeInForce === 'day', selfTrade, bandExempt });
   addStop(
     engine.stops,
-    { id, accountId, revision, side, priceTicks: stopOf(engine, asked), flags, quantity, leaves: quantity },
+    { id, accountId, revision, side, priceTicks: stopTicks, flags, quantity, leaves: quantity },
     { type: type as StopTerms['type'], limitTicks, trailTicks, trailPpm, markTicks },
   );
 }
+
+/** While nothing trades, only what the order says is known of a trailing stop: prints move it later. */
+const comesFromOrder = (engine: Engine, type: Placed['data']['type']): boolean =>
+  type === 'trailing_stop' && engine.state !== 'continuous' && follows(engine, 4);
 
 /** A trailing stop begins no looser than it was decided: the market may have moved since. */
 function stopOf(
   engine: Engine,
   { type, side, stopTicks = 0, trailTicks = 0, trailPpm = 0 }: Placed['data'],
 ): number {
-  if (type !== 'trailing_stop') return stopTicks;
+  if (type !== 'trailing_stop' || comesFromOrder(engine, type)) return stopTicks;
   const trailed = trailedStop(side, lastPrice(engine), { trailTicks, trailPpm });
   return side === 'buy' ? Math.min(stopTicks, trailed) : Math.max(stopTicks, trailed);
 }
@@ -196,12 +209,13 @@ function stopOf(
 function expiredRest(
   asked: Placed['data'],
   order: OrderRef,
-  { leaves: quantity, outside }: Incoming,
+  { leaves: quantity, outside, bounded }: Incoming,
   fails: boolean,
 ): BookFact {
   const { side, type, timeInForce, limitTicks } = asked;
-  const reason =
-    timeInForce === 'fok'
+  const reason = bounded
+    ? 'EXECUTION_BOUND'
+    : timeInForce === 'fok'
       ? 'UNFILLED_FOK_ORDER_EXPIRED'
       : fails
         ? 'UNFILLED_MIN_QTY_ORDER_EXPIRED'
@@ -245,7 +259,7 @@ export function refusal(engine: Engine, order: Placed['data']): RefusalCode | un
   const untaken = matchingRules < 3 ? undefined : entryRefusal(order, state);
   if (untaken) return untaken;
   if (order.expiresAt !== undefined && order.expiresAt <= engine.time) return 'EXPIRES_AT';
-  const iceberg = icebergRefusal(order, rules.lotShares ?? 1);
+  const iceberg = icebergRefusal(order, rules.lotShares ?? 1, matchingRules);
   if (iceberg) return iceberg;
   if (isStop(type)) {
     if (order.timeInForce === 'ioc' || order.timeInForce === 'fok') return 'TIME_IN_FORCE';

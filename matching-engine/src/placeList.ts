@@ -7,6 +7,7 @@ import {
   placedOrders,
   type RefusalCode,
 } from '@brokerx/contracts';
+import { behind } from './bound.ts';
 import type { Engine } from './engineState.ts';
 import { addList, type Dormant, listRefusal } from './orderList.ts';
 import { enter, refusal } from './place.ts';
@@ -37,16 +38,20 @@ export function placeList(
   const { listId } = data;
   if (data.kind === 'oco') {
     addList(engine, { listId, legs: data.orders.map(({ orderId }) => orderId), entry: null });
-    return orders.toReversed().flatMap((order) => enter(engine, order, revision));
+    let outputs: BookFact[] = [];
+    for (const order of orders.toReversed())
+      outputs = outputs.concat(behind(engine, outputs.length, () => enter(engine, order, revision)));
+    return outputs;
   }
   const [first, ...others] = orders;
   if (!first) throw new Error('a bracket has an entry');
   const dormant = others.map(({ data: child }) => child);
-  const entry = { orderId: first.data.orderId, filled: 0, isOver: false, revision, dormant };
+  const entry = { orderId: first.data.orderId, filled: 0, isOver: false, revision, dormant, lowTicks: 0 };
   addList(engine, { listId, legs: dormant.map(({ orderId }) => orderId), entry });
   for (const { orderId, expiresAt } of dormant)
     if (expiresAt !== undefined) engine.expiries.set(orderId, expiresAt);
-  return [...dormant.map((child) => sleeps(child, revision)), ...enter(engine, first, revision)];
+  const asleep = dormant.map((child) => sleeps(child, revision));
+  return [...asleep, ...behind(engine, asleep.length, () => enter(engine, first, revision))];
 }
 
 /** What speaks against one of them. The stop of a bracket has nothing to wait for before its entry has bought. */

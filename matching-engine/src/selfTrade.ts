@@ -63,14 +63,25 @@ export function prevent(engine: Engine, incoming: Incoming, maker: RestingOrder,
 const refOf = ({ id, accountId, revision }: RestingOrder) => ({ orderId: id, accountId, revision });
 const takerRef = ({ orderId, accountId, revision }: Incoming) => ({ orderId, accountId, revision });
 
+/** How many more matches are looked ahead over, and whether there were more. */
+export type Reach = { matches: number; isExceeded: boolean };
+
+/** Counts one more match; true where it is one too many. */
+export function isOutOfReach(reach: Reach): boolean {
+  if (reach.matches === 0) reach.isExceeded = true;
+  else reach.matches -= 1;
+  return reach.isExceeded;
+}
+
 /**
  * How many of `wanted` shares an order could trade now, prevention included: what fill-or-kill and a minimum quantity
- * are decided by. It changes nothing.
+ * are decided by. It changes nothing but `reach`.
  */
 export function tradable(
   book: Book,
   order: Pick<Incoming, 'side' | 'limitTicks' | 'accountId' | 'selfTrade' | 'leaves' | 'band'>,
   wanted: number,
+  reach: Reach,
 ): number {
   const { side, limitTicks, accountId, selfTrade, band } = order;
   const { sorted } = side === 'buy' ? book.sells : book.buys;
@@ -80,15 +91,17 @@ export function tradable(
     const level = sorted[i];
     if (!level || (side === 'buy' ? level.priceTicks > limitTicks : level.priceTicks < limitTicks)) break;
     const outside = isOutside(band, level.priceTicks);
-    if (selfTrade === 'none') {
+    // Each match is of one share at least.
+    if (selfTrade === 'none' && wanted <= reach.matches) {
       if (outside) break;
       traded += level.shares;
       continue;
     }
     for (let maker = level.first; maker && traded < wanted && leaves > 0; maker = level.after(maker)) {
       const met = Math.min(leaves, maker.leaves);
-      if (maker.accountId !== accountId && outside) return Math.min(traded, order.leaves);
-      if (maker.accountId !== accountId) traded += met;
+      const trades = selfTrade === 'none' || maker.accountId !== accountId;
+      if ((trades && outside) || isOutOfReach(reach)) return traded;
+      if (trades) traded += met;
       else if (selfTrade === 'cancel_oldest') continue;
       else if (selfTrade !== 'decrement') return traded;
       leaves -= met;

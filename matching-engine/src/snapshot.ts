@@ -5,7 +5,7 @@ import { type NewOrder, rest } from './book.ts';
 import { type Engine, listing, newEngine } from './engine.ts';
 import { openExpiries } from './expiry.ts';
 import { ICEBERG } from './flags.ts';
-import { addList, type OrderList } from './orderList.ts';
+import { addList, type KeptList, watchLists } from './orderList.ts';
 import { addStop, type StopTerms, stopsByArrival } from './triggers.ts';
 
 /**
@@ -28,10 +28,12 @@ export type EngineSnapshot = {
   /** Icebergs in the book, by arrival of their peaks: id, peak, hidden. */
   icebergs: [string, number, number][];
   /** Orders that belong together, by arrival. */
-  lists: OrderList[];
+  lists: KeptList[];
   /** Orders that wait for their trigger, the oldest first; `arrivals` counts those that ever came. */
   stops: StopRow[];
   arrivals: number;
+  /** Ids of stops that were reached when an input had no room for them, in the order of their turns. */
+  owed?: string[];
   /** Open orders that end at a time of their own, by arrival: id, time. */
   expiries: [string, string][];
   /** Orders that wait for the closing call, by arrival. */
@@ -84,7 +86,8 @@ export function besideOrders(engine: Engine): BesideOrders {
     legs: [...legs],
     entry: entry && { ...entry },
   }));
-  return { ...known, icebergs, lists, stops, arrivals, expiries: openExpiries(engine), waiting };
+  const owed = [...engine.stops.owed].filter((id) => engine.stops.terms.has(id));
+  return { ...known, icebergs, lists, stops, arrivals, owed, expiries: openExpiries(engine), waiting };
 }
 
 const rowOf = (order: NewOrder): OrderRow => [
@@ -118,7 +121,8 @@ export function restoreBesideOrders(state: BesideOrders): Engine {
   engine.trades = state.trades;
   engine.lastTradeTime = state.lastTradeTime;
   for (const [id, peak, hidden] of state.icebergs) engine.icebergs.set(id, { peak, hidden });
-  for (const list of state.lists) addList(engine, list);
+  for (const { entry, ...list } of state.lists)
+    addList(engine, { ...list, entry: entry && { ...entry, lowTicks: entry.lowTicks ?? 0 } });
   engine.lastTicks = state.lastTicks;
   engine.time = state.time;
   for (const [id, accountId, revision, side, priceTicks, flags, quantity, leaves, ...terms] of state.stops) {
@@ -131,6 +135,8 @@ export function restoreBesideOrders(state: BesideOrders): Engine {
     );
   }
   engine.stops.arrivals = state.arrivals;
+  for (const id of state.owed ?? []) engine.stops.owed.add(id);
+  watchLists(engine);
   for (const [id, accountId, revision, side, priceTicks, flags, quantity, leaves] of state.waiting) {
     engine.waiting.set(id, { id, accountId, revision, side, priceTicks, flags, quantity, leaves });
   }

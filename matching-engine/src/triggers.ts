@@ -2,8 +2,9 @@ import type { BookFact } from '@brokerx/contracts';
 import { beginCall } from './auction.ts';
 import { bandOf } from './bands.ts';
 import { type Book, bookOf, remove, rest } from './book.ts';
-import type { Engine } from './engineState.ts';
-import { BAND_EXEMPT, ENDS_WITH_CALL, selfTradeOf } from './flags.ts';
+import { isFull } from './bound.ts';
+import { type Engine, follows } from './engineState.ts';
+import { BAND_EXEMPT, ENDS_WITH_CALL, selfTradeOf, UNPRICED } from './flags.ts';
 import type { Level, Levels, RestingOrder } from './levels.ts';
 import { type Incoming, match } from './match.ts';
 
@@ -22,6 +23,8 @@ export type Stops = {
   arrivals: number;
   /** Triggered ones whose turn has not come; empty between inputs. */
   readonly queue: Triggered[];
+  /** Ids of those that were reached and put aside again, since the input had no room for them: it is their turn first. */
+  readonly owed: Set<string>;
 };
 
 export type StopTerms = {
@@ -43,6 +46,7 @@ export const noStops = (): Stops => ({
   trailing: new Set(),
   arrivals: 0,
   queue: [],
+  owed: new Set(),
 });
 
 /** A trailing stop's price for a mark: sells round down, buys up. */
@@ -55,6 +59,18 @@ export function trailedStop(
   return side === 'buy' ? Math.ceil(markTicks + exact) : Math.floor(markTicks - exact);
 }
 
+/** The mark that a trailing stop's price stands for: no price that is worse moves it. */
+export function markBehind(
+  side: 'buy' | 'sell',
+  stopTicks: number,
+  { trailTicks, trailPpm }: Pick<StopTerms, 'trailTicks' | 'trailPpm'>,
+): number {
+  if (trailTicks > 0) return side === 'buy' ? stopTicks - trailTicks : stopTicks + trailTicks;
+  return side === 'buy'
+    ? Math.ceil((stopTicks * 1_000_000) / (1_000_000 + trailPpm))
+    : Math.floor((stopTicks * 1_000_000) / (1_000_000 - trailPpm));
+}
+
 export const triggersAt = (side: 'buy' | 'sell', stopTicks: number, priceTicks: number): boolean =>
   side === 'buy' ? priceTicks >= stopTicks : priceTicks <= stopTicks;
 
@@ -64,8 +80,12 @@ export function addStop(
   terms: Omit<StopTerms, 'arrival'>,
 ): void {
   stops.arrivals += 1;
+  putAside(stops, order, { ...terms, arrival: stops.arrivals });
+}
+
+function putAside(stops: Stops, order: Parameters<typeof rest>[1], terms: StopTerms): void {
   rest(stops.book, order);
-  stops.terms.set(order.id, { ...terms, arrival: stops.arrivals });
+  stops.terms.set(order.id, terms);
   if (terms.type === 'trailing_stop') stops.trailing.add(order.id);
 }
 
@@ -80,7 +100,10 @@ export function removeStop(stops: Stops, order: RestingOrder): StopTerms {
 
 /** All of them, the oldest first. */
 export function stopsByArrival({ book, terms }: Stops): { order: RestingOrder; terms: StopTerms }[] {
-  return Array.from(terms, ([id, its]) => ({ order: book.orders.get(id) as RestingOrder, terms: its }));
+  return Array.from(terms, ([id, its]) => ({
+    order: book.orders.get(id) as RestingOrder,
+    terms: its,
+  })).sort((a, b) => a.terms.arrival - b.terms.arrival);
 }
 
 /** The prices of one order's trades, which rise or fall all the way, and the last price before them. */
@@ -93,9 +116,40 @@ export type Triggered = { order: RestingOrder; terms: StopTerms };
  * arrival. Each runs to its end before the next, and what its own trades reach joins behind.
  */
 export function runTriggers(engine: Engine, sweep: Sweep, time: string, outputs: BookFact[]): void {
-  const { queue } = engine.stops;
-  join(engine.stops, sweep, queue);
-  for (let next = queue.shift(); next; next = queue.shift()) {
+  const { stops } = engine;
+  takeOwed(stops);
+  join(stops, sweep, stops.queue);
+  runQueue(engine, time, outputs);
+}
+
+/** Stops that were reached when an input before had no room for them, once the market trades. */
+export function runOwed(engine: Engine, time: string, outputs: BookFact[]): void {
+  if (engine.state !== 'continuous') return;
+  takeOwed(engine.stops);
+  runQueue(engine, time, outputs);
+}
+
+/** One stop that was reached before it was put aside. */
+export function triggerAtOnce(engine: Engine, order: RestingOrder, time: string, outputs: BookFact[]): void {
+  const { stops } = engine;
+  stops.queue.push({ order, terms: removeStop(stops, order) });
+  runQueue(engine, time, outputs);
+}
+
+function takeOwed(stops: Stops): void {
+  for (const id of stops.owed) {
+    const order = stops.book.orders.get(id);
+    if (order) stops.queue.push({ order, terms: removeStop(stops, order) });
+  }
+  stops.owed.clear();
+}
+
+function runQueue(engine: Engine, time: string, outputs: BookFact[]): void {
+  const { stops } = engine;
+  const { queue } = stops;
+  while (queue.length > 0) {
+    if (isFull(engine, outputs)) return putBack(stops);
+    const next = queue.shift() as Triggered;
     // The other order of its list may have left nothing of it meanwhile.
     if (next.order.leaves === 0) continue;
     const own = trigger(engine, next, time, outputs);
@@ -103,11 +157,20 @@ export function runTriggers(engine: Engine, sweep: Sweep, time: string, outputs:
   }
 }
 
+/** They wait as before, and are the first whose turn it is. */
+function putBack(stops: Stops): void {
+  for (const { order, terms } of stops.queue.splice(0)) {
+    if (order.leaves === 0) continue;
+    putAside(stops, order, terms);
+    stops.owed.add(order.id);
+  }
+}
+
 function join(stops: Stops, { before, first, last }: Sweep, queue: Triggered[]): void {
   if (stops.book.orders.size === 0) return;
   const reached: Triggered[] = [];
   for (const price of first === last ? [first] : [first, last]) {
-    follow(stops, price);
+    ratchet(stops, price);
     take(stops, stops.book.buys, (stopTicks) => price >= stopTicks, reached);
     take(stops, stops.book.sells, (stopTicks) => price <= stopTicks, reached);
   }
@@ -117,7 +180,7 @@ function join(stops: Stops, { before, first, last }: Sweep, queue: Triggered[]):
 }
 
 /** Trailing stops follow a price that is better for them than all before. */
-function follow(stops: Stops, price: number): void {
+export function ratchet(stops: Stops, price: number): void {
   for (const id of stops.trailing) {
     const order = stops.book.orders.get(id) as RestingOrder;
     const terms = stops.terms.get(id) as StopTerms;
@@ -181,6 +244,7 @@ function trigger(
     band: bandOf(engine, (flags & BAND_EXEMPT) !== 0),
     ended: false,
     outside: false,
+    bounded: false,
     prevented: false,
     firstTicks: 0,
   };
@@ -190,7 +254,7 @@ function trigger(
   if (!gathers) match(engine, incoming, outputs);
   if (!incoming.ended && incoming.leaves > 0) {
     const joins = gathers || incoming.outside;
-    if (type === 'stop_limit' || joins) {
+    if (!incoming.bounded && (type === 'stop_limit' || joins)) {
       triggered.restingQuantity = incoming.leaves;
       triggered.entersAfter = outputs.length - place;
       rest(engine.book, {
@@ -199,7 +263,7 @@ function trigger(
         revision,
         side,
         priceTicks: limitTicks,
-        flags: type === 'stop_limit' ? flags : flags | ENDS_WITH_CALL,
+        flags: type === 'stop_limit' ? flags : flags | ENDS_WITH_CALL | (follows(engine, 4) ? UNPRICED : 0),
         quantity,
         leaves: incoming.leaves,
       });
@@ -212,7 +276,7 @@ function trigger(
           priceTicks: limitTicks,
           quantity: incoming.leaves,
           resting: false,
-          reason: 'INSUFFICIENT_LIQUIDITY',
+          reason: incoming.bounded ? 'EXECUTION_BOUND' : 'INSUFFICIENT_LIQUIDITY',
         },
       });
     }

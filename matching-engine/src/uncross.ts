@@ -1,5 +1,6 @@
-import { fill } from './book.ts';
-import { ICEBERG } from './flags.ts';
+import { MATCHING_RULES_VERSION } from '@brokerx/contracts';
+import { type Book, fill } from './book.ts';
+import { ICEBERG, UNPRICED } from './flags.ts';
 import { type Iced, nextPeak, openOf } from './iceberg.ts';
 import { bestLevel, type Level, type Levels, type RestingOrder } from './levels.ts';
 import type { Lists, OrderList } from './orderList.ts';
@@ -11,7 +12,7 @@ type Called = Iced & { readonly lists?: Lists };
  * What the two sides of a book agree on at one price: the price at which most can be executed; of several, the one with
  * the least surplus; of several still, the highest where all of them leave buyers, the lowest where all leave sellers,
  * else the one nearest the static reference. Prices that count are all limits and the reference itself, brought to
- * where the sides overlap.
+ * where the sides overlap. Where only orders without a limit of their own would trade, it is the reference.
  */
 export type Equilibrium = {
   priceTicks: number | null;
@@ -23,7 +24,11 @@ export type Equilibrium = {
 
 export const NO_CROSS: Equilibrium = { priceTicks: null, quantity: 0, surplus: 0, surplusSide: null };
 
-export function equilibrium(iced: Called, referenceTicks: number): Equilibrium {
+export function equilibrium(
+  iced: Called,
+  referenceTicks: number,
+  matchingRules = MATCHING_RULES_VERSION,
+): Equilibrium {
   const { buys, sells } = iced.book;
   const highest = bestLevel(buys)?.priceTicks ?? 0;
   const lowest = bestLevel(sells)?.priceTicks ?? Number.MAX_SAFE_INTEGER;
@@ -31,19 +36,66 @@ export function equilibrium(iced: Called, referenceTicks: number): Equilibrium {
   const reference = Math.min(highest, Math.max(lowest, referenceTicks));
   const best = noneYet();
   eachPrice(iced, { lowest, highest, reference }, (ticks, demand, supply) =>
-    consider(best, ticks, demand, supply),
+    consider(best, { ticks, surplus: demand - supply }, Math.min(demand, supply), reference),
   );
-  const { lowTicks, highTicks, executable, least } = best;
+  if (matchingRules >= 4) return agreed(iced.book, best, reference);
+  const { executable, least } = best;
+  const [lowTicks, highTicks] = [best.low.ticks, best.high.ticks];
   const isBuyers = best.buyers > 0 && best.buyers === best.count;
   const isSellers = best.sellers > 0 && best.sellers === best.count;
   const nearest = Math.min(highTicks, Math.max(lowTicks, reference));
   const ticks = isBuyers ? highTicks : isSellers ? lowTicks : nearest;
-  const surplus = ticks === lowTicks ? best.lowSurplus : ticks === highTicks ? best.highSurplus : 0;
+  const surplus = ticks === lowTicks ? best.low.surplus : ticks === highTicks ? best.high.surplus : 0;
   const surplusSide = surplus > 0 ? 'buy' : surplus < 0 ? 'sell' : null;
   return { priceTicks: ticks, quantity: executable, surplus: surplusSide ? least : 0, surplusSide };
 }
 
-/** Of the prices that are equally good so far: how many, how many leave buyers or sellers, and the outermost two. */
+/** The best price, with what one side wants more of there. */
+function agreed({ buys, sells }: Book, best: Best, reference: number): Equilibrium {
+  const { executable, low, high, most } = best;
+  const unpriced = isUnpriced(buys, executable) && isUnpriced(sells, executable);
+  const isBuyers = best.buyers > 0 && best.buyers === best.count;
+  const isSellers = best.sellers > 0 && best.sellers === best.count;
+  const between = unpriced ? most : { low, high };
+  const at =
+    !unpriced && isBuyers
+      ? high
+      : !unpriced && isSellers
+        ? low
+        : reference <= between.low.ticks
+          ? between.low
+          : reference >= between.high.ticks
+            ? between.high
+            : best.atReference;
+  const surplusSide = at.surplus > 0 ? 'buy' : at.surplus < 0 ? 'sell' : null;
+  return { priceTicks: at.ticks, quantity: executable, surplus: Math.abs(at.surplus), surplusSide };
+}
+
+/** Whether the first so many shares of a side are all of orders without a limit of their own. */
+function isUnpriced({ sorted }: Levels, quantity: number): boolean {
+  let left = quantity;
+  for (let i = sorted.length - 1; i >= 0 && left > 0; i--) {
+    const level = sorted[i] as Level;
+    if (level.unpriced < Math.min(left, level.shares)) return false;
+    if (level.unpriced === level.shares) {
+      left -= level.shares;
+      continue;
+    }
+    for (let order = level.first; order && left > 0; order = level.after(order)) {
+      if ((order.flags & UNPRICED) === 0) return false;
+      left -= order.leaves;
+    }
+  }
+  return true;
+}
+
+/** A price, and how much more is wanted than offered there. */
+type At = { readonly ticks: number; readonly surplus: number };
+const NOWHERE: At = { ticks: 0, surplus: 0 };
+/**
+ * Of the prices that are equally good so far: how many, how many leave buyers or sellers, and the outermost two; and the
+ * outermost two at which as much is executed, whatever is left.
+ */
 type Best = ReturnType<typeof noneYet>;
 const noneYet = () => ({
   executable: 0,
@@ -51,30 +103,30 @@ const noneYet = () => ({
   count: 0,
   buyers: 0,
   sellers: 0,
-  lowTicks: 0,
-  lowSurplus: 0,
-  highTicks: 0,
-  highSurplus: 0,
+  low: NOWHERE,
+  high: NOWHERE,
+  most: { low: NOWHERE, high: NOWHERE },
+  atReference: NOWHERE,
 });
 
 /** Prices come in rising order. */
-function consider(best: Best, ticks: number, demand: number, supply: number): void {
-  const executable = Math.min(demand, supply);
-  const surplus = demand - supply;
+function consider(best: Best, at: At, executable: number, reference: number): void {
+  const { ticks, surplus } = at;
+  if (ticks === reference) best.atReference = at;
+  if (best.count === 0 || executable > best.executable) best.most = { low: at, high: at };
+  else if (executable === best.executable) best.most.high = at;
   const left = Math.abs(surplus);
   const isWorse = executable < best.executable || (executable === best.executable && left > best.least);
   if (best.count > 0 && isWorse) return;
   const isBetter = executable > best.executable || left < best.least || best.count === 0;
   if (isBetter) {
     Object.assign(best, { executable, least: left, count: 0, buyers: 0, sellers: 0 });
-    best.lowTicks = ticks;
-    best.lowSurplus = surplus;
+    best.low = at;
   }
   best.count += 1;
   if (surplus > 0) best.buyers += 1;
   if (surplus < 0) best.sellers += 1;
-  best.highTicks = ticks;
-  best.highSurplus = surplus;
+  best.high = at;
 }
 
 /**

@@ -174,12 +174,13 @@ export function desk(symbol = SYMBOL) {
     reach: (at: string) => input({ type: 'TimeReached.v1', data: { symbol, at: `2026-01-05T${at}.000Z` } }),
     halt: () => input({ type: 'TradingHalted.v1', data: { symbol, reason: 'news' } }),
     resume: () => input({ type: 'TradingResumed.v1', data: { symbol } }),
-    phase: (phase: TradingPhase) =>
+    phase: (phase: TradingPhase, at = '14:00:00') =>
       input({
         type: 'TradingPhaseBegan.v1',
-        data: { symbol, phase, at: '2026-01-05T14:00:00.000Z' },
+        data: { symbol, phase, at: `2026-01-05T${at}.000Z` },
       }),
-    endCall: () => input({ type: 'AuctionCallEnded.v1', data: { symbol, at: '2026-01-05T14:00:00.000Z' } }),
+    endCall: (at = '14:00:00') =>
+      input({ type: 'AuctionCallEnded.v1', data: { symbol, at: `2026-01-05T${at}.000Z` } }),
     endDay: (closeTicks: number) =>
       input({
         type: 'DayEnded.v1',
