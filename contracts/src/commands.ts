@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { adultBirthDate, CalendarDate, InstantUtc, line, lines, money, whole, word } from './domains.ts';
-import { Email, SignInEmail } from './email.ts';
+import { birthDate, CalendarDate, InstantUtc, line, lines, money, whole, word } from './domains.ts';
 import { listFields, listMisfits } from './listCommand.ts';
 import { TradingPhase } from './market.ts';
 import {
@@ -12,7 +11,6 @@ import {
   SymbolInput,
   TimeInForce,
 } from './order.ts';
-import { NewPassword, PASSWORD_CHARACTERS_MAX } from './password.ts';
 import { CLOCK_FACTOR_MAX, SessionFields, secondsOf } from './session.ts';
 import {
   CASH_CENTS_MAX,
@@ -32,19 +30,17 @@ export const Register = z.strictObject({
   name: line(200),
   address: lines(500),
   birth_date: CalendarDate,
-  email: Email,
+  email: z.email().max(254),
   phone: z.string().regex(/^\+[1-9]\d{6,14}$/, 'an international number (E.164) such as +15145550123'),
-  password: NewPassword,
+  /** NIST SP 800-63B: length matters, composition rules do not. */
+  password: z.string().min(12).max(256),
 });
 export type Register = z.infer<typeof Register>;
-/** Whoever registers is an adult, as this clock has it. */
-export const registerBy = (nowMs: () => number) => Register.extend({ birth_date: adultBirthDate(nowMs) });
+/** Whoever registers is born: not after today, as this clock has it. */
+export const registerBy = (nowMs: () => number) => Register.extend({ birth_date: birthDate(nowMs) });
 
 export const Verify = z.strictObject({ code: z.string().regex(/^\d{6}$/, 'the six digits of the passcode') });
-export const SignIn = z.strictObject({
-  email: SignInEmail,
-  password: z.string().min(1).max(PASSWORD_CHARACTERS_MAX),
-});
+export const SignIn = z.strictObject({ email: z.email().max(254), password: z.string().min(1).max(256) });
 
 export const Deposit = z.strictObject({ amount: money(CASH_CENTS_MAX) });
 

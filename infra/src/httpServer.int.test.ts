@@ -6,6 +6,7 @@ import { CONNECTION_BOUNDS, type ConnectionBounds } from './connectionBounds.ts'
 import { buildHttp, type Http } from './http.ts';
 import { IN_WORK_PER_CONNECTION_MAX } from './httpConnection.ts';
 import { createLog } from './log.ts';
+import { errorsHeardElsewhere } from './mayFail.ts';
 import { createMetrics } from './metrics.ts';
 import { Problem } from './problem.ts';
 import { readyReply } from './readyReply.ts';
@@ -76,7 +77,7 @@ const LARGE_REPLY = 16 * 1024 * 1024;
 async function open(localAddress = '127.0.0.1'): Promise<Socket & { received(): string }> {
   const socket = connect({ host: '127.0.0.1', port, localAddress });
   let received = '';
-  socket.on('error', () => undefined);
+  errorsHeardElsewhere(socket);
   onTestFinished(() => void socket.destroy());
   await once(socket, 'connect');
   return Object.assign(socket, {

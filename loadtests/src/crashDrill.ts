@@ -12,6 +12,7 @@ import { openJournal, readJournal } from './journal.ts';
 import { operatorOf } from './operator.ts';
 import { type OutsideServers, startOutsideServers } from './outsideServers.ts';
 import { type Person, registerMany } from './people.ts';
+import { RAISED_BOUNDS, RAISED_BOUNDS_TOLD } from './raisedBounds.ts';
 import { seededRandom } from './random.ts';
 import { circumstances, EXIT, print, progress, table } from './report.ts';
 import { runTool } from './target.ts';
@@ -268,11 +269,14 @@ async function main(): Promise<void> {
   type Given = Omit<DrillOptions, 'outside'> & Counts & { kafka: boolean; redis: boolean; json?: boolean };
   const options = program.opts<Given>();
   await runTool(options.json, async () => {
-    progress('starting an installation of its own …');
+    progress(RAISED_BOUNDS_TOLD);
     const outside = await startOutsideServers(options);
     let installation: Installation | undefined;
     try {
-      installation = await startInstallation({ counts: countsOf(options), env: outside.env });
+      installation = await startInstallation({
+        counts: countsOf(options),
+        env: { ...RAISED_BOUNDS, ...outside.env },
+      });
       const result = await crashDrill(installation, { ...options, outside });
       print(drillTable(result));
       print(auditTable(result.audit));

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { type Counts, countsOf, withCounts } from './counts.ts';
 import { type Installation, type InstallationOptions, startInstallation } from './installation.ts';
 import { type Operator, operatorOf } from './operator.ts';
+import { RAISED_BOUNDS, RAISED_BOUNDS_TOLD } from './raisedBounds.ts';
 import { EXIT, print, progress } from './report.ts';
 
 /** The system that a tool works on: one that runs already, or one of its own that is gone afterwards. */
@@ -50,8 +51,9 @@ export async function openTarget(
   }
   let installation: Installation | undefined;
   if (given.length === 0) {
-    progress('starting an installation of its own …');
-    installation = await startInstallation({ counts: countsOf(options), ...own });
+    progress(RAISED_BOUNDS_TOLD);
+    const env = { ...RAISED_BOUNDS, ...own.env };
+    installation = await startInstallation({ counts: countsOf(options), ...own, env });
     try {
       await own.prepare?.(installation);
     } catch (error) {

@@ -1,6 +1,8 @@
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { RAISED_BOUNDS, RAISED_BOUNDS_TOLD } from '../src/raisedBounds.ts';
 
 /** A number that is none must not become a run that measures or checks nothing and is content. */
 const repository = join(import.meta.dirname, '../..');
@@ -24,4 +26,11 @@ test.for([
   expect(ended.stderr).toMatch(
     new RegExp(`^error: option '${option} <\\w+>' argument '.*' is invalid\\. It must be .+\\n$`),
   );
+});
+
+test('bounds of an address that a load raises are those that there are, and it says which', () => {
+  const explained = readFileSync(join(repository, '.env.example'), 'utf8');
+  const bounds = [...explained.matchAll(/^(\w+_PER_ADDRESS_MAX)=\d+$/gm)].map(([, name]) => name);
+  expect(Object.keys(RAISED_BOUNDS)).toEqual(bounds);
+  for (const name of bounds) expect(RAISED_BOUNDS_TOLD).toContain(`${name}=`);
 });

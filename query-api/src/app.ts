@@ -16,12 +16,14 @@ import { queryMetrics } from './metrics.ts';
 import { problemOf } from './problems.ts';
 import type { ReadDatabase } from './readDatabase.ts';
 import { reading } from './reading.ts';
+import type { Shares } from './shares.ts';
 import { channelRoutes } from './streams/channelRoutes.ts';
 import type { Channels } from './streams/channels.ts';
 import type { HotValues } from './streams/hotValues.ts';
 import type { LiveEvents } from './streams/liveEvents.ts';
 import type { OpenStreams } from './streams/openStreams.ts';
 import { streamRoutes } from './streams/routes.ts';
+import type { CommandApi } from './ws/commandApi.ts';
 import type { OpenSockets } from './ws/openSockets.ts';
 import { webSocketRoutes } from './ws/routes.ts';
 
@@ -37,6 +39,9 @@ export type QueryDeps = {
   books: PublicBooks;
   channels: Channels;
   streams: OpenStreams;
+  /** Of exports of events. */
+  exportPlaces: Shares;
+  commands: Pick<CommandApi, 'inFlight'>;
   sockets: OpenSockets;
   runtime: Runtime;
   log: Log;

@@ -8,6 +8,7 @@ import {
 } from '@brokerx/infra/config.ts';
 import { connectionBounds } from '@brokerx/infra/connectionBounds.ts';
 import { z } from 'zod';
+import { boundVariables, queryBounds } from './queryBounds.ts';
 
 const { LOG_LEVEL, BROKERX_INSTANCE, TRUSTED_PROXIES, OTEL_EXPORTER_OTLP_ENDPOINT } = sharedVariables;
 const { CONNECTIONS_PER_ADDRESS_MAX, HALF_SENT_PER_ADDRESS_MAX } = sharedVariables;
@@ -20,6 +21,7 @@ const Variables = z.object({
   CONNECTIONS_PER_ADDRESS_MAX,
   HALF_SENT_PER_ADDRESS_MAX,
   OTEL_EXPORTER_OTLP_ENDPOINT,
+  ...boundVariables,
   READ_DATABASE_URL: adapterVariables.DATABASE_URL.optional().describe(
     'The PostgreSQL database of the read models; the same as DATABASE_URL when not set.',
   ),
@@ -59,6 +61,7 @@ export function queryConfig(env?: NodeJS.ProcessEnv) {
     corsOrigins: given.QUERY_API_CORS_ORIGINS,
     trustedProxies: given.TRUSTED_PROXIES,
     bounds: connectionBounds(given),
+    queryBounds: queryBounds(given),
     commandUrl: given.COMMAND_API_URL,
     jwksUrl: given.AUTH_JWKS_URL ?? new URL('/.well-known/jwks.json', given.COMMAND_API_URL).href,
     issuer: given.AUTH_ISSUER ?? new URL(given.COMMAND_API_URL).origin,

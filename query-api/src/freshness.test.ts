@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { handClock } from '../test/handClock.ts';
-import { type Behind, freshness, type Read, type WaitOutcome } from './freshness.ts';
+import { type Behind, freshness, type Read, type Reader, type WaitOutcome } from './freshness.ts';
+import type { ShareBounds } from './shares.ts';
 
 const STORE = '11111111-1111-4111-8111-111111111111';
 const OTHER = '22222222-2222-4222-8222-222222222222';
@@ -10,7 +11,7 @@ const at = (position: number, storeId = STORE) => ({ storeId, position });
 /** `stands` is what is in the tables, `heard` what was told of it. */
 const given = (
   positions: Record<string, number>,
-  options: { waitersMax?: number; shownBefore?: number } = {},
+  options: { bounds?: ShareBounds; shownBefore?: number } = {},
 ) => {
   const clock = handClock();
   const told: (boolean | WaitOutcome)[] = [];
@@ -27,11 +28,16 @@ const given = (
     subject.moved(name, position);
   };
   for (const [name, position] of Object.entries(positions)) moved(name, position);
-  const read = (sources: readonly string[], min?: { storeId: string; position: number }) =>
-    subject.read(sources, min, async () => ({
-      seen: 'rows',
-      positions: sources.map((source) => stands.get(source) ?? null),
-    }));
+  const read = (sources: readonly string[], min?: { storeId: string; position: number }, reader?: Reader) =>
+    subject.read(
+      sources,
+      min,
+      async () => ({
+        seen: 'rows',
+        positions: sources.map((source) => stands.get(source) ?? null),
+      }),
+      reader,
+    );
   return { subject, clock, told, stands, moved, read };
 };
 /** What a promise has come to by now. */
@@ -165,16 +171,64 @@ test('whatever is heard, lost and taken back: no answer lies below what was aske
 });
 
 test('the number of those who wait is bounded; who comes then is told to come back', async () => {
-  const { read, moved, told } = given({ orders: 1 }, { waitersMax: 2 });
-  const waiting = [read(['orders'], at(2)), read(['orders'], at(3))];
-  expect(await read(['orders'], at(2))).toEqual({
+  const bounds = { max: 2, perAddressMax: 2, perAccountMax: 2 };
+  const { read, moved, told } = given({ orders: 1 }, { bounds });
+  const waiting = [read(['orders'], at(2), of('ann')), read(['orders'], at(3), of('bob'))];
+  expect(await read(['orders'], at(2), of('cid'))).toEqual({
     refused: 'OVERLOADED',
-    detail: 'too many requests wait for what is read to catch up',
+    detail: '2 waiting requests of all clients together are as many as there may be',
   });
   moved('orders', 3);
   expect(await Promise.all(waiting)).toEqual([seen(3), seen(3)]);
   expect(told).toEqual([true, 'turned_away', 'reached', 'reached', false]);
 });
+
+test('one address, or one account from many, leaves room for the others', async () => {
+  const bounds = { max: 9, perAddressMax: 2, perAccountMax: 1 };
+  const { subject, read, moved } = given({ orders: 1 }, { bounds });
+  const refusal = (what: string) => ({ refused: 'REQUEST_LIMIT', detail: expect.stringContaining(what) });
+  const waiting = [read(['orders'], at(2), of('ann')), read(['orders'], at(2), of('ann', 'hers'))];
+  expect(await read(['orders'], at(2), of('ann'))).toEqual(refusal('2 waiting requests of one address'));
+  expect(await read(['orders'], at(2), of('bob', 'hers'))).toEqual(
+    refusal('1 waiting requests of one account'),
+  );
+  // What a stream reads for itself has its place already.
+  waiting.push(read(['orders'], at(2), of('bob')), read(['orders'], at(2)));
+  expect(subject.waiting()).toBe(4);
+  moved('orders', 2);
+  expect(await Promise.all(waiting)).toEqual(waiting.map(() => seen(2)));
+  expect(await settled(read(['orders'], at(3), of('ann')))).toBe('waits');
+});
+
+test('whoever goes gives the place back at once', async () => {
+  const bounds = { max: 1, perAddressMax: 1, perAccountMax: 1 };
+  const { subject, read, moved, told } = given({ orders: 1 }, { bounds });
+  const ann = of('ann');
+  const gone = read(['orders'], at(2), ann);
+  ann.go();
+  expect(await gone).toEqual(behind(2, 1));
+  expect([subject.waiting(), ann.listeners.size]).toEqual([0, 0]);
+  const stays = read(['orders'], at(2), ann);
+  expect(ann.listeners.size).toBe(1);
+  moved('orders', 2);
+  expect([await stays, ann.listeners.size]).toEqual([seen(2), 0]);
+  expect(told).toEqual([true, 'gone', false, true, 'reached', false]);
+});
+
+/** A reader who can go. */
+function of(address: string, accountId: string | null = null) {
+  const listeners = new Set<() => void>();
+  return {
+    address,
+    accountId,
+    listeners,
+    onGone(listener: () => void) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    go: () => [...listeners].forEach((listener) => listener()),
+  };
+}
 
 test('closing ends every wait', async () => {
   const { subject, read } = given({ orders: 1 });

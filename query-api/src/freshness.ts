@@ -1,5 +1,7 @@
 import type { PositionToken } from '@brokerx/contracts';
 import type { Runtime } from '@brokerx/infra';
+import { QUERY_BOUNDS } from './queryBounds.ts';
+import { type Client, type ShareBounds, shares, whyFull } from './shares.ts';
 
 /**
  * Read-your-writes. Where each projection stands is heard of (from `projectionPositions.ts` and the hot view) and kept in
@@ -16,12 +18,14 @@ export type Freshness = {
   /**
    * Looks at these sources as soon as all of them are heard to have `min` and what was shown of them, again while
    * what was heard proves to have been taken back, for `WAIT_MS` at most. `look` also gives where each source stood in
-   * what it saw; null: there was nothing of it.
+   * what it saw; null: there was nothing of it. A reader takes a place while it waits, and gives it back as soon as its
+   * client has gone; what streams read for themselves has none, for they have places of their own.
    */
   read<T>(
     sources: readonly string[],
     min: PositionToken | undefined,
     look: () => Promise<{ seen: T; positions: readonly (number | null)[] }>,
+    reader?: Reader,
   ): Promise<Read<T> | Behind>;
   /** Whether what was seen of a source at this position may be shown: nobody was shown anything newer. It is, then. */
   shows(source: string, position: number): boolean;
@@ -32,14 +36,20 @@ export type Freshness = {
 };
 /** `position`: what all that was seen reflects. */
 export type Read<T> = { seen: T; position: number };
-export type Behind = { refused: 'READ_MODEL_BEHIND' | 'FOREIGN_POSITION' | 'OVERLOADED'; detail: string };
+export type Behind = {
+  refused: 'READ_MODEL_BEHIND' | 'FOREIGN_POSITION' | 'OVERLOADED' | 'REQUEST_LIMIT';
+  detail: string;
+};
+/** For whom is read. */
+export type Reader = Client & {
+  /** Calls back, once, when nobody waits for the answer any more; returns the function that takes that back. */
+  onGone(listener: () => void): () => void;
+};
 
-export type WaitOutcome = 'reached' | 'behind' | 'turned_away';
+export type WaitOutcome = 'reached' | 'behind' | 'gone' | 'turned_away';
 
 /** Milliseconds: longer than a projection is ever behind in good health, shorter than a client's patience. */
 export const WAIT_MS = 2_000;
-/** Each waiter holds a request and its socket; more than this wait only where a projection stands still. */
-export const WAITERS_MAX = 1_000;
 
 export function freshness(options: {
   storeId: string;
@@ -54,13 +64,14 @@ export function freshness(options: {
   /** Told how each wait ended. */
   onWaited?: (outcome: WaitOutcome) => void;
   waitMs?: number;
-  waitersMax?: number;
+  bounds?: ShareBounds;
 }): Freshness {
   const { storeId, shownBefore = 0, runtime, onWaiting, onWaited } = options;
-  const { waitMs = WAIT_MS, waitersMax = WAITERS_MAX } = options;
+  const { waitMs = WAIT_MS, bounds = QUERY_BOUNDS.waiters } = options;
   const heard = new Map<string, number>();
   const shown = new Map<string, number>();
   const waiters = new Set<Waiter>();
+  const places = shares(bounds);
   const heardOf = (source: string) => heard.get(source) ?? 0;
   const shownOf = (source: string) => shown.get(source) ?? shownBefore;
   const isHeard = ({ sources, min }: Wanted) =>
@@ -70,20 +81,34 @@ export function freshness(options: {
     if (heardOf(source) < position) moved(source, position);
   };
 
-  const leave = (waiter: Waiter, reached: boolean) => {
+  const leave = (waiter: Waiter, outcome: WaitOutcome) => {
     if (!waiters.delete(waiter)) return;
-    waiter.cancelTimer();
-    onWaited?.(reached ? 'reached' : 'behind');
+    waiter.giveBack();
+    onWaited?.(outcome);
     if (waiters.size === 0) onWaiting?.(false);
-    waiter.resolve(reached);
+    waiter.resolve(outcome);
   };
-  const until = (wanted: Wanted, ms: number) =>
-    new Promise<boolean>((resolve) => {
-      const waiter: Waiter = { ...wanted, resolve, cancelTimer: () => undefined };
-      waiter.cancelTimer = runtime.setTimer(ms, () => leave(waiter, false));
+  /** Waits until it is heard; or says why it has not waited. */
+  const until = (wanted: Wanted, ms: number, reader: Reader | undefined): Promise<WaitOutcome> | Behind => {
+    const place = reader ? places.take(reader) : null;
+    if (typeof place === 'string') {
+      onWaited?.('turned_away');
+      const detail = whyFull('waiting requests', place, bounds);
+      return { refused: place === 'FULL' ? 'OVERLOADED' : 'REQUEST_LIMIT', detail };
+    }
+    return new Promise((resolve) => {
+      const waiter: Waiter = { ...wanted, resolve, giveBack: () => undefined };
       waiters.add(waiter);
+      const cancelTimer = runtime.setTimer(ms, () => leave(waiter, 'behind'));
+      const stay = reader?.onGone(() => leave(waiter, 'gone'));
+      waiter.giveBack = () => {
+        cancelTimer();
+        stay?.();
+        place?.leave();
+      };
       if (waiters.size === 1) onWaiting?.(true);
     });
+  };
   const behind = ({ sources, min }: Wanted): Behind => {
     const [stands, asked] = [
       Math.min(...sources.map(heardOf)),
@@ -100,7 +125,7 @@ export function freshness(options: {
   const moved = (source: string, position: number) => {
     heard.set(source, position);
     for (const waiter of waiters) {
-      if (waiter.sources.includes(source) && isHeard(waiter)) leave(waiter, true);
+      if (waiter.sources.includes(source) && isHeard(waiter)) leave(waiter, 'reached');
     }
   };
 
@@ -112,7 +137,7 @@ export function freshness(options: {
       show(source, position);
       return true;
     },
-    async read(sources, token, look) {
+    async read(sources, token, look, reader) {
       if (token && token.storeId !== storeId)
         return { refused: 'FOREIGN_POSITION', detail: ofAnother(token.storeId, storeId) };
       const wanted = { sources, min: token?.position ?? 0 };
@@ -121,11 +146,9 @@ export function freshness(options: {
         const leftMs = untilMs - runtime.monotonicMs();
         if (leftMs <= 0) return behind(wanted);
         if (!isHeard(wanted)) {
-          if (waiters.size >= waitersMax) {
-            onWaited?.('turned_away');
-            return { refused: 'OVERLOADED', detail: 'too many requests wait for what is read to catch up' };
-          }
-          if (!(await until(wanted, leftMs))) return behind(wanted);
+          const outcome = await until(wanted, leftMs, reader);
+          if (typeof outcome === 'object') return outcome;
+          if (outcome !== 'reached') return behind(wanted);
         }
         // What is shown to others while this one looks is theirs alone.
         const least = sources.map((source) => Math.max(wanted.min, shownOf(source)));
@@ -144,7 +167,7 @@ export function freshness(options: {
     },
     waiting: () => waiters.size,
     close() {
-      for (const waiter of waiters) leave(waiter, false);
+      for (const waiter of waiters) leave(waiter, 'behind');
     },
   };
 }
@@ -157,6 +180,6 @@ const NOTHING = -1;
 
 type Wanted = { sources: readonly string[]; min: number };
 type Waiter = Wanted & {
-  resolve: (reached: boolean) => void;
-  cancelTimer: () => void;
+  resolve: (outcome: WaitOutcome) => void;
+  giveBack: () => void;
 };

@@ -4,40 +4,40 @@ import type { QueryDeps } from './app.ts';
 import type { WaitOutcome } from './freshness.ts';
 
 /** Requests are counted by the HTTP kit; here stands what only this service knows. */
-export function queryMetrics({ metrics, freshness, streams, sockets, books }: QueryDeps): void {
-  const registers = [metrics.registry];
-  new Gauge({
-    name: 'brokerx_query_streams',
-    help: 'Event streams that are open.',
-    registers,
-    collect() {
-      this.set(streams.count());
-    },
-  });
-  new Gauge({
-    name: 'brokerx_query_sockets',
-    help: 'WebSockets that are open.',
-    registers,
-    collect() {
-      this.set(sockets.count());
-    },
-  });
-  new Gauge({
-    name: 'brokerx_query_books',
-    help: 'Books that are followed in memory, because somebody watches them or did a moment ago.',
-    registers,
-    collect() {
-      this.set(books.count());
-    },
-  });
-  new Gauge({
-    name: 'brokerx_query_waiting',
-    help: 'Requests that wait until what they read has reached the position they ask for.',
-    registers,
-    collect() {
-      this.set(freshness.waiting());
-    },
-  });
+export function queryMetrics(deps: QueryDeps): void {
+  const { metrics, freshness, streams, exportPlaces, sockets, commands, books, live, hotValues } = deps;
+  const gauge = (name: string, help: string, value: () => number) =>
+    new Gauge({
+      name: `brokerx_query_${name}`,
+      help,
+      registers: [metrics.registry],
+      collect() {
+        this.set(value());
+      },
+    });
+  gauge('streams', 'Event streams that are open.', streams.count);
+  gauge('exports', 'Exports of events that are under way.', exportPlaces.count);
+  gauge('sockets', 'WebSockets that are open.', sockets.count);
+  gauge('subscriptions', 'Channels that WebSockets have subscribed to.', () => sockets.stats().subscriptions);
+  gauge(
+    'socket_requests',
+    'Requests of WebSockets that are not answered yet.',
+    () => sockets.stats().requests,
+  );
+  gauge('commands', 'Commands of WebSockets that are on their way to command-api.', commands.inFlight);
+  gauge(
+    'books',
+    'Books that are followed in memory, because somebody watches them or did a moment ago.',
+    books.count,
+  );
+  gauge('book_users', 'Channels and requests that use such a book.', books.users);
+  gauge('watchers', 'Watchers of streams of the event store, the books among them.', live.count);
+  gauge('value_watchers', 'Watchers of values of the hot view.', hotValues.count);
+  gauge(
+    'waiting',
+    'Requests that wait until what they read has reached the position they ask for.',
+    freshness.waiting,
+  );
 }
 
 export function waitCounter({ registry }: Metrics): (outcome: WaitOutcome) => void {

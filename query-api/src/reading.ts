@@ -1,9 +1,10 @@
 import { formatPosition, type PositionToken, parsePosition } from '@brokerx/contracts';
+import type { Actor } from '@brokerx/infra/tokenVerifier.ts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { QueryConfig, QueryResultRow } from 'pg';
 import { z } from 'zod';
 import type { EventReader } from './eventReader.ts';
-import { type Behind, type Freshness, ofAnother, type Read } from './freshness.ts';
+import { type Behind, type Freshness, ofAnother, type Read, type Reader } from './freshness.ts';
 import { invalidParameter, refused } from './problems.ts';
 import type { ReadDatabase, Rows } from './readDatabase.ts';
 
@@ -52,9 +53,21 @@ export function reading(parts: Parts): Reading {
   };
   return {
     of: (request, reply, ...projections) =>
-      freshRows(parts, projections, positionAsked(request), (position) => tell(reply, position)),
+      freshRows(
+        parts,
+        projections,
+        positionAsked(request),
+        (position) => tell(reply, position),
+        readerOf(request),
+      ),
     async look(request, reply, source, look) {
-      const { seen, position } = await freshLook(parts, source, look, positionAsked(request));
+      const { seen, position } = await freshLook(
+        parts,
+        source,
+        look,
+        positionAsked(request),
+        readerOf(request),
+      );
       tell(reply, position);
       return seen;
     },
@@ -75,6 +88,7 @@ export function freshRows(
   projections: readonly string[],
   min: PositionToken | undefined,
   onRead: (position: number) => void,
+  reader?: Reader,
 ): Rows {
   const { store, database, freshness } = parts;
   return {
@@ -83,7 +97,7 @@ export function freshRows(
         const { rows, positions } = await database.queryAt<R>(statement, projections);
         return { seen: rows, positions };
       };
-      const { seen, position } = await orRefused(store, min, freshness.read(projections, min, look));
+      const { seen, position } = await orRefused(store, min, freshness.read(projections, min, look, reader));
       onRead(position);
       return seen;
     },
@@ -96,12 +110,13 @@ export async function freshLook<T>(
   source: string,
   look: Look<T>,
   min?: PositionToken,
+  reader?: Reader,
 ): Promise<Read<T>> {
-  const looked = freshness.read([source], min, async () => {
+  const wholeLook = async () => {
     const { seen, position } = await look();
     return { seen, positions: [position] };
-  });
-  return orRefused(store, min, looked);
+  };
+  return orRefused(store, min, freshness.read([source], min, wholeLook, reader));
 }
 
 /** What lies beyond the end of the store never comes: whoever asks for it was told it by another past of the store. */
@@ -121,6 +136,18 @@ async function orRefused<T>(
 
 const beyond = ({ position }: PositionToken, head: number) =>
   `asked for ${position}, but the event store ends at ${head}: it was put back to an earlier state`;
+
+/** Who asks, and until when: a connection that closes, however it does, takes all its requests along. */
+const readerOf = ({ ip, actor, raw: { socket } }: FastifyRequest): Reader => ({
+  address: ip,
+  // Only routes that are not public know who asks.
+  accountId: (actor as Actor | undefined)?.accountId ?? null,
+  onGone(listener) {
+    if (socket.destroyed) queueMicrotask(listener);
+    else socket.once('close', listener);
+    return () => socket.off('close', listener);
+  },
+});
 
 /** The parameter comes before the header; the parameter's form was checked with the route's schema. */
 export function positionAsked(request: FastifyRequest): PositionToken | undefined {

@@ -18,12 +18,15 @@ import {
   tokenVerifier,
 } from '@brokerx/infra';
 import { buildQueryApi } from './app.ts';
+import { EXPORTS } from './events/routes.ts';
 import { freshness as createFreshness } from './freshness.ts';
 import { MARKET_DATA, marketDataView } from './market/marketData.ts';
 import { publicBooks } from './market/publicBooks.ts';
 import { waitCounter } from './metrics.ts';
 import { projectionPositions } from './projectionPositions.ts';
+import { QUERY_BOUNDS, type QueryBounds } from './queryBounds.ts';
 import { openReadDatabase } from './readDatabase.ts';
+import { shares } from './shares.ts';
 import { channels as createChannels } from './streams/channels.ts';
 import { hotValues as createHotValues } from './streams/hotValues.ts';
 import { liveEvents } from './streams/liveEvents.ts';
@@ -39,6 +42,7 @@ export type QueryApiOptions = {
   corsOrigins: readonly string[];
   trustedProxies?: readonly string[];
   bounds?: ConnectionBounds;
+  queryBounds?: QueryBounds;
   jwks: Parameters<typeof tokenVerifier>[0]['jwks'];
   issuer: string;
   /** Where orders that come over a WebSocket go. */
@@ -58,7 +62,7 @@ const SESSION_ENDS_EVERY_MS = 250;
 
 /** Opens everything that is read from, then the API, then the port; gives the address it answers at. */
 export async function startQueryApi(options: QueryApiOptions): Promise<{ url: string; app: Http }> {
-  const { settings, readDatabaseUrl, runtime, log, onShutdown } = options;
+  const { settings, readDatabaseUrl, queryBounds: bounds = QUERY_BOUNDS, runtime, log, onShutdown } = options;
   const metrics = createMetrics('query-api', options.version);
 
   const store = await openEventStore({ settings, codec: eventCodec(), runtime, log });
@@ -89,6 +93,7 @@ export async function startQueryApi(options: QueryApiOptions): Promise<{ url: st
     runtime,
     onWaiting: (anybody) => positions.poll(anybody),
     onWaited: waitCounter(metrics),
+    bounds: bounds.waiters,
   });
   const positions = projectionPositions({
     databaseUrl: readDatabaseUrl,
@@ -127,7 +132,16 @@ export async function startQueryApi(options: QueryApiOptions): Promise<{ url: st
   const commands = commandApi(options.commandUrl);
   onShutdown('command-api', () => commands.close());
   const verifier = tokenVerifier({ ...options, sessions });
-  const sockets = openSockets({ ...options, store, live, channels, verifier, sessions, commands });
+  const sockets = openSockets({
+    ...options,
+    bounds: bounds.webSockets,
+    store,
+    live,
+    channels,
+    verifier,
+    sessions,
+    commands,
+  });
 
   const app = await buildQueryApi({
     ...options,
@@ -140,7 +154,9 @@ export async function startQueryApi(options: QueryApiOptions): Promise<{ url: st
     hotValues,
     books,
     channels,
-    streams: openStreams(options),
+    streams: openStreams({ ...options, bounds: bounds.streams }),
+    exportPlaces: shares(EXPORTS),
+    commands,
     sockets,
     metrics,
     ready: async () => ({ 'read model': (await positions.reread()) ? 'ok' : 'does not answer' }),

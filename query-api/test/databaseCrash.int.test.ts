@@ -18,6 +18,7 @@ import {
   type Appender,
   type EventStore,
   groupCommit,
+  mayFail,
   NO_STREAM,
   openPool,
   postgresEventStore,
@@ -95,7 +96,7 @@ test('what was told once is never answered by something older, whatever of Postg
   const ask = async (symbol: string, min: number | null): Promise<boolean> => {
     const floor = toldPosition;
     const query = min === null ? '' : `?min_position=${formatPosition({ storeId: store.id, position: min })}`;
-    const reply = await fetch(`${url}/v1/symbols/${symbol}${query}`).catch(() => null);
+    const reply = await mayFail(fetch(`${url}/v1/symbols/${symbol}${query}`), 'no answer is no old answer');
     if (!reply) return false;
     await reply.arrayBuffer();
     if (reply.status === 503) return false;

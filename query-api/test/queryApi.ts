@@ -17,12 +17,14 @@ import {
   openPool,
   postgresEventStore,
   postgresHotStore,
+  type Runtime,
   realRuntime,
 } from '@brokerx/infra';
 import { createLog } from '@brokerx/infra/log.ts';
 import { freshDatabase } from '@brokerx/infra/services.ts';
 import { TOKEN_AUDIENCE, TOKEN_TYPE } from '@brokerx/infra/tokenVerifier.ts';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import type { QueryBounds } from '../src/queryBounds.ts';
 import { startQueryApi } from '../src/start.ts';
 
 /**
@@ -33,6 +35,9 @@ export async function startTestQueryApi(
   options: {
     bufferBytesMax?: number;
     corsOrigins?: string[];
+    runtime?: Runtime;
+    queryBounds?: QueryBounds;
+    trustedProxies?: string[];
     /** Where orders of WebSockets go: nowhere, when absent. */
     commandUrl?: string;
     /** How the API itself reaches the database, given its address. */
@@ -41,9 +46,8 @@ export async function startTestQueryApi(
     begun?: boolean;
   } = {},
 ) {
-  const { way = async (url) => url, begun = true, ...given } = options;
+  const { way = async (url) => url, begun = true, runtime = realRuntime, ...given } = options;
   const database = await freshDatabase();
-  const runtime = realRuntime;
   const log = createLog({ name: 'query-api-test', level: 'fatal' });
   const directory = new URL('../../projectors/migrations', import.meta.url);
   await migrate({ databaseUrl: database.url, directory, name: 'read' });

@@ -199,3 +199,16 @@ test('the number of streams of one client is bounded, and what ends makes room',
   expect(again.response.status).toBe(200);
   await again.close();
 });
+
+test.for(['-1', '1e3', '0x10', '1.5', 'NaN', '5, 6', '9'.repeat(16), '__proto__', '"1"'])(
+  'an id that is none is refused, wherever it stands: %s',
+  async (id) => {
+    for (const path of ['/v1/streams/symbols/XEQT', '/v1/streams/symbols/XEQT/trades']) {
+      const asked = [
+        await api.get(path, undefined, { 'last-event-id': id }),
+        await api.get(`${path}?last_event_id=${encodeURIComponent(id)}`),
+      ];
+      expect(asked.map(({ status }) => status)).toEqual([400, 400]);
+    }
+  },
+);

@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { idSource } from '@brokerx/client';
+import { errorsHeardElsewhere, idSource } from '@brokerx/client';
 import { mintId } from '@brokerx/contracts';
 
 /**
@@ -49,7 +49,7 @@ export async function flood(options: FloodOptions): Promise<FloodResult> {
     const sentMs: number[] = [];
     const socket = connect({ host: url.hostname, port: Number(url.port), localAddress: from, noDelay: true });
     let isOpen = true;
-    socket.on('error', () => undefined);
+    errorsHeardElsewhere(socket);
     socket.on('close', () => {
       if (isOpen) result.closed += 1;
       isOpen = false;

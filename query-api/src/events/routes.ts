@@ -7,16 +7,17 @@ import type { QueryDeps } from '../app.ts';
 import { EventsQuery } from '../parameters.ts';
 import { refused } from '../problems.ts';
 import { POSITION_REPLY_HEADERS, PositionHeaders, type Reading } from '../reading.ts';
+import { type ShareBounds, whyFull } from '../shares.ts';
 import { rawEventLines } from './rawEvents.ts';
 
-/** Each holds a page of events and asks the store without a pause. */
-export const EXPORTS_MAX = 16;
+/** Each holds a page of events and asks the store without a pause; one analyst leaves room for another. */
+export const EXPORTS: ShareBounds = { max: 16, perAddressMax: 16, perAccountMax: 8 };
 /** Milliseconds that a reader may take nothing of a page that waits for him. */
 export const STALL_MS = 60_000;
 
 /** The history itself. */
 export function eventRoutes(app: Http, deps: QueryDeps, reads: Reading): void {
-  const { store, runtime, log } = deps;
+  const { store, sessions, exportPlaces, runtime, log } = deps;
   const open = new Set<AbortController>();
   app.addHook('preClose', async () => {
     for (const reader of open) reader.abort();
@@ -43,7 +44,14 @@ with \`follow=true\` for ever. Positions need not be dense. A reply that is cut 
       },
     },
     async (request, reply) => {
-      if (open.size >= EXPORTS_MAX) throw refused('OVERLOADED', `${EXPORTS_MAX} exports are running`);
+      const { actor } = request;
+      const place = exportPlaces.take({ address: request.ip, accountId: actor.accountId });
+      if (typeof place === 'string') {
+        throw refused(
+          place === 'ACCOUNT_FULL' ? 'TOO_MANY_STREAMS' : 'OVERLOADED',
+          whyFull('exports', place, EXPORTS),
+        );
+      }
       const { after, until, category, stream, type, limit, follow } = request.query;
       const reader = new AbortController();
       open.add(reader);
@@ -55,6 +63,7 @@ with \`follow=true\` for ever. Positions need not be dense. A reply that is cut 
         })
         .catch((error: unknown) => {
           open.delete(reader);
+          place.leave();
           throw error;
         });
       const follows = follow === 'true';
@@ -73,8 +82,9 @@ with \`follow=true\` for ever. Positions need not be dense. A reply that is cut 
         },
         reader.signal,
       );
+      const pages = impatient(lines, () => body.destroy(new Error('the reader takes nothing')));
       const body = Readable.from(
-        impatient(lines, () => body.destroy(new Error('the reader takes nothing'))),
+        endedBy(pages, () => reader.abort()),
         {
           objectMode: true,
           // A chunk is a page already.
@@ -82,18 +92,31 @@ with \`follow=true\` for ever. Positions need not be dense. A reply that is cut 
         },
       );
       const cancelExpiry = follows
-        ? runtime.setTimer(Math.max(0, request.actor.expiresAtMs - runtime.nowMs()), () => reader.abort())
+        ? runtime.setTimer(Math.max(0, actor.expiresAtMs - runtime.nowMs()), () => reader.abort())
         : () => undefined;
+      const leaveSession = follows ? sessions.onEnd(actor, () => reader.abort()) : () => undefined;
       body.on('error', (error) => log.warn({ err: error, request_id: request.id }, 'an export was cut off'));
       body.once('close', () => {
         cancelExpiry();
         reader.abort();
         open.delete(reader);
+        leaveSession();
+        place.leave();
       });
       return send(reply, body);
     },
   );
 
+  /** Says that nothing more is wanted before it waits for the page under way, which may wait for an event that never comes. */
+  const endedBy = (pages: AsyncGenerator<string>, end: () => void): AsyncIterable<string> => ({
+    [Symbol.asyncIterator]: () => ({
+      next: () => pages.next(),
+      return() {
+        end();
+        return pages.return(undefined);
+      },
+    }),
+  });
   const send = (reply: FastifyReply, body: Readable) =>
     reply.type('application/x-ndjson; charset=utf-8').send(body);
 

@@ -19,6 +19,8 @@ export type PublicBooks = {
   use(symbol: string): Promise<BookUse>;
   /** Books followed now. */
   count(): number;
+  /** Uses of them. */
+  users(): number;
   close(): void;
 };
 export type BookUse = { book: FollowedBook; failed: AbortSignal; leave(): void };
@@ -143,6 +145,7 @@ export function publicBooks(options: {
       }
     },
     count: () => entries.size,
+    users: () => entries.values().reduce((sum, { users }) => sum + users, 0),
     close() {
       for (const [symbol, entry] of entries) drop(symbol, entry);
     },

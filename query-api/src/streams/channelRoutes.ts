@@ -1,7 +1,7 @@
 import type { Http } from '@brokerx/infra/http.ts';
 import type { QueryDeps } from '../app.ts';
 import { ChannelPath, ChannelStreamQuery } from '../parameters.ts';
-import { invalidParameter, refused } from '../problems.ts';
+import { invalidParameter } from '../problems.ts';
 import { EVENT_STREAM_RESPONSE, ResumeHeaders, resumeFrom, serveStream } from './eventStreamReply.ts';
 import { eventSink } from './sink.ts';
 
@@ -32,8 +32,7 @@ export function channelRoutes(app: Http, deps: QueryDeps): void {
         throw invalidParameter('#/query/interval', 'candles have an interval, no other channel');
       }
       const after = resumeFrom(request, request.query.last_event_id);
-      const to = streams.open(request.ip);
-      if (typeof to === 'string') throw refused(to);
+      const to = streams.open({ address: request.ip, accountId: null });
       try {
         const opened = await channels.open({ symbol, channel, interval, after }, eventSink(to));
         return serveStream(deps, to, request, reply, async () => opened.begin());

@@ -10,6 +10,8 @@ export type HotValues = {
   watch(key: string, listener: (text: string) => void): () => void;
   /** The hot view moved. */
   changed(): void;
+  /** Those who watch now. */
+  count(): number;
   close(): void;
 };
 
@@ -77,6 +79,7 @@ export function hotValues(options: {
         if (entry.listeners.size === 0 && watched.get(key) === entry) watched.delete(key);
       };
     },
+    count: () => watched.values().reduce((sum, { listeners }) => sum + listeners.size, 0),
     changed: schedule,
     close() {
       closed = true;

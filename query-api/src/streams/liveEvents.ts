@@ -15,6 +15,8 @@ export type LiveEvents = {
    * is called when the store had no more for now: the commit of the last event was given whole.
    */
   watch(stream: string, listener: Listener, settled?: () => void): Promise<() => void>;
+  /** Those who watch now. */
+  count(): number;
   close(): Promise<void>;
 };
 type Listener = (event: Recorded<Event>) => void;
@@ -106,6 +108,7 @@ export function liveEvents(options: {
       }
       return () => leave(stream, watcher);
     },
+    count: () => watchers.values().reduce((sum, each) => sum + each.size, 0),
     async close() {
       closed = true;
       watchers.clear();

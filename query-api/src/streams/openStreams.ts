@@ -1,31 +1,29 @@
-import type { Runtime } from '@brokerx/infra';
+import type { Place, Runtime } from '@brokerx/infra';
+import { refused } from '../problems.ts';
+import { QUERY_BOUNDS } from '../queryBounds.ts';
+import { type Client, type ShareBounds, shares, whyFull } from '../shares.ts';
 import { type EventStream, eventStream } from './sse.ts';
 
 /** All event streams of this process: how many there may be, their heartbeat, and their common end. */
 export type OpenStreams = {
-  /** A new stream for this client (a client's id, or an address), or why there is none. */
-  open(client: string): EventStream | 'OVERLOADED' | 'TOO_MANY_STREAMS';
+  /** A new stream for this client; throws the refusal where there is no room. */
+  open(client: Client): EventStream;
   count(): number;
   /** Ends all of them with `server_shutdown`; no others are opened. */
   close(): void;
 };
 
-/** Each costs some 50 KB and a socket. */
-export const STREAMS_MAX = 1_000;
-/** A trader's screen has a handful; a few machines behind one address have a hundred. */
-export const STREAMS_PER_CLIENT_MAX = 100;
 /** Milliseconds: below the half minute after which proxies drop a silent connection. */
 export const HEARTBEAT_MS = 15_000;
 
 export function openStreams(options: {
   runtime: Runtime;
-  streamsMax?: number;
-  streamsPerClientMax?: number;
+  bounds?: ShareBounds;
   bufferBytesMax?: number | undefined;
 }): OpenStreams {
-  const { runtime, streamsMax = STREAMS_MAX, streamsPerClientMax = STREAMS_PER_CLIENT_MAX } = options;
+  const { runtime, bounds = QUERY_BOUNDS.streams } = options;
   const streams = new Set<EventStream>();
-  const perClient = new Map<string, number>();
+  const places = shares(bounds);
   let cancelHeartbeat: (() => void) | null = null;
   let closed = false;
 
@@ -35,11 +33,9 @@ export function openStreams(options: {
       beat();
     });
   };
-  const leave = (stream: EventStream, client: string) => {
+  const leave = (stream: EventStream, place: Place) => {
     streams.delete(stream);
-    const left = (perClient.get(client) ?? 1) - 1;
-    if (left === 0) perClient.delete(client);
-    else perClient.set(client, left);
+    place.leave();
     if (streams.size > 0) return;
     cancelHeartbeat?.();
     cancelHeartbeat = null;
@@ -47,14 +43,16 @@ export function openStreams(options: {
 
   return {
     open(client) {
-      if (closed || streams.size >= streamsMax) return 'OVERLOADED';
-      const own = perClient.get(client) ?? 0;
-      if (own >= streamsPerClientMax) return 'TOO_MANY_STREAMS';
+      if (closed) throw refused('UNAVAILABLE', 'the server stops: connect again');
+      const place = places.take(client);
+      if (typeof place === 'string') {
+        const code = place === 'FULL' ? 'OVERLOADED' : 'TOO_MANY_STREAMS';
+        throw refused(code, whyFull('event streams', place, bounds));
+      }
       const stream = eventStream(options);
       streams.add(stream);
-      perClient.set(client, own + 1);
       if (!cancelHeartbeat) beat();
-      stream.ended.addEventListener('abort', () => leave(stream, client), { once: true });
+      stream.ended.addEventListener('abort', () => leave(stream, place), { once: true });
       return stream;
     },
     count: () => streams.size,

@@ -19,11 +19,6 @@ export function streamRoutes(app: Http, deps: QueryDeps): void {
   const shared = { tags: ['Streams'], headers: ResumeHeaders };
   const response = EVENT_STREAM_RESPONSE;
 
-  const open = (client: string): EventStream => {
-    const stream = streams.open(client);
-    if (typeof stream === 'string') throw refused(stream);
-    return stream;
-  };
   const serve = (to: EventStream, request: FastifyRequest, reply: FastifyReply, work: Promise<void>) =>
     serveStream({ log }, to, request, reply, () => work);
 
@@ -49,7 +44,7 @@ missed. \`resync_required\`: the id cannot be resumed from, ask for the orders. 
       const lastEventId = resumeFrom(request, request.query.last_event_id);
       if ((await store.streamRevision(accountStream(accountId))) === NO_STREAM)
         throw refused('ACCOUNT_NOT_FOUND');
-      const to = open(actor.clientId);
+      const to = streams.open({ address: request.ip, accountId: actor.accountId });
       const cancel = runtime.setTimer(Math.max(0, actor.expiresAtMs - runtime.nowMs()), () =>
         to.end('token_expired'),
       );
@@ -88,7 +83,7 @@ with the last trades.`,
       const look = marketLook(deps, symbol, { depth: true, trades: true });
       const { seen: market } = await freshLook(deps, MARKET_DATA, look);
       if (market.state !== 'found') throw refused('UNKNOWN_SYMBOL', `there is no symbol ${symbol}`);
-      const to = open(request.ip);
+      const to = streams.open({ address: request.ip, accountId: null });
       return serve(
         to,
         request,

@@ -62,23 +62,27 @@ test('a client who takes nothing of the past for too long is a slow consumer', a
 test('silent streams get a sign of life, and all end together', () => {
   const clock = handClock();
   const streams = openStreams({ runtime: clock });
-  const opened = [streams.open('ann'), streams.open('bob')].filter((stream) => typeof stream !== 'string');
+  const opened = [streams.open(of('ann')), streams.open(of('bob'))];
   for (const { body } of opened) expect(read(body)).toBe(HELLO);
   clock.pass(HEARTBEAT_MS);
   for (const { body } of opened) expect(read(body)).toBe(': heartbeat\n\n');
   streams.close();
   for (const { body } of opened) expect(read(body)).toBe('event: server_shutdown\ndata: {}\n\n');
-  expect([streams.count(), streams.open('ann')]).toEqual([0, 'OVERLOADED']);
+  expect(streams.count()).toBe(0);
+  expect(() => streams.open(of('ann'))).toThrow('the server stops');
 });
 
-test('streams are bounded for each client and in all; one that ends makes room', () => {
-  const streams = openStreams({ runtime: handClock(), streamsMax: 3, streamsPerClientMax: 2 });
-  const first = streams.open('ann');
-  streams.open('ann');
-  expect(streams.open('ann')).toBe('TOO_MANY_STREAMS');
-  streams.open('bob');
-  expect(streams.open('cid')).toBe('OVERLOADED');
-  if (typeof first === 'string') throw new Error('the first stream is open');
+test('streams are bounded for each address, each account and in all; one that ends makes room', () => {
+  const bounds = { max: 4, perAddressMax: 2, perAccountMax: 1 };
+  const streams = openStreams({ runtime: handClock(), bounds });
+  const first = streams.open(of('ann'));
+  streams.open(of('ann'));
+  expect(() => streams.open(of('ann'))).toThrow('2 event streams of one address');
+  streams.open({ ...of('bob'), accountId: 'of Bob' });
+  expect(() => streams.open({ ...of('cid'), accountId: 'of Bob' })).toThrow('1 event streams of one account');
+  streams.open(of('cid'));
+  expect(() => streams.open(of('dan'))).toThrow('4 event streams of all clients');
   first.end('token_expired');
-  expect(typeof streams.open('cid')).toBe('object');
+  expect([streams.open(of('dan')).ended.aborted, streams.count()]).toEqual([false, 4]);
 });
+const of = (address: string) => ({ address, accountId: null });

@@ -1,5 +1,6 @@
 import { Pool } from 'undici';
 import { refused } from '../problems.ts';
+import { type Client, type ShareBounds, shares, whyFull } from '../shares.ts';
 import type { CommandRequest } from './commandRequests.ts';
 
 /**
@@ -7,7 +8,9 @@ import type { CommandRequest } from './commandRequests.ts';
  * back is passed on. How many are on their way at once is bounded; what is beyond is refused at once.
  */
 export type CommandApi = {
-  send(request: CommandRequest, token: string): Promise<CommandReply>;
+  send(request: CommandRequest, token: string, by: Client): Promise<CommandReply>;
+  /** Commands that are on their way now. */
+  inFlight(): number;
   close(): Promise<void>;
 };
 export type CommandReply = {
@@ -20,8 +23,8 @@ export type CommandReply = {
 
 /** Each has one command on its way; a command takes a few milliseconds, so these are thousands a second. */
 const CONNECTIONS = 64;
-/** Of all clients together: a second's worth. */
-export const COMMANDS_IN_FLIGHT_MAX = 2_000;
+/** A second's worth of all clients together; command-api meets them all at one address, so their shares are counted here. */
+export const COMMANDS_IN_FLIGHT: ShareBounds = { max: 2_000, perAddressMax: 512, perAccountMax: 256 };
 /** Milliseconds: longer than command-api takes to say that it does not know. */
 const TIMEOUT_MS = 10_000;
 
@@ -33,12 +36,13 @@ export function commandApi(url: string): CommandApi {
     bodyTimeout: TIMEOUT_MS,
     connect: { timeout: TIMEOUT_MS },
   });
-  let inFlight = 0;
+  const places = shares(COMMANDS_IN_FLIGHT);
   return {
-    async send({ method, path, key, body }, token) {
-      if (inFlight >= COMMANDS_IN_FLIGHT_MAX)
-        throw refused('OVERLOADED', 'too many commands are on their way');
-      inFlight += 1;
+    async send({ method, path, key, body }, token, by) {
+      const place = places.take(by);
+      if (typeof place === 'string') {
+        throw refused('OVERLOADED', whyFull('commands on their way', place, COMMANDS_IN_FLIGHT));
+      }
       try {
         const reply = await pool.request({
           method,
@@ -64,9 +68,10 @@ export function commandApi(url: string): CommandApi {
           cause,
         );
       } finally {
-        inFlight -= 1;
+        place.leave();
       }
     },
+    inFlight: places.count,
     close: () => pool.close(),
   };
 }

@@ -7,6 +7,7 @@ import type { TokenVerifier } from '@brokerx/infra/tokenVerifier.ts';
 import { EVERY_ROLE } from '../actor.ts';
 import type { EventReader } from '../eventReader.ts';
 import { problemOf, refused } from '../problems.ts';
+import type { AccountShares } from '../shares.ts';
 import type { Channels, OpenChannel, PublicSubscription } from '../streams/channels.ts';
 import type { LiveEvents } from '../streams/liveEvents.ts';
 import type { Sink } from '../streams/sink.ts';
@@ -26,6 +27,10 @@ export type ConnectionDeps = {
   channels: Channels;
   verifier: TokenVerifier;
   sessions: Pick<SessionEnds, 'onEnd'>;
+  /** Where the client is. */
+  address: string;
+  /** How many connections each account may have. */
+  accounts: AccountShares;
   commands: Pick<CommandApi, 'send'>;
   runtime: Runtime;
   log: Log;
@@ -38,6 +43,7 @@ export type Connection = {
   shutDown(): Promise<void>;
   /** The socket is gone. */
   closed(): void;
+  stats(): { subscriptions: number; requests: number };
 };
 
 /** What a large screen has, twice. */
@@ -156,8 +162,10 @@ export function connection(
         for (const each of request.params.subscriptions) subscriptions.get(keyOf(each))?.close();
         return reply(id, { result: {} });
       default: {
-        const { token } = mustBeSignedIn();
-        const { status, text, position, replayed } = await commands.send(commandRequest(request), token);
+        const { actor, token } = mustBeSignedIn();
+        const by = { address: deps.address, accountId: actor.accountId };
+        const reached = await commands.send(commandRequest(request), token, by);
+        const { status, text, position, replayed } = reached;
         const body = text === '' ? {} : (JSON.parse(text) as unknown);
         return reply(id, {
           status,
@@ -211,6 +219,7 @@ export function connection(
       );
       await Promise.all(answering);
     },
+    stats: () => ({ subscriptions: subscriptions.size, requests: answering.size }),
     closed() {
       over = true;
       signedIn.close();

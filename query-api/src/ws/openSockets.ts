@@ -1,21 +1,20 @@
-import type { Runtime } from '@brokerx/infra';
-import { errorsHeardElsewhere } from '@brokerx/infra';
+import { addressShares, errorsHeardElsewhere, type Place, type Runtime } from '@brokerx/infra';
 import type { WebSocket } from 'ws';
+import { QUERY_BOUNDS } from '../queryBounds.ts';
+import { accountShares, type ShareBounds } from '../shares.ts';
 import { type Connection, type ConnectionDeps, connection } from './connection.ts';
 
 /** All WebSockets of this process: how many there may be, their heartbeat, and their common end. */
 export type OpenSockets = {
-  /** Takes the socket over, or closes it (1013) where there is no room. */
-  take(socket: WebSocket, client: string): void;
+  /** Takes the socket over, or closes it (1013, 1008 where it is the address that has no room). */
+  take(socket: WebSocket, address: string): void;
   count(): number;
+  /** Of all of them together: channels that are open, and requests that are not answered. */
+  stats(): { subscriptions: number; requests: number };
   /** Tells all of them `serverShutdown`, answers what was asked, and closes them (1001). */
   close(): Promise<void>;
 };
 
-/** Each costs some 50 KB and a socket, and what waits for a slow client. */
-export const SOCKETS_MAX = 1_000;
-/** A few machines behind one address. */
-export const SOCKETS_PER_CLIENT_MAX = 100;
 /** Milliseconds between pings: below the half minute after which proxies drop a silent connection. */
 export const PING_MS = 15_000;
 /** Milliseconds for what is under way when the server stops, and then for the closing handshake. */
@@ -31,11 +30,12 @@ const TRY_LATER = 1013;
 type Entry = { socket: WebSocket; connection: Connection; alive: boolean };
 
 export function openSockets(
-  options: ConnectionDeps & { runtime: Runtime; socketsMax?: number; socketsPerClientMax?: number },
+  options: Omit<ConnectionDeps, 'accounts' | 'address'> & { runtime: Runtime; bounds?: ShareBounds },
 ): OpenSockets {
-  const { runtime, socketsMax = SOCKETS_MAX, socketsPerClientMax = SOCKETS_PER_CLIENT_MAX } = options;
+  const { runtime, bounds = QUERY_BOUNDS.webSockets } = options;
   const entries = new Set<Entry>();
-  const perClient = new Map<string, number>();
+  const places = addressShares(bounds);
+  const accounts = accountShares(bounds.perAccountMax);
   let cancelPing: (() => void) | null = null;
   let closed = false;
 
@@ -52,43 +52,52 @@ export function openSockets(
       beat();
     });
   };
-  const leave = (entry: Entry, client: string) => {
+  /** A client that does not take part in the closing handshake is cut off. */
+  const end = (socket: WebSocket, code: number, reason: string) => {
+    if (socket.readyState !== socket.OPEN) return;
+    const cancel = runtime.setTimer(CLOSE_MS, () => socket.terminate());
+    socket.once('close', cancel);
+    socket.close(code, reason);
+  };
+  const leave = (entry: Entry, place: Place) => {
     entry.connection.closed();
     entries.delete(entry);
-    const left = (perClient.get(client) ?? 1) - 1;
-    if (left === 0) perClient.delete(client);
-    else perClient.set(client, left);
+    place.leave();
     if (entries.size > 0) return;
     cancelPing?.();
     cancelPing = null;
   };
 
   return {
-    take(socket, client) {
-      const own = perClient.get(client) ?? 0;
-      if (closed || entries.size >= socketsMax) return socket.close(TRY_LATER, 'OVERLOADED');
-      if (own >= socketsPerClientMax) return socket.close(POLICY, 'TOO_MANY_STREAMS');
-      const end = (reason: string) => {
-        socket.close(POLICY, reason);
-        runtime.setTimer(CLOSE_MS, () => socket.terminate());
-      };
-      const entry: Entry = { socket, connection: connection(socket, options, end), alive: true };
+    take(socket, address) {
+      // Such as a message that is too long: the library closes with the reason.
+      errorsHeardElsewhere(socket);
+      const place = closed ? 'FULL' : places.take(address);
+      if (place === 'FULL') return end(socket, TRY_LATER, 'OVERLOADED');
+      if (place === 'ADDRESS_FULL') return end(socket, POLICY, 'TOO_MANY_STREAMS');
+      const cutOff = (reason: string) => end(socket, POLICY, reason);
+      const deps = { ...options, address, accounts };
+      const entry: Entry = { socket, connection: connection(socket, deps, cutOff), alive: true };
       entries.add(entry);
-      perClient.set(client, own + 1);
       if (!cancelPing) beat();
       socket.on('message', (data, isBinary) => {
         entry.alive = true;
-        if (isBinary) socket.close(UNSUPPORTED, 'messages are JSON text');
+        if (isBinary) end(socket, UNSUPPORTED, 'messages are JSON text');
         else entry.connection.message(String(data));
       });
       socket.on('pong', () => {
         entry.alive = true;
       });
-      // Such as a message that is too long: the library closes with the reason.
-      errorsHeardElsewhere(socket);
-      socket.on('close', () => leave(entry, client));
+      socket.on('close', () => leave(entry, place));
     },
     count: () => entries.size,
+    stats() {
+      const all = Array.from(entries, ({ connection: each }) => each.stats());
+      return {
+        subscriptions: all.reduce((sum, { subscriptions }) => sum + subscriptions, 0),
+        requests: all.reduce((sum, { requests }) => sum + requests, 0),
+      };
+    },
     async close() {
       closed = true;
       const all = [...entries];
@@ -97,10 +106,7 @@ export function openSockets(
       const cancel = runtime.setTimer(ANSWER_MS, resolve);
       await Promise.race([answered, patience]);
       cancel();
-      for (const { socket } of all) {
-        socket.close(GOING_AWAY, 'serverShutdown');
-        runtime.setTimer(CLOSE_MS, () => socket.terminate());
-      }
+      for (const { socket } of all) end(socket, GOING_AWAY, 'serverShutdown');
     },
   };
 }

@@ -1,7 +1,7 @@
-import type { SessionEnds } from '@brokerx/infra';
-import { KeysUnavailable, type Runtime, SessionUnknown } from '@brokerx/infra';
+import { KeysUnavailable, type Place, type Runtime, type SessionEnds, SessionUnknown } from '@brokerx/infra';
 import type { Actor, TokenVerifier } from '@brokerx/infra/tokenVerifier.ts';
 import { refused } from '../problems.ts';
+import type { AccountShares } from '../shares.ts';
 
 /**
  * Who speaks on a connection. A token can be followed by a newer one of the same client, so that a connection outlives
@@ -23,13 +23,16 @@ const WHY_NOT = {
 export function signIn(options: {
   verifier: TokenVerifier;
   sessions: Pick<SessionEnds, 'onEnd'>;
+  /** How many connections each account may have. */
+  accounts: AccountShares;
   runtime: Runtime;
   /** Nobody is signed in any more. */
   over: (reason: 'token_expired' | 'session_ended') => void;
 }): SignIn {
-  const { verifier, sessions, runtime, over } = options;
+  const { verifier, sessions, accounts, runtime, over } = options;
   let current: { actor: Actor; token: string } | null = null;
   let forget = (): void => undefined;
+  let place: Place | null = null;
   let closed = false;
 
   const verified = async (token: string): Promise<Actor> => {
@@ -43,9 +46,14 @@ export function signIn(options: {
       throw cause;
     }
   };
-  const end = (reason: 'token_expired' | 'session_ended') => {
+  const giveUp = () => {
     forget();
     current = null;
+    place?.leave();
+    place = null;
+  };
+  const end = (reason: 'token_expired' | 'session_ended') => {
+    giveUp();
     over(reason);
   };
 
@@ -56,6 +64,10 @@ export function signIn(options: {
       if (closed) throw refused('UNAVAILABLE', 'the connection is over');
       if (current && current.actor.clientId !== actor.clientId) {
         throw refused('FORBIDDEN', 'this connection is another client’s: open a new one');
+      }
+      place ??= accounts.take(actor.accountId);
+      if (!place) {
+        throw refused('TOO_MANY_STREAMS', 'this account has as many connections as it may have');
       }
       forget();
       current = { actor, token };
@@ -72,7 +84,7 @@ export function signIn(options: {
     },
     close() {
       closed = true;
-      forget();
+      giveUp();
     },
   };
 }
