@@ -545,6 +545,43 @@ test('the reference has every command with a summary and the key that it needs',
   }
 });
 
+test('every command refuses keys that it does not know, in its query and in its body', async () => {
+  const { token } = await trader('1000.00', ['trader', 'operator']);
+  const { paths } = (await api.app.inject({ url: '/openapi.json' })).json();
+  const routes = Object.entries(paths as Record<string, object>).flatMap(([path, methods]) =>
+    Object.keys(methods)
+      .filter((method) => method !== 'get')
+      .map((method) => ({ method: method.toUpperCase() as Method, path })),
+  );
+  expect(routes.length).toBeGreaterThan(20);
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+  for (const { method, path } of routes) {
+    const url = path
+      .replaceAll('{symbol}', 'ACME')
+      .replaceAll('{client_order_id}', 'a')
+      .replaceAll(/\{\w+\}/g, randomUUID());
+    for (const key of ['symobl', '__proto__', 'constructor', 'toString']) {
+      const pointers = async (given: object) => {
+        const reply = await api.app.inject({ method, url, headers, ...given });
+        const { code, errors = [] } = reply.json() as { code: string; errors?: { pointer: string }[] };
+        return [reply.statusCode, code, errors.map(({ pointer }) => pointer)];
+      };
+      const inQuery = await pointers({ url: `${url}?${key}=x`, payload: '{}' });
+      expect(inQuery, `${method} ${path}?${key}`).toEqual([400, 'INVALID_REQUEST', [`#/query/${key}`]]);
+      const inBody = await pointers({ payload: `{${JSON.stringify(key)}:"x"}` });
+      // The parser refuses what poisons a prototype, before any schema sees it.
+      const poison = key === '__proto__' || inBody[1] === 'MALFORMED_JSON';
+      if (poison) expect(inBody.slice(0, 2), `${method} ${path} ${key}`).toEqual([400, 'MALFORMED_JSON']);
+      else
+        expect(inBody, `${method} ${path} ${key}`).toEqual([
+          400,
+          'INVALID_REQUEST',
+          expect.arrayContaining([`#/${key}`]),
+        ]);
+    }
+  }
+});
+
 test('a preview says what an order would hold and meet, and records nothing', async () => {
   const { token } = await trader('500.00');
   const asked = async (body: object) => {
