@@ -30,12 +30,14 @@ import { LOOPBACK } from '@brokerx/infra/ports.ts';
 import { buildApp } from './app.ts';
 import { failedSignIns } from './client/failedSignIns.ts';
 import { lookups } from './client/lookups.ts';
+import { mailLimits } from './client/mailLimits.ts';
 import { bootstrapOperator } from './client/operator.ts';
 import { startPasscodeMail } from './client/passcodeMail.ts';
 import { argon2Passwords } from './client/passwords.ts';
 import { people as peopleOver } from './client/people.ts';
 import { limitPublicRequests } from './client/publicRequests.ts';
 import { clientRoutes } from './client/routes.ts';
+import { mailLimitSettings, signInLimits } from './client/settings.ts';
 import { measured } from './commandMetrics.ts';
 import { commandApiConfig } from './config.ts';
 import { inboxRoutes } from './mail/inboxRoutes.ts';
@@ -99,10 +101,18 @@ async function main(): Promise<void> {
   const { accounts } = trading;
 
   const passwords = argon2Passwords(runtime);
-  const people = peopleOver({ ...ports, accounts, vault, lookups: lookups(masterKey), passwords });
   const secret = deriveKey(masterKey, 'tally');
   const tallies = await openTallies({ settings, storeId, secret, runtime, log });
   shutdown.onShutdown('tallies', () => tallies.close());
+  const found = lookups(masterKey);
+  const people = peopleOver({
+    ...ports,
+    accounts,
+    vault,
+    lookups: found,
+    passwords,
+    mailLimits: mailLimits(tallies, mailLimitSettings(config), found),
+  });
   const port = config.DEV_INBOX_SMTP_PORT;
   const inbox =
     config.SMTP_URL === undefined
@@ -157,7 +167,8 @@ async function main(): Promise<void> {
     bounds: connectionBounds(config),
     async addRoutes(http) {
       await limitPublicRequests(http, { tallies, perMinuteMax: config.PUBLIC_REQUESTS_PER_MINUTE_MAX });
-      clientRoutes(http, { people, tokens, storeId, sessions, failed: failedSignIns(tallies) });
+      const failed = failedSignIns(tallies, signInLimits(config), runtime);
+      clientRoutes(http, { people, tokens, storeId, sessions, failed });
       const { DEV_INBOX_URL: url } = config;
       const shown = inbox ?? (url === undefined ? null : remoteInbox({ url, runtime }));
       if (shown) inboxRoutes(http, shown);

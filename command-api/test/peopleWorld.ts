@@ -1,6 +1,6 @@
 import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
-import { type Event, eventCodec, SESSION_ENDS } from '@brokerx/contracts';
+import { comparableEmail, type Event, eventCodec, SESSION_ENDS } from '@brokerx/contracts';
 import {
   bearerAuth,
   buildHttp,
@@ -26,13 +26,14 @@ import { z } from 'zod';
 import { accountsInMemory } from '../src/account/accounts.ts';
 import { failedSignIns } from '../src/client/failedSignIns.ts';
 import { lookups } from '../src/client/lookups.ts';
+import { mailLimits } from '../src/client/mailLimits.ts';
 import { bootstrapOperator } from '../src/client/operator.ts';
 import { startPasscodeMail } from '../src/client/passcodeMail.ts';
 import { argon2Passwords } from '../src/client/passwords.ts';
 import { people } from '../src/client/people.ts';
 import { limitPublicRequests } from '../src/client/publicRequests.ts';
 import { clientRoutes } from '../src/client/routes.ts';
-import { peopleVariables } from '../src/client/settings.ts';
+import { mailLimitSettings, peopleVariables, signInLimits } from '../src/client/settings.ts';
 import { inboxRoutes } from '../src/mail/inboxRoutes.ts';
 import { developmentInbox } from '../src/mail/mail.inbox.ts';
 import { smtpMailer } from '../src/mail/mail.smtp.ts';
@@ -57,10 +58,14 @@ export function testClock(): Runtime & { forward(ms: number): void } {
 /** A real mail server of the test's own. */
 export async function mailServer() {
   const mails: { to: string; subject: string; text: string }[] = [];
-  let refusing = false;
+  let reply: { code: number; text: string } | null = null;
+  let conversations = 0;
   const server = new SMTPServer({
     disabledCommands: ['AUTH', 'STARTTLS'],
-    onMailFrom: (_address, _session, done) => done(refusing ? new Error('not now') : null),
+    onRcptTo(_address, _session, done) {
+      conversations += 1;
+      done(reply && Object.assign(new Error(reply.text), { responseCode: reply.code }));
+    },
     onData(stream, session, done) {
       void simpleParser(stream).then(({ subject = '', text = '' }) => {
         for (const { address } of session.envelope.rcptTo) mails.push({ to: address, subject, text });
@@ -73,9 +78,12 @@ export async function mailServer() {
   return {
     url: `smtp://127.0.0.1:${port}`,
     mails,
-    to: (address: string) => mails.filter(({ to }) => to === address),
-    refuse(now: boolean) {
-      refusing = now;
+    to: (address: string) => mails.filter(({ to }) => comparableEmail(to) === comparableEmail(address)),
+    /** How often somebody was named as a recipient. */
+    conversations: () => conversations,
+    /** Refuses every recipient with that; null: takes them again. */
+    refuse(code: number | null, text = 'not you') {
+      reply = code === null ? null : { code, text };
     },
     close: () => new Promise<void>((resolve) => server.close(() => resolve())),
   };
@@ -115,12 +123,22 @@ export async function peopleProcess(options: {
   const accounts = accountsInMemory({ store, appender, snapshots, runtime, log });
   const vault = await postgresVault({ databaseUrl, masterKey: settings.BROKERX_MASTER_KEY, runtime, log });
   const ports = { store, storeId: store.id, appender, feed, snapshots, leases, runtime, log };
+  const tallies = await openTallies({
+    settings: { databaseUrl, redisUrl: options.redisUrl },
+    storeId: store.id,
+    secret: deriveKey(settings.BROKERX_MASTER_KEY, 'tally'),
+    runtime,
+    log,
+  });
+  const found = lookups(settings.BROKERX_MASTER_KEY);
+  const passwords = argon2Passwords(runtime);
   const who = people({
     ...ports,
     accounts,
     vault,
-    lookups: lookups(settings.BROKERX_MASTER_KEY),
-    passwords: argon2Passwords(runtime),
+    lookups: found,
+    passwords,
+    mailLimits: mailLimits(tallies, mailLimitSettings(settings), found),
   });
   const { OPERATOR_EMAIL: email, OPERATOR_PASSWORD: password } = settings;
   if (email && password) await bootstrapOperator(who, { email, password }, mintTraceparent(runtime));
@@ -144,15 +162,9 @@ export async function peopleProcess(options: {
     runtime,
     authenticate: bearerAuth(tokenVerifier({ jwks: tokens.jwks, issuer, sessions, runtime })),
   });
-  const tallies = await openTallies({
-    settings: { databaseUrl, redisUrl: options.redisUrl },
-    storeId: store.id,
-    secret: deriveKey(settings.BROKERX_MASTER_KEY, 'tally'),
-    runtime,
-    log,
-  });
   await limitPublicRequests(app, { tallies, perMinuteMax: settings.PUBLIC_REQUESTS_PER_MINUTE_MAX });
-  clientRoutes(app, { people: who, tokens, storeId: store.id, sessions, failed: failedSignIns(tallies) });
+  const failed = failedSignIns(tallies, signInLimits(settings), runtime);
+  clientRoutes(app, { people: who, tokens, storeId: store.id, sessions, failed });
   if (inbox) inboxRoutes(app, inbox);
   app.get(
     '/v1/me',
@@ -177,6 +189,8 @@ export async function peopleProcess(options: {
     app,
     store,
     appender,
+    people: who,
+    passwords,
     accounts,
     payments,
     logged,

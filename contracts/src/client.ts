@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { word } from './domains.ts';
+import { text, word } from './domains.ts';
 import { Time } from './envelope.ts';
 
 /**
- * Events of people: `client-<id>` and the reservations `email-<hmac>` and `phone-<hmac>` that keep an address
- * with one client. A sealed field is AES-256-GCM ciphertext under the client's own key, with
+ * Events of people: `client-<id>`, and `email-<hmac>`, which keeps an address with the client who proved that it is his.
+ * Older registrations claimed addresses before that, and telephone numbers (`phone-<hmac>`), too. A sealed field is AES-256-GCM ciphertext under the client's own key, with
  * `clientId|eventId|field` as associated data: destroying the key erases the person and nothing else.
  */
 
@@ -28,14 +28,26 @@ const data = {
     phone: Sealed,
     /** Argon2id in PHC form. */
     passwordHash: Sealed,
-    /** Keyed hashes that name the reservation streams. */
+    /** Keyed hashes; the first names the stream of the address. */
     emailHmac: word(100),
     phoneHmac: word(100),
   }),
   'PasscodeIssued.v1': z.strictObject({ codeHmac: word(100), expiresAt: Time }),
   'PasscodeFailed.v1': z.strictObject({}),
+  /** From here on a mail server may have the mail of this passcode; without this it has none. */
+  'PasscodeMailBegun.v1': z.strictObject({ passcodeId: z.uuid() }),
+  /** The mail server did not take it. `final`: and never will; `reply`: its codes, such as `550 5.1.1`. */
+  'PasscodeMailFailed.v1': z.strictObject({ passcodeId: z.uuid(), final: z.boolean(), reply: text(100) }),
   'ClientVerified.v1': z.strictObject({}),
-  'SignedIn.v1': z.strictObject({ sessionId: z.uuid(), expiresAt: Time, ip: Sealed }),
+  /** `network`: a keyed hash, under the client's own key, of where the sign-in came from. */
+  'SignedIn.v1': z.strictObject({
+    sessionId: z.uuid(),
+    expiresAt: Time,
+    ip: Sealed,
+    network: word(100).optional(),
+  }),
+  /** The same password, hashed as passwords are hashed now. */
+  'PasswordRehashed.v1': z.strictObject({ passwordHash: Sealed }),
   'SignInFailed.v1': z.strictObject({ ip: Sealed }),
   /** The client ended this session; `expiresAt` is when it would have ended by itself. */
   'SignedOut.v1': z.strictObject({ sessionId: z.uuid(), expiresAt: Time }),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { birthDate, CalendarDate, InstantUtc, line, lines, money, whole, word } from './domains.ts';
+import { adultBirthDate, CalendarDate, InstantUtc, line, lines, money, whole, word } from './domains.ts';
+import { Email, SignInEmail } from './email.ts';
 import { listFields, listMisfits } from './listCommand.ts';
 import { TradingPhase } from './market.ts';
 import {
@@ -11,6 +12,7 @@ import {
   SymbolInput,
   TimeInForce,
 } from './order.ts';
+import { NewPassword, PASSWORD_CHARACTERS_MAX } from './password.ts';
 import { CLOCK_FACTOR_MAX, SessionFields, secondsOf } from './session.ts';
 import {
   CASH_CENTS_MAX,
@@ -30,17 +32,19 @@ export const Register = z.strictObject({
   name: line(200),
   address: lines(500),
   birth_date: CalendarDate,
-  email: z.email().max(254),
+  email: Email,
   phone: z.string().regex(/^\+[1-9]\d{6,14}$/, 'an international number (E.164) such as +15145550123'),
-  /** NIST SP 800-63B: length matters, composition rules do not. */
-  password: z.string().min(12).max(256),
+  password: NewPassword,
 });
 export type Register = z.infer<typeof Register>;
-/** Whoever registers is born: not after today, as this clock has it. */
-export const registerBy = (nowMs: () => number) => Register.extend({ birth_date: birthDate(nowMs) });
+/** Whoever registers is an adult, as this clock has it. */
+export const registerBy = (nowMs: () => number) => Register.extend({ birth_date: adultBirthDate(nowMs) });
 
 export const Verify = z.strictObject({ code: z.string().regex(/^\d{6}$/, 'the six digits of the passcode') });
-export const SignIn = z.strictObject({ email: z.email().max(254), password: z.string().min(1).max(256) });
+export const SignIn = z.strictObject({
+  email: SignInEmail,
+  password: z.string().min(1).max(PASSWORD_CHARACTERS_MAX),
+});
 
 export const Deposit = z.strictObject({ amount: money(CASH_CENTS_MAX) });
 

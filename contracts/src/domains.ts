@@ -41,10 +41,17 @@ export const CalendarDate = z.iso
 const ZONE_AHEAD_MS = 14 * 3_600_000;
 /** Somebody's day of birth: today, where it is latest, and no later. */
 export const birthDate = (nowMs: () => number) =>
-  CalendarDate.refine(
-    (day) => day <= new Date(nowMs() + ZONE_AHEAD_MS).toISOString().slice(0, 10),
-    'a date of birth lies in the past',
-  );
+  CalendarDate.refine((day) => day <= new Date(nowMs() + ZONE_AHEAD_MS).toISOString().slice(0, 10), {
+    error: 'a date of birth lies in the past',
+    abort: true,
+  });
+const ADULT_YEARS = 18;
+/** The day of birth of an adult: in some time zone the eighteenth birthday has begun. Who was born on 29 February waits for 1 March. */
+export const adultBirthDate = (nowMs: () => number) =>
+  birthDate(nowMs).refine((day) => {
+    const today = new Date(nowMs() + ZONE_AHEAD_MS).toISOString().slice(0, 10);
+    return `${Number(day.slice(0, 4)) + ADULT_YEARS}${day.slice(4)}` <= today;
+  }, `the date of birth of somebody who is ${ADULT_YEARS} or older`);
 
 /**
  * What no text holds: controls (NUL cannot be stored by PostgreSQL, ESC is a command to terminals), halves of surrogate

@@ -63,7 +63,8 @@ export const OPEN_STATUSES = [
 
 /**
  * What a status may be followed by: the whole status machine, documented in `docs/orders.md`. An answer that is
- * outstanding lies over the state beneath it, and that shows again where the answer is no.
+ * outstanding lies over the state beneath it, and that shows again where a change is refused. A cancel is refused only where
+ * the order has ended.
  */
 const ENDS = ['filled', 'canceled', 'expired', 'rejected'] as const;
 const OPEN = ['new', 'held', 'partially_filled', 'pending_cancel', 'pending_replace'] as const;
@@ -72,7 +73,7 @@ export const STATUS_NEXT: Readonly<Record<OrderStatus, readonly OrderStatus[]>> 
   held: ['new', 'pending_cancel', 'pending_replace', 'partially_filled', ...ENDS],
   new: ['partially_filled', 'pending_cancel', 'pending_replace', ...ENDS],
   partially_filled: ['pending_cancel', 'pending_replace', ...ENDS],
-  pending_cancel: ['pending_new', 'held', 'new', 'partially_filled', 'pending_replace', ...ENDS],
+  pending_cancel: [...ENDS],
   pending_replace: ['pending_new', 'held', 'new', 'partially_filled', 'pending_cancel', ...ENDS],
   filled: [],
   canceled: [],

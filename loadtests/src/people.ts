@@ -133,7 +133,7 @@ function codeIn(json: string): string | undefined {
   return undefined;
 }
 
-/** A phone number of its own for each address: two clients may not share one. */
+/** A phone number of its own for each address. */
 function phoneOf(email: string): string {
   let hash = 0n;
   for (const byte of Buffer.from(email)) hash = (hash * 131n + BigInt(byte)) % 999_999_999_989n;

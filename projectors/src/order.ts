@@ -11,8 +11,8 @@ import type { Recorded } from '@brokerx/infra';
 
 /**
  * One order as queries show it. Money, quantities and ends come from its account's events, so that an order never
- * says more than its wallet has booked; of the book it takes the acceptance and the refusal of a cancel, which
- * its account is not told. States: pending_new → (held →) new → partially_filled → filled | canceled | expired |
+ * says more than its wallet has booked; of the book it takes the acceptance, which its account is not told. A cancel is
+ * refused only where the order had ended before: it stays `pending_cancel` until that end is booked, too. States: pending_new → (held →) new → partially_filled → filled | canceled | expired |
  * rejected. While an answer is outstanding, pending_cancel lies over pending_replace lies over an open state;
  * an end outranks both.
  */
@@ -208,9 +208,6 @@ export function evolveRow(row: OrderRow, { event, position }: Recorded<Event>): 
       break;
     case 'OrderCancelRequested.v1':
       row.cancelsUnanswered += 1;
-      break;
-    case 'OrderCancelRejected.v1':
-      row.cancelsUnanswered = Math.max(0, row.cancelsUnanswered - 1);
       break;
     case 'OrderAmendRequested.v1':
       row.amendsUnanswered += 1;

@@ -13,19 +13,33 @@ export type RegisteredClient = {
   roles: readonly Role[];
   /** Sealed fields and the event that they are sealed for. */
   sealed: SealedFields & { eventId: string };
+  /** The password's newer hash, sealed for its own event, where there is one. */
+  rehashed: { eventId: string; passwordHash: string } | null;
   emailHmac: string;
   /** Empty for the operator of the configuration, who has no telephone. */
   phoneHmac: string;
   /** The newest passcode, until it was used. */
-  passcode: { eventId: string; codeHmac: string; expiresAtMs: number; failures: number } | null;
+  passcode: IssuedPasscode | null;
+  registeredAtMs: number;
   /** When each passcode was sent, oldest first; `PASSCODES_MAX` at most. */
   issuedAtMs: readonly number[];
   /** Whether a session began since all were ended last. */
   signedIn: boolean;
+  /** Keyed hashes of the places of sign-ins, the latest last; `NETWORKS_MAX` at most. */
+  networks: readonly string[];
   /** Answered requests, oldest first; `KEYS_MAX` at most. */
   keys: readonly AnsweredKey[];
 };
 
+export type IssuedPasscode = {
+  eventId: string;
+  codeHmac: string;
+  expiresAtMs: number;
+  failures: number;
+  /** `begun`: a mail server may have it; only what is `due` is mailed. */
+  mail: 'due' | 'begun' | 'refused';
+  mailAttempts: number;
+};
 export type SealedFields = Pick<
   EventOf<'ClientRegistered.v1'>['data'],
   'name' | 'address' | 'birthDate' | 'email' | 'phone' | 'passwordHash'
@@ -34,6 +48,8 @@ export type AnsweredKey = { id: string; hash: string; answer: 'accepted' | 'PASS
 
 /** Passcodes and tries are bounded, so nobody honest comes near. */
 export const KEYS_MAX = 100;
+/** Homes, offices, telephones and what providers change: whoever comes from more is a stranger at some. */
+export const NETWORKS_MAX = 20;
 
 export const unknownClient: Client = { status: 'unknown' };
 
@@ -42,13 +58,24 @@ export function evolveClient(client: Client, event: ClientEvent): Client {
     if (client.status !== 'unknown') throw new Error('a client was registered twice');
     return registered(event);
   }
-  if (client.status === 'unknown') throw new Error(`${event.type} of a client that is not registered`);
+  if (client.status === 'unknown') {
+    // Failures are recorded for addresses, too, that nobody has: nobody could tell them apart by what is recorded.
+    if (event.type === 'SignInFailed.v1') return client;
+    throw new Error(`${event.type} of a client that is not registered`);
+  }
   switch (event.type) {
     case 'PasscodeIssued.v1': {
       const { codeHmac, expiresAt } = event.data;
       return {
         ...client,
-        passcode: { eventId: event.id, codeHmac, expiresAtMs: Date.parse(expiresAt), failures: 0 },
+        passcode: {
+          eventId: event.id,
+          codeHmac,
+          expiresAtMs: Date.parse(expiresAt),
+          failures: 0,
+          mail: 'due',
+          mailAttempts: 0,
+        },
         issuedAtMs: [...client.issuedAtMs, Date.parse(event.time)],
         keys: withKey(client.keys, event, 'accepted'),
       };
@@ -61,6 +88,15 @@ export function evolveClient(client: Client, event: ClientEvent): Client {
         keys: withKey(client.keys, event, 'PASSCODE_WRONG'),
       };
     }
+    case 'PasscodeMailBegun.v1':
+      return withMail(client, event.data.passcodeId, (passcode) => ({
+        mail: 'begun',
+        mailAttempts: passcode.mailAttempts + 1,
+      }));
+    case 'PasscodeMailFailed.v1': {
+      const { passcodeId, final } = event.data;
+      return withMail(client, passcodeId, () => ({ mail: final ? 'refused' : 'due' }));
+    }
     case 'ClientVerified.v1':
       return {
         ...client,
@@ -69,7 +105,9 @@ export function evolveClient(client: Client, event: ClientEvent): Client {
         keys: withKey(client.keys, event, 'accepted'),
       };
     case 'SignedIn.v1':
-      return { ...client, signedIn: true };
+      return { ...client, signedIn: true, networks: withNetwork(client.networks, event.data.network) };
+    case 'PasswordRehashed.v1':
+      return { ...client, rehashed: { eventId: event.id, passwordHash: event.data.passwordHash } };
     case 'SessionsEnded.v1':
       return { ...client, signedIn: false };
     case 'SignedOut.v1':
@@ -91,10 +129,29 @@ function registered(event: EventOf<'ClientRegistered.v1'>): RegisteredClient {
     emailHmac,
     phoneHmac,
     passcode: null,
+    registeredAtMs: Date.parse(event.time),
     issuedAtMs: [],
     signedIn: false,
+    networks: [],
+    rehashed: null,
     keys: withKey([], event, 'accepted'),
   };
+}
+
+/** The client with that changed, if it is still about his newest passcode. */
+function withMail(
+  client: RegisteredClient,
+  passcodeId: string,
+  change: (passcode: IssuedPasscode) => Partial<IssuedPasscode>,
+): RegisteredClient {
+  const { passcode } = client;
+  if (passcode?.eventId !== passcodeId) return client;
+  return { ...client, passcode: { ...passcode, ...change(passcode) } };
+}
+
+function withNetwork(networks: readonly string[], network: string | undefined): readonly string[] {
+  if (network === undefined) return networks;
+  return [...networks.filter((earlier) => earlier !== network), network].slice(-NETWORKS_MAX);
 }
 
 function withKey(

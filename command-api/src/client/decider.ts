@@ -20,11 +20,13 @@ export const RESENDS_PER_HOUR_MAX = 3;
 const HOUR_MS = 3_600_000;
 /** In the life of a registration: 12 × 5 tries of 10⁶ codes keep guessing below 1 : 16,000. */
 export const PASSCODES_MAX = 12;
+/** Who has not verified by then registers anew: what nobody finished is not open for ever. */
+export const REGISTRATION_OPEN_MS = 24 * HOUR_MS;
 /**
- * For how long an unverified registration keeps an address from others. Above the hour in which passcodes can be
- * sent again, each of which renews it.
+ * Tries to mail a passcode whose mail the server does not take now: with the waits between them they end before the
+ * passcode does.
  */
-export const CLAIM_MS = 2 * HOUR_MS;
+export const MAIL_ATTEMPTS_MAX = 14;
 
 type Passcode = { codeHmac: string; nowMs: number };
 
@@ -44,6 +46,9 @@ export function resendPasscode(client: Client, passcode: Passcode): Decision {
   if (client.status === 'unknown') return { facts: [], refused: 'REGISTRATION_NOT_FOUND' };
   if (client.status === 'verified') return { facts: [] };
   const { nowMs } = passcode;
+  if (nowMs >= client.registeredAtMs + REGISTRATION_OPEN_MS) {
+    return { facts: [], refused: 'REGISTRATION_NOT_FOUND' };
+  }
   if (client.issuedAtMs.length >= PASSCODES_MAX) return { facts: [], refused: 'PASSCODE_LIMIT' };
   const lately = client.issuedAtMs.slice(1).filter((atMs) => atMs > nowMs - HOUR_MS);
   const oldestMs = lately.at(-RESENDS_PER_HOUR_MAX);
@@ -64,6 +69,25 @@ export function verifyPasscode(client: Client, command: { codeHmac: string; nowM
     return { facts: [{ type: 'PasscodeFailed.v1', data: {} }], refused: 'PASSCODE_WRONG' };
   }
   return { facts: [{ type: 'ClientVerified.v1', data: {} }] };
+}
+
+/**
+ * A mail is begun at most once, until the server is known not to have it: a passcode that a crash may have mailed is
+ * not mailed again. Whoever waits in vain asks for another.
+ */
+export function beginMail(client: Client, { passcodeId }: { passcodeId: string }): Decision {
+  if (client.status !== 'pending' || client.passcode?.eventId !== passcodeId) return { facts: [] };
+  const { mail, mailAttempts } = client.passcode;
+  if (mail !== 'due' || mailAttempts >= MAIL_ATTEMPTS_MAX) return { facts: [] };
+  return { facts: [{ type: 'PasscodeMailBegun.v1', data: { passcodeId } }] };
+}
+
+export function mailFailed(
+  client: Client,
+  failure: { passcodeId: string; final: boolean; reply: string },
+): Decision {
+  if (client.status === 'unknown' || client.passcode?.eventId !== failure.passcodeId) return { facts: [] };
+  return { facts: [{ type: 'PasscodeMailFailed.v1', data: failure }] };
 }
 
 /** The operator of the configuration is verified by whoever could write it. */

@@ -1,4 +1,4 @@
-import { deriveId } from '@brokerx/contracts';
+import { comparableEmail, deriveId, mailboxOf } from '@brokerx/contracts';
 import { deriveKey, keyedHash } from '@brokerx/infra';
 
 /**
@@ -7,6 +7,8 @@ import { deriveKey, keyedHash } from '@brokerx/infra';
  */
 export type Lookups = {
   emailHmac(email: string): string;
+  /** The same for all addresses of one mailbox. */
+  mailboxHmac(email: string): string;
   phoneHmac(phone: string): string;
   /**
    * The six digits that belong to a `PasscodeIssued` event. They follow from its id and a secret, so a mail that a
@@ -16,15 +18,21 @@ export type Lookups = {
   passcodeHmac(clientId: string, eventId: string, code: string): string;
 };
 
+const PURPOSES = ['email', 'mailbox', 'phone', 'passcode', 'passcode-hash'] as const;
 const CODES = 1_000_000;
 const CODE_DIGITS = 6;
 
 export function lookups(masterKey: Buffer): Lookups {
-  const [email, phone, code, check] = ['email', 'phone', 'passcode', 'passcode-hash'].map((purpose) =>
-    deriveKey(masterKey, purpose),
-  ) as [Buffer, Buffer, Buffer, Buffer];
+  const [email, mailbox, phone, code, check] = PURPOSES.map((purpose) => deriveKey(masterKey, purpose)) as [
+    Buffer,
+    Buffer,
+    Buffer,
+    Buffer,
+    Buffer,
+  ];
   return {
-    emailHmac: (address) => keyedHash(email, normalizeEmail(address)),
+    emailHmac: (address) => keyedHash(email, comparableEmail(address)),
+    mailboxHmac: (address) => keyedHash(mailbox, mailboxOf(address)),
     phoneHmac: (number) => keyedHash(phone, number),
     passcode(clientId, eventId) {
       // 48 of the 256 bits: the remainder's bias is below one in 10⁸.
@@ -35,15 +43,15 @@ export function lookups(masterKey: Buffer): Lookups {
   };
 }
 
-/** One mailbox, one address: mail servers in use do not tell case apart. */
-export const normalizeEmail = (address: string): string => address.trim().toLowerCase();
-
 /** Namespaces of derived ids: constants of our own. */
 const REGISTRATION = '3d3f1c52-6f0e-4b47-9a39-5f1f7a5f8f10';
 const ACCOUNT = '8b8f6ab9-7f8b-4d0b-8f5e-0c5a7f2f3c21';
+const STRANGER = '5b0f6a0e-9a34-4c53-8f0a-7d2c1e6b4f92';
 const CONFIGURED_OPERATOR = 'e1b5a0b4-2c39-4a54-93f1-6d8f0b1c9a32';
 
 /** A registration's id is its client's: the same request gives the same client, whoever carries it out. */
 export const clientIdOf = (idempotencyKey: string): string => deriveId(REGISTRATION, idempotencyKey);
 export const accountIdOf = (clientId: string): string => deriveId(ACCOUNT, clientId);
+/** Whose sign-ins are looked up and recorded for an address that nobody has. */
+export const strangerIdOf = (emailHmac: string): string => deriveId(STRANGER, emailHmac);
 export const operatorIdOf = (emailHmac: string): string => deriveId(CONFIGURED_OPERATOR, emailHmac);

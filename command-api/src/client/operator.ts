@@ -1,13 +1,14 @@
-import { clientStream, deriveId, emailStream } from '@brokerx/contracts';
+import { clientStream, deriveId, emailStream, normalPassword } from '@brokerx/contracts';
 import { isErased } from '@brokerx/infra';
 import { register, verifyByConfiguration } from './decider.ts';
 import { accountIdOf, operatorIdOf } from './lookups.ts';
-import { causeOf, clientKey, type People, unsealOf } from './people.ts';
-import { claimAddresses, confirmAddresses, openAccountOf, sealedRegistration } from './registration.ts';
+import { matchingForm } from './passwordForms.ts';
+import { causeOf, clientKey, type People, passwordHashOf } from './people.ts';
+import { confirmAddress, openAccountOf, sealedRegistration } from './registration.ts';
 
 /**
- * The first operator comes from configuration, by the steps of any registration but the passcode: claim, client,
- * account, confirmation, verification. Each does nothing when it is done already, so any number of processes may
+ * The first operator comes from configuration, by the steps of any registration but the passcode: client, account,
+ * address, verification. Each does nothing when it is done already, so any number of processes may
  * start at once, and die at any moment.
  */
 export async function bootstrapOperator(
@@ -27,8 +28,8 @@ export async function bootstrapOperator(
   const { state: known } = await clients.read(stream);
   if (known.status === 'verified') {
     const key = await clientKey(people, clientId);
-    const hash = key && unsealOf(key, known, 'passwordHash');
-    if (!(await passwords.verify(hash, operator.password))) {
+    const hash = key && passwordHashOf(key, known);
+    if ((await matchingForm(passwords, hash, operator.password)) === null) {
       log.warn({ clientId }, 'the operator has another password than OPERATOR_PASSWORD, and keeps it');
     }
     return;
@@ -39,18 +40,14 @@ export async function bootstrapOperator(
     return;
   }
   const cause = causeOf(people, 'system:configuration', { traceparent });
-  const addresses = { clientId, emailHmac, phoneHmac: '' };
   const ids = { clientId, accountId: accountIdOf(clientId) };
-  if (!(await claimAddresses(people, addresses, cause))) {
-    log.warn('OPERATOR_EMAIL is being registered by somebody; the operator is made at a later start');
-    return;
-  }
-  const passwordHash = await passwords.hash(operator.password);
+  const passwordHash = await passwords.hash(normalPassword(operator.password));
   await clients.execute(stream, cause, (client, commitId) => ({
     facts: register(client, {
       registration: {
-        ...addresses,
         ...ids,
+        emailHmac,
+        phoneHmac: '',
         ...sealedRegistration(people, key, deriveId(commitId, '0'), {
           name: 'Operator',
           address: '-',
@@ -66,8 +63,8 @@ export async function bootstrapOperator(
     reply: null,
   }));
   await openAccountOf(people, ids, cause);
-  if (!(await confirmAddresses(people, addresses, cause))) {
-    throw new Error('the address of the operator was taken between its claim and its confirmation');
+  if (!(await confirmAddress(people, { clientId, emailHmac }, cause))) {
+    throw new Error('somebody verified the address of the operator while the operator was made');
   }
   await clients.execute(stream, cause, (client) => {
     if (client.status === 'unknown') throw new Error('the operator was recorded and is not there');

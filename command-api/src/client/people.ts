@@ -16,6 +16,7 @@ import type { Accounts } from '../account/accounts.ts';
 import { type Client, evolveClient, type RegisteredClient, unknownClient } from './client.ts';
 import { type FoldedStreams, foldedStreams } from './foldedStreams.ts';
 import type { Lookups } from './lookups.ts';
+import type { MailLimits } from './mailLimits.ts';
 import type { Passwords } from './passwords.ts';
 import { evolveReservation, freeReservation, type Reservation } from './reservation.ts';
 
@@ -27,6 +28,7 @@ export type People = {
   vault: Vault;
   lookups: Lookups;
   passwords: Passwords;
+  mailLimits: MailLimits;
   runtime: Runtime;
   log: Log;
 };
@@ -80,13 +82,19 @@ export async function clientKey(
   return key && !isErased(key) ? key : null;
 }
 
-export type SealedName = keyof Omit<RegisteredClient['sealed'], 'eventId'>;
+export type SealedName = keyof Omit<RegisteredClient['sealed'], 'eventId' | 'passwordHash'>;
 
 export const unsealOf = (key: ClientKey, client: RegisteredClient, field: SealedName): string =>
   unsealField(key, { eventId: client.sealed.eventId, field }, client.sealed[field]);
 
+/** The hash of the client's password as it was written last. */
+export function passwordHashOf(key: ClientKey, { sealed, rehashed }: RegisteredClient): string {
+  const { eventId, passwordHash } = rehashed ?? sealed;
+  return unsealField(key, { eventId, field: 'passwordHash' }, passwordHash);
+}
+
 /** Seals the fields of the event `eventId`. */
 export const sealer =
   ({ runtime }: Pick<People, 'runtime'>, key: ClientKey, eventId: string) =>
-  (field: SealedName | 'ip', text: string): string =>
+  (field: SealedName | 'passwordHash' | 'ip', text: string): string =>
     sealField(key, { eventId, field }, text, runtime);

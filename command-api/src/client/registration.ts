@@ -3,7 +3,7 @@ import {
   clientStream,
   deriveId,
   emailStream,
-  phoneStream,
+  normalPassword,
   type Register,
   seal,
   type views,
@@ -12,7 +12,7 @@ import { type ClientKey, isErased } from '@brokerx/infra';
 import type { z } from 'zod';
 import { openAccount } from '../account/decider.ts';
 import type { Client, RegisteredClient } from './client.ts';
-import { CLAIM_MS, type Decision, register, resendPasscode, verifyPasscode } from './decider.ts';
+import { type Decision, register, resendPasscode, verifyPasscode } from './decider.ts';
 import { accountIdOf, clientIdOf } from './lookups.ts';
 import {
   type Answer,
@@ -23,18 +23,19 @@ import {
   type Request,
   requestHash,
   sealer,
+  unsealOf,
   withoutKey,
 } from './people.ts';
-import { claim, confirm, release } from './reservation.ts';
+import { confirm } from './reservation.ts';
 
 /**
- * Registration: claim the e-mail address, then the telephone number, then record the client with a passcode; the
- * passcode's return opens the account, confirms both claims, and verifies the client, in this order. Each step is
- * recorded before the next and does nothing when it is done already, so a request repeated after a crash goes on
- * where the first one stopped.
+ * Registration records the client with a passcode; the passcode's return opens the account, makes the e-mail address
+ * the client's, and verifies the client, in this order. Each step is recorded before the next and does nothing when it
+ * is done already, so a request repeated after a crash goes on where the first one stopped.
  *
- * Nobody learns here whether an address is taken: then too a client is recorded, without a claim, whose passcode is
- * never sent. Only the mailbox is told (`passcodeMail.ts`).
+ * Nobody learns here whether an address is taken: registration does not look. Everybody's passcode is issued, and only
+ * the mailbox is told what became of it (`passcodeMail.ts`). A telephone number is stored and proves nothing: several
+ * may give the same one, and nobody owns it.
  */
 export type RegistrationView = z.infer<typeof views.RegistrationView>;
 type Registered = Answer<RegistrationView>;
@@ -51,21 +52,20 @@ export async function registerClient(people: People, body: Register, request: Re
   if (replay) return replied(replay, known.position);
 
   const { ip: address, isGone } = request;
-  const passwordHash = await passwords.hash(body.password, { kind: 'registration', address, isGone });
-  const addresses = {
-    clientId,
-    emailHmac: lookups.emailHmac(body.email),
-    phoneHmac: lookups.phoneHmac(body.phone),
-  };
+  const tooMuch = await people.mailLimits.take({ email: body.email, ip: address });
+  if (tooMuch) return tooMuch;
+  const caller = { kind: 'registration', address, isGone } as const;
+  const passwordHash = await passwords.hash(normalPassword(body.password), caller);
   const cause = causeOf(people, `client:${clientId}`, { ...request, key: keyOfRequest });
-  await claimAddresses(people, addresses, cause);
   const { reply, position } = await clients.execute(stream, cause, (client, commitId) => {
     const earlier = answered(client, keyOfRequest);
     if (earlier) return { facts: [], reply: earlier };
     const [registeredId, issuedId] = [deriveId(commitId, '0'), deriveId(commitId, '1')];
     const decision = register(client, {
       registration: {
-        ...addresses,
+        clientId,
+        emailHmac: lookups.emailHmac(body.email),
+        phoneHmac: lookups.phoneHmac(body.phone),
         ...sealedRegistration(people, key, registeredId, { ...body, passwordHash }),
         accountId: accountIdOf(clientId),
         roles: ['trader'],
@@ -84,8 +84,14 @@ export async function sendPasscodeAgain(
 ): Promise<Registered> {
   const opened = await openRegistration(people, clientId, request, 'ResendPasscode', {});
   if ('refused' in opened) return opened;
-  const { client, cause, keyOfRequest } = opened;
-  if (client.status === 'pending') await claimAddresses(people, client, cause);
+  const { client, key, cause, keyOfRequest } = opened;
+  const nowMs = people.runtime.nowMs();
+  const isSent = (decision: Decision) => decision.facts.length > 0;
+  if (!answered(client, keyOfRequest) && isSent(resendPasscode(client, { codeHmac: '', nowMs }))) {
+    const email = unsealOf(key, client, 'email');
+    const tooMuch = await people.mailLimits.take({ email, ip: request.ip });
+    if (tooMuch) return tooMuch;
+  }
   const { reply, position } = await people.clients.execute(
     clientStream(clientId),
     cause,
@@ -93,7 +99,7 @@ export async function sendPasscodeAgain(
       const earlier = answered(state, keyOfRequest);
       if (earlier) return { facts: [], reply: earlier };
       const codeHmac = codeHmacOf(people, clientId, deriveId(commitId, '0'));
-      const decision = resendPasscode(state, { codeHmac, nowMs: people.runtime.nowMs() });
+      const decision = resendPasscode(state, { codeHmac, nowMs });
       return { facts: decision.facts, reply: outcome(decision, state) };
     },
   );
@@ -133,67 +139,27 @@ export async function verifyRegistration(
     if (reply !== 'open the account first') return replied(reply, position);
     await openAccountOf(people, registration, cause);
     // The right code for an address that somebody else has meanwhile: to its sender a code like any wrong one.
-    if (!(await confirmAddresses(people, registration, cause))) return { refused: 'PASSCODE_WRONG' };
+    if (!(await confirmAddress(people, registration, cause))) return { refused: 'PASSCODE_WRONG' };
     accountIsOpen = true;
   }
 }
 
-/** The reservations that a client needs; an empty hash needs none. */
-export type Addresses = { clientId: string; emailHmac: string; phoneHmac: string };
-
-/** False when the address or the number is another client's. A half claim is given back, for another try. */
-export async function claimAddresses(
+/** Makes the e-mail address the client's; false when it is another's. */
+export async function confirmAddress(
   people: People,
-  addresses: Addresses,
+  { clientId, emailHmac }: { clientId: string; emailHmac: string },
   cause: Cause,
-  untilMs: number = people.runtime.nowMs() + CLAIM_MS,
 ): Promise<boolean> {
-  const { clientId } = addresses;
-  const held: string[] = [];
-  for (const stream of streamsOf(addresses)) {
-    const { reply } = await people.reservations.execute(stream, withoutKey(cause), (reservation) => {
-      const facts = claim(reservation, { clientId, nowMs: people.runtime.nowMs(), untilMs });
+  const { reply } = await people.reservations.execute(
+    emailStream(emailHmac),
+    withoutKey(cause),
+    (reservation) => {
+      const facts = confirm(reservation, { clientId });
       return facts === 'taken' ? { facts: [], reply: false } : { facts, reply: true };
-    });
-    if (!reply) {
-      await releaseAddresses(people, held, clientId, cause);
-      return false;
-    }
-    held.push(stream);
-  }
-  return true;
+    },
+  );
+  return reply;
 }
-
-export async function confirmAddresses(people: People, addresses: Addresses, cause: Cause): Promise<boolean> {
-  const { clientId } = addresses;
-  const held: string[] = [];
-  for (const stream of streamsOf(addresses)) {
-    const { reply } = await people.reservations.execute(stream, withoutKey(cause), (reservation) => {
-      const facts = confirm(reservation, { clientId, nowMs: people.runtime.nowMs() });
-      return facts === 'taken' ? { facts: [], reply: false } : { facts, reply: true };
-    });
-    if (!reply) {
-      await releaseAddresses(people, held, clientId, cause);
-      return false;
-    }
-    held.push(stream);
-  }
-  return true;
-}
-
-async function releaseAddresses(people: People, streams: string[], clientId: string, cause: Cause) {
-  for (const stream of streams) {
-    await people.reservations.execute(stream, withoutKey(cause), (reservation) => ({
-      facts: release(reservation, { clientId }),
-      reply: null,
-    }));
-  }
-}
-
-const streamsOf = ({ emailHmac, phoneHmac }: Addresses): string[] => [
-  emailStream(emailHmac),
-  ...(phoneHmac === '' ? [] : [phoneStream(phoneHmac)]),
-];
 
 export async function openAccountOf(
   people: People,
@@ -230,19 +196,26 @@ const codeHmacOf = ({ lookups }: People, clientId: string, eventId: string) =>
 
 type Reply = { view: RegistrationView; replayed: boolean } | Refused;
 
+type Opened = {
+  client: RegisteredClient;
+  key: ClientKey;
+  cause: Cause;
+  keyOfRequest: { id: string; hash: string };
+};
+
 async function openRegistration(
   people: People,
   clientId: string,
   request: Request,
   command: string,
   body: object,
-): Promise<{ client: RegisteredClient; cause: Cause; keyOfRequest: { id: string; hash: string } } | Refused> {
+): Promise<Opened | Refused> {
   const { state: client } = await people.clients.read(clientStream(clientId));
   const key = client.status === 'unknown' ? null : await clientKey(people, clientId);
   if (client.status === 'unknown' || !key) return { refused: 'REGISTRATION_NOT_FOUND' };
   const keyOfRequest = { id: request.key, hash: requestHash(key, command, body) };
   const cause = causeOf(people, `client:${clientId}`, { ...request, key: keyOfRequest });
-  return { client, cause, keyOfRequest };
+  return { client, key, cause, keyOfRequest };
 }
 
 /** What the key was answered, if it was. */

@@ -1,4 +1,4 @@
-import { domains, formatPosition, isUuid, registerBy, Verify, views } from '@brokerx/contracts';
+import { domains, formatPosition, isUuid, Verify, views } from '@brokerx/contracts';
 import type { Http } from '@brokerx/infra';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
@@ -14,6 +14,7 @@ import {
   sendPasscodeAgain,
   verifyRegistration,
 } from './registration.ts';
+import { registrationBody } from './registrationBody.ts';
 import { type SessionRouteDeps, sessionRoutes } from './sessionRoutes.ts';
 
 /** Registration, sessions, and the keys that access tokens are verified with. */
@@ -55,9 +56,9 @@ export function clientRoutes(app: Http, deps: ClientRouteDeps): void {
         tags: ['People'],
         summary: 'Register',
         description:
-          'Asks for an account. The reply is the same whether or not the e-mail address is known here; what to do next comes by e-mail: a passcode of six digits, valid for ten minutes.',
+          'Asks for an account. The reply is the same whether or not the e-mail address is known here; what to do next comes by e-mail: a passcode of six digits, valid for ten minutes. Adults alone may register; a password that is easy to guess is refused.',
         headers: IdempotencyHeaders,
-        body: registerBy(() => runtime.nowMs()).meta({
+        body: registrationBody(() => runtime.nowMs()).meta({
           examples: [
             {
               name: 'Ann Example',
@@ -103,7 +104,8 @@ export function clientRoutes(app: Http, deps: ClientRouteDeps): void {
       schema: {
         tags: ['People'],
         summary: 'Send another passcode',
-        description: 'The one before is void then. At most three an hour.',
+        description:
+          'The one before is void then. At most three an hour, until 24 hours after the registration. Mail to one mailbox is limited, too, whatever its sub-addresses.',
         headers: IdempotencyHeaders,
         params: RegistrationId,
         response: { 202: views.RegistrationView },

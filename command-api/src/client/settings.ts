@@ -1,6 +1,18 @@
+import { Email } from '@brokerx/contracts';
 import { MAIL_NEEDED, type Mode, parseMasterKey, portVariable } from '@brokerx/infra';
 import type { JWK } from 'jose';
 import { z } from 'zod';
+import type { SignInLimits } from './failedSignIns.ts';
+import type { MailLimitSettings } from './mailLimits.ts';
+
+const wholeVariable = (min: number, max: number) =>
+  z.coerce
+    .number({ error: `must be a whole number from ${min} to ${max}` })
+    .int()
+    .min(min)
+    .max(max);
+const COUNT_MAX = 1_000_000;
+const DAY_SECONDS = 86_400;
 
 /** Variables of people, keys, mail and payments, for the service's configuration to spread. Secrets have no default. */
 export const peopleVariables = {
@@ -45,32 +57,58 @@ export const peopleVariables = {
       'The command-api whose /dev/inbox this one shows, where SMTP_URL leads to that one’s mail server.',
     ),
   MAIL_FROM: z.string().min(3).default('BrokerX <no-reply@brokerx.test>').describe('Sender of all mail.'),
-  OPERATOR_EMAIL: z.email().optional().describe('E-mail address of the first operator, made at the start.'),
+  OPERATOR_EMAIL: Email.optional().describe('E-mail address of the first operator, made at the start.'),
   OPERATOR_PASSWORD: z
     .string()
     .min(12)
     .max(256)
     .optional()
     .describe('Password of the first operator, 12 to 256 characters.'),
-  PUBLIC_REQUESTS_PER_MINUTE_MAX: z.coerce
-    .number({ error: 'must be a whole number from 1 to 1000000' })
-    .int()
-    .min(1)
-    .max(1_000_000)
+  PUBLIC_REQUESTS_PER_MINUTE_MAX: wholeVariable(1, COUNT_MAX)
     .default(3_000)
     .describe(
       'Registrations, verifications, passcodes and sign-ins that one address may ask for in a minute, all together.',
     ),
-  PAYMENTS_DELAY_MS: z.coerce
-    .number({ error: 'must be a whole number from 0 to 60000' })
-    .int()
-    .min(0)
-    .max(60_000)
+  SIGN_IN_FAILURES_PER_ADDRESS_MAX: wholeVariable(1, COUNT_MAX)
+    .default(5)
+    .describe('Failed sign-ins from one address within its time; beyond them strangers there wait.'),
+  SIGN_IN_FAILURES_PER_ADDRESS_SECONDS: wholeVariable(1, DAY_SECONDS)
+    .default(600)
+    .describe('The time in which failed sign-ins from one address are counted, in seconds.'),
+  SIGN_IN_FAILURES_PER_ACCOUNT_MAX: wholeVariable(1, COUNT_MAX)
+    .default(20)
+    .describe('Failed sign-ins to one account, from anywhere, within its time; beyond them strangers wait.'),
+  SIGN_IN_FAILURES_PER_ACCOUNT_SECONDS: wholeVariable(1, DAY_SECONDS)
+    .default(3_600)
+    .describe('The time in which failed sign-ins to one account are counted, in seconds.'),
+  PASSCODE_MAILS_PER_MAILBOX_PER_HOUR_MAX: wholeVariable(1, COUNT_MAX)
+    .default(6)
+    .describe('Passcodes mailed to one mailbox in an hour, its sub-addresses (ann+x@…) included.'),
+  PASSCODE_MAILS_PER_ADDRESS_PER_HOUR_MAX: wholeVariable(1, COUNT_MAX)
+    .default(500)
+    .describe('Passcodes that one address may have mailed in an hour, to whomever.'),
+  PASSCODE_MAILS_PER_HOUR_MAX: wholeVariable(1, COUNT_MAX)
+    .default(20_000)
+    .describe('Passcodes mailed in an hour, in all.'),
+  PAYMENTS_DELAY_MS: wholeVariable(0, 60_000)
     .default(50)
     .describe('How long the simulated payment service thinks about a deposit, in milliseconds.'),
 } as const;
 
 export type PeopleSettings = z.output<z.ZodObject<typeof peopleVariables>>;
+
+export const signInLimits = (settings: PeopleSettings): SignInLimits => ({
+  perNetworkMax: settings.SIGN_IN_FAILURES_PER_ADDRESS_MAX,
+  networkWindowMs: settings.SIGN_IN_FAILURES_PER_ADDRESS_SECONDS * 1_000,
+  perAccountMax: settings.SIGN_IN_FAILURES_PER_ACCOUNT_MAX,
+  accountWindowMs: settings.SIGN_IN_FAILURES_PER_ACCOUNT_SECONDS * 1_000,
+});
+
+export const mailLimitSettings = (settings: PeopleSettings): MailLimitSettings => ({
+  perMailboxMax: settings.PASSCODE_MAILS_PER_MAILBOX_PER_HOUR_MAX,
+  perNetworkMax: settings.PASSCODE_MAILS_PER_ADDRESS_PER_HOUR_MAX,
+  inAllMax: settings.PASSCODE_MAILS_PER_HOUR_MAX,
+});
 
 function parseJwk(text: string): JWK | undefined {
   try {

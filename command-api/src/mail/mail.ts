@@ -1,4 +1,7 @@
-/** The mail port. `send` settles when the mail server has taken the mail, or rejects: then it may be sent again. */
+/**
+ * The mail port. `send` settles when the mail server has taken the mail. It rejects with `MailNotTaken` where the server
+ * certainly has not; after any other rejection nobody knows, and a mail that must not come twice is not sent again.
+ */
 export type Mailer = {
   send(mail: Mail): Promise<void>;
   close(): Promise<void>;
@@ -10,3 +13,19 @@ export type Mail = {
   subject: string;
   text: string;
 };
+
+/** The mail server does not have the mail. The message names nobody. */
+export class MailNotTaken extends Error {
+  override name = 'MailNotTaken';
+  /** This mail will never be taken. */
+  readonly final: boolean;
+  /** The codes of the server's reply, such as `550 5.1.1`; what is wrong with the connection where there was none. */
+  readonly reply: string;
+  constructor(message: string, { final, reply }: { final: boolean; reply: string }) {
+    super(message);
+    this.final = final;
+    this.reply = reply;
+    // It is the server's doing: where it was heard of helps nobody.
+    this.stack = message;
+  }
+}

@@ -10,7 +10,17 @@ import { type Person, register, signIn } from '../people.ts';
  * people in again, also when the first one was cut short. People may use these sign-ins to look around.
  */
 const Cast = z.object({
-  people: z.array(z.object({ name: z.string(), email: z.string(), password: z.string() })).min(1),
+  people: z
+    .array(
+      z.object({
+        name: z.string(),
+        email: z.string(),
+        password: z.string(),
+        /** Nobody has this address yet: a sign-in would be one of the few that may fail. */
+        isNew: z.boolean().optional(),
+      }),
+    )
+    .min(1),
 });
 export type Cast = z.infer<typeof Cast>;
 type Member = Cast['people'][number];
@@ -30,12 +40,16 @@ export function castIn(file: string): Cast {
 
 /** Signs in, or registers whoever is not known yet. */
 export async function enter(api: Api, file: string, cast: Cast, index: number): Promise<Person> {
-  const { name, email, password } = cast.people[index] as Member;
+  const { isNew = false, ...member } = cast.people[index] as Member;
+  const { name, email, password } = member;
   try {
-    return await signIn(api, email, password);
+    if (!isNew) return await signIn(api, email, password);
   } catch (error) {
     if (!(error instanceof ApiError) || error.code !== 'WRONG_CREDENTIALS') throw error;
   }
+  // Written down before: whoever is registered and killed signs in at the next start.
+  cast.people[index] = member;
+  keep(file, cast);
   try {
     return await register(api, { name, email, password });
   } catch (error) {
@@ -53,6 +67,7 @@ function newMember(name: string): Member {
     name,
     email: `${name.split(' ')[0]?.toLowerCase()}.${house}@traders.test`,
     password: `${randomBytes(9).toString('base64url')}-demo`,
+    isNew: true,
   };
 }
 
