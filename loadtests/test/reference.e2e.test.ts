@@ -146,6 +146,9 @@ test('what is asked rightly is answered as described', async () => {
     JSON.parse(placed.text).items.map((item: { status: number }) => item.status),
   ]).toEqual([207, [202, 400]]);
 
+  const canceling = { method: 'POST', by: alice, body: { symbol: SYMBOL } } as const;
+  expect((await ask('/v1/order-cancels/preview', canceling)).status).toBe(200);
+
   const registering = await ask('/v1/registrations', { method: 'POST', body: NEWCOMER });
   const { registration_id: registration } = JSON.parse(registering.text) as { registration_id: string };
   const halted = `/v1/symbols/${SYMBOL}`;
@@ -162,6 +165,7 @@ test('what is asked rightly is answered as described', async () => {
     [`${halted}/calendar`, { method: 'PUT', by: operator.person, body: { session: null } }],
     ['/v1/market/halt', { method: 'POST', by: operator.person, body: { reason: 'a breaker' } }],
     ['/v1/market/resume', { method: 'POST', by: operator.person, body: {} }],
+    ['/v1/orders?all=true', { method: 'DELETE', by: alice }],
     ['/v1/kill-switch', { method: 'PUT', by: bob, body: { active: true } }],
     [
       `/v1/accounts/${bob.accountId}/kill-switch`,
@@ -193,6 +197,8 @@ test('what is asked wrongly is refused as described', async () => {
     ['/v1/orders', 422, { method: 'POST', by: alice, body: order('buy', '50.00', { symbol: 'NOWHERE' }) }],
     ['/v1/orders/batch', 400, { method: 'POST', by: alice, body: { orders: [] } }],
     ['/v1/orders/preview', 400, { method: 'POST', by: alice, body: order('buy', 'cheap') }],
+    ['/v1/order-cancels/preview', 400, { method: 'POST', by: alice, body: {} }],
+    ['/v1/orders', 400, { method: 'DELETE', by: alice }],
     [`/v1/orders/${NOWHERE}`, 404, { method: 'DELETE', by: alice }],
     [`/v1/orders/${NOWHERE}`, 404, { method: 'PATCH', by: alice, body: { qty: '1' } }],
     ['/v1/dead-man-switch', 400, { method: 'PUT', by: alice, body: { cancel_after_seconds: -1 } }],
