@@ -152,7 +152,7 @@ async function main(): Promise<void> {
   const app = await buildApp({
     ...ports,
     ...trading,
-    shownDepth: hotDepth(hotStore, storeId),
+    shownDepth: hotDepth(hotStore, store),
     telemetry,
     verifier: tokenVerifier({ jwks: tokens.jwks, issuer, sessions, runtime }),
     metrics,

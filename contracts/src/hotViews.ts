@@ -7,6 +7,8 @@ import type { StoredBook } from './publicBook.ts';
  * the view as it goes over the wire (`DepthView`, `TickerView`, an array of `TradeView`).
  */
 export const MARKET_DATA_VIEW = { name: 'market-data', version: 2 } as const;
+/** All that it is made of. */
+export const MARKET_DATA_EVENTS = { categories: ['book', 'market'] } as const;
 export const depthKey = (symbol: string): string => `depth:${symbol}`;
 export const tickerKey = (symbol: string): string => `ticker:${symbol}`;
 /** Newest first, at most `LAST_TRADES_MAX`. */

@@ -1,4 +1,5 @@
 import type { Filter, Recorded } from './eventStore.ts';
+import type { Landmark } from './past.ts';
 
 /**
  * The feed port: everything after a cursor, in order, that matches a filter, in batches, for ever. One feed in a
@@ -15,6 +16,8 @@ export type Cursor = {
    * there. A consumer that does not keep this is given again what partitions further on had brought it.
    */
   partitions?: readonly number[];
+  /** In a store of its own: the last event that what stands here rests on. Feeds do not look at it. */
+  landmark?: Landmark;
 };
 
 export type Batch<E> = {

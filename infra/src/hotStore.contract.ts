@@ -45,6 +45,18 @@ export function hotStoreContract(
       expect((await depth.read(['A'])).values).toEqual(['1']);
     });
 
+    test('the last event that a view rests on is kept with its position, and is part of where it stands', async () => {
+      const landmark = (commitId: string) => ({ landmark: { position: 3, commitId } });
+      const one = { ...at(5), ...landmark(randomUUID()) };
+      const other = { ...at(5), ...landmark(randomUUID()) };
+      await depth.write({ from: null, to: one, set: values({ A: '1' }) });
+      expect(await depth.read(['A'])).toEqual({ values: ['1'], cursor: one });
+      expect(await depth.write({ from: other, to: at(6), set: values({ A: '2' }) })).toBe('stale');
+      expect(await depth.write({ from: at(5), to: at(6), set: values({ A: '2' }) })).toBe('stale');
+      expect(await depth.write({ from: one, to: at(6), set: values({ A: '3' }) })).toBe('ok');
+      expect(await depth.cursor()).toEqual(at(6));
+    });
+
     test('nothing to set moves the cursor', async () => {
       await depth.write({ from: null, to: at(1), set: values({}) });
       expect(await depth.write({ from: at(1), to: at(2), set: values({}) })).toBe('ok');

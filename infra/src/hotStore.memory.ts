@@ -52,4 +52,4 @@ export function memoryHotStore(): HotStore {
 }
 
 const sameCursor = (a: Cursor | null, b: Cursor | null) =>
-  a?.storeId === b?.storeId && a?.position === b?.position;
+  a?.storeId === b?.storeId && a?.position === b?.position && a?.landmark?.commitId === b?.landmark?.commitId;

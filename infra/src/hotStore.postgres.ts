@@ -40,9 +40,15 @@ export async function postgresHotStore(options: {
       cursor,
       // Not repeated here: after a lost reply the caller reads the cursor again, which tells whether it was done.
       async write({ from, to, set, remove = [] }) {
-        const moved = [from?.storeId ?? null, from?.position ?? null, to.storeId, to.position];
+        const left = [from?.storeId ?? null, from?.position ?? null, from?.landmark?.commitId ?? null];
+        const reached = [
+          to.storeId,
+          to.position,
+          to.landmark?.position ?? null,
+          to.landmark?.commitId ?? null,
+        ];
         const changed = [[...set.keys()], [...set.values()], remove.filter((key) => !set.has(key))];
-        const values = [name, version, ...moved, ...changed];
+        const values = [name, version, ...left, ...reached, ...changed];
         const { rows } = await pool.query<{ written: boolean }>({ ...WRITE, values });
         return rows[0]?.written ? 'ok' : 'stale';
       },
@@ -75,28 +81,35 @@ const CONNECTIONS = 4;
 /** Milliseconds for which a read is repeated while the server is away: longer than a restart takes. */
 const REPEAT_MS = 10_000;
 
-type CursorRow = { store_id: string | null; position: string | null };
+type CursorRow = {
+  store_id: string | null;
+  position: string | null;
+  landmark_position: string | null;
+  landmark_commit: string | null;
+};
 
-const cursorOf = (row: CursorRow | undefined): Cursor | null =>
-  row?.store_id != null && row.position != null
-    ? { storeId: row.store_id, position: safeInteger(row.position) }
-    : null;
+function cursorOf(row: CursorRow | undefined): Cursor | null {
+  if (row?.store_id == null || row.position == null) return null;
+  const { store_id: storeId, landmark_position: at, landmark_commit: commitId } = row;
+  const landmark = at === null || commitId === null ? null : { position: safeInteger(at), commitId };
+  return { storeId, position: safeInteger(row.position), ...(landmark ? { landmark } : {}) };
+}
 
 const CURSOR: pg.QueryConfig = {
   name: 'hot_cursor',
-  text: 'select store_id, position from hot.view where name = $1 and version = $2',
+  text: 'select store_id, position, landmark_position, landmark_commit from hot.view where name = $1 and version = $2',
 };
 
 const WRITE: pg.QueryConfig = {
   name: 'hot_write',
-  text: 'select hot.write($1, $2, $3, $4, $5, $6, $7, $8, $9) as written',
+  text: 'select hot.write($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) as written',
 };
 
 /** One statement, so one moment: a row for each key, and one at least for the cursor. */
 const READ: pg.QueryConfig = {
   name: 'hot_read',
   text: `
-    select c.store_id, c.position, x.value
+    select c.store_id, c.position, c.landmark_position, c.landmark_commit, x.value
       from (values ($1::text, $2::integer)) as v (name, version)
       left join hot.view c on c.name = v.name and c.version = v.version
       left join unnest($3::text[]) with ordinality as k (key, at) on true

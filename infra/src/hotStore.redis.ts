@@ -11,7 +11,7 @@ import type { Runtime } from './runtime.ts';
  * The hot store in Redis. A view is one key: a hash of its values with the cursor among them. So they are lost together
  * whatever happens to the key, one command reads them as of one moment, and a view lies on one node of a cluster.
  *
- *     brokerx:<store id>:{<view>:<version>}     cursor → "<store id> <position>", v:<key> → value
+ *     brokerx:<store id>:{<view>:<version>}     cursor → "<store id> <position> <landmark>", v:<key> → value
  *
  * Installations that share a Redis are kept apart by the store's id. Changes are announced by publishing the position.
  */
@@ -82,12 +82,22 @@ const CURSOR = 'cursor';
 const VALUE = 'v:';
 
 /** An empty view's cursor is no text. */
-const textOf = (cursor: Cursor | null): string => (cursor ? `${cursor.storeId} ${cursor.position}` : '');
+function textOf(cursor: Cursor | null): string {
+  if (!cursor) return '';
+  const { storeId, position, landmark } = cursor;
+  const place = landmark ? ` ${landmark.position}:${landmark.commitId}` : '';
+  return `${storeId} ${position}${place}`;
+}
 
 function cursorOf(text: string | null): Cursor | null {
   if (text === null) return null;
-  const [storeId = '', position = ''] = text.split(' ');
-  return { storeId, position: safeInteger(position) };
+  const [storeId = '', position = '', place] = text.split(' ');
+  const [at = '', commitId = ''] = place?.split(':') ?? [];
+  return {
+    storeId,
+    position: safeInteger(position),
+    ...(place ? { landmark: { position: safeInteger(at), commitId } } : {}),
+  };
 }
 
 /**

@@ -5,7 +5,7 @@ import type { Cursor } from './feed.ts';
  * they reflect change in one step and are lost together; nothing here is precious.
  */
 export type HotView = {
-  /** The cursor that the values reflect; null when the view is empty (new, flushed or lost). */
+  /** The cursor that the values reflect, with its landmark; null when the view is empty (new, flushed or lost). */
   cursor(): Promise<Cursor | null>;
   /**
    * Sets and deletes keys and moves the cursor from `from` to `to` in one step. `stale` (and nothing changed)

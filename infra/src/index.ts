@@ -16,6 +16,7 @@ export * from './feed.ts';
 export type { FeedTopic } from './feedTopic.ts';
 export * from './groupCommit.ts';
 export * from './hotStore.memory.ts';
+export * from './hotStore.ownPast.ts';
 export * from './hotStore.postgres.ts';
 export * from './hotStore.redis.ts';
 export * from './hotStore.ts';

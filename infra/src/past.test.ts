@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { commit, notedCodec } from '../test/noted.ts';
 import { memoryEventStore } from './eventStore.memory.ts';
-import { isOfThisPast, landmarkAfter } from './past.ts';
+import { isOfThisPast, landmarks } from './past.ts';
 
 /** What is kept follows accounts alone. */
 const ACCOUNTS = { categories: ['account'] };
@@ -39,10 +39,9 @@ test.for([
   async ([, before, now, position, expected]) => {
     const old = await storeOf(before);
     const { events } = await old.readAll(0, {}, 100);
-    const landmark = landmarkAfter(
-      events.filter(({ stream }) => stream.startsWith('account-')),
-      null,
-    );
+    const followed = landmarks(null);
+    followed.add(events.filter(({ stream }) => stream.startsWith('account-')));
+    const landmark = followed.at(position);
     // Up to the bar the restored store is the same; what is behind it was appended since.
     const kept = now.indexOf('|') === -1 ? now.length : now.indexOf('|');
     const restored = await storeOf(
@@ -52,3 +51,16 @@ test.for([
     expect(await isOfThisPast(restored, { position, landmark }, ACCOUNTS)).toBe(expected);
   },
 );
+
+test('events that are ahead of the position as a whole are landmarks when it has reached them', () => {
+  const followed = landmarks({ position: 3, commitId: 'c' });
+  expect(followed.at(5)?.position).toBe(3);
+  followed.add([
+    { position: 9, commitId: 'i' },
+    { position: 6, commitId: 'f' },
+    { position: 2, commitId: 'known' },
+  ]);
+  expect(
+    [followed.at(5), followed.at(7), followed.at(8), followed.at(9)].map((event) => event?.commitId),
+  ).toEqual(['c', 'f', 'f', 'i']);
+});

@@ -35,11 +35,26 @@ export async function isOfThisPast(
   return true;
 }
 
-/** The landmark after these events, the last of which counts. */
-export function landmarkAfter(
-  events: readonly { position: number; commitId: string }[],
-  before: Landmark | null,
-): Landmark | null {
-  const last = events.at(-1);
-  return last ? { position: last.position, commitId: last.commitId } : before;
+/** The landmarks of a consumer, whose events may be ahead of the position that it has reached as a whole. */
+export type Landmarks = {
+  /** It was given these. */
+  add(events: readonly Landmark[]): void;
+  /** The last event up to this position, which is not below one asked for before. */
+  at(position: number): Landmark | null;
+};
+
+export function landmarks(first: Landmark | null): Landmarks {
+  let last = first;
+  let ahead: Landmark[] = [];
+  return {
+    add(events) {
+      for (const { position, commitId } of events) ahead.push({ position, commitId });
+    },
+    at(position) {
+      const passed = ahead.filter((event) => event.position <= position);
+      ahead = ahead.filter((event) => event.position > position);
+      for (const event of passed) if (event.position > (last?.position ?? 0)) last = event;
+      return last;
+    },
+  };
 }

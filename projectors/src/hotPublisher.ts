@@ -1,4 +1,5 @@
-import type { Cursor, HotView } from '@brokerx/infra';
+import { type Event, MARKET_DATA_EVENTS } from '@brokerx/contracts';
+import { type Cursor, type EventStore, type HotView, isOfThisPast, type Rests } from '@brokerx/infra';
 import { type Books, keysOf } from './books.ts';
 import type { SymbolMarket } from './symbolMarket.ts';
 
@@ -8,12 +9,12 @@ import type { SymbolMarket } from './symbolMarket.ts';
  */
 export type HotPublisher = {
   /**
-   * Writes what changed and moves the view's cursor to `position`, which the books reflect now; without a change it
+   * Writes what changed and moves the view's cursor to what the books reflect now; without a change it
    * looks whether the view still stands. Gives the number of symbols written. Throws what the hot store throws.
    */
   publish(
     books: Books,
-    position: number,
+    reached: Rests,
     values: (market: SymbolMarket) => [key: string, text: string][],
   ): Promise<number>;
 };
@@ -21,24 +22,31 @@ export type HotPublisher = {
 /** Bounds one write: about 20 KB a symbol at full depth, so some 1 MB. */
 export const SYMBOLS_PER_WRITE_MAX = 50;
 
-export function hotPublisher(view: HotView, storeId: string): HotPublisher {
+export function hotPublisher(
+  view: HotView,
+  store: Pick<EventStore<Event>, 'id' | 'head' | 'readAll'>,
+): HotPublisher {
+  const storeId = store.id;
   /** Where our last write left the view; undefined when that is not known. */
   let standing: Cursor | null | undefined;
 
-  const look = async (): Promise<Cursor | null> => {
+  const look = async (known: Cursor | null | undefined): Promise<Cursor | null> => {
     const cursor = await view.cursor();
-    if (cursor === null || cursor.storeId === storeId) return cursor;
-    // Values of another store: nothing of them is of use.
+    if (cursor === null || (known && isSame(cursor, known))) return cursor;
+    const rests = { position: cursor.position, landmark: cursor.landmark ?? null };
+    if (cursor.storeId === storeId && (await isOfThisPast(store, rests, MARKET_DATA_EVENTS))) return cursor;
+    // Values of another store, or of another past of this one: nothing of them is of use.
     await view.clear();
     return null;
   };
 
   return {
-    async publish(books, position, values) {
+    async publish(books, { position, landmark }, values) {
+      const place: Cursor = { storeId, position, ...(landmark ? { landmark } : {}) };
       const known = standing;
       if (known === undefined || (books.unpublished.size === 0 && known?.position === position)) {
-        const found = await look();
-        if (known === undefined || found?.position !== known?.position) books.touchAll();
+        const found = await look(known);
+        if (!known || !found || !isSame(found, known)) books.touchAll();
         standing = found;
       }
       // Never backwards: a view ahead of us is better than ours until we have caught up.
@@ -57,7 +65,7 @@ export function hotPublisher(view: HotView, storeId: string): HotPublisher {
           const some = symbols.slice(done, done + SYMBOLS_PER_WRITE_MAX);
           const isLast = done + SYMBOLS_PER_WRITE_MAX >= symbols.length;
           // All parts but the last leave the cursor: values may be newer than it says, never older.
-          const to = isLast ? { storeId, position } : (from ?? { storeId, position: 0 });
+          const to = isLast ? place : (from ?? { storeId, position: 0 });
           const set = new Map(
             some.flatMap((symbol) => {
               const market = books.markets.get(symbol);
@@ -80,3 +88,8 @@ export function hotPublisher(view: HotView, storeId: string): HotPublisher {
     },
   };
 }
+
+const isSame = (one: Cursor, other: Cursor): boolean =>
+  one.storeId === other.storeId &&
+  one.position === other.position &&
+  one.landmark?.commitId === other.landmark?.commitId;

@@ -1,4 +1,4 @@
-import { type Event, MARKET_DATA_VIEW } from '@brokerx/contracts';
+import { type Event, MARKET_DATA_EVENTS, MARKET_DATA_VIEW } from '@brokerx/contracts';
 import {
   type Batch,
   type EventStore,
@@ -7,7 +7,9 @@ import {
   type Lease,
   type Leases,
   type Log,
+  landmarks,
   mayFail,
+  type Rests,
   type Runtime,
   type Snapshots,
   sleep,
@@ -100,21 +102,24 @@ async function lead(
 ): Promise<void> {
   const { store, feed, hotStore, snapshots, runtime, log, metrics } = options;
   const over = AbortSignal.any([stop, lease.lost]);
-  const loaded = await loadMarkets(snapshots, store.id);
+  const loaded = await loadMarkets(snapshots, store);
   const books = followBooks(loaded.markets, loaded.reflected, (symbol, err) => {
     metrics.broken(symbol);
     log.error({ err, symbol }, 'a book cannot be followed; its market data is withdrawn');
   });
   let position = loaded.cursor?.position ?? 0;
+  const followed = landmarks(loaded.cursor?.landmark ?? null);
+  const reachedNow = (): Rests => ({ position, landmark: followed.at(position) });
   let moved = new AbortController();
   const subscription = feed.subscribe({
     name: `${MARKET_DATA_VIEW.name}:${MARKET_DATA_VIEW.version}`,
     after: loaded.cursor,
-    filter: { categories: ['book', 'market'] },
+    filter: MARKET_DATA_EVENTS,
     batchEventsMax: options.batchEventsMax ?? BATCH_EVENTS_MAX,
     async handle(batch: Batch<Event>) {
       books.fold(batch.events);
       position = batch.position;
+      followed.add(batch.events);
       metrics.moved(position);
       reached(position);
       moved.abort();
@@ -126,7 +131,7 @@ async function lead(
    * nothing beyond the head of now. From there on no reader is taken back.
    */
   let publishFrom: number | null = null;
-  const publisher = hotPublisher(hotStore.view(MARKET_DATA_VIEW.name, MARKET_DATA_VIEW.version), store.id);
+  const publisher = hotPublisher(hotStore.view(MARKET_DATA_VIEW.name, MARKET_DATA_VIEW.version), store);
   const keeper = marketSnapshots(snapshots, store.id);
   let span = 0;
   let keptMs = runtime.monotonicMs();
@@ -141,7 +146,7 @@ async function lead(
   const keep = async () => {
     const startedMs = runtime.monotonicMs();
     try {
-      await keeper.save(books, () => position);
+      await keeper.save(books, reachedNow);
     } catch (error) {
       log.warn({ err: error }, 'a snapshot of market data could not be saved');
     }
@@ -158,7 +163,7 @@ async function lead(
       try {
         publishFrom ??= await store.head();
         if (position >= publishFrom) {
-          const written = await publisher.publish(books, position, (market) => hotValues(market, span));
+          const written = await publisher.publish(books, reachedNow(), (market) => hotValues(market, span));
           metrics.published(written);
         }
       } catch (error) {

@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
-import { MARKET_SNAPSHOT } from '@brokerx/contracts';
-import type { Cursor, Snapshots } from '@brokerx/infra';
+import { type Event, MARKET_DATA_EVENTS, MARKET_SNAPSHOT } from '@brokerx/contracts';
+import {
+  type Cursor,
+  type EventStore,
+  isOfThisPast,
+  type Landmark,
+  type Rests,
+  type Snapshots,
+} from '@brokerx/infra';
 import type { Books } from './books.ts';
 import { restoreMarket, type SymbolMarket, storeMarket } from './symbolMarket.ts';
 
@@ -16,15 +23,15 @@ const MARK = '*';
 /** Saves what changed since the last time. Throws what the snapshots throw; what was not saved stays due. */
 export function marketSnapshots(snapshots: Snapshots, storeId: string) {
   return {
-    async save(books: Books, position: () => number): Promise<void> {
+    async save(books: Books, reached: () => Rests): Promise<void> {
       if (books.unkept.size === 0) return;
-      const complete = position();
-      const named = JSON.stringify([...books.markets.keys()].sort());
+      const { position: complete, landmark } = reached();
+      const state = JSON.stringify({ symbols: [...books.markets.keys()].sort(), landmark } satisfies Mark);
       for (const symbol of [...books.unkept].sort()) {
         const market = books.markets.get(symbol);
         if (!market) continue;
         books.unkept.delete(symbol);
-        const cursor = { storeId, position: position() };
+        const cursor = { storeId, position: reached().position };
         try {
           await snapshots.save(of(symbol), { cursor, revision: market.sequence, state: storeMarket(market) });
         } catch (error) {
@@ -34,7 +41,7 @@ export function marketSnapshots(snapshots: Snapshots, storeId: string) {
       }
       // A book that was given up is to be read again, by better code, from where its snapshot ends.
       if (books.withdrawn.size > 0) return;
-      await snapshots.save(of(MARK), { cursor: { storeId, position: complete }, revision: -1, state: named });
+      await snapshots.save(of(MARK), { cursor: { storeId, position: complete }, revision: -1, state });
     },
   };
 }
@@ -47,12 +54,23 @@ export type LoadedMarkets = {
   cursor: Cursor | null;
 };
 
-/** What the snapshots give; where one is missing that the mark names, or is older than it was, the mark is worth nothing. */
-export async function loadMarkets(snapshots: Snapshots, storeId: string): Promise<LoadedMarkets> {
-  const mark = await snapshots.load(of(MARK), ({ state }) => namesFrom(state));
-  let isWhole = true;
+/**
+ * What the snapshots give. Where one is missing that the mark names, or is older than it was, or the mark rests on no
+ * event, the mark is worth nothing; where it rests on another past of the store, none of them is.
+ */
+export async function loadMarkets(
+  snapshots: Snapshots,
+  store: Pick<EventStore<Event>, 'id' | 'head' | 'readAll'>,
+): Promise<LoadedMarkets> {
   const markets = new Map<string, SymbolMarket>();
   const reflected = new Map<string, number>();
+  const mark = await snapshots.load(of(MARK), ({ state }) => markFrom(state));
+  if (mark) {
+    const rests = { position: mark.cursor.position, landmark: mark.state.landmark };
+    const isOurs = rests.landmark === null || (await isOfThisPast(store, rests, MARKET_DATA_EVENTS));
+    if (!isOurs) return { markets, reflected, cursor: null };
+  }
+  let isWhole = true;
   for (const key of await snapshots.keys(MARKET_SNAPSHOT.kind, MARKET_SNAPSHOT.version)) {
     if (key === MARK) continue;
     const snapshot = await snapshots.load(of(key), ({ state }) => restoreMarket(state));
@@ -61,12 +79,19 @@ export async function loadMarkets(snapshots: Snapshots, storeId: string): Promis
     markets.set(key, snapshot.state);
     reflected.set(key, snapshot.cursor.position);
   }
-  isWhole &&= mark !== null && mark.state.every((symbol) => markets.has(symbol));
-  return { markets, reflected, cursor: isWhole && mark ? { storeId, position: mark.cursor.position } : null };
+  const { symbols, landmark } = mark?.state ?? { symbols: [], landmark: null };
+  isWhole &&= symbols.every((symbol) => markets.has(symbol));
+  const cursor =
+    mark && landmark && isWhole ? { storeId: store.id, position: mark.cursor.position, landmark } : null;
+  return { markets, reflected, cursor };
 }
 
-function namesFrom(state: string): string[] {
-  const names = JSON.parse(state) as unknown;
-  assert(Array.isArray(names), 'a mark is a list of symbols');
-  return names as string[];
+type Mark = { symbols: string[]; landmark: Landmark | null };
+
+/** Earlier versions kept the symbols alone. */
+function markFrom(state: string): Mark {
+  const mark = JSON.parse(state) as Mark | string[];
+  const { symbols, landmark } = Array.isArray(mark) ? { symbols: mark, landmark: null } : mark;
+  assert(Array.isArray(symbols), 'a mark names symbols');
+  return { symbols, landmark };
 }

@@ -1,5 +1,5 @@
 import { keyOfStream } from '@brokerx/contracts';
-import { memorySnapshots } from '@brokerx/infra';
+import { landmarks, memorySnapshots } from '@brokerx/infra';
 import { expect, test } from 'vitest';
 import { followBooks } from '../src/books.ts';
 import { loadMarkets, marketSnapshots } from '../src/marketSnapshots.ts';
@@ -29,10 +29,13 @@ test('books that are each at another place are kept, and go on from the lowest',
   const first = followBooks(new Map(), new Map(), never);
   first.fold(events.filter(({ stream, position }) => position <= upTo(keyOfStream(stream))));
   const snapshots = memorySnapshots({ storeId: STORE_ID });
-  await marketSnapshots(snapshots, STORE_ID).save(first, () => middle);
+  const followed = landmarks(null);
+  followed.add(events);
+  const reached = { position: middle, landmark: followed.at(middle) };
+  await marketSnapshots(snapshots, STORE_ID).save(first, () => reached);
 
-  const loaded = await loadMarkets(snapshots, STORE_ID);
-  expect(loaded.cursor).toEqual({ storeId: STORE_ID, position: middle });
+  const loaded = await loadMarkets(snapshots, store);
+  expect(loaded.cursor).toEqual({ storeId: STORE_ID, ...reached });
   const second = followBooks(loaded.markets, loaded.reflected, never);
   second.fold(events.filter(({ position }) => position > middle));
 

@@ -35,7 +35,9 @@ describe.runIf(hasRedisServer())('market data in a Redis that loses everything',
     const { stop } = follow({ store, hotStore, snapshots: memorySnapshots({ storeId }) });
     const view = hotStore.view(MARKET_DATA_VIEW.name, MARKET_DATA_VIEW.version);
     const whole = async () => {
-      await expect.poll(() => view.cursor(), COMES_BACK).toEqual({ storeId, position: await store.head() });
+      await expect
+        .poll(() => view.cursor(), COMES_BACK)
+        .toMatchObject({ storeId, position: await store.head() });
       expect(await hotShown(view, history)).toEqual(hotExpected(history));
     };
     return { store, view, whole, stop };

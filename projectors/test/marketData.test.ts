@@ -1,8 +1,17 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
-import { type Event, MARKET_DATA_VIEW } from '@brokerx/contracts';
+import { type Event, keyOfStream, MARKET_DATA_EVENTS, MARKET_DATA_VIEW } from '@brokerx/contracts';
 import type { EventStore } from '@brokerx/infra';
-import { cutInHalf, type KeptInMemory, memoryHotStore, memorySnapshots } from '@brokerx/infra';
+import {
+  cutInHalf,
+  type KeptInMemory,
+  landmarks,
+  memoryHotStore,
+  memorySnapshots,
+  ofOwnPast,
+} from '@brokerx/infra';
 import { expect, test } from 'vitest';
+import { keysOf } from '../src/books.ts';
 import { follow } from './followMarket.ts';
 import { makeHistory } from './history.ts';
 import { hotExpected, hotShown } from './hotViewOf.ts';
@@ -27,7 +36,8 @@ test('the hot view shows every book as it is, and its cursor moves with the stor
   for (let done = 0; done < history.commits.length; done += 300) {
     await appendAll(given.store, history.commits.slice(done, done + 300));
   }
-  await expect.poll(() => view.cursor()).toEqual({ storeId: STORE_ID, position: await given.store.head() });
+  const place = { storeId: STORE_ID, position: await given.store.head() };
+  await expect.poll(() => view.cursor()).toEqual(expect.objectContaining(place));
   expect(await hotShown(view, history)).toEqual(hotExpected(history));
 });
 
@@ -37,9 +47,9 @@ test('a lost view is written anew by itself, though nothing happens in the marke
   await appendAll(given.store, history.commits);
   follow(given);
   const whole = { storeId: STORE_ID, position: await given.store.head() };
-  await expect.poll(() => view.cursor()).toEqual(whole);
+  await expect.poll(() => view.cursor()).toEqual(expect.objectContaining(whole));
   await view.clear();
-  await expect.poll(() => view.cursor(), { timeout: 5_000 }).toEqual(whole);
+  await expect.poll(() => view.cursor(), { timeout: 5_000 }).toEqual(expect.objectContaining(whole));
   expect(await hotShown(view, history)).toEqual(hotExpected(history));
 });
 
@@ -76,13 +86,15 @@ test('a start folds from the snapshots on, and publishes the same', async () => 
   const store: EventStore<Event> = {
     ...given.store,
     readAll(after, filter, eventsMax) {
-      read.push(after);
+      // Not what is compared with the snapshots.
+      if (eventsMax > 1) read.push(after);
       return given.store.readAll(after, filter, eventsMax);
     },
   };
   await view.clear();
   follow({ ...given, store });
-  await expect.poll(() => view.cursor()).toEqual({ storeId: STORE_ID, position: await store.head() });
+  const place = { storeId: STORE_ID, position: await store.head() };
+  await expect.poll(() => view.cursor()).toMatchObject(place);
   expect(await hotShown(view, history)).toEqual(hotExpected(history));
   expect(Math.min(...read)).toBe(then);
 });
@@ -91,15 +103,29 @@ test('a view that is ahead is not set back', async () => {
   const { view, ...given } = memory();
   const history = makeHistory({ seed: 34, orders: 50 });
   await appendAll(given.store, history.commits);
-  const ahead = { storeId: STORE_ID, position: (await given.store.head()) + 50 };
+  const position = await given.store.head();
+  const followed = landmarks(null);
+  followed.add((await given.store.readAll(0, MARKET_DATA_EVENTS, 100_000)).events);
+  const landmark = followed.at(position);
+  const ahead = { storeId: STORE_ID, position, ...(landmark ? { landmark } : {}) };
   await view.write({ from: null, to: ahead, set: new Map([['depth:SYM0', 'newer']]) });
-  follow(given);
+  const gate = Promise.withResolvers<void>();
+  const store: EventStore<Event> = {
+    ...given.store,
+    async readAll(after, filter, eventsMax) {
+      if (eventsMax > 1) await gate.promise;
+      return given.store.readAll(after, filter, eventsMax);
+    },
+  };
+  follow({ ...given, store });
   await setTimeout(300);
   expect(await view.read(['depth:SYM0'])).toEqual({ values: ['newer'], cursor: ahead });
 
   // Caught up with, it is written again.
+  gate.resolve();
   await appendAll(given.store, elsewhere(60));
-  await expect.poll(() => view.cursor()).toEqual({ storeId: STORE_ID, position: await given.store.head() });
+  const place = { storeId: STORE_ID, position: await given.store.head() };
+  await expect.poll(() => view.cursor()).toEqual(expect.objectContaining(place));
   expect(await hotShown(view, history)).toEqual(hotExpected(history));
 });
 
@@ -135,7 +161,58 @@ test('the view of another store is replaced', async () => {
   const foreign = { storeId: '11111111-1111-4111-8111-111111111111', position: 9_999_999 };
   await view.write({ from: null, to: foreign, set: new Map([['depth:GONE', '{}']]) });
   follow(given);
-  await expect.poll(() => view.cursor()).toEqual({ storeId: STORE_ID, position: await given.store.head() });
+  const place = { storeId: STORE_ID, position: await given.store.head() };
+  await expect.poll(() => view.cursor()).toEqual(expect.objectContaining(place));
   expect(await hotShown(view, history)).toEqual(hotExpected(history));
   expect((await view.read(['depth:GONE'])).values).toEqual([null]);
+});
+
+test.for([
+  ['ends before the view does', 0],
+  ['has gone on elsewhere, as far as the view', 1],
+] as const)('a view of a store that was put back, and %s, is made anew', async ([, goesOn]) => {
+  const { view, snapshots, ...given } = memory();
+  const { commits } = makeHistory({ seed: 37, orders: 300 });
+  await appendAll(given.store, commits);
+  const first = follow({ ...given, snapshots });
+  await expect.poll(async () => (await view.cursor())?.position).toBe(await given.store.head());
+  await first.stop();
+
+  // Other commits at the same places, so that nothing but them tells the difference.
+  const kept = commits.length >> 1;
+  const since = commits.slice(kept).map((commit) => ({ ...commit, id: randomUUID() }));
+  const store = storeInMemory();
+  await appendAll(store, [...commits.slice(0, kept), ...(goesOn ? since.slice(0, -1) : [])]);
+  const withdrawn: string[] = [];
+  const guarded = ofOwnPast(view, store, MARKET_DATA_EVENTS);
+  expect(await guarded.read(['depth:S1'])).toEqual({ values: [null], cursor: null });
+  follow({
+    hotStore: {
+      ...given.hotStore,
+      view: () => ({
+        ...view,
+        async clear() {
+          withdrawn.push('cleared');
+          await view.clear();
+        },
+      }),
+    },
+    store,
+    // Snapshots of the other past are there, too.
+    snapshots,
+  });
+  const straight = memoryHotStore().view(MARKET_DATA_VIEW.name, MARKET_DATA_VIEW.version);
+  follow({
+    store,
+    hotStore: { view: () => straight, close: async () => undefined },
+    snapshots: memorySnapshots({ storeId: STORE_ID }),
+  });
+  await expect.poll(async () => (await view.cursor())?.position).toBe(await store.head());
+  await expect.poll(async () => (await straight.cursor())?.position).toBe(await store.head());
+  expect(withdrawn).toEqual(['cleared']);
+  const keys = (await given.store.readAll(0, MARKET_DATA_EVENTS, 100_000)).events
+    .filter(({ event }) => event.type === 'SymbolListed.v1')
+    .flatMap(({ stream }) => keysOf(keyOfStream(stream)));
+  expect(keys.length).toBeGreaterThan(0);
+  expect((await guarded.read(keys)).values).toEqual((await straight.read(keys)).values);
 });

@@ -1,4 +1,4 @@
-import type { HotView, Runtime, SessionEnds, Telemetry } from '@brokerx/infra';
+import type { OwnView, Runtime, SessionEnds, Telemetry } from '@brokerx/infra';
 import { buildHttp, type Http, type HttpOptions } from '@brokerx/infra/http.ts';
 import { sendProblem } from '@brokerx/infra/httpProblems.ts';
 import type { Log } from '@brokerx/infra/log.ts';
@@ -31,7 +31,7 @@ import { webSocketRoutes } from './ws/routes.ts';
 export type QueryDeps = {
   store: EventReader;
   database: ReadDatabase;
-  hotView: HotView;
+  hotView: OwnView;
   freshness: Freshness;
   live: LiveEvents;
   sessions: Pick<SessionEnds, 'onEnd'>;

@@ -82,7 +82,7 @@ export async function startQueryApi(options: QueryApiOptions): Promise<{ url: st
     log,
   });
   onShutdown('hot store', () => hotStore.close());
-  const hotView = marketDataView(hotStore);
+  const hotView = marketDataView(hotStore, store);
   const database = openReadDatabase({ databaseUrl: readDatabaseUrl, storeId: store.id, log });
   onShutdown('read database', () => database.close());
 

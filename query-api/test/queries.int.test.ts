@@ -1,6 +1,5 @@
-import { accountStream } from '@brokerx/contracts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { ann, bob, idOf, operator, startTestQueryApi, type TestQueryApi } from './queryApi.ts';
+import { ann, idOf, operator, startTestQueryApi, type TestQueryApi } from './queryApi.ts';
 
 let api: TestQueryApi;
 beforeAll(async () => {
@@ -272,7 +271,7 @@ test('a query waits for the position that it is given, and its reply says what i
 });
 
 test('a query for what the read model does not reach in time is refused, to be asked again', async () => {
-  await fillTo(60);
+  await api.fillTo(60);
   await api.project('executions', 50);
   const response = await api.get('/v1/executions', ann, { 'x-brokerx-position': api.positionToken(51) });
   expect(response.headers.get('retry-after')).toBe('1');
@@ -281,16 +280,6 @@ test('a query for what the read model does not reach in time is refused, to be a
     body: { code: 'READ_MODEL_BEHIND', detail: 'asked for 51, what is read stands at 50', retryable: true },
   });
 });
-
-/** Events up to this position at least, whatever they are. */
-async function fillTo(position: number) {
-  const missing = Math.max(0, position - (await api.store.head()));
-  const { accountId, clientId } = bob;
-  await api.append(
-    accountStream(accountId),
-    Array.from({ length: missing }, () => ({ type: 'AccountOpened.v1', data: { accountId, clientId } })),
-  );
-}
 
 test('a position of another store is refused at once', async () => {
   const response = await api.get(`/v1/wallet?min_position=${idOf('another store')}:1`, ann);

@@ -1,16 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import {
+  accountStream,
   deriveId,
   type Event,
   eventCodec,
   type Fact,
   formatPosition,
+  MARKET_DATA_EVENTS,
   MARKET_DATA_VIEW,
   PROJECTION_CHANNEL,
   seal,
 } from '@brokerx/contracts';
 import {
   type EventStore,
+  landmarks,
   migrate,
   NO_STREAM,
   noTelemetry,
@@ -134,11 +137,29 @@ export async function startTestQueryApi(
     await pool.query('select pg_notify($1, $2)', [PROJECTION_CHANNEL, `${name}:1:${position}`]);
   };
 
+  /** Events up to this position at least, whatever they are. */
+  const fillTo = async (position: number) => {
+    const missing = position - (await store.head());
+    if (missing <= 0) return;
+    const { accountId, clientId } = filler;
+    await appendFacts(
+      store,
+      accountStream(accountId),
+      Array.from({ length: missing }, () => ({ type: 'AccountOpened.v1', data: { accountId, clientId } })),
+    );
+  };
+
   /** Market data of one or more symbols, as of a position. */
   const marketData = async (position: number, values: Record<string, unknown>) => {
+    await fillTo(position);
+    const { events } = await store.readAll(0, MARKET_DATA_EVENTS, position);
+    const followed = landmarks(null);
+    followed.add(events);
+    const landmark = followed.at(position);
+    const to = { storeId: store.id, position, ...(landmark ? { landmark } : {}) };
     const view = hotStore.view(MARKET_DATA_VIEW.name, MARKET_DATA_VIEW.version);
     const set = new Map(Object.entries(values).map(([name, value]) => [name, JSON.stringify(value)]));
-    await view.write({ from: await view.cursor(), to: { storeId: store.id, position }, set });
+    await view.write({ from: await view.cursor(), to, set });
   };
 
   return {
@@ -150,6 +171,7 @@ export async function startTestQueryApi(
     token,
     insert,
     project,
+    fillTo,
     marketData,
     hotStore,
     closeApi,
@@ -196,6 +218,8 @@ const person = (name: string, roles: readonly string[]): Person => ({
 });
 export const ann = person('Ann', ['trader']);
 export const bob = person('Bob', ['trader']);
+/** Nobody asks for it. */
+const filler = person('Filler', []);
 export const operator = person('Olga', ['operator']);
 export const analyst = person('Anton', ['analyst']);
 

@@ -1,6 +1,14 @@
-import { depthKey, MARKET_DATA_VIEW, tickerKey, tradesKey, type views } from '@brokerx/contracts';
-import type { HotStore, HotView } from '@brokerx/infra';
+import {
+  depthKey,
+  MARKET_DATA_EVENTS,
+  MARKET_DATA_VIEW,
+  tickerKey,
+  tradesKey,
+  type views,
+} from '@brokerx/contracts';
+import { type HotStore, type OwnView, ofOwnPast } from '@brokerx/infra';
 import type { z } from 'zod';
+import type { EventReader } from '../eventReader.ts';
 
 /**
  * Market data as the projectors keep it hot: JSON text of the views as they go over the wire, handed out unread
@@ -12,8 +20,8 @@ export type TradeView = z.infer<typeof views.TradeView>;
 /** The name under which `Freshness` knows the hot view. */
 export const MARKET_DATA = 'market-data';
 
-export const marketDataView = (hotStore: HotStore): HotView =>
-  hotStore.view(MARKET_DATA_VIEW.name, MARKET_DATA_VIEW.version);
+export const marketDataView = (hotStore: HotStore, store: EventReader): OwnView =>
+  ofOwnPast(hotStore.view(MARKET_DATA_VIEW.name, MARKET_DATA_VIEW.version), store, MARKET_DATA_EVENTS);
 
 /**
  * `lost`: the view is empty and is being rebuilt; `unknown`: there is no such symbol.
@@ -28,7 +36,7 @@ export type Wanted = { depth?: boolean; trades?: boolean };
 
 /** The ticker is always read: it is there for every symbol that was listed. */
 export async function readMarketData(
-  view: Pick<HotView, 'read'>,
+  view: Pick<OwnView, 'read'>,
   storeId: string,
   symbol: string,
   wanted: Wanted,
@@ -60,7 +68,7 @@ export async function readMarketData(
 /** A look at a symbol's market data, with the position that it is of. */
 export const marketLook =
   (
-    { hotView, store }: { hotView: Pick<HotView, 'read'>; store: { id: string } },
+    { hotView, store }: { hotView: Pick<OwnView, 'read'>; store: { id: string } },
     symbol: string,
     wanted: Wanted,
   ) =>

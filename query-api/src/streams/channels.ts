@@ -6,7 +6,7 @@ import {
   tickerKey,
   tradeView,
 } from '@brokerx/contracts';
-import type { HotView, Runtime } from '@brokerx/infra';
+import type { OwnView, Runtime } from '@brokerx/infra';
 import type { EventReader } from '../eventReader.ts';
 import type { Freshness } from '../freshness.ts';
 import type { BookUpdate } from '../market/bookUpdate.ts';
@@ -44,7 +44,7 @@ type Parts = {
   store: EventReader;
   live: LiveEvents;
   books: PublicBooks;
-  hotView: HotView;
+  hotView: OwnView;
   hotValues: HotValues;
   database: ReadDatabase;
   freshness: Freshness;

@@ -1,4 +1,4 @@
-import type { Cursor, HotView, Runtime } from '@brokerx/infra';
+import type { Cursor, OwnView, Runtime } from '@brokerx/infra';
 import type { Log } from '@brokerx/infra/log.ts';
 
 /**
@@ -19,7 +19,7 @@ export type HotValues = {
 export const READ_INTERVAL_MS = 100;
 
 export function hotValues(options: {
-  view: Pick<HotView, 'read'>;
+  view: Pick<OwnView, 'read'>;
   /** Whether values that reflect this may be shown: they may be of a view that goes back. */
   shows: (cursor: Cursor | null) => boolean;
   runtime: Runtime;

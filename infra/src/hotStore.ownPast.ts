@@ -1,0 +1,34 @@
+import type { EventStore, Filter } from './eventStore.ts';
+import type { Cursor } from './feed.ts';
+import type { HotView } from './hotStore.ts';
+import { isOfThisPast } from './past.ts';
+
+/** A view for reading, of which nothing is given that is of another store, or of another past of this one. */
+export type OwnView = Pick<HotView, 'read' | 'onChange'>;
+
+/**
+ * A view that was found to be of this past is written on by those who looked at it, too: it is looked at again where it
+ * does not go on from there.
+ */
+export function ofOwnPast(
+  view: HotView,
+  store: Pick<EventStore<unknown>, 'id' | 'head' | 'readAll'>,
+  /** All that the view rests on. */
+  wanted: Filter,
+): OwnView {
+  let trusted: number | null = null;
+  const isOurs = async ({ storeId, position, landmark }: Cursor): Promise<boolean> => {
+    if (storeId !== store.id) return false;
+    if (trusted !== null && position >= trusted) return true;
+    return isOfThisPast(store, { position, landmark: landmark ?? null }, wanted);
+  };
+  return {
+    onChange: (listener) => view.onChange(listener),
+    async read(keys) {
+      const { values, cursor } = await view.read(keys);
+      const ours = cursor && (await isOurs(cursor)) ? cursor : null;
+      trusted = ours?.position ?? null;
+      return ours ? { values, cursor: ours } : { values: keys.map(() => null), cursor: null };
+    },
+  };
+}
