@@ -1,6 +1,5 @@
 import { brokerApi, idSource, type Outcome } from '@brokerx/client';
 import { mintId } from '@brokerx/contracts';
-import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { auditInstallation } from '../src/audit.ts';
 import { type Installation, startInstallation } from '../src/installation.ts';
@@ -14,7 +13,6 @@ import { bodiesLike } from './takenInput.ts';
  * bodies are generated from the OpenAPI document, and what was taken or refused is asked for and audited.
  */
 const SYMBOL = 'TAKEN';
-const BODIES_EACH = 150;
 const AT_ONCE = 8;
 const SEED = 20_261_129;
 
@@ -46,9 +44,7 @@ test('whatever the schemas take is stored, folded by every projection, and shown
     person: Person,
     given: { bases: readonly object[]; path?: string; change?: (index: number) => object },
   ): Promise<Sent[]> => {
-    const bodies = given.bases.flatMap((base) =>
-      fc.sample(bodiesLike(base, schemaOf(method, route)), { numRuns: BODIES_EACH, seed: SEED }),
-    );
+    const bodies = given.bases.flatMap((base) => bodiesLike(base, schemaOf(method, route), SEED));
     const sent: Sent[] = [];
     let next = 0;
     const worker = async () => {

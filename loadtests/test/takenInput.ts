@@ -30,16 +30,22 @@ function bodiesOf({ properties = {}, required = [] }: Schema): fc.Arbitrary<obje
   return fc.record(fields, { requiredKeys: [...required] });
 }
 
-/** A good body with some of its fields replaced by others that the schema takes: by chance alone few would fit together. */
-export function bodiesLike(base: object, { properties = {} }: Schema): fc.Arbitrary<object> {
+/**
+ * A good body with other values that the schema takes: of each field in turn, then of several at once. By chance alone
+ * few bodies would fit together.
+ */
+export function bodiesLike(base: object, { properties = {} }: Schema, seed: number): object[] {
   const names = Object.keys(properties);
-  return fc
-    .subarray(names, { maxLength: Math.min(3, names.length) })
-    .chain((changed) =>
-      fc.record(Object.fromEntries(changed.map((name) => [name, valuesOf(properties[name] ?? {})]))),
-    )
-    .map((changes) => ({ ...base, ...changes }));
+  const withFields = (changed: readonly string[]) =>
+    fc
+      .record(Object.fromEntries(changed.map((name) => [name, valuesOf(properties[name] ?? {})])))
+      .map((changes) => ({ ...base, ...changes }));
+  const one = names.flatMap((name) => fc.sample(withFields([name]), { numRuns: OF_EACH_FIELD, seed }));
+  const some = fc.subarray(names, { maxLength: Math.min(3, names.length) }).chain(withFields);
+  return [...one, ...fc.sample(some, { numRuns: OF_SEVERAL, seed })];
 }
+const OF_EACH_FIELD = 30;
+const OF_SEVERAL = 100;
 
 const LEAST_AND_MOST = ['0001', '1970', '1999', '2199', '2200', '9999'];
 const INSTANTS = [
