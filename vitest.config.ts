@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Whole installations first, then single servers, then what runs in memory: so no long file is left alone at the end. */
@@ -14,6 +14,8 @@ const KINDS = ['crash', '.sim.', '.e2e.', '.int.', ''];
 export default defineConfig({
   test: {
     include: ['*/{src,test,sim}/**/*.test.ts'],
+    // `npm run test:long`
+    exclude: [...configDefaults.exclude, '**/*.long.test.ts'],
     // One real PostgreSQL for the run: `freshDatabase()` in infra/src/services.ts.
     globalSetup: ['./infra/src/services.ts'],
     sequence: { sequencer: LongestFirst },
