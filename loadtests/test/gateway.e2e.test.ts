@@ -24,9 +24,13 @@ let installation: Installation;
 const others: ChildProcess[] = [];
 const commandApis: string[] = [];
 const queryApis: string[] = [];
+/** Of the first command-api's inbox, which takes the mail of both. */
+let smtpPort = '';
 
 beforeAll(async () => {
-  installation = await startInstallation({ env: { TRUSTED_PROXIES: '127.0.0.1' } });
+  smtpPort = String(await freePort());
+  const env = { TRUSTED_PROXIES: '127.0.0.1', DEV_INBOX_SMTP_PORT: smtpPort };
+  installation = await startInstallation({ env });
   commandApis.push(new URL(installation.status.commandUrl).host, await another('command-api'));
   queryApis.push(new URL(installation.status.queryUrl).host, await another('query-api'));
 }, 120_000);
@@ -44,8 +48,10 @@ async function another(service: 'command-api' | 'query-api'): Promise<string> {
   const env = {
     ...plainEnvironment(),
     ...(service === 'command-api' ? secrets : {}),
+    BROKERX_MODE: 'development',
     DATABASE_URL: databaseUrl,
-    AUTH_JWKS_URL: `${commandUrl}/.well-known/jwks.json`,
+    AUTH_ISSUER: commandUrl,
+    SMTP_URL: `smtp://127.0.0.1:${smtpPort}`,
     COMMAND_API_URL: commandUrl,
     TRUSTED_PROXIES: '127.0.0.1',
     BROKERX_INSTANCE: `${service}-2`,

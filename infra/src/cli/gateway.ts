@@ -19,11 +19,10 @@ const EXIT_FOUND = 3;
 
 /** Where services are in `infra/compose.yaml`: for whom the committed KrakenD file is. */
 const COMPOSE = {
-  GATEWAY_COMMAND_APIS: 'command-api-1:8080,command-api-2:8080',
-  GATEWAY_QUERY_APIS: 'query-api-1:8080,query-api-2:8080',
+  GATEWAY_COMMAND_APIS: 'command-api:8080',
+  GATEWAY_QUERY_APIS: 'query-api:8080',
   GATEWAY_CORS_ORIGINS: 'https://trade.brokerx.example',
 };
-const COMPOSE_ISSUER = 'brokerx';
 
 export function addGateway(program: Command): void {
   const gateway = program.command('gateway').description('Make the configuration of the gateway.');
@@ -32,14 +31,22 @@ export function addGateway(program: Command): void {
     .description('Write the whole configuration of nginx into a folder, from the variables GATEWAY_*.')
     .requiredOption('--out <folder>', 'where to; made when absent')
     .action(writeConfig);
-  gateway
-    .command('routes')
+  asking(gateway.command('krakend'))
+    .description(
+      'Write a configuration of KrakenD, from the variables GATEWAY_* and the APIs’ OpenAPI documents.',
+    )
+    .requiredOption('--out <file>', 'where to')
+    .action(writeKrakend);
+  asking(gateway.command('routes'))
     .description('Make routes.conf and krakend.json anew from the APIs’ OpenAPI documents.')
-    .option('--command <address>', 'where command-api answers', 'http://127.0.0.1:8001')
-    .option('--query <address>', 'where query-api answers', 'http://127.0.0.1:8002')
     .option('--check', 'write nothing; exit with 3 when the files are not what would be written', false)
     .action(makeRoutes);
 }
+
+const asking = (command: Command) =>
+  command
+    .option('--command <address>', 'where command-api answers', 'http://127.0.0.1:8001')
+    .option('--query <address>', 'where query-api answers', 'http://127.0.0.1:8002');
 
 function writeConfig({ out }: { out: string }): void {
   try {
@@ -49,26 +56,40 @@ function writeConfig({ out }: { out: string }): void {
     for (const [name, text] of Object.entries(nginxSettings(settings))) writeFileSync(join(out, name), text);
     process.stderr.write(`the gateway's configuration is in ${out}: nginx -c ${join(out, 'nginx.conf')}\n`);
   } catch (error) {
-    const isUsage = error instanceof ConfigError;
-    process.stderr.write(`brokerx: ${(error as Error).message}\n`);
-    process.exitCode = isUsage ? EXIT_USAGE : EXIT_FAILED;
+    sayFailed(error);
   }
 }
 
-type RoutesOptions = { command: string; query: string; check: boolean };
+function sayFailed(error: unknown): void {
+  process.stderr.write(`brokerx: ${(error as Error).message}\n`);
+  process.exitCode = error instanceof ConfigError ? EXIT_USAGE : EXIT_FAILED;
+}
 
-async function makeRoutes({ command, query, check }: RoutesOptions): Promise<void> {
+type Apis = { command: string; query: string };
+type RoutesOptions = Apis & { check: boolean };
+
+async function writeKrakend({ out, ...apis }: Apis & { out: string }): Promise<void> {
+  try {
+    writeFileSync(out, krakendConfig(await routesOf(apis), gatewaySettings()));
+    process.stderr.write(`KrakenD's configuration is in ${out}: USAGE_DISABLE=1 krakend run -c ${out}\n`);
+  } catch (error) {
+    sayFailed(error);
+  }
+}
+
+const routesOf = async ({ command, query }: Apis): Promise<ApiRoute[]> =>
+  apiRoutes({ command: await documentOf(command), query: await documentOf(query) });
+
+async function makeRoutes({ check, ...apis }: RoutesOptions): Promise<void> {
   let routes: ApiRoute[];
   try {
-    routes = apiRoutes({ command: await documentOf(command), query: await documentOf(query) });
+    routes = await routesOf(apis);
   } catch (error) {
-    process.stderr.write(`brokerx: ${(error as Error).message}\n`);
-    process.exitCode = EXIT_FAILED;
-    return;
+    return sayFailed(error);
   }
   const made = {
     [ROUTES]: nginxRoutes(routes),
-    [KRAKEND]: krakendConfig(routes, { settings: gatewaySettings(COMPOSE), issuer: COMPOSE_ISSUER }),
+    [KRAKEND]: krakendConfig(routes, gatewaySettings(COMPOSE)),
   };
   for (const [name, text] of Object.entries(made)) {
     const path = join(GATEWAY, name);

@@ -48,6 +48,13 @@ const Variables = z.object({
     600,
   ),
   GATEWAY_STREAMS_MAX: rate('Streams that one address may have open.', 100),
+  GATEWAY_TOKEN_ISSUER: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'KrakenD alone: it checks tokens of this issuer (AUTH_ISSUER) itself, and refuses without a body; not set: the APIs check.',
+    ),
   GATEWAY_ACCESS_LOG: file
     .default('/dev/stdout')
     .describe('Where the gateway writes a JSON line for each request; off: nowhere.'),
@@ -66,6 +73,8 @@ export type GatewaySettings = {
   queriesPerSecondMax: number;
   publicPerMinuteMax: number;
   streamsMax: number;
+  /** Whose tokens the gateway checks; null: it leaves that to the APIs. */
+  tokenIssuer: string | null;
   accessLog: string;
 };
 
@@ -86,6 +95,7 @@ export function gatewaySettings(env?: NodeJS.ProcessEnv): GatewaySettings {
     queriesPerSecondMax: given.GATEWAY_QUERIES_PER_SECOND_MAX,
     publicPerMinuteMax: given.GATEWAY_PUBLIC_PER_MINUTE_MAX,
     streamsMax: given.GATEWAY_STREAMS_MAX,
+    tokenIssuer: given.GATEWAY_TOKEN_ISSUER ?? null,
     accessLog: given.GATEWAY_ACCESS_LOG,
   };
 }
