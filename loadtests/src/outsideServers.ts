@@ -14,6 +14,8 @@ export type OutsideServers = {
   env: Record<string, string>;
   /** Pids as they are now, by `kafka` and `redis`; one that is down has none. */
   pids(): Record<string, number>;
+  /** Kills all of them, which stay away until the function that this gives is called. */
+  takeAway(): () => void;
   /** Empties Redis, as an operator's mistake does. */
   flushRedis(): Promise<void>;
   stop(): Promise<void>;
@@ -36,7 +38,7 @@ export async function startOutsideServers(which: {
   const flags = [...(which.kafka ? ['--kafka'] : []), ...(which.redis ? ['--redis'] : [])];
   if (flags.length === 0) {
     const nothing = async () => undefined;
-    return { env: {}, pids: () => ({}), flushRedis: nothing, stop: nothing };
+    return { env: {}, pids: () => ({}), takeAway: () => () => undefined, flushRedis: nothing, stop: nothing };
   }
   const folder = mkdtempSync(join(tmpdir(), 'brokerx-servers-'));
   const file = join(folder, 'status.json');
@@ -61,7 +63,13 @@ export async function startOutsideServers(which: {
     await delay(POLL_MS);
   }
   const { env } = status();
-  return { env, pids: () => status().pids, flushRedis: () => flush(env['REDIS_URL'] ?? ''), stop };
+  const takeAway = () => {
+    // Who is held cannot start them again.
+    child.kill('SIGSTOP');
+    for (const pid of Object.values(status().pids)) process.kill(pid, 'SIGKILL');
+    return () => void child.kill('SIGCONT');
+  };
+  return { env, pids: () => status().pids, takeAway, flushRedis: () => flush(env['REDIS_URL'] ?? ''), stop };
 }
 
 /** Redis takes commands as plain lines, too. */
