@@ -75,9 +75,8 @@ afterEach(async () => {
 const LARGE_REPLY = 16 * 1024 * 1024;
 
 async function open(localAddress = '127.0.0.1'): Promise<Socket & { received(): string }> {
-  const socket = connect({ host: '127.0.0.1', port, localAddress });
+  const socket = errorsHeardElsewhere(connect({ host: '127.0.0.1', port, localAddress }));
   let received = '';
-  errorsHeardElsewhere(socket);
   onTestFinished(() => void socket.destroy());
   await once(socket, 'connect');
   return Object.assign(socket, {

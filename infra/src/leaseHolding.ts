@@ -21,14 +21,21 @@ export const LEASE_TTL_MS = 5_000;
 const WAITING_LOOK_MS = 500;
 /** Leases that are lost within so long are told in one line: what one is lost by, all are. */
 const LOST_TOGETHER_MS = 50;
+/** Milliseconds by which a timer is late where a process is slow: what is over then may be over by its own fault. */
+const SLOW_MS = 250;
+/** A lease stays in doubt for so many TTLs at most. */
+const DOUBT_TTLS = 6;
 /** An owner gives up when this share of the TTL has passed since it last asked: before anybody else may begin. */
 const GIVE_UP_AT = 0.8;
 
 /**
  * Leases over a table. The owner trusts only its own monotonic clock, counted from before it asked: so it stops
- * earlier than the table lets another one begin, also when the table cannot be reached. What a process that was
- * suspended does before its timers run again is recognised by the epoch, or by the revision it expects. However
- * many leases a process holds, they are renewed together.
+ * earlier than the table lets another one begin, also when the table cannot be reached.
+ *
+ * A process that was too slow to renew in time is another matter: nothing is known then. Its leases are in doubt, and held
+ * no more, until the table has said whose they are: an epoch that stands there still was nobody else's meanwhile. What it
+ * does before is recognised by the epoch, or by the revision it expects. However many leases a process holds, they are
+ * renewed together.
  */
 export function leasesOver(
   table: LeaseTable,
@@ -39,6 +46,9 @@ export function leasesOver(
   const waiting = new Set<Waiting>();
   const closing = new AbortController();
   let lost: { lease: string; epoch: number; why: string }[] = [];
+  /** When a timer was found late. */
+  let slowAtMs = Number.NEGATIVE_INFINITY;
+  let nap = new AbortController();
   let renewing: Promise<void> | null = null;
   let looking: Promise<void> | null = null;
 
@@ -51,13 +61,25 @@ export function leasesOver(
     });
   };
 
+  const clock: LeaseClock = {
+    timer(ms, callback) {
+      const dueMs = runtime.monotonicMs() + ms;
+      return runtime.setTimer(ms, () => {
+        if (runtime.monotonicMs() - dueMs > SLOW_MS) slowAtMs = runtime.monotonicMs();
+        callback();
+      });
+    },
+    wasSlow: () => runtime.monotonicMs() - slowAtMs < ttlMs,
+    askNow: () => nap.abort(),
+  };
+
   const tryAcquire = async (name: string): Promise<Lease | null> => {
     const askedAtMs = runtime.monotonicMs();
     const epoch = await table.take(name, owner, ttlMs);
     if (epoch === null) return null;
     // An earlier lease of one's own has been overtaken.
     held.get(name)?.end('overtaken');
-    const holding = hold({ table, name, owner, epoch, ttlMs, askedAtMs, runtime, log, onLost });
+    const holding = hold({ table, name, owner, epoch, ttlMs, askedAtMs, runtime, clock, log, onLost });
     held.set(name, holding);
     holding.lease.lost.addEventListener(
       'abort',
@@ -72,9 +94,13 @@ export function leasesOver(
 
   const renew = async () => {
     while (held.size > 0) {
-      await sleep(runtime, ttlMs / 3, closing.signal);
-      // A process that slept finds all its timers due: the one that has the say is the clock.
-      for (const holding of held.values()) holding.heedClock();
+      await sleep(
+        { ...runtime, setTimer: clock.timer },
+        ttlMs / 3,
+        AbortSignal.any([closing.signal, nap.signal]),
+      );
+      // Whoever wants another look from here on gets one after this one.
+      nap = new AbortController();
       const asked = [...held.values()];
       if (asked.length === 0 || closing.signal.aborted) break;
       const askedAtMs = runtime.monotonicMs();
@@ -163,12 +189,19 @@ export function leasesOver(
 
 type Waiting = { name: string; give(lease: Lease): Promise<void> };
 
+type LeaseClock = {
+  /** A timer that is heeded when it is late. */
+  timer(ms: number, callback: () => void): () => void;
+  /** Whether this process was lately late itself. */
+  wasSlow(): boolean;
+  /** Lets the table be asked before it would be time. */
+  askNow(): void;
+};
+
 type Holding = {
   lease: Lease;
   /** It was renewed, by a call that began at this time. */
   renewed(askedAtMs: number): void;
-  /** Loses it when its time is over. */
-  heedClock(): void;
   lose(why: string): void;
   /** Ends it, which is nobody's loss. */
   end(why: string): void;
@@ -183,13 +216,15 @@ function hold(options: {
   /** Monotonic time just before the table was asked. */
   askedAtMs: number;
   runtime: Runtime;
+  clock: LeaseClock;
   log?: Log | undefined;
   onLost(what: { lease: string; epoch: number; why: string }): void;
 }): Holding {
-  const { table, name, owner, epoch, ttlMs, runtime, log, onLost } = options;
+  const { table, name, owner, epoch, ttlMs, runtime, clock, log, onLost } = options;
   const lost = new AbortController();
   let heldUntilMs = options.askedAtMs + ttlMs * GIVE_UP_AT;
   let cancelDeadline = () => {};
+  let doubtSinceMs: number | null = null;
 
   const isHeld = () => !lost.signal.aborted && runtime.monotonicMs() < heldUntilMs;
   const end = (why: string) => {
@@ -201,25 +236,34 @@ function hold(options: {
     onLost({ lease: name, epoch, why });
     end(why);
   };
-  const heedClock = () => {
-    if (!isHeld()) lose('it could not be renewed in time');
-  };
-  const watchDeadline = () => {
+  /** Watches the time for which it is held, and then the time for which it may be in doubt. */
+  const watch = (untilMs: number) => {
     cancelDeadline();
-    cancelDeadline = runtime.setTimer(Math.max(0, heldUntilMs - runtime.monotonicMs()), heedClock);
+    cancelDeadline = clock.timer(Math.max(0, untilMs - runtime.monotonicMs()), () => {
+      if (isHeld()) watch(heldUntilMs);
+      else if (clock.wasSlow()) doubt();
+      else lose('it could not be renewed in time');
+    });
+  };
+  const doubt = () => {
+    const nowMs = runtime.monotonicMs();
+    doubtSinceMs ??= nowMs;
+    if (nowMs - doubtSinceMs > ttlMs * DOUBT_TTLS) return lose('it was in doubt for too long');
+    clock.askNow();
+    watch(nowMs + ttlMs);
   };
 
-  watchDeadline();
+  watch(heldUntilMs);
   return {
-    heedClock,
     lose,
     end,
     renewed(askedAtMs) {
-      // An answer that comes too late is none: another owner may have been told otherwise.
-      heedClock();
       if (lost.signal.aborted) return;
-      heldUntilMs = askedAtMs + ttlMs * GIVE_UP_AT;
-      watchDeadline();
+      heldUntilMs = Math.max(heldUntilMs, askedAtMs + ttlMs * GIVE_UP_AT);
+      // It was its own when the table said so, and the answer may be read too late to rest on it.
+      if (!isHeld()) return doubt();
+      doubtSinceMs = null;
+      watch(heldUntilMs);
     },
     lease: {
       name,

@@ -24,12 +24,17 @@ export type PoolOptions = {
 
 /** No statement of ours is meant to take longer than a second; what does is stuck. */
 export const STATEMENT_TIMEOUT_MS = 15_000;
-/** No transaction outlives 5 s: an open one holds back vacuum and, on the head row, every append. */
-export const IDLE_IN_TRANSACTION_TIMEOUT_MS = 5_000;
+/**
+ * What a process may be late by its own fault, as under far too much load: a limit that is counted on its own clock, or
+ * while another waits for it, says nothing of the server before this is over.
+ */
+const SLOW_PROCESS_MS = 15_000;
+/** No transaction is left open for longer than that: it holds back vacuum. */
+export const IDLE_IN_TRANSACTION_TIMEOUT_MS = SLOW_PROCESS_MS;
 /** A server that does not answer a connection attempt within this is treated as down. */
-export const CONNECT_TIMEOUT_MS = 5_000;
+export const CONNECT_TIMEOUT_MS = SLOW_PROCESS_MS;
 /** A reply that is this late after the server's own limit never comes: the way to it is broken. */
-const REPLY_GRACE_MS = 5_000;
+const REPLY_GRACE_MS = SLOW_PROCESS_MS;
 /** Idle connections keep their prepared statements this long. */
 const IDLE_CONNECTION_MS = 60_000;
 const BACK_OFF_FIRST_MS = 20;

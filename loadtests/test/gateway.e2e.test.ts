@@ -1,10 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   type Api,
   brokerApi,
+  errorsHeardElsewhere,
   idSource,
   mayFail,
   openSession,
@@ -124,6 +126,27 @@ describe.runIf(nginx !== null)('behind nginx', () => {
         body,
       }),
     );
+
+  test('a body that drips in has no more time than a whole one, and its client is told', async () => {
+    const { hostname, port } = new URL(gateway.url);
+    const socket = errorsHeardElsewhere(connect({ host: hostname, port: Number(port) }));
+    let reply = '';
+    socket.on('data', (data) => {
+      reply += String(data);
+    });
+    socket.write(
+      'POST /v1/sessions HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 60000\r\n\r\n{',
+    );
+    const drip = setInterval(() => socket.write('"'), 250);
+    try {
+      await expect
+        .poll(() => reply, { timeout: 60_000 })
+        .toMatch(/^HTTP\/1.1 408 .*"code":"REQUEST_TIMEOUT"/s);
+    } finally {
+      clearInterval(drip);
+      socket.destroy();
+    }
+  }, 90_000);
 
   test('every operation of both APIs is answered as by the API itself', async () => {
     const { commandUrl, queryUrl } = installation.status;

@@ -47,6 +47,7 @@ const Variables = z.object({
     'Registrations, verifications, passcodes and sign-ins that one address may ask for in a minute.',
     600,
   ),
+  GATEWAY_CONNECTIONS_MAX: rate('Requests that one address may have under way, streams apart.', 500),
   GATEWAY_STREAMS_MAX: rate('Streams that one address may have open.', 100),
   GATEWAY_TOKEN_ISSUER: z
     .string()
@@ -72,6 +73,7 @@ export type GatewaySettings = {
   commandsPerSecondMax: number;
   queriesPerSecondMax: number;
   publicPerMinuteMax: number;
+  connectionsMax: number;
   streamsMax: number;
   /** Whose tokens the gateway checks; null: it leaves that to the APIs. */
   tokenIssuer: string | null;
@@ -94,6 +96,7 @@ export function gatewaySettings(env?: NodeJS.ProcessEnv): GatewaySettings {
     commandsPerSecondMax: given.GATEWAY_COMMANDS_PER_SECOND_MAX,
     queriesPerSecondMax: given.GATEWAY_QUERIES_PER_SECOND_MAX,
     publicPerMinuteMax: given.GATEWAY_PUBLIC_PER_MINUTE_MAX,
+    connectionsMax: given.GATEWAY_CONNECTIONS_MAX,
     streamsMax: given.GATEWAY_STREAMS_MAX,
     tokenIssuer: given.GATEWAY_TOKEN_ISSUER ?? null,
     accessLog: given.GATEWAY_ACCESS_LOG,

@@ -91,7 +91,9 @@ function limits(settings: GatewaySettings): string {
   return `limit_req_zone $address zone=commands:${ZONE} rate=${commandsPerSecondMax}r/s;
 limit_req_zone $address zone=queries:${ZONE} rate=${queriesPerSecondMax}r/s;
 limit_req_zone $public_address zone=public:${ZONE} rate=${publicPerMinuteMax}r/m;
-limit_conn_zone $address zone=streams:${ZONE};`;
+limit_conn_zone $address zone=streams:${ZONE};
+limit_conn_zone $address zone=connections:${ZONE};
+limit_conn connections ${settings.connectionsMax};`;
 }
 
 function listening({ listen, tls }: GatewaySettings): string {

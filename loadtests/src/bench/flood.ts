@@ -47,9 +47,9 @@ export async function flood(options: FloodOptions): Promise<FloodResult> {
     result.seconds[Math.min(seconds, Math.floor((performance.now() - begunMs) / 1_000))] as FloodSecond;
   const all = Array.from({ length: connections }, (_, index) => {
     const sentMs: number[] = [];
-    const socket = connect({ host: url.hostname, port: Number(url.port), localAddress: from, noDelay: true });
+    const address = { host: url.hostname, port: Number(url.port), localAddress: from, noDelay: true };
+    const socket = errorsHeardElsewhere(connect(address));
     let isOpen = true;
-    errorsHeardElsewhere(socket);
     socket.on('close', () => {
       if (isOpen) result.closed += 1;
       isOpen = false;
