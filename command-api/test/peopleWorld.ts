@@ -60,6 +60,7 @@ export async function mailServer() {
   const mails: { to: string; subject: string; text: string }[] = [];
   let reply: { code: number; text: string } | null = null;
   let conversations = 0;
+  let silent = false;
   const server = new SMTPServer({
     disabledCommands: ['AUTH', 'STARTTLS'],
     onRcptTo(_address, _session, done) {
@@ -69,6 +70,7 @@ export async function mailServer() {
     onData(stream, session, done) {
       void simpleParser(stream).then(({ subject = '', text = '' }) => {
         for (const { address } of session.envelope.rcptTo) mails.push({ to: address, subject, text });
+        if (silent) return;
         done();
       });
     },
@@ -79,6 +81,10 @@ export async function mailServer() {
     url: `smtp://127.0.0.1:${port}`,
     mails,
     to: (address: string) => mails.filter(({ to }) => comparableEmail(to) === comparableEmail(address)),
+    /** Takes mails and does not say so. */
+    beSilent(now: boolean) {
+      silent = now;
+    },
     /** How often somebody was named as a recipient. */
     conversations: () => conversations,
     /** Refuses every recipient with that; null: takes them again. */

@@ -24,7 +24,8 @@ export const REFUSALS = {
   UNAUTHENTICATED: 'A valid bearer token is needed.',
   FORBIDDEN: 'This sign-in may not do that.',
   WRONG_CREDENTIALS: 'The e-mail address or the password is wrong.',
-  SIGN_IN_LIMIT: 'Too many sign-ins failed; try again after Retry-After seconds.',
+  SIGN_IN_LIMIT:
+    'Too many sign-ins failed from this address or to this account; try again after Retry-After seconds.',
   PASSCODE_WRONG: 'The passcode is wrong, used or too old.',
   PASSCODE_LOCKED: 'Too many wrong passcodes; ask for a new one.',
   PASSCODE_LIMIT: 'Too many passcodes were sent; wait before asking for another.',

@@ -67,3 +67,16 @@ test('what another process destroyed is erased here when the cache has run out',
   nowMs += KEY_CACHE_TTL_MS + 1;
   expect(await vault.key(clientId)).toEqual(ERASED);
 });
+
+test('that a client has no key is remembered as long as a key is, and forgotten where one is made', async () => {
+  let nowMs = 1_000;
+  const vault = await open(masterKey, { ...realRuntime, monotonicMs: () => nowMs });
+  const [here, elsewhere] = [randomUUID(), randomUUID()];
+  expect([await vault.key(here), await vault.key(elsewhere)]).toEqual([undefined, undefined]);
+  const made = await vault.createKey(here);
+  expect(await vault.key(here)).toEqual(made);
+  const other = await (await open(masterKey)).createKey(elsewhere);
+  expect(await vault.key(elsewhere)).toBeUndefined();
+  nowMs += KEY_CACHE_TTL_MS + 1;
+  expect(await vault.key(elsewhere)).toEqual(other);
+});

@@ -25,14 +25,16 @@ export async function postgresVault(options: {
     migrate({ databaseUrl, directory: new URL('../migrations/vault', import.meta.url), name: 'vault' }),
   );
   const pool = openPool({ databaseUrl, max: CONNECTIONS, applicationName: 'brokerx vault', log });
-  const cache = () =>
-    new LRUCache<string, ClientKey>({
+  const cache = <T extends object>() =>
+    new LRUCache<string, T>({
       max: KEY_CACHE_MAX,
       ttl: KEY_CACHE_TTL_MS,
       ttlResolution: 0,
       perf: { now: () => runtime.monotonicMs() },
     });
-  const [byClient, byId] = [cache(), cache()];
+  const [byClient, byId] = [cache<ClientKey>(), cache<ClientKey>()];
+  // Kept as long as keys are: how long an answer takes tells nobody whether a client is known.
+  const withoutKey = cache<object>();
 
   const open = (row: Row): ClientKey | Erased => {
     if (!row.wrapped) return ERASED;
@@ -59,13 +61,20 @@ export async function postgresVault(options: {
       if (known) return known;
       const key = newClientKey(clientId, runtime);
       const values = [key.keyId, clientId, wrapKey(masterKey, key, runtime)];
+      withoutKey.delete(clientId);
       // Whoever came first: his key is the one that is read.
       await repeat(() => pool.query({ ...CREATE, values }));
       const created = await find('client_id', clientId);
       assert(created, 'a key that was just made is there');
       return created;
     },
-    key: (clientId) => find('client_id', clientId),
+    async key(clientId) {
+      if (withoutKey.has(clientId)) return undefined;
+      const key = await find('client_id', clientId);
+      // Perhaps one was made while we looked.
+      if (!key && !byClient.has(clientId)) withoutKey.set(clientId, {});
+      return key;
+    },
     keyById: (keyId) => find('key_id', keyId),
     async destroy(clientId) {
       await repeat(() => pool.query({ ...DESTROY, values: [clientId] }));

@@ -11,7 +11,10 @@ export type Vault = {
    * a key that a crash takes away. Two that ask at once get the same key.
    */
   createKey(clientId: string): Promise<ClientKey | Erased>;
-  /** Undefined when the client never had a key. */
+  /**
+   * Undefined when the client never had a key. Whoever asks for it before it is made by another process may be told so
+   * for `KEY_CACHE_TTL_MS` more: ask for the keys of those that are on record.
+   */
   key(clientId: string): Promise<ClientKey | Erased | undefined>;
   keyById(keyId: string): Promise<ClientKey | Erased | undefined>;
   /**

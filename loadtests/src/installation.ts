@@ -47,6 +47,9 @@ const START_TIMEOUT_MS = 180_000;
 const STOP_TIMEOUT_MS = 60_000;
 const LOG_TAIL_LINES = 30;
 
+/** What an installation for load takes from the one address that all its people have, and others do not. */
+const ONE_MACHINE = { PASSCODE_MAILS_PER_ADDRESS_PER_HOUR_MAX: '100000' };
+
 export type InstallationOptions = {
   /** Simulated traders beside the load. */
   traders?: boolean;
@@ -154,7 +157,11 @@ async function launch(dataDir: string, options: InstallationOptions): Promise<Ru
       ...(options.traders ? [] : ['--no-traders']),
       ...countFlags(options.counts),
     ],
-    { cwd: REPOSITORY, stdio: ['ignore', 'pipe', log], env: { ...plainEnvironment(), ...options.env } },
+    {
+      cwd: REPOSITORY,
+      stdio: ['ignore', 'pipe', log],
+      env: { ...plainEnvironment(), ...ONE_MACHINE, ...options.env },
+    },
   );
   closeSync(log);
   const watcher = undertaker(child.pid, options.keep ? '' : dataDir);

@@ -1,10 +1,14 @@
 import { type ClientEvent, type ClientFact, timeOf } from '@brokerx/contracts';
 import { expect, test } from 'vitest';
-import { type Client, evolveClient, unknownClient } from './client.ts';
+import { type Client, evolveClient, NETWORKS_MAX, unknownClient } from './client.ts';
 import {
+  beginMail,
   endSessions,
+  MAIL_ATTEMPTS_MAX,
+  mailFailed,
   PASSCODE_VALID_MS,
   PASSCODES_MAX,
+  REGISTRATION_OPEN_MS,
   register,
   resendPasscode,
   signOut,
@@ -162,4 +166,62 @@ test('a client who is not there has no sessions to end', () => {
     facts: [],
     refused: 'CLIENT_NOT_FOUND',
   });
+});
+
+const passcodeId = 'event-1';
+const begun: ClientFact = { type: 'PasscodeMailBegun.v1', data: { passcodeId } };
+const notTaken = (final: boolean): ClientFact => ({
+  type: 'PasscodeMailFailed.v1',
+  data: { passcodeId, final, reply: '451' },
+});
+const tries = (count: number) => Array.from({ length: count }, () => [begun, notTaken(false)]).flat();
+const first = [registered, issued('right', NOON)] as const;
+
+test.for([
+  ['a new passcode', after(...first), true],
+  ['one that a mail server may have', after(...first, begun), false],
+  ['one that it certainly does not have', after(...first, begun, notTaken(false)), true],
+  ['one that it never takes', after(...first, begun, notTaken(true)), false],
+  ['one that was tried almost too often', after(...first, ...tries(MAIL_ATTEMPTS_MAX - 1)), true],
+  ['one that was tried too often', after(...first, ...tries(MAIL_ATTEMPTS_MAX)), false],
+  ['one that was used', after(...first, verified), false],
+  ['one that was replaced', after(...first, issued('next', NOON)), false],
+  ['none', unknownClient, false],
+] as const)('%s is mailed: %s', ([, client, isMailed]) => {
+  expect(beginMail(client, { passcodeId })).toEqual({ facts: isMailed ? [begun] : [] });
+});
+
+test('a failure is recorded for the newest passcode alone', () => {
+  const failure = { passcodeId, final: false, reply: '451' };
+  expect(mailFailed(after(...first, begun), failure)).toEqual({ facts: [notTaken(false)] });
+  expect(mailFailed(after(...first, begun, issued('next', NOON)), failure)).toEqual({ facts: [] });
+  // What an older passcode's mail became changes nothing about the newer one.
+  const replaced = after(...first, begun, issued('next', NOON), notTaken(true));
+  expect(beginMail(replaced, { passcodeId: 'event-3' }).facts.length).toBe(1);
+});
+
+test('a registration is open for a day', () => {
+  const ask = (nowMs: number) => resendPasscode(pending, { codeHmac: 'next', nowMs });
+  expect(ask(NOON + REGISTRATION_OPEN_MS - 1).refused).toBeUndefined();
+  expect(ask(NOON + REGISTRATION_OPEN_MS)).toEqual({ facts: [], refused: 'REGISTRATION_NOT_FOUND' });
+});
+
+test('a client is at home at the places where he signed in last, each of which counts once', () => {
+  const from = (network: string): ClientFact => ({
+    type: 'SignedIn.v1',
+    data: { sessionId: 's', expiresAt: timeOf(NOON), ip: 'sealed', network },
+  });
+  const places = Array.from({ length: NETWORKS_MAX }, (_, i) => from(`${i}`));
+  const networks = (...facts: ClientFact[]) => {
+    const client = after(registered, verified, ...facts);
+    return client.status === 'unknown' ? [] : client.networks;
+  };
+  expect(networks(...places, from('0'), from('home'))).toEqual([
+    ...places.slice(2).map((_, i) => `${i + 2}`),
+    '0',
+    'home',
+  ]);
+  // A sign-in of before places were recorded.
+  const { network: _, ...data } = (from('x') as { data: { network?: string } }).data;
+  expect(networks({ type: 'SignedIn.v1', data } as ClientFact)).toEqual([]);
 });

@@ -28,8 +28,8 @@ export class StreamContended extends Error {
   override name = 'StreamContended';
 }
 
-/** A conflict means that somebody else decided meanwhile; after this many something else is wrong. */
-const ATTEMPTS_MAX = 8;
+/** Each conflict means that somebody else decided meanwhile: more than act on one person at once mean something is wrong. */
+const ATTEMPTS_MAX = 20;
 /** States kept, some 2 KB each. */
 const STATES_MAX = 20_000;
 const PAGE_EVENTS = 500;
