@@ -228,7 +228,7 @@ test.for([
   ['/v1/orders?limit=0', '#/query/limit'],
   ['/v1/orders?limit=ten', '#/query/limit'],
   ['/v1/orders?page_token=nonsense', '#/query/page_token'],
-  ['/v1/orders?symbol=xeqt', '#/query/symbol'],
+  ['/v1/orders?symbol=1XEQT', '#/query/symbol'],
   ['/v1/orders?after=yesterday', '#/query/after'],
   ['/v1/orders?stauts=open', '#/query/stauts'],
   ['/v1/orders?account_id=me', '#/query/account_id'],
