@@ -62,9 +62,12 @@ async function another(service: 'command-api' | 'query-api'): Promise<string> {
     LOG_LEVEL: 'warn',
   };
   const main = join(REPOSITORY, service, 'src/main.ts');
-  others.push(spawn(process.execPath, [main], { env, stdio: ['ignore', 'ignore', 'inherit'] }));
-  while (!(await mayFail(fetch(`http://127.0.0.1:${port}/readyz`), 'it has not started yet'))?.ok)
+  const child = spawn(process.execPath, [main], { env, stdio: ['ignore', 'ignore', 'inherit'] });
+  others.push(child);
+  while (!(await mayFail(fetch(`http://127.0.0.1:${port}/readyz`), 'it has not started yet'))?.ok) {
+    if (child.exitCode !== null) throw new Error(`${service} ended with ${child.exitCode}; see above`);
     await delay(50);
+  }
   return `127.0.0.1:${port}`;
 }
 
