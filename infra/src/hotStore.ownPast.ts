@@ -3,7 +3,10 @@ import type { Cursor } from './feed.ts';
 import type { HotView } from './hotStore.ts';
 import { isOfThisPast } from './past.ts';
 
-/** A view for reading, of which nothing is given that is of another store, or of another past of this one. */
+/**
+ * A view for reading, of which nothing is given that is of another store, or of another past of this one, or damaged: all
+ * three are as if the view were empty, and is written anew.
+ */
 export type OwnView = Pick<HotView, 'read' | 'onChange'>;
 
 /**
@@ -28,7 +31,20 @@ export function ofOwnPast(
       const { values, cursor } = await view.read(keys);
       const ours = cursor && (await isOurs(cursor)) ? cursor : null;
       trusted = ours?.position ?? null;
-      return ours ? { values, cursor: ours } : { values: keys.map(() => null), cursor: null };
+      return ours && values.every(isReadable)
+        ? { values, cursor: ours }
+        : { values: keys.map(() => null), cursor: null };
     },
   };
+}
+
+/** Values are JSON of objects and lists; a damaged one is replaced with the next change, or at the latest in some minutes. */
+function isReadable(value: string | null): boolean {
+  if (value === null) return true;
+  try {
+    const parsed = JSON.parse(value) as unknown;
+    return typeof parsed === 'object' && parsed !== null;
+  } catch {
+    return false;
+  }
 }

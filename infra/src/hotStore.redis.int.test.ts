@@ -75,6 +75,19 @@ describe.runIf(hasRedisServer())('a Redis that has troubles', () => {
     expect(await view.write({ from: null, to: at(6), set: values({ A: '2' }) })).toBe('ok');
   });
 
+  test.for(['', 'garbage', `${storeId} 1.5`, `${storeId} `, `${storeId} 99999999999999999999`])(
+    'a cursor that is damaged (%j) is none: the view is written anew, and that is a warning',
+    async (damaged) => {
+      const { view } = await filled();
+      await admin.hset(`brokerx:${storeId}:{depth:1}`, 'cursor', damaged);
+      expect(await view.read(['A'])).toMatchObject({ cursor: null });
+      expect(await view.cursor()).toBeNull();
+      expect(logged.join()).toContain('is damaged');
+      expect(await view.write({ from: null, to: at(6), set: values({ A: '2' }) })).toBe('ok');
+      expect(await view.read(['A'])).toEqual({ values: ['2'], cursor: at(6) });
+    },
+  );
+
   test('killed and started again it is empty, and the next calls find it so by themselves', async () => {
     const { view } = await filled();
     const before = /run_id:(\w+)/.exec(await admin.info('server'))?.[1];

@@ -35,7 +35,18 @@ export async function redisHotStore(options: {
     const key = `brokerx:${storeId}:{${name}:${version}}`;
     // Publishing knows no databases: the number keeps those apart that share a server and a copy of a store.
     const channel = `${key}:${client.options.db ?? 0}`;
-    const cursor = async () => cursorOf(await repeat(() => client.hget(key, CURSOR)));
+    const cursor = async () => {
+      const text = await repeat(() => client.hget(key, CURSOR));
+      const found = cursorOf(text);
+      if (text !== null && found === null) {
+        options.log?.warn(
+          { view: `${name}:${version}` },
+          'the cursor of a hot view is damaged: it is written anew',
+        );
+        await repeat(() => client.unlink(key));
+      }
+      return found;
+    };
     return {
       cursor,
       // Not repeated here: after a lost reply the caller reads the cursor again, which tells whether it was done.
@@ -89,16 +100,19 @@ function textOf(cursor: Cursor | null): string {
   return `${storeId} ${position}${place}`;
 }
 
+/** A damaged cursor is none: the view is written anew. */
 function cursorOf(text: string | null): Cursor | null {
-  if (text === null) return null;
-  const [storeId = '', position = '', place] = text.split(' ');
-  const [at = '', commitId = ''] = place?.split(':') ?? [];
+  const match = CURSOR_TEXT.exec(text ?? '');
+  const [, storeId = '', position = '', at, commitId = ''] = match ?? [];
+  if (!match || !Number.isSafeInteger(Number(position)) || !Number.isSafeInteger(Number(at ?? 0)))
+    return null;
   return {
     storeId,
     position: safeInteger(position),
-    ...(place ? { landmark: { position: safeInteger(at), commitId } } : {}),
+    ...(at === undefined ? {} : { landmark: { position: safeInteger(at), commitId } }),
   };
 }
+const CURSOR_TEXT = /^([0-9a-f-]{36}) (\d{1,16})(?: (\d{1,16}):(\S+))?$/;
 
 /**
  * Moves the cursor of the view KEYS[1] from ARGV[1] to ARGV[2] and changes its values, or does nothing: 0. ARGV[3] is the

@@ -466,3 +466,25 @@ test('nothing can be written through this service', async () => {
 test('private replies are not kept by anyone on the way', async () => {
   expect((await api.get('/v1/wallet', ann)).headers.get('cache-control')).toBe('no-store');
 });
+
+test.for(['{"symbol":"XEQ', '', 'null', '"text"'])(
+  'market data that is damaged (%j) is not there for now: 503, never 500',
+  async (damaged) => {
+    const { MARKET_DATA_VIEW } = await import('@brokerx/contracts');
+    const view = api.hotStore.view(MARKET_DATA_VIEW.name, MARKET_DATA_VIEW.version);
+    const before = await view.read(['ticker:XEQT', 'depth:XEQT', 'trades:XEQT']);
+    const cursor = before.cursor ?? { storeId: api.store.id, position: 1 };
+    const write = (set: Map<string, string>) => view.write({ from: before.cursor, to: cursor, set });
+    for (const key of ['ticker', 'depth', 'trades']) {
+      expect(await write(new Map([[`${key}:XEQT`, damaged]]))).toBe('ok');
+      const reply = await api.get(`/v1/symbols/XEQT/${key}?`);
+      expect([reply.status, ((await reply.json()) as { code: string }).code]).toEqual([
+        503,
+        'READ_MODEL_BEHIND',
+      ]);
+      await write(
+        new Map([[`${key}:XEQT`, before.values[['ticker', 'depth', 'trades'].indexOf(key)] ?? '{}']]),
+      );
+    }
+  },
+);
