@@ -355,6 +355,7 @@ test('a symbol is listed once, and the listing answers the symbol', async () => 
     listing_price: '1.05',
     reference_price: '1.05',
     collar_ppm: 100_000,
+    collar_ticks_min: 1,
     band_ppm: null,
     session: null,
     clock_factor: 1,

@@ -96,6 +96,7 @@ async function main(): Promise<void> {
     telemetry,
     metrics,
     refusalsPerMinute: config.REFUSAL_RATE_PER_MINUTE,
+    adoptsMatchingRules: mode === 'development',
   });
   shutdown.onShutdown('trading', () => trading.stop());
   const { accounts } = trading;

@@ -18,6 +18,7 @@ import { startSettlement } from './account/settlement.ts';
 import { admissionControl } from './admission.ts';
 import { type CommandMetrics, commandMetrics } from './commandMetrics.ts';
 import { commandsOn } from './handle.ts';
+import { followNewestRules } from './market/adoption.ts';
 import { startMarkets } from './market/markets.ts';
 import { startTimer } from './market/timer.ts';
 import { startTasks } from './openTasks.ts';
@@ -36,6 +37,8 @@ export type TradingPorts = {
   metrics: Metrics;
   /** Refusals that each account may have recorded in a minute. */
   refusalsPerMinute: number;
+  /** Symbols adopt the newest matching rules by themselves. */
+  adoptsMatchingRules: boolean;
 };
 
 /** Reading what happened since the last snapshot, at 100,000 events a second and more. */
@@ -76,7 +79,10 @@ export async function startTrading(ports: TradingPorts) {
     leases,
     name: 'market-time',
     log,
-    start: () => startTimer({ markets, runtime, log }),
+    async start() {
+      await followNewestRules({ markets, runtime, log, adopts: ports.adoptsMatchingRules });
+      return startTimer({ markets, runtime, log });
+    },
   });
   const kills = startTasks(killTasks({ accounts, runtime }), { ...ports, storeId: store.id });
   const deadlines = startTasks(deadlineTasks({ accounts, runtime }), { ...ports, storeId: store.id });

@@ -261,6 +261,12 @@ export const ListSymbol = z
       .max(900_000)
       .default(100_000)
       .describe('Parts per million; 100000 is 10 %.'),
+    collar_ticks_min: z
+      .int()
+      .min(1)
+      .max(PRICE_CENTS_MAX)
+      .optional()
+      .describe('Ticks that the collar reaches to each side at least; 1 where it is absent.'),
     fee_ppm: z.int().min(0).max(FEE_PPM_MAX).default(500),
     order_qty_max: whole(ORDER_SHARES_MAX).default(String(ORDER_SHARES_MAX)),
     daily_close: z

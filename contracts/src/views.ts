@@ -215,6 +215,11 @@ export const SymbolView = z.object({
   listing_price: money,
   reference_price: money,
   collar_ppm: z.int(),
+  collar_ticks_min: z
+    .int()
+    .describe(
+      'Ticks that the collar reaches to each side at least, from version 4 of the matching rules on.',
+    ),
   band_ppm: z
     .int()
     .nullable()

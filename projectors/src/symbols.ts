@@ -101,11 +101,12 @@ async function write(db: Database, rows: readonly SymbolChange[]): Promise<void>
         insert into read.symbol_v1
         select symbol, name, 'continuous', tick_cents, listing_cents, listing_cents, collar_ppm, fee_ppm,
                order_shares_max, daily_close, false, false, lot_shares, notional_min_cents, notional_max_cents,
-               matching_rules, band_ppm, null, 1
+               matching_rules, band_ppm, null, 1, collar_ticks_min
           from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
-                      $8::text[], $9::bigint[], $10::bigint[], $11::bigint[], $12::integer[], $13::bigint[])
+                      $8::text[], $9::bigint[], $10::bigint[], $11::bigint[], $12::integer[], $13::bigint[],
+                      $14::bigint[])
             as n (symbol, name, tick_cents, listing_cents, collar_ppm, fee_ppm, order_shares_max, daily_close,
-                  lot_shares, notional_min_cents, notional_max_cents, matching_rules, band_ppm)`,
+                  lot_shares, notional_min_cents, notional_max_cents, matching_rules, band_ppm, collar_ticks_min)`,
       values: columns(listings, [
         (row) => row.symbol,
         (row) => row.name,
@@ -120,6 +121,7 @@ async function write(db: Database, rows: readonly SymbolChange[]): Promise<void>
         (row) => row.rules.notionalMaxCents ?? null,
         (row) => row.matchingRules,
         (row) => row.rules.bandPpm ?? null,
+        (row) => row.rules.collarTicksMin ?? 1,
       ]),
     });
   }

@@ -438,6 +438,7 @@ test('symbols are listed with their rules', async () => {
         listing_price: '30.00',
         reference_price: '30.50',
         collar_ppm: 100_000,
+        collar_ticks_min: 1,
         band_ppm: null,
         session: null,
         clock_factor: 1,

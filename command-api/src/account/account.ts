@@ -199,6 +199,7 @@ function placed(
     feePpm: data.feePpm,
     stopTicks: data.stopTicks ?? null,
     notionalCents: data.notionalCents ?? null,
+    displayQuantity: data.displayQuantity ?? null,
     holdCents: data.holdCents,
     holdShares: data.holdShares,
     placedRevision: revision,

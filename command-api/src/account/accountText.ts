@@ -5,7 +5,7 @@ import type { OpenList } from './orderList.ts';
 
 /** An account's state as text for snapshots. */
 /** Changes whenever what `accountText` writes, or how events fold, changes: older snapshots are then ignored. */
-export const ACCOUNT_SNAPSHOT_VERSION = 8;
+export const ACCOUNT_SNAPSHOT_VERSION = 9;
 
 /** The state as JSON text, and back. */
 export function accountText(account: Account): string {

@@ -4,6 +4,7 @@ import {
   centsFromDecimal,
   decimalFromCents,
   hasLimit,
+  ICEBERG_PEAKS_MAX,
   sharesFromDecimal,
 } from '@brokerx/contracts';
 import { knownState, type Market } from '../market/market.ts';
@@ -49,7 +50,7 @@ export function amendOrder(
       amendment: order.amendments + 1,
       quantity,
       ...(moves ? { limitTicks, tickCents: order.tickCents } : {}),
-      ...(moves && bandExempt(account, market) ? { bandExempt: true as const } : {}),
+      ...(bandExempt(account, market) ? { bandExempt: true as const } : {}),
       ...(holdCents > 0 ? { holdCents } : {}),
       ...(holdShares > 0 ? { holdShares } : {}),
     },
@@ -137,6 +138,13 @@ function whyNot(
     freeShares: free + done,
   });
   if (against || limitTicks === undefined) return against;
+  const { displayQuantity } = order;
+  if (displayQuantity !== null && quantity > ICEBERG_PEAKS_MAX * displayQuantity) {
+    return {
+      code: 'ICEBERG_PEAKS',
+      detail: `qty ${quantity}; at most ${ICEBERG_PEAKS_MAX} times display_qty ${displayQuantity}`,
+    };
+  }
   const { holdCents, holdShares } = raised(account, order, { quantity, limitTicks });
   if (holdCents > availableCents(account)) {
     return {

@@ -40,6 +40,8 @@ export type OpenOrder = {
   feePpm: number;
   /** A market buy for so much money, fees aside; its quantity is 0. Null: an order for a quantity. */
   notionalCents: number | null;
+  /** What an iceberg shows of itself at a time; null: it shows all. */
+  displayQuantity: number | null;
   holdCents: number;
   holdShares: number;
   placedRevision: number;

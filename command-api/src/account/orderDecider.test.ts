@@ -216,6 +216,13 @@ test.for<[code: string, change: AmendOrder, where: Market, facts: AccountFact[]]
     [open],
   ],
   ['MAX_NOTIONAL', { qty: '25' }, market({ rules: LOTS }), [open]],
+  ['ICEBERG_PEAKS', { qty: '401' }, market(), [placed({ orderId: at(5), displayQuantity: 4 })]],
+  [
+    'ICEBERG_PEAKS',
+    { qty: '401' },
+    market({ matchingRules: 3 }),
+    [placed({ orderId: at(5), displayQuantity: 4 })],
+  ],
   ['INSUFFICIENT_FUNDS', { qty: '2000' }, market(), [open]],
 ])('a change is refused: %s', ([code, change, where, facts]) => {
   const account = accountWith(cash(1_000_000), ...facts);
@@ -225,6 +232,47 @@ test.for<[code: string, change: AmendOrder, where: Market, facts: AccountFact[]]
 
 const amend = (account: Account, change: AmendOrder) =>
   amendOrder(account, { orderId: at(5), accountId: at(1), change, marketOf: () => market() });
+
+test('an iceberg may have a hundred peaks', () => {
+  const most = placeOrder(accountWith(cash(1_000_000)), {
+    ...ids,
+    order: { ...buy, qty: '400', display_qty: '4' },
+    market: market(),
+  });
+  expect(most.type).toBe('OrderPlaced.v1');
+  const iceberg = accountWith(cash(1_000_000), placed({ orderId: at(5), displayQuantity: 4 }));
+  expect(amend(iceberg, { qty: '400' }).type).toBe('OrderAmendRequested.v1');
+});
+
+test('the collar reaches a tick to each side, under newer rules, for limits and for protection alike', () => {
+  const cheap = (matchingRules: number, rules = {}) => ({
+    ...market({ matchingRules, rules }),
+    referenceTicks: 9,
+  });
+  const place = (order: PlaceOrder, where: Market) =>
+    placeOrder(accountWith(cash(1_000_000), shares(100)), { ...ids, order, market: where });
+  const taken = (where: Market) =>
+    ['0.06', '0.07', '0.08', '0.09', '0.10', '0.11'].filter(
+      (limit_price) => place({ ...buy, limit_price }, where).type === 'OrderPlaced.v1',
+    );
+  expect(taken(cheap(3))).toEqual(['0.09']);
+  expect(taken(cheap(4))).toEqual(['0.08', '0.09', '0.10']);
+  expect(taken(cheap(4, { collarTicksMin: 2 }))).toEqual(['0.07', '0.08', '0.09', '0.10', '0.11']);
+  expect(place(marketBuy, cheap(4)).data).toMatchObject({ limitTicks: 10 });
+  expect(place({ ...marketBuy, side: 'sell' }, cheap(4)).data).toMatchObject({ limitTicks: 8 });
+  const stop: PlaceOrder = { ...marketBuy, type: 'stop', stop_price: '0.10' };
+  expect(place(stop, cheap(4, { collarPpm: 50_000 })).data).toMatchObject({ stopTicks: 10, limitTicks: 11 });
+});
+
+test('a change says that bands do not count for the account, whatever it changes', () => {
+  const exempt: AccountFact = {
+    type: 'AccountExemptionsChanged.v1',
+    data: { bandsOff: true, quotasOff: false },
+  };
+  const account = accountWith(cash(1_000_000), exempt, open);
+  expect(amend(account, { qty: '4' }).data).toMatchObject({ bandExempt: true });
+  expect(amend(account, { limit_price: '9.00' }).data).toMatchObject({ bandExempt: true });
+});
 
 test('an amendment is numbered and names the new total', () => {
   const account = accountWith(cash(1_000_000), open);
@@ -474,6 +522,8 @@ test.for<[code: string, order: PlaceOrder, where: Market]>([
   ['MIN_NOTIONAL', forMoney, newest({ notionalMinCents: 10_001 })],
   ['MAX_NOTIONAL', forMoney, newest({ notionalMaxCents: 9_999 })],
   ['LOT_STEP', { ...buy, display_qty: '4' }, newest({ lotShares: 5 })],
+  ['ICEBERG_PEAKS', { ...buy, qty: '401', display_qty: '4' }, newest()],
+  ['ICEBERG_PEAKS', { ...buy, qty: '401', display_qty: '4' }, market()],
   ['INSUFFICIENT_FUNDS', { ...forMoney, notional: '10000.00' }, newest()],
 ])('icebergs and orders for money are refused: %s', ([code, order, where]) => {
   const fact = placeOrder(accountWith(cash(1_000_000)), { ...ids, order, market: where });

@@ -2,6 +2,7 @@ import {
   type AccountFact,
   decimalFromCents,
   entryRefusal,
+  ICEBERG_PEAKS_MAX,
   isStop,
   type PlaceOrder,
   timeOf,
@@ -175,6 +176,12 @@ export function againstMarket(
     return {
       code: 'LOT_STEP',
       detail: `display_qty ${displayQuantity}; the lot size of ${symbol} is ${lotShares}`,
+    };
+  }
+  if (displayQuantity !== undefined && quantity > ICEBERG_PEAKS_MAX * displayQuantity) {
+    return {
+      code: 'ICEBERG_PEAKS',
+      detail: `qty ${quantity}; at most ${ICEBERG_PEAKS_MAX} times display_qty ${displayQuantity}`,
     };
   }
   return againstTime(market, order, priced, marketMs(market, nowMs));

@@ -12,7 +12,7 @@ import {
 import type { Market } from '../market/market.ts';
 import { raise } from './decider.ts';
 import { worstCaseCents } from './order.ts';
-import { collarOf } from './orderRules.ts';
+import { collarAround, collarOf } from './orderRules.ts';
 
 /** What an order asks for in the market's own units, and what a buy of it could cost. */
 export type Priced = {
@@ -103,9 +103,9 @@ const olderTerms = ({ post_only, min_qty, stp_mode, expires_at }: PlaceOrder): O
 
 /** A market order's from the static reference, a stop's from its stop price: fixed when it is placed. */
 function protection(market: Market, side: Side, stopTicks: number | undefined): number {
-  const { low, high } = collarOf(market);
-  if (stopTicks === undefined) return side === 'buy' ? high : low;
-  return collarTicks(ticks(Math.max(0, stopTicks)), market.rules.collarPpm, side === 'buy' ? 'up' : 'down');
+  const { low, high } =
+    stopTicks === undefined ? collarOf(market) : collarAround(market, Math.max(0, stopTicks));
+  return side === 'buy' ? high : low;
 }
 
 /** A trailing stop begins at its distance from the last price: sells round down, buys up. */

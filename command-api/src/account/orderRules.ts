@@ -1,4 +1,4 @@
-import { collarTicks, decimalFromCents, type Side, ticks } from '@brokerx/contracts';
+import { collarTicks, collarTicksLeast, decimalFromCents, type Side, ticks } from '@brokerx/contracts';
 import type { Market } from '../market/market.ts';
 import type { Account } from './account.ts';
 import type { Refusal } from './decider.ts';
@@ -16,12 +16,18 @@ export type Asked = {
 };
 
 /** The entry collar around the static reference. */
-export function collarOf({ rules, referenceTicks }: Market): { low: number; high: number } {
-  const reference = ticks(referenceTicks);
-  return {
-    low: collarTicks(reference, rules.collarPpm, 'down'),
-    high: collarTicks(reference, rules.collarPpm, 'up'),
-  };
+export const collarOf = (market: Market): { low: number; high: number } =>
+  collarAround(market, market.referenceTicks);
+
+/** As wide as the entry collar, around another price. */
+export function collarAround(
+  { rules, matchingRules }: Pick<Market, 'rules' | 'matchingRules'>,
+  aroundTicks: number,
+): { low: number; high: number } {
+  const least = collarTicksLeast(rules, matchingRules);
+  const end = (direction: 'down' | 'up') =>
+    collarTicks(ticks(aroundTicks), rules.collarPpm, direction, least);
+  return { low: end('down'), high: end('up') };
 }
 
 export const bandExempt = (account: Account, market: Market): boolean => account.bandsOff || market.bandsOff;

@@ -43,8 +43,8 @@ function preview(order: PlaceOrder, where = market()): views.OrderPreviewView {
   const account = accountWith(cash, shares);
   const command = { orderId: at(900), accountId: at(1), nowMs: Date.parse(T0), order, market: where };
   const decided = placeOrder(account, command) as FactOf<'OrderPlaced.v1'> | FactOf<'OrderRefused.v1'>;
-  const { rules, state } = where;
-  return previewOrder(order, decided, { depth, rules, band: bandOf(where), state });
+  const { rules, matchingRules, state } = where;
+  return previewOrder(order, decided, { depth, rules, matchingRules, band: bandOf(where), state });
 }
 
 test('a limit buy takes what is offered within its limit, and the rest rests', () => {

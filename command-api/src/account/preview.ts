@@ -19,6 +19,7 @@ import type { FactOf } from './views.ts';
 type Shown = {
   depth: views.DepthView;
   rules: Pick<SymbolRules, 'lotShares' | 'orderSharesMax'>;
+  matchingRules: number;
   /** Prices in cents outside which a trade does not happen; null: none is. */
   band: { low: number; high: number } | null;
   state: MarketState | null;
@@ -32,7 +33,7 @@ type Shown = {
 export function previewOrder(
   order: PlaceOrder,
   decided: FactOf<'OrderPlaced.v1'> | FactOf<'OrderRefused.v1'>,
-  { depth: shown, rules, band, state }: Shown,
+  { depth: shown, rules, matchingRules, band, state }: Shown,
 ): views.OrderPreviewView {
   const { symbol, side, type } = order;
   const { timeInForce } = decided.data;
@@ -50,7 +51,7 @@ export function previewOrder(
     ? NOT_FOUND
     : notionalCents === undefined
       ? fill(decided.data, side === 'buy' ? depth.asks : depth.bids)
-      : boughtFor(notionalCents, limitCents, depth.asks, rules);
+      : boughtFor(notionalCents, limitCents, depth.asks, rules, matchingRules);
   if (postOnly && found.quantity > 0) {
     const best = decimalFromCents(found.bestCents);
     return { ...asked, code: 'WOULD_TAKE', detail: `it would trade at ${best} at once`, ...NOTHING };

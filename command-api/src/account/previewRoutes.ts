@@ -1,5 +1,6 @@
 import {
   formatPosition,
+  MATCHING_RULES_VERSION,
   mintId,
   ORDER_SHARES_MAX,
   PlaceOrder,
@@ -56,7 +57,9 @@ export function previewRoutes(
       reply.header('x-brokerx-position', formatPosition({ storeId, position: executed.position }));
       const rules = market?.rules ?? { orderSharesMax: ORDER_SHARES_MAX };
       const state = market ? knownState(market) : null;
-      return previewOrder(body, decided, { depth, rules, band: market ? bandOf(market) : null, state });
+      const matchingRules = market?.matchingRules ?? MATCHING_RULES_VERSION;
+      const band = market ? bandOf(market) : null;
+      return previewOrder(body, decided, { depth, rules, matchingRules, band, state });
     },
   );
 }

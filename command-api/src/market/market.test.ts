@@ -1,4 +1,4 @@
-import type { BookEvent, BookFact, MarketEvent, MarketFact } from '@brokerx/contracts';
+import type { BookEvent, BookFact, ListSymbol, MarketEvent, MarketFact } from '@brokerx/contracts';
 import { MATCHING_RULES_VERSION, seal } from '@brokerx/contracts';
 import { expect, test } from 'vitest';
 import { market } from '../../test/facts.ts';
@@ -57,6 +57,39 @@ test('a listed symbol trades at once, around its listing price', () => {
     lastTradeTicks: null,
     revision: 0,
   });
+});
+
+test.for<[detail: string, rules: Partial<ListSymbol>]>([
+  ['lot_size 2000 is above order_qty_max 1000', { lot_size: '2000' }],
+  ['notional_min 20.00 is above notional_max 10.00', { notional_min: '20.00', notional_max: '10.00' }],
+  [
+    'notional_min 11000.01; the largest order at the highest price is worth 11000.00',
+    { notional_min: '11000.01' },
+  ],
+  ['notional_max 8.99; the smallest order at the lowest price is worth 9.00', { notional_max: '8.99' }],
+  [
+    'notional_max 89.99; the smallest order at the lowest price is worth 90.00',
+    { lot_size: '10', notional_max: '89.99' },
+  ],
+  [
+    'no price times quantity lies within notional_min 11.01 and notional_max 17.99',
+    { notional_min: '11.01', notional_max: '17.99' },
+  ],
+])('rules by which no order could be placed are not listed: %s', ([detail, rules]) => {
+  expect(listSymbol(undefined, { ...listing, ...rules })).toEqual({
+    refusal: { code: 'SYMBOL_RULES', detail },
+  });
+});
+
+test.for<Partial<ListSymbol>>([
+  { lot_size: '1000' },
+  { notional_min: '11000.00' },
+  { notional_max: '9.00' },
+  { notional_min: '10.95', notional_max: '17.99' },
+  { notional_min: '11.01', notional_max: '18.00' },
+  { listing_price: '0.05', collar_ticks_min: 3 },
+])('rules that leave room for one order are: %o', (rules) => {
+  expect(listSymbol(undefined, { ...listing, ...rules })).toHaveProperty('fact');
 });
 
 test.for([

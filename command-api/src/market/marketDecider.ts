@@ -14,6 +14,7 @@ import type { z } from 'zod';
 import { type Refusal, raise } from '../account/decider.ts';
 import { marketMs } from './calendar.ts';
 import { type Market, UNKNOWN } from './market.ts';
+import { rulesRefusal } from './rulesRefusal.ts';
 
 /**
  * Decisions on `market-<symbol>`. A refusal is not recorded there (every event of that stream is an engine input), so
@@ -36,6 +37,7 @@ export function listSymbol(market: Market | undefined, command: z.infer<typeof L
     tickCents,
     listingTicks,
     collarPpm: command.collar_ppm,
+    ...(command.collar_ticks_min === undefined ? {} : { collarTicksMin: command.collar_ticks_min }),
     feePpm: command.fee_ppm,
     orderSharesMax: sharesOf(command.order_qty_max),
     dailyClose: command.daily_close,
@@ -44,6 +46,8 @@ export function listSymbol(market: Market | undefined, command: z.infer<typeof L
     ...(command.notional_min === undefined ? {} : { notionalMinCents: centsOf(command.notional_min) }),
     ...(command.notional_max === undefined ? {} : { notionalMaxCents: centsOf(command.notional_max) }),
   };
+  const refusal = rulesRefusal(rules);
+  if (refusal !== undefined) return refuse('SYMBOL_RULES', refusal);
   return {
     fact: {
       type: 'SymbolListed.v1',

@@ -238,6 +238,7 @@ export function symbolView(market: Market): z.infer<typeof views.SymbolView> {
     listing_price: money(rules.listingTicks),
     reference_price: money(market.referenceTicks),
     collar_ppm: rules.collarPpm,
+    collar_ticks_min: rules.collarTicksMin ?? 1,
     band_ppm: rules.bandPpm ?? null,
     fee_ppm: rules.feePpm,
     order_qty_max: String(rules.orderSharesMax),

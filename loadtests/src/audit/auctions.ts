@@ -8,6 +8,7 @@ type Book = Pick<ReturnType<typeof auditedLevels>, 'inPriority' | 'resting' | 'r
   /** What an order shares with another one of its list that has priority. */
   shadowed(order: Resting, inPriority: readonly Resting[]): number;
   wrong(event: RawEvent, what: string): void;
+  version(): number;
 };
 type Share = { id: string; left: number };
 type Trade = Extract<RawEvent, { type: 'TradeExecuted.v1' }>;
@@ -62,10 +63,10 @@ export function auditedAuctions(book: Book) {
         const all = book.inPriority(side);
         return all.map((order) => {
           const shares = order.leaves - book.shadowed(order, all);
-          return { side, ticks: order.ticks, shares };
+          return { side, ticks: order.ticks, shares, unpriced: order.unpriced };
         });
       });
-      const must = auctionOf(standing, referenceTicks);
+      const must = auctionOf(standing, referenceTicks, book.version());
       for (const what of ['priceTicks', 'quantity', 'surplus', 'surplusSide'] as const) {
         if (told[what] !== must[what])
           book.wrong(event, `${auction}: ${what} is ${told[what]}, should be ${must[what]}`);

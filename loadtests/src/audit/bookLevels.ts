@@ -9,6 +9,8 @@ export type Resting = {
   leaves: number;
   shown: number;
   peak: number | null;
+  /** It has no limit of its own, and so no say in an auction's price. */
+  unpriced: boolean;
   live: boolean;
 };
 type Level = { queue: Resting[]; head: number };
@@ -47,8 +49,8 @@ export function auditedLevels() {
       const level = levels[order.side].get(order.ticks);
       if (level && !oldest(level)) levels[order.side].delete(order.ticks);
     },
-    enter({ id, side, peak }: AuditedOrder, ticks: number, leaves: number) {
-      place({ id, side, ticks, leaves, shown: Math.min(leaves, peak ?? leaves), peak, live: true });
+    enter({ id, side, peak }: AuditedOrder, ticks: number, leaves: number, unpriced: boolean) {
+      place({ id, side, ticks, leaves, shown: Math.min(leaves, peak ?? leaves), peak, unpriced, live: true });
     },
   };
 }

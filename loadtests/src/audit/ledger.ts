@@ -261,7 +261,7 @@ export function accountLedger(found: Findings) {
           if (!order) return;
           const { amendment, quantity, limitTicks = order.limitTicks } = event.data;
           order.amendmentAsked = amendment;
-          order.bandExempt ||= event.data.bandExempt === true;
+          order.asksExemption = event.data.bandExempt === true;
           order.asked = { quantity, limitTicks };
           const { holdCents = 0, holdShares = 0 } = event.data;
           lower(account, order, -holdCents, -holdShares);

@@ -23,6 +23,8 @@ export type AuditedOrder = {
   holdShares: number;
   /** The trade band does not count for it. */
   bandExempt: boolean;
+  /** What its last amendment asks of that. */
+  asksExemption: boolean;
   postOnly: boolean;
   minQuantity: number;
   selfTrade: SelfTradeMode;
@@ -74,6 +76,7 @@ export const orderFrom = (placed: Placed, list: AuditedList | null = null): Audi
   holdCents: placed.holdCents,
   holdShares: placed.holdShares,
   bandExempt: placed.bandExempt,
+  asksExemption: false,
   postOnly: placed.postOnly ?? false,
   minQuantity: placed.minQuantity ?? 0,
   selfTrade: placed.selfTrade ?? 'none',

@@ -10,6 +10,8 @@ const symbol = (change: Partial<SymbolView> = {}) =>
     collar_ppm: 100_000,
     band_ppm: 20_000,
     bands_off: false,
+    collar_ticks_min: 1,
+    matching_rules: 4,
     ...change,
   }) as SymbolView;
 
@@ -23,6 +25,15 @@ test('limits are measured by the static reference, trades by the last one', () =
     trade_price_min: '30.40',
     trade_price_max: '31.60',
   });
+});
+
+test.for([
+  [3, 1, '0.45', '0.45'],
+  [4, 1, '0.40', '0.50'],
+  [4, 2, '0.35', '0.55'],
+] as const)('by version %i the collar reaches %i ticks at least: %s to %s', ([version, least, low, high]) => {
+  const cheap = symbol({ reference_price: '0.45', matching_rules: version, collar_ticks_min: least });
+  expect(referencePrice(cheap, null)).toMatchObject({ limit_price_min: low, limit_price_max: high });
 });
 
 test('before the first trade both are measured by the static reference', () => {

@@ -19,7 +19,7 @@ export async function readSymbols(
       name: 'symbols',
       select: `select symbol, name, state, tick_cents, listing_cents, reference_cents, collar_ppm, fee_ppm,
         order_shares_max, daily_close, bands_off, quotas_off, lot_shares, notional_min_cents,
-        notional_max_cents, matching_rules, band_ppm,
+        notional_max_cents, matching_rules, band_ppm, collar_ticks_min,
         session, clock_factor from read.symbol`,
       conditions: [
         { name: 'symbol', sql: 'symbol = ?', value: query.symbol },
@@ -41,6 +41,7 @@ function symbolView(row: Row): SymbolView {
     listing_price: decimalFromCents(safeInteger(row.listing_cents)),
     reference_price: decimalFromCents(safeInteger(row.reference_cents)),
     collar_ppm: safeInteger(row.collar_ppm),
+    collar_ticks_min: safeInteger(row.collar_ticks_min),
     band_ppm: row.band_ppm === null ? null : safeInteger(row.band_ppm),
     fee_ppm: safeInteger(row.fee_ppm),
     order_qty_max: row.order_shares_max,
@@ -67,6 +68,7 @@ type Row = {
   listing_cents: string;
   reference_cents: string;
   collar_ppm: string;
+  collar_ticks_min: string;
   band_ppm: string | null;
   fee_ppm: string;
   order_shares_max: string;

@@ -1,0 +1,49 @@
+import { MATCHING_RULES_VERSION, type MarketEvent, mintId, seal, timeOf } from '@brokerx/contracts';
+import { type Log, mintTraceparent, type Runtime } from '@brokerx/infra';
+import { adoptMatchingRules } from './marketDecider.ts';
+import type { Markets } from './markets.ts';
+
+/**
+ * Symbols that follow older matching rules when market time begins to be kept: a development installation lets them
+ * adopt the newest ones; any other names them, since a market's rules are its operator's to change.
+ */
+export async function followNewestRules(options: {
+  markets: Markets;
+  runtime: Runtime;
+  log: Log;
+  adopts: boolean;
+}): Promise<void> {
+  const { markets, log, adopts } = options;
+  const older = Array.from(markets.all()).filter((market) => market.matchingRules < MATCHING_RULES_VERSION);
+  const symbols = older.map(({ symbol }) => symbol).sort();
+  if (symbols.length === 0) return;
+  const told = { symbols, version: MATCHING_RULES_VERSION };
+  if (!adopts) {
+    log.warn(
+      told,
+      `${symbols.join(', ')} follow older matching rules than version ${MATCHING_RULES_VERSION}: ` +
+        'an operator lets a symbol adopt it by POST /v1/symbols/{symbol}/matching-rules',
+    );
+    return;
+  }
+  for (const symbol of symbols) await adopt(options, symbol);
+  log.info(told, 'symbols have adopted the newest matching rules');
+}
+
+/** Decided against the state of that moment: two that do it at once do it once. */
+async function adopt({ markets, runtime }: { markets: Markets; runtime: Runtime }, symbol: string) {
+  const taskId = mintId(runtime);
+  await markets.execute(symbol, (market, commitId) => {
+    const decision = adoptMatchingRules(market, { symbol });
+    if ('refusal' in decision) return { reply: null };
+    const cause = {
+      time: timeOf(runtime.nowMs()),
+      actor: 'system:matching-rules',
+      correlationId: taskId,
+      causationId: taskId,
+      traceparent: mintTraceparent(runtime),
+    };
+    const [event] = seal(commitId, cause, [decision.fact]) as MarketEvent[];
+    return event ? { event } : { reply: null };
+  });
+}
