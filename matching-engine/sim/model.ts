@@ -11,6 +11,7 @@ import { modelAmend } from './modelAmend.ts';
 import { modelBook } from './modelBook.ts';
 import { modelBracket } from './modelBracket.ts';
 import { type ModelMarket, modelDay, notTaken } from './modelDay.ts';
+import { countedFrom } from './modelInput.ts';
 import { modelNotional } from './modelNotional.ts';
 import { MODES, type Order } from './modelOrder.ts';
 import { modelPlaceList } from './modelPlaceList.ts';
@@ -341,12 +342,4 @@ export function model(symbol: string, outputsMax = 20_000): Model {
       };
     },
   };
-}
-
-/** What an uncross tells is whole: how much comes of an input is counted from what the market does after it. */
-function countedFrom(facts: readonly BookFact[]): number {
-  const uncrossed = facts.findIndex(({ type }) => type === 'AuctionUncrossed.v1');
-  return uncrossed < 0
-    ? 0
-    : facts.findIndex(({ type }, n) => n > uncrossed && type === 'MarketStateChanged.v1');
 }

@@ -1,7 +1,10 @@
 import type { BookFact, ExpiryReason, OrderRef } from '@brokerx/contracts';
+import { modelEnds } from './modelEnds.ts';
+import { inputRules, isBounded } from './modelInput.ts';
 import { modelLists } from './modelLists.ts';
 import { buys, type Money, type Order } from './modelOrder.ts';
-import { arriving, hear, type ModelStop, reachedBy } from './modelStops.ts';
+import { hear, type ModelStop } from './modelStops.ts';
+import { type HeldStops, modelTriggers } from './modelTriggers.ts';
 
 /** The model's orders, in the book and waiting for a trigger, and what befalls them. */
 export function modelBook() {
@@ -10,28 +13,13 @@ export function modelBook() {
   let lastTradeTime = '';
   let arrivals = 0;
   let lastTicks = 0;
-  let now = '';
-  let stops: ModelStop[] = [];
+  /** Stops that wait, those that were reached and wait for their turn, and the ids of those that an input had no room for. */
+  const held: HeldStops = { stops: [], queued: [], owed: [] };
   let stopArrivals = 0;
-  let expiries: [string, string][] = [];
-  /** Triggered stops whose turn has not come. */
-  let queued: ModelStop[] = [];
-  /** Reached, and kept from their turn by the bound of an input before. */
-  let owed: string[] = [];
   const lists = modelLists();
 
-  /** What holds of this input: how far trades may go, and what happens where they would go further. */
-  const rules = {
-    band: { low: 0, high: Number.POSITIVE_INFINITY },
-    gathers: () => false,
-    interrupt: (): BookFact[] => [],
-    /** Whether an input's work is bounded, what it has told, and how much it may tell. */
-    bounds: false,
-    told: 0,
-    most: 20_000,
-  };
-  /** So near the end another step is not begun: it may tell sixteen things. */
-  const isFull = (more = 0) => rules.bounds && rules.told + more > rules.most - 16;
+  const rules = inputRules();
+  const isFull = (more = 0) => isBounded(rules, more);
 
   const refTo = (o: Order): OrderRef => ({ orderId: o.id, accountId: o.accountId, revision: o.revision });
   const enter = (order: Order) => {
@@ -65,12 +53,12 @@ export function modelBook() {
     lists.lessen(
       id,
       shares,
-      { orders: orders.filter((o) => open(o) > 0), stops: [...stops, ...queued] },
+      { orders: orders.filter((o) => open(o) > 0), stops: [...held.stops, ...held.queued] },
       facts,
     );
     orders = orders.filter((one) => open(one) > 0);
-    stops = stops.filter(({ placed }) => placed.quantity > 0);
-    queued = queued.filter(({ placed }) => placed.quantity > 0);
+    held.stops = held.stops.filter(({ placed }) => placed.quantity > 0);
+    held.queued = held.queued.filter(({ placed }) => placed.quantity > 0);
   }
 
   /** Takes what it can from the book for the order, in priority, and says what happened. Its rest stays outside. */
@@ -162,83 +150,7 @@ export function modelBook() {
     return { facts, ended, outside, bounded };
   }
 
-  const pricesOf = (facts: readonly BookFact[]) =>
-    facts.flatMap((f) => (f.type === 'TradeExecuted.v1' ? [f.data.priceTicks] : []));
-
-  /** What the trades of an order bring about, stop after stop, each before those that it reaches itself. */
-  function cascade(facts: readonly BookFact[], before: number, time: string): BookFact[] {
-    const prices = pricesOf(facts);
-    if (prices.length === 0) return [];
-    const first = takeOwed();
-    return runQueue([...first, ...reachedBy(stops, prices, before)], time);
-  }
-
-  function takeOwed(): ModelStop[] {
-    const first = owed.flatMap((id) => stops.find(({ placed }) => placed.orderId === id) ?? []);
-    owed = [];
-    stops = stops.filter((one) => !first.includes(one));
-    return first;
-  }
-
-  /** Those that wait for room, once the market trades. */
-  function carryOn(time: string): BookFact[] {
-    return rules.gathers() ? [] : runQueue(takeOwed(), time);
-  }
-
-  function runQueue(reached: ModelStop[], time: string): BookFact[] {
-    queued = reached;
-    stops = stops.filter((one) => !queued.includes(one));
-    const told: BookFact[] = [];
-    while (queued.length > 0) {
-      if (isFull()) {
-        owed = [...new Set([...owed, ...queued.map(({ placed }) => placed.orderId)])];
-        stops = [...stops, ...queued].sort((a, b) => a.arrival - b.arrival);
-        queued = [];
-        break;
-      }
-      const one = queued.shift() as ModelStop;
-      rules.told += 1;
-      const { placed, stop } = one;
-      const { side, quantity, limitTicks: price } = placed;
-      const taker = arriving(one);
-      const was = lastTicks;
-      const joins = rules.gathers();
-      const still = { facts: [], ended: false, outside: false, bounded: false };
-      const { facts: own, ended, outside, bounded } = joins ? still : sweep(taker, placed.tickCents, time);
-      const left = ended ? 0 : open(taker);
-      const rests = left > 0 && !bounded && (placed.type === 'stop_limit' || joins || outside);
-      if (rests) enter({ ...taker, endsWithCall: taker.unpriced });
-      const triggered = {
-        order: refTo(taker),
-        side,
-        stopTicks: stop,
-        lastTicks: was,
-        limitTicks: price,
-        quantity,
-      };
-      const entry = { restingQuantity: rests ? left : 0, entersAfter: rests ? own.length : 0 };
-      told.push({ type: 'OrderTriggered.v1', data: { ...triggered, ...entry } }, ...own);
-      if (left > 0 && !rests) {
-        const gone = { order: refTo(taker), side, priceTicks: price, quantity: left, resting: false };
-        const reason = bounded ? 'EXECUTION_BOUND' : 'INSUFFICIENT_LIQUIDITY';
-        told.push({ type: 'OrderExpired.v1', data: { ...gone, reason } });
-        rules.told += 1;
-      }
-      if (outside) told.push(...rules.interrupt());
-      const next = reachedBy(stops, pricesOf(own), was);
-      stops = stops.filter((other) => !next.includes(other));
-      queued.push(...next);
-    }
-    return told;
-  }
-
-  /** One stop that was reached before it came. */
-  function triggerOne(id: string, time: string): BookFact[] {
-    return runQueue(
-      stops.filter(({ placed }) => placed.orderId === id),
-      time,
-    );
-  }
+  const triggers = modelTriggers({ held, rules, isFull, sweep, enter, last: () => lastTicks });
 
   /** To cancel an order of a list is to cancel the others, too. */
   function cancel(
@@ -255,10 +167,12 @@ export function modelBook() {
   function cancelOne(orderId: string, accountId: string, revision: number): BookFact {
     const order = { orderId, accountId, revision };
     const found = orders.find((o) => o.id === orderId && o.accountId === accountId);
-    const held = stops.find(({ placed }) => placed.orderId === orderId && placed.accountId === accountId);
-    if (held) {
-      stops = stops.filter((one) => one !== held);
-      const data = { side: held.placed.side, priceTicks: held.stop, quantity: held.placed.quantity };
+    const stop = held.stops.find(
+      ({ placed }) => placed.orderId === orderId && placed.accountId === accountId,
+    );
+    if (stop) {
+      held.stops = held.stops.filter((one) => one !== stop);
+      const data = { side: stop.placed.side, priceTicks: stop.stop, quantity: stop.placed.quantity };
       return { type: 'OrderCanceled.v1', data: { order, ...data, held: true } };
     }
     const later = lists.asleep(orderId);
@@ -277,9 +191,9 @@ export function modelBook() {
   /** Orders that end now, those in the book and those that wait for a trigger. */
   function expire(id: string, reason: ExpiryReason): BookFact[] {
     const o = orders.find((order) => order.id === id);
-    const stop = stops.find(({ placed }) => placed.orderId === id);
+    const stop = held.stops.find(({ placed }) => placed.orderId === id);
     orders = orders.filter((order) => order.id !== id);
-    stops = stops.filter(({ placed }) => placed.orderId !== id);
+    held.stops = held.stops.filter(({ placed }) => placed.orderId !== id);
     if (o) {
       const data = {
         side: o.side,
@@ -299,38 +213,10 @@ export function modelBook() {
 
   /** Tells of any order whether it is open now. */
   const openNow = () => {
-    const ids = new Set([...orders.map((o) => o.id), ...stops.map(({ placed }) => placed.orderId)]);
+    const ids = new Set([...orders.map((o) => o.id), ...held.stops.map(({ placed }) => placed.orderId)]);
     return (id: string) => ids.has(id) || lists.asleep(id) !== undefined;
   };
-  const stillOpen = () => {
-    const isOpen = openNow();
-    return expiries.filter(([id]) => isOpen(id));
-  };
-
-  /** What is over by now ends, as far as there is room; children go with an entry that bought nothing. */
-  function endDue(hasRoom: (told: number) => boolean): BookFact[] {
-    const due = stillOpen().filter(([, end]) => end <= now);
-    const inOrder = due.sort(([, a], [, b]) => (a === b ? 0 : a < b ? -1 : 1)).map(([id]) => id);
-    const ends: BookFact[] = [];
-    for (const id of inOrder) {
-      if (!hasRoom(ends.length)) break;
-      const unfilled = (entry: { filled: number } | null) => rules.bounds && entry?.filled === 0;
-      const list = lists.all().find(({ legs, entry }) => unfilled(entry) && legs.includes(id));
-      if (list?.entry && inOrder.includes(list.entry.orderId)) continue;
-      ends.push(...expire(id, 'EXPIRES_AT_REACHED'));
-      const own = lists.all().find(({ entry }) => unfilled(entry) && entry?.orderId === id);
-      for (const leg of own?.legs ?? []) ends.push(...lists.expireAsleep(leg, 'ENTRY_NOT_FILLED'));
-    }
-    expiries = stillOpen();
-    return ends;
-  }
-
-  function reach(at: string): BookFact[] {
-    if (at > now) now = at;
-    const ends = endDue((told) => !isFull(told));
-    const next = expiries.map(([, end]) => end).sort()[0] ?? null;
-    return [...ends, { type: 'TimeApplied.v1', data: { at: now, nextExpiresAt: next } }];
-  }
+  const ends = modelEnds({ openNow, expire, lists, rules, isFull });
 
   /**
    * Whether the order would trade so much, as far as it may look: the sweep is done on copies, and everything put back.
@@ -339,13 +225,13 @@ export function modelBook() {
     const before = { orders, trades, lastTradeTime, lastTicks, arrivals };
     const { told, bounds } = rules;
     rules.bounds = false;
-    const waiting = stops;
+    const waiting = held.stops;
     const putBack = lists.keep();
     orders = orders.map((o) => ({ ...o }));
-    stops = stops.map((one) => ({ ...one }));
+    held.stops = held.stops.map((one) => ({ ...one }));
     const { facts } = sweep({ ...taker }, 1, '');
     ({ orders, trades, lastTradeTime, lastTicks, arrivals } = before);
-    stops = waiting;
+    held.stops = waiting;
     putBack();
     Object.assign(rules, { told, bounds });
     let [traded, matches] = [0, 0];
@@ -358,12 +244,6 @@ export function modelBook() {
       if (type === 'TradeExecuted.v1') traded += data.quantity;
     }
     return traded >= needed ? 'enough' : 'less';
-  }
-
-  /** An order that has a new place has it among those that end at one time, too. */
-  function endLater(id: string): void {
-    const end = rules.bounds ? expiries.find(([one]) => one === id) : undefined;
-    if (end) expiries = [...expiries.filter((one) => one !== end), end];
   }
 
   /** A trade's number; the price and time are the last ones from now on. */
@@ -385,49 +265,34 @@ export function modelBook() {
     visible,
     opposite,
     sweep,
-    cascade,
-    triggerOne,
-    carryOn,
-    endDue,
-    owed: () => owed.filter((id) => stops.some(({ placed }) => placed.orderId === id)),
+    ...triggers,
     /** A price at which nothing is carried out. */
-    hear: (price: number) => hear(stops, price),
+    hear: (price: number) => hear(held.stops, price),
     cancel,
     expire,
-    stillOpen,
-    reach,
+    ...ends,
     wouldTrade,
     orders: () => orders,
     lists,
     openNow,
     effective: (order: Order) => lists.effective(order, orders),
     lessen,
-    stops: () => stops,
+    stops: () => held.stops,
     drop(order: Order) {
       orders = orders.filter((o) => o !== order);
     },
     wait(stop: Omit<ModelStop, 'arrival'>) {
       stopArrivals += 1;
-      stops.push({ ...stop, arrival: stopArrivals });
+      held.stops.push({ ...stop, arrival: stopArrivals });
     },
     changeStop(stop: ModelStop, quantity: number, limitTicks: number, keepsArrival: boolean) {
       stop.placed = { ...stop.placed, quantity, limitTicks };
       if (keepsArrival) return;
-      endLater(stop.placed.orderId);
+      ends.endLater(stop.placed.orderId);
       stopArrivals += 1;
       stop.arrival = stopArrivals;
-      stops = [...stops.filter((one) => one !== stop), stop];
+      held.stops = [...held.stops.filter((one) => one !== stop), stop];
     },
-    endLater,
-    forgetEnd(id: string) {
-      expiries = expiries.filter(([one]) => one !== id);
-    },
-    end(id: string, expiresAt: string) {
-      expiries.push([id, expiresAt]);
-    },
-    later(at: string) {
-      if (at > now) now = at;
-    },
-    state: () => ({ trades, lastTradeTime, lastTicks, time: now, arrivals: stopArrivals }),
+    state: () => ({ trades, lastTradeTime, lastTicks, time: ends.time(), arrivals: stopArrivals }),
   };
 }

@@ -1,6 +1,8 @@
 import { ICEBERG_PEAKS_MAX, type MarketState } from '@brokerx/contracts';
 import { auditedAuctions } from './auctions.ts';
 import { auditedBands } from './bands.ts';
+import { buysFor, type Incoming } from './bookIncoming.ts';
+import { auditedInput } from './bookInput.ts';
 import { auditedLevels, type Resting } from './bookLevels.ts';
 import { auditedLists } from './bookLists.ts';
 import { auditedStops } from './bookStops.ts';
@@ -25,22 +27,6 @@ export type AuditedBook = {
   rules: { lotShares: number; orderSharesMax: number };
 };
 
-/** Outputs of one input at most; so near to it, what its trades reach may have to wait for the next one. */
-const OUTPUTS_MAX = 20_000;
-const NEARLY = 32;
-
-/** `ticks`: its limit; `filled`: by this arrival; `changed`: it was in the book before, and comes in anew. */
-type Incoming = {
-  order: AuditedOrder;
-  ticks: number;
-  leaves: number;
-  toRest: number;
-  filled: number;
-  changed: boolean;
-  /** What an order for an amount of money has left of it; null: it is for a quantity. */
-  money: number | null;
-};
-
 export function auditedBook(
   symbol: string,
   orders: ReadonlyMap<string, AuditedOrder>,
@@ -49,13 +35,9 @@ export function auditedBook(
   const levels = auditedLevels();
   const { resting, best, remove, enter, place } = levels;
   let incoming: Incoming | undefined;
-  /** Of the matching rules. */
-  let version = 0;
-  /** What this input has told, and whether it is one of those that are told whole, however long. */
-  let told = 0;
-  let isWhole = false;
-  let time = '';
-  const stops = auditedStops(symbol, found, () => version);
+  const input = auditedInput(symbol, found);
+  const { version } = input;
+  const stops = auditedStops(symbol, found, version);
   const rules = { lotShares: 1, orderSharesMax: Number.MAX_SAFE_INTEGER };
   let trades = 0;
   let state: MarketState = 'continuous';
@@ -63,7 +45,7 @@ export function auditedBook(
     found.add('mismatch', `${symbol}@${event.revision}: ${what}`);
 
   const lists = auditedLists({ symbol, orders, resting, stops, found });
-  const auctions = auditedAuctions({ ...levels, shadowed: lists.shadowed, wrong, version: () => version });
+  const auctions = auditedAuctions({ ...levels, shadowed: lists.shadowed, wrong, version });
   const bands = auditedBands(wrong);
 
   /** The two that meet: the one that is arriving, and the one in the book that has priority. */
@@ -112,13 +94,7 @@ export function auditedBook(
     remove(made);
     place({ ...made, shown: next, live: true });
   };
-  /** Whole lots that the money buys, at most what an order may be for; by older rules whole lots more. */
-  const buys = ({ money, filled }: Incoming, cents: number): number => {
-    const shares = Math.min(Math.floor((money ?? 0) / cents), rules.orderSharesMax - filled);
-    const whole = (of: number) => Math.floor(of / rules.lotShares) * rules.lotShares;
-    return version < 4 ? whole(shares) : Math.max(0, whole(filled + shares) - filled);
-  };
-  const isUnpriced = ({ type }: AuditedOrder) => version >= 4 && type !== 'limit' && type !== 'stop_limit';
+  const buys = (arriving: Incoming, cents: number) => buysFor(arriving, cents, rules, version());
 
   const trade = (event: Extract<RawEvent, { type: 'TradeExecuted.v1' }>) => {
     const { maker, taker, quantity } = event.data;
@@ -154,7 +130,7 @@ export function auditedBook(
       wrong(event, `${order.orderId} enters while the market is in ${state}`);
     if (waited.limitTicks !== limitTicks || waited.quantity !== quantity)
       wrong(event, `${order.orderId} enters as another order than it was placed`);
-    enter(waited.order, limitTicks, quantity, isUnpriced(waited.order));
+    enter(waited.order, limitTicks, quantity, version());
   };
 
   const prevented = (event: Extract<RawEvent, { type: 'TradePrevented.v1' }>) => {
@@ -187,8 +163,7 @@ export function auditedBook(
     if (opposite && (order.side === 'buy' ? opposite.ticks <= ticks : opposite.ticks >= ticks)) {
       found.add('mismatch', `${symbol}: the book is crossed after ${order.id}`);
     }
-    // A stop-limit has its limit; any other that was triggered has none.
-    enter(order, ticks, toRest, isUnpriced(order));
+    enter(order, ticks, toRest, version());
   };
 
   const triggered = (event: Extract<RawEvent, { type: 'OrderTriggered.v1' }>) => {
@@ -204,10 +179,7 @@ export function auditedBook(
     const { quantity, shownQuantity = quantity } = event.data;
     const { orderId } = event.data.order;
     const entry = resting.get(orderId);
-    if (!entry) {
-      wrong(event, `${orderId} is not in the book`);
-      return;
-    }
+    if (!entry) return wrong(event, `${orderId} is not in the book`);
     if (entry.leaves !== quantity) wrong(event, `${quantity} left the book, ${entry.leaves} were in it`);
     if (entry.shown !== shownQuantity) wrong(event, `${orderId} showed ${entry.shown}`);
     remove(entry);
@@ -217,7 +189,7 @@ export function auditedBook(
   const activated = (event: Extract<RawEvent, { type: 'OrderActivated.v1' }>) => {
     arrived();
     const { order: ref, quantity, limitTicks, restingQuantity: toRest, held } = event.data;
-    if (version >= 4 && state !== 'continuous')
+    if (version() >= 4 && state !== 'continuous')
       wrong(event, `${ref.orderId} arms while the market is in ${state}`);
     const order = stops.wake(event, ref.orderId);
     if (!order) return;
@@ -226,19 +198,9 @@ export function auditedBook(
     incoming = { order, ticks: limitTicks, leaves: quantity, toRest, filled: 0, changed: true, money: null };
   };
 
-  /** What is over by the time of a call's end has expired before its uncross. */
-  const notOver = (event: RawEvent) => {
-    const ends = [...resting.keys()].filter((id) => {
-      const expiresAt = orders.get(id)?.expiresAt ?? null;
-      return expiresAt !== null && expiresAt <= time;
-    });
-    for (const id of [...ends, ...stops.overBy(time)])
-      wrong(event, `${id} is in the uncross, and over by ${time}`);
-  };
-
   return {
     apply(event) {
-      told += 1;
+      input.told();
       lists.before(event);
       switch (event.type) {
         case 'OrderAccepted.v1': {
@@ -256,7 +218,7 @@ export function auditedBook(
           }
           const atOnce = order.timeInForce === 'ioc' || order.timeInForce === 'fok';
           const mayRest = !atOnce && (order.type === 'limit' || order.type === 'market');
-          if (version >= 4 && order.peak !== null && quantity > ICEBERG_PEAKS_MAX * order.peak)
+          if (version() >= 4 && order.peak !== null && quantity > ICEBERG_PEAKS_MAX * order.peak)
             wrong(event, `${order.id} has more peaks than ${ICEBERG_PEAKS_MAX}`);
           if (restingQuantity > 0 && order.type === 'market') bands.mustGather(event);
           if (restingQuantity > 0 && !mayRest) wrong(event, `${order.id} must not rest`);
@@ -286,8 +248,12 @@ export function auditedBook(
           state = event.data.state;
           return;
         case 'AuctionUncrossed.v1':
-          isWhole = true;
-          if (version >= 4) notOver(event);
+          input.toldWhole();
+          input.notOver(
+            event,
+            [...resting.keys()].flatMap((id) => orders.get(id) ?? []),
+            stops.waiting(),
+          );
           return auctions.uncrossed(event);
         case 'OrderEntered.v1':
           return entered(event);
@@ -332,13 +298,12 @@ export function auditedBook(
         case 'OrderReplaced.v1': {
           const { order, leavesBefore, leaves, entry: anew, priceTicks } = event.data;
           const changed = orders.get(order.orderId);
-          if (changed) changed.bandExempt = changed.asksExemption || (version < 4 && changed.bandExempt);
+          if (changed) changed.bandExempt = changed.asksExemption || (version() < 4 && changed.bandExempt);
           if (event.data.held) return stops.change(event);
           const entry = resting.get(order.orderId);
           const known = orders.get(order.orderId);
           if (!entry || entry.leaves !== leavesBefore || entry.ticks !== priceTicks || !known) {
-            wrong(event, `the change of ${order.orderId} does not add up`);
-            return;
+            return wrong(event, `the change of ${order.orderId} does not add up`);
           }
           if (!anew) {
             if (leaves >= entry.leaves)
@@ -364,19 +329,14 @@ export function auditedBook(
     inputDone() {
       arrived();
       lists.inputDone();
-      if (version >= 4 && told > OUTPUTS_MAX && !isWhole)
-        found.add('mismatch', `${symbol}: one input has ${told} outputs`);
-      stops.inputDone(state, version >= 4 && told > OUTPUTS_MAX - NEARLY);
-      [told, isWhole] = [0, false];
+      stops.inputDone(state, input.isFull());
+      input.done();
       auctions.inputDone();
       bands.inputDone(state !== 'continuous');
     },
     market(event) {
       bands.market(event);
-      if (event.type === 'SymbolListed.v1' || event.type === 'MatchingRulesAdopted.v1')
-        version = event.data.matchingRules;
-      if ('at' in event.data && event.data.at > time) time = event.data.at;
-      isWhole = event.type === 'DayEnded.v1' || event.type === 'TradingPhaseBegan.v1';
+      input.market(event);
       if (event.type === 'SymbolListed.v1') auctions.refer(event.data.rules.listingTicks);
       if (event.type === 'DayEnded.v1') auctions.refer(event.data.closeTicks);
     },

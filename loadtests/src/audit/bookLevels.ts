@@ -49,8 +49,11 @@ export function auditedLevels() {
       const level = levels[order.side].get(order.ticks);
       if (level && !oldest(level)) levels[order.side].delete(order.ticks);
     },
-    enter({ id, side, peak }: AuditedOrder, ticks: number, leaves: number, unpriced: boolean) {
-      place({ id, side, ticks, leaves, shown: Math.min(leaves, peak ?? leaves), peak, unpriced, live: true });
+    /** By older rules every order had a say in an auction's price. */
+    enter({ id, side, peak, type }: AuditedOrder, ticks: number, leaves: number, version: number) {
+      const shown = Math.min(leaves, peak ?? leaves);
+      const unpriced = version >= 4 && type !== 'limit' && type !== 'stop_limit';
+      place({ id, side, ticks, leaves, shown, peak, unpriced, live: true });
     },
   };
 }

@@ -79,11 +79,7 @@ export function auditedStops(symbol: string, found: Findings, version: () => num
       if (isUnfilled !== (event.data.reason === 'ENTRY_NOT_FILLED'))
         wrong(event, `${event.data.order.orderId} ends by ${event.data.reason}`);
     },
-    /** Whose time is over by now. */
-    overBy: (time: string): string[] =>
-      [...held.values()].flatMap(({ order: { id, expiresAt } }) =>
-        expiresAt !== null && expiresAt <= time ? [id] : [],
-      ),
+    waiting: (): AuditedOrder[] => [...held.values()].map(({ order }) => order),
     /** It waits no more; the order that arrives. */
     triggered(event: Extract<RawEvent, { type: 'OrderTriggered.v1' }>): AuditedOrder | undefined {
       const { order: ref, stopTicks, limitTicks, quantity } = event.data;
