@@ -34,20 +34,46 @@ describe.runIf(hasRedisServer())('limits of several processes', { timeout: 60_00
     }
   };
 
+  /**
+   * Tries at one process and the other until both refuse; how many passwords were tried. A Redis that answers late on a
+   * busy machine leaves each process with what it saw itself: at most twice the limit is tried.
+   */
+  const triedUntilRefused = async (guess: (n: number) => readonly [email: string, from: string]) => {
+    let tried = 0;
+    const refusing = new Set<typeof one>();
+    for (let n = 0; refusing.size < 2; n++) {
+      const process = n % 2 ? one : two;
+      const code = await attempt(process, ...guess(n));
+      if (code === 'SIGN_IN_LIMIT') refusing.add(process);
+      else {
+        expect(code).toBe('WRONG_CREDENTIALS');
+        tried += 1;
+      }
+    }
+    return tried;
+  };
+
   test('failures at one process brake guessing at the other, from that network', async () => {
-    await failHere(6);
-    expect(await attempt(one, 'ann@example.com')).toBe('SIGN_IN_LIMIT');
-    expect(await attempt(two, 'bob@example.com')).toBe('SIGN_IN_LIMIT');
+    const tried = await triedUntilRefused((n) => [`stranger${n}@example.com`, '192.0.2.7']);
+    expect(tried).toBeGreaterThanOrEqual(6);
+    expect(tried).toBeLessThanOrEqual(2 * 6);
     expect(await attempt(two, 'ann@example.com', '192.0.2.8')).toBe('WRONG_CREDENTIALS');
   });
 
   test('guesses at one account from everywhere end, at whichever process', async () => {
-    const codes: string[] = [];
-    for (let i = 0; i < 30; i++)
-      codes.push(await attempt(i % 2 ? one : two, 'ann@example.com', `198.51.100.${i}`));
-    expect(codes.filter((code) => code === 'WRONG_CREDENTIALS').length).toBe(21);
-    expect(codes.slice(21)).toEqual(Array(9).fill('SIGN_IN_LIMIT'));
+    const tried = await triedUntilRefused((n) => ['ann@example.com', `198.51.100.${n}`]);
+    expect(tried).toBeGreaterThanOrEqual(21);
+    expect(tried).toBeLessThanOrEqual(2 * 21);
     expect(await attempt(two, 'bob@example.com')).toBe('WRONG_CREDENTIALS');
+  });
+
+  test('counts are one where Redis answers: the sixth failure is the last, whoever saw it', async () => {
+    const shared = async (n: number) => {
+      const network = `203.0.113.${n}`;
+      return (await triedUntilRefused((i) => [`stranger${i}@example.com`, network])) === 6;
+    };
+    let networks = 0;
+    await expect.poll(() => shared(networks++), { timeout: 50_000, interval: 10 }).toBe(true);
   });
 
   test('public requests of an address are counted together', async () => {
