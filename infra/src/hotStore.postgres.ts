@@ -131,15 +131,23 @@ type ChangeListener = {
   cursor: () => Promise<Cursor | null>;
 };
 
+/** What `hot.write` says of itself. */
+function moveOf(payload: string): { name: string; version: number; position: number } | null {
+  const match = /^\s*\["([^"\\]+)",\s*(\d{1,9}),\s*(\d{1,16})\]\s*$/.exec(payload);
+  return match?.[1] ? { name: match[1], version: Number(match[2]), position: Number(match[3]) } : null;
+}
+
 /** Who wants to hear of which view; the LISTEN connection is there only when somebody does. */
 function changeListeners({ databaseUrl, log }: { databaseUrl: string; log?: Log | undefined }) {
   const listeners = new Set<ChangeListener>();
   let connection: Listener | null = null;
 
   const onNotify = (payload: string) => {
-    const [name, version, position] = JSON.parse(payload) as [string, number, number];
+    const told = moveOf(payload);
+    // Anybody may notify: where it cannot be understood, each view is looked at.
+    if (!told) return onConnected();
     for (const each of listeners) {
-      if (each.name === name && each.version === version) each.listener(position);
+      if (each.name === told.name && each.version === told.version) each.listener(told.position);
     }
   };
   /** What was announced while the connection was away is lost: tell where each view stands. */
