@@ -17,7 +17,9 @@ import { mebibytes, NEW_DATABASE_BYTES, wholeDisk } from './diskSpace.ts';
 import { acquireLock, LockHeld } from './folderLock.ts';
 import type { Log } from './log.ts';
 import { freePort, LOOPBACK, portTaken } from './ports.ts';
+import { DISK_FULL, diagnose, diskFull, EmbeddedPostgresError, isKill } from './postgresFailure.ts';
 import { type PostgresHome, preparePostgresHome } from './postgresHome.ts';
+
 import {
   becomesReady,
   launch,
@@ -59,11 +61,6 @@ export type EmbeddedPostgresOptions = {
   reserveBytes?: number;
 };
 
-/** What stands in the way of a start, and what to do about it. */
-export class EmbeddedPostgresError extends Error {
-  override name = 'EmbeddedPostgresError';
-}
-
 const SUPERUSER = 'brokerx';
 const DATABASE = 'brokerx';
 /** Major version of the data folder's format: another one's data cannot be opened. */
@@ -88,7 +85,8 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     } catch (error) {
       const launched = identify(server.pid);
       if (launched) await stopPostmaster(launched, log);
-      throw diagnose(home, [String(error), ...server.lines()].join('\n'), 'it started, but did not serve');
+      const text = [String(error), ...server.lines()].join('\n');
+      throw diagnose(home, text, 'it started, but did not serve', launched === null);
     }
     keepPort(dataRoot, port, log);
     let asked = false;
@@ -156,7 +154,7 @@ async function launchUntilReady(
     const passing =
       /pre-existing shared memory block|could not bind|Address already in use|is being used/.test(text);
     if (!passing || attempt === LEFTOVER_ATTEMPTS_MAX)
-      throw diagnose(home, text, `${signal ?? `exit code ${code}`}`);
+      throw diagnose(home, text, `${signal ?? `exit code ${code}`}`, isKill(signal));
     await delay(LEFTOVER_DELAY_MS);
   }
 }
@@ -239,7 +237,7 @@ function createData(
   if (made.status !== 0) {
     rmSync(partial, { recursive: true, force: true });
     const text = `${made.stdout ?? ''}${made.stderr ?? ''}${made.error ?? ''}`.trim();
-    throw diagnose(home, text.split('\n').slice(-15).join('\n'), 'initdb failed');
+    throw diagnose(home, text.split('\n').slice(-15).join('\n'), 'initdb failed', isKill(made.signal));
   }
   renameSync(partial, home.data);
 }
@@ -278,23 +276,6 @@ function lockFolder(dataRoot: string) {
     );
   }
 }
-
-/** Known causes in the server's own words, with what to do; always followed by those words. */
-function diagnose(home: PostgresHome, text: string, outcome: string): EmbeddedPostgresError {
-  const advice = DISK_FULL.test(text)
-    ? diskFull(home)
-    : /Permission denied|Read-only file system/.test(text)
-      ? `${home.data} is not writable by the user that runs PostgreSQL`
-      : /Cannot allocate memory|could not map anonymous shared memory/.test(text)
-        ? 'there is not enough free memory for PostgreSQL (256 MB of buffers)'
-        : /PANIC|invalid checkpoint|could not (open|read) file|checksum|bogus data|incorrect/.test(text)
-          ? `the data in ${home.data} is damaged: restore it from a backup, or move it away to begin anew`
-          : `PostgreSQL did not start on ${home.data}`;
-  return new EmbeddedPostgresError(`${advice} (${outcome}). The last lines of its log:\n${text}`);
-}
-
-const DISK_FULL = /No space left on device/;
-const diskFull = ({ data }: PostgresHome) => `the disk that holds ${data} is full: free some space`;
 
 function refuseFullDisk(home: PostgresHome, reserveBytes: number): void {
   const { freeBytes } = wholeDisk(home.folder);

@@ -17,7 +17,8 @@ import { type Counts, ONE_OF_EACH } from './instances.ts';
 import type { Log } from './log.ts';
 import { MAIL_NEEDED, type Mode } from './mode.ts';
 import { LOOPBACK } from './ports.ts';
-import { postgresSpeaksTls } from './postgres.ts';
+import { isTransient, postgresSpeaksTls, repeating } from './postgres.ts';
+import { EmbeddedPostgresError } from './postgresFailure.ts';
 import { prepareDatabase } from './prepareDatabase.ts';
 import { DATABASE_PROCESS, openRunFile, type RunFile, stopLeftovers } from './runFile.ts';
 import { realRuntime } from './runtime.ts';
@@ -165,6 +166,7 @@ async function database(options: InstallationOptions, run: RunFile, started: Sup
       const exited = server.exited.then(({ reason }) => ({ reason, code: null }));
       return { pid: server.pid, readyUrl: null, exited, stop: server.stop };
     },
+    mayPass: (error) => error instanceof EmbeddedPostgresError && error.wasKilled,
     readyTimeoutMs: DATABASE_READY_TIMEOUT_MS,
     log,
     runtime: realRuntime,
@@ -270,8 +272,14 @@ async function serviceAddresses(
   // Without a usable key command-api refuses to start, in better words.
   if (services || !masterKey) return sameForAll(ownerUrl);
   const passwords = rolePasswords(masterKey, databaseOf(ownerUrl));
-  return prepareDatabase({ ownerUrl, root, passwords, schemas: schemasKeptIn(env), log });
+  const prepare = () => prepareDatabase({ ownerUrl, root, passwords, schemas: schemasKeptIn(env), log });
+  return repeating(realRuntime, DATABASE_BACK_MS, prepare, {
+    isTransient: (error) => isTransient(error) || (error instanceof Error && isTransient(error.cause)),
+  });
 }
+
+/** A database that is killed while it is prepared is back within seconds; on a busy machine it takes longer. */
+const DATABASE_BACK_MS = 60_000;
 
 const CONNECT_TIMEOUT_MS = 5_000;
 

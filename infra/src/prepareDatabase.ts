@@ -12,6 +12,7 @@ import {
   sameForAll,
 } from './databaseRoles.ts';
 import type { Log } from './log.ts';
+import { errorsHeardElsewhere } from './mayFail.ts';
 import { migrate } from './migrate.ts';
 import { CONNECT_TIMEOUT_MS } from './postgres.ts';
 
@@ -38,6 +39,7 @@ export async function prepareDatabase(options: PrepareOptions): Promise<Record<D
   }
   const apart = forEach((service) => addressOf(ownerUrl, service, passwords));
   const client = new pg.Client({ connectionString: ownerUrl, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
+  errorsHeardElsewhere(client);
   await client.connect();
   try {
     const database = databaseOf(ownerUrl);

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { afterEach, beforeEach, expect, inject, test } from 'vitest';
@@ -177,6 +178,25 @@ test('the embedded database is kept running on its port, and secrets are made on
   expect(await third.ended).toBe(1);
   expect(third.errors()).toContain('secrets.json is missing, but there is a database');
 });
+
+test('a database that is killed again and again while it starts is started again', async () => {
+  const { child, status, ended, errors } = launch('a', { database: '' });
+  const pidFile = join(dataDir, 'postgres', 'data', 'postmaster.pid');
+  const killed = new Set<number>();
+  while (killed.size < 3 && child.exitCode === null) {
+    const pid = existsSync(pidFile) ? Number.parseInt(readFileSync(pidFile, 'utf8'), 10) : Number.NaN;
+    if (pid > 0 && !killed.has(pid) && identify(pid)) {
+      process.kill(pid, 'SIGKILL');
+      killed.add(pid);
+    }
+    await nextTurn();
+  }
+  const { databaseUrl } = await status;
+  await expect.poll(() => answers(databaseUrl), { timeout: 30_000 }).toBe(true);
+  expect(errors()).toMatch(/postgres ended; starting it again/);
+  child.kill('SIGTERM');
+  expect(await ended).toBe(0);
+}, 120_000);
 
 async function answers(url: string): Promise<boolean> {
   const client = new pg.Client({ connectionString: url });

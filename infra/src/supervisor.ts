@@ -42,6 +42,8 @@ export class NotReady extends Error {
 export type SuperviseOptions = {
   name: string;
   start(): Promise<Running>;
+  /** Whether a start that failed like this may work the next time; never when absent. */
+  mayPass?(error: unknown): boolean;
   /** How long the first start may take, all attempts together. */
   readyTimeoutMs: number;
   log: Log;
@@ -89,7 +91,7 @@ export function supervise(options: SuperviseOptions): Supervised {
         end = await current.exited;
       } catch (error) {
         end = { reason: error instanceof Error ? error.message : String(error), code: null };
-        if (!everReady) {
+        if (!everReady && !options.mayPass?.(error)) {
           first.reject(new NotReady(`${name}: ${end.reason}`, { cause: error }));
           stopped = true;
         }

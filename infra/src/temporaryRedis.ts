@@ -53,6 +53,7 @@ export async function startTemporaryRedis(
     server = undefined;
     if (!running || running.exitCode !== null || running.signalCode !== null) return;
     const gone = new Promise((resolve) => running.once('exit', resolve));
+    running.ref();
     running.kill('SIGKILL');
     await gone;
     // So that the undertaker does not look for a process that may be another one by then.
@@ -110,11 +111,13 @@ function launch(args: readonly string[]): Promise<ChildProcess> {
     const lines = createInterface({ input: server.stdout });
     lines.on('line', (line) => {
       if (said.length < SAID_LINES_MAX) said.push(line);
-      if (/ready to accept connections/i.test(line)) resolve(server);
+      if (!/ready to accept connections/i.test(line)) return;
+      // Not before: nothing else may keep this process alive until it is told what became of the start.
+      server.unref();
+      resolve(server);
     });
     server.once('error', reject);
     server.once('exit', () => reject(new Error(`redis-server did not start:\n${said.join('\n')}`)));
-    server.unref();
   });
 }
 

@@ -37,8 +37,9 @@ type Kept = {
   remove(): Promise<void>;
 };
 
-/** How often it is looked whether one has died. */
+/** How often it is looked whether one has ended; less and less often where it does not start. */
 const LOOK_EVERY_MS = 100;
+const LOOK_EVERY_MS_MAX = 5_000;
 
 async function run(options: Options): Promise<void> {
   // Standard output is for the variables alone.
@@ -69,12 +70,22 @@ async function keepRunning(
   server: Kept,
   { log, tell, stop }: { log: Log; tell: () => void; stop: AbortSignal },
 ): Promise<void> {
+  let failures = 0;
   while (!stop.aborted) {
-    await sleep(runtime, LOOK_EVERY_MS, stop);
+    await sleep(runtime, Math.min(LOOK_EVERY_MS * 2 ** failures, LOOK_EVERY_MS_MAX), stop);
     if (stop.aborted || isAlive(server.pid())) continue;
-    log.info({ server: server.name }, 'it died, and is started again');
+    if (failures === 0) log.info({ server: server.name }, 'it ended, and is started again');
     tell();
-    await server.startAgain();
+    try {
+      await server.startAgain();
+      if (failures > 0) log.info({ server: server.name }, 'it runs again');
+      failures = 0;
+    } catch (err) {
+      // The other one is none the worse for it.
+      if (failures === 0)
+        log.warn({ server: server.name, err }, 'it does not start; it is tried again and again');
+      failures += 1;
+    }
     tell();
   }
 }

@@ -20,9 +20,15 @@ afterEach(() => rmSync(data, { recursive: true, force: true }));
 
 /** Some starts wait ten seconds for a server that is not there. */
 const MACHINE_IS_BUSY_MS = 120_000;
-type Start = { folder?: string; flags?: string[]; env?: Record<string, string> };
+type Start = {
+  folder?: string;
+  flags?: string[];
+  env?: Record<string, string>;
+  /** It is stopped once it has said this. */
+  until?: string;
+};
 
-async function start({ folder = data, flags = ['--ports', 'free'], env = {} }: Start) {
+async function start({ folder = data, flags = ['--ports', 'free'], env = {}, until }: Start) {
   const brokerx = fileURLToPath(new URL('main.ts', import.meta.url));
   const { PATH, NODE_COMPILE_CACHE } = process.env;
   const args = [brokerx, 'start', '--no-traders', '--data', folder, ...flags];
@@ -31,6 +37,7 @@ async function start({ folder = data, flags = ['--ports', 'free'], env = {} }: S
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (chunk) => {
       said += String(chunk);
+      if (until !== undefined && said.includes(until)) child.kill('SIGTERM');
     });
   }
   const code = await new Promise<number | null>((done) => child.once('close', done));
@@ -86,6 +93,30 @@ test('production without a mail server is refused before anything is started', a
   await expectRefusal({ env: { BROKERX_MODE: 'test' } }, /BROKERX_MODE' is invalid/, 2);
   expect(readdirSync(data)).toEqual([]);
 });
+
+test(
+  'with --json-logs every line is JSON, also where it is ready and where it fails, and no passphrase is told',
+  async () => {
+    const flags = ['--ports', 'free', '--json-logs'];
+    const { said } = await start({ flags, until: '"msg":"BrokerX is ready"' });
+    const { OPERATOR_PASSWORD } = keptSecrets(data);
+    expect(said).not.toContain(OPERATOR_PASSWORD);
+    const ready = lines(said).find(({ msg }) => msg === 'BrokerX is ready');
+    expect(ready).toMatchObject({ mode: 'development', passphraseAt: join(data, 'secrets.json') });
+    const failed = await start({ flags, env: { DATABASE_URL: 'mysql://x' } });
+    expect(lines(failed.said).at(-1)).toMatchObject({
+      level: 'fatal',
+      msg: expect.stringContaining('DATABASE_URL must begin with postgres://'),
+    });
+  },
+  MACHINE_IS_BUSY_MS,
+);
+
+const lines = (said: string) =>
+  said
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
 
 test('how many processes: a whole number within bounds, and ports for all of them', async () => {
   await expectRefusal({ flags: ['--engines', '0'] }, /'0' is invalid\. It must be 1 to 4/, 2);

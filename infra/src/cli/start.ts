@@ -1,17 +1,17 @@
 import { writeFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
-import { EmbeddedPostgresError } from '../embeddedPostgres.ts';
 import { type Installation, startInstallation } from '../installation.ts';
 import { INSTANCES_MAX } from '../instances.ts';
 import { createLog, LOG_LEVELS, type LogLevel } from '../log.ts';
 import { asJsonLine, renderLine } from '../logRendering.ts';
 import { MODES, type Mode } from '../mode.ts';
 import { PORT_MAX } from '../ports.ts';
+import { EmbeddedPostgresError } from '../postgresFailure.ts';
 import { killRecorded } from '../runFile.ts';
 import { EXIT_FAILED, SIGNAL_REPEAT_MS } from '../shutdown.ts';
 import { StartRefused } from '../startRefused.ts';
-import { banner } from './banner.ts';
+import { banner, readyFields } from './banner.ts';
 import { wholeNumber } from './wholeNumber.ts';
 
 type StartOptions = {
@@ -54,7 +54,7 @@ export function addStart(program: Command): void {
         .default('development'),
     )
     .option('--no-traders', 'do not run the simulated traders')
-    .option('--json-logs', 'logs as JSON lines', false)
+    .option('--json-logs', 'logs as JSON lines, and nothing else; no secret is among them', false)
     .option(
       '--json-status',
       'when ready, print one JSON line on standard output and nothing else there',
@@ -107,13 +107,20 @@ async function start(options: StartOptions): Promise<void> {
       : error instanceof Error
         ? (error.stack ?? error.message)
         : String(error);
-    process.stderr.write(`brokerx: ${text}\n`);
+    if (options.jsonLogs) log.fatal(text);
+    else process.stderr.write(`brokerx: ${text}\n`);
     process.exit(interrupted.aborted ? 0 : EXIT_FAILED);
   }
   const { status } = installation;
   const json = JSON.stringify(status);
   if (options.statusFile) writeFileSync(options.statusFile, `${json}\n`, { mode: 0o600 });
-  process.stdout.write(options.jsonStatus ? `${json}\n` : banner(status, traders));
+  const passphraseAt = process.env.OPERATOR_PASSWORD ? 'OPERATOR_PASSWORD' : join(dataDir, 'secrets.json');
+  // What is not a terminal is kept by somebody; in development so are passcodes and the passwords of simulated people.
+  const isShown = process.stdout.isTTY === true || mode === 'development';
+  if (options.jsonLogs) log.info(readyFields(status, traders, passphraseAt), 'BrokerX is ready');
+  if (options.jsonStatus) process.stdout.write(`${json}\n`);
+  else if (!options.jsonLogs)
+    process.stdout.write(banner(status, { traders, passphraseAt: isShown ? null : passphraseAt }));
   if (!interrupted.aborted) {
     await new Promise<void>((done) => interrupted.addEventListener('abort', () => done(), { once: true }));
   }
