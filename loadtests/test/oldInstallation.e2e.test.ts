@@ -118,10 +118,8 @@ test('an account that was stopped stays so, until who stopped it releases it', a
 });
 
 test('a call that ran ends, with the trades that it owes', async () => {
-  for (const symbol of ['CALL', 'DAYS']) {
-    const { state } = await api.query<{ state: string }>(`/v1/symbols/${symbol}`);
-    if (state === 'closing_auction') await operator.begin(symbol, 'closed');
-  }
+  // One is led by hand; the calendar of the other has long ended its call.
+  await operator.begin('CALL', 'closed');
   await expect.poll(() => statusOf('call-sell'), { timeout: 20_000 }).toBe('filled');
   await expect.poll(() => statusOf('day-sell'), { timeout: 20_000 }).toBe('filled');
 });
