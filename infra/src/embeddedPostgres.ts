@@ -17,6 +17,7 @@ import { mebibytes, NEW_DATABASE_BYTES, wholeDisk } from './diskSpace.ts';
 import { acquireLock, LockHeld } from './folderLock.ts';
 import type { Log } from './log.ts';
 import { freePort, LOOPBACK, portTaken } from './ports.ts';
+import { isTransient } from './postgres.ts';
 import { DISK_FULL, diagnose, diskFull, EmbeddedPostgresError, isKill } from './postgresFailure.ts';
 import { type PostgresHome, preparePostgresHome } from './postgresHome.ts';
 
@@ -85,8 +86,11 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     } catch (error) {
       const launched = identify(server.pid);
       if (launched) await stopPostmaster(launched, log);
+      const { signal } = await server.exited;
       const text = [String(error), ...server.lines()].join('\n');
-      throw diagnose(home, text, 'it started, but did not serve', launched === null);
+      // One of its processes may have been killed, which breaks every connection.
+      const wasKilled = isKill(signal) || isTransient(error);
+      throw diagnose(home, text, 'it started, but did not serve', wasKilled);
     }
     keepPort(dataRoot, port, log);
     let asked = false;

@@ -192,7 +192,7 @@ test('a database that is killed again and again while it starts is started again
     await nextTurn();
   }
   const { databaseUrl } = await status;
-  await expect.poll(() => answers(databaseUrl), { timeout: 30_000 }).toBe(true);
+  await expect.poll(() => answers(databaseUrl), { timeout: 60_000 }).toBe(true);
   expect(errors()).toMatch(/postgres ended; starting it again/);
   child.kill('SIGTERM');
   expect(await ended).toBe(0);
