@@ -86,9 +86,7 @@ export function enter(engine: Engine, event: Placed, revision: number): BookFact
   };
   // Looking ahead over the sweep; failing changes nothing.
   const wanted = timeInForce === 'fok' ? quantity : (asked.minQuantity ?? 0);
-  const reach: Reach = { matches: lookAheadMatches(engine), isExceeded: false };
-  const fails = wanted > 0 && lookAhead(engine, incoming, wanted, reach) < wanted;
-  if (reach.isExceeded) incoming.bounded = true;
+  const fails = wanted > 0 && !finds(engine, incoming, wanted);
   const before = lastPrice(engine);
   const gathers = engine.state !== 'continuous';
   if (!fails && !gathers) match(engine, incoming, outputs);
@@ -108,10 +106,16 @@ export function enter(engine: Engine, event: Placed, revision: number): BookFact
   return outputs;
 }
 
-const lookAhead = (engine: Engine, incoming: Incoming, wanted: number, reach: Reach): number =>
-  engine.icebergs.size > 0 || engine.lists.size > 0
-    ? tradableStepByStep(engine, incoming, wanted, reach)
-    : tradable(engine.book, incoming, wanted, reach);
+/** Whether it could trade so much at once, as far as it may look. */
+function finds(engine: Engine, incoming: Incoming, wanted: number): boolean {
+  const reach: Reach = { matches: lookAheadMatches(engine), isExceeded: false };
+  const found =
+    engine.icebergs.size > 0 || engine.lists.size > 0
+      ? tradableStepByStep(engine, incoming, wanted, reach)
+      : tradable(engine.book, incoming, wanted, reach);
+  incoming.bounded = reach.isExceeded;
+  return found >= wanted;
+}
 
 /** What is left of a limit order goes into the book. */
 function settleDown(
