@@ -23,6 +23,7 @@ WORKDIR /app
 COPY package.json pnpm-lock.yaml pnpm-workspace.yaml ./
 COPY contracts/package.json contracts/
 COPY infra/package.json infra/
+COPY infra/installation/package.json infra/installation/
 COPY command-api/package.json command-api/
 COPY matching-engine/package.json matching-engine/
 COPY projectors/package.json projectors/
@@ -59,4 +60,4 @@ USER 10001:10001
 EXPOSE 8080
 HEALTHCHECK --interval=30s --timeout=3s --start-period=120s --retries=3 CMD ["/app/infra/image/ready"]
 ENTRYPOINT ["node"]
-CMD ["infra/src/cli/main.ts", "--help"]
+CMD ["infra/installation/src/cli/main.ts", "--help"]

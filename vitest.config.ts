@@ -13,11 +13,11 @@ const KINDS = ['crash', '.sim.', '.e2e.', '.int.', ''];
 
 export default defineConfig({
   test: {
-    include: ['*/{src,test,sim}/**/*.test.ts'],
+    include: ['{*,infra/installation}/{src,test,sim}/**/*.test.ts'],
     // `npm run test:long`
     exclude: [...configDefaults.exclude, '**/*.long.test.ts'],
-    // One real PostgreSQL for the run: `freshDatabase()` in infra/src/services.ts.
-    globalSetup: ['./infra/src/services.ts'],
+    // One real PostgreSQL for the run: `freshDatabase()` in infra/src/servers/testServers.ts.
+    globalSetup: ['./infra/src/servers/testServers.ts'],
     sequence: { sequencer: LongestFirst },
     // No file leaves anything behind that another one meets: loading everything again for each costs more than many run.
     isolate: false,

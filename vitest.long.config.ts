@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 /** What is too slow for every run, one after the other: `npm run test:long`, every night. */
 export default defineConfig({
   test: {
-    include: ['*/{src,test,sim}/**/*.long.test.ts'],
+    include: ['{*,infra/installation}/{src,test,sim}/**/*.long.test.ts'],
     fileParallelism: false,
     // An hour for each: a suite of five minutes beside others that take every second moment of two cores.
     testTimeout: 3_600_000,

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Event, eventCodec, MATCHING_RULES_VERSION, type Role } from '@brokerx/contracts';
 import { postgresEventStore, postgresSnapshots, realRuntime } from '@brokerx/infra';
-import { freshDatabase } from '@brokerx/infra/services.ts';
+import { freshDatabase } from '@brokerx/infra/servers/testServers.ts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { commandApi, openAccount } from '../test/world.ts';
 

@@ -16,14 +16,14 @@ import {
   type TokenVerifier,
 } from '@brokerx/infra';
 import type { Accounts } from './account/accounts.ts';
-import { orderRoutes } from './account/orderRoutes.ts';
-import type { ShownDepth } from './account/previewRoutes.ts';
-import { accountRoutes } from './account/routes.ts';
-import type { Admission } from './admission.ts';
-import type { Commands } from './handle.ts';
+import type { Admission } from './commands/admission.ts';
+import type { Commands } from './commands/commands.ts';
+import { tryLater } from './commands/refusals.ts';
 import type { Markets } from './market/markets.ts';
-import { marketRoutes } from './market/routes.ts';
-import { tryLater } from './refusals.ts';
+import { accountRoutes } from './money/routes.ts';
+import { marketRoutes } from './operations/routes.ts';
+import type { ShownDepth } from './orders/preview/previewRoutes.ts';
+import { orderRoutes } from './orders/routes.ts';
 
 /** The HTTP API of commands, built without listening. */
 export type AppOptions = {

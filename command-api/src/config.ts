@@ -1,7 +1,7 @@
 import { adapterVariables, loadConfig, portVariable, sharedVariables } from '@brokerx/infra';
-import { LOOPBACK } from '@brokerx/infra/ports.ts';
+import { LOOPBACK } from '@brokerx/infra/runtime/ports.ts';
 import { z } from 'zod';
-import { deliveredMail, peopleVariables, wholeOperator } from './client/settings.ts';
+import { deliveredMail, peopleVariables, wholeOperator } from './people/settings.ts';
 
 /** The environment of command-api, parsed once. */
 const Variables = z

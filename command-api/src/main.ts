@@ -26,28 +26,28 @@ import {
   startTelemetry,
   tokenVerifier,
 } from '@brokerx/infra';
-import { LOOPBACK } from '@brokerx/infra/ports.ts';
+import { LOOPBACK } from '@brokerx/infra/runtime/ports.ts';
 import { buildApp } from './app.ts';
-import { failedSignIns } from './client/failedSignIns.ts';
-import { lookups } from './client/lookups.ts';
-import { mailLimits } from './client/mailLimits.ts';
-import { bootstrapOperator } from './client/operator.ts';
-import { startPasscodeMail } from './client/passcodeMail.ts';
-import { argon2Passwords } from './client/passwords.ts';
-import { people as peopleOver } from './client/people.ts';
-import { limitPublicRequests } from './client/publicRequests.ts';
-import { clientRoutes } from './client/routes.ts';
-import { mailLimitSettings, signInLimits } from './client/settings.ts';
-import { measured } from './commandMetrics.ts';
 import { commandApiConfig } from './config.ts';
 import { inboxRoutes } from './mail/inboxRoutes.ts';
 import { developmentInbox } from './mail/mail.inbox.ts';
 import { remoteInbox } from './mail/mail.remoteInbox.ts';
 import { smtpMailer } from './mail/mail.smtp.ts';
 import { hotDepth } from './market/shownDepth.ts';
+import { measured } from './metrics.ts';
 import { simulatedPayments } from './payments/payments.simulated.ts';
 import { startPayments } from './payments/process.ts';
-import { tokenIssuer } from './tokens.ts';
+import { lookups } from './people/lookups.ts';
+import { bootstrapOperator } from './people/operator.ts';
+import { people as peopleOver } from './people/people.ts';
+import { limitPublicRequests } from './people/publicRequests.ts';
+import { mailLimits } from './people/registration/mailLimits.ts';
+import { startPasscodeMail } from './people/registration/passcodeMail.ts';
+import { clientRoutes } from './people/routes.ts';
+import { mailLimitSettings, signInLimits } from './people/settings.ts';
+import { failedSignIns } from './people/signIn/failedSignIns.ts';
+import { argon2Passwords } from './people/signIn/passwords.ts';
+import { tokenIssuer } from './people/signIn/tokens.ts';
 import { startTrading } from './trading.ts';
 
 /** One command-api process: everything wired by hand, closed in reverse order. */

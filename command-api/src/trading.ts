@@ -11,18 +11,18 @@ import type {
   Telemetry,
 } from '@brokerx/infra';
 import { accountsInMemory } from './account/accounts.ts';
-import { deadlineTasks } from './account/deadMan.ts';
-import { killTasks } from './account/killSwitch.ts';
-import { countRecorded } from './account/recordedOrders.ts';
-import { startSettlement } from './account/settlement.ts';
-import { admissionControl } from './admission.ts';
-import { type CommandMetrics, commandMetrics } from './commandMetrics.ts';
-import { commandsOn } from './handle.ts';
+import { admissionControl } from './commands/admission.ts';
+import { commandsOn } from './commands/commands.ts';
 import { followNewestRules } from './market/adoption.ts';
 import { startMarkets } from './market/markets.ts';
 import { startTimer } from './market/timer.ts';
-import { startTasks } from './openTasks.ts';
-import { ownRole } from './owner.ts';
+import { type CommandMetrics, commandMetrics } from './metrics.ts';
+import { countRecorded } from './orders/recordedOrders.ts';
+import { deadlineTasks } from './protection/deadMan.ts';
+import { killTasks } from './protection/killSwitch.ts';
+import { startSettlement } from './settlement/settlement.ts';
+import { startTasks } from './tasks/openTasks.ts';
+import { ownRole } from './tasks/owner.ts';
 
 /** Accounts, markets, settlement and market time of one process, over the ports that it is given. */
 export type TradingPorts = {

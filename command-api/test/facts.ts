@@ -9,7 +9,7 @@ import {
   seal,
 } from '@brokerx/contracts';
 import { type Account, evolve, initialAccount } from '../src/account/account.ts';
-import { emptyKeyLog } from '../src/account/keys.ts';
+import { emptyKeyLog } from '../src/keyLog.ts';
 import { REAL_TIME } from '../src/market/calendar.ts';
 import type { Market } from '../src/market/market.ts';
 

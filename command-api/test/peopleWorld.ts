@@ -24,23 +24,23 @@ import { simpleParser } from 'mailparser';
 import { SMTPServer } from 'smtp-server';
 import { z } from 'zod';
 import { accountsInMemory } from '../src/account/accounts.ts';
-import { failedSignIns } from '../src/client/failedSignIns.ts';
-import { lookups } from '../src/client/lookups.ts';
-import { mailLimits } from '../src/client/mailLimits.ts';
-import { bootstrapOperator } from '../src/client/operator.ts';
-import { startPasscodeMail } from '../src/client/passcodeMail.ts';
-import { argon2Passwords } from '../src/client/passwords.ts';
-import { people } from '../src/client/people.ts';
-import { limitPublicRequests } from '../src/client/publicRequests.ts';
-import { clientRoutes } from '../src/client/routes.ts';
-import { mailLimitSettings, peopleVariables, signInLimits } from '../src/client/settings.ts';
 import { inboxRoutes } from '../src/mail/inboxRoutes.ts';
 import { developmentInbox } from '../src/mail/mail.inbox.ts';
 import { smtpMailer } from '../src/mail/mail.smtp.ts';
 import { simulatedPayments } from '../src/payments/payments.simulated.ts';
 import type { Payments } from '../src/payments/payments.ts';
 import { startPayments } from '../src/payments/process.ts';
-import { tokenIssuer } from '../src/tokens.ts';
+import { lookups } from '../src/people/lookups.ts';
+import { bootstrapOperator } from '../src/people/operator.ts';
+import { people } from '../src/people/people.ts';
+import { limitPublicRequests } from '../src/people/publicRequests.ts';
+import { mailLimits } from '../src/people/registration/mailLimits.ts';
+import { startPasscodeMail } from '../src/people/registration/passcodeMail.ts';
+import { clientRoutes } from '../src/people/routes.ts';
+import { mailLimitSettings, peopleVariables, signInLimits } from '../src/people/settings.ts';
+import { failedSignIns } from '../src/people/signIn/failedSignIns.ts';
+import { argon2Passwords } from '../src/people/signIn/passwords.ts';
+import { tokenIssuer } from '../src/people/signIn/tokens.ts';
 
 /** A clock that a test sets forward; timers stay real. */
 export function testClock(): Runtime & { forward(ms: number): void } {

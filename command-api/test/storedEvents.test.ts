@@ -1,9 +1,9 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { deriveId, type Event, eventCodec, seal } from '@brokerx/contracts';
-import { derivedId } from '@brokerx/infra/derivedId.ts';
-import { eventIdOf } from '@brokerx/infra/eventStoreDbWire.ts';
-import { storedEventCodec } from '@brokerx/infra/storedEvents.ts';
+import { derivedId } from '@brokerx/infra/eventStore/eventstoredb/derivedId.ts';
+import { eventIdOf } from '@brokerx/infra/eventStore/eventstoredb/wire.ts';
+import { storedEventCodec } from '@brokerx/infra/eventStore/migration/storedEvents.ts';
 import { expect, test } from 'vitest';
 
 /** Two packages that do not know each other must mean the same: what an event is in a store, and what its id is. */

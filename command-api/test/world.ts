@@ -19,13 +19,13 @@ import {
 } from '@brokerx/infra';
 import type { JWK } from 'jose';
 import { type Accounts, accountsInMemory } from '../src/account/accounts.ts';
-import type { ShownDepth } from '../src/account/previewRoutes.ts';
-import { countRecorded } from '../src/account/recordedOrders.ts';
-import { admissionControl } from '../src/admission.ts';
 import { buildApp } from '../src/app.ts';
-import { commandsOn } from '../src/handle.ts';
+import { admissionControl } from '../src/commands/admission.ts';
+import { commandsOn } from '../src/commands/commands.ts';
 import { startMarkets } from '../src/market/markets.ts';
-import { tokenIssuer } from '../src/tokens.ts';
+import type { ShownDepth } from '../src/orders/preview/previewRoutes.ts';
+import { countRecorded } from '../src/orders/recordedOrders.ts';
+import { tokenIssuer } from '../src/people/signIn/tokens.ts';
 
 export const ISSUER = 'http://test.invalid';
 export const quiet = createLog({ name: 'test', level: 'silent' });
@@ -126,7 +126,7 @@ const testKey = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.ex
 /** Opens an account that nobody registered. */
 export async function openAccount(accounts: Accounts): Promise<string> {
   const accountId = randomUUID();
-  const { openAccount: open } = await import('../src/account/decider.ts');
+  const { openAccount: open } = await import('../src/money/money.ts');
   const { seal } = await import('@brokerx/contracts');
   await accounts.execute(accountId, (account, { commitId }) => ({
     events: seal(commitId, testCause(), open(account, { accountId, clientId: randomUUID() })) as never,

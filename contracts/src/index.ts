@@ -1,31 +1,36 @@
-export * from './account.ts';
-export * from './book.ts';
-export * from './client.ts';
-export * from './codec.ts';
-export * from './commands.ts';
-export * as domains from './domains.ts';
-export { canonicalEmail, comparableEmail, Email, mailboxOf } from './email.ts';
-export * from './envelope.ts';
-export * from './events.ts';
-export * from './feedTopic.ts';
-export * from './hotViews.ts';
-export * from './ids.ts';
-export * from './market.ts';
-export * from './order.ts';
-export * from './orderEntry.ts';
-export * from './orderList.ts';
-export { NewPassword, normalPassword, PASSWORD_CHARACTERS_MAX, PASSWORD_CHARACTERS_MIN } from './password.ts';
-export * from './position.ts';
-export * from './publicBook.ts';
-export * from './publicLevels.ts';
-export * from './refusals.ts';
-export * from './session.ts';
-export * from './sessionEnds.ts';
-export * from './shards.ts';
-export * from './streamProtocol.ts';
-export * from './streams.ts';
-export * from './topics.ts';
-export * from './tradeView.ts';
-export * from './units.ts';
-export * from './upcast.ts';
-export * as views from './views.ts';
+export * from './api/commands.ts';
+export * from './api/hotViews.ts';
+export * from './api/streamProtocol.ts';
+export * from './api/tradeView.ts';
+export * as views from './api/views.ts';
+export * as domains from './base/domains.ts';
+export { canonicalEmail, comparableEmail, Email, mailboxOf } from './base/email.ts';
+export * from './base/feedTopic.ts';
+export * from './base/ids.ts';
+export * from './base/order.ts';
+export * from './base/orderEntry.ts';
+export {
+  NewPassword,
+  normalPassword,
+  PASSWORD_CHARACTERS_MAX,
+  PASSWORD_CHARACTERS_MIN,
+} from './base/password.ts';
+export * from './base/position.ts';
+export * from './base/refusals.ts';
+export * from './base/shards.ts';
+export * from './base/streams.ts';
+export * from './base/topics.ts';
+export * from './base/tradingSession.ts';
+export * from './base/units.ts';
+export * from './events/account.ts';
+export * from './events/book.ts';
+export * from './events/client.ts';
+export * from './events/codec.ts';
+export * from './events/envelope.ts';
+export * from './events/events.ts';
+export * from './events/market.ts';
+export * from './events/orderList.ts';
+export * from './events/sessionEnds.ts';
+export * from './events/upcast.ts';
+export * from './publicBook/publicBook.ts';
+export * from './publicBook/publicLevels.ts';

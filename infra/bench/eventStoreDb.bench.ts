@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
-import { circumstances } from '../src/circumstances.ts';
-import { eventStoreDb } from '../src/eventStore.eventstoredb.ts';
-import { realRuntime } from '../src/runtime.ts';
+import { eventStoreDb } from '../src/eventStore/eventStore.eventstoredb.ts';
+import { circumstances } from '../src/runtime/benchEnvironment.ts';
+import { realRuntime } from '../src/runtime/runtime.ts';
 import { codec, events } from './orderNotes.ts';
 import { appendCalls, pagesBack, readWhole, SHAPES, type Step, timed } from './storeShapes.ts';
 

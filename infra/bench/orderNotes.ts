@@ -1,4 +1,4 @@
-import type { Codec } from '../src/eventStore.ts';
+import type { Codec } from '../src/eventStore/eventStore.ts';
 
 /** Events like those of orders, to be appended: about 450 bytes of JSON each. */
 export type OrderNote = { type: string; id: string } & Record<string, string>;

@@ -1,11 +1,11 @@
 import { parseArgs } from 'node:util';
 import type pg from 'pg';
-import { circumstances } from '../src/circumstances.ts';
-import { postgresEventStore } from '../src/eventStore.postgres.ts';
-import { createLog } from '../src/log.ts';
-import { openPool } from '../src/postgres.ts';
-import { realRuntime } from '../src/runtime.ts';
-import { startTemporaryPostgres } from '../src/temporaryPostgres.ts';
+import { postgresEventStore } from '../src/eventStore/eventStore.postgres.ts';
+import { openPool } from '../src/postgres/postgres.ts';
+import { circumstances } from '../src/runtime/benchEnvironment.ts';
+import { createLog } from '../src/runtime/log.ts';
+import { realRuntime } from '../src/runtime/runtime.ts';
+import { startTemporaryPostgres } from '../src/servers/temporaryPostgres.ts';
 import { codec, events, type OrderNote } from './orderNotes.ts';
 import {
   appendCalls,

@@ -1,4 +1,4 @@
-import { type Commit, type EventStore, NO_STREAM } from '../src/eventStore.ts';
+import { type Commit, type EventStore, NO_STREAM } from '../src/eventStore/eventStore.ts';
 import type { OrderNote } from './orderNotes.ts';
 
 /** What a store is asked to do by the benches of all stores: calls of several shapes, and reading them back. */

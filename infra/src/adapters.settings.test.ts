@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { adapterSettings, adapterVariables } from './adapters.settings.ts';
-import { ConfigError, loadConfig } from './config.ts';
+import { ConfigError, loadConfig } from './runtime/config.ts';
 
 const DATABASE_URL = 'postgres://brokerx:secret@127.0.0.1:5432/brokerx';
 const settings = (env: NodeJS.ProcessEnv) =>

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ConfigError, sharedVariables } from './config.ts';
+import { ConfigError, sharedVariables } from './runtime/config.ts';
 
 /**
  * Which adapter stands behind each port: PostgreSQL for all of them, unless the address of another one is set. Each

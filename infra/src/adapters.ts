@@ -1,22 +1,22 @@
 import type { AdapterSettings } from './adapters.settings.ts';
-import { postgresEventStore } from './eventStore.postgres.ts';
-import type { Codec, EventStore } from './eventStore.ts';
-import { kafkaFeed } from './feed.kafka.ts';
-import { storeFeed } from './feed.store.ts';
-import type { Feed } from './feed.ts';
-import { watchTopicFeed } from './feedMetrics.ts';
-import type { FeedTopic } from './feedTopic.ts';
-import { postgresHotStore } from './hotStore.postgres.ts';
-import { redisHotStore } from './hotStore.redis.ts';
-import type { HotStore } from './hotStore.ts';
-import { openKafka } from './kafka.ts';
-import type { Log } from './log.ts';
-import type { Metrics } from './metrics.ts';
-import type { Runtime } from './runtime.ts';
-import { talliesWithFallback } from './tally.fallback.ts';
-import { memoryTallies } from './tally.memory.ts';
-import { redisTallies } from './tally.redis.ts';
-import type { Tallies } from './tally.ts';
+import { postgresEventStore } from './eventStore/eventStore.postgres.ts';
+import type { Codec, EventStore } from './eventStore/eventStore.ts';
+import type { FeedTopic } from './feed/division.ts';
+import { kafkaFeed } from './feed/feed.kafka.ts';
+import { storeFeed } from './feed/feed.store.ts';
+import type { Feed } from './feed/feed.ts';
+import { watchTopicFeed } from './feed/metrics.ts';
+import { postgresHotStore } from './hotStore/hotStore.postgres.ts';
+import { redisHotStore } from './hotStore/hotStore.redis.ts';
+import type { HotStore } from './hotStore/hotStore.ts';
+import { openKafka } from './kafka/kafka.ts';
+import type { Log } from './runtime/log.ts';
+import type { Metrics } from './runtime/metrics.ts';
+import type { Runtime } from './runtime/runtime.ts';
+import { talliesWithFallback } from './tally/tally.fallback.ts';
+import { memoryTallies } from './tally/tally.memory.ts';
+import { redisTallies } from './tally/tally.redis.ts';
+import type { Tallies } from './tally/tally.ts';
 
 /**
  * The one place where configuration chooses adapters. Services ask for a port and are given whatever the settings
@@ -31,7 +31,7 @@ export async function openEventStore<E>({
   const { eventStoreUrl: url, databaseUrl } = settings;
   if (url === undefined) return postgresEventStore({ databaseUrl, ...rest });
   // Loaded only where it is used: its client is half as large as all the rest.
-  const { eventStoreDb } = await import('./eventStore.eventstoredb.ts');
+  const { eventStoreDb } = await import('./eventStore/eventStore.eventstoredb.ts');
   return eventStoreDb({ url, ...rest });
 }
 

@@ -13,7 +13,7 @@ import {
   status,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
-import { errorsHeardElsewhere } from '../src/mayFail.ts';
+import { errorsHeardElsewhere } from '../src/runtime/mayFail.ts';
 import {
   type EventLog,
   type Expected,

@@ -1,5 +1,5 @@
-import { kafkaBroker } from '../src/kafkaBroker.ts';
-import { createLog } from '../src/log.ts';
+import { createLog } from '../src/runtime/log.ts';
+import { kafkaBroker } from '../src/servers/kafkaBroker.ts';
 
 /** Starts a broker from the jars in the folder that is named, says where, and waits to be killed. */
 const broker = await kafkaBroker({

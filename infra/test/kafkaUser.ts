@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { adapterSettings, adapterVariables } from '../src/adapters.settings.ts';
-import { loadConfig } from '../src/config.ts';
-import { openKafka } from '../src/kafka.ts';
-import { realRuntime } from '../src/runtime.ts';
+import { openKafka } from '../src/kafka/kafka.ts';
+import { loadConfig } from '../src/runtime/config.ts';
+import { realRuntime } from '../src/runtime/runtime.ts';
 
 /** Makes a topic at the Kafka that the environment names, and says `ok` or why not. */
 const { kafka } = adapterSettings(loadConfig(z.object(adapterVariables)));

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Codec, Commit, EventStore, Verdict } from '../src/eventStore.ts';
+import type { Codec, Commit, EventStore, Verdict } from '../src/eventStore/eventStore.ts';
 
 /** The event of these tests; its type is its text's first word. */
 export type Noted = { text: string };

@@ -1,5 +1,5 @@
-import { startEmbeddedPostgres } from '../src/embeddedPostgres.ts';
-import { createLog } from '../src/log.ts';
+import { createLog } from '../src/runtime/log.ts';
+import { startEmbeddedPostgres } from '../src/servers/embeddedPostgres.ts';
 
 /** Runs the embedded server on the folder given until it is told to stop (SIGTERM) or killed. */
 const [dataRoot = ''] = process.argv.slice(2);

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { redisHotStore } from '../src/hotStore.redis.ts';
-import { realRuntime as runtime } from '../src/runtime.ts';
+import { redisHotStore } from '../src/hotStore/hotStore.redis.ts';
+import { realRuntime as runtime } from '../src/runtime/runtime.ts';
 
 /** Writes to the Redis that it is given the address of, and says whether it was done. */
 const [url = ''] = process.argv.slice(2);

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { afterAll, beforeAll } from 'vitest';
-import { type FreshDatabase, freshDatabase } from '../src/services.ts';
+import { type FreshDatabase, freshDatabase } from '../src/servers/testServers.ts';
 
 /**
  * One database for all tests of a file, emptied by each of them: making and dropping a database costs the disk

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { onTestFinished } from 'vitest';
-import { memoryEventStore } from '../src/eventStore.memory.ts';
-import { type EventStore, NO_STREAM } from '../src/eventStore.ts';
-import { storeFeed } from '../src/feed.store.ts';
-import type { Runtime } from '../src/runtime.ts';
-import { sessionEnds } from '../src/sessionEnds.ts';
+import { sessionEnds } from '../src/auth/sessionEnds.ts';
+import { memoryEventStore } from '../src/eventStore/eventStore.memory.ts';
+import { type EventStore, NO_STREAM } from '../src/eventStore/eventStore.ts';
+import { storeFeed } from '../src/feed/feed.store.ts';
+import type { Runtime } from '../src/runtime/runtime.ts';
 import { commit, type Noted, notedCodec } from './noted.ts';
 
 /** Sessions over an event store in memory, where `ended s1 <until>` ends a session, `ended * <until>` all of the client's. */

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import type { Commit, EventStore, Recorded, Verdict } from '../src/eventStore.ts';
+import type { Commit, EventStore, Recorded, Verdict } from '../src/eventStore/eventStore.ts';
 import type { Noted } from './noted.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { createLog } from '../src/log.ts';
-import { createShutdown } from '../src/shutdown.ts';
+import { createLog } from '../src/runtime/log.ts';
+import { createShutdown } from '../src/runtime/shutdown.ts';
 
 /** A process with two closers; `hang` makes the first-opened one never close, `throw` makes it fail by itself. */
 const [mode = ''] = process.argv.slice(2);

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { postgresEventStore } from '../src/eventStore.postgres.ts';
-import { NO_STREAM, type Verdict } from '../src/eventStore.ts';
-import { type Appender, groupCommit } from '../src/groupCommit.ts';
-import { realRuntime } from '../src/runtime.ts';
+import { postgresEventStore } from '../src/eventStore/eventStore.postgres.ts';
+import { NO_STREAM, type Verdict } from '../src/eventStore/eventStore.ts';
+import { type Appender, groupCommit } from '../src/eventStore/groupCommit.ts';
+import { realRuntime } from '../src/runtime/runtime.ts';
 import { commit, type Noted, notedCodec } from './noted.ts';
 
 /**

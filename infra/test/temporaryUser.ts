@@ -1,6 +1,6 @@
-import { createLog } from '../src/log.ts';
-import { startTemporaryPostgres } from '../src/temporaryPostgres.ts';
-import { startTemporaryRedis } from '../src/temporaryRedis.ts';
+import { createLog } from '../src/runtime/log.ts';
+import { startTemporaryPostgres } from '../src/servers/temporaryPostgres.ts';
+import { startTemporaryRedis } from '../src/servers/temporaryRedis.ts';
 
 /** Starts a temporary server, says where, and waits to be killed. */
 const log = createLog({ name: 'temporary-user', level: 'silent' });

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { KafkaJSError, type Message, Partitioners, type Producer } from 'kafkajs';
-import type { EventStore, Recorded } from '../src/eventStore.ts';
-import type { FeedTopic } from '../src/feedTopic.ts';
-import { openKafka } from '../src/kafka.ts';
-import { mayFail } from '../src/mayFail.ts';
-import { realRuntime, sleep } from '../src/runtime.ts';
+import type { EventStore, Recorded } from '../src/eventStore/eventStore.ts';
+import type { FeedTopic } from '../src/feed/division.ts';
+import { openKafka } from '../src/kafka/kafka.ts';
+import { mayFail } from '../src/runtime/mayFail.ts';
+import { realRuntime, sleep } from '../src/runtime/runtime.ts';
 import type { Noted } from './noted.ts';
 
 /** A topic of as many partitions, divided by the key in a stream's name, and carrying the whole store. */

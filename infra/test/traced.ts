@@ -1,6 +1,6 @@
-import { createLog } from '../src/log.ts';
-import { mayFail } from '../src/mayFail.ts';
-import { startTelemetry } from '../src/telemetry.ts';
+import { createLog } from '../src/runtime/log.ts';
+import { mayFail } from '../src/runtime/mayFail.ts';
+import { startTelemetry } from '../src/runtime/telemetry.ts';
 
 /** Two steps and a batch, traced; prints the traceparents that its events would carry. */
 const caller = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';

@@ -1,4 +1,4 @@
-import { type Runtime, realRuntime } from '../src/runtime.ts';
+import { type Runtime, realRuntime } from '../src/runtime/runtime.ts';
 
 /**
  * Time that moves only when told, shared by any number of simulated processes. A process can be suspended, as by

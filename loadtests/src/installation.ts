@@ -38,7 +38,7 @@ export type Status = z.infer<typeof Status>;
 const RunFile = z.object({ pids: z.record(z.string(), z.int()) });
 
 export const REPOSITORY = resolve(import.meta.dirname, '../..');
-export const BROKERX = join(REPOSITORY, 'infra/src/cli/main.ts');
+export const BROKERX = join(REPOSITORY, 'infra/installation/src/cli/main.ts');
 /** The database's name in `run.json`; its pid is the postmaster's. */
 export const DATABASE_PROCESS = 'postgres';
 /** The first start makes a database; a start after a crash redoes its log and recovers every book. */

@@ -25,7 +25,7 @@ export const HAS_IPV6 = Object.values(networkInterfaces()).some((addresses) =>
   addresses?.some(({ address }) => address === '::1'),
 );
 
-const BROKERX = join(REPOSITORY, 'infra/src/cli/main.ts');
+const BROKERX = join(REPOSITORY, 'infra/installation/src/cli/main.ts');
 const START_TIMEOUT_MS = 10_000;
 const POLL_MS = 20;
 

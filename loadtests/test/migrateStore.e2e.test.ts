@@ -119,7 +119,7 @@ test('a store is changed by a copy and a restart', { timeout: 300_000 }, async (
   const shown = await seen();
   const oldToken = (await ask(BUYER, '/v1/wallet')).headers['x-brokerx-position'] ?? '';
 
-  const brokerx = join(REPOSITORY, 'infra/src/cli/main.ts');
+  const brokerx = join(REPOSITORY, 'infra/installation/src/cli/main.ts');
   await installation.withDatabaseAlone(async () => {
     const flags = ['--from', installation.status.databaseUrl, '--to', eventStoreDb.url, '--json'];
     const { stdout } = await promisify(execFile)(process.execPath, [brokerx, 'migrate-store', ...flags]);

@@ -1,13 +1,13 @@
 import { createRequire } from 'node:module';
 import type { EngineInput, SymbolRules } from '@brokerx/contracts';
 import { MATCHING_RULES_VERSION } from '@brokerx/contracts';
-import { type Book, emptyBook, fillRow, matchable, reduceRow, removeRow, sideOf } from '../src/book.ts';
-import { apply, type Engine, newEngine, type PlacedInput } from '../src/engine.ts';
-import { enqueue } from '../src/levels.ts';
-import { putWords, word, words } from '../src/orderIds.ts';
-import { LEAVES, NONE, QUANTITY } from '../src/orderRows.ts';
-import type { NewOrder } from '../src/orders.ts';
-import { packing, unpacked } from '../src/packedState.ts';
+import { type Book, emptyBook, fillRow, matchable, reduceRow, removeRow, sideOf } from '../src/book/book.ts';
+import { putWords, word, words } from '../src/book/ids.ts';
+import { enqueue } from '../src/book/levels.ts';
+import type { NewOrder } from '../src/book/orders.ts';
+import { LEAVES, NONE, QUANTITY } from '../src/book/rows.ts';
+import { apply, type Engine, newEngine, type PlacedInput } from '../src/rules/engine.ts';
+import { packing, unpacked } from '../src/snapshot/packedState.ts';
 import { ADD, CANCEL, REDUCE, TAKE } from './flows.ts';
 
 /** Books that do the same work. A contender says a row of a flow in its own words before the clock starts. */

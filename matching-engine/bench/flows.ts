@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { mulberry32, type Random } from '../sim/workload.ts';
-import { emptyBook, fill, matchable, rest } from '../src/book.ts';
+import { emptyBook, fill, matchable, rest } from '../src/book/book.ts';
 
 /**
  * What the contenders are given, as numbers, the same for all: a flow is decided once, by one book, and written down.

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { bookStream, type Event, eventCodec, mintId } from '@brokerx/contracts';
 import { createLog, NO_STREAM, postgresEventStore, realRuntime } from '@brokerx/infra';
-import { freePort } from '@brokerx/infra/ports.ts';
-import { startTemporaryPostgres } from '@brokerx/infra/temporaryPostgres.ts';
+import { freePort } from '@brokerx/infra/runtime/ports.ts';
+import { startTemporaryPostgres } from '@brokerx/infra/servers/temporaryPostgres.ts';
 import { workload } from '../sim/workload.ts';
 
 /**

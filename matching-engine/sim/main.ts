@@ -1,4 +1,4 @@
-import { wholeNumber } from '@brokerx/infra/cli/wholeNumber.ts';
+import { wholeNumber } from '@brokerx/infra/runtime/wholeNumber.ts';
 import { Command } from 'commander';
 import { differs, shrunk } from './shrink.ts';
 import { simulate } from './simulate.ts';

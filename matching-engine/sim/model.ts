@@ -5,8 +5,8 @@ import {
   type RefusalCode,
   type SymbolRules,
 } from '@brokerx/contracts';
-import type { PlacedInput } from '../src/engine.ts';
-import type { EngineSnapshot, OrderRow } from '../src/snapshot.ts';
+import type { PlacedInput } from '../src/rules/engine.ts';
+import type { EngineSnapshot, OrderRow } from '../src/snapshot/snapshot.ts';
 import { modelAmend } from './modelAmend.ts';
 import { modelBook } from './modelBook.ts';
 import { modelBracket } from './modelBracket.ts';

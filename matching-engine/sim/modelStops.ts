@@ -1,5 +1,5 @@
 import type { EngineInput } from '@brokerx/contracts';
-import type { StopRow } from '../src/snapshot.ts';
+import type { StopRow } from '../src/snapshot/snapshot.ts';
 import { type Order, WHOLE } from './modelOrder.ts';
 
 /** Orders that wait for their trigger, as plainly as they can be said: one array, walked for every single trade. */

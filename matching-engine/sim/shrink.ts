@@ -1,4 +1,4 @@
-import type { PlacedInput } from '../src/engine.ts';
+import type { PlacedInput } from '../src/rules/engine.ts';
 import { compare } from './simulate.ts';
 
 /**

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import type { BookFact } from '@brokerx/contracts';
-import { OUTPUTS_MAX } from '../src/bound.ts';
-import { apply, type Engine, newEngine, type PlacedInput } from '../src/engine.ts';
-import { openOf } from '../src/iceberg.ts';
-import { bestLevel } from '../src/levels.ts';
-import { unpacked } from '../src/packedState.ts';
-import { type EngineSnapshot, snapshot, stateHash } from '../src/snapshot.ts';
+import { bestLevel } from '../src/book/levels.ts';
+import { OUTPUTS_MAX } from '../src/rules/bound.ts';
+import { apply, type Engine, newEngine, type PlacedInput } from '../src/rules/engine.ts';
+import { openOf } from '../src/rules/iceberg.ts';
+import { unpacked } from '../src/snapshot/packedState.ts';
+import { type EngineSnapshot, snapshot, stateHash } from '../src/snapshot/snapshot.ts';
 import { packedAtOnce } from '../test/packedAtOnce.ts';
 import { model } from './model.ts';
 import { triggersByPrints } from './triggersByPrints.ts';

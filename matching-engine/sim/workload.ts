@@ -6,7 +6,7 @@ import {
   type TradingPhase,
   timeOf,
 } from '@brokerx/contracts';
-import type { PlacedInput } from '../src/engine.ts';
+import type { PlacedInput } from '../src/rules/engine.ts';
 import { listOf } from './workloadLists.ts';
 
 /**

@@ -17,8 +17,8 @@ import {
   startTelemetry,
 } from '@brokerx/infra';
 import { matchingEngineConfig } from './config.ts';
-import { consume, type MatchingEngine } from './consume.ts';
-import { engineMetrics } from './engineMetrics.ts';
+import { consume, type MatchingEngine } from './run/consume.ts';
+import { engineMetrics } from './run/metrics.ts';
 
 /** A matching engine process: it shares the symbols with all others that run, fairly, by lease. */
 const SERVICE = 'matching-engine';

@@ -1,5 +1,5 @@
 import type { BookFact, EngineInput, EventOf, OrderRef, SymbolRules, TradingPhase } from '@brokerx/contracts';
-import type { PlacedInput } from '../src/engine.ts';
+import type { PlacedInput } from '../src/rules/engine.ts';
 
 /** Inputs as a trader would say them, for tests. Orders are named by letters; a letter is an order's UUID in short. */
 export const SYMBOL = 'ACME';

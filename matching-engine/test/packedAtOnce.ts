@@ -1,5 +1,5 @@
-import type { Engine } from '../src/engine.ts';
-import { type PackedState, packing } from '../src/packedState.ts';
+import type { Engine } from '../src/rules/engine.ts';
+import { type PackedState, packing } from '../src/snapshot/packedState.ts';
 
 /** A snapshot without a pause between its steps. */
 export function packedAtOnce(engine: Engine): PackedState {

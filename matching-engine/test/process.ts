@@ -16,9 +16,9 @@ import {
   storeFeed,
 } from '@brokerx/infra';
 import { Registry } from 'prom-client';
-import { consume } from '../src/consume.ts';
-import { apply, newEngine, outputTime, type PlacedInput } from '../src/engine.ts';
-import { engineMetrics } from '../src/engineMetrics.ts';
+import { apply, newEngine, outputTime, type PlacedInput } from '../src/rules/engine.ts';
+import { consume } from '../src/run/consume.ts';
+import { engineMetrics } from '../src/run/metrics.ts';
 
 /** What an engine process stands on, in memory; it outlives the process. */
 export type World = { store: EventStore<Event>; snapshots: Snapshots };

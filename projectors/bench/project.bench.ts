@@ -4,8 +4,8 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { eventCodec } from '@brokerx/contracts';
 import { createLog, openPool, postgresEventStore, realRuntime as runtime } from '@brokerx/infra';
-import { startTemporaryPostgres } from '@brokerx/infra/temporaryPostgres.ts';
-import { allProjections } from '../src/allProjections.ts';
+import { startTemporaryPostgres } from '@brokerx/infra/servers/temporaryPostgres.ts';
+import { allProjections } from '../src/tables/allProjections.ts';
 import { makeHistory } from '../test/history.ts';
 
 /**

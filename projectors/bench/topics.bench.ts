@@ -11,11 +11,11 @@ import {
   realRuntime as runtime,
   storeFeed,
 } from '@brokerx/infra';
-import { kafkaBroker } from '@brokerx/infra/kafkaBroker.ts';
-import { kafkaJars } from '@brokerx/infra/kafkaJars.ts';
-import { relayMetrics } from '../src/relayMetrics.ts';
-import { topicLayout } from '../src/topicLayout.ts';
-import { startRelay } from '../src/topics.ts';
+import { kafkaBroker } from '@brokerx/infra/servers/kafkaBroker.ts';
+import { kafkaJars } from '@brokerx/infra/servers/kafkaJars.ts';
+import { relayMetrics } from '../src/relay/metrics.ts';
+import { topicLayout } from '../src/relay/topicLayout.ts';
+import { startRelay } from '../src/relay/topics.ts';
 import { makeHistory } from '../test/history.ts';
 
 /**

@@ -19,15 +19,15 @@ import {
   startTelemetry,
 } from '@brokerx/infra';
 import packageJson from '../package.json' with { type: 'json' };
-import { allProjections } from './allProjections.ts';
 import { readConfig } from './config.ts';
-import { startMarketData } from './marketData.ts';
-import { marketDataMetrics } from './marketDataMetrics.ts';
-import { startProjecting } from './project.ts';
-import { projectionMetrics } from './projectionMetrics.ts';
-import { openReadModels, readModelsState } from './readModels.ts';
-import { relayMetrics } from './relayMetrics.ts';
-import { startRelay } from './topics.ts';
+import { startMarketData } from './marketData/marketData.ts';
+import { marketDataMetrics } from './marketData/metrics.ts';
+import { relayMetrics } from './relay/metrics.ts';
+import { startRelay } from './relay/topics.ts';
+import { projectionMetrics } from './run/metrics.ts';
+import { startProjecting } from './run/project.ts';
+import { allProjections } from './tables/allProjections.ts';
+import { openReadModels, readModelsState } from './tables/readModels.ts';
 
 const SERVICE = 'projectors';
 /** Below the pace of the flushes, so that reading adds little to what a reader waits. */

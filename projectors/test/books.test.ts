@@ -1,10 +1,10 @@
 import { keyOfStream } from '@brokerx/contracts';
 import { landmarks, memorySnapshots } from '@brokerx/infra';
 import { expect, test } from 'vitest';
-import { followBooks } from '../src/books.ts';
-import { loadMarkets, marketSnapshots } from '../src/marketSnapshots.ts';
-import { hotValues } from '../src/symbolMarket.ts';
-import { spanOf } from '../src/ticker.ts';
+import { followBooks } from '../src/marketData/books.ts';
+import { loadMarkets, marketSnapshots } from '../src/marketData/marketSnapshots.ts';
+import { hotValues } from '../src/marketData/symbolMarket.ts';
+import { spanOf } from '../src/marketData/ticker.ts';
 import { makeHistory } from './history.ts';
 import { appendAll, STORE_ID, storeInMemory } from './readModelsOf.ts';
 

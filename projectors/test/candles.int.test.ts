@@ -1,8 +1,8 @@
 import { realRuntime } from '@brokerx/infra';
-import { freshDatabase } from '@brokerx/infra/services.ts';
+import { freshDatabase } from '@brokerx/infra/servers/testServers.ts';
 import { expect, onTestFinished, test } from 'vitest';
-import { candles } from '../src/candles.ts';
-import { openReadModels } from '../src/readModels.ts';
+import { candles } from '../src/tables/candles.ts';
+import { openReadModels } from '../src/tables/readModels.ts';
 import { story, traded } from './given.ts';
 
 /** The candles of a database of its own after these batches of trades, each at a time. */

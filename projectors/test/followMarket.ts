@@ -10,8 +10,8 @@ import {
   storeFeed,
 } from '@brokerx/infra';
 import { onTestFinished } from 'vitest';
-import { startMarketData } from '../src/marketData.ts';
-import { marketDataMetrics } from '../src/marketDataMetrics.ts';
+import { startMarketData } from '../src/marketData/marketData.ts';
+import { marketDataMetrics } from '../src/marketData/metrics.ts';
 
 const log = createLog({ name: 'test-market-data', level: 'silent' });
 type Given = {

@@ -9,7 +9,11 @@ import {
   redisHotStore,
   realRuntime as runtime,
 } from '@brokerx/infra';
-import { hasRedisServer, startTemporaryRedis, type TemporaryRedis } from '@brokerx/infra/temporaryRedis.ts';
+import {
+  hasRedisServer,
+  startTemporaryRedis,
+  type TemporaryRedis,
+} from '@brokerx/infra/servers/temporaryRedis.ts';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { follow } from './followMarket.ts';
 import { type History, makeHistory } from './history.ts';

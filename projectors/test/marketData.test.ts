@@ -11,7 +11,7 @@ import {
   ofOwnPast,
 } from '@brokerx/infra';
 import { expect, test } from 'vitest';
-import { keysOf } from '../src/books.ts';
+import { keysOf } from '../src/marketData/books.ts';
 import { follow } from './followMarket.ts';
 import { makeHistory } from './history.ts';
 import { hotExpected, hotShown } from './hotViewOf.ts';

@@ -9,7 +9,7 @@ import {
   postgresHotStore,
   realRuntime as runtime,
 } from '@brokerx/infra';
-import { freshDatabase } from '@brokerx/infra/services.ts';
+import { freshDatabase } from '@brokerx/infra/servers/testServers.ts';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { makeHistory, mulberry32 } from './history.ts';
 import { hotExpected, hotShown } from './hotViewOf.ts';

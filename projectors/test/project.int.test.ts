@@ -11,14 +11,14 @@ import {
   realRuntime as runtime,
   storeFeed,
 } from '@brokerx/infra';
-import { freshDatabase } from '@brokerx/infra/services.ts';
+import { freshDatabase } from '@brokerx/infra/servers/testServers.ts';
 import type pg from 'pg';
 import { expect, onTestFinished, test } from 'vitest';
-import { allProjections } from '../src/allProjections.ts';
-import { type Projecting, startProjecting } from '../src/project.ts';
-import type { TableProjection } from '../src/projection.ts';
-import { projectionMetrics } from '../src/projectionMetrics.ts';
-import { openReadModels } from '../src/readModels.ts';
+import { projectionMetrics } from '../src/run/metrics.ts';
+import { type Projecting, startProjecting } from '../src/run/project.ts';
+import type { TableProjection } from '../src/run/projection.ts';
+import { allProjections } from '../src/tables/allProjections.ts';
+import { openReadModels } from '../src/tables/readModels.ts';
 import { ALICE, aliceIsRefused, BOB, ORDER, OTHER, RULES, story } from './given.ts';
 import { makeHistory, mulberry32 } from './history.ts';
 import { allReached, appendAll, dump, expected, shown, storeInMemory } from './readModelsOf.ts';

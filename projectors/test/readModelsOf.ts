@@ -2,7 +2,7 @@ import { type Event, eventCodec } from '@brokerx/contracts';
 import { COMMITS_PER_APPEND_MAX, type Commit, type EventStore, memoryEventStore } from '@brokerx/infra';
 import type pg from 'pg';
 import { expect } from 'vitest';
-import { allProjections } from '../src/allProjections.ts';
+import { allProjections } from '../src/tables/allProjections.ts';
 import { type History, isOpen } from './history.ts';
 import { TICK_CENTS } from './historyBook.ts';
 

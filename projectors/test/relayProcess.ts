@@ -10,8 +10,8 @@ import {
   realRuntime as runtime,
   storeFeed,
 } from '@brokerx/infra';
-import { relayMetrics } from '../src/relayMetrics.ts';
-import { startRelay } from '../src/topics.ts';
+import { relayMetrics } from '../src/relay/metrics.ts';
+import { startRelay } from '../src/relay/topics.ts';
 
 /** A relay and nothing else, to be killed: `relayProcess.ts <database URL> <brokers> <prefix of the topics> <owner>`. */
 const [databaseUrl = '', brokers = '', prefix = '', owner = ''] = process.argv.slice(2);

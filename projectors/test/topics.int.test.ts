@@ -13,7 +13,7 @@ import {
   partitionKey,
 } from '@brokerx/infra';
 import { describe, expect, inject, test } from 'vitest';
-import { topicLayout } from '../src/topicLayout.ts';
+import { topicLayout } from '../src/relay/topicLayout.ts';
 import { makeHistory } from './history.ts';
 import { appendAll, storeInMemory } from './readModelsOf.ts';
 import {

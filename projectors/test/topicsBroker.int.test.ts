@@ -1,4 +1,4 @@
-import { type KafkaBroker, kafkaBroker } from '@brokerx/infra/kafkaBroker.ts';
+import { type KafkaBroker, kafkaBroker } from '@brokerx/infra/servers/kafkaBroker.ts';
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest';
 import { makeHistory } from './history.ts';
 import { appendAll, storeInMemory } from './readModelsOf.ts';

@@ -12,7 +12,7 @@ import {
   postgresEventStore,
   realRuntime as runtime,
 } from '@brokerx/infra';
-import { freshDatabase } from '@brokerx/infra/services.ts';
+import { freshDatabase } from '@brokerx/infra/servers/testServers.ts';
 import { describe, expect, inject, onTestFinished, test } from 'vitest';
 import { makeHistory, mulberry32 } from './history.ts';
 import { appendAll, storeInMemory } from './readModelsOf.ts';

@@ -16,9 +16,9 @@ import {
   storeFeed,
 } from '@brokerx/infra';
 import { onTestFinished } from 'vitest';
-import { relayMetrics } from '../src/relayMetrics.ts';
-import { topicLayout } from '../src/topicLayout.ts';
-import { type Relay, startRelay } from '../src/topics.ts';
+import { relayMetrics } from '../src/relay/metrics.ts';
+import { topicLayout } from '../src/relay/topicLayout.ts';
+import { type Relay, startRelay } from '../src/relay/topics.ts';
 
 /** Topics of one test at a real broker, and relays that fill them. */
 export const log = createLog({ name: 'test-relay', level: 'silent' });

@@ -5,10 +5,10 @@ import {
   loadConfig,
   portVariable,
   sharedVariables,
-} from '@brokerx/infra/config.ts';
-import { connectionBounds } from '@brokerx/infra/connectionBounds.ts';
+} from '@brokerx/infra/runtime/config.ts';
+import { connectionBounds } from '@brokerx/infra/runtime/connectionBounds.ts';
 import { z } from 'zod';
-import { boundVariables, queryBounds } from './queryBounds.ts';
+import { boundVariables, queryBounds } from './reading/bounds.ts';
 
 const { LOG_LEVEL, BROKERX_INSTANCE, TRUSTED_PROXIES, OTEL_EXPORTER_OTLP_ENDPOINT } = sharedVariables;
 const { CONNECTIONS_PER_ADDRESS_MAX, HALF_SENT_PER_ADDRESS_MAX } = sharedVariables;

@@ -1,7 +1,7 @@
 import type { Metrics } from '@brokerx/infra';
 import { Counter, Gauge } from 'prom-client';
 import type { QueryDeps } from './app.ts';
-import type { WaitOutcome } from './freshness.ts';
+import type { WaitOutcome } from './reading/freshness.ts';
 
 /** Requests are counted by the HTTP kit; here stands what only this service knows. */
 export function queryMetrics(deps: QueryDeps): void {

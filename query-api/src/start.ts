@@ -18,18 +18,18 @@ import {
   tokenVerifier,
 } from '@brokerx/infra';
 import { buildQueryApi } from './app.ts';
+import { publicBooks } from './books/publicBooks.ts';
 import { EXPORTS } from './events/routes.ts';
-import { freshness as createFreshness } from './freshness.ts';
+import { hotValues as createHotValues } from './live/hotValues.ts';
+import { liveEvents } from './live/liveEvents.ts';
 import { MARKET_DATA, marketDataView } from './market/marketData.ts';
-import { publicBooks } from './market/publicBooks.ts';
 import { waitCounter } from './metrics.ts';
-import { projectionPositions } from './projectionPositions.ts';
-import { QUERY_BOUNDS, type QueryBounds } from './queryBounds.ts';
-import { openReadDatabase } from './readDatabase.ts';
-import { shares } from './shares.ts';
+import { QUERY_BOUNDS, type QueryBounds } from './reading/bounds.ts';
+import { freshness as createFreshness } from './reading/freshness.ts';
+import { projectionPositions } from './reading/projectionPositions.ts';
+import { openReadDatabase } from './reading/readDatabase.ts';
+import { shares } from './reading/shares.ts';
 import { channels as createChannels } from './streams/channels.ts';
-import { hotValues as createHotValues } from './streams/hotValues.ts';
-import { liveEvents } from './streams/liveEvents.ts';
 import { openStreams } from './streams/openStreams.ts';
 import { commandApi } from './ws/commandApi.ts';
 import { openSockets } from './ws/openSockets.ts';

@@ -24,9 +24,9 @@ import {
   postgresEventStore,
   realRuntime as runtime,
 } from '@brokerx/infra';
-import { type EmbeddedPostgres, startEmbeddedPostgres } from '@brokerx/infra/embeddedPostgres.ts';
-import { createLog } from '@brokerx/infra/log.ts';
-import { freePort } from '@brokerx/infra/ports.ts';
+import { createLog } from '@brokerx/infra/runtime/log.ts';
+import { freePort } from '@brokerx/infra/runtime/ports.ts';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '@brokerx/infra/servers/embeddedPostgres.ts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { CAUSE } from './queryApi.ts';
 

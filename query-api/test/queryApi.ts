@@ -23,11 +23,11 @@ import {
   type Runtime,
   realRuntime,
 } from '@brokerx/infra';
-import { createLog } from '@brokerx/infra/log.ts';
-import { freshDatabase } from '@brokerx/infra/services.ts';
-import { TOKEN_AUDIENCE, TOKEN_TYPE } from '@brokerx/infra/tokenVerifier.ts';
+import { TOKEN_AUDIENCE, TOKEN_TYPE } from '@brokerx/infra/auth/tokenVerifier.ts';
+import { createLog } from '@brokerx/infra/runtime/log.ts';
+import { freshDatabase } from '@brokerx/infra/servers/testServers.ts';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
-import type { QueryBounds } from '../src/queryBounds.ts';
+import type { QueryBounds } from '../src/reading/bounds.ts';
 import { startQueryApi } from '../src/start.ts';
 
 /**

@@ -3,9 +3,13 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { bookStream, type Event, eventCodec, marketStream } from '@brokerx/contracts';
 import { type EventStore, mayFail, postgresEventStore, realRuntime as runtime } from '@brokerx/infra';
-import { freePort } from '@brokerx/infra/ports.ts';
-import { type FreshDatabase, freshDatabase } from '@brokerx/infra/services.ts';
-import { hasRedisServer, startTemporaryRedis, type TemporaryRedis } from '@brokerx/infra/temporaryRedis.ts';
+import { freePort } from '@brokerx/infra/runtime/ports.ts';
+import {
+  hasRedisServer,
+  startTemporaryRedis,
+  type TemporaryRedis,
+} from '@brokerx/infra/servers/temporaryRedis.ts';
+import { type FreshDatabase, freshDatabase } from '@brokerx/infra/servers/testServers.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openEventSource } from './eventSource.ts';
 import { ann, appendFacts, idOf } from './queryApi.ts';

@@ -4,12 +4,12 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { accountWith, at, bookEvent, eventOf, market, placed, T0 } from '../../test/facts.ts';
 import { naiveMarket } from '../../test/naiveMarket.ts';
+import { amendOrder } from '../orders/amend.ts';
+import { cancelOrder } from '../orders/cancel.ts';
+import { placeOrder } from '../orders/placeOrder.ts';
+import { type BookOutput, settle } from '../settlement/settle.ts';
 import { type Account, checkAccount, evolve, initialAccount } from './account.ts';
 import { accountFrom, accountText } from './accountText.ts';
-import { amendOrder } from './amendDecider.ts';
-import { cancelOrder } from './cancelDecider.ts';
-import { placeOrder } from './orderDecider.ts';
-import { type BookOutput, settle } from './settle.ts';
 
 const step = fc.record({
   what: fc.constantFrom(

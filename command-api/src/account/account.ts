@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { type AccountEvent, type EventOf, placedOrders } from '@brokerx/contracts';
-import { emptyKeyLog, type KeyLog } from './keys.ts';
+import { emptyKeyLog, type KeyLog } from '../keyLog.ts';
 import { type Killed, killedBy } from './killed.ts';
 import { giveName, keepKey, takeName } from './names.ts';
-import { evolveOrder, type Hold, type OpenOrder } from './order.ts';
-import { buyFor, type OpenList } from './orderList.ts';
+import { buyFor, type OpenList } from './openList.ts';
+import { evolveOrder, type Hold, type OpenOrder } from './openOrder.ts';
 import { countIn, initialRates, type Rates } from './rates.ts';
 
 /**

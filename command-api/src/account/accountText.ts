@@ -1,7 +1,7 @@
+import { keyLogFrom, keyLogText } from '../keyLog.ts';
 import type { Account, Holding } from './account.ts';
-import { keyLogFrom, keyLogText } from './keys.ts';
-import type { OpenOrder } from './order.ts';
-import type { OpenList } from './orderList.ts';
+import type { OpenList } from './openList.ts';
+import type { OpenOrder } from './openOrder.ts';
 
 /** An account's state as text for snapshots. */
 /** Changes whenever what `accountText` writes, or how events fold, changes: older snapshots are then ignored. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { AccountEvent } from '@brokerx/contracts';
+import { keep } from '../keyLog.ts';
 import type { Account } from './account.ts';
-import { keep } from './keys.ts';
 
 /** Keeps a command's key, and the names that its orders took with it. */
 export function keepKey(

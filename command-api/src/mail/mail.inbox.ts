@@ -1,6 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import type { Log, Runtime } from '@brokerx/infra';
-import { LOOPBACK } from '@brokerx/infra/ports.ts';
+import { LOOPBACK } from '@brokerx/infra/runtime/ports.ts';
 import { type ParsedMail, simpleParser } from 'mailparser';
 import { SMTPServer } from 'smtp-server';
 

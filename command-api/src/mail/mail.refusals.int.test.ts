@@ -1,5 +1,5 @@
 import { createServer, type Server, type Socket } from 'node:net';
-import { LOOPBACK } from '@brokerx/infra/ports.ts';
+import { LOOPBACK } from '@brokerx/infra/runtime/ports.ts';
 import { afterEach, expect, test } from 'vitest';
 import { smtpMailer } from './mail.smtp.ts';
 import { MailNotTaken } from './mail.ts';

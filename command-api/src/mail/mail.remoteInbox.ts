@@ -1,6 +1,6 @@
 import type { Runtime } from '@brokerx/infra';
 import { z } from 'zod';
-import { tryLater } from '../refusals.ts';
+import { tryLater } from '../commands/refusals.ts';
 import type { InboxReader } from './mail.inbox.ts';
 
 /**

@@ -1,4 +1,4 @@
-import { connectionFault, shownServer } from '@brokerx/infra/connectionFault.ts';
+import { connectionFault, shownServer } from '@brokerx/infra/runtime/connectionFault.ts';
 import { createTransport } from 'nodemailer';
 import { type Mailer, MailNotTaken } from './mail.ts';
 

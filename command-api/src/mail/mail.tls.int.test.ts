@@ -1,10 +1,10 @@
 import { errorsHeardElsewhere } from '@brokerx/infra';
-import { LOOPBACK } from '@brokerx/infra/ports.ts';
+import { LOOPBACK } from '@brokerx/infra/runtime/ports.ts';
 import {
   type TemporaryCertificate,
   type TemporaryCertificates,
   temporaryCertificates,
-} from '@brokerx/infra/temporaryCertificates.ts';
+} from '@brokerx/infra/servers/temporaryCertificates.ts';
 import { SMTPServer } from 'smtp-server';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { smtpMailer } from './mail.smtp.ts';

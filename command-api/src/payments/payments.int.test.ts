@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { type AccountEvent, accountStream, seal } from '@brokerx/contracts';
-import { type FreshDatabase, freshDatabase } from '@brokerx/infra/services.ts';
+import { type FreshDatabase, freshDatabase } from '@brokerx/infra/servers/testServers.ts';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { eventually, peopleProcess, testClock } from '../../test/peopleWorld.ts';
 import { testCause } from '../../test/world.ts';
-import { openAccount, requestDeposit } from '../account/decider.ts';
+import { openAccount, requestDeposit } from '../money/money.ts';
 import type { Payments } from './payments.ts';
 
 /** Deposits from their request to their end, over a real PostgreSQL. */

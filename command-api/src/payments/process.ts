@@ -9,8 +9,8 @@ import {
 import type { Runtime } from '@brokerx/infra';
 import type { Account } from '../account/account.ts';
 import type { Accounts } from '../account/accounts.ts';
-import { rejectDeposit, settleDeposit } from '../account/decider.ts';
-import { startTasks, type TaskDeps, type TaskList } from '../openTasks.ts';
+import { rejectDeposit, settleDeposit } from '../money/money.ts';
+import { startTasks, type TaskDeps, type TaskList } from '../tasks/openTasks.ts';
 import { type PaymentOutcome, type Payments, PaymentsUnavailable } from './payments.ts';
 
 /**

@@ -1,9 +1,9 @@
 import { decimalFromCents, type views } from '@brokerx/contracts';
 import { safeInteger } from '@brokerx/infra';
 import type { z } from 'zod';
-import { type Page, pageOf, positionOfToken } from '../paging.ts';
-import type { Rows } from '../readDatabase.ts';
-import { statement } from '../statement.ts';
+import { type Page, pageOf, positionOfToken } from '../http/paging.ts';
+import type { Rows } from '../reading/readDatabase.ts';
+import { statement } from '../reading/statement.ts';
 
 type ExecutionView = z.infer<typeof views.ExecutionView>;
 export type ExecutionsQuery = {

@@ -1,9 +1,9 @@
 import { decimalFromCents, type views } from '@brokerx/contracts';
 import { safeInteger } from '@brokerx/infra';
 import type { z } from 'zod';
-import { type Page, pageOf, positionOfToken } from '../paging.ts';
-import type { Rows } from '../readDatabase.ts';
-import { statement } from '../statement.ts';
+import { type Page, pageOf, positionOfToken } from '../http/paging.ts';
+import type { Rows } from '../reading/readDatabase.ts';
+import { statement } from '../reading/statement.ts';
 
 type LedgerEntryView = z.infer<typeof views.LedgerEntryView>;
 export type LedgerQuery = { accountId: string; before?: number | undefined; limit: number };

@@ -7,9 +7,9 @@ import {
   type views,
 } from '@brokerx/contracts';
 import { safeInteger } from '@brokerx/infra';
-import { keyOfToken, type Page, pageOf } from '../paging.ts';
-import type { Rows } from '../readDatabase.ts';
-import { statement } from '../statement.ts';
+import { keyOfToken, type Page, pageOf } from '../http/paging.ts';
+import type { Rows } from '../reading/readDatabase.ts';
+import { statement } from '../reading/statement.ts';
 
 /** What a list of orders may be narrowed by; all that is given must hold. */
 export type OrdersQuery = {

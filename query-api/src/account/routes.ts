@@ -1,8 +1,8 @@
 import { views } from '@brokerx/contracts';
-import type { Http } from '@brokerx/infra/http.ts';
-import { accountRead, EVERY_ROLE, mayReadAll } from '../actor.ts';
+import type { Http } from '@brokerx/infra/http/http.ts';
 import type { QueryDeps } from '../app.ts';
-import type { Page } from '../paging.ts';
+import { accountRead, EVERY_ROLE, mayReadAll } from '../http/actor.ts';
+import type { Page } from '../http/paging.ts';
 import {
   ExecutionsQuery,
   HoldingsQuery,
@@ -11,9 +11,9 @@ import {
   OrderQuery,
   OrdersQuery,
   WalletQuery,
-} from '../parameters.ts';
-import { invalidParameter, refused } from '../problems.ts';
-import { POSITION_REPLY_HEADERS, PositionHeaders, type Reading } from '../reading.ts';
+} from '../http/parameters.ts';
+import { invalidParameter, refused } from '../http/problems.ts';
+import { POSITION_REPLY_HEADERS, PositionHeaders, type Reading } from '../reading/reading.ts';
 import { executionsToken, readExecutions } from './executions.ts';
 import { holdingsToken, readHoldings } from './holdings.ts';
 import { ledgerToken, readLedger } from './ledger.ts';

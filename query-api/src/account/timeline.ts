@@ -1,6 +1,6 @@
 import type { views } from '@brokerx/contracts';
-import type { EventReader } from '../eventReader.ts';
-import { orderEventView } from '../orderEvent.ts';
+import type { EventReader } from '../reading/eventReader.ts';
+import { orderEventView } from './orderEvent.ts';
 
 /** Events read at once: neighbours of one order mostly lie within a few commits of each other. */
 const PAGE_EVENTS = 32;

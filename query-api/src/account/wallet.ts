@@ -1,7 +1,7 @@
 import { decimalFromCents, type views } from '@brokerx/contracts';
 import { safeInteger } from '@brokerx/infra';
 import type { z } from 'zod';
-import type { Rows } from '../readDatabase.ts';
+import type { Rows } from '../reading/readDatabase.ts';
 
 type WalletView = z.infer<typeof views.WalletView>;
 

@@ -1,8 +1,8 @@
 import type { views } from '@brokerx/contracts';
 import { safeInteger } from '@brokerx/infra';
-import { keyOfToken, type Page, pageOf } from '../paging.ts';
-import type { Rows } from '../readDatabase.ts';
-import { statement } from '../statement.ts';
+import { keyOfToken, type Page, pageOf } from '../http/paging.ts';
+import type { Rows } from '../reading/readDatabase.ts';
+import { statement } from '../reading/statement.ts';
 
 /** The place of a parked event: its position, the projection and its version. */
 export function parkedEventsToken(token: string): string | undefined {

@@ -1,9 +1,9 @@
 import { views } from '@brokerx/contracts';
-import type { Http } from '@brokerx/infra/http.ts';
-import { STAFF } from '../actor.ts';
-import { ParkedEventsQuery } from '../parameters.ts';
-import { invalidParameter } from '../problems.ts';
-import { POSITION_REPLY_HEADERS, PositionHeaders, type Reading } from '../reading.ts';
+import type { Http } from '@brokerx/infra/http/http.ts';
+import { STAFF } from '../http/actor.ts';
+import { ParkedEventsQuery } from '../http/parameters.ts';
+import { invalidParameter } from '../http/problems.ts';
+import { POSITION_REPLY_HEADERS, PositionHeaders, type Reading } from '../reading/reading.ts';
 import { parkedEventsToken, readParkedEvents } from './parkedEvents.ts';
 
 /** All that write tables: what is parked of any of them is known up to the position of the reply. */

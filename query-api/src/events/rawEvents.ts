@@ -1,6 +1,6 @@
 import type { Event, views } from '@brokerx/contracts';
 import type { Filter, Recorded } from '@brokerx/infra';
-import type { EventReader } from '../eventReader.ts';
+import type { EventReader } from '../reading/eventReader.ts';
 
 /**
  * Raw events as lines of JSON, a page of the store at a time: each page is read when the reader has taken the one

@@ -1,13 +1,13 @@
 import { Readable } from 'node:stream';
 import { views } from '@brokerx/contracts';
-import type { Http } from '@brokerx/infra/http.ts';
+import type { Http } from '@brokerx/infra/http/http.ts';
 import type { FastifyReply } from 'fastify';
-import { STAFF } from '../actor.ts';
 import type { QueryDeps } from '../app.ts';
-import { EventsQuery } from '../parameters.ts';
-import { refused } from '../problems.ts';
-import { POSITION_REPLY_HEADERS, PositionHeaders, type Reading } from '../reading.ts';
-import { type ShareBounds, whyFull } from '../shares.ts';
+import { STAFF } from '../http/actor.ts';
+import { EventsQuery } from '../http/parameters.ts';
+import { refused } from '../http/problems.ts';
+import { POSITION_REPLY_HEADERS, PositionHeaders, type Reading } from '../reading/reading.ts';
+import { type ShareBounds, whyFull } from '../reading/shares.ts';
 import { rawEventLines } from './rawEvents.ts';
 
 /** Each holds a page of events and asks the store without a pause; one analyst leaves room for another. */

@@ -1,8 +1,8 @@
 import { decimalFromCents, domains, views } from '@brokerx/contracts';
 import { safeInteger } from '@brokerx/infra';
-import { keyOfToken, type Page, pageToken } from '../paging.ts';
-import type { Rows } from '../readDatabase.ts';
-import { statement } from '../statement.ts';
+import { keyOfToken, type Page, pageToken } from '../http/paging.ts';
+import type { Rows } from '../reading/readDatabase.ts';
+import { statement } from '../reading/statement.ts';
 
 export type CandlesQuery = {
   symbol: string;

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import { handClock, settle } from '../../test/handClock.ts';
-import { freshness } from '../freshness.ts';
-import type { ReadDatabase } from '../readDatabase.ts';
-import type { StreamMessage } from '../streams/streamMessage.ts';
-import type { BookUpdate } from './bookUpdate.ts';
-import type { FollowedBook, RecordedTrade } from './followedBook.ts';
+import type { BookUpdate } from '../books/bookUpdate.ts';
+import type { FollowedBook, RecordedTrade } from '../books/followedBook.ts';
+import type { StreamMessage } from '../live/streamMessage.ts';
+import { freshness } from '../reading/freshness.ts';
+import type { ReadDatabase } from '../reading/readDatabase.ts';
 import { followCandle } from './liveCandle.ts';
 
 const MINUTE = 60_000;

@@ -1,12 +1,12 @@
 import { views } from '@brokerx/contracts';
 import type { Runtime } from '@brokerx/infra';
-import type { EventReader } from '../eventReader.ts';
-import type { Freshness } from '../freshness.ts';
-import type { ReadDatabase } from '../readDatabase.ts';
-import { freshRows } from '../reading.ts';
-import { type StreamMessage, streamMessage } from '../streams/streamMessage.ts';
+import type { FollowedBook, RecordedTrade } from '../books/followedBook.ts';
+import { type StreamMessage, streamMessage } from '../live/streamMessage.ts';
+import type { EventReader } from '../reading/eventReader.ts';
+import type { Freshness } from '../reading/freshness.ts';
+import type { ReadDatabase } from '../reading/readDatabase.ts';
+import { freshRows } from '../reading/reading.ts';
 import { addToCandle, type CandleFigures, candleView, readCandleAt } from './candles.ts';
-import type { FollowedBook, RecordedTrade } from './followedBook.ts';
 
 /**
  * The candle of the present interval, as its trades happen, and once more when the interval is over. It begins with what

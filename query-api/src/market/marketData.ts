@@ -8,7 +8,7 @@ import {
 } from '@brokerx/contracts';
 import { type HotStore, type OwnView, ofOwnPast } from '@brokerx/infra';
 import type { z } from 'zod';
-import type { EventReader } from '../eventReader.ts';
+import type { EventReader } from '../reading/eventReader.ts';
 
 /**
  * Market data as the projectors keep it hot: JSON text of the views as they go over the wire, handed out unread

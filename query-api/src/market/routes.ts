@@ -1,5 +1,5 @@
 import { views } from '@brokerx/contracts';
-import type { Http } from '@brokerx/infra/http.ts';
+import type { Http } from '@brokerx/infra/http/http.ts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { tokenKey } from '../account/routes.ts';
@@ -11,9 +11,9 @@ import {
   SymbolQuery,
   SymbolsQuery,
   TradesQuery,
-} from '../parameters.ts';
-import { refused } from '../problems.ts';
-import { POSITION_REPLY_HEADERS, PositionHeaders, type Reading } from '../reading.ts';
+} from '../http/parameters.ts';
+import { refused } from '../http/problems.ts';
+import { POSITION_REPLY_HEADERS, PositionHeaders, type Reading } from '../reading/reading.ts';
 import { candlesToken, readCandles } from './candles.ts';
 import { cutDepth, emptyDepth, MARKET_DATA, marketLook, newestTrades } from './marketData.ts';
 import { readSymbols, symbolsToken } from './symbols.ts';

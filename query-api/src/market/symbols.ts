@@ -1,9 +1,9 @@
 import { decimalFromCents, sessionView, type TradingSession, type views } from '@brokerx/contracts';
 import { safeInteger } from '@brokerx/infra';
 import type { z } from 'zod';
-import { type Page, pageOf, symbolOfToken } from '../paging.ts';
-import type { Rows } from '../readDatabase.ts';
-import { statement } from '../statement.ts';
+import { type Page, pageOf, symbolOfToken } from '../http/paging.ts';
+import type { Rows } from '../reading/readDatabase.ts';
+import { statement } from '../reading/statement.ts';
 
 export type SymbolView = z.infer<typeof views.SymbolView>;
 

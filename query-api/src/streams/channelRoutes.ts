@@ -1,7 +1,7 @@
-import type { Http } from '@brokerx/infra/http.ts';
+import type { Http } from '@brokerx/infra/http/http.ts';
 import type { QueryDeps } from '../app.ts';
-import { ChannelPath, ChannelStreamQuery } from '../parameters.ts';
-import { invalidParameter } from '../problems.ts';
+import { ChannelPath, ChannelStreamQuery } from '../http/parameters.ts';
+import { invalidParameter } from '../http/problems.ts';
 import { EVENT_STREAM_RESPONSE, ResumeHeaders, resumeFrom, serveStream } from './eventStreamReply.ts';
 import { eventSink } from './sink.ts';
 

@@ -7,23 +7,23 @@ import {
   tradeView,
 } from '@brokerx/contracts';
 import type { OwnView, Runtime } from '@brokerx/infra';
-import type { EventReader } from '../eventReader.ts';
-import type { Freshness } from '../freshness.ts';
-import type { BookUpdate } from '../market/bookUpdate.ts';
-import type { FollowedBook } from '../market/followedBook.ts';
+import type { BookUpdate } from '../books/bookUpdate.ts';
+import type { FollowedBook } from '../books/followedBook.ts';
+import type { BookUse, PublicBooks } from '../books/publicBooks.ts';
+import { refused } from '../http/problems.ts';
+import type { HotValues } from '../live/hotValues.ts';
+import type { LiveEvents } from '../live/liveEvents.ts';
+import { type StreamMessage, streamMessage } from '../live/streamMessage.ts';
 import { followCandle } from '../market/liveCandle.ts';
 import { MARKET_DATA, marketLook } from '../market/marketData.ts';
-import type { BookUse, PublicBooks } from '../market/publicBooks.ts';
 import { referencePrice } from '../market/referencePrice.ts';
 import { readSymbols } from '../market/symbols.ts';
-import { refused } from '../problems.ts';
-import type { ReadDatabase } from '../readDatabase.ts';
-import { freshLook, freshRows } from '../reading.ts';
-import type { HotValues } from './hotValues.ts';
-import type { LiveEvents } from './liveEvents.ts';
+import type { EventReader } from '../reading/eventReader.ts';
+import type { Freshness } from '../reading/freshness.ts';
+import type { ReadDatabase } from '../reading/readDatabase.ts';
+import { freshLook, freshRows } from '../reading/reading.ts';
 import { RESUME_EVENTS_MAX } from './resume.ts';
 import type { Sink } from './sink.ts';
-import { type StreamMessage, streamMessage } from './streamMessage.ts';
 
 /** The public channels, the same for server-sent events and the WebSocket. */
 export type Channels = {

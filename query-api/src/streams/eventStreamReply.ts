@@ -1,7 +1,7 @@
-import type { Log } from '@brokerx/infra/log.ts';
+import type { Log } from '@brokerx/infra/runtime/log.ts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { invalidParameter } from '../problems.ts';
+import { invalidParameter } from '../http/problems.ts';
 import type { EventStream } from './sse.ts';
 
 /** What all replies of server-sent events have in common. */

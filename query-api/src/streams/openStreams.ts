@@ -1,7 +1,7 @@
 import type { Place, Runtime } from '@brokerx/infra';
-import { refused } from '../problems.ts';
-import { QUERY_BOUNDS } from '../queryBounds.ts';
-import { type Client, type ShareBounds, shares, whyFull } from '../shares.ts';
+import { refused } from '../http/problems.ts';
+import { QUERY_BOUNDS } from '../reading/bounds.ts';
+import { type Client, type ShareBounds, shares, whyFull } from '../reading/shares.ts';
 import { type EventStream, eventStream } from './sse.ts';
 
 /** All event streams of this process: how many there may be, their heartbeat, and their common end. */

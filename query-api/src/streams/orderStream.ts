@@ -1,9 +1,9 @@
 import { accountStream, type Event } from '@brokerx/contracts';
 import type { Recorded } from '@brokerx/infra';
-import type { EventReader } from '../eventReader.ts';
-import { orderEventView } from '../orderEvent.ts';
-import { follow } from './follow.ts';
-import type { LiveEvents } from './liveEvents.ts';
+import { orderEventView } from '../account/orderEvent.ts';
+import { follow } from '../live/follow.ts';
+import type { LiveEvents } from '../live/liveEvents.ts';
+import type { EventReader } from '../reading/eventReader.ts';
 import { resumeAt } from './resume.ts';
 import { type EventStream, followedBy, frame } from './sse.ts';
 

@@ -1,4 +1,4 @@
-import type { EventReader } from '../eventReader.ts';
+import type { EventReader } from '../reading/eventReader.ts';
 
 /**
  * Where a client that comes back goes on. A message's id is the revision of its event in the stream; one that the

@@ -1,13 +1,13 @@
 import { accountStream } from '@brokerx/contracts';
 import { NO_STREAM } from '@brokerx/infra';
-import type { Http } from '@brokerx/infra/http.ts';
+import type { Http } from '@brokerx/infra/http/http.ts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { accountRead, EVERY_ROLE } from '../actor.ts';
 import type { QueryDeps } from '../app.ts';
+import { accountRead, EVERY_ROLE } from '../http/actor.ts';
+import { OrderStreamQuery, SymbolPath, SymbolStreamQuery } from '../http/parameters.ts';
+import { refused } from '../http/problems.ts';
 import { MARKET_DATA, marketLook } from '../market/marketData.ts';
-import { OrderStreamQuery, SymbolPath, SymbolStreamQuery } from '../parameters.ts';
-import { refused } from '../problems.ts';
-import { freshLook } from '../reading.ts';
+import { freshLook } from '../reading/reading.ts';
 import { EVENT_STREAM_RESPONSE, ResumeHeaders, resumeFrom, serveStream } from './eventStreamReply.ts';
 import { streamOrders } from './orderStream.ts';
 import type { EventStream } from './sse.ts';

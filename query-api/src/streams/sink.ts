@@ -1,7 +1,7 @@
 import type { ResyncReason } from '@brokerx/contracts';
+import type { StreamMessage } from '../live/streamMessage.ts';
 import type { EventStream } from './sse.ts';
 import { frame } from './sse.ts';
-import type { StreamMessage } from './streamMessage.ts';
 
 /** Where the messages of one channel go: to one client, over server-sent events or a WebSocket. */
 export type Sink = {

@@ -1,10 +1,10 @@
 import { bookStream, depthKey, type Event, tradeView } from '@brokerx/contracts';
 import type { Recorded } from '@brokerx/infra';
-import type { EventReader } from '../eventReader.ts';
+import { follow } from '../live/follow.ts';
+import type { HotValues } from '../live/hotValues.ts';
+import type { LiveEvents } from '../live/liveEvents.ts';
 import { type DepthView, emptyDepth, type MarketData, newestTrades } from '../market/marketData.ts';
-import { follow } from './follow.ts';
-import type { HotValues } from './hotValues.ts';
-import type { LiveEvents } from './liveEvents.ts';
+import type { EventReader } from '../reading/eventReader.ts';
 import { resumeAt } from './resume.ts';
 import { type EventStream, followedBy, frame } from './sse.ts';
 

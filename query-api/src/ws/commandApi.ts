@@ -1,6 +1,6 @@
 import { Pool } from 'undici';
-import { refused } from '../problems.ts';
-import { type Client, type ShareBounds, shares, whyFull } from '../shares.ts';
+import { refused } from '../http/problems.ts';
+import { type Client, type ShareBounds, shares, whyFull } from '../reading/shares.ts';
 import type { CommandRequest } from './commandRequests.ts';
 
 /**

@@ -1,10 +1,10 @@
-import { createLog } from '@brokerx/infra/log.ts';
+import { createLog } from '@brokerx/infra/runtime/log.ts';
 import { expect, test } from 'vitest';
 import { handClock, settle } from '../../test/handClock.ts';
-import { refused } from '../problems.ts';
+import { refused } from '../http/problems.ts';
+import { streamMessage } from '../live/streamMessage.ts';
 import type { PublicSubscription } from '../streams/channels.ts';
 import type { Sink } from '../streams/sink.ts';
-import { streamMessage } from '../streams/streamMessage.ts';
 import { type ConnectionDeps, connection, MESSAGES_PER_SECOND_MAX, SUBSCRIPTIONS_MAX } from './connection.ts';
 
 /** A client that takes everything, and channels that a test speaks on. */

@@ -1,7 +1,7 @@
 import { addressShares, errorsHeardElsewhere, type Place, type Runtime } from '@brokerx/infra';
 import type { WebSocket } from 'ws';
-import { QUERY_BOUNDS } from '../queryBounds.ts';
-import { accountShares, type ShareBounds } from '../shares.ts';
+import { QUERY_BOUNDS } from '../reading/bounds.ts';
+import { accountShares, type ShareBounds } from '../reading/shares.ts';
 import { type Connection, type ConnectionDeps, connection } from './connection.ts';
 
 /** All WebSockets of this process: how many there may be, their heartbeat, and their common end. */

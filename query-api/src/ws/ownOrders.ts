@@ -1,12 +1,12 @@
 import { accountStream } from '@brokerx/contracts';
-import type { EventReader } from '../eventReader.ts';
-import { orderEventView } from '../orderEvent.ts';
+import { orderEventView } from '../account/orderEvent.ts';
+import { follow } from '../live/follow.ts';
+import type { LiveEvents } from '../live/liveEvents.ts';
+import { streamMessage } from '../live/streamMessage.ts';
+import type { EventReader } from '../reading/eventReader.ts';
 import type { OpenChannel } from '../streams/channels.ts';
-import { follow } from '../streams/follow.ts';
-import type { LiveEvents } from '../streams/liveEvents.ts';
 import { RESUME_EVENTS_MAX } from '../streams/resume.ts';
 import type { Sink } from '../streams/sink.ts';
-import { streamMessage } from '../streams/streamMessage.ts';
 
 /** The orders and fills of an account, as they happen or behind a sequence: a revision of the account's stream. */
 export function ownOrders(options: {

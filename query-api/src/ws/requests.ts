@@ -1,6 +1,6 @@
 import { type Method, REQUESTS, RequestId, StreamRequest } from '@brokerx/contracts';
-import { invalidRequest } from '@brokerx/infra/httpProblems.ts';
-import { Problem } from '@brokerx/infra/problem.ts';
+import { Problem } from '@brokerx/infra/http/problem.ts';
+import { invalidRequest } from '@brokerx/infra/http/problems.ts';
 import type { z } from 'zod';
 
 /** A message of a client, read: what it asks, or why it cannot be understood. */

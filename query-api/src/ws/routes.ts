@@ -1,5 +1,5 @@
-import { BODY_BYTES_MAX, type Http } from '@brokerx/infra/http.ts';
-import { Problem } from '@brokerx/infra/problem.ts';
+import { BODY_BYTES_MAX, type Http } from '@brokerx/infra/http/http.ts';
+import { Problem } from '@brokerx/infra/http/problem.ts';
 import websocket from '@fastify/websocket';
 import { z } from 'zod';
 import type { QueryDeps } from '../app.ts';

@@ -1,7 +1,7 @@
 import { KeysUnavailable, type Place, type Runtime, type SessionEnds, SessionUnknown } from '@brokerx/infra';
-import type { Actor, TokenVerifier } from '@brokerx/infra/tokenVerifier.ts';
-import { refused } from '../problems.ts';
-import type { AccountShares } from '../shares.ts';
+import type { Actor, TokenVerifier } from '@brokerx/infra/auth/tokenVerifier.ts';
+import { refused } from '../http/problems.ts';
+import type { AccountShares } from '../reading/shares.ts';
 
 /**
  * Who speaks on a connection. A token can be followed by a newer one of the same client, so that a connection outlives

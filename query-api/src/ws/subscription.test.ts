@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { handClock, settle } from '../../test/handClock.ts';
-import { streamMessage } from '../streams/streamMessage.ts';
+import { streamMessage } from '../live/streamMessage.ts';
 import { BEHIND_MS_MAX, outbox, REPLIES_BYTES_MAX, ROOM_BYTES } from './outbox.ts';
 import { subscription } from './subscription.ts';
 

@@ -1,6 +1,6 @@
 import type { Ended, ResyncReason } from '@brokerx/contracts';
+import { aboutText, type StreamMessage, type Subject } from '../live/streamMessage.ts';
 import type { Sink } from '../streams/sink.ts';
-import { aboutText, type StreamMessage, type Subject } from '../streams/streamMessage.ts';
 import { type Outbox, ROOM_BYTES } from './outbox.ts';
 
 /**

@@ -1,0 +1,121 @@
+import { timeOf, uuidV7TimeMs } from '@brokerx/contracts';
+import type { Refusal } from './money/money.ts';
+
+/**
+ * The idempotency keys that an account (or a market) remembers: key → hash of the request, and the revision of the
+ * event that answered it, from which the answer is rebuilt. It is a fold of events, so it is the same after any
+ * restart. Keys older than a day of event time, or beyond the newest 10,000, are forgotten.
+ *
+ * No key is carried out twice: one of version 7 bears its time, and none at or before the newest forgotten one's is taken
+ * any more; those of other versions are not taken while one may be among the forgotten keys of the last day.
+ */
+export type KeptKey = {
+  /** Hash of command, subject and body. */
+  hash: string;
+  /** Of the first event of the commit that answered the key. */
+  revision: number;
+  /** Event time, milliseconds since the Unix epoch. */
+  timeMs: number;
+  /** The name that the key's order took (several: joined by commas), given back when the key is forgotten; null for none. */
+  clientOrderId: string | null;
+};
+
+export type KeyLog = {
+  /** Oldest first. */
+  kept: Map<string, KeptKey>;
+  /** The newest time inside a forgotten version 7 key; 0 before the first was forgotten. */
+  forgottenMs: number;
+  /** The newest event time of a forgotten key of any version; 0 before the first was forgotten. */
+  forgottenAtMs: number;
+};
+
+/** About 2 MB for the busiest account: 10,000 orders at 100 a second are the last 100 seconds. */
+export const KEYS_MAX = 10_000;
+export const KEY_AGE_MAX_MS = 24 * 3_600_000;
+/** Clocks of clients may be ahead by this much, and those of processes differ by it. */
+export const KEY_AHEAD_MAX_MS = 60_000;
+
+export const emptyKeyLog = (): KeyLog => ({ kept: new Map(), forgottenMs: 0, forgottenAtMs: 0 });
+
+/**
+ * What is known of a request's key: the answer that it got, or why it may have been answered once and must not be carried
+ * out, or nothing. A derived key is not judged: it is carried out only beside the key that it comes from, which is
+ * forgotten first.
+ */
+export function recall(
+  log: KeyLog,
+  key: { id: string; derived?: true },
+  nowMs: number,
+): KeptKey | Refusal | 'unknown' {
+  const kept = log.kept.get(key.id);
+  if (kept) return kept;
+  if (key.derived) return 'unknown';
+  const timeMs = uuidV7TimeMs(key.id);
+  if (timeMs === undefined) {
+    const untilMs = log.forgottenAtMs + KEY_AGE_MAX_MS;
+    if (nowMs >= untilMs) return 'unknown';
+    return { code: 'IDEMPOTENCY_KEY_VERSION', detail: `until ${timeOf(untilMs)} only version 7 is taken` };
+  }
+  if (timeMs > nowMs + KEY_AHEAD_MAX_MS) return ahead(timeMs, nowMs);
+  const sinceMs = Math.max(log.forgottenMs + 1, nowMs - KEY_AGE_MAX_MS);
+  return timeMs >= sinceMs ? 'unknown' : stale(`at ${timeOf(timeMs)}; taken from ${timeOf(sinceMs)} on`);
+}
+
+const stale = (minted: string): Refusal => ({
+  code: 'STALE_REQUEST',
+  detail: `the key was minted ${minted}`,
+});
+
+/** A clock that is fast by a day at most: the key is taken when that time has come. */
+function ahead(timeMs: number, nowMs: number): Refusal {
+  const refusal = stale(`at ${timeOf(timeMs)}; it is ${timeOf(nowMs)}`);
+  const waitMs = timeMs - nowMs - KEY_AHEAD_MAX_MS;
+  return waitMs > KEY_AGE_MAX_MS ? refusal : { ...refusal, retryAfterSeconds: Math.ceil(waitMs / 1_000) };
+}
+
+/**
+ * Keeps a key, and tells `forgotten` of those that go for it. Keys go by age a little later than the day is over, so that
+ * no process whose clock is behind finds that one of the last day is missing.
+ */
+export function keep(
+  log: KeyLog,
+  id: string,
+  key: KeptKey,
+  forgotten: (key: KeptKey) => void,
+  keysMax = KEYS_MAX,
+): void {
+  log.kept.set(id, key);
+  for (const [oldId, old] of log.kept) {
+    const isYoung = old.timeMs >= key.timeMs - KEY_AGE_MAX_MS - KEY_AHEAD_MAX_MS;
+    if (log.kept.size <= keysMax && isYoung) return;
+    log.kept.delete(oldId);
+    log.forgottenMs = Math.max(log.forgottenMs, uuidV7TimeMs(oldId) ?? 0);
+    log.forgottenAtMs = Math.max(log.forgottenAtMs, old.timeMs);
+    forgotten(old);
+  }
+}
+
+/** One line a key: a log of 10,000 is one string of about 900 KB, written in a millisecond or two. */
+export function keyLogText(log: KeyLog): KeyLogText {
+  const lines: string[] = [];
+  for (const [id, { hash, revision, timeMs, clientOrderId }] of log.kept) {
+    lines.push(`${id} ${hash} ${revision} ${timeMs} ${clientOrderId ?? ''}`);
+  }
+  const { forgottenMs, forgottenAtMs } = log;
+  return { forgottenMs, forgottenAtMs, kept: lines.join('\n') };
+}
+type KeyLogText = Omit<KeyLog, 'kept'> & { kept: string };
+
+export function keyLogFrom(text: KeyLogText): KeyLog {
+  const kept = new Map<string, KeptKey>();
+  for (const line of text.kept === '' ? [] : text.kept.split('\n')) {
+    const [id = '', hash = '', revision, timeMs, clientOrderId = ''] = line.split(' ');
+    kept.set(id, {
+      hash,
+      revision: Number(revision),
+      timeMs: Number(timeMs),
+      clientOrderId: clientOrderId === '' ? null : clientOrderId,
+    });
+  }
+  return { ...text, kept };
+}

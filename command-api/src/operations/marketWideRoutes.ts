@@ -1,0 +1,111 @@
+import { deriveId, Halt, type MarketEvent, type RefusalCode, Resume, views } from '@brokerx/contracts';
+import type { Http } from '@brokerx/infra';
+import pLimit from 'p-limit';
+import type { z } from 'zod';
+import { IdempotencyHeaders, requestKey } from '../commands/idempotency.ts';
+import { problemOf } from '../commands/refusals.ts';
+import { accepted, COMMAND_REPLY_HEADERS } from '../commands/reply.ts';
+import type { Market } from '../market/market.ts';
+import { haltTrading, type MarketDecision, resumeTrading } from '../market/marketDecider.ts';
+import type { MarketRoutes } from './routes.ts';
+
+const KEY_REFUSALS: ReadonlySet<RefusalCode> = new Set([
+  'STALE_REQUEST',
+  'IDEMPOTENCY_KEY_VERSION',
+  'IDEMPOTENCY_KEY_REUSED',
+]);
+/** Appends that go out together: what others ask for meanwhile is not queued behind thousands of symbols. */
+const SYMBOLS_AT_ONCE = 100;
+
+/**
+ * The whole market: symbol by symbol, one event each, all with one correlation id. It is not atomic; a repetition with
+ * the same key, which each symbol keeps, goes on where the first one was cut short, and does nothing twice.
+ */
+export function marketWideRoutes(app: Http, { commands, markets, storeId }: MarketRoutes): void {
+  const atOnce = pLimit(SYMBOLS_AT_ONCE);
+  type Asked = {
+    actor: { clientId: string };
+    traceparent: string;
+    headers: { 'idempotency-key'?: string | undefined };
+    body: unknown;
+  };
+  const everySymbol = async (
+    request: Asked,
+    reply: Parameters<typeof accepted>[0],
+    command: string,
+    decide: (market: Market | undefined, symbol: string) => MarketDecision,
+  ): Promise<z.infer<typeof views.MarketWideView>> => {
+    const key = requestKey(request.headers, { command, subject: 'market', body: request.body });
+    const correlationId = deriveId(key.id, command);
+    const asked = {
+      command,
+      key,
+      actor: `operator:${request.actor.clientId}`,
+      traceparent: request.traceparent,
+      correlationId,
+    };
+    const symbols = Array.from(markets.all(), ({ symbol }) => symbol).sort();
+    const answers = await Promise.all(
+      symbols.map((symbol) =>
+        atOnce(async () => ({
+          symbol,
+          answer: await commands.onMarket(symbol, asked, (market) => decide(market, symbol)),
+        })),
+      ),
+    );
+    const items = answers.map(({ symbol, answer }) =>
+      'refusal' in answer
+        ? { symbol, changed: false, code: answer.refusal.code }
+        : { symbol, changed: true, code: null },
+    );
+    const changed = answers.flatMap(({ answer }) => ('refusal' in answer ? [] : [answer]));
+    const refused = answers.flatMap(({ answer }) => ('refusal' in answer ? [answer.refusal] : []));
+    // No symbol takes the key: nothing was begun.
+    const [ofKey] = changed.length > 0 ? [] : refused.filter(({ code }) => KEY_REFUSALS.has(code));
+    if (ofKey) throw problemOf(ofKey);
+    reply.code(202);
+    // Whoever has read up to the newest commit has read all of them.
+    const [newest] = changed.toSorted((a, b) => b.position - a.position);
+    if (newest) accepted<MarketEvent>(reply, newest, { storeId, location: () => '/v1/symbols' });
+    return { correlation_id: correlationId, items };
+  };
+
+  const schema = {
+    tags: ['Operations'],
+    headers: IdempotencyHeaders,
+    response: { 202: views.MarketWideView },
+  };
+  const config = { auth: ['operator'], replyHeaders: COMMAND_REPLY_HEADERS } as const;
+  app.post(
+    '/v1/market/halt',
+    {
+      config,
+      schema: {
+        ...schema,
+        summary: 'Halt trading in every symbol',
+        description: 'Symbol by symbol; those that are halted already stay as they are.',
+        body: Halt.meta({ examples: [{ reason: 'a breaker' }] }),
+      },
+    },
+    (request, reply) =>
+      everySymbol(request, reply, 'HaltMarket', (market, symbol) =>
+        haltTrading(market, { ...request.body, symbol, marketWide: true }),
+      ),
+  );
+  app.post(
+    '/v1/market/resume',
+    {
+      config,
+      schema: {
+        ...schema,
+        summary: 'Resume trading in every symbol that was halted with the market',
+        description: 'A symbol that was halted by itself stays halted.',
+        body: Resume.nullish(),
+      },
+    },
+    (request, reply) =>
+      everySymbol(request, reply, 'ResumeMarket', (market, symbol) =>
+        resumeTrading(market, { symbol, marketWide: true }),
+      ),
+  );
+}

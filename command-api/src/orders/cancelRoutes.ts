@@ -1,0 +1,118 @@
+import { CancelOrders, ClientOrderId, deriveId, views } from '@brokerx/contracts';
+import type { Http } from '@brokerx/infra';
+import { z } from 'zod';
+import { IdempotencyHeaders, requestKey } from '../commands/idempotency.ts';
+import { accepted, orderLocation } from '../commands/reply.ts';
+import { cancelByName, cancelListed, cancelOrder, cancelOrders } from './cancel.ts';
+import { OrderId, type OrderRoutes, trader } from './routes.ts';
+import { expectFact, orderCancelsView, orderChangeView } from './views.ts';
+
+/** Cancels: of one order, by its id or by the client's own name for it, and of all that filters meet. */
+export function cancelRoutes(app: Http, { commands, storeId }: OrderRoutes): void {
+  app.delete(
+    '/v1/orders/:id',
+    {
+      config: trader,
+      schema: {
+        tags: ['Orders'],
+        summary: 'Cancel an order',
+        description:
+          'Asks the market to cancel what is not filled. It may fill until the cancel is answered, so nothing is ' +
+          'released before. A second cancel of the same order answers the same and asks nothing again.',
+        headers: IdempotencyHeaders,
+        params: OrderId,
+        response: { 202: views.OrderChangeView },
+      },
+    },
+    async (request, reply) => {
+      const { actor, traceparent } = request;
+      const { accountId } = actor;
+      const orderId = request.params.id.toLowerCase();
+      const command = 'CancelOrder';
+      const key = requestKey(request.headers, { command, subject: orderId, body: null });
+      const answer = await commands.onAccount(
+        accountId,
+        { command, actor: `client:${actor.clientId}`, key, traceparent },
+        (account) => cancelOrder(account, { orderId, accountId }),
+      );
+      const { fact } = accepted(reply, answer, { storeId, location: () => orderLocation(orderId) });
+      return orderChangeView(expectFact(fact, 'OrderCancelRequested.v1'));
+    },
+  );
+
+  app.delete(
+    '/v1/orders/by-client-order-id/:client_order_id',
+    {
+      config: trader,
+      schema: {
+        tags: ['Orders'],
+        summary: 'Cancel an order by your own name for it',
+        description: 'The open order that was placed with this `client_order_id`.',
+        headers: IdempotencyHeaders,
+        params: z.object({ client_order_id: ClientOrderId }),
+        response: { 202: views.OrderChangeView },
+      },
+    },
+    async (request, reply) => {
+      const { actor, traceparent } = request;
+      const { accountId } = actor;
+      const name = request.params.client_order_id;
+      const command = 'CancelOrder';
+      const key = requestKey(request.headers, { command, subject: `client_order_id ${name}`, body: null });
+      const answer = await commands.onAccount(
+        accountId,
+        { command, actor: `client:${actor.clientId}`, key, traceparent },
+        (account) => cancelByName(account, { name, accountId }),
+      );
+      const { fact } = accepted(reply, answer, {
+        storeId,
+        location: (asked) => orderLocation(expectFact(asked, 'OrderCancelRequested.v1').data.orderId),
+      });
+      return orderChangeView(expectFact(fact, 'OrderCancelRequested.v1'));
+    },
+  );
+
+  app.delete(
+    '/v1/orders',
+    {
+      config: trader,
+      schema: {
+        tags: ['Orders'],
+        summary: 'Cancel many orders',
+        description:
+          'All open orders of the account that meet every filter; `all=true`, and no filter, for every one. Each result ' +
+          'says that the market was asked; what became of each order is told like that of any other cancel. ' +
+          'POST /v1/order-cancels/preview tells before which orders it would be.',
+        headers: IdempotencyHeaders,
+        querystring: CancelOrders,
+        response: { 202: views.OrderCancelsView },
+      },
+    },
+    async (request, reply) => {
+      const { actor, query: filter, traceparent } = request;
+      const { accountId } = actor;
+      const command = 'CancelOrders';
+      const key = requestKey(request.headers, { command, subject: accountId, body: filter });
+      const asked = { command, actor: `client:${actor.clientId}`, traceparent };
+      const answer = await commands.onAccount(accountId, { ...asked, key }, (account) =>
+        cancelOrders(account, { accountId, filter }),
+      );
+      const told = { storeId, location: () => '/v1/orders?status=open' };
+      const { fact } = accepted(reply, answer, told);
+      const requested = expectFact(fact, 'OrdersCancelRequested.v1');
+      // A repetition goes through them again: the first one may have been cut short between two commits. Where it was not, it
+      // finds the same commits, and so answers the same position: that of the last one.
+      for (const [index, { orderIds }] of requested.data.orders.entries()) {
+        if (index === 0) continue;
+        const its = { id: deriveId(key.id, String(index)), hash: key.hash, derived: true as const };
+        const rest = await commands.onAccount(accountId, { ...asked, key: its }, (account) => {
+          const [first, ...others] = cancelListed(account, { accountId, orderIds });
+          return first ? { facts: [first, ...others] } : { unchanged: fact };
+        });
+        const changed = 'refusal' in rest || rest.fact.type === 'OrderCancelRequested.v1';
+        if (changed) accepted(reply, rest, told);
+      }
+      return orderCancelsView(requested);
+    },
+  );
+}

@@ -1,0 +1,39 @@
+import { type AccountFact, mintId, type PlaceOrder } from '@brokerx/contracts';
+import type { Actor } from '@brokerx/infra';
+import type { Answer } from '../commands/commands.ts';
+import { requestKey } from '../commands/idempotency.ts';
+import { tryLater } from '../commands/refusals.ts';
+import { isList, LISTED_ORDERS_MAX, placeOrderList } from './placeList.ts';
+import { placeOrder } from './placeOrder.ts';
+import type { OrderRoutes } from './routes.ts';
+
+export type PlaceRequest = {
+  actor: Actor;
+  traceparent: string;
+  headers: { 'idempotency-key'?: string | undefined };
+  order: PlaceOrder;
+};
+
+/** Places one order, whether it came alone or in a batch. */
+export const placing =
+  ({ commands, markets, admission, runtime }: OrderRoutes) =>
+  async ({ actor, traceparent, headers, order }: PlaceRequest): Promise<Answer<AccountFact>> => {
+    const { accountId } = actor;
+    const command = 'PlaceOrder';
+    const key = requestKey(headers, { command, subject: accountId, body: order });
+    if (!admission.admitsOrder(order.symbol)) {
+      throw tryLater(runtime, 'OVERLOADED', { detail: 'too many orders wait for the matching engine' });
+    }
+    // Only an unknown symbol is worth a look at the store.
+    if (!markets.get(order.symbol)) await markets.find(order.symbol);
+    const [orderId = '', ...others] = Array.from({ length: LISTED_ORDERS_MAX }, () => mintId(runtime));
+    const list = { listId: mintId(runtime), orderIds: [orderId, ...others] };
+    return commands.onAccount(
+      accountId,
+      { command, actor: `client:${actor.clientId}`, key, traceparent },
+      (account, nowMs) => {
+        const asked = { orderId, accountId, nowMs, order, market: markets.get(order.symbol) };
+        return isList(order) ? placeOrderList(account, { ...asked, ...list }) : placeOrder(account, asked);
+      },
+    );
+  };

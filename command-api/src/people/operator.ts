@@ -1,0 +1,74 @@
+import { clientStream, deriveId, emailStream, normalPassword } from '@brokerx/contracts';
+import { isErased } from '@brokerx/infra';
+import { register, verifyByConfiguration } from './decider.ts';
+import { accountIdOf, operatorIdOf } from './lookups.ts';
+import { causeOf, clientKey, type People, passwordHashOf } from './people.ts';
+import { confirmAddress, openAccountOf, sealedRegistration } from './registration/registration.ts';
+import { matchingForm } from './signIn/passwordForms.ts';
+
+/**
+ * The first operator comes from configuration, by the steps of any registration but the passcode: client, account,
+ * address, verification. Each does nothing when it is done already, so any number of processes may
+ * start at once, and die at any moment.
+ */
+export async function bootstrapOperator(
+  people: People,
+  operator: { email: string; password: string },
+  traceparent: string,
+): Promise<void> {
+  const { clients, reservations, vault, lookups, passwords, log } = people;
+  const emailHmac = lookups.emailHmac(operator.email);
+  const clientId = operatorIdOf(emailHmac);
+  const { state: reservation } = await reservations.read(emailStream(emailHmac));
+  if (reservation.status === 'confirmed' && reservation.clientId !== clientId) {
+    log.warn({ clientId: reservation.clientId }, 'OPERATOR_EMAIL belongs to a client, who is left as he is');
+    return;
+  }
+  const stream = clientStream(clientId);
+  const { state: known } = await clients.read(stream);
+  if (known.status === 'verified') {
+    const key = await clientKey(people, clientId);
+    const hash = key && passwordHashOf(key, known);
+    if ((await matchingForm(passwords, hash, operator.password)) === null) {
+      log.warn({ clientId }, 'the operator has another password than OPERATOR_PASSWORD, and keeps it');
+    }
+    return;
+  }
+  const key = await vault.createKey(clientId);
+  if (isErased(key)) {
+    log.warn({ clientId }, 'the operator of OPERATOR_EMAIL was erased, and is not made again');
+    return;
+  }
+  const cause = causeOf(people, 'system:configuration', { traceparent });
+  const ids = { clientId, accountId: accountIdOf(clientId) };
+  const passwordHash = await passwords.hash(normalPassword(operator.password));
+  await clients.execute(stream, cause, (client, commitId) => ({
+    facts: register(client, {
+      registration: {
+        ...ids,
+        emailHmac,
+        phoneHmac: '',
+        ...sealedRegistration(people, key, deriveId(commitId, '0'), {
+          name: 'Operator',
+          address: '-',
+          birth_date: '-',
+          email: operator.email,
+          phone: '-',
+          passwordHash,
+        }),
+        roles: ['operator', 'analyst', 'trader'],
+      },
+      passcode: null,
+    }).facts,
+    reply: null,
+  }));
+  await openAccountOf(people, ids, cause);
+  if (!(await confirmAddress(people, { clientId, emailHmac }, cause))) {
+    throw new Error('somebody verified the address of the operator while the operator was made');
+  }
+  await clients.execute(stream, cause, (client) => {
+    if (client.status === 'unknown') throw new Error('the operator was recorded and is not there');
+    return { facts: verifyByConfiguration(client).facts, reply: null };
+  });
+  log.info({ clientId }, 'the first operator is ready');
+}

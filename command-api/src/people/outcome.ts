@@ -1,0 +1,45 @@
+import { AppenderClosed, AppendQueueFull, isTransient, type Runtime, UnknownOutcome } from '@brokerx/infra';
+import { AccountBusy } from '../account/accounts.ts';
+import { problemOf, tryLater } from '../commands/refusals.ts';
+import { StreamContended } from './foldedStreams.ts';
+import type { Refused } from './people.ts';
+import { NoTurn } from './signIn/fairTurns.ts';
+
+/** Longer than a full queue of password hashes; the client's own time-out is usually 10 s. */
+export const PEOPLE_TIMEOUT_MS = 8_000;
+
+/**
+ * Waits for an outcome, but not for ever, and makes problems of what may pass: an unknown outcome is never told as
+ * a refusal, and the same key then tells what became of it.
+ */
+export async function outcomeOf<T>(runtime: Runtime, work: Promise<T>): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const cancel = runtime.setTimer(PEOPLE_TIMEOUT_MS, () => {
+    reject(tryLater(runtime, 'UNAVAILABLE', { detail: 'the outcome is not known yet' }));
+  });
+  try {
+    return await Promise.race([work, late]);
+  } catch (cause) {
+    if (cause instanceof NoTurn || cause instanceof AppendQueueFull) {
+      throw tryLater(runtime, 'OVERLOADED', { cause });
+    }
+    if (passes(cause)) throw tryLater(runtime, 'UNAVAILABLE', { cause });
+    throw cause;
+  } finally {
+    cancel();
+  }
+}
+
+const passes = (error: unknown): boolean =>
+  error instanceof StreamContended ||
+  error instanceof AccountBusy ||
+  error instanceof AppenderClosed ||
+  error instanceof UnknownOutcome ||
+  isTransient(error);
+
+export function refusalProblem({ refused, retryAfterMs }: Refused) {
+  if (retryAfterMs === undefined) return problemOf({ code: refused, detail: '' });
+  const seconds = String(Math.max(1, Math.ceil(retryAfterMs / 1_000)));
+  const detail = `try again in ${seconds} s`;
+  return problemOf({ code: refused, detail }, { headers: { 'retry-after': seconds } });
+}

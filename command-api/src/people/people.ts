@@ -1,0 +1,100 @@
+import { type Cause, type Event, mintId, type RefusalCode, timeOf } from '@brokerx/contracts';
+import {
+  type Appender,
+  type ClientKey,
+  deriveKey,
+  type EventStore,
+  isErased,
+  keyedHash,
+  type Log,
+  type Runtime,
+  sealField,
+  unsealField,
+  type Vault,
+} from '@brokerx/infra';
+import type { Accounts } from '../account/accounts.ts';
+import { type Client, evolveClient, type RegisteredClient, unknownClient } from './client.ts';
+import { type FoldedStreams, foldedStreams } from './foldedStreams.ts';
+import type { Lookups } from './lookups.ts';
+import type { MailLimits } from './registration/mailLimits.ts';
+import { evolveReservation, freeReservation, type Reservation } from './registration/reservation.ts';
+import type { Passwords } from './signIn/passwords.ts';
+
+/** What all processes about people stand on: their streams, their keys, and the look-ups that find them. */
+export type People = {
+  clients: FoldedStreams<Client>;
+  reservations: FoldedStreams<Reservation>;
+  accounts: Accounts;
+  vault: Vault;
+  lookups: Lookups;
+  passwords: Passwords;
+  mailLimits: MailLimits;
+  runtime: Runtime;
+  log: Log;
+};
+
+export function people(
+  options: { store: EventStore<Event>; appender: Appender<Event> } & Omit<People, 'clients' | 'reservations'>,
+): People {
+  const { store, appender, ...rest } = options;
+  const streams = { store, appender, runtime: rest.runtime };
+  return {
+    ...rest,
+    clients: foldedStreams({ ...streams, initial: unknownClient, evolve: evolveClient }),
+    reservations: foldedStreams({ ...streams, initial: freeReservation, evolve: evolveReservation }),
+  };
+}
+
+/** Where a command comes from; `key` is its Idempotency-Key. */
+export type Request = Origin & { key: string; traceparent: string };
+/** Where a client is, and whether it has gone meanwhile. */
+export type Origin = { ip: string; isGone(): boolean };
+
+/** A command's answer; the edge makes HTTP of it. */
+export type Answer<V> =
+  | { view: V; replayed: boolean /** Of the newest event that it rests on. */; position: number }
+  | Refused;
+export type Refused = { refused: RefusalCode; retryAfterMs?: number };
+
+export function causeOf(
+  { runtime }: Pick<People, 'runtime'>,
+  actor: string,
+  { traceparent, key }: { traceparent: string; key?: { id: string; hash: string } },
+): Cause {
+  const correlationId = mintId(runtime);
+  const time = timeOf(runtime.nowMs());
+  return { time, actor, correlationId, causationId: correlationId, traceparent, key };
+}
+
+/** The same cause for events of other streams: the key belongs to one commit alone. */
+export const withoutKey = (cause: Cause): Cause => ({ ...cause, key: undefined });
+
+/** A request's body under the client's own key: bodies hold passwords and codes, and a plain hash could be guessed. */
+export const requestHash = (key: ClientKey, command: string, body: object): string =>
+  keyedHash(deriveKey(key.secret, 'request'), `${command}|${JSON.stringify(body)}`);
+
+/** Null when the client's key was destroyed. */
+export async function clientKey(
+  { vault }: Pick<People, 'vault'>,
+  clientId: string,
+): Promise<ClientKey | null> {
+  const key = await vault.key(clientId);
+  return key && !isErased(key) ? key : null;
+}
+
+export type SealedName = keyof Omit<RegisteredClient['sealed'], 'eventId' | 'passwordHash'>;
+
+export const unsealOf = (key: ClientKey, client: RegisteredClient, field: SealedName): string =>
+  unsealField(key, { eventId: client.sealed.eventId, field }, client.sealed[field]);
+
+/** The hash of the client's password as it was written last. */
+export function passwordHashOf(key: ClientKey, { sealed, rehashed }: RegisteredClient): string {
+  const { eventId, passwordHash } = rehashed ?? sealed;
+  return unsealField(key, { eventId, field: 'passwordHash' }, passwordHash);
+}
+
+/** Seals the fields of the event `eventId`. */
+export const sealer =
+  ({ runtime }: Pick<People, 'runtime'>, key: ClientKey, eventId: string) =>
+  (field: SealedName | 'passwordHash' | 'ip', text: string): string =>
+    sealField(key, { eventId, field }, text, runtime);

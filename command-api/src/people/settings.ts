@@ -1,0 +1,161 @@
+import { Email } from '@brokerx/contracts';
+import { MAIL_NEEDED, type Mode, parseMasterKey, portVariable } from '@brokerx/infra';
+import type { JWK } from 'jose';
+import { z } from 'zod';
+import type { MailLimitSettings } from './registration/mailLimits.ts';
+import type { SignInLimits } from './signIn/failedSignIns.ts';
+
+const wholeVariable = (min: number, max: number) =>
+  z.coerce
+    .number({ error: `must be a whole number from ${min} to ${max}` })
+    .int()
+    .min(min)
+    .max(max);
+const COUNT_MAX = 1_000_000;
+const DAY_SECONDS = 86_400;
+
+/** Variables of people, keys, mail and payments, for the service's configuration to spread. Secrets have no default. */
+export const peopleVariables = {
+  BROKERX_MASTER_KEY: z
+    .string()
+    .transform(
+      (text, context) => parseMasterKey(text) ?? refuse(context, 'must be base64 of 32 random bytes'),
+    )
+    .describe('Wraps the keys of all personal data: base64 of 32 random bytes (openssl rand -base64 32).'),
+  AUTH_PRIVATE_JWK: z
+    .string()
+    .transform(
+      (text, context) => parseJwk(text) ?? refuse(context, 'must be a private EC P-256 key as a JWK'),
+    )
+    .describe('Signs access tokens (ES256): a private JWK as JSON, with kty, crv, x, y and d.'),
+  AUTH_ISSUER: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'The `iss` of access tokens, the same for every service that verifies them; not set: where this command-api listens.',
+    ),
+  VAULT_URL: z
+    .string()
+    .regex(/^postgres(ql)?:\/\//, 'must begin with postgres://')
+    .optional()
+    .describe('PostgreSQL database of the key vault, with backups of its own; DATABASE_URL when not set.'),
+  SMTP_URL: z
+    .string()
+    .regex(/^smtps?:\/\//, 'must begin with smtp:// or smtps://')
+    .optional()
+    .describe(
+      'The mail server, such as smtps://user:password@mail.example.com. Production needs one; in development mail goes to /dev/inbox where it is not set.',
+    ),
+  DEV_INBOX_SMTP_PORT: portVariable(
+    'Port of the mail server of /dev/inbox, on the loopback address, where SMTP_URL is not set; 0: any free one.',
+  ).default(0),
+  DEV_INBOX_URL: z
+    .url()
+    .optional()
+    .describe(
+      'The command-api whose /dev/inbox this one shows, where SMTP_URL leads to that one’s mail server.',
+    ),
+  MAIL_FROM: z.string().min(3).default('BrokerX <no-reply@brokerx.test>').describe('Sender of all mail.'),
+  OPERATOR_EMAIL: Email.optional().describe('E-mail address of the first operator, made at the start.'),
+  OPERATOR_PASSWORD: z
+    .string()
+    .min(12)
+    .max(256)
+    .optional()
+    .describe('Password of the first operator, 12 to 256 characters.'),
+  PUBLIC_REQUESTS_PER_MINUTE_MAX: wholeVariable(1, COUNT_MAX)
+    .default(3_000)
+    .describe(
+      'Registrations, verifications, passcodes and sign-ins that one address may ask for in a minute, all together.',
+    ),
+  SIGN_IN_FAILURES_PER_ADDRESS_MAX: wholeVariable(1, COUNT_MAX)
+    .default(5)
+    .describe('Failed sign-ins from one address within its time; beyond them strangers there wait.'),
+  SIGN_IN_FAILURES_PER_ADDRESS_SECONDS: wholeVariable(1, DAY_SECONDS)
+    .default(600)
+    .describe('The time in which failed sign-ins from one address are counted, in seconds.'),
+  SIGN_IN_FAILURES_PER_ACCOUNT_MAX: wholeVariable(1, COUNT_MAX)
+    .default(20)
+    .describe('Failed sign-ins to one account, from anywhere, within its time; beyond them strangers wait.'),
+  SIGN_IN_FAILURES_PER_ACCOUNT_SECONDS: wholeVariable(1, DAY_SECONDS)
+    .default(3_600)
+    .describe('The time in which failed sign-ins to one account are counted, in seconds.'),
+  PASSCODE_MAILS_PER_MAILBOX_PER_HOUR_MAX: wholeVariable(1, COUNT_MAX)
+    .default(6)
+    .describe('Passcodes mailed to one mailbox in an hour, its sub-addresses (ann+x@…) included.'),
+  PASSCODE_MAILS_PER_ADDRESS_PER_HOUR_MAX: wholeVariable(1, COUNT_MAX)
+    .default(500)
+    .describe('Passcodes that one address may have mailed in an hour, to whomever.'),
+  PASSCODE_MAILS_PER_HOUR_MAX: wholeVariable(1, COUNT_MAX)
+    .default(20_000)
+    .describe('Passcodes mailed in an hour, in all.'),
+  PAYMENTS_DELAY_MS: wholeVariable(0, 60_000)
+    .default(50)
+    .describe('How long the simulated payment service thinks about a deposit, in milliseconds.'),
+} as const;
+
+export type PeopleSettings = z.output<z.ZodObject<typeof peopleVariables>>;
+
+export const signInLimits = (settings: PeopleSettings): SignInLimits => ({
+  perNetworkMax: settings.SIGN_IN_FAILURES_PER_ADDRESS_MAX,
+  networkWindowMs: settings.SIGN_IN_FAILURES_PER_ADDRESS_SECONDS * 1_000,
+  perAccountMax: settings.SIGN_IN_FAILURES_PER_ACCOUNT_MAX,
+  accountWindowMs: settings.SIGN_IN_FAILURES_PER_ACCOUNT_SECONDS * 1_000,
+});
+
+export const mailLimitSettings = (settings: PeopleSettings): MailLimitSettings => ({
+  perMailboxMax: settings.PASSCODE_MAILS_PER_MAILBOX_PER_HOUR_MAX,
+  perNetworkMax: settings.PASSCODE_MAILS_PER_ADDRESS_PER_HOUR_MAX,
+  inAllMax: settings.PASSCODE_MAILS_PER_HOUR_MAX,
+});
+
+function parseJwk(text: string): JWK | undefined {
+  try {
+    const jwk = JSON.parse(text) as JWK;
+    const complete = [jwk.x, jwk.y, jwk.d].every((part) => typeof part === 'string');
+    return jwk.kty === 'EC' && jwk.crv === 'P-256' && complete ? jwk : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function refuse(context: z.RefinementCtx, message: string): never {
+  context.addIssue({ code: 'custom', message });
+  return z.NEVER;
+}
+
+/** Half an operator is a mistake, and nobody could sign in. */
+export function wholeOperator(
+  given: { OPERATOR_EMAIL?: string | undefined; OPERATOR_PASSWORD?: string | undefined },
+  context: z.RefinementCtx,
+): void {
+  const [set, missing] =
+    given.OPERATOR_EMAIL === undefined
+      ? (['OPERATOR_PASSWORD', 'OPERATOR_EMAIL'] as const)
+      : (['OPERATOR_EMAIL', 'OPERATOR_PASSWORD'] as const);
+  if (given[set] === undefined || given[missing] !== undefined) return;
+  context.addIssue({
+    code: 'custom',
+    path: [set],
+    message: `is set without ${missing}: set both or neither`,
+  });
+}
+
+/** Production has no inbox: mail that goes nowhere would leave everybody without a passcode. */
+export function deliveredMail(
+  given: { BROKERX_MODE: Mode; SMTP_URL?: string | undefined; DEV_INBOX_URL?: string | undefined },
+  context: z.RefinementCtx,
+): void {
+  if (given.BROKERX_MODE !== 'production') return;
+  if (given.SMTP_URL === undefined) {
+    context.addIssue({ code: 'custom', path: ['SMTP_URL'], message: MAIL_NEEDED });
+  }
+  if (given.DEV_INBOX_URL !== undefined) {
+    context.addIssue({
+      code: 'custom',
+      path: ['DEV_INBOX_URL'],
+      message: 'is set, and production shows no inbox: unset it, or set BROKERX_MODE=development',
+    });
+  }
+}

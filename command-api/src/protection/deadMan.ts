@@ -1,0 +1,90 @@
+import { type AccountEvent, type AccountFact, type Cause, seal, timeOf } from '@brokerx/contracts';
+import type { Runtime } from '@brokerx/infra';
+import type { Account } from '../account/account.ts';
+import type { Accounts } from '../account/accounts.ts';
+import { CANCELS_PER_COMMIT_MAX } from '../orders/cancel.ts';
+import type { TaskList } from '../tasks/openTasks.ts';
+
+/**
+ * The dead-man switch: all open orders of an account are canceled unless its client renews the deadline in time. The
+ * deadline is an event, so it outlives restarts; one that passed meanwhile fires as soon as somebody looks. Whether it
+ * has passed is decided on the account as it is then: a renewal wins by its place in the stream.
+ */
+export const DEADLINE_SECONDS_MAX = 86_400;
+
+/** Zero seconds switch it off. */
+export const setDeadline = (command: { accountId: string; seconds: number; nowMs: number }): AccountFact => ({
+  type: 'DeadManSet.v1',
+  data: {
+    accountId: command.accountId,
+    deadlineAt: command.seconds === 0 ? null : timeOf(command.nowMs + command.seconds * 1_000),
+  },
+});
+
+/**
+ * What a passed deadline asks for next: cancels of one symbol's orders, as many as a commit takes; once none is left,
+ * that it has fired. So a crash between two commits leaves the rest to be done, and nothing is done twice.
+ */
+export function fireDeadline(
+  account: Account,
+  nowMs: number,
+): { facts: AccountFact[]; symbol: string | null } | null {
+  const { accountId, deadlineAt } = account;
+  if (deadlineAt === null || Date.parse(deadlineAt) > nowMs) return null;
+  const left = [...account.orders.values()].filter(({ cancelPending }) => !cancelPending);
+  const symbol = left[0]?.symbol ?? null;
+  if (symbol === null)
+    return { facts: [{ type: 'DeadManFired.v1', data: { accountId, deadlineAt } }], symbol };
+  const batch = left.filter((order) => order.symbol === symbol).slice(0, CANCELS_PER_COMMIT_MAX);
+  const facts = batch.map(
+    ({ orderId }): AccountFact => ({ type: 'OrderCancelRequested.v1', data: { orderId, accountId, symbol } }),
+  );
+  return { facts, symbol };
+}
+
+type DeadlineTask = {
+  /** The account's. */ id: string;
+  eventId: string;
+  correlationId: string;
+  traceparent: string;
+};
+
+/** It has fired, or was switched off: the event that says so, and closes the task, is on its way. */
+const CLOSING_MS = 60_000;
+
+export function deadlineTasks(deps: { accounts: Accounts; runtime: Runtime }): TaskList<DeadlineTask> {
+  const { accounts, runtime } = deps;
+  return {
+    name: 'dead-man',
+    version: 1,
+    category: 'account',
+    types: ['DeadManSet.v1', 'DeadManFired.v1'],
+    opens({ event }) {
+      if (event.type !== 'DeadManSet.v1' || event.data.deadlineAt === null) return null;
+      const { id: eventId, correlationId, traceparent } = event;
+      return { id: event.data.accountId, eventId, correlationId, traceparent };
+    },
+    // A renewal closes the one before and opens another.
+    closes: ({ event }) =>
+      event.type === 'DeadManSet.v1' || event.type === 'DeadManFired.v1' ? event.data.accountId : null,
+    async work({ id: accountId, eventId, correlationId, traceparent }) {
+      const cause = (): Cause => ({
+        time: timeOf(runtime.nowMs()),
+        actor: 'system:dead-man',
+        correlationId,
+        causationId: eventId,
+        traceparent,
+      });
+      for (;;) {
+        const executed = await accounts.execute<string | null>(accountId, (account, { commitId }) => {
+          const due = fireDeadline(account, runtime.nowMs());
+          if (!due) return { reply: account.deadlineAt, rests: 'absent' };
+          return { events: seal(commitId, cause(), due.facts) as AccountEvent[], symbol: due.symbol };
+        });
+        if ('events' in executed) continue;
+        if (executed.reply === null) return { againInMs: CLOSING_MS };
+        return { againInMs: Math.max(1, Date.parse(executed.reply) - runtime.nowMs()) };
+      }
+    },
+  };
+}

@@ -1,0 +1,98 @@
+import { type AccountEvent, type AccountFact, type Cause, seal, timeOf } from '@brokerx/contracts';
+import type { Runtime } from '@brokerx/infra';
+import type { Account } from '../account/account.ts';
+import type { Accounts } from '../account/accounts.ts';
+import { refused } from '../money/money.ts';
+import { CANCELS_PER_COMMIT_MAX } from '../orders/cancel.ts';
+import type { TaskList } from '../tasks/openTasks.ts';
+
+/**
+ * The kill switch of an account: while it is active no order is taken or changed, and all that are open are canceled,
+ * stops and orders for auctions included. Its owner or an operator activates it; what an operator has activated, only an
+ * operator releases. Nothing ends by itself.
+ */
+export type KilledBy = 'owner' | 'operator';
+
+type Switched = AccountFact | { facts: readonly [AccountFact, ...AccountFact[]] };
+
+export function activateKillSwitch(
+  account: Account,
+  { accountId, by, reason }: { accountId: string; by: KilledBy; reason: string | null },
+): Switched {
+  const { killed } = account;
+  // Recorded though it changes nothing: its key is kept with it, so that no repetition switches anything later.
+  if (killed && (killed.by === by || by === 'owner')) {
+    return { type: 'KillSwitchActivated.v1', data: { accountId, ...killed } };
+  }
+  const { facts } = cancelsLeft(account);
+  return { facts: [{ type: 'KillSwitchActivated.v1', data: { accountId, by, reason } }, ...facts] };
+}
+
+export function releaseKillSwitch(
+  { killed }: Account,
+  { accountId, by }: { accountId: string; by: KilledBy },
+): Switched {
+  if (killed?.by === 'operator' && by === 'owner') {
+    const detail = 'an operator activated the kill switch; only an operator releases it';
+    return refused('ReleaseKillSwitch', accountId, { code: 'FORBIDDEN', detail });
+  }
+  return { type: 'KillSwitchReleased.v1', data: { accountId, by } };
+}
+
+/** Cancels of one symbol's orders, as many as a commit takes; none once all have been asked for. */
+function cancelsLeft({ accountId, orders }: Account): { facts: AccountFact[]; symbol: string | null } {
+  const left = [...orders.values()].filter(({ cancelPending }) => !cancelPending);
+  const symbol = left[0]?.symbol ?? null;
+  if (symbol === null) return { facts: [], symbol };
+  const batch = left.filter((order) => order.symbol === symbol).slice(0, CANCELS_PER_COMMIT_MAX);
+  const facts = batch.map(
+    ({ orderId }): AccountFact => ({ type: 'OrderCancelRequested.v1', data: { orderId, accountId, symbol } }),
+  );
+  return { facts, symbol };
+}
+
+type KillTask = {
+  /** The account's. */ id: string;
+  eventId: string;
+  correlationId: string;
+  traceparent: string;
+};
+
+/** Carries on with the cancels that the activation began, symbol by symbol, through crashes too. */
+export function killTasks({
+  accounts,
+  runtime,
+}: {
+  accounts: Accounts;
+  runtime: Runtime;
+}): TaskList<KillTask> {
+  return {
+    name: 'kill-switch',
+    version: 1,
+    category: 'account',
+    types: ['KillSwitchActivated.v1', 'KillSwitchReleased.v1'],
+    opens({ event }) {
+      if (event.type !== 'KillSwitchActivated.v1') return null;
+      const { id: eventId, correlationId, traceparent } = event;
+      return { id: event.data.accountId, eventId, correlationId, traceparent };
+    },
+    closes: ({ event }) => (event.type === 'KillSwitchReleased.v1' ? event.data.accountId : null),
+    async work({ id: accountId, eventId, correlationId, traceparent }) {
+      const cause = (): Cause => ({
+        time: timeOf(runtime.nowMs()),
+        actor: 'system:kill-switch',
+        correlationId,
+        causationId: eventId,
+        traceparent,
+      });
+      for (;;) {
+        const executed = await accounts.execute<'done'>(accountId, (account, { commitId }) => {
+          const { facts, symbol } = account.killed ? cancelsLeft(account) : { facts: [], symbol: null };
+          if (facts.length === 0) return { reply: 'done', rests: 'absent' };
+          return { events: seal(commitId, cause(), facts) as AccountEvent[], symbol };
+        });
+        if ('reply' in executed) return executed.reply;
+      }
+    },
+  };
+}

@@ -1,0 +1,99 @@
+import { z } from 'zod';
+import { Side } from '../base/order.ts';
+import { level, money, quantity } from '../base/wire.ts';
+import { MarketState } from '../events/market.ts';
+
+/**
+ * Public market data. A sequence is the revision of the symbol's book stream and is never reset: depth, orders, trades
+ * and prices share it.
+ */
+const crossed = z.boolean().describe('The best bid is at or above the best ask, as it may be in an auction.');
+const checksum = z
+  .int()
+  .describe(
+    'CRC-32 of the text `<bids>|<asks>`: the ten best levels of each, `price:quantity` joined by commas.',
+  );
+
+/** Levels a side in a snapshot of a book: more than a book has, but for one that is flooded; about 150 KB for both. */
+export const BOOK_LEVELS_MAX = 5_000;
+/** Orders a side in a snapshot of the orders; about 1.5 MB for both. */
+export const BOOK_ORDERS_MAX = 20_000;
+
+/** A snapshot to begin a local book with; updates of the depth channel go on behind `last_update_id`. */
+export const BookView = z.object({
+  symbol: z.string(),
+  last_update_id: z.int().describe('The sequence up to which it reflects the book.'),
+  crossed,
+  checksum,
+  bids: z.array(level).describe('Best first.'),
+  asks: z.array(level).describe('Best first.'),
+});
+export type BookView = z.infer<typeof BookView>;
+
+/** What happened between two snapshots, private events (of which nothing is said) included. */
+const range = {
+  U: z.int().describe('The first sequence that it covers: one more than `u` of the message before.'),
+  u: z.int().describe('The last one.'),
+};
+/** Quantities are those that stand now, not differences; `0`: there is nothing at this price any more. */
+export const DepthUpdate = z.object({
+  ...range,
+  crossed,
+  checksum: checksum.describe('Of the book with this update.'),
+  bids: z.array(level),
+  asks: z.array(level),
+});
+export type DepthUpdate = z.infer<typeof DepthUpdate>;
+
+const orderId = z.string().describe('Says nothing about whose it is; new whenever the order comes in anew.');
+/** Resting orders one by one: best price first, and at one price the one that came first. */
+export const BookOrder = z.object({ id: orderId, price: money, qty: quantity });
+export const BookOrdersView = z.object({
+  symbol: z.string(),
+  last_update_id: z.int(),
+  bids: z.array(BookOrder),
+  asks: z.array(BookOrder),
+});
+export type BookOrdersView = z.infer<typeof BookOrdersView>;
+/** Changes in this order: what left, what has another quantity (and its place still), what came, behind all others. */
+export const OrdersUpdate = z.object({
+  ...range,
+  removed: z.array(orderId),
+  changed: z.array(z.object({ id: orderId, qty: quantity })),
+  added: z.array(BookOrder.extend({ side: z.enum(['buy', 'sell']) })),
+});
+export type OrdersUpdate = z.infer<typeof OrdersUpdate>;
+
+export const BestPricesView = z.object({
+  bid: money.nullable(),
+  bid_qty: quantity.nullable(),
+  ask: money.nullable(),
+  ask_qty: quantity.nullable(),
+});
+export type BestPricesView = z.infer<typeof BestPricesView>;
+
+export const AuctionView = z.object({
+  state: MarketState,
+  indicative_price: money
+    .nullable()
+    .describe('While a call runs: where it would be executed if it ended now.'),
+  indicative_qty: quantity.nullable(),
+  surplus_side: Side.nullable(),
+  surplus_qty: quantity.nullable(),
+});
+export type AuctionView = z.infer<typeof AuctionView>;
+
+export const ReferencePriceView = z.object({
+  symbol: z.string(),
+  static_price: money.describe(
+    'The last auction price of the day, else the last close, else the listing price.',
+  ),
+  dynamic_price: money.describe('The last trade; before the first one, the static price.'),
+  limit_price_min: money.describe('The lowest limit that is taken, where bands are on.'),
+  limit_price_max: money.describe('The highest one.'),
+  trade_price_min: money
+    .nullable()
+    .describe('A trade below this starts a volatility auction instead; null: no price does.'),
+  trade_price_max: money.nullable().describe('A trade above this one.'),
+});
+export type ReferencePriceView = z.infer<typeof ReferencePriceView>;

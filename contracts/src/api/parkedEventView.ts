@@ -1,0 +1,13 @@
+import { z } from 'zod';
+import { time } from '../base/wire.ts';
+
+/** An event that a projection could not fold: its tables are without what it says. Each is a defect to be looked at. */
+export const ParkedEventView = z.object({
+  projection: z.string().describe('The projection whose tables are without it.'),
+  version: z.int(),
+  position: z.int().describe('Place in the whole event store.'),
+  event_id: z.string(),
+  error: z.string().describe('Why it could not be folded.'),
+  at: time,
+});
+export type ParkedEventView = z.infer<typeof ParkedEventView>;

@@ -1,0 +1,82 @@
+import { z } from 'zod';
+import { EventTime, word } from '../base/domains.ts';
+import { deriveId } from '../base/ids.ts';
+
+/**
+ * What every event carries, whatever it says. `type` names the fact and the version of its shape
+ * (`OrderPlaced.v1`); that string is the same in code, in the store and on every wire.
+ */
+export type Envelope<T extends string = string, D = unknown> = {
+  /** UUIDv5 of the commit's id and the event's index in it. */
+  id: string;
+  type: T;
+  /** RFC 3339 UTC with milliseconds, always 24 characters, so that times compare as text. */
+  time: string;
+  /** Who caused it: `client:<id>`, `operator:<id>`, or `system:<role>`. */
+  actor: string;
+  /** Id of the request (or system task) at the beginning of the chain of causes. */
+  correlationId: string;
+  /** Id of the event or request that caused this one directly; for a book output the id of its input. */
+  causationId: string;
+  /** W3C trace context of the cause, sampled or not. */
+  traceparent: string;
+  /** The command's Idempotency-Key and the hash of its body; on the first event of the command's commit. */
+  key?: { id: string; hash: string };
+  /** On the last event of a commit whose input has further outputs in the next commit. */
+  more?: true;
+  data: D;
+};
+
+export const Time = EventTime;
+export const timeOf = (ms: number): string => new Date(ms).toISOString();
+
+/** The envelope's schema around a data schema: for documents, fixtures and audits, not for the read path. */
+export const envelope = <T extends string, D extends z.ZodType>(type: T, data: D) =>
+  z.strictObject({
+    id: z.uuid(),
+    type: z.literal(type),
+    time: Time,
+    actor: z.string().regex(/^(client|operator|system):[\w-]+$/),
+    correlationId: z.uuid(),
+    causationId: z.uuid(),
+    traceparent: z.string().regex(/^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/),
+    key: z.strictObject({ id: z.uuid(), hash: word(100) }).optional(),
+    more: z.literal(true).optional(),
+    data,
+  });
+
+/** Where the events of one commit come from. */
+export type Cause = {
+  time: string;
+  actor: string;
+  correlationId: string;
+  causationId: string;
+  traceparent: string;
+  key?: { id: string; hash: string } | undefined;
+};
+
+/**
+ * Puts facts (type and data) into envelopes, as the events of the commit `commitId` from index `from` on (a commit
+ * whose events have different causes is sealed in parts).
+ */
+export function seal<F extends { type: string; data: unknown }>(
+  commitId: string,
+  cause: Cause,
+  facts: readonly F[],
+  from = 0,
+): (F & Envelope<F['type'], F['data']>)[] {
+  return facts.map((fact, index) => {
+    const event = {
+      id: deriveId(commitId, String(from + index)),
+      type: fact.type,
+      time: cause.time,
+      actor: cause.actor,
+      correlationId: cause.correlationId,
+      causationId: cause.causationId,
+      traceparent: cause.traceparent,
+      ...(from + index === 0 && cause.key ? { key: cause.key } : {}),
+      data: fact.data,
+    };
+    return event as F & Envelope<F['type'], F['data']>;
+  });
+}

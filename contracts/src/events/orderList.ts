@@ -1,0 +1,51 @@
+import { z } from 'zod';
+import { OrderType, orderTerms, Side, StoredClientOrderId, TimeInForce } from '../base/order.ts';
+import type { AccountFact } from './account.ts';
+
+/**
+ * Orders that belong together: placed by one command, taken by one book as one input. `oco`: a take-profit limit and a
+ * stop-loss of the same quantity; what one of them fills the other has less. `bracket`: a buy, and two such orders that
+ * sell what it has bought, once it has ended.
+ */
+export const ListKind = z.enum(['oco', 'bracket']);
+export type ListKind = z.infer<typeof ListKind>;
+export const ListRole = z.enum(['entry', 'take_profit', 'stop_loss']);
+export type ListRole = z.infer<typeof ListRole>;
+
+/** What an order of a list has for itself; everything else is the list's. */
+export const ListedOrder = z.strictObject({
+  orderId: z.uuid(),
+  clientOrderId: StoredClientOrderId.nullable(),
+  role: ListRole,
+  side: Side,
+  type: OrderType,
+  timeInForce: TimeInForce,
+  limitTicks: z.int().min(0),
+  ...orderTerms,
+});
+
+type List = Extract<AccountFact, { type: 'OrderListPlaced.v1' }>['data'];
+type Order = Extract<AccountFact, { type: 'OrderPlaced.v1' }>['data'];
+/** Where an order belongs. */
+export type Listed = { listId: string; role: ListRole };
+
+/**
+ * The orders of a list, each as if it were placed by itself. Only the entry of a bracket holds; what is held for the
+ * others is the list's.
+ */
+export function placedOrders(list: List): (Order & Listed)[] {
+  const { listId, accountId, symbol, quantity, tickCents, referenceTicks, bandExempt, feePpm } = list;
+  return list.orders.map((order) => ({
+    ...order,
+    listId,
+    accountId,
+    symbol,
+    quantity,
+    tickCents,
+    referenceTicks,
+    bandExempt,
+    feePpm,
+    holdCents: order.role === 'entry' ? list.holdCents : 0,
+    holdShares: 0,
+  }));
+}

@@ -1,0 +1,30 @@
+#!/usr/bin/env node
+import { EXIT_USAGE } from '@brokerx/infra/runtime/config.ts';
+import { Command, CommanderError } from 'commander';
+import { addDatabase } from './database.ts';
+import { addDeploy } from './deploy.ts';
+import { addGateway } from './gateway.ts';
+import { addMakeEnv } from './makeEnv.ts';
+import { addMigrateStore } from './migrateStore.ts';
+import { addServers } from './servers.ts';
+import { addStart } from './start.ts';
+
+/** The `brokerx` command. Exit codes: 0 done, 1 failed, 2 used wrongly. */
+const program = new Command('brokerx')
+  .description('BrokerX, a simulated stock brokerage with its own market, on this machine.')
+  .exitOverride();
+addStart(program);
+addMakeEnv(program);
+addDeploy(program);
+addGateway(program);
+addMigrateStore(program);
+addServers(program);
+addDatabase(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error;
+  // Commander has said it already; help that was asked for is no mistake.
+  process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE;
+}

@@ -1,0 +1,63 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { EXIT_FAILED } from '@brokerx/infra/runtime/shutdown.ts';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { readEnvFile, replaceEnvFile, withMissing } from '../deploy/envFile.ts';
+import { type EnvFileOptions, missingInEnvFile, newEnvFile } from '../deploy/newEnvFile.ts';
+
+export const ENV_FILE = resolve(import.meta.dirname, '../../.env');
+
+type MakeEnvOptions = {
+  file: string;
+  demo: boolean;
+  without: EnvFileOptions['servers'];
+  network: string;
+};
+const SERVERS = ['kurrentdb', 'kafka', 'redis'] as const;
+
+export function addMakeEnv(program: Command): void {
+  program
+    .command('make-env')
+    .description('Make infra/.env for containers: new secrets, and every setting that people change.')
+    .option('--file <file>', 'where to; what is in it already is never changed', ENV_FILE)
+    .option('--demo', 'with an inbox that anybody may read, and simulated traders', false)
+    .addOption(
+      new Option('--without <servers...>', 'servers to do without').choices(SERVERS).default([], 'none'),
+    )
+    .option('--network <numbers>', 'the first three numbers of the services’ network', network, '172.31.250')
+    .action(makeEnv);
+}
+
+function network(text: string): string {
+  if (/^\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(text)) return text;
+  throw new InvalidArgumentError('It must be three numbers such as 172.31.250.');
+}
+
+function makeEnv({ file, demo, without, network: numbers }: MakeEnvOptions): void {
+  const servers = SERVERS.filter((server) => !without.includes(server));
+  try {
+    if (existsSync(file)) return addMissing(file);
+    writeFileSync(file, newEnvFile({ servers, demo, network: numbers }), { mode: 0o600, flag: 'wx' });
+    say(`made ${file}: keep a copy of it in a safe place`);
+    if (!demo) say('SMTP_URL is still empty in it: set it before the first deployment');
+  } catch (error) {
+    say(`brokerx: ${(error as Error).message}`);
+    process.exitCode = EXIT_FAILED;
+  }
+}
+
+/** Its secrets protect data: they are never made anew. What a later version needs beside them is added. */
+function addMissing(file: string): void {
+  const settings = readEnvFile(file);
+  if (!settings.BROKERX_MASTER_KEY) {
+    throw new Error(
+      `${file} has no BROKERX_MASTER_KEY: without it no personal data can be read. Put it back from your copy, or move the file away to begin anew.`,
+    );
+  }
+  const { text, added } = withMissing(readFileSync(file, 'utf8'), missingInEnvFile(settings));
+  if (added.length === 0) return say(`${file} has everything: nothing is changed`);
+  replaceEnvFile(file, text);
+  say(`added to ${file}: ${added.join(', ')}; keep a copy of it in a safe place`);
+}
+
+const say = (line: string) => void process.stderr.write(`${line}\n`);

@@ -1,0 +1,213 @@
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createLog } from '@brokerx/infra/runtime/log.ts';
+import { freePort } from '@brokerx/infra/runtime/ports.ts';
+import { startEmbeddedPostgres } from '@brokerx/infra/servers/embeddedPostgres.ts';
+import { freshDatabase } from '@brokerx/infra/servers/testServers.ts';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { keptSecrets } from '../supervise/secrets.ts';
+
+/** `brokerx start` where it cannot: what is wrong, the rule, what to do; no stack trace, and nothing left running. */
+let data = '';
+beforeEach(() => {
+  data = mkdtempSync(join(tmpdir(), 'brokerx-start-'));
+});
+afterEach(() => rmSync(data, { recursive: true, force: true }));
+
+/** Some starts wait ten seconds for a server that is not there. */
+const MACHINE_IS_BUSY_MS = 120_000;
+type Start = {
+  folder?: string;
+  flags?: string[];
+  env?: Record<string, string>;
+  /** It is stopped once it has said this. */
+  until?: string;
+};
+
+async function start({ folder = data, flags = ['--ports', 'free'], env = {}, until }: Start) {
+  const brokerx = fileURLToPath(new URL('main.ts', import.meta.url));
+  const { PATH, NODE_COMPILE_CACHE } = process.env;
+  const args = [brokerx, 'start', '--no-traders', '--data', folder, ...flags];
+  const child = spawn(process.execPath, args, { env: { PATH, NODE_COMPILE_CACHE, ...env } });
+  let said = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk) => {
+      said += String(chunk);
+      if (until !== undefined && said.includes(until)) child.kill('SIGTERM');
+    });
+  }
+  const code = await new Promise<number | null>((done) => child.once('close', done));
+  return { code, said };
+}
+
+function expectNothingLeft(folder: string): void {
+  const running = execFileSync('ps', ['-ww', '-eo', 'args'], { encoding: 'utf8' }).split('\n');
+  expect(running.filter((command) => command.includes(folder))).toEqual([]);
+}
+
+async function expectRefusal(given: Start, expected: RegExp, exitCode = 1): Promise<void> {
+  const { code, said } = await start(given);
+  expect(said).toMatch(expected);
+  expect(said).not.toMatch(/^\s+at .*:\d+/m);
+  expect(code).toBe(exitCode);
+  expectNothingLeft(given.folder ?? data);
+}
+
+test('a folder that is a file, lies in one, or cannot be made is named', async () => {
+  const file = join(data, 'file');
+  writeFileSync(file, '');
+  const isFile = /file cannot be used: it, or something on the way to it, is a file\. Choose another folder/;
+  await expectRefusal({ folder: file }, isFile);
+  await expectRefusal({ folder: join(file, 'below') }, /below cannot be used: .* is a file\. Choose another/);
+});
+
+test.runIf(process.platform === 'linux')('where no folder can be made, the start does not hang', async () => {
+  await expectRefusal({ folder: '/proc/brokerx' }, /\/proc\/brokerx cannot be used: .*Choose another folder/);
+});
+
+test('ports: taken, the same, or none at all', async () => {
+  const [command, query] = [await freePort(), await freePort()];
+  const blocker = createServer().listen(command, '127.0.0.1');
+  const ports = (first: number | string, second: number) => [
+    '--command-port',
+    String(first),
+    '--query-port',
+    String(second),
+  ];
+  await expectRefusal({ flags: ports(command, query) }, /port \d+ of command-api is in use\. Choose another/);
+  await expectRefusal({ flags: ports(query, query) }, /are both \d+: they must differ/);
+  await expectRefusal({ flags: ports('http', query) }, /'http' is invalid\. It must be 1 to 65535/, 2);
+  await expectRefusal({ flags: [], env: { QUERY_API_PORT: '0' } }, /QUERY_API_PORT' is invalid/, 2);
+  blocker.close();
+});
+
+test('production without a mail server is refused before anything is started', async () => {
+  const refusal =
+    /brokerx: SMTP_URL is not set, and production sends passcodes by mail\. Set it to your mail/;
+  await expectRefusal({ env: { BROKERX_MODE: 'production' } }, refusal);
+  await expectRefusal({ flags: ['--mode', 'production'] }, refusal);
+  await expectRefusal({ env: { BROKERX_MODE: 'test' } }, /BROKERX_MODE' is invalid/, 2);
+  expect(readdirSync(data)).toEqual([]);
+});
+
+test(
+  'with --json-logs every line is JSON, also where it is ready and where it fails, and no passphrase is told',
+  async () => {
+    const flags = ['--ports', 'free', '--json-logs'];
+    const { said } = await start({ flags, until: '"msg":"BrokerX is ready"' });
+    const { OPERATOR_PASSWORD } = keptSecrets(data);
+    expect(said).not.toContain(OPERATOR_PASSWORD);
+    const ready = lines(said).find(({ msg }) => msg === 'BrokerX is ready');
+    expect(ready).toMatchObject({ mode: 'development', passphraseAt: join(data, 'secrets.json') });
+    const failed = await start({ flags, env: { DATABASE_URL: 'mysql://x' } });
+    expect(lines(failed.said).at(-1)).toMatchObject({
+      level: 'fatal',
+      msg: expect.stringContaining('DATABASE_URL must begin with postgres://'),
+    });
+  },
+  MACHINE_IS_BUSY_MS,
+);
+
+const lines = (said: string) =>
+  said
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+
+test('how many processes: a whole number within bounds, and ports for all of them', async () => {
+  await expectRefusal({ flags: ['--engines', '0'] }, /'0' is invalid\. It must be 1 to 4/, 2);
+  await expectRefusal({ flags: [], env: { BROKERX_QUERY_APIS: 'two' } }, /BROKERX_QUERY_APIS' is invalid/, 2);
+  const two = ['--command-apis', '2', '--command-port'];
+  const query = await freePort();
+  await expectRefusal(
+    { flags: [...two, String(query - 10), '--query-port', String(query)] },
+    /are both \d+ \(each further process is 10 above\): they must differ/,
+  );
+  await expectRefusal(
+    { flags: [...two, '65530', '--query-port', String(query)] },
+    /port 65540 of command-api is above 65535\. Choose another/,
+  );
+});
+
+test(
+  'variables that break their rule are named with it, by whoever reads them',
+  async () => {
+    const database = await freshDatabase();
+    await expectRefusal({ env: { DATABASE_URL: 'mysql://x' } }, /DATABASE_URL must begin with postgres:\/\//);
+    const own = { DATABASE_URL: database.url };
+    await expectRefusal(
+      { env: { ...own, EVENTSTORE_URL: 'http://x' } },
+      /EVENTSTORE_URL must begin with esdb:\/\//,
+    );
+    const absent = `esdb://127.0.0.1:${await freePort()}?tls=false`;
+    await expectRefusal(
+      { env: { ...own, EVENTSTORE_URL: absent } },
+      /EVENTSTORE_URL .*nothing listens at this address.*Unset EVENTSTORE_URL/,
+    );
+    const broken = { ...own, QUERY_API_CORS_ORIGINS: 'anywhere' };
+    await expectRefusal(
+      { env: broken },
+      /brokerx: query-api does not start \(exit code 2\):\nthe configuration is not usable:\n +QUERY_API_CORS_ORIGINS: must be origins/,
+    );
+    await database.drop();
+  },
+  MACHINE_IS_BUSY_MS,
+);
+
+test('data that is damaged is named, with what to do', async () => {
+  // As an installation that ran before has it.
+  keptSecrets(data);
+  const log = createLog({ name: 'test', level: 'silent' });
+  await (await startEmbeddedPostgres({ dataRoot: data, log, syncNewData: false })).stop();
+  const folder = join(data, 'postgres', 'data');
+  truncateSync(join(folder, 'global', 'pg_control'), 100);
+  const damaged =
+    /brokerx: postgres: the data in .*postgres\/data is damaged: restore it from a backup, or move it/;
+  await expectRefusal({}, damaged);
+  rmSync(join(folder, 'global', 'pg_control'));
+  await expectRefusal({}, damaged);
+  rmSync(join(folder, 'PG_VERSION'));
+  await expectRefusal({}, /is not a data folder of PostgreSQL 18: it has no PG_VERSION .*Restore it/);
+});
+
+/** Only root may mount one. */
+const smallDisk = mount('size=40m');
+
+test.runIf(smallDisk !== null)('a disk that is full is named (one is mounted for it)', async () => {
+  const folder = join(smallDisk ?? '', 'data');
+  await expectRefusal(
+    { folder },
+    /brokerx: postgres: the disk that holds .*data is full: free some space\. \d+ MB are free, 128 MB are needed/,
+  );
+  unmount(smallDisk ?? '');
+});
+
+const readOnlyDisk = mount('ro,size=1m');
+
+test.runIf(readOnlyDisk !== null)(
+  'a disk that cannot be written is named (one is mounted for it)',
+  async () => {
+    await expectRefusal(
+      { folder: readOnlyDisk ?? '' },
+      /cannot be used: it is not writable.*Choose another folder/,
+    );
+    unmount(readOnlyDisk ?? '');
+  },
+);
+
+function mount(options: string): string | null {
+  const folder = mkdtempSync(join(tmpdir(), 'brokerx-mount-'));
+  const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', folder], { stdio: 'ignore' });
+  if (status === 0) return folder;
+  rmdirSync(folder);
+  return null;
+}
+
+function unmount(folder: string): void {
+  spawnSync('umount', ['--lazy', folder], { stdio: 'ignore' });
+  rmdirSync(folder);
+}

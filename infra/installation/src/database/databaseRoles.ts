@@ -1,0 +1,149 @@
+import { createHash, createHmac, pbkdf2Sync } from 'node:crypto';
+import { deriveKey } from '@brokerx/infra/vault/sealing.ts';
+import pg from 'pg';
+
+/**
+ * Each service signs in to PostgreSQL as a role of its own that may do what the service does and no more: who answers
+ * queries cannot write an event, who matches cannot read a key. The owner of the database makes tables and roles; no
+ * service is given the owner's address.
+ */
+export const DATABASE_SERVICES = ['command-api', 'matching-engine', 'projectors', 'query-api'] as const;
+export type DatabaseService = (typeof DATABASE_SERVICES)[number];
+
+export const isDatabaseService = (name: string): name is DatabaseService =>
+  DATABASE_SERVICES.some((service) => service === name);
+
+/** `append`: events may be added, and nothing else; `write`: rows may be changed; no word: not even seen. */
+type Right = 'read' | 'append' | 'write';
+export const RIGHTS: Readonly<Record<DatabaseService, Readonly<Partial<Record<Schema, Right>>>>> = {
+  'command-api': { store: 'append', state: 'write', vault: 'write', hot: 'read' },
+  'matching-engine': { store: 'append', state: 'write' },
+  projectors: { store: 'read', state: 'write', read: 'write', hot: 'write' },
+  'query-api': { store: 'read', state: 'read', read: 'read', hot: 'read' },
+};
+
+/** What is kept where, each made by migrations of its own. */
+export const SCHEMAS = ['store', 'state', 'hot', 'vault', 'read'] as const;
+export type Schema = (typeof SCHEMAS)[number];
+
+export type RolePasswords = Readonly<Record<DatabaseService, string>>;
+
+/** Something for each of the services. */
+export const forEach = <T>(of: (service: DatabaseService) => T) =>
+  Object.fromEntries(DATABASE_SERVICES.map((service) => [service, of(service)])) as Record<
+    DatabaseService,
+    T
+  >;
+
+/** One address for all: where nobody may make roles, and in tests that are about something else. */
+export const sameForAll = (databaseUrl: string) => forEach(() => databaseUrl);
+
+/** Roles are the whole server's: the database's name in theirs lets several installations share one. */
+export const roleName = (database: string, service: DatabaseService): string =>
+  `${database.slice(0, DATABASE_NAME_CHARACTERS)}_${service.replaceAll('-', '_')}`;
+/** Of the 63 that PostgreSQL takes for a role. */
+const DATABASE_NAME_CHARACTERS = 40;
+
+/** The same for each start of an installation, and told by nothing but its master key. */
+export function rolePasswords(masterKey: Buffer, database: string): RolePasswords {
+  const password = (service: DatabaseService) =>
+    deriveKey(masterKey, `database role ${roleName(database, service)}`).toString('base64url');
+  return forEach(password);
+}
+
+/** What the database of DATABASE_URL holds: events, keys and read models may each have one of their own. */
+export function schemasKeptIn(
+  env: Readonly<Partial<Record<'EVENTSTORE_URL' | 'VAULT_URL' | 'READ_DATABASE_URL', string | undefined>>>,
+): Schema[] {
+  const elsewhere = new Set<Schema>([
+    ...(env.EVENTSTORE_URL ? (['store'] as const) : []),
+    ...(env.VAULT_URL ? (['vault'] as const) : []),
+    ...(env.READ_DATABASE_URL ? (['hot', 'read'] as const) : []),
+  ]);
+  return SCHEMAS.filter((schema) => !elsewhere.has(schema));
+}
+
+/** The owner's address with a service's role in place of the owner. */
+export function addressOf(ownerUrl: string, service: DatabaseService, passwords: RolePasswords): string {
+  const url = new URL(ownerUrl);
+  url.username = roleName(databaseOf(ownerUrl), service);
+  url.password = passwords[service];
+  return url.href;
+}
+
+export const databaseOf = (databaseUrl: string): string =>
+  decodeURIComponent(new URL(databaseUrl).pathname.slice(1));
+
+/** SQL that makes the roles, for a user who may: passwords are in it as SCRAM verifiers, not in the clear. */
+export function rolesSql(database: string, passwords: RolePasswords): string {
+  return DATABASE_SERVICES.map((service) => {
+    const role = roleName(database, service);
+    const [name, verifier] = [
+      pg.escapeIdentifier(role),
+      pg.escapeLiteral(scramVerifier(role, passwords[service])),
+    ];
+    return `do $$ begin
+  if not exists (select from pg_roles where rolname = ${pg.escapeLiteral(role)}) then
+    create role ${name} login nosuperuser nocreatedb nocreaterole noinherit;
+  end if;
+end $$;
+alter role ${name} password ${verifier};`;
+  }).join('\n');
+}
+
+/** SQL that gives each role its rights in the schemas that are there, and takes away what an earlier version gave. */
+export function rightsSql(database: string, schemas: readonly Schema[]): string {
+  return DATABASE_SERVICES.flatMap((service) => {
+    const role = pg.escapeIdentifier(roleName(database, service));
+    return [
+      `grant usage on schema migration to ${role}`,
+      `grant select on migration.applied to ${role}`,
+      ...schemas.flatMap((schema) => schemaRights(schema, RIGHTS[service][schema], role)),
+    ];
+  })
+    .map((statement) => `${statement};`)
+    .join('\n');
+}
+
+function schemaRights(schema: Schema, right: Right | undefined, role: string): string[] {
+  const revoked = [
+    `revoke all on all tables in schema ${schema} from ${role}`,
+    `revoke all on all functions in schema ${schema} from public, ${role}`,
+  ];
+  if (right === undefined) return [...revoked, `revoke all on schema ${schema} from ${role}`];
+  const reads = [
+    ...revoked,
+    `grant usage on schema ${schema} to ${role}`,
+    `grant select on all tables in schema ${schema} to ${role}`,
+  ];
+  if (right === 'read') return reads;
+  const functions = `grant execute on all functions in schema ${schema} to ${role}`;
+  // The head row is locked by each append, which PostgreSQL allows to those who may update it; a trigger forbids that.
+  if (right === 'append') {
+    return [
+      ...reads,
+      functions,
+      'grant insert on store.commit to ' + role,
+      'grant update on store.head to ' + role,
+    ];
+  }
+  return [
+    ...reads,
+    functions,
+    `grant insert, update, delete, truncate on all tables in schema ${schema} to ${role}`,
+  ];
+}
+
+/**
+ * What PostgreSQL keeps of a password (RFC 5803), so that none is in a statement that a server may log. The salt comes
+ * from the password: the same one at each start changes nothing.
+ */
+function scramVerifier(role: string, password: string): string {
+  const salt = createHash('sha256').update(`${role}:${password}`).digest().subarray(0, 16);
+  const salted = pbkdf2Sync(password, salt, SCRAM_ITERATIONS, 32, 'sha256');
+  const keyed = (text: string) => createHmac('sha256', salted).update(text).digest();
+  const stored = createHash('sha256').update(keyed('Client Key')).digest('base64');
+  return `SCRAM-SHA-256$${SCRAM_ITERATIONS}:${salt.toString('base64')}$${stored}:${keyed('Server Key').toString('base64')}`;
+}
+/** PostgreSQL's own; the passwords have 192 bits. */
+const SCRAM_ITERATIONS = 4_096;

@@ -1,0 +1,68 @@
+import { freePort, PORT_MAX, portTaken } from '@brokerx/infra/runtime/ports.ts';
+import { StartRefused } from '@brokerx/infra/runtime/startRefused.ts';
+import type { Counts } from './instances.ts';
+
+/** Ports of the APIs of an installation: the first of each list is that of the first process of its kind. */
+export type ApiPorts = {
+  command: number[];
+  query: number[] /** Of the development inbox's mail server. */;
+  inbox: number;
+};
+
+/** From one process of a kind to the next, so that 8001, 8011, … and 8002, 8012, … never meet. */
+const PORT_STEP = 10;
+
+/** Free ports, or those that were asked for: then each must be free, or `StartRefused` says which is not. */
+export async function apiPorts(
+  asked: 'free' | { command: number; query: number },
+  { commandApis, queryApis }: Counts,
+): Promise<ApiPorts> {
+  const taken = new Set<number>();
+  const free = async (): Promise<number> => {
+    for (;;) {
+      const port = await freePort();
+      if (taken.has(port)) continue;
+      taken.add(port);
+      return port;
+    }
+  };
+  const many = async (count: number) => {
+    const ports: number[] = [];
+    while (ports.length < count) ports.push(await free());
+    return ports;
+  };
+  if (asked === 'free') {
+    return { command: await many(commandApis), query: await many(queryApis), inbox: await free() };
+  }
+  const stepped = (first: number, count: number) =>
+    Array.from({ length: count }, (_, index) => first + index * PORT_STEP);
+  const ports = { command: stepped(asked.command, commandApis), query: stepped(asked.query, queryApis) };
+  await refuseUnusable(ports);
+  for (const port of [...ports.command, ...ports.query]) taken.add(port);
+  return { ...ports, inbox: await free() };
+}
+
+async function refuseUnusable({ command, query }: Pick<ApiPorts, 'command' | 'query'>): Promise<void> {
+  const both = command.find((port) => query.includes(port));
+  if (both !== undefined) {
+    const why = command.length + query.length > 2 ? ` (each further process is ${PORT_STEP} above)` : '';
+    throw new StartRefused(`--command-port and --query-port are both ${both}${why}: they must differ.`);
+  }
+  const named = [
+    ...command.map((port) => ({
+      port,
+      of: 'command-api',
+      flag: '--command-port',
+      variable: 'COMMAND_API_PORT',
+    })),
+    ...query.map((port) => ({ port, of: 'query-api', flag: '--query-port', variable: 'QUERY_API_PORT' })),
+  ];
+  for (const { port, of, flag, variable } of named) {
+    const taken = port > PORT_MAX ? `above ${PORT_MAX}` : await portTaken(port);
+    if (taken) {
+      throw new StartRefused(
+        `port ${port} of ${of} is ${taken}. Choose another one with ${flag} or ${variable}.`,
+      );
+    }
+  }
+}

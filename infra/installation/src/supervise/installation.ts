@@ -1,0 +1,326 @@
+import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { EmbeddedPostgresError } from '@brokerx/infra/postgres/failure.ts';
+import { isTransient, postgresSpeaksTls, repeating } from '@brokerx/infra/postgres/postgres.ts';
+import { connectionFault, shownServer } from '@brokerx/infra/runtime/connectionFault.ts';
+import { DISK_RESERVE_BYTES } from '@brokerx/infra/runtime/diskSpace.ts';
+import type { Log } from '@brokerx/infra/runtime/log.ts';
+import { MAIL_NEEDED, type Mode } from '@brokerx/infra/runtime/mode.ts';
+import { LOOPBACK } from '@brokerx/infra/runtime/ports.ts';
+import { realRuntime } from '@brokerx/infra/runtime/runtime.ts';
+import { StartRefused } from '@brokerx/infra/runtime/startRefused.ts';
+import { startEmbeddedPostgres } from '@brokerx/infra/servers/embeddedPostgres.ts';
+import { acquireLock, type FolderLock, LockHeld } from '@brokerx/infra/servers/folderLock.ts';
+import { parseMasterKey } from '@brokerx/infra/vault/sealing.ts';
+import pg from 'pg';
+import {
+  type DatabaseService,
+  databaseOf,
+  rolePasswords,
+  sameForAll,
+  schemasKeptIn,
+} from '../database/databaseRoles.ts';
+import { prepareDatabase } from '../database/prepareDatabase.ts';
+import { apiPorts } from './apiPorts.ts';
+import { type Counts, ONE_OF_EACH } from './instances.ts';
+import { DATABASE_PROCESS, openRunFile, type RunFile, stopLeftovers } from './runFile.ts';
+import { keptSecrets } from './secrets.ts';
+import { brokerxServices, type Surroundings, showsInbox } from './serviceCatalog.ts';
+import { type ServiceSpec, startService } from './serviceProcess.ts';
+import { NotReady, type Running, type Supervised, supervise } from './supervisor.ts';
+
+/** A whole BrokerX on this machine: its database and its services, each a process that is kept running. */
+export type Installation = {
+  status: InstallationStatus;
+  /** Pids as they are now. */
+  pids(): Record<string, number>;
+  /** Ends everything in reverse order. */
+  stop(): Promise<void>;
+};
+
+export type InstallationStatus = {
+  /** The first command-api and the first query-api. */
+  commandUrl: string;
+  queryUrl: string;
+  /** All of them. */
+  commandUrls: string[];
+  queryUrls: string[];
+  databaseUrl: string;
+  operatorEmail: string;
+  operatorPassword: string;
+  mode: Mode;
+  /** Where all mail can be read; null where it cannot. */
+  inboxUrl: string | null;
+  dataDir: string;
+  pids: Record<string, number>;
+};
+
+export type InstallationOptions = {
+  /** Holds everything that is kept. Made when absent. */
+  dataDir: string;
+  /** The repository, where the services are. */
+  root: string;
+  /** Of the first command-api and the first query-api. */
+  ports: 'free' | { command: number; query: number };
+  /** How many processes of each kind; one when absent. */
+  counts?: Counts;
+  mode: Mode;
+  /** Simulated traders beside it. */
+  traders: boolean;
+  /** The environment of the services. With DATABASE_URL in it no database is started. */
+  env: Readonly<Record<string, string | undefined>>;
+  log: Log;
+  /** Every line that a service writes. */
+  onLine(service: string, line: string): void;
+  /** Aborted: the start is given up. */
+  signal?: AbortSignal;
+  /** What is run; BrokerX' own services when absent. */
+  services?(surroundings: Surroundings): ServiceSpec[];
+};
+
+/** A database that crashed under load redoes up to 2 GB of log. */
+const DATABASE_READY_TIMEOUT_MS = 300_000;
+/** The engine recovers every book, projections catch up. */
+const SERVICE_READY_TIMEOUT_MS = 120_000;
+
+export async function startInstallation(options: InstallationOptions): Promise<Installation> {
+  const { dataDir, log } = options;
+  refuseHalfAnOperator(options.env);
+  refuseNoMail(options);
+  const lock = lockFolder(dataDir);
+  const started: Supervised[] = [];
+  const stop = async () => {
+    for (const service of started.toReversed()) {
+      await service.stop();
+      log.debug(`${service.name} stopped`);
+    }
+    lock.release();
+  };
+  try {
+    await stopLeftovers(dataDir, log);
+    const counts = options.counts ?? ONE_OF_EACH;
+    const ports = await apiPorts(options.ports, counts);
+    const reserved = new Set([...ports.command, ...ports.query, ports.inbox]);
+    const secrets = keptSecrets(dataDir);
+    const run = openRunFile(dataDir, log);
+    const given = options.env.DATABASE_URL;
+    const embedded = given ? undefined : await database(options, run, started);
+    const databaseUrl = given || (embedded?.url ?? '');
+    if (options.env.DATABASE_URL) await refuseAbsentDatabase(databaseUrl);
+    if (options.env.EVENTSTORE_URL) await refuseAbsentEventStore(options.env.EVENTSTORE_URL);
+    const { root, env, mode, traders } = options;
+    const databaseFolder = embedded?.folder;
+    const databaseUrls = await serviceAddresses(databaseUrl, options, secrets.BROKERX_MASTER_KEY);
+    const where = { root, dataDir, databaseUrls, databaseFolder };
+    const surroundings = { ...where, ports, counts, mode, secrets, env, traders };
+    const specs = (options.services ?? brokerxServices)(surroundings);
+    const needed: Promise<void>[] = [];
+    const shared: SharedByServices = { run, reserved, isOpen: false };
+    // In order, but none waits until the one before is ready: on a cold machine loading is what takes time.
+    for (const spec of specs) {
+      const { service, launched } = superviseService(spec, options, shared);
+      started.push(service);
+      if (!spec.optional) needed.push(service.ready);
+      await launched;
+    }
+    await Promise.race([Promise.all(needed), abandoned(options.signal)]);
+    shared.isOpen = true;
+    for (const service of started) service.current()?.open?.();
+    const of = (name: keyof typeof secrets) => env[name] || secrets[name];
+    const urlsOf = (numbers: readonly number[]) => numbers.map((port) => `http://${LOOPBACK}:${port}`);
+    const [commandUrls, queryUrls] = [urlsOf(ports.command), urlsOf(ports.query)];
+    const commandUrl = commandUrls[0] ?? '';
+    const status = {
+      commandUrl,
+      queryUrl: queryUrls[0] ?? '',
+      commandUrls,
+      queryUrls,
+      databaseUrl,
+      operatorEmail: of('OPERATOR_EMAIL'),
+      operatorPassword: of('OPERATOR_PASSWORD'),
+      mode,
+      inboxUrl: showsInbox(mode, env) ? `${commandUrl}/dev/inbox` : null,
+      dataDir,
+      pids: run.pids(),
+    };
+    return { status, pids: run.pids, stop };
+  } catch (error) {
+    await stop();
+    throw error instanceof NotReady ? new StartRefused(error.message, { cause: error }) : error;
+  }
+}
+
+/** Starts and keeps the embedded database; a restart keeps its port, which is in every service's environment. */
+async function database(options: InstallationOptions, run: RunFile, started: Supervised[]) {
+  const { dataDir, log } = options;
+  let url = '';
+  let folder = '';
+  let port: number | undefined;
+  const kept = supervise({
+    name: DATABASE_PROCESS,
+    start: async (): Promise<Running> => {
+      // Only the first start asks for space: later a database that can only be read is better than none.
+      const given = port ? { port } : { reserveBytes: DISK_RESERVE_BYTES };
+      const server = await startEmbeddedPostgres({ dataRoot: dataDir, log, ...given });
+      ({ url, folder, port } = server);
+      const exited = server.exited.then(({ reason }) => ({ reason, code: null }));
+      return { pid: server.pid, readyUrl: null, exited, stop: server.stop };
+    },
+    mayPass: (error) => error instanceof EmbeddedPostgresError && error.wasKilled,
+    readyTimeoutMs: DATABASE_READY_TIMEOUT_MS,
+    log,
+    runtime: realRuntime,
+    onProcess: (running) => run.set(DATABASE_PROCESS, running?.pid ?? null),
+  });
+  started.push(kept);
+  await Promise.race([kept.ready, abandoned(options.signal)]);
+  return { url, folder };
+}
+
+/** What the services of an installation share. */
+type SharedByServices = {
+  run: RunFile;
+  reserved: ReadonlySet<number>;
+  /** Everything was ready once: whoever is started from now on begins at once. */
+  isOpen: boolean;
+};
+
+function superviseService(
+  spec: ServiceSpec,
+  { log, onLine }: InstallationOptions,
+  shared: SharedByServices,
+): { service: Supervised; launched: Promise<void> } {
+  const launched = Promise.withResolvers<void>();
+  const service = supervise({
+    name: spec.name,
+    start: () => startService(spec, (line) => onLine(spec.name, line), shared.reserved),
+    readyTimeoutMs: SERVICE_READY_TIMEOUT_MS,
+    log,
+    runtime: realRuntime,
+    onProcess: (running) => {
+      shared.run.set(spec.name, running?.pid ?? null);
+      if (shared.isOpen) running?.open?.();
+      launched.resolve();
+    },
+  });
+  return { service, launched: launched.promise };
+}
+
+function lockFolder(dataDir: string): FolderLock {
+  try {
+    makeFolder(dataDir);
+    accessSync(dataDir, constants.W_OK);
+    return acquireLock(join(dataDir, 'brokerx.lock'));
+  } catch (error) {
+    if (error instanceof LockHeld) {
+      throw new StartRefused(
+        `BrokerX is already running on ${dataDir} (process ${error.holderPid}). Stop it, or choose another folder with --data.`,
+      );
+    }
+    const { code = '', message } = error as NodeJS.ErrnoException;
+    const why = UNUSABLE[code] ?? message;
+    throw new StartRefused(`${dataDir} cannot be used: ${why}. Choose another folder with --data.`, {
+      cause: error,
+    });
+  }
+}
+
+/** Why a folder cannot be used, by the system's code. */
+const UNUSABLE: Readonly<Record<string, string>> = {
+  EEXIST: 'it is a file',
+  ENOTDIR: 'it, or something on the way to it, is a file',
+  EACCES: 'it is not writable',
+  EPERM: 'it is not writable',
+  EROFS: 'it is not writable, its disk is mounted for reading only',
+  ENOENT: 'it cannot be made there',
+  ENOSPC: 'its disk is full; free some space',
+};
+
+/** Step by step: Node's own recursion never ends where the system says ENOENT for a folder that exists (`/proc`). */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) {
+    if (!statSync(folder).isDirectory()) throw Object.assign(new Error(folder), { code: 'ENOTDIR' });
+    return;
+  }
+  makeFolder(dirname(folder));
+  mkdirSync(folder, { mode: 0o700 });
+}
+
+/** The other half would be made up, and whoever set this one would not know it. */
+function refuseHalfAnOperator({ OPERATOR_EMAIL, OPERATOR_PASSWORD }: InstallationOptions['env']): void {
+  if (Boolean(OPERATOR_EMAIL) === Boolean(OPERATOR_PASSWORD)) return;
+  const [set, missing] = OPERATOR_EMAIL
+    ? ['OPERATOR_EMAIL', 'OPERATOR_PASSWORD']
+    : ['OPERATOR_PASSWORD', 'OPERATOR_EMAIL'];
+  throw new StartRefused(`${set} is set without ${missing}: set both or neither.`);
+}
+
+function refuseNoMail({ mode, env }: InstallationOptions): void {
+  if (mode !== 'production' || env.SMTP_URL) return;
+  throw new StartRefused(
+    `SMTP_URL ${MAIL_NEEDED}. Set it to your mail server, such as smtps://user:password@mail.example.com; to try BrokerX without one, set BROKERX_MODE=development.`,
+  );
+}
+
+/** Makes tables and roles as the owner of the database, and gives each service an address of its own. */
+async function serviceAddresses(
+  ownerUrl: string,
+  { root, env, log, services }: InstallationOptions,
+  keptKey: string,
+): Promise<Readonly<Record<DatabaseService, string>>> {
+  const masterKey = parseMasterKey(env.BROKERX_MASTER_KEY || keptKey);
+  // Without a usable key command-api refuses to start, in better words.
+  if (services || !masterKey) return sameForAll(ownerUrl);
+  const passwords = rolePasswords(masterKey, databaseOf(ownerUrl));
+  const prepare = () => prepareDatabase({ ownerUrl, root, passwords, schemas: schemasKeptIn(env), log });
+  return repeating(realRuntime, DATABASE_BACK_MS, prepare, {
+    isTransient: (error) => isTransient(error) || (error instanceof Error && isTransient(error.cause)),
+  });
+}
+
+/** A database that is killed while it is prepared is back within seconds; on a busy machine it takes longer. */
+const DATABASE_BACK_MS = 60_000;
+
+const CONNECT_TIMEOUT_MS = 5_000;
+
+async function refuseAbsentDatabase(url: string): Promise<void> {
+  if (!/^postgres(ql)?:\/\//.test(url)) {
+    throw new StartRefused(
+      'DATABASE_URL must begin with postgres://. Unset DATABASE_URL to use the embedded database.',
+    );
+  }
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
+  try {
+    await client.connect();
+    await client.end();
+  } catch (error) {
+    const address = { tls: postgresSpeaksTls(url), shown: shownServer(url) };
+    const { message } = connectionFault('DATABASE_URL', error, address);
+    throw new StartRefused(`${message} Unset DATABASE_URL to use the embedded database.`, { cause: error });
+  }
+}
+
+async function refuseAbsentEventStore(url: string): Promise<void> {
+  if (!/^esdb(\+discover)?:\/\//.test(url)) {
+    throw new StartRefused('EVENTSTORE_URL must begin with esdb:// or esdb+discover://.');
+  }
+  const { eventStoreFault, reachEventStoreDb } = await import(
+    '@brokerx/infra/eventStore/eventstoredb/reachable.ts'
+  );
+  try {
+    await reachEventStoreDb({ url, runtime: realRuntime });
+  } catch (error) {
+    const { message } = eventStoreFault(url, error);
+    throw new StartRefused(`${message} Unset EVENTSTORE_URL to keep events in the database.`, {
+      cause: error,
+    });
+  }
+}
+
+function abandoned(signal: AbortSignal | undefined): Promise<never> {
+  return new Promise((_, reject) => {
+    const abandon = () => reject(new StartRefused('the start was interrupted'));
+    if (signal?.aborted) abandon();
+    else signal?.addEventListener('abort', abandon, { once: true });
+  });
+}

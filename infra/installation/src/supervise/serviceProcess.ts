@@ -1,0 +1,89 @@
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { freePort, LOOPBACK } from '@brokerx/infra/runtime/ports.ts';
+import { OPEN, TOLD } from '@brokerx/infra/runtime/startSignal.ts';
+import { identify, type ProcessIdentity, stopProcess } from '@brokerx/infra/servers/processes.ts';
+import type { Ended, Running } from './supervisor.ts';
+
+/** A service of this repository as a process of its own: Node running its `main.ts`. */
+export type ServiceSpec = {
+  name: string;
+  /** The file to run. */
+  script: string;
+  env: Readonly<Record<string, string>>;
+  /** The port of its API; `'free'`: it has none, and is given a port for its health; null: it has neither. */
+  port: number | 'free' | null;
+  /** A service that others do without: BrokerX is ready before it is, and without it. */
+  optional?: boolean;
+};
+
+/** Services finish what is in flight within their own deadline of 9.5 s; then they are killed. */
+const STOP_TIMEOUT_MS = 10_000;
+const KILL_TIMEOUT_MS = 5_000;
+/** How much of a service's errors the message of a failed start repeats; its log goes to standard output. */
+const SAID_LINES_KEPT = 15;
+
+/** `reserved`: ports that are other services', also while these are being restarted. */
+export async function startService(
+  spec: ServiceSpec,
+  onLine: (line: string) => void,
+  reserved: ReadonlySet<number> = new Set(),
+): Promise<Running> {
+  const port = spec.port === 'free' ? await unreservedPort(reserved) : spec.port;
+  const health = spec.port === 'free' ? { HEALTH_PORT: String(port) } : {};
+  const env = { ...spec.env, ...health, BROKERX_OPENING: TOLD };
+  // A session of its own: Ctrl-C reaches the supervisor alone, which stops the services in order. The channel
+  // carries the opening, and its end tells a service that the supervisor is gone.
+  const child = spawn(process.execPath, [spec.script], {
+    env,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  });
+  const said: string[] = [];
+  if (child.stdout) relay(child.stdout, onLine);
+  if (child.stderr) {
+    relay(child.stderr, (line) => {
+      said.push(line);
+      if (said.length > SAID_LINES_KEPT) said.shift();
+      onLine(line);
+    });
+  }
+  const exited = new Promise<Ended>((resolve) => {
+    child.once('error', (error) => resolve({ reason: error.message, code: null }));
+    child.once('close', (code, signal) =>
+      resolve({ reason: signal ?? `exit code ${code}`, code, said: said.join('\n') }),
+    );
+  });
+  const pid = child.pid ?? 0;
+  const identity = identify(pid);
+  return {
+    pid,
+    readyUrl: port === null ? null : `http://${LOOPBACK}:${port}/readyz`,
+    exited,
+    // A child that is ending hears nothing, and need not.
+    open: () => void child.send(OPEN, () => {}),
+    stop: async () => {
+      if (identity) await stopFirmly(identity);
+      await exited;
+    },
+  };
+}
+
+async function unreservedPort(reserved: ReadonlySet<number>): Promise<number> {
+  for (;;) {
+    const port = await freePort();
+    if (!reserved.has(port)) return port;
+  }
+}
+
+/** Asks, waits, and kills what does not heed. */
+export async function stopFirmly(identity: ProcessIdentity): Promise<void> {
+  if (await stopProcess(identity, 'SIGTERM', STOP_TIMEOUT_MS)) return;
+  if (await stopProcess(identity, 'SIGKILL', KILL_TIMEOUT_MS)) return;
+  throw new Error(`process ${identity.pid} cannot be stopped`);
+}
+
+function relay(stream: Readable, onLine: (line: string) => void): void {
+  createInterface({ input: stream }).on('line', onLine);
+}

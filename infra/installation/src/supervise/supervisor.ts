@@ -1,0 +1,151 @@
+import type { Log } from '@brokerx/infra/runtime/log.ts';
+import { heardElsewhere } from '@brokerx/infra/runtime/mayFail.ts';
+import { type Runtime, sleep } from '@brokerx/infra/runtime/runtime.ts';
+
+/**
+ * Keeps something running: starts it, waits for its end, starts it again. What it is (a service, a database) is the
+ * starter's business.
+ */
+export type Running = {
+  pid: number;
+  /** Where it says that it is ready; null: it does not, and counts as ready. */
+  readyUrl: string | null;
+  /** Settles with the reason when it has ended, however that came. */
+  exited: Promise<Ended>;
+  /** Tells it that everything is ready. */
+  open?(): void;
+  /** Ends it, by force if need be. */
+  stop(): Promise<void>;
+};
+
+export type Ended = {
+  reason: string;
+  code: number | null;
+  /** The last that it said of its errors. */
+  said?: string;
+};
+
+export type Supervised = {
+  name: string;
+  /** The running one; null between an end and the next start. */
+  current(): Running | null;
+  /** Resolves when it is ready for the first time; rejects with `NotReady` when that does not come about. */
+  ready: Promise<void>;
+  /** Ends it for good. */
+  stop(): Promise<void>;
+};
+
+export class NotReady extends Error {
+  override name = 'NotReady';
+}
+
+export type SuperviseOptions = {
+  name: string;
+  start(): Promise<Running>;
+  /** Whether a start that failed like this may work the next time; never when absent. */
+  mayPass?(error: unknown): boolean;
+  /** How long the first start may take, all attempts together. */
+  readyTimeoutMs: number;
+  log: Log;
+  runtime: Runtime;
+  /** Called with every new process, and with null when it has ended. */
+  onProcess?(running: Running | null): void;
+};
+
+/** The first restart is at once for a person's eyes; the last keeps a broken service from eating the machine. */
+const BACK_OFF_MIN_MS = 100;
+const BACK_OFF_MAX_MS = 5_000;
+/** Having run for so long, what happened before is forgotten. */
+const HEALTHY_AFTER_MS = 30_000;
+/** A service that ends so often before it was ever ready will not become so. */
+const FIRST_ATTEMPTS_MAX = 5;
+/** The exit code of a process whose configuration is wrong: trying again changes nothing. */
+const EXIT_USAGE = 2;
+const READY_POLL_MS = 100;
+const READY_REQUEST_TIMEOUT_MS = 2_000;
+
+export function supervise(options: SuperviseOptions): Supervised {
+  const { name, start, log, runtime, onProcess = () => {} } = options;
+  let current: Running | null = null;
+  let stopped = false;
+  let everReady = false;
+  const first = Promise.withResolvers<void>();
+  heardElsewhere(first.promise);
+  const wakeUp = Promise.withResolvers<void>();
+
+  const run = async () => {
+    let failures = 0;
+    while (!stopped) {
+      const beganMs = runtime.monotonicMs();
+      let end: Ended;
+      try {
+        current = await start();
+        onProcess(current);
+        if (stopped) await current.stop(); // Asked to while it was starting.
+        void becomesReady(current).then((isReady) => {
+          if (isReady) {
+            everReady = true;
+            first.resolve();
+          }
+        });
+        end = await current.exited;
+      } catch (error) {
+        end = { reason: error instanceof Error ? error.message : String(error), code: null };
+        if (!everReady && !options.mayPass?.(error)) {
+          first.reject(new NotReady(`${name}: ${end.reason}`, { cause: error }));
+          stopped = true;
+        }
+      }
+      current = null;
+      onProcess(null);
+      if (stopped) break;
+      failures = runtime.monotonicMs() - beganMs > HEALTHY_AFTER_MS ? 1 : failures + 1;
+      if (end.code === EXIT_USAGE || (!everReady && failures >= FIRST_ATTEMPTS_MAX)) {
+        const why = end.said ? `:\n${end.said}` : '';
+        first.reject(new NotReady(`${name} does not start (${end.reason})${why}`));
+        // It counted as ready, so nobody waits for it any more.
+        if (everReady) log.error({ reason: end.reason }, `${name} ended and is not started again`);
+        break;
+      }
+      const delayMs = Math.min(BACK_OFF_MIN_MS * 2 ** (failures - 1), BACK_OFF_MAX_MS);
+      log.warn({ reason: end.reason }, `${name} ended; starting it again in ${delayMs} ms`);
+      await Promise.race([sleep(runtime, delayMs), wakeUp.promise]);
+    }
+  };
+
+  const becomesReady = async (running: Running): Promise<boolean> => {
+    while (!stopped && current === running) {
+      if (running.readyUrl === null || (await answersOk(running.readyUrl))) return true;
+      await sleep(runtime, READY_POLL_MS);
+    }
+    return false;
+  };
+
+  const cancelTimeout = runtime.setTimer(options.readyTimeoutMs, () => {
+    first.reject(new NotReady(`${name} was not ready within ${options.readyTimeoutMs / 1000} s`));
+  });
+  void first.promise.then(cancelTimeout, cancelTimeout);
+  const ended = run();
+  return {
+    name,
+    current: () => current,
+    ready: first.promise,
+    stop: async () => {
+      stopped = true;
+      wakeUp.resolve();
+      first.reject(new NotReady(`${name} was stopped`));
+      await current?.stop();
+      await ended;
+    },
+  };
+}
+
+async function answersOk(url: string): Promise<boolean> {
+  try {
+    const reply = await fetch(url, { signal: AbortSignal.timeout(READY_REQUEST_TIMEOUT_MS) });
+    await reply.arrayBuffer();
+    return reply.ok;
+  } catch {
+    return false;
+  }
+}

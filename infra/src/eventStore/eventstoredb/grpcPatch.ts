@@ -1,0 +1,42 @@
+import { createRequire } from 'node:module';
+import { isIP } from 'node:net';
+
+/**
+ * grpc-js, the transport of EventStoreDB's client, gives the host of its address to TLS as the server's name, also where
+ * that is an IP address, which TLS forbids (RFC 6066, section 3) and Node refuses: such a server could never be reached.
+ * Here no name is sent in that case; the certificate is checked against the address as before.
+ */
+export function patchGrpc(): void {
+  if (patched) return;
+  patched = true;
+  // The client's own copy: another one beside it would be patched in vain.
+  const clientsRequire = createRequire(import.meta.resolve('@eventstore/db-client'));
+  const { credentials } = clientsRequire('@grpc/grpc-js') as GrpcCredentials;
+  const secure = Object.getPrototypeOf(credentials.createSsl()) as SecureCredentials;
+  const connectorOf = secure._createSecureConnector;
+  if (typeof connectorOf !== 'function') {
+    throw new Error(
+      'grpc-js makes its connections in another way now: look at infra/src/eventStore/eventstoredb/grpcPatch.ts',
+    );
+  }
+  secure._createSecureConnector = function (...given) {
+    const connector = connectorOf.apply(this, given);
+    const { connectionOptions } = connector;
+    if (connectionOptions.servername && isIP(withoutBrackets(connectionOptions.servername)) !== 0) {
+      connectionOptions.host = withoutBrackets(connectionOptions.servername);
+      delete connectionOptions.servername;
+    }
+    return connector;
+  };
+}
+
+let patched = false;
+
+/** An IPv6 address as it stands in a URL, `[::1]`, as the address that a certificate names. */
+const withoutBrackets = (host: string): string => host.replace(/^\[(.*)\]$/, '$1');
+
+type GrpcCredentials = { credentials: { createSsl(): object } };
+type SecureCredentials = {
+  _createSecureConnector(this: unknown, ...given: unknown[]): Connector;
+};
+type Connector = { connectionOptions: { host?: string; servername?: string } };

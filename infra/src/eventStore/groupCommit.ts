@@ -1,0 +1,179 @@
+import assert from 'node:assert/strict';
+import type { Log } from '../runtime/log.ts';
+import { type Runtime, realRuntime, sleep } from '../runtime/runtime.ts';
+import { assertAppendable } from './appendable.ts';
+import {
+  COMMITS_PER_APPEND_MAX,
+  type Commit,
+  type EventStore,
+  UnknownOutcome,
+  type Verdict,
+} from './eventStore.ts';
+
+/**
+ * Group commit: one append call is in flight at a time, and all that arrives meanwhile goes out in the next one.
+ * So the cost of a round trip and of a flush to disk is shared by as many commits as the load brings, and a
+ * lone commit waits for nobody.
+ *
+ * A commit with `chained: true` was decided on the state after the previous commit that this appender was given
+ * for the stream. Where that one failed, it gets `broken-chain`, whether both travel in one call or not.
+ */
+export type Appender<E> = {
+  /**
+   * Resolves with the commit's verdict once it is durable (or has failed). While the store does not answer, the
+   * call is repeated until it does. Rejects with `AppendQueueFull`, `AppenderClosed` (both: not appended), or
+   * `UnknownOutcome` when the appender was closed before the store had answered.
+   */
+  append(commit: Commit<E>): Promise<Verdict>;
+  /** Appends what is queued, then ends; ends at once when the store does not answer. */
+  close(): Promise<void>;
+};
+
+export class AppendQueueFull extends Error {
+  override name = 'AppendQueueFull';
+}
+
+export class AppenderClosed extends Error {
+  override name = 'AppenderClosed';
+}
+
+/** Commits waiting: some 30 MB and a third of a second of work; beyond it waiting longer helps nobody. */
+export const APPEND_QUEUE_COMMITS_MAX = 10_000;
+/** Characters of text in one call, some 2,000 events of orders, so that one append stays below some 20 ms. */
+export const APPEND_TEXT_MAX = 1_048_576;
+/** Streams whose last commit failed are remembered; the oldest is forgotten beyond this many (≈10 MB). */
+const BROKEN_STREAMS_MAX = 100_000;
+/** Milliseconds between repetitions of a call without an answer; the store's adapter waits too. */
+const REPEAT_AFTER_MS = 100;
+const REPEAT_AFTER_MAX_MS = 2_000;
+
+type Entry<E> = {
+  commit: Commit<E> & { text: string };
+  resolve: (verdict: Verdict) => void;
+  reject: (error: unknown) => void;
+};
+
+export function groupCommit<E>(
+  store: EventStore<E>,
+  options: { runtime?: Runtime; log?: Log | undefined; queueCommitsMax?: number } = {},
+): Appender<E> {
+  const { runtime = realRuntime, log, queueCommitsMax = APPEND_QUEUE_COMMITS_MAX } = options;
+  const queue: Entry<E>[] = [];
+  // Chains broken in a call, and those broken by a commit that was never queued.
+  const failed = boundedSet(BROKEN_STREAMS_MAX);
+  const refused = boundedSet(BROKEN_STREAMS_MAX);
+  const closing = new AbortController();
+  let running: Promise<void> | null = null;
+
+  const run = async () => {
+    while (queue.length > 0) {
+      const call = takeCall(queue, failed);
+      if (call.length > 0) await appendCall(call);
+    }
+    // In the same breath as the look at the queue: a commit that comes later starts the next run.
+    running = null;
+  };
+
+  const appendCall = async (call: Entry<E>[]) => {
+    const commits = linked(call.map(({ commit }) => commit));
+    try {
+      const verdicts = await appendUntilKnown(commits);
+      call.forEach(({ commit, resolve }, i) => {
+        const verdict = verdicts[i];
+        assert(verdict, 'a verdict for each commit');
+        if (verdict.verdict === 'ok' || verdict.verdict === 'duplicate') failed.delete(commit.stream);
+        else failed.add(commit.stream);
+        resolve(verdict);
+      });
+    } catch (error) {
+      for (const { commit, reject } of call) {
+        failed.add(commit.stream);
+        reject(error);
+      }
+      if (closing.signal.aborted) {
+        for (const { reject } of queue.splice(0)) reject(new AppenderClosed('closed before it was sent'));
+      }
+    }
+  };
+
+  const appendUntilKnown = async (commits: readonly Commit<E>[]): Promise<Verdict[]> => {
+    for (let waitMs = REPEAT_AFTER_MS; ; waitMs = Math.min(REPEAT_AFTER_MAX_MS, waitMs * 2)) {
+      try {
+        return await store.append(commits);
+      } catch (error) {
+        if (!(error instanceof UnknownOutcome) || closing.signal.aborted) throw error;
+        log?.warn({ err: error, commits: commits.length, waitMs }, 'an append got no answer; it is repeated');
+      }
+      await sleep(runtime, waitMs, closing.signal);
+    }
+  };
+
+  return {
+    async append(commit) {
+      assertAppendable([commit]);
+      if (closing.signal.aborted) throw new AppenderClosed('this appender is closed');
+      if (!commit.chained) refused.delete(commit.stream);
+      else if (refused.has(commit.stream)) return { verdict: 'broken-chain' };
+      if (queue.length >= queueCommitsMax) {
+        refused.add(commit.stream);
+        throw new AppendQueueFull(`${queue.length} commits are waiting already`);
+      }
+      const { promise, resolve, reject } = Promise.withResolvers<Verdict>();
+      // Once for all: the bound counts it, and the store takes it as it is, also when the call is repeated.
+      const text = store.codec.encode(commit.events);
+      queue.push({ commit: { ...commit, text }, resolve, reject });
+      // Begins a moment later, so that what is submitted together travels together.
+      running ??= Promise.resolve().then(run);
+      return promise;
+    },
+    async close() {
+      closing.abort();
+      await running;
+    },
+  };
+}
+
+/** Takes the next call's commits off the queue, answering those whose chain is broken already. */
+function takeCall<E>(queue: Entry<E>[], failed: BoundedSet): Entry<E>[] {
+  const call: Entry<E>[] = [];
+  let length = 0;
+  let taken = 0;
+  for (const entry of queue) {
+    const { stream, chained } = entry.commit;
+    if (!chained) failed.delete(stream);
+    if (failed.has(stream)) {
+      entry.resolve({ verdict: 'broken-chain' });
+    } else {
+      length += entry.commit.text.length;
+      if (call.length === COMMITS_PER_APPEND_MAX || (call.length > 0 && length > APPEND_TEXT_MAX)) break;
+      call.push(entry);
+    }
+    taken += 1;
+  }
+  queue.splice(0, taken);
+  return call;
+}
+
+/** A chain into an earlier call, which succeeded, is none for the store. */
+function linked<E>(commits: readonly Commit<E>[]): Commit<E>[] {
+  const present = new Set<string>();
+  return commits.map((commit) => {
+    const chained = commit.chained && present.has(commit.stream);
+    present.add(commit.stream);
+    return chained === commit.chained ? commit : { ...commit, chained };
+  });
+}
+
+type BoundedSet = ReturnType<typeof boundedSet>;
+
+function boundedSet(max: number) {
+  const members = new Set<string>();
+  return {
+    has: (member: string) => members.has(member),
+    delete: (member: string) => members.delete(member),
+    add(member: string) {
+      members.add(member);
+      if (members.size > max) for (const oldest of members.values().take(1)) members.delete(oldest);
+    },
+  };
+}

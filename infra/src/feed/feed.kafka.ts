@@ -1,0 +1,40 @@
+import type { EventStore } from '../eventStore/eventStore.ts';
+import type { KafkaClient } from '../kafka/kafka.ts';
+import type { Log } from '../runtime/log.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import type { FeedTopic } from './division.ts';
+import { storeFeed } from './feed.store.ts';
+import type { Feed } from './feed.ts';
+import { topicTail } from './topic/tail.ts';
+
+/**
+ * The feed of a topic's consumers: live events come from Kafka, everything else from the store, which is also read
+ * while Kafka, or what fills it, is away or late. What it gives is in order for each key, not between keys.
+ */
+export function kafkaFeed<E>(options: {
+  store: EventStore<E>;
+  kafka: Pick<KafkaClient, 'fetcher' | 'topicNames'>;
+  topic: FeedTopic;
+  runtime: Runtime;
+  log?: Log | undefined;
+  /** Events that are kept for live consumers. */
+  windowEventsMax?: number;
+  /** Milliseconds that the topic may be behind the store before the store is read instead. */
+  lateAfterMs?: number;
+  /** Milliseconds between two fetches that find something. */
+  paceMs?: number;
+}): Feed<E> & {
+  /** Whether the topic follows the store closely enough to be read. */
+  isInTime(): boolean;
+} {
+  const tail = topicTail(options);
+  const feed = storeFeed({ ...options, topicTail: tail });
+  return {
+    ...feed,
+    isInTime: tail.isInTime,
+    async close() {
+      await feed.close();
+      await tail.close();
+    },
+  };
+}

@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import type { EventStore } from '../eventStore/eventStore.ts';
+import type { Log } from '../runtime/log.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import { feedConsumer, type Pump } from './consumer.ts';
+import { type FeedTopic, liesWithin, undivided } from './division.ts';
+import { type Feed, ForeignCursor } from './feed.ts';
+import { feedTail } from './tail.ts';
+import type { TopicTail } from './topic/tail.ts';
+
+/**
+ * The feed that reads the store itself. One reader (the tail) follows the head with the union of what the live
+ * consumers want and keeps the newest events in a bounded window, parsed once for all. A consumer whose position
+ * the window does not cover reads pages of its own, with its own filter, until it does. A slow one falls off the
+ * window and catches up again by itself, so neither time nor memory of the others depends on it.
+ */
+export function storeFeed<E>(options: {
+  store: EventStore<E>;
+  runtime: Runtime;
+  log?: Log | undefined;
+  /** Events that a live consumer may lag behind before it reads for itself. */
+  windowEventsMax?: number;
+  /** All consumers are of this topic: their cursors have a place for each of its partitions. */
+  topic?: FeedTopic;
+  /** Where live ones are given their events instead, as long as it goes on from where they stand. */
+  topicTail?: TopicTail<E>;
+}): Feed<E> {
+  const { store, log, topic } = options;
+  const division = topic ?? undivided;
+  const pumps = new Set<Pump>();
+  const tail = feedTail({
+    ...options,
+    onAdvance: () => {
+      for (const pump of pumps) pump.advanced();
+    },
+    lowest: () => Math.min(...Array.from(pumps, (pump) => pump.position())),
+  });
+
+  return {
+    subscribe(consumer) {
+      if (consumer.after && consumer.after.storeId !== store.id) {
+        throw new ForeignCursor(
+          `${consumer.name} stands in store ${consumer.after.storeId}, this is ${store.id}`,
+        );
+      }
+      assert(
+        !topic || liesWithin(consumer.filter, topic.filter),
+        `${consumer.name} wants more than the topic ${topic?.name} carries: give it the feed of the store`,
+      );
+      const pump = feedConsumer({ ...options, division, tail, consumer });
+      pumps.add(pump);
+      log?.debug({ consumer: consumer.name, after: consumer.after?.position ?? 0 }, 'subscribed');
+      return {
+        position: pump.position,
+        reached: pump.reached,
+        async stop() {
+          await pump.stop();
+          pumps.delete(pump);
+        },
+      };
+    },
+    head: tail.head,
+    async close() {
+      const running = [...pumps];
+      pumps.clear();
+      await Promise.all([tail.close(), ...running.map((pump) => pump.stop())]);
+    },
+  };
+}

@@ -1,0 +1,184 @@
+import assert from 'node:assert/strict';
+import { type EventStore, type Filter, matcher, type Page, type Recorded } from '../eventStore/eventStore.ts';
+import { backOffMs } from '../postgres/postgres.ts';
+import type { Log } from '../runtime/log.ts';
+import { type Runtime, sleep } from '../runtime/runtime.ts';
+import { unionOf } from './filterUnion.ts';
+
+/**
+ * The one reader of the head that a process's live consumers share. It holds the newest events that any member
+ * wants, parsed, in a window. Without members it does nothing.
+ */
+export type FeedTail<E> = {
+  /** A consumer that has come to the end, at `position`, shares the window from now on. */
+  join(filter: Filter, position: number): Membership<E>;
+  /** Position of the newest event known. */
+  head(): number;
+  /** Tells of a position read elsewhere. */
+  seen(position: number): void;
+  close(): Promise<void>;
+};
+
+export type Membership<E> = {
+  /**
+   * What the window holds for this member after the position: `uncovered` while it was not yet read for it from there
+   * on (page on), `lost` where it no longer reaches back to there (leave).
+   */
+  since(position: number, eventsMax: number): Page<E> | 'uncovered' | 'lost';
+  leave(): void;
+};
+
+/** Parsed events kept for consumers that lag a little: some 20 MB. */
+export const WINDOW_EVENTS_MAX = 20_000;
+/** Events in one read of the head. */
+const TAIL_PAGE_EVENTS_MAX = 1_000;
+
+export function feedTail<E>(options: {
+  store: EventStore<E>;
+  runtime: Runtime;
+  log?: Log | undefined;
+  windowEventsMax?: number;
+  /** The window grew, or members were let in. */
+  onAdvance: () => void;
+  /** The lowest position of any consumer: what lies before it is not needed. */
+  lowest: () => number;
+}): FeedTail<E> {
+  const { store, runtime, log, onAdvance, windowEventsMax = WINDOW_EVENTS_MAX } = options;
+  type Member = {
+    filter: Filter;
+    isWanted: ReturnType<typeof matcher<E>>;
+    position: number;
+    /** The window holds what this member wants after this position; null until it is read for it, too. */
+    coveredFrom: number | null;
+  };
+  const members = new Set<Member>();
+  /** What they want together; null when it has to be worked out again. */
+  let wanted: readonly Filter[] | null = null;
+  let events: Recorded<E>[] = [];
+  let from = 0;
+  let to = 0;
+  let head = 0;
+  let closed = false;
+  let again = false;
+  let running: Promise<void> | null = null;
+  let leaveStore: (() => void) | null = null;
+
+  const poke = () => {
+    again = true;
+    running ??= Promise.resolve().then(run);
+  };
+
+  const run = async () => {
+    for (let failures = 0; again && !closed && members.size > 0; ) {
+      again = false;
+      admit();
+      try {
+        while (!closed && members.size > 0 && !(await advance()));
+        failures = 0;
+      } catch (error) {
+        failures += 1;
+        again = true;
+        if (!closed) log?.warn({ err: error, failures }, 'the head of the store could not be read');
+        await sleep(runtime, backOffMs(failures));
+      }
+    }
+    running = null;
+  };
+
+  /** New members are covered from the next read on, which is the first one made with their filter. */
+  const admit = () => {
+    const waiting = [...members].filter(({ coveredFrom }) => coveredFrom === null);
+    if (waiting.length === 0) return;
+    if (waiting.length === members.size) {
+      events = [];
+      from = to = Math.max(...waiting.map(({ position }) => position));
+    }
+    for (const member of waiting) member.coveredFrom = to;
+    onAdvance();
+  };
+
+  /** Reads one page; true at the end of the store. */
+  const advance = async (): Promise<boolean> => {
+    wanted ??= unionOf([...members].map(({ filter }) => filter));
+    const page = await store.readAll(to, wanted, TAIL_PAGE_EVENTS_MAX);
+    assert(page.position >= to, 'the store went backwards');
+    if (page.position > to) {
+      events.push(...page.events);
+      to = page.position;
+      head = Math.max(head, to);
+      forget();
+      onAdvance();
+    }
+    return page.atEnd;
+  };
+
+  /** Drops what every consumer has, and the oldest of what is too much. */
+  const forget = () => {
+    const needless = Math.max(firstAfter(events, options.lowest()), events.length - windowEventsMax);
+    // Seldom enough for the move of the rest to cost nothing.
+    if (needless < events.length && needless < windowEventsMax / 10) return;
+    from =
+      needless === events.length
+        ? Math.max(from, Math.min(options.lowest(), to))
+        : (events[needless - 1]?.position ?? from);
+    events = events.slice(needless);
+  };
+
+  const since = (member: Member, position: number, eventsMax: number): Page<E> | 'uncovered' | 'lost' => {
+    if (member.coveredFrom === null || position < member.coveredFrom) return 'uncovered';
+    if (position < from) return 'lost';
+    const found: Recorded<E>[] = [];
+    for (let i = firstAfter(events, position); i < events.length; i++) {
+      const recorded = events[i];
+      if (!recorded || !member.isWanted(recorded)) continue;
+      if (found.length === eventsMax) {
+        return { events: found, position: found.at(-1)?.position ?? position, atEnd: false };
+      }
+      found.push(recorded);
+    }
+    return { events: found, position: to, atEnd: true };
+  };
+
+  return {
+    join(filter, position) {
+      const member: Member = {
+        filter,
+        isWanted: matcher(filter, store.codec),
+        position,
+        coveredFrom: null,
+      };
+      members.add(member);
+      wanted = null;
+      leaveStore ??= store.onAppend(poke);
+      poke();
+      return {
+        since: (after, eventsMax) => since(member, after, eventsMax),
+        leave() {
+          members.delete(member);
+          wanted = null;
+        },
+      };
+    },
+    head: () => head,
+    seen(position) {
+      head = Math.max(head, position);
+    },
+    async close() {
+      closed = true;
+      leaveStore?.();
+      await running;
+    },
+  };
+}
+
+/** Index of the first event after the position. */
+export function firstAfter(events: readonly { position: number }[], position: number): number {
+  let low = 0;
+  let high = events.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((events[middle]?.position ?? 0) > position) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}

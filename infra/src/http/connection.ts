@@ -1,0 +1,146 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Runtime } from '../runtime/runtime.ts';
+import type { ReadyReply } from './readyReply.ts';
+
+/**
+ * The requests of one connection. A few are worked on at once; while more have come, the connection is not read, and what
+ * cannot be let in waits for those before it. Every request ends exactly once: with its reply, or with the connection,
+ * whatever it was at.
+ */
+export type Exchange = {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  /** Monotonic time at which its head had been read. */
+  readonly receivedMs: number;
+};
+
+export type HttpConnection = {
+  readonly socket: Socket;
+  readonly connectedMs: number;
+  /** The newest request, its body perhaps still on the way. */
+  newest(): Exchange | null;
+  /** The reply that the client is being sent: complete, and not yet taken by it. */
+  untakenReply(): Exchange | null;
+  /**
+   * Since when the client could have gone on sending: while a connection is not read, that something is missing is no fault
+   * of the client's. Null: it is not read now.
+   */
+  readSinceMs(): number | null;
+  received(exchange: Exchange): void;
+};
+
+/** What is done with requests, apart from their order. */
+export type ExchangeWork = {
+  /** Null: it is let in, and `end` follows when it is over. */
+  enter(exchange: Exchange): ReadyReply | null;
+  refuse(exchange: Exchange, reply: ReadyReply): void;
+  begin(exchange: Exchange): void;
+  end(exchange: Exchange): void;
+  /** More were sent ahead than any client needs; the connection is given up. */
+  floods(socket: Socket): void;
+};
+
+/** Of one connection, worked on at once: a client's libraries send up to ten ahead; more gain nothing. */
+export const IN_WORK_PER_CONNECTION_MAX = 8;
+/**
+ * Read from one connection and not begun: what one read of 64 KB brings of small orders is some 250. What was read cannot
+ * be given back to the kernel, so that a flood of the smallest requests is cut off here.
+ */
+export const WAITING_PER_CONNECTION_MAX = 500;
+/**
+ * Milliseconds for which a connection is not read after a refusal, doubled by each one that follows: shorter than any
+ * Retry-After, so that only who does not heed it notices, and whoever sends on and on costs next to nothing.
+ */
+const REST_FIRST_MS = 100;
+const REST_LAST_MS = 2_000;
+
+export function httpConnection(
+  socket: Socket,
+  { runtime, work }: { runtime: Pick<Runtime, 'setTimer' | 'monotonicMs'>; work: ExchangeWork },
+): HttpConnection {
+  const inWork = new Set<Exchange>();
+  const waiting: Exchange[] = [];
+  let newest: Exchange | null = null;
+  let refusals = 0;
+  let cancelRest: (() => void) | null = null;
+  let readSinceMs = runtime.monotonicMs();
+
+  const isHeld = () => waiting.length > 0 || cancelRest !== null;
+  const rest = () => {
+    const ms = Math.min(REST_LAST_MS, REST_FIRST_MS * 2 ** Math.min(refusals, 10));
+    refusals += 1;
+    cancelRest = runtime.setTimer(ms, () => {
+      cancelRest = null;
+      goOn();
+    });
+  };
+  const follow = (exchange: Exchange, end: () => void) => {
+    inWork.add(exchange);
+    exchange.response.once('close', () => {
+      inWork.delete(exchange);
+      end();
+      goOn();
+    });
+  };
+  /** False: it has to wait, though there is nothing before it that waits. */
+  const begin = (exchange: Exchange): boolean => {
+    if (cancelRest !== null || inWork.size >= IN_WORK_PER_CONNECTION_MAX) return false;
+    const refusal = work.enter(exchange);
+    if (refusal === null) {
+      refusals = 0;
+      follow(exchange, () => work.end(exchange));
+      work.begin(exchange);
+      return true;
+    }
+    if (inWork.size > 0) return false;
+    follow(exchange, () => {});
+    work.refuse(exchange, refusal);
+    rest();
+    return true;
+  };
+  const goOn = () => {
+    if (socket.destroyed) return;
+    for (let next = waiting[0]; next && begin(next); next = waiting[0]) waiting.shift();
+    if (isHeld() || !socket.isPaused()) return;
+    readSinceMs = runtime.monotonicMs();
+    socket.resume();
+  };
+
+  // Node resumes reading after every message; what waits keeps it paused all the same.
+  socket.on('resume', () => {
+    if (isHeld()) socket.pause();
+  });
+  socket.once('close', () => {
+    waiting.length = 0;
+    cancelRest?.();
+    for (const { response } of inWork) {
+      // Node tells it of the reply whose turn it was, and not of those that were to come after it.
+      if (response.socket === null) response.emit('close');
+    }
+  });
+
+  return {
+    socket,
+    connectedMs: runtime.monotonicMs(),
+    newest: () => newest,
+    readSinceMs: () => (isHeld() ? null : readSinceMs),
+    untakenReply() {
+      for (const exchange of inWork) {
+        const { response } = exchange;
+        if (response.socket !== null && response.writableEnded && !response.writableFinished) return exchange;
+      }
+      return null;
+    },
+    received(exchange) {
+      // What was read before the connection was given up.
+      if (socket.writableEnded) return;
+      newest = exchange;
+      if (waiting.length > 0 || !begin(exchange)) {
+        if (waiting.length >= WAITING_PER_CONNECTION_MAX) return work.floods(socket);
+        waiting.push(exchange);
+      }
+      if (isHeld()) socket.pause();
+    },
+  };
+}

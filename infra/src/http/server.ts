@@ -1,0 +1,260 @@
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+import type { Socket } from 'node:net';
+import { Counter, Gauge } from 'prom-client';
+import type { ConnectionBounds } from '../runtime/connectionBounds.ts';
+import type { Metrics } from '../runtime/metrics.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import { type AddressShares, addressShares, networkOf } from './addressShares.ts';
+import type { ClientAddresses } from './clientAddress.ts';
+import { type Exchange, type HttpConnection, httpConnection } from './connection.ts';
+import { Problem } from './problem.ts';
+import { closingBytes, type ReadyReply, readyReply, sendReady } from './readyReply.ts';
+
+/**
+ * Asked for each request, before its token is looked up and its body is read. It lets the request in, to be told once when it
+ * is over, however it ends; or it refuses.
+ */
+export type Gate = (request: IncomingMessage, address: string) => Entered | ReadyReply;
+/** `left` is told whether the request was answered. */
+export type Entered = { left: ((answered: boolean) => void) | null };
+
+/** A token, a key and what browsers add. */
+const HEADER_BYTES_MAX = 16 * 1024;
+/** For the head of a request to arrive, from its first byte or from the beginning of the connection. */
+const HEAD_TIMEOUT_MS = 10_000;
+/** For a client to take a whole reply, from when it is complete. */
+const REPLY_TIMEOUT_MS = 30_000;
+/** Longer than the 60 s of usual proxies, so that the proxy closes first and no request meets a closed socket. */
+const KEEP_ALIVE_TIMEOUT_MS = 65_000;
+/** Sockets, some 20 KB each: 200 MB at most. */
+const CONNECTIONS_MAX = 10_000;
+/** How often time-outs are looked at: none lasts longer by more than this. */
+const LOOK_EVERY_MS = 1_000;
+/** A request that is unfinished for so long is slower than a lost packet makes it. */
+const HALF_SENT_AFTER_MS = 2_000;
+
+export type HttpServerOptions = {
+  bounds: ConnectionBounds;
+  clients: ClientAddresses;
+  gate: Gate | undefined;
+  runtime: Runtime;
+  metrics: Metrics;
+  /** Replies to what is no request, or too late to become one, and closes. */
+  answerBroken(error: NodeJS.ErrnoException, socket: Socket): void;
+};
+
+export function boundedServer(handle: RequestListener, options: HttpServerOptions): Server {
+  const { bounds, clients, gate, runtime, metrics, answerBroken } = options;
+  const shares = addressShares({ max: CONNECTIONS_MAX, perAddressMax: bounds.perAddressMax });
+  const connections = new Map<Socket, HttpConnection>();
+  const refused = refusals(metrics, connections);
+  const entered = new Map<Exchange, Entered>();
+  /** Late because they were not read, and the newest request that had come by then: Node asks once, we ask again. */
+  const excused = new Map<HttpConnection, Exchange | null>();
+  const couldSend = (connection: HttpConnection) => {
+    const sinceMs = connection.readSinceMs();
+    return sinceMs !== null && runtime.monotonicMs() - sinceMs >= bounds.requestTimeoutMs;
+  };
+
+  const turnAway = (socket: Socket, why: keyof typeof TURNED_AWAY) => {
+    refused.inc({ reason: why });
+    socket.write(TURNED_AWAY[why]);
+    socket.destroySoon();
+  };
+  const work = {
+    enter(exchange: Exchange): ReadyReply | null {
+      if (!gate) return null;
+      const { request } = exchange;
+      const verdict = gate(request, clients.of(request));
+      if ('body' in verdict) return verdict;
+      entered.set(exchange, verdict);
+      return null;
+    },
+    refuse({ response }: Exchange, reply: ReadyReply) {
+      refused.inc({ reason: 'overload' });
+      sendReady(response, reply);
+    },
+    begin: ({ request, response }: Exchange) => handle(request, response),
+    end(exchange: Exchange) {
+      const pass = entered.get(exchange);
+      entered.delete(exchange);
+      pass?.left?.(exchange.response.writableFinished);
+    },
+    floods: (socket: Socket) => turnAway(socket, 'pipeline'),
+  };
+
+  const server = createServer(
+    {
+      maxHeaderSize: HEADER_BYTES_MAX,
+      headersTimeout: Math.min(HEAD_TIMEOUT_MS, bounds.requestTimeoutMs),
+      requestTimeout: bounds.requestTimeoutMs,
+      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+      connectionsCheckingInterval: LOOK_EVERY_MS,
+    },
+    (request: IncomingMessage, response: ServerResponse) => {
+      connections.get(request.socket)?.received({ request, response, receivedMs: runtime.monotonicMs() });
+    },
+  );
+  server.on('connection', (socket) => {
+    const place = placeOf(socket, clients, shares);
+    if (place === 'GONE') return socket.destroy();
+    if (typeof place === 'string') return turnAway(socket, place);
+    const connection = httpConnection(socket, { runtime, work });
+    connections.set(socket, connection);
+    socket.once('close', () => {
+      connections.delete(socket);
+      excused.delete(connection);
+      place.leave();
+    });
+  });
+  server.once('listening', () => {
+    // Whatever goes over it from now on, it is bounded as what it has become. Where nobody takes upgrades, asking for one
+    // changes nothing.
+    if (server.listenerCount('upgrade') > 0) {
+      server.on('upgrade', ({ socket }: IncomingMessage) => connections.delete(socket));
+    }
+  });
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+    const connection = connections.get(socket);
+    const isLate = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
+    if (isLate && connection && !couldSend(connection)) excused.set(connection, connection.newest());
+    else answerBroken(error, socket);
+  });
+  lookAtTimes(server, { ...options, connections, excused, couldSend, turnAway });
+  return server;
+}
+
+/** Reads the address while the socket still has one: asked only later, one that was reset has none. */
+function placeOf(socket: Socket, clients: ClientAddresses, shares: AddressShares) {
+  const address = socket.remoteAddress;
+  if (address === undefined) return 'GONE';
+  // A proxy's connections carry the requests of many.
+  return shares.take(address, { isShared: clients.isProxy(address) });
+}
+
+/** Cuts off whoever takes what an address may not, or too long. */
+function lookAtTimes(
+  server: Server,
+  options: HttpServerOptions & {
+    connections: ReadonlyMap<Socket, HttpConnection>;
+    excused: Map<HttpConnection, Exchange | null>;
+    couldSend(connection: HttpConnection): boolean;
+    turnAway(socket: Socket, why: keyof typeof TURNED_AWAY): void;
+  },
+): void {
+  const { connections, excused, couldSend, clients, bounds, runtime, answerBroken, turnAway } = options;
+  /** When a complete reply was first seen that its client had not taken. */
+  const untaken = new WeakMap<Exchange, number>();
+  let cancel = () => {};
+
+  const look = (nowMs: number) => {
+    const halfSent = new Map<string, Socket[]>();
+    for (const connection of connections.values()) {
+      const { socket } = connection;
+      const reply = connection.untakenReply();
+      if (reply) {
+        const sinceMs = untaken.get(reply) ?? nowMs;
+        untaken.set(reply, sinceMs);
+        if (nowMs - sinceMs > REPLY_TIMEOUT_MS) socket.destroy();
+      }
+      if (excused.get(connection) !== connection.newest()) excused.delete(connection);
+      else if (excused.has(connection) && couldSend(connection)) answerBroken(LATE, socket);
+      const halfSentMs = nowMs - halfSentSinceMs(connection, nowMs);
+      // Who stops waits for replies, and not for requests.
+      if (halfSentMs > 0 && !server.listening) socket.destroy();
+      if (halfSentMs < HALF_SENT_AFTER_MS) continue;
+      const address = addressOf(connection, clients);
+      if (address === null) continue;
+      const network = networkOf(address);
+      const sockets = halfSent.get(network);
+      if (sockets) sockets.push(socket);
+      else halfSent.set(network, [socket]);
+    }
+    // The oldest ones first: they have had the most time.
+    for (const sockets of halfSent.values()) {
+      const surplus = Math.max(0, sockets.length - bounds.halfSentPerAddressMax);
+      for (const socket of sockets.slice(0, surplus)) turnAway(socket, 'half_sent');
+    }
+  };
+  const lookAgain = () => {
+    const plannedMs = runtime.monotonicMs() + LOOK_EVERY_MS;
+    cancel = runtime.setTimer(LOOK_EVERY_MS, () => {
+      const nowMs = runtime.monotonicMs();
+      // After a pause of this process, what seems missing may have arrived and not been read yet.
+      if (nowMs - plannedMs < LOOK_EVERY_MS) look(nowMs);
+      lookAgain();
+    });
+  };
+  server.once('listening', lookAgain);
+  server.once('close', () => cancel());
+}
+
+function halfSentSinceMs(connection: HttpConnection, nowMs: number): number {
+  const newest = connection.newest();
+  const readSinceMs = connection.readSinceMs();
+  if (newest?.request.complete || readSinceMs === null) return nowMs;
+  return Math.max(newest?.receivedMs ?? connection.connectedMs, readSinceMs);
+}
+
+/** Null: a proxy has not said yet for whom it is. */
+function addressOf(connection: HttpConnection, clients: ClientAddresses): string | null {
+  const newest = connection.newest();
+  if (newest) return clients.of(newest.request);
+  const { remoteAddress = '' } = connection.socket;
+  return clients.isProxy(remoteAddress) ? null : remoteAddress;
+}
+
+const LATE: NodeJS.ErrnoException = Object.assign(new Error('the request is late'), {
+  code: 'ERR_HTTP_REQUEST_TIMEOUT',
+});
+
+const RETRY = { 'retry-after': '1' };
+const limit = (detail: string) => ({
+  status: 429,
+  code: 'REQUEST_LIMIT',
+  title: 'Too many requests came from this address; try again after Retry-After seconds.',
+  detail,
+  headers: RETRY,
+});
+
+/** Replies to connections that are closed at once, by the reason that the metrics tell. */
+const TURNED_AWAY = {
+  ADDRESS_FULL: closing(limit('too many connections are open from this address')),
+  FULL: closing({
+    status: 503,
+    code: 'OVERLOADED',
+    title: 'Too many requests are in flight; try again after Retry-After seconds.',
+    detail: 'too many connections are open',
+    headers: RETRY,
+  }),
+  half_sent: closing(limit('too many requests of this address are unfinished')),
+  pipeline: closing(limit('too many requests were sent ahead on this connection')),
+} as const;
+
+function closing(problem: ConstructorParameters<typeof Problem>[0]): Buffer {
+  return closingBytes(readyReply(new Problem(problem)));
+}
+
+function refusals({ registry }: Metrics, connections: ReadonlyMap<Socket, HttpConnection>) {
+  const registers = [registry];
+  new Gauge({
+    name: 'brokerx_http_connections',
+    help: 'Connections that are open, without those that became WebSockets.',
+    registers,
+    collect() {
+      this.set(connections.size);
+    },
+  });
+  return new Counter({
+    name: 'brokerx_http_refused_total',
+    help: 'Requests and connections that were refused before anything was done for them.',
+    labelNames: ['reason'] as const,
+    registers,
+  });
+}

@@ -1,0 +1,90 @@
+import { openPool, repeating, safeInteger } from '../postgres/postgres.ts';
+import type { Log } from '../runtime/log.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import { migrateState } from '../snapshots/snapshots.postgres.ts';
+import { LEASE_TTL_MS, leasesOver, type Place } from './holding.ts';
+import { type Leases, MEMBER_MARK, type RunningLease } from './lease.ts';
+
+/** Leases in PostgreSQL (`state.lease`): a row for each name, and the database's clock for all owners. */
+export async function postgresLeases(options: {
+  databaseUrl: string;
+  /** The same for a restarted process as for the one before it; different for each process that runs. */
+  owner: string;
+  runtime: Runtime;
+  ttlMs?: number;
+  log?: Log | undefined;
+}): Promise<Leases> {
+  const { databaseUrl, runtime, ttlMs = LEASE_TTL_MS, log } = options;
+  await repeating(runtime, REPEAT_MS, () => migrateState(databaseUrl));
+  const pool = openPool({
+    databaseUrl,
+    max: CONNECTIONS,
+    applicationName: 'brokerx lease',
+    // A renewal that takes longer is tried again while there is still time.
+    statementTimeoutMs: Math.ceil(ttlMs / 3),
+    log,
+  });
+
+  await repeating(runtime, REPEAT_MS, () => pool.query(FORGET_MEMBERS));
+
+  return leasesOver(
+    {
+      async take(name, owner, ttl) {
+        const { rows } = await pool.query<{ epoch: string }>(TAKE, [name, owner, ttl]);
+        return rows[0] ? safeInteger(rows[0].epoch) : null;
+      },
+      async renew(owner, held, ttl) {
+        const { rows } = await pool.query<{ name: string }>({
+          name: 'lease_renew',
+          text: RENEW,
+          values: [owner, ...columnsOf(held), ttl],
+        });
+        return new Set(rows.map(({ name }) => name));
+      },
+      async free(owner, held) {
+        await pool.query(FREE, [owner, ...columnsOf(held)]);
+      },
+      async running() {
+        const { rows } = await pool.query<RunningLease>({ name: 'lease_running', text: RUNNING });
+        return rows;
+      },
+      close: () => pool.end(),
+    },
+    options,
+  );
+}
+
+/** One renews while the other asks. */
+const CONNECTIONS = 2;
+/** Milliseconds for which the start waits for a server that is away. */
+const REPEAT_MS = 10_000;
+
+/** Always in the same order, so that two processes that both believe to hold leases never wait for each other. */
+function columnsOf(held: readonly Place[]): [names: string[], epochs: number[]] {
+  const sorted = held.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  return [sorted.map(({ name }) => name), sorted.map(({ epoch }) => epoch)];
+}
+
+const TTL = `interval '1 millisecond'`;
+
+const TAKE = `
+  insert into state.lease as l (name, owner, epoch, expires_at)
+  values ($1, $2, 1, clock_timestamp() + $3 * ${TTL})
+  on conflict (name) do update
+    set owner = excluded.owner, epoch = l.epoch + 1, expires_at = clock_timestamp() + $3 * ${TTL}
+    where l.owner is null or l.owner = excluded.owner or l.expires_at <= clock_timestamp()
+  returning epoch`;
+
+const HELD = `from unnest($2::text[], $3::bigint[]) as held (name, epoch)
+  where l.name = held.name and l.epoch = held.epoch and l.owner = $1`;
+
+const RENEW = `update state.lease l set expires_at = clock_timestamp() + $4 * ${TTL} ${HELD} returning l.name`;
+
+const FREE = `update state.lease l set owner = null ${HELD}`;
+
+const RUNNING = `select name, owner from state.lease where owner is not null and expires_at > clock_timestamp()`;
+
+/** Where every new process has a new name, rows of members would pile up for ever. */
+const FORGET_MEMBERS = `
+  delete from state.lease
+   where strpos(name, '${MEMBER_MARK}') > 0 and expires_at < clock_timestamp() - interval '1 day'`;

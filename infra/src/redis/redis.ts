@@ -1,0 +1,168 @@
+import { Redis } from 'ioredis';
+import { backOffMs } from '../postgres/postgres.ts';
+import type { Log } from '../runtime/log.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import { checkRedis, type RedisUnsuitable, redisFault, unusable } from './redisServer.ts';
+
+/**
+ * How this project talks to Redis: a connection that comes back by itself, on which no call hangs. While the server is
+ * away a call fails at once; a call that was under way fails when the connection breaks, or after `COMMAND_TIMEOUT_MS`.
+ * Nothing is queued and nothing is sent a second time behind the caller's back.
+ */
+export type RedisConnection = {
+  readonly client: Redis;
+  /** Calls back whenever the connection stands (again), and soon when it does so now. */
+  onConnected(listener: () => void): () => void;
+  close(): Promise<void>;
+};
+
+/** Milliseconds: what takes longer on a server that answers a million times a second is stuck, or cut off from us. */
+export const COMMAND_TIMEOUT_MS = 2_000;
+/** Silence of this length while replies are due means that the way to the server is broken: it is looked for anew. */
+const SILENCE_MAX_MS = 2_500;
+const CONNECT_TIMEOUT_MS = 2_000;
+/** A lost peer sends nothing: the system asks after it when a connection was silent for this long. */
+const KEEP_ALIVE_MS = 15_000;
+/** A start waits this long for a server that is away; then it goes on without, until the server is there. */
+const START_WAIT_MS = 2_000;
+/** To say goodbye in order. */
+const QUIT_TIMEOUT_MS = 1_000;
+
+/** Redis, or the way to it, is away: the call may be repeated, and whether it took effect is not known. */
+export class RedisAway extends Error {
+  override name = 'RedisAway';
+  /** The code by which everybody who repeats calls knows such a moment. */
+  readonly code = 'ETIMEDOUT';
+}
+
+/** Redis answered, and refused: out of memory, no permission, not able to write to its disk. */
+export class RedisRefused extends Error {
+  override name = 'RedisRefused';
+}
+
+/**
+ * Connects. Throws `RedisUnsuitable` when the server answers and is not one to be used; when it does not answer, says so
+ * and goes on: what else the process does should not depend on it. It is looked at again after every reconnect.
+ */
+export async function openRedis(options: {
+  url: string;
+  /** Shown in `CLIENT LIST`. */
+  name: string;
+  runtime: Runtime;
+  log?: Log | undefined;
+}): Promise<RedisConnection> {
+  const { runtime, log } = options;
+  const client = connect(options);
+  const listeners = new Set<() => void>();
+  const first = Promise.withResolvers<RedisUnsuitable | 'usable' | 'away'>();
+  const cancelWait = runtime.setTimer(START_WAIT_MS, () => first.resolve('away'));
+  let reason = redisFault(new Error('ETIMEDOUT'), options.url).message;
+  /** Why the connection is lost, as it was logged; each reason once, however often it is tried. */
+  let said: string | null = null;
+  let opened = false;
+  let closing = false;
+
+  client.on('error', (error: Error) => {
+    const refused = unusable(error, options.url);
+    reason = redisFault(error, options.url).message;
+    if (refused) first.resolve(refused);
+  });
+  client.on('close', () => {
+    if (!closing && said !== reason) {
+      log?.warn({ reason, connection: options.name }, 'Redis (REDIS_URL) is away; it is tried again');
+      said = reason;
+    }
+  });
+  client.on('ready', () => {
+    if (said !== null) log?.info({ connection: options.name }, 'Redis answers');
+    said = null;
+    reason = 'it closed the connection';
+    for (const listener of listeners) listener();
+    checkRedis(client).then(
+      (wrong) => {
+        // At the start it is thrown instead.
+        if (wrong && opened) log?.error({ reason: wrong.message }, 'this Redis is not one to be used');
+        first.resolve(wrong ?? 'usable');
+      },
+      // It went away again: the next connection is looked at.
+      () => undefined,
+    );
+  });
+
+  const found = await first.promise;
+  cancelWait();
+  opened = true;
+  if (found instanceof Error) {
+    closing = true;
+    client.disconnect();
+    throw found;
+  }
+  if (found === 'away') log?.error({ reason }, 'going on without Redis (REDIS_URL) until it answers');
+  return {
+    client,
+    onConnected(listener) {
+      listeners.add(listener);
+      if (client.status === 'ready') queueMicrotask(() => listeners.has(listener) && listener());
+      return () => listeners.delete(listener);
+    },
+    async close() {
+      closing = true;
+      listeners.clear();
+      await goodbye(client, runtime);
+    },
+  };
+}
+
+/** The call's result; what ioredis throws becomes an error of ours, without the command: that may hold anything. */
+export async function answerOf<T>(call: Promise<T>): Promise<T> {
+  try {
+    return await call;
+  } catch (error) {
+    const { message } = error instanceof Error ? error : new Error(String(error));
+    if (isReply(error) && !FOR_A_MOMENT.test(message)) throw new RedisRefused(`Redis refused: ${message}`);
+    throw new RedisAway(`Redis is away: ${NOT_CONNECTED.test(message) ? 'not connected' : message}`);
+  }
+}
+
+const isReply = (error: unknown): boolean => error instanceof Error && error.name === 'ReplyError';
+/** In ioredis' words, for a connection that is tried again. */
+const NOT_CONNECTED = /enableOfflineQueue|max retries per request/;
+/** Replies of a server that is starting, failing over, or busy with somebody's script. */
+const FOR_A_MOMENT = /^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|NOREPLICAS|UNBLOCKED)\b/;
+
+function connect({ url, name }: { url: string; name: string }): Redis {
+  return new Redis(url, {
+    connectionName: name,
+    // It would be refused by servers before 7.2, with an entry in their error statistics.
+    disableClientInfo: true,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    commandTimeout: COMMAND_TIMEOUT_MS,
+    socketTimeout: SILENCE_MAX_MS,
+    keepAlive: KEEP_ALIVE_MS,
+    retryStrategy: backOffMs,
+    // A call that is made while the server is away, or that was under way when it went, fails at once.
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    // Whoever subscribes does it again himself, to look where things stand once he hears everything.
+    autoResubscribe: false,
+    // A master that became a replica in a failover: the name leads to the new one.
+    reconnectOnError: (error) => error.message.startsWith('READONLY'),
+  });
+}
+
+async function goodbye(client: Redis, runtime: Runtime): Promise<void> {
+  if (client.status === 'ready') {
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const cancel = runtime.setTimer(QUIT_TIMEOUT_MS, resolve);
+    await Promise.race([
+      client.quit().then(
+        () => undefined,
+        () => undefined,
+      ),
+      late,
+    ]);
+    cancel();
+  }
+  client.disconnect();
+}

@@ -1,0 +1,184 @@
+import { isIP } from 'node:net';
+import { z } from 'zod';
+import { CONNECTION_BOUNDS } from './connectionBounds.ts';
+import { LOG_LEVELS } from './log.ts';
+import { MODES } from './mode.ts';
+import { LOOPBACK, PORT_MAX } from './ports.ts';
+import { TOLD } from './startSignal.ts';
+
+/**
+ * Configuration is parsed once at start, fails loudly and is frozen. A service's own `config.ts` names its
+ * variables, some of them from `sharedVariables`, and passes them on as values.
+ */
+export function loadConfig<S extends z.ZodObject>(
+  schema: S,
+  env: NodeJS.ProcessEnv = process.env,
+): Readonly<z.output<S>> {
+  // A variable set to nothing counts as not set: that is what `FOO=` in a file means to people.
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  const parsed = schema.safeParse(given);
+  if (parsed.success) return Object.freeze(parsed.data);
+  throw new ConfigError(
+    parsed.error.issues.map((issue) => {
+      const variable = String(issue.path[0] ?? '');
+      const field = schema.shape[variable] as z.ZodType | undefined;
+      // A rule of our own says itself what it means that a variable is missing.
+      const isMissing = given[variable] === undefined && issue.code !== 'custom';
+      return {
+        variable,
+        rule: isMissing ? 'is not set' : issue.message,
+        remedy: descriptionOf(field) ?? 'See .env.example.',
+      };
+    }),
+  );
+}
+
+/** A default or an absence allowed wraps the described schema. */
+function descriptionOf(field: z.ZodType | undefined): string | undefined {
+  if (field?.description !== undefined) return field.description;
+  if (field instanceof z.ZodDefault || field instanceof z.ZodOptional) {
+    return descriptionOf(field.unwrap() as z.ZodType);
+  }
+  return undefined;
+}
+
+export type ConfigProblem = {
+  variable: string;
+  /** What is wrong. The value itself is not repeated: it may be a secret. */
+  rule: string;
+  /** What the variable is for and looks like. */
+  remedy: string;
+};
+
+/** Exit code of a process that was started wrongly. */
+export const EXIT_USAGE = 2;
+
+/** The environment is not usable. The message names every variable, its rule and what to set. */
+export class ConfigError extends Error {
+  override name = 'ConfigError';
+  readonly problems: readonly ConfigProblem[];
+  constructor(problems: readonly ConfigProblem[]) {
+    const lines = problems.map(({ variable, rule, remedy }) => `  ${variable}: ${rule}\n      ${remedy}`);
+    super(
+      `the configuration is not usable:\n${lines.join('\n')}\nEvery variable is explained in .env.example.`,
+    );
+    this.problems = problems;
+  }
+}
+
+export const portVariable = (what: string) =>
+  z.coerce
+    .number({ error: `must be a port, 0 to ${PORT_MAX}` })
+    .int()
+    .min(0)
+    .max(PORT_MAX)
+    .describe(what);
+
+/** `10.0.0.7` or `10.0.0.0/24`, of either kind of address. */
+export function isAddressRange(text: string): boolean {
+  const [address = '', bits, ...more] = text.split('/');
+  const bitsMax = isIP(address) === 6 ? 128 : 32;
+  if (isIP(address) === 0 || more.length > 0) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= bitsMax);
+}
+
+/** What is listed with commas, spaces around them or not. */
+export const listVariable = (item: z.ZodType<string, string>) =>
+  z
+    .string()
+    .default('')
+    .transform((list) => list.split(',').flatMap((entry) => entry.trim() || []))
+    .pipe(z.array(item));
+
+export const countVariable = (what: string) =>
+  z.coerce
+    .number({ error: 'must be a whole number from 1 to 1000000' })
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .describe(what);
+
+/** Where an API listens. A name with two addresses would be two listeners, each with bounds of its own. */
+export const listenVariable = (what: string) =>
+  z
+    .string()
+    .default(LOOPBACK)
+    .transform((host) => (host === 'localhost' ? LOOPBACK : host))
+    .describe(what);
+
+/** What several services read. */
+export const sharedVariables = {
+  DATABASE_URL: z
+    .string()
+    .regex(/^postgres(ql)?:\/\//, 'must begin with postgres://')
+    .describe('The PostgreSQL database, such as postgres://user:password@127.0.0.1:5432/brokerx.'),
+  LOG_LEVEL: z
+    .enum(LOG_LEVELS)
+    .default('info')
+    .describe(`How much is logged: ${LOG_LEVELS.join(', ')}.`),
+  BROKERX_MODE: z
+    .enum(MODES)
+    .default('production')
+    .describe(
+      'development: with an inbox that shows all mail, passcodes in the log and simulated traders; production: without.',
+    ),
+  HOST: listenVariable('The address that is listened on; 0.0.0.0 for every interface.'),
+  TRUSTED_PROXIES: listVariable(
+    z.string().refine(isAddressRange, 'must be addresses or ranges such as 10.0.0.7,10.1.0.0/16'),
+  ).describe(
+    'Addresses of the gateways in front of this API, which tell the address of the client (X-Forwarded-For); none: nobody is believed.',
+  ),
+  CONNECTIONS_PER_ADDRESS_MAX: countVariable(
+    'Connections to one API that one address may have open (of IPv6: one /64); proxies that are trusted may have any.',
+  ).default(CONNECTION_BOUNDS.perAddressMax),
+  HALF_SENT_PER_ADDRESS_MAX: countVariable(
+    'Requests of one address that may be unfinished for longer than 2 s; the oldest beyond are cut off.',
+  ).default(CONNECTION_BOUNDS.halfSentPerAddressMax),
+  HEALTH_PORT: portVariable(
+    'Port of /livez, /readyz and /metrics of a process without an API; 0: none.',
+  ).default(0),
+  BROKERX_INSTANCE: z
+    .string()
+    .regex(/^[a-z0-9-]{1,64}$/, 'must be 1 to 64 of a-z, 0-9 and -')
+    .optional()
+    .describe('The name of this process, the same after a restart, such as command-api-1.'),
+  BROKERX_OPENING: z
+    .enum([TOLD])
+    .optional()
+    .describe(`${TOLD}: whoever started this process tells it when all are ready; unset: it begins at once.`),
+  OTEL_EXPORTER_OTLP_ENDPOINT: z
+    .url()
+    .optional()
+    .describe(
+      'Where traces are sent (OTLP over HTTP), such as http://127.0.0.1:4318; unset: tracing is off.',
+    ),
+} as const;
+
+/**
+ * Servers that tests are told to use instead of starting some of their own. Taken out of the environment: a process that
+ * a test starts uses what that test gives it, and writes to no other.
+ */
+export function testAddresses(): TestAddresses {
+  taken ??= takenFrom(process.env);
+  return taken;
+}
+
+const TEST_ADDRESSES = [
+  'DATABASE_URL',
+  'EVENTSTORE_URL',
+  'EVENTSTORE_IMAGE',
+  'KAFKA_BROKERS',
+  'REDIS_URL',
+] as const;
+type TestAddresses = Partial<Record<(typeof TEST_ADDRESSES)[number], string>>;
+let taken: TestAddresses | undefined;
+
+function takenFrom(env: NodeJS.ProcessEnv): TestAddresses {
+  const addresses: TestAddresses = {};
+  for (const name of TEST_ADDRESSES) {
+    const given = env[name];
+    if (given) addresses[name] = given;
+    delete env[name];
+  }
+  return addresses;
+}

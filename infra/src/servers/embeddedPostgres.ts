@@ -1,0 +1,325 @@
+import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import pg from 'pg';
+import { DISK_FULL, diagnose, diskFull, EmbeddedPostgresError, isKill } from '../postgres/failure.ts';
+import { isTransient } from '../postgres/postgres.ts';
+import { mebibytes, NEW_DATABASE_BYTES, wholeDisk } from '../runtime/diskSpace.ts';
+import type { Log } from '../runtime/log.ts';
+import { freePort, LOOPBACK, portTaken } from '../runtime/ports.ts';
+import { acquireLock, LockHeld } from './folderLock.ts';
+import { type PostgresHome, preparePostgresHome } from './postgresHome.ts';
+
+import {
+  becomesReady,
+  launch,
+  type Postmaster,
+  serverEnvironment,
+  stopOrphan,
+  stopPostmaster,
+} from './postmaster.ts';
+import { identify } from './processes.ts';
+
+/**
+ * A real PostgreSQL 18 with nothing to install: the programs come with the npm packages, the data lies in one
+ * folder. Whatever happened before (a parent killed, the server killed, power lost), the next start works.
+ */
+export type EmbeddedPostgres = {
+  /** Of the database `brokerx`, as its owner, password included. */
+  url: string;
+  /** Where its data lies. */
+  folder: string;
+  port: number;
+  pid: number;
+  /** Settles when the server ends; `asked` is false when nobody called `stop`. */
+  exited: Promise<{ asked: boolean; reason: string }>;
+  /** Ends sessions, writes a checkpoint and waits until the process is gone. */
+  stop(): Promise<void>;
+};
+
+export type EmbeddedPostgresOptions = {
+  /** Holds password, port and (where its user can get there) the data. Made when absent. */
+  dataRoot: string;
+  /** Demanded port: taken is an error. Otherwise the last one, or any free one. */
+  port?: number;
+  log: Log;
+  /** Settings beside or instead of the tuned ones. */
+  settings?: Readonly<Record<string, string | number>>;
+  /** False for throw-away data: the new data folder is not forced to disk before the first start. */
+  syncNewData?: boolean;
+  /** The start is refused where less is free on the disk; any space will do when absent. */
+  reserveBytes?: number;
+};
+
+const SUPERUSER = 'brokerx';
+const DATABASE = 'brokerx';
+/** Major version of the data folder's format: another one's data cannot be opened. */
+const MAJOR = '18';
+/** Backends of a killed server need a moment to notice; until then a new one is refused. */
+const LEFTOVER_ATTEMPTS_MAX = 60;
+const LEFTOVER_DELAY_MS = 500;
+
+export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
+  const { dataRoot, log } = options;
+  const home = whole(() => preparePostgresHome(dataRoot, log), dataRoot);
+  const lock = lockFolder(dataRoot);
+  try {
+    await stopOrphan(home, log);
+    if (options.reserveBytes !== undefined) refuseFullDisk(home, options.reserveBytes);
+    const password = whole(() => keptPassword(dataRoot), dataRoot);
+    createData(home, password, options);
+    const { server, port } = await launchUntilReady(home, options);
+    const url = (database: string) => `postgres://${SUPERUSER}:${password}@${LOOPBACK}:${port}/${database}`;
+    try {
+      await createDatabase(url('postgres'));
+    } catch (error) {
+      const launched = identify(server.pid);
+      if (launched) await stopPostmaster(launched, log);
+      const { signal } = await server.exited;
+      const text = [String(error), ...server.lines()].join('\n');
+      // One of its processes may have been killed, which breaks every connection.
+      const wasKilled = isKill(signal) || isTransient(error);
+      throw diagnose(home, text, 'it started, but did not serve', wasKilled);
+    }
+    keepPort(dataRoot, port, log);
+    let asked = false;
+    return {
+      url: url(DATABASE),
+      folder: home.folder,
+      port,
+      pid: server.pid,
+      exited: server.exited.then(({ code, signal, lines }) => {
+        lock.release();
+        const full = DISK_FULL.test(lines.join('\n')) ? diskFull(home) : (lines.at(-1) ?? '');
+        return { asked, reason: `${signal ?? `code ${code}`}: ${full}` };
+      }),
+      stop: async () => {
+        asked = true;
+        const running = identify(server.pid);
+        if (running) await stopPostmaster(running, log);
+        await server.exited;
+      },
+    };
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+/** Durable, bounded, quiet. Sized for a small machine that also runs the services. */
+const tunedSettings: Readonly<Record<string, string | number>> = {
+  listen_addresses: LOOPBACK,
+  unix_socket_directories: '',
+  // A 2xx means the event is on disk.
+  fsync: 'on',
+  synchronous_commit: 'on',
+  full_page_writes: 'on',
+  // This build has no lz4.
+  wal_compression: 'pglz',
+  checkpoint_timeout: '15min',
+  shared_buffers: '256MB',
+  // Compiling a plan costs more than any of our statements.
+  jit: 'off',
+  // A forgotten prepared transaction would hold back cleaning for ever.
+  max_prepared_transactions: 0,
+  // A session that holds a transaction open and does nothing is ended: it would hold locks.
+  idle_in_transaction_session_timeout: '30s',
+  max_connections: 300,
+  log_line_prefix: '',
+  log_min_messages: 'warning',
+  log_checkpoints: 'off',
+  lc_messages: 'C',
+  // After a crash: one flush of the file system instead of one for each file, a second less to wait.
+  ...(process.platform === 'linux' ? { recovery_init_sync_method: 'syncfs' } : {}),
+};
+
+async function launchUntilReady(
+  home: PostgresHome,
+  { dataRoot, port: demanded, log, settings }: EmbeddedPostgresOptions,
+): Promise<{ server: Postmaster; port: number }> {
+  for (let attempt = 1; ; attempt++) {
+    const port = await choosePort(dataRoot, demanded, attempt);
+    const max_wal_size = maxWalSize(home);
+    const server = launch(home, { ...tunedSettings, max_wal_size, ...settings, port }, log);
+    if (await becomesReady(server, home, log)) return { server, port };
+    const { lines, code, signal } = await server.exited;
+    const text = lines.join('\n');
+    const passing =
+      /pre-existing shared memory block|could not bind|Address already in use|is being used/.test(text);
+    if (!passing || attempt === LEFTOVER_ATTEMPTS_MAX)
+      throw diagnose(home, text, `${signal ?? `exit code ${code}`}`, isKill(signal));
+    await delay(LEFTOVER_DELAY_MS);
+  }
+}
+
+async function choosePort(dataRoot: string, demanded: number | undefined, attempt: number): Promise<number> {
+  if (demanded !== undefined) {
+    const taken = await portTaken(demanded);
+    if (taken && attempt === 1) {
+      throw new EmbeddedPostgresError(
+        `port ${demanded} for PostgreSQL is ${taken}. Choose another one, or none: then a free one is taken.`,
+      );
+    }
+    return demanded;
+  }
+  const last = readNumber(join(dataRoot, 'postgres-port'));
+  const lastIsFree = attempt === 1 && last !== null && (await portTaken(last)) === null;
+  return lastIsFree ? last : freePort();
+}
+
+/** The next start asks for it first. */
+function keepPort(dataRoot: string, port: number, log: Log): void {
+  const path = join(dataRoot, 'postgres-port');
+  if (readNumber(path) === port) return;
+  try {
+    writeFileSync(path, `${port}\n`);
+  } catch (err) {
+    log.warn({ err }, 'the port of the database could not be noted; the next start may choose another one');
+  }
+}
+
+function readNumber(path: string): number | null {
+  try {
+    const value = Number(readFileSync(path, 'utf8'));
+    return Number.isInteger(value) && value > 0 && value < 65_536 ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+function keptPassword(dataRoot: string): string {
+  const path = join(dataRoot, 'postgres-password');
+  if (!existsSync(path)) writeFileSync(path, `${randomBytes(24).toString('base64url')}\n`, { mode: 0o600 });
+  return readFileSync(path, 'utf8').trim();
+}
+
+/** Made aside and moved into place: a start that was interrupted leaves no half-made data folder. */
+function createData(
+  home: PostgresHome,
+  password: string,
+  { log, syncNewData = true }: EmbeddedPostgresOptions,
+): void {
+  if (existsSync(home.data)) return checkData(home.data);
+  log.info({ folder: home.data }, 'creating the database');
+  const partial = join(home.folder, 'data.partial');
+  rmSync(partial, { recursive: true, force: true });
+  mkdirSync(partial, { mode: 0o700 });
+  const passwordFile = join(home.folder, 'initdb-password');
+  writeFileSync(passwordFile, `${password}\n`, { mode: 0o600 });
+  if (home.runAs) for (const path of [partial, passwordFile]) chownSync(path, home.runAs.uid, home.runAs.gid);
+  const flags = [
+    '-D',
+    partial,
+    '-U',
+    SUPERUSER,
+    '--pwfile',
+    passwordFile,
+    '--auth=scram-sha-256',
+    '--encoding=UTF8',
+  ];
+  // Built-in collation: the order of text, and so of indexes, never changes with the system's libraries.
+  flags.push('--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--no-instructions');
+  if (!syncNewData) flags.push('--no-sync');
+  const made = spawnSync(join(home.bin, 'initdb'), flags, {
+    ...home.runAs,
+    cwd: home.folder,
+    env: serverEnvironment,
+    encoding: 'utf8',
+  });
+  rmSync(passwordFile, { force: true });
+  if (made.status !== 0) {
+    rmSync(partial, { recursive: true, force: true });
+    const text = `${made.stdout ?? ''}${made.stderr ?? ''}${made.error ?? ''}`.trim();
+    throw diagnose(home, text.split('\n').slice(-15).join('\n'), 'initdb failed', isKill(made.signal));
+  }
+  renameSync(partial, home.data);
+}
+
+function checkData(data: string): void {
+  const versionFile = join(data, 'PG_VERSION');
+  const version = existsSync(versionFile) ? readFileSync(versionFile, 'utf8').trim() : null;
+  if (version === MAJOR) return;
+  const found =
+    version === null
+      ? `has no PG_VERSION (it holds ${readdirSync(data).length} entries)`
+      : `is of PostgreSQL ${version}`;
+  throw new EmbeddedPostgresError(
+    `${data} is not a data folder of PostgreSQL ${MAJOR}: it ${found}. Restore it from a backup, or move it away to begin anew.`,
+  );
+}
+
+async function createDatabase(adminUrl: string): Promise<void> {
+  const client = new pg.Client({ connectionString: adminUrl });
+  await client.connect();
+  try {
+    const { rowCount } = await client.query('select from pg_database where datname = $1', [DATABASE]);
+    if (rowCount === 0) await client.query(`create database ${DATABASE}`);
+  } finally {
+    await client.end();
+  }
+}
+
+function lockFolder(dataRoot: string) {
+  try {
+    return acquireLock(join(dataRoot, 'postgres.lock'));
+  } catch (error) {
+    if (!(error instanceof LockHeld)) throw refusal(error, dataRoot);
+    throw new EmbeddedPostgresError(
+      `the database in ${dataRoot} is run by process ${error.holderPid}. Stop it, or choose another folder with --data.`,
+    );
+  }
+}
+
+function refuseFullDisk(home: PostgresHome, reserveBytes: number): void {
+  const { freeBytes } = wholeDisk(home.folder);
+  const needed = reserveBytes + (existsSync(home.data) ? 0 : NEW_DATABASE_BYTES);
+  if (freeBytes >= needed) return;
+  throw new EmbeddedPostgresError(
+    `${diskFull(home)}. ${mebibytes(freeBytes)} are free, ${mebibytes(needed)} are needed.`,
+  );
+}
+
+/**
+ * How much log is written from one checkpoint to the next: the more, the less is written twice. A tenth of a small
+ * disk at most, because log that is not recycled yet would fill it.
+ */
+function maxWalSize({ folder }: PostgresHome): string {
+  const tenth = Math.floor(wholeDisk(folder).bytes / 10 / 1024 ** 2);
+  return `${Math.min(MAX_WAL_MEGABYTES, Math.max(MIN_WAL_MEGABYTES, tenth))}MB`;
+}
+const MAX_WAL_MEGABYTES = 2_048;
+/** Four segments. */
+const MIN_WAL_MEGABYTES = 64;
+
+function whole<T>(prepare: () => T, dataRoot: string): T {
+  try {
+    return prepare();
+  } catch (error) {
+    throw refusal(error, dataRoot);
+  }
+}
+
+function refusal(error: unknown, dataRoot: string): Error {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
+    return new EmbeddedPostgresError(`${dataRoot} is not writable. Choose another folder with --data.`, {
+      cause: error,
+    });
+  }
+  if (code === 'ENOSPC')
+    return new EmbeddedPostgresError(`the disk that holds ${dataRoot} is full: free some space.`, {
+      cause: error,
+    });
+  return error instanceof Error ? error : new Error(String(error));
+}

@@ -1,0 +1,51 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Log } from '../runtime/log.ts';
+import { startEmbeddedPostgres } from './embeddedPostgres.ts';
+import { SYSTEM_ROOT } from './postgresHome.ts';
+import { undertaker } from './undertaker.ts';
+
+/**
+ * A database to throw away: in a folder of its own that is removed at the end, however its user ends (killed
+ * included). It is as durable as the real one while it runs.
+ */
+export type TemporaryPostgres = {
+  /** Of an empty database; its user may create others. */
+  url: string;
+  port: number;
+  pid: number;
+  folder: string;
+  /** Stops the server and removes the folder. */
+  stop(): Promise<void>;
+};
+
+export async function startTemporaryPostgres(log: Log): Promise<TemporaryPostgres> {
+  const folder = mkdtempSync(join(tmpdir(), 'brokerx-postgres-'));
+  const bury = await undertaker(burial, [folder, SYSTEM_ROOT]);
+  try {
+    const server = await startEmbeddedPostgres({
+      dataRoot: folder,
+      log,
+      syncNewData: false,
+      settings: { shared_buffers: '128MB' },
+    });
+    return { url: server.url, port: server.port, pid: server.pid, folder, stop: bury };
+  } catch (error) {
+    await bury();
+    throw error;
+  }
+}
+
+// Waits at most 10 s (100 × 0.1 s) for the server to end before it is killed.
+const burial = `
+home="$1/postgres"
+if [ -f "$1/system-id" ]; then home="$2/$(cat "$1/system-id")"; fi
+pid=$(head -n 1 "$home/data/postmaster.pid" 2> /dev/null)
+if [ -n "$pid" ] && kill -QUIT "$pid" 2> /dev/null; then
+  tries=0
+  while kill -0 "$pid" 2> /dev/null && [ "$tries" -lt 100 ]; do sleep 0.1; tries=$((tries + 1)); done
+  kill -KILL "$pid" 2> /dev/null
+fi
+rm -rf "$home" "$home.origin" "$1"
+`;

@@ -1,0 +1,101 @@
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import pg from 'pg';
+import { createLog } from '../runtime/log.ts';
+import { eventStoreDbForTests } from './testServers.eventstoredb.ts';
+import { kafkaForTests } from './testServers.kafka.ts';
+import { nginxForTests } from './testServers.nginx.ts';
+import { postgresForTests } from './testServers.postgres.ts';
+import { redisForTests } from './testServers.redis.ts';
+
+/**
+ * What tests run against, decided once for a whole run: each server is the one whose address the environment gives, or
+ * else one that is started for the run. A kind of server that is not to be had is said loudly, and its tests are skipped.
+ */
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** A database whose user may create others. */
+    postgresAdminUrl: string;
+    /** EventStoreDB or KurrentDB, which others may use at the same time; null: there is none here. */
+    eventStoreUrl: string | null;
+    /** `host:port` of Kafka brokers, separated by commas; null: there is no Kafka here. */
+    kafkaBrokers: string | null;
+    /** Folder of Kafka's jars, for tests that stop and kill a broker of their own; null: there is no Java or no Maven. */
+    kafkaJars: string | null;
+    /** Of a Redis that all test files share: who flushes or kills one starts his own. Null: there is no Redis here. */
+    redisUrl: string | null;
+    /** The command that starts nginx; null: there is no nginx here. */
+    nginx: string | null;
+  }
+}
+
+type Project = Pick<import('vitest/node').TestProject, 'provide' | 'globTestFiles' | 'vitest'>;
+
+/** A server for a run. */
+export type ServerForTests = { address: string; stop(): Promise<void> };
+/** Why there is none, and what to do to have one. */
+export type NoServer = { missing: string };
+
+/** Vitest's global setup; returns its teardown. */
+export default async function setup(project: Project): Promise<() => Promise<void>> {
+  const log = createLog({ name: 'test-services', level: 'warn' });
+  const [postgres, eventStoreDb, kafka, redis] = await Promise.all([
+    postgresForTests(log),
+    eventStoreDbForTests(log),
+    isMentioned(project, 'kafka').then((wanted) => (wanted ? kafkaForTests(log) : null)),
+    redisForTests(log),
+  ]);
+  project.provide('postgresAdminUrl', postgres.address);
+  project.provide('eventStoreUrl', addressOf('EventStoreDB server', eventStoreDb));
+  project.provide('kafkaBrokers', kafka && addressOf('Kafka', kafka.server));
+  project.provide('kafkaJars', kafka && kafka.jars);
+  project.provide('redisUrl', addressOf('Redis', redis));
+  project.provide('nginx', addressOf('nginx', nginxForTests()));
+  return async () => {
+    for (const server of [redis, kafka?.server, eventStoreDb, postgres])
+      if (server && 'stop' in server) await server.stop();
+  };
+}
+
+/**
+ * Whether a test file of this run says the word: what starts slowly and takes much memory is started for those alone.
+ * Vitest keeps to itself which files it was asked for; where it does not tell, all count.
+ */
+async function isMentioned(project: Project, word: string): Promise<boolean> {
+  const { filenamePattern } = project.vitest as { filenamePattern?: string[] };
+  const { testFiles } = await project.globTestFiles(filenamePattern);
+  return testFiles.some((file) => readFileSync(file, 'utf8').toLowerCase().includes(word));
+}
+
+function addressOf(name: string, server: ServerForTests | NoServer): string | null {
+  if ('address' in server) return server.address;
+  process.stderr.write(`\nNO ${name.toUpperCase()}: its tests are skipped. ${server.missing}\n\n`);
+  return null;
+}
+
+export type FreshDatabase = {
+  url: string;
+  /** Ends its sessions and removes it. */
+  drop(): Promise<void>;
+};
+
+/** An empty database of the test's own. Call inside a test or hook; drop it afterwards. */
+export async function freshDatabase(): Promise<FreshDatabase> {
+  const { inject } = await import('vitest');
+  const adminUrl = inject('postgresAdminUrl');
+  const name = `test_${randomBytes(8).toString('hex')}`;
+  await administer(adminUrl, `create database ${name}`);
+  const url = new URL(adminUrl);
+  url.pathname = `/${name}`;
+  return { url: url.href, drop: () => administer(adminUrl, `drop database if exists ${name} with (force)`) };
+}
+
+async function administer(adminUrl: string, statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: adminUrl });
+  await client.connect();
+  try {
+    await client.query(statement);
+  } finally {
+    await client.end();
+  }
+}

@@ -1,0 +1,67 @@
+import type { Log } from '../runtime/log.ts';
+import { type Runtime, sleep } from '../runtime/runtime.ts';
+import type { Standing, Tallies, Tally } from './tally.ts';
+
+/**
+ * Tallies that are shared as long as those who share them can be reached, and of this process alone while they cannot.
+ * Neither of the usual ways out would do: to let everybody in would make an outage the moment to guess passwords, to let
+ * nobody in would make one of Redis one of all sign-ins. With n processes a limit is at most n times itself meanwhile.
+ * Everything is counted here, too, so that what this process has seen holds whatever becomes of the shared counts.
+ */
+export function talliesWithFallback(options: {
+  shared: Tallies;
+  own: Tallies;
+  runtime: Runtime;
+  log?: Log | undefined;
+}): Tallies {
+  const { shared, own, runtime, log } = options;
+  /** When one call is to find out whether the shared ones answer again; undefined while they do. */
+  let nextTryMs: number | undefined;
+
+  const sharedOrNull = async (call: () => Promise<Standing>): Promise<Standing | null> => {
+    if (nextTryMs !== undefined) {
+      if (runtime.monotonicMs() < nextTryMs) return null;
+      nextTryMs = runtime.monotonicMs() + TRY_AGAIN_MS;
+    }
+    const answered = new AbortController();
+    const late = sleep(runtime, ANSWER_WITHIN_MS, answered.signal).then(() => null);
+    const standing = await Promise.race([
+      call().catch((error: unknown) => {
+        if (nextTryMs === undefined) log?.warn({ err: error }, SAID_AWAY);
+        return null;
+      }),
+      late,
+    ]);
+    answered.abort();
+    if (standing === null) nextTryMs = runtime.monotonicMs() + TRY_AGAIN_MS;
+    else if (nextTryMs !== undefined) {
+      nextTryMs = undefined;
+      log?.info('limits are shared among all processes again');
+    }
+    return standing;
+  };
+  const stricter = (one: Standing, other: Standing | null) =>
+    other !== null && other.count >= one.count ? other : one;
+
+  return {
+    tally(name, given): Tally {
+      const [there, here] = [shared.tally(name, given), own.tally(name, given)];
+      return {
+        count: async (key) => {
+          const counted = await here.count(key);
+          return stricter(counted, await sharedOrNull(() => there.count(key)));
+        },
+        read: async (key) => stricter(await here.read(key), await sharedOrNull(() => there.read(key))),
+      };
+    },
+    async close() {
+      await Promise.all([shared.close(), own.close()]);
+    },
+  };
+}
+
+/** Milliseconds that somebody who signs in may be kept waiting for a count that takes less than one. */
+const ANSWER_WITHIN_MS = 250;
+/** While they are away, one call in this time asks for the shared ones; all others are answered at once. */
+const TRY_AGAIN_MS = 1_000;
+const SAID_AWAY = 'limits cannot be shared now; until they can, each process has its own';

@@ -1,0 +1,120 @@
+import type { Auction, BookFact, OrderRef } from '@brokerx/contracts';
+import { remove } from '../../book/book.ts';
+import { ENDS_WITH_CALL } from '../../book/flags.ts';
+import type { RestingOrder } from '../../book/levels.ts';
+import { countFrom } from '../bound.ts';
+import { expireDue } from '../expiry.ts';
+import { fillsListed, printed } from '../orderList.ts';
+import { type Engine, follows, lastPrice, listing, outputTime } from '../state.ts';
+import { ratchet, runTriggers } from '../stops/triggers.ts';
+import { enterWaiting } from '../stops/waiting.ts';
+import { type Equilibrium, equilibrium, NO_CROSS, pair } from './uncross.ts';
+
+/**
+ * Call auctions. While a call runs orders gather in the book, which may be crossed; its end executes what it can at one
+ * price. Orders meant for it expire then; the others stay, and the book is not crossed any more.
+ */
+export type Call = {
+  /** What was told of it last. */
+  indicative: Equilibrium;
+  /** Its time was up once. */
+  extended: boolean;
+};
+
+export function beginCall(engine: Engine, auction: Auction, outputs: BookFact[]): void {
+  engine.state = auction;
+  engine.call ??= { indicative: NO_CROSS, extended: false };
+  outputs.push({ type: 'MarketStateChanged.v1', data: { state: auction } });
+  if (auction === 'closing_auction') enterWaiting(engine, outputs);
+}
+
+/** What the call would bring, where that is not what was told last. */
+export function tellIndicative(engine: Engine, call: Call, outputs: BookFact[]): void {
+  const now = equilibriumOf(engine);
+  const { priceTicks, quantity, surplus, surplusSide } = call.indicative;
+  const same =
+    now.priceTicks === priceTicks &&
+    now.quantity === quantity &&
+    now.surplus === surplus &&
+    now.surplusSide === surplusSide;
+  if (same) return;
+  call.indicative = now;
+  outputs.push({ type: 'IndicativePriceChanged.v1', data: { ...now } });
+}
+
+export const equilibriumOf = (engine: Engine): Equilibrium =>
+  equilibrium(engine, engine.listing?.referenceTicks ?? 0, engine.listing?.matchingRules);
+
+/**
+ * Executes the call: trades at one price, which becomes the static reference, then the ends of the orders meant for it.
+ * Self-trade prevention is off, and nobody takes. `time` is the input's.
+ */
+export function uncross(engine: Engine, auction: Auction, time: string, outputs: BookFact[]): void {
+  const listed = engine.listing;
+  if (!listed) return;
+  engine.call = null;
+  if (follows(engine, 4)) expireDue(engine, outputs);
+  const result = equilibriumOf(engine);
+  outputs.push({ type: 'AuctionUncrossed.v1', data: { auction, ...result } });
+  const { priceTicks } = result;
+  if (priceTicks !== null) {
+    const { tickCents } = listed.rules;
+    pair(engine, result.quantity, ({ buy, sell, quantity, buyPeak, sellPeak, ...left }) => {
+      engine.trades += 1;
+      const maker = { ...refOf(buy), leaves: left.buyLeaves };
+      const taker = { ...refOf(sell), leaves: left.sellLeaves };
+      const auction = { buyTicks: buy.priceTicks, sellTicks: sell.priceTicks };
+      const terms = { trade: engine.trades, priceTicks, tickCents, quantity };
+      const peaks = {
+        ...(buyPeak > 0 ? { makerPeak: buyPeak } : {}),
+        ...(sellPeak > 0 ? { takerPeak: sellPeak } : {}),
+      };
+      outputs.push({
+        type: 'TradeExecuted.v1',
+        data: { ...terms, takerSide: 'sell', maker, taker, ...peaks, auction },
+      });
+      fillsListed(engine, buy.id, quantity, outputs);
+      fillsListed(engine, sell.id, quantity, outputs);
+    });
+    engine.lastTicks = priceTicks;
+    engine.lastTradeTime = outputTime(engine, { time });
+    engine.listing = listing({ ...listed, referenceTicks: priceTicks });
+    if (engine.watched.size > 0) printed(engine, priceTicks);
+  }
+  expireMeantForIt(engine, outputs);
+  countFrom(engine, outputs.length);
+}
+
+/** The day's last uncross: trailing stops follow its price, and nothing is carried out. */
+export function uncrossAtClose(engine: Engine, auction: Auction, time: string, outputs: BookFact[]): void {
+  const tradesBefore = engine.trades;
+  uncross(engine, auction, time, outputs);
+  if (engine.trades > tradesBefore && follows(engine, 4)) ratchet(engine.stops, engine.lastTicks);
+}
+
+/** Continuous trading begins: what gathered is uncrossed, and then the stops that its price reaches are carried out. */
+export function beginContinuous(engine: Engine, auction: Auction, time: string, outputs: BookFact[]): void {
+  const before = lastPrice(engine);
+  const tradesBefore = engine.trades;
+  uncross(engine, auction, time, outputs);
+  engine.state = 'continuous';
+  outputs.push({ type: 'MarketStateChanged.v1', data: { state: 'continuous' } });
+  if (engine.trades === tradesBefore || engine.stops.terms.size === 0) return;
+  runTriggers(engine, { before, first: engine.lastTicks, last: engine.lastTicks }, time, outputs);
+}
+
+function expireMeantForIt({ book }: Engine, outputs: BookFact[]): void {
+  // None of them is an iceberg.
+  for (const order of book.orders.values()) {
+    if ((order.flags & ENDS_WITH_CALL) === 0) continue;
+    const { side, priceTicks, leaves } = order;
+    remove(book, order);
+    const rest = { side, priceTicks, quantity: leaves, resting: true };
+    outputs.push({
+      type: 'OrderExpired.v1',
+      data: { order: refOf(order), ...rest, reason: 'AUCTION_ENDED' },
+    });
+  }
+}
+
+const refOf = ({ id, accountId, revision }: RestingOrder): OrderRef => ({ orderId: id, accountId, revision });

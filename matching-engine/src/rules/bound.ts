@@ -1,0 +1,35 @@
+import type { BookFact } from '@brokerx/contracts';
+import type { Engine } from './state.ts';
+
+/**
+ * One input has bounded work, from version 4 of the matching rules on. Where its outputs would exceed this, the order
+ * that is matched stops there and its rest expires; stops and brackets whose turn has not come keep it for the next
+ * input. An uncross is done whole, and counts for itself: each of its trades is of orders that were placed one by one.
+ * 20,000 outputs are some 40 commits and a tenth of a second of matching.
+ */
+export const OUTPUTS_MAX = 20_000;
+/** One more step tells no more: a match with what lists say of it, the ends of two orders, what the market does then. */
+export const STEP_OUTPUTS_MAX = 16;
+
+/** Nothing more is begun. */
+export const isFull = ({ outputsEnd }: Engine, outputs: readonly BookFact[]): boolean =>
+  outputs.length > outputsEnd - STEP_OUTPUTS_MAX;
+
+/** Matches that an order may look ahead over: each tells two outputs at most, so that whatever it finds can be done. */
+export const lookAheadMatches = ({ outputsEnd }: Engine): number =>
+  Math.floor((outputsEnd - STEP_OUTPUTS_MAX) / 2);
+
+/** Counts anew from here on; older rules count nothing. */
+export function countFrom(engine: Engine, told: number): void {
+  const bounded = (engine.listing?.matchingRules ?? 0) >= 4;
+  engine.outputsEnd = bounded ? told + engine.outputsMax : Number.POSITIVE_INFINITY;
+}
+
+/** Carries out what tells into outputs of its own, behind so many that are told already. */
+export function behind<T>(engine: Engine, told: number, carryOut: () => T): T {
+  const { outputsEnd } = engine;
+  engine.outputsEnd = outputsEnd - told;
+  const result = carryOut();
+  engine.outputsEnd = outputsEnd;
+  return result;
+}

@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict';
+import type { BookFact, EventOf, OrderRef } from '@brokerx/contracts';
+import { amend } from './amend.ts';
+import { tellIndicative } from './auction/auction.ts';
+import { beginPhase, endCall, halt, resume } from './auction/phases.ts';
+import { countFrom } from './bound.ts';
+import { dormantOf, dropDormant, followLists } from './bracket.ts';
+import { expireDay, reachTime } from './expiry.ts';
+import { withdraw } from './iceberg.ts';
+import { siblingsOf, watchLists } from './orderList.ts';
+import { place } from './place.ts';
+import { placeList } from './placeList.ts';
+import { type Engine, follows, listing, NOTED, type PlacedInput } from './state.ts';
+import { removeStop, runOwed } from './stops/triggers.ts';
+
+/**
+ * The matching engine of one symbol: a pure state machine. No clock, no randomness, no I/O: the same inputs in the
+ * same order give the same outputs, for ever. Every input gives at least one output.
+ */
+export {
+  type Engine,
+  KNOWN_MATCHING_RULES,
+  type Listing,
+  listing,
+  newEngine,
+  outputTime,
+  type PlacedInput,
+  UnknownMatchingRules,
+} from './state.ts';
+
+/** Applies one input and says what came of it. Throws only on bugs; the engine must not be used after that. */
+export function apply(engine: Engine, input: PlacedInput): BookFact[] {
+  engine.band = null;
+  countFrom(engine, 0);
+  const outputs = carryOut(engine, input);
+  if (engine.stops.owed.size > 0) runOwed(engine, input.event.time, outputs);
+  if (engine.lists.size > 0) followLists(engine, input.event, outputs);
+  if (engine.call) tellIndicative(engine, engine.call, outputs);
+  return outputs;
+}
+
+function carryOut(engine: Engine, { event, revision }: PlacedInput): BookFact[] {
+  switch (event.type) {
+    case 'OrderPlaced.v1':
+      return place(engine, event, revision);
+    case 'OrderListPlaced.v1':
+      return placeList(engine, event, revision);
+    case 'TimeReached.v1':
+      return reachTime(engine, event);
+    case 'OrderCancelRequested.v1':
+      return cancel(engine, event, revision);
+    case 'OrderAmendRequested.v1':
+      return amend(engine, event, revision);
+    case 'TradingCalendarSet.v1':
+      return [NOTED];
+    case 'SymbolListed.v1':
+      return list(engine, event);
+    case 'MatchingRulesAdopted.v1':
+      return adopt(engine, event);
+    case 'SymbolExemptionsChanged.v1':
+      engine.bandsOff = event.data.bandsOff;
+      return [NOTED];
+    case 'TradingHalted.v1':
+      return halt(engine);
+    case 'TradingResumed.v1':
+      return resume(engine, event);
+    case 'TradingPhaseBegan.v1':
+      return beginPhase(engine, event);
+    case 'AuctionCallEnded.v1':
+      return endCall(engine, event);
+    case 'DayEnded.v1':
+      return endDay(engine, event);
+    default:
+      throw new Error('unknown input', { cause: event satisfies never });
+  }
+}
+
+/** To cancel an order of a list is to cancel the list. */
+function cancel(engine: Engine, event: EventOf<'OrderCancelRequested.v1'>, revision: number): BookFact[] {
+  const { orderId, accountId } = event.data;
+  const others = engine.lists.size > 0 ? siblingsOf(engine, orderId) : [];
+  const first = cancelOne(engine, { orderId, accountId, revision });
+  if (first.type !== 'OrderCanceled.v1' || others.length === 0) return [first];
+  return [first, ...others.map((id) => cancelOne(engine, { orderId: id, accountId, revision }))];
+}
+
+function cancelOne(engine: Engine, order: OrderRef): BookFact {
+  const { book, stops, waiting } = engine;
+  const { orderId, accountId } = order;
+  const resting = book.orders.get(orderId);
+  const stop = resting ? undefined : stops.book.orders.get(orderId);
+  const open = resting ?? stop ?? waiting.get(orderId);
+  const asleep = open || engine.lists.size === 0 ? undefined : dormantOf(engine, orderId);
+  if (asleep?.terms.accountId === accountId) {
+    const { side, limitTicks: priceTicks, quantity } = asleep.terms;
+    dropDormant(engine, orderId);
+    return { type: 'OrderCanceled.v1', data: { order, side, priceTicks, quantity, held: true } };
+  }
+  if (open?.accountId !== accountId) {
+    return { type: 'OrderCancelRejected.v1', data: { order, code: 'ORDER_NOT_OPEN' } };
+  }
+  const { side, priceTicks, leaves } = open;
+  const gone: Canceled = { order, side, priceTicks, quantity: leaves };
+  if (resting) {
+    const { quantity, shownQuantity } = withdraw(engine, resting);
+    gone.quantity = quantity;
+    if (shownQuantity !== undefined) gone.shownQuantity = shownQuantity;
+    return { type: 'OrderCanceled.v1', data: gone };
+  }
+  if (stop) removeStop(stops, stop);
+  else waiting.delete(orderId);
+  gone.held = true;
+  return { type: 'OrderCanceled.v1', data: gone };
+}
+
+type Canceled = Extract<BookFact, { type: 'OrderCanceled.v1' }>['data'];
+
+function list(engine: Engine, event: EventOf<'SymbolListed.v1'>): BookFact[] {
+  const { symbol, rules, matchingRules } = event.data;
+  assert(symbol === engine.symbol && !engine.listing, `${symbol} is listed twice`);
+  engine.listing = listing({ rules, matchingRules, referenceTicks: rules.listingTicks });
+  engine.state = 'continuous';
+  return [{ type: 'MarketStateChanged.v1', data: { state: 'continuous' } }];
+}
+
+function adopt(engine: Engine, event: EventOf<'MatchingRulesAdopted.v1'>): BookFact[] {
+  const { matchingRules } = event.data;
+  const isOlder = !follows(engine, 4);
+  if (engine.listing) engine.listing = listing({ ...engine.listing, matchingRules });
+  if (isOlder) watchLists(engine);
+  return [NOTED];
+}
+
+/** DAY orders expire, and the close becomes the static reference. */
+function endDay(engine: Engine, event: EventOf<'DayEnded.v1'>): BookFact[] {
+  const outputs: BookFact[] = [];
+  if (event.data.at > engine.time) engine.time = event.data.at;
+  expireDay(engine, outputs);
+  if (engine.listing) {
+    engine.listing = listing({ ...engine.listing, referenceTicks: event.data.closeTicks });
+  }
+  return outputs.length > 0 ? outputs : [NOTED];
+}

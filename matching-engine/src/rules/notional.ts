@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict';
+import type { BookFact, EventOf, OrderRef, RefusalCode } from '@brokerx/contracts';
+import type { Incoming } from './match.ts';
+import type { Listing } from './state.ts';
+
+/**
+ * Market buys for an amount of money. At each price the money is floored to whole lots; it is never spent beyond. What
+ * is left below one lot makes the order `filled`; more than that expires where there is nobody left to trade with.
+ */
+export type Budget = {
+  cents: number;
+  readonly lotShares: number;
+  /** Shares bought beyond whole lots: the whole is to be lots. Older rules leave it 0, and floor what is still to buy. */
+  odd: number;
+  readonly countsOdd: boolean;
+  /** What an order of the symbol may still buy. */
+  sharesLeft: number;
+  /** A trade has said that nothing is left to want. */
+  closed: boolean;
+};
+
+type Placed = EventOf<'OrderPlaced.v1'>['data'];
+
+export const budgetOf = (notionalCents: number, { rules, matchingRules }: Listing): Budget => ({
+  cents: notionalCents,
+  odd: 0,
+  countsOdd: matchingRules >= 4,
+  lotShares: rules.lotShares ?? 1,
+  sharesLeft: rules.orderSharesMax,
+  closed: false,
+});
+
+/** What the money buys at a price, so that the whole is lots. */
+export function affordable({ cents, lotShares, sharesLeft, odd }: Budget, priceCents: number): number {
+  const shares = Math.min(Math.floor(cents / priceCents), sharesLeft);
+  return Math.max(0, shares - ((odd + shares) % lotShares));
+}
+
+/** Shares that were bought; returns how many more the rest buys at the same price. */
+export function spend(budget: Budget, shares: number, priceCents: number): number {
+  budget.cents -= shares * priceCents;
+  budget.sharesLeft -= shares;
+  if (budget.countsOdd) budget.odd = (budget.odd + shares) % budget.lotShares;
+  assert(budget.cents >= 0 && budget.sharesLeft >= 0, 'no more is spent than there is');
+  const more = affordable(budget, priceCents);
+  budget.closed = more === 0;
+  return more;
+}
+
+/** The end of such an order, where neither its last trade nor prevention was that; null where one was. */
+export function endOfBudget(
+  { side, limitTicks, leaves, ended, firstTicks, outside, bounded }: Incoming,
+  { cents: leftCents, closed }: Budget,
+  order: OrderRef,
+): BookFact | null {
+  if (ended || closed) return null;
+  if (leaves === 0) {
+    assert(firstTicks > 0, 'one lot is affordable at any price within the protection');
+    return { type: 'OrderCompleted.v1', data: { order, side, leftCents } };
+  }
+  const rest = { side, priceTicks: limitTicks, quantity: 0, resting: false, leftCents };
+  const reason = bounded ? 'EXECUTION_BOUND' : outside ? OUTSIDE : 'INSUFFICIENT_LIQUIDITY';
+  return { type: 'OrderExpired.v1', data: { order, ...rest, reason } };
+}
+
+const OUTSIDE = 'EXECUTION_RULE_PRICE_RANGE_EXCEEDED';
+
+/** Why such an order is not taken; its size and value are its money's. */
+export function notionalRefusal(order: Placed, listing: Listing): RefusalCode | undefined {
+  const { notionalCents = 0, side, type, timeInForce, selfTrade, minQuantity, limitTicks } = order;
+  const { rules } = listing;
+  if (limitTicks < 1 || order.tickCents !== rules.tickCents) return 'PRICE_TICK';
+  const { notionalMinCents = 0, notionalMaxCents = notionalCents } = rules;
+  const lots = affordable(budgetOf(notionalCents, listing), limitTicks * order.tickCents);
+  if (lots === 0 || notionalCents < notionalMinCents) return 'MIN_NOTIONAL';
+  if (notionalCents > notionalMaxCents) return 'MAX_NOTIONAL';
+  const plain = selfTrade !== 'decrement' && minQuantity === undefined && order.quantity === 0;
+  if (side !== 'buy' || type !== 'market' || !plain) return 'ORDER_TYPE';
+  return timeInForce === 'ioc' ? undefined : 'TIME_IN_FORCE';
+}

@@ -1,0 +1,156 @@
+import { type BookFact, type EventOf, isStop, type OrderRef, type RefusalCode } from '@brokerx/contracts';
+import { reduce } from '../book/book.ts';
+import type { RestingOrder } from '../book/levels.ts';
+import { openOf, withdraw } from './iceberg.ts';
+import { type Engine, follows, lastPrice } from './state.ts';
+import { removeStop } from './stops/triggers.ts';
+
+/**
+ * Orders that belong together. A fill of one takes the same shares off the other at once, before any trigger is looked
+ * at, wherever it is: in the book, waiting for its trigger, or triggered and waiting for its turn. To cancel one is to
+ * cancel both; what ends otherwise leaves the other as it is. Those of a bracket are dormant until its entry has ended
+ * (`bracket.ts`).
+ */
+export type OrderList = {
+  readonly listId: string;
+  /** Counts lists as they were placed; no state. */
+  readonly number: number;
+  /** Those that are open, the entry of a bracket aside. */
+  readonly legs: string[];
+  /** Until the entry has ended and what it bought is offered. */
+  entry: Entry | null;
+};
+
+export type Entry = {
+  readonly orderId: string;
+  filled: number;
+  /** It has ended; the others wait for continuous trading. */
+  isOver: boolean;
+  /** Of the account's stream that placed the list. */
+  readonly revision: number;
+  readonly dormant: readonly Dormant[];
+  /** The lowest print since its first fill, that included; 0 before. Version 4 of the rules. */
+  lowTicks: number;
+};
+export type Dormant = EventOf<'OrderPlaced.v1'>['data'];
+
+/** The list of each open order that has one. */
+export type Lists = Map<string, OrderList>;
+export type KeptList = Omit<OrderList, 'number'>;
+
+/** Why the orders of a list do not fit together. */
+export function listRefusal(list: EventOf<'OrderListPlaced.v1'>['data']): RefusalCode | undefined {
+  const of = (wanted: string) => list.orders.find(({ role }) => role === wanted);
+  const [entry, profit, loss] = [of('entry'), of('take_profit'), of('stop_loss')];
+  if (!profit || !loss || profit.side !== loss.side) return 'ORDER_LIST';
+  if (list.orders.some(({ timeInForce: time }) => time !== 'day' && time !== 'gtc' && time !== 'gtd'))
+    return 'TIME_IN_FORCE';
+  if (profit.type !== 'limit' || (loss.type !== 'stop' && loss.type !== 'stop_limit')) return 'ORDER_LIST';
+  if ((entry !== undefined) !== (list.kind === 'bracket')) return 'ORDER_LIST';
+  if (entry && (entry.side !== 'buy' || profit.side !== 'sell' || isStop(entry.type))) return 'ORDER_LIST';
+  const above = profit.limitTicks - (loss.stopTicks ?? 0);
+  return (profit.side === 'sell' ? above > 0 : above < 0) ? undefined : 'ORDER_LIST';
+}
+
+export function addList(engine: Engine, kept: KeptList): void {
+  const { lists } = engine;
+  engine.listsPlaced += 1;
+  const list = { ...kept, number: engine.listsPlaced };
+  for (const id of list.legs) lists.set(id, list);
+  if (list.entry) lists.set(list.entry.orderId, list);
+}
+
+/** An order filled so much: the other one of its list has less. True where that was told. */
+export function fillsListed(engine: Engine, orderId: string, shares: number, outputs: BookFact[]): boolean {
+  const list = engine.lists.get(orderId);
+  if (!list) return false;
+  if (list.entry?.orderId === orderId) {
+    list.entry.filled += shares;
+    if (follows(engine, 4)) engine.watched.add(list);
+    return false;
+  }
+  const told = outputs.length;
+  for (const id of list.legs) if (id !== orderId) lessen(engine, id, shares, outputs);
+  return outputs.length > told;
+}
+
+/** A trade happened at this price, the lowest of its sweep. */
+export function printed({ watched }: Engine, priceTicks: number): void {
+  for (const { entry } of watched) {
+    if (entry && (entry.lowTicks === 0 || priceTicks < entry.lowTicks)) entry.lowTicks = priceTicks;
+  }
+}
+
+/** The entry has ended and bought something: the list waits for its turn, by its placement. */
+export function becomeDue({ due }: Engine, list: OrderList): void {
+  let place = due.length;
+  while (place > 0 && (due[place - 1] as OrderList).number > list.number) place -= 1;
+  due.splice(place, 0, list);
+}
+
+/** What follows from the lists that there are, after a restart or where newer rules begin to count. */
+export function watchLists(engine: Engine): void {
+  if (!follows(engine, 4)) return;
+  for (const list of new Set(engine.lists.values())) {
+    const { entry } = list;
+    if (!entry || entry.filled === 0) continue;
+    // Older rules did not follow the prints: the last one is the first that is known.
+    if (entry.lowTicks === 0) entry.lowTicks = lastPrice(engine);
+    engine.watched.add(list);
+    if (entry.isOver) becomeDue(engine, list);
+  }
+}
+
+/** Takes shares off an open order, wherever it is; with its last one it ends. */
+function lessen(engine: Engine, id: string, shares: number, outputs: BookFact[]): void {
+  const { book, stops } = engine;
+  const resting = book.orders.get(id);
+  if (resting) return lessenResting(engine, resting, shares, outputs);
+  const waiting = stops.book.orders.get(id);
+  const triggered = waiting ? undefined : stops.queue.find(({ order }) => order.id === id);
+  const found = waiting ?? triggered?.order;
+  if (!found || found.leaves === 0) return;
+  const { side, leaves, priceTicks } = found;
+  const order = refOf(found);
+  const quantity = Math.min(shares, leaves);
+  if (triggered) {
+    const { order: before } = triggered;
+    triggered.order = { ...before, quantity: before.quantity - quantity, leaves: leaves - quantity };
+  }
+  if (quantity < leaves) {
+    if (waiting) reduce(stops.book, waiting, waiting.quantity - quantity);
+    const rest = { order, side, priceTicks, quantity, leaves: leaves - quantity, held: true } as const;
+    outputs.push({ type: 'OrderReduced.v1', data: rest });
+    return;
+  }
+  const terms = waiting ? removeStop(stops, waiting) : triggered?.terms;
+  const end = { order, side, priceTicks: terms?.limitTicks ?? priceTicks, quantity, resting: false };
+  outputs.push({ type: 'OrderExpired.v1', data: { ...end, reason: 'OCO_TRIGGER' } });
+}
+
+function lessenResting(engine: Engine, resting: RestingOrder, shares: number, outputs: BookFact[]): void {
+  const { side, priceTicks } = resting;
+  const order = refOf(resting);
+  const open = openOf(engine, resting);
+  if (shares < open) {
+    reduce(engine.book, resting, resting.quantity - shares);
+    const rest = { order, side, priceTicks, quantity: shares, leaves: resting.leaves };
+    outputs.push({ type: 'OrderReduced.v1', data: rest });
+    return;
+  }
+  const { quantity } = withdraw(engine, resting);
+  const end = { order, side, priceTicks, quantity, resting: true };
+  outputs.push({ type: 'OrderExpired.v1', data: { ...end, reason: 'OCO_TRIGGER' } });
+}
+
+/** An order whose quantity is its list's, and not that of a bracket's entry. */
+export const isLeg = ({ lists }: Engine, orderId: string): boolean =>
+  lists.get(orderId)?.legs.includes(orderId) ?? false;
+
+/** The other open orders of a list. */
+export const siblingsOf = ({ lists }: Engine, orderId: string): readonly string[] =>
+  lists.get(orderId)?.entry?.orderId === orderId
+    ? []
+    : (lists.get(orderId)?.legs.filter((id) => id !== orderId) ?? []);
+
+const refOf = ({ id, accountId, revision }: RestingOrder): OrderRef => ({ orderId: id, accountId, revision });

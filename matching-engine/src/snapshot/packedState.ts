@@ -1,0 +1,178 @@
+import assert from 'node:assert/strict';
+import { type Book, rest, sideOf } from '../book/book.ts';
+import { isOther, putWords } from '../book/ids.ts';
+import { enqueue } from '../book/levels.ts';
+import { FLAGS_MASK, sortedBy } from '../book/orders.ts';
+import {
+  ACCOUNT,
+  ARRIVAL,
+  ARRIVAL_HIGH,
+  FLAGS,
+  ID,
+  LEAVES,
+  LEVEL,
+  NONE,
+  PRICE,
+  QUANTITY,
+  REVISION,
+  ROW_WORDS,
+} from '../book/rows.ts';
+import type { Engine } from '../rules/engine.ts';
+import { type BesideOrders, besideOrders, restoreBesideOrders } from './snapshot.ts';
+
+/**
+ * An engine's state as it is kept: a text; the orders of the book as packed numbers, since a million of them as text
+ * would be 130 MB; and what else is long, a piece of text at a time. It is made in steps of a millisecond or so. The
+ * first one fixes the moment: what the engine does between them is not in it. The version is that of this form: a
+ * snapshot of another one is not read.
+ */
+export const SNAPSHOT_KIND = 'book';
+export const SNAPSHOT_VERSION = 8;
+
+export type PackedState = { state: string; parts: Uint8Array<ArrayBuffer>[] };
+
+/** `numbers` of the parts are orders; each of the others is rows of one list. */
+type Text = { engine: Partial<BesideOrders>; numbers: number; lists: Lists };
+type Lists = Record<string, unknown[]>;
+type Names = { accounts: string[]; otherIds: [number: number, id: string][] };
+
+/** Pages of orders in a step and a part: some 4,000 orders, 200 KB. */
+const PAGES_PER_STEP = 4;
+
+/** Words of a row that are kept: its links are made anew. Little-endian, as all machines that this runs on. */
+const ID_WORDS = [ID, ID + 1, ID + 2, ID + 3];
+const KEPT = [...ID_WORDS, ACCOUNT, REVISION, PRICE, FLAGS, QUANTITY, LEAVES, ARRIVAL, ARRIVAL_HIGH];
+const KEPT_WORDS = KEPT.length;
+
+/** Ends by itself, or by being returned from: either way the book's pages are its own again. */
+export function* packing(engine: Engine): Generator<void, PackedState> {
+  const { orders } = engine.book;
+  const { text, lists } = divided({ ...besideOrders(engine), ...orders.names() });
+  const { pages, release } = orders.rows.share();
+  const parts: Uint8Array<ArrayBuffer>[] = [];
+  let released = 0;
+  try {
+    yield;
+    while (released < pages.length) {
+      const some = pages.slice(released, released + PAGES_PER_STEP);
+      const part = packed(some);
+      if (part.byteLength > 0) parts.push(part);
+      for (const _ of some) release(released++);
+      yield;
+    }
+  } finally {
+    while (released < pages.length) release(released++);
+  }
+  const numbers = parts.length;
+  const short: Lists = {};
+  for (const [name, rows] of Object.entries(lists)) {
+    if (rows.length <= ROWS_PER_STEP) short[name] = rows;
+    else yield* inPieces(name, rows, parts);
+  }
+  return { state: `{"engine":${text},"numbers":${numbers},"lists":${JSON.stringify(short)}}`, parts };
+}
+
+/** What is short, as text of this moment, and what may be long: it has been copied, and stays as it is. */
+function divided(state: BesideOrders & Names): { text: string; lists: Lists } {
+  const lists: Lists = {};
+  const short: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(state)) {
+    if (Array.isArray(value)) lists[name] = value;
+    else short[name] = value;
+  }
+  return { text: JSON.stringify(short), lists };
+}
+
+const ROWS_PER_STEP = 1_000;
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+function* inPieces(name: string, rows: unknown[], parts: Uint8Array[]): Generator<void> {
+  for (let from = 0; from < rows.length; from += ROWS_PER_STEP) {
+    const piece: Lists = { [name]: rows.slice(from, from + ROWS_PER_STEP) };
+    parts.push(encoder.encode(JSON.stringify(piece)));
+    yield;
+  }
+}
+
+function listsOf({ lists }: Text, pieces: readonly Uint8Array[]): Lists {
+  for (const piece of pieces) {
+    for (const [name, rows] of Object.entries(JSON.parse(decoder.decode(piece)) as Lists)) {
+      const list = (lists[name] ??= []);
+      for (const row of rows) list.push(row);
+    }
+  }
+  return lists;
+}
+
+/** The orders in these pages, one after another. */
+function packed(pages: readonly Int32Array[]): Uint8Array<ArrayBuffer> {
+  const words = new Int32Array(pages.reduce((sum, { length }) => sum + length, 0));
+  let to = 0;
+  for (const page of pages) {
+    for (let at = 0; at < page.length; at += ROW_WORDS) {
+      if (page[at + LEVEL] === NONE || (page[at + ARRIVAL] === 0 && page[at + ARRIVAL_HIGH] === 0)) continue;
+      for (const word of KEPT) words[to++] = page[at + word] as number;
+    }
+  }
+  return new Uint8Array(words.buffer.slice(0, to * 4));
+}
+
+/** Throws `UnknownMatchingRules` where the symbol follows rules that this engine does not know. */
+export function unpacked({ state, parts = [] }: { state: string; parts?: readonly Uint8Array[] }): Engine {
+  const text = JSON.parse(state) as Text;
+  const lists = listsOf(text, parts.slice(text.numbers));
+  const { accounts, otherIds, ...beside } = { ...text.engine, ...lists } as BesideOrders & Names;
+  const engine = restoreBesideOrders(beside);
+  const kept = joined(parts.slice(0, text.numbers));
+  const count = kept.length / KEPT_WORDS;
+  assert(Number.isSafeInteger(count), 'an order is cut off');
+  const rows = new Float64Array(count);
+  for (let row = 0; row < count; row++) rows[row] = row;
+  const arrival = (row: number): number => {
+    const at = row * KEPT_WORDS + KEPT.indexOf(ARRIVAL);
+    return (kept[at + 1] as number) * 2 ** 32 + ((kept[at] as number) >>> 0);
+  };
+  engine.book.orders.reserve(count);
+  const names = { accounts, otherIds: new Map(otherIds) };
+  for (const row of sortedBy(rows, arrival)) putBack(engine.book, kept, row * KEPT_WORDS, names);
+  return engine;
+}
+
+function joined(parts: readonly Uint8Array[]): Int32Array {
+  const bytes = new Uint8Array(parts.reduce((sum, { byteLength }) => sum + byteLength, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.byteLength;
+  }
+  return new Int32Array(bytes.buffer);
+}
+
+/** The words stand in the order of `KEPT`. */
+function putBack(
+  book: Book,
+  kept: Int32Array,
+  at: number,
+  { accounts, otherIds }: { accounts: readonly string[]; otherIds: ReadonlyMap<number, string> },
+): void {
+  const word = (offset: number): number => kept[at + offset] as number;
+  const sided = word(7);
+  const side = sided < 0 ? 'buy' : 'sell';
+  const accountId = accounts[word(4)] as string;
+  const order = {
+    revision: word(5),
+    side,
+    priceTicks: word(6),
+    flags: sided & FLAGS_MASK,
+    quantity: word(8),
+    leaves: word(9),
+  } as const;
+  if (isOther(word(1))) {
+    rest(book, { ...order, accountId, id: otherIds.get(word(0)) as string });
+    return;
+  }
+  putWords(word(0), word(1), word(2), word(3));
+  assert(book.orders.findRead() === NONE, 'an order is there twice');
+  enqueue(sideOf(book, side), book.orders.addRead(order, book.orders.accounts.take(accountId)));
+}

@@ -1,0 +1,149 @@
+import { hash } from 'node:crypto';
+import type { MarketState, SymbolRules, TradingPhase } from '@brokerx/contracts';
+import { type NewOrder, rest } from '../book/book.ts';
+import { ICEBERG } from '../book/flags.ts';
+import type { Call } from '../rules/auction/auction.ts';
+import { type Engine, listing, newEngine } from '../rules/engine.ts';
+import { openExpiries } from '../rules/expiry.ts';
+import { addList, type KeptList, watchLists } from '../rules/orderList.ts';
+import { addStop, type StopTerms, stopsByArrival } from '../rules/stops/triggers.ts';
+
+/**
+ * An engine's whole state as plain JSON, and back. The orders stand in priority in time, so that a restored book is
+ * walked and matched in the same order. How it is kept: `packedState.ts`.
+ */
+export type EngineSnapshot = {
+  symbol: string;
+  listing: { rules: SymbolRules; matchingRules: number; referenceTicks: number } | null;
+  state: MarketState;
+  phase: TradingPhase;
+  opened: boolean;
+  call: Call | null;
+  bandsOff: boolean;
+  trades: number;
+  lastTradeTime: string;
+  lastTicks: number;
+  time: string;
+  orders: OrderRow[];
+  /** Icebergs in the book, by arrival of their peaks: id, peak, hidden. */
+  icebergs: [string, number, number][];
+  /** Orders that belong together, by arrival. */
+  lists: KeptList[];
+  /** Orders that wait for their trigger, the oldest first; `arrivals` counts those that ever came. */
+  stops: StopRow[];
+  arrivals: number;
+  /** Ids of stops that were reached when an input had no room for them, in the order of their turns. */
+  owed?: string[];
+  /** Open orders that end at a time of their own, by arrival: id, time. */
+  expiries: [string, string][];
+  /** Orders that wait for the closing call, by arrival. */
+  waiting: OrderRow[];
+};
+
+export type BesideOrders = Omit<EngineSnapshot, 'orders'>;
+
+/** id, account, revision, side, price (ticks), flags, quantity, leaves. */
+export type OrderRow = [string, string, number, 'buy' | 'sell', number, number, number, number];
+
+/** As above, then type, limit (ticks), trail (ticks, ppm), mark (ticks), arrival. The price is the stop price. */
+export type StopRow = [...OrderRow, StopTerms['type'], number, number, number, number, number];
+
+export function snapshot(engine: Engine): EngineSnapshot {
+  const orders: OrderRow[] = [];
+  const icebergs: EngineSnapshot['icebergs'] = [];
+  for (const order of engine.book.orders.values()) {
+    orders.push(rowOf(order));
+    const iceberg = (order.flags & ICEBERG) === 0 ? undefined : engine.icebergs.get(order.id);
+    if (iceberg) icebergs.push([order.id, iceberg.peak, iceberg.hidden]);
+  }
+  return { ...besideOrders(engine), orders, icebergs };
+}
+
+/** All but the orders in the book, without looking at them; copied, since it is written while the engine goes on. */
+export function besideOrders(engine: Engine): BesideOrders {
+  const { symbol, listing: listed, state, bandsOff, trades, lastTradeTime } = engine;
+  const plain = listed && {
+    rules: listed.rules,
+    matchingRules: listed.matchingRules,
+    referenceTicks: listed.referenceTicks,
+  };
+  const stops = stopsByArrival(engine.stops).map(({ order, terms: t }): StopRow => {
+    const row = rowOf(order);
+    return [...row, t.type, t.limitTicks, t.trailTicks, t.trailPpm, t.markTicks, t.arrival];
+  });
+  const { lastTicks, time, phase, opened, call } = engine;
+  const { arrivals } = engine.stops;
+  const now = { state, phase, opened, call: call && { ...call } };
+  const known = { symbol, listing: plain, ...now, bandsOff, trades, lastTradeTime, lastTicks, time };
+  const waiting = Array.from(engine.waiting.values(), rowOf);
+  const icebergs = Array.from(engine.icebergs, ([id, { peak, hidden }]): [string, number, number] => [
+    id,
+    peak,
+    hidden,
+  ]);
+  const lists = [...new Set(engine.lists.values())].map(({ listId, legs, entry }) => ({
+    listId,
+    legs: [...legs],
+    entry: entry && { ...entry },
+  }));
+  const owed = [...engine.stops.owed].filter((id) => engine.stops.terms.has(id));
+  return { ...known, icebergs, lists, stops, arrivals, owed, expiries: openExpiries(engine), waiting };
+}
+
+const rowOf = (order: NewOrder): OrderRow => [
+  order.id,
+  order.accountId,
+  order.revision,
+  order.side,
+  order.priceTicks,
+  order.flags,
+  order.quantity,
+  order.leaves,
+];
+
+/** Throws `UnknownMatchingRules` where the symbol follows rules that this engine does not know. */
+export function restore(state: EngineSnapshot): Engine {
+  const engine = restoreBesideOrders(state);
+  for (const [id, accountId, revision, side, priceTicks, flags, quantity, leaves] of state.orders) {
+    rest(engine.book, { id, accountId, revision, side, priceTicks, flags, quantity, leaves });
+  }
+  return engine;
+}
+
+export function restoreBesideOrders(state: BesideOrders): Engine {
+  const engine = newEngine(state.symbol);
+  engine.listing = state.listing && listing(state.listing);
+  engine.state = state.state;
+  engine.phase = state.phase;
+  engine.opened = state.opened;
+  engine.call = state.call;
+  engine.bandsOff = state.bandsOff;
+  engine.trades = state.trades;
+  engine.lastTradeTime = state.lastTradeTime;
+  for (const [id, peak, hidden] of state.icebergs) engine.icebergs.set(id, { peak, hidden });
+  for (const { entry, ...list } of state.lists)
+    addList(engine, { ...list, entry: entry && { ...entry, lowTicks: entry.lowTicks ?? 0 } });
+  engine.lastTicks = state.lastTicks;
+  engine.time = state.time;
+  for (const [id, accountId, revision, side, priceTicks, flags, quantity, leaves, ...terms] of state.stops) {
+    const [type, limitTicks, trailTicks, trailPpm, markTicks, arrival] = terms;
+    engine.stops.arrivals = arrival - 1;
+    addStop(
+      engine.stops,
+      { id, accountId, revision, side, priceTicks, flags, quantity, leaves },
+      { type, limitTicks, trailTicks, trailPpm, markTicks },
+    );
+  }
+  engine.stops.arrivals = state.arrivals;
+  for (const id of state.owed ?? []) engine.stops.owed.add(id);
+  watchLists(engine);
+  for (const [id, accountId, revision, side, priceTicks, flags, quantity, leaves] of state.waiting) {
+    engine.waiting.set(id, { id, accountId, revision, side, priceTicks, flags, quantity, leaves });
+  }
+  for (const [id, expiresAt] of state.expiries) engine.expiries.set(id, expiresAt);
+  return engine;
+}
+
+/** Equal exactly where the states are: SHA-256 of the snapshot's text. */
+export const stateHash = (state: EngineSnapshot): string =>
+  hash('sha256', JSON.stringify(Object.entries(state).sort(([a], [b]) => (a < b ? -1 : 1))), 'hex');

@@ -1,0 +1,33 @@
+import { partitionOf } from '@brokerx/contracts';
+import { cutInHalf, type KeptInMemory, memorySnapshots } from '@brokerx/infra';
+import { expect, test } from 'vitest';
+import { ALICE, story } from '../../test/given.ts';
+import { withholding } from './topicWithholding.ts';
+
+const STORE = '0f0e0d0c-0b0a-4908-8706-050403020100';
+const event = story().account(ALICE, {
+  type: 'AccountOpened.v1',
+  data: { accountId: ALICE, clientId: ALICE },
+});
+const TOPICS = [{ name: 'brokerx.orders', partitions: 16 }];
+
+test('where it is forgotten since when a key is withheld, all of it is, also by the relay after that', async () => {
+  const kinds: KeptInMemory = new Map();
+  const snapshots = memorySnapshots({ storeId: STORE, kinds });
+  const place = { topic: 'brokerx.orders', key: 'ACME', partition: partitionOf('ACME', 16) };
+  const given = { storeId: STORE, topics: TOPICS };
+  const first = await withholding(snapshots, given);
+  await first.begin(place, { ...event, position: 50 }, 'too large');
+  const next = await withholding(snapshots, given);
+  expect([next.holds(place, 49), next.holds(place, 50), next.touches(place)]).toEqual([false, true, true]);
+  cutInHalf(kinds);
+  for (let relay = 0; relay < 2; relay++) {
+    const after = await withholding(snapshots, given);
+    expect([after.holds(place, 49), after.touches(place), after.keys()]).toEqual([
+      true,
+      true,
+      ['brokerx.orders/ACME'],
+    ]);
+    expect(after.holds({ ...place, key: 'OTHER' }, 49)).toBe(false);
+  }
+});

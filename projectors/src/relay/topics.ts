@@ -1,0 +1,299 @@
+import type { Event } from '@brokerx/contracts';
+import {
+  type EventStore,
+  type Feed,
+  heardElsewhere,
+  isOfThisPast,
+  type KafkaClient,
+  type KafkaFetcher,
+  type KafkaProducer,
+  KafkaUnusable,
+  type Lease,
+  type Leases,
+  type Log,
+  type Runtime,
+  type Snapshots,
+  sleep,
+  type Telemetry,
+} from '@brokerx/infra';
+import type { RelayMetrics } from './metrics.ts';
+import { readFloors, type TopicFloors } from './topicFloors.ts';
+import {
+  madeAnewBy,
+  newestOf,
+  PLAIN_NAMES,
+  type TopicLayout,
+  type TopicNames,
+  topicLayout,
+} from './topicLayout.ts';
+import { RELAYED, startTopicSession } from './topicSession.ts';
+import { withholding } from './topicWithholding.ts';
+
+/**
+ * The relay: the projection of the event store into Kafka's topics. One process has the role at a time, by lease. Where it
+ * stands is read from the topics themselves, so a crash at any moment loses nothing and nothing is kept elsewhere. After
+ * every failure it begins anew: another lease, whose epoch is higher, another producer, and what the topics have.
+ */
+export type Relay = {
+  /** Everything up to here is in the topics; undefined while another process is the relay or it does not run. */
+  position(): number | undefined;
+  /** `ok`, also for one that stands by; else what is wrong: nobody needs the relay, who reads topics reads the store then. */
+  state(): string;
+  stop(): Promise<void>;
+};
+
+export type RelayOptions = {
+  kafka: KafkaClient;
+  store: EventStore<Event>;
+  feed: Feed<Event>;
+  leases: Leases;
+  snapshots: Snapshots;
+  runtime: Runtime;
+  log: Log;
+  metrics: RelayMetrics;
+  telemetry: Telemetry;
+  /** What the topics are called. */
+  names?: TopicNames;
+  /** How often a relay with nothing to do looks whether the topics are still there. */
+  checkEveryMs?: number;
+};
+
+const LEASE = 'relay';
+/** Milliseconds until it is tried again; longer where somebody has to do something first. */
+const RETRY_MS = 1_000;
+const RETRY_UNUSABLE_MS = 10_000;
+const CHECK_EVERY_MS = 10_000;
+
+export function startRelay(options: RelayOptions): Relay {
+  const { leases, runtime, log, metrics } = options;
+  const stopping = new AbortController();
+  let state = () => 'ok';
+  let position: () => number | undefined = () => undefined;
+  /** Epochs up to here are not listened to any more. */
+  let pastEpoch = 0;
+
+  const run = async (): Promise<void> => {
+    while (!stopping.signal.aborted) {
+      const lease = await leases.acquire(LEASE, stopping.signal);
+      if (!lease) continue;
+      if (lease.epoch <= pastEpoch) {
+        await lease.release();
+        continue;
+      }
+      metrics.leads(true);
+      try {
+        await lead(options, lease, stopping.signal, {
+          past: (epoch) => {
+            pastEpoch = epoch;
+          },
+          state: (now) => {
+            state = now;
+          },
+          works: (at) => {
+            position = at;
+          },
+        });
+      } catch (error) {
+        metrics.failed();
+        state = () => stateOf(error);
+        log.warn({ err: error, epoch: lease.epoch }, 'the relay stopped; it begins anew from the topics');
+        await sleep(runtime, RETRY_MS, stopping.signal);
+      }
+      position = () => undefined;
+      if (lease.lost.aborted) {
+        state = () => 'ok';
+        metrics.leads(false);
+      }
+      await lease
+        .release()
+        .catch((err: unknown) => log.warn({ err }, 'the lease of the relay was not freed'));
+    }
+  };
+
+  const ended = run();
+  return {
+    position: () => position(),
+    state: () => state(),
+    async stop() {
+      stopping.abort();
+      await ended;
+    },
+  };
+}
+
+type Tell = {
+  state(now: () => string): void;
+  works(position: () => number): void;
+  past(epoch: number): void;
+};
+
+/** Is the relay for as long as the lease is ours and nothing fails. */
+async function lead(options: RelayOptions, lease: Lease, stop: AbortSignal, tell: Tell): Promise<void> {
+  const { store, snapshots, log, metrics } = options;
+  const over = AbortSignal.any([stop, lease.lost]);
+  tell.state(() => 'Kafka has not answered yet');
+  const ready = await prepared(options, lease.epoch, over, tell);
+  if (!ready) return;
+  const { layout, fetcher, floors, producer, messageBytesMax } = ready;
+  try {
+    if (floors.epoch >= lease.epoch) {
+      // The database of the leases began anew, and readers listen to higher epochs only: each lease is one higher.
+      log.warn({ epoch: lease.epoch, found: floors.epoch }, 'relays of higher epochs were here before');
+      return tell.past(floors.epoch);
+    }
+    if (floors.foreign) log.warn('the topics hold messages of another event store; readers leave them out');
+    const withheld = await withholding(snapshots, { storeId: store.id, topics: layout.topics });
+    metrics.withheld(withheld.keys().length);
+    const session = await startTopicSession({
+      ...options,
+      layout,
+      producer,
+      withheld,
+      messageBytesMax,
+      floors: floors.positions,
+      landmark: floors.landmark,
+      epoch: lease.epoch,
+    });
+    tell.works(session.position);
+    log.info({ epoch: lease.epoch, position: session.position() }, 'the relay works');
+    await removed(options, ready.ofAnotherPast);
+    try {
+      tell.state(() => withheldState(withheld.keys()));
+      await Promise.race([
+        session.failed,
+        watch(fetcher, layout, floors, { ...options, over }),
+        aborted(over),
+      ]);
+    } finally {
+      await session.stop();
+    }
+  } finally {
+    await closed(ready);
+  }
+  if (!stop.aborted) log.warn({ epoch: lease.epoch }, 'the lease of the relay was lost');
+}
+
+/**
+ * Opens the newest generation of the topics. Where they are of another past, because the store was put back to an earlier
+ * state, all who read them would take new events for old ones: the next generation is made, and filled from the store.
+ */
+async function opened(options: RelayOptions, epoch: number): Promise<Omit<Prepared, 'producer'>> {
+  const { kafka, store, log, names = PLAIN_NAMES } = options;
+  const open = async (layout: TopicLayout) => {
+    const { messageBytesMax } = await kafka.prepareTopics(layout.topics);
+    const fetcher = await kafka.fetcher(layout.topics);
+    try {
+      const floors = await readFloors(fetcher, layout, { storeId: store.id, epoch });
+      const rests = { position: Math.max(...floors.positions), landmark: floors.landmark };
+      const isOurs = await isOfThisPast(store, rests, RELAYED);
+      return { layout, messageBytesMax, fetcher, floors, isOurs };
+    } catch (error) {
+      await fetcher.close();
+      throw error;
+    }
+  };
+  for (let generation = newestOf(await kafka.topicNames(), names); ; generation++) {
+    const { isOurs, ...found } = await open(topicLayout(names, generation));
+    if (isOurs) return { ...found, ofAnotherPast: madeAnewBy(generation, names) };
+    await found.fetcher.close();
+    const about = { generation, positions: found.floors.positions };
+    log.warn(
+      about,
+      'the topics are of another past of the event store: their next generation is made and filled',
+    );
+  }
+}
+
+/** Topics that say what did not happen: whoever still reads them is to notice. What may not be deleted stays. */
+async function removed({ kafka, log }: RelayOptions, topics: readonly string[]): Promise<void> {
+  try {
+    const existing = topics.length > 0 ? await kafka.topicNames() : [];
+    await kafka.deleteTopics(topics.filter((name) => existing.includes(name)));
+  } catch (err) {
+    log.warn({ err, topics }, 'topics of another past could not be deleted: nothing fills them any more');
+  }
+}
+
+/** Everything that Kafka has to be asked for first, for as long as it takes; null when it is over before. */
+async function prepared(
+  options: RelayOptions,
+  epoch: number,
+  over: AbortSignal,
+  tell: Tell,
+): Promise<Prepared | null> {
+  const { kafka, runtime, log } = options;
+  const attempt = async (): Promise<Prepared> => {
+    const found = await opened(options, epoch);
+    try {
+      return { ...found, producer: await kafka.producer(over) };
+    } catch (error) {
+      await found.fetcher.close();
+      throw error;
+    }
+  };
+  const ended = aborted(over);
+  let told = '';
+  for (let failures = 0; !over.aborted; failures++) {
+    const attempting = attempt();
+    try {
+      const ready = await Promise.race([attempting, ended]);
+      if (ready) return ready;
+      // It may take kafkajs half a minute to see that a broker is away: nobody waits for that any more.
+      heardElsewhere(attempting.then(closed));
+    } catch (err) {
+      const isUnusable = err instanceof KafkaUnusable;
+      const now = stateOf(err);
+      tell.state(() => now);
+      // A topic that was just made often has no leader yet: that is not worth a line.
+      if (now !== told && (isUnusable || failures > 0)) {
+        log[isUnusable ? 'error' : 'warn']({ err }, 'the relay waits for Kafka');
+        told = now;
+      }
+      await sleep(runtime, isUnusable ? RETRY_UNUSABLE_MS : RETRY_MS, over);
+    }
+  }
+  return null;
+}
+
+type Prepared = {
+  layout: TopicLayout;
+  messageBytesMax: number;
+  fetcher: KafkaFetcher;
+  floors: TopicFloors;
+  producer: KafkaProducer;
+  /** Names of the generations that these were made instead of. */
+  ofAnotherPast: readonly string[];
+};
+
+const closed = async ({ producer, fetcher }: Pick<Prepared, 'producer' | 'fetcher'>): Promise<void> => {
+  await Promise.all([producer.close(), fetcher.close()]);
+};
+
+/** Looks now and then whether the topics are there and have what they had; rejects when not. */
+async function watch(
+  fetcher: KafkaFetcher,
+  layout: TopicLayout,
+  { next }: TopicFloors,
+  options: RelayOptions & { over: AbortSignal },
+): Promise<void> {
+  const { runtime, over, checkEveryMs = CHECK_EVERY_MS } = options;
+  while (!over.aborted) {
+    await sleep(runtime, checkEveryMs, over);
+    if (over.aborted) return;
+    const bounds = await fetcher.bounds(layout.topics);
+    if (bounds.some((each, slot) => each.next < (next[slot] ?? 0n))) {
+      throw new Error('the topics have lost messages: they are filled again');
+    }
+  }
+}
+
+const stateOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+const withheldState = (keys: readonly string[]): string =>
+  keys.length === 0 ? 'ok' : `an event could not be sent; withheld since: ${keys.join(', ')}`;
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });

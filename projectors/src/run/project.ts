@@ -1,0 +1,330 @@
+import type { Event } from '@brokerx/contracts';
+import {
+  type Batch,
+  backOffMs,
+  type EventStore,
+  type Feed,
+  fairShare,
+  heardElsewhere,
+  type Lease,
+  type Leases,
+  type Log,
+  type Runtime,
+  type Subscription,
+  sleep,
+  type Telemetry,
+} from '@brokerx/infra';
+import type pg from 'pg';
+import { advance, ProjectionFailed, type Tables } from './advance.ts';
+import { CursorMoved, openCursors } from './cursors.ts';
+import { apartForAWhile, together } from './lanes.ts';
+import type { ProjectionMetrics } from './metrics.ts';
+import { parkedLog } from './parkedLog.ts';
+import { advanceParking } from './parking.ts';
+import { keyOf, type TableProjection } from './projection.ts';
+
+/**
+ * Runs table projections: the processes that do share them fairly, each projection a lease. Those that stand at the same position travel as one *lane*: one subscription, one
+ * transaction a batch, so that seven projections cost little more than their rows. One that stands elsewhere (new,
+ * or halted by a defect) has a lane of its own until it has caught up, then the lanes are joined. One that meets events
+ * which it cannot fold goes on by itself at once, so that they cost the others nothing, and comes back after a while
+ * without any.
+ *
+ * Infrastructure errors are the feed's to repeat. A cursor that is not where it should be (another projector, a lost
+ * reply of a commit, a deleted row) makes all lanes start afresh from the stored cursors.
+ */
+export type Projecting = {
+  /** Where each projection of this process stands, by key. */
+  positions(): Map<string, number>;
+  /** Keys of projections that a defect has halted. */
+  halted(): string[];
+  /** Rejects with what cannot be mended by repeating. Resolves when stopped. */
+  readonly ended: Promise<void>;
+  stop(): Promise<void>;
+};
+
+type Options = {
+  projections: readonly TableProjection[];
+  pool: pg.Pool;
+  store: EventStore<Event>;
+  feed: Feed<Event>;
+  leases: Leases;
+  runtime: Runtime;
+  log: Log;
+  metrics: ProjectionMetrics;
+  telemetry: Telemetry;
+  batchEventsMax?: number;
+};
+
+/** One transaction's events (some 20,000 rows): about 200 ms of PostgreSQL's work. */
+export const BATCH_EVENTS_MAX = 2_000;
+/**
+ * Time from one flush to the next while events come in small batches. A flush has a fixed price (three round trips,
+ * a statement a table), and orders settle within it more often the longer it waits: it may cost a tenth of the
+ * time, but never waits longer than a reader of his own writes would notice.
+ */
+const PACE_LEAST_MS = 25;
+const PACE_MOST_MS = 100;
+const PACE_FLUSHES = 10;
+/** Position-only moves are told at most twenty times a second. */
+const QUIET_PACE_MS = 50;
+/**
+ * Events that a lane may be behind another to be brought up to it while that one waits: well below a second. Not
+ * positions, which a store may give with gaps of any size.
+ */
+const JOIN_EVENTS_MAX = 5_000;
+/** Begins the names of the leases: `projection:wallets:1`. */
+const ROLE = 'projection';
+
+type Owned = { lease: Lease };
+type Lane = { members: TableProjection[]; position: number; subscription: Subscription };
+
+export function startProjecting(options: Options): Projecting {
+  const { projections, pool, store, feed, leases, runtime, log, metrics, telemetry } = options;
+  const { batchEventsMax = BATCH_EVENTS_MAX } = options;
+  const stopping = new AbortController();
+  const halted = new Set<string>();
+  let lanes: Lane[] = [];
+  const owned = new Map<string, Owned>();
+  let grouping: Promise<void> | null = null;
+  let isGroupingDue = false;
+  const { promise: ended, resolve: hasEnded, reject: hasFailed } = Promise.withResolvers<void>();
+  heardElsewhere(ended);
+
+  const parked = parkedLog(log, runtime);
+  const apart = apartForAWhile(runtime);
+
+  const tables: Tables = {
+    pool,
+    storeId: store.id,
+    onParked(projection, events) {
+      apart.add(projection);
+      metrics.parked(projection, events.length);
+      parked.tell(projection, events);
+    },
+  };
+
+  const onForeign = (projection: TableProjection, builtFrom: string) => {
+    const about = { projection: keyOf(projection), builtFrom, store: store.id };
+    log.warn(about, 'the tables were built from another event store: they are built anew from this one');
+  };
+
+  const laneOf = (members: TableProjection[], position: number): Lane => {
+    const lane: Lane = {
+      members,
+      position,
+      subscription: feed.subscribe({
+        name: members.map(keyOf).join(' '),
+        after: { storeId: store.id, position },
+        filter: { categories: [...new Set(members.flatMap(({ categories }) => categories))].sort() },
+        batchEventsMax,
+        handle: (batch) => handle(lane, batch),
+      }),
+    };
+    for (const projection of members) metrics.moved(projection, position);
+    return lane;
+  };
+
+  const handle = async (lane: Lane, batch: Batch<Event>): Promise<void> => {
+    const startedMs = runtime.monotonicMs();
+    try {
+      const move = () => moveLane(lane, batch);
+      // A batch without events only moves the cursor.
+      await (batch.events.length === 0 ? move() : telemetry.span('project', spanOf(lane, batch), move));
+    } catch (error) {
+      if (error instanceof CursorMoved) regroup(error.message);
+      if (error instanceof ProjectionFailed) halt(error);
+      throw error;
+    }
+    lane.position = batch.position;
+    const tookMs = runtime.monotonicMs() - startedMs;
+    metrics.flushed(batch.events.length, tookMs);
+    for (const projection of lane.members) {
+      halted.delete(keyOf(projection));
+      metrics.moved(projection, batch.position);
+    }
+    if (batch.live && mayJoin(lane)) regroup('a projection has caught up');
+    await pause(batch, tookMs);
+  };
+
+  /** It stands beside a lane that it may travel with. */
+  const mayJoin = (lane: Lane): boolean => {
+    const joinable = lanes.filter(({ members }) => !members.some(apart.has));
+    return joinable.includes(lane) && lane !== joinable[0];
+  };
+
+  /** Takes every member over the batch: together where all can; one of them that fails goes on by itself. */
+  const moveLane = async (lane: Lane, batch: Batch<Event>): Promise<void> => {
+    // One whose lease has just been lost is left where it is; the lanes are grouped anew without it.
+    let going = lane.members.filter((member) => owned.get(keyOf(member))?.lease.isHeld());
+    while (going.length > 0) {
+      try {
+        return await advance(tables, going, lane.position, batch);
+      } catch (error) {
+        if (!(error instanceof ProjectionFailed)) throw error;
+        const { projection } = error;
+        const parks = projection.onFailure === 'park';
+        if (lane.members.length === 1 || !lanes.includes(lane)) {
+          if (!parks) throw error;
+          await advanceParking(tables, projection, lane.position, batch);
+        } else {
+          if (parks) apart.add(projection);
+          else halt(error);
+          lane.members = lane.members.filter((member) => member !== projection);
+          lanes.push(laneOf([projection], lane.position));
+        }
+        going = going.filter((member) => member !== projection);
+      }
+    }
+  };
+
+  const halt = (error: ProjectionFailed) => {
+    const key = keyOf(error.projection);
+    halted.add(key);
+    metrics.halted(error.projection);
+    log.error({ err: error, projection: key }, 'a projection that may leave nothing out is halted');
+  };
+
+  const pause = (batch: Batch<Event>, tookMs: number): Promise<void> => {
+    if (batch.events.length >= batchEventsMax) return Promise.resolve();
+    const paceMs =
+      batch.events.length === 0
+        ? QUIET_PACE_MS
+        : Math.min(PACE_MOST_MS, Math.max(PACE_LEAST_MS, tookMs * PACE_FLUSHES));
+    return sleep(runtime, Math.max(0, paceMs - tookMs), stopping.signal);
+  };
+
+  /**
+   * Starts all lanes afresh, those of the projections that are owned by then, from the stored cursors. Never awaited
+   * by a handler: it waits for the handlers.
+   */
+  const regroup = (reason: string): Promise<void> => {
+    log.debug({ reason }, 'projections are grouped anew');
+    isGroupingDue = true;
+    grouping ??= Promise.resolve()
+      .then(async () => {
+        while (isGroupingDue) {
+          isGroupingDue = false;
+          await group();
+        }
+      })
+      .catch((error: unknown) => void fail(error))
+      .finally(() => {
+        grouping = null;
+      });
+    return grouping;
+  };
+
+  const group = async (): Promise<void> => {
+    await stopLanes();
+    for (let attempt = 1; !stopping.signal.aborted && !isGroupingDue; attempt++) {
+      const mine = projections.filter((projection) => owned.has(keyOf(projection)));
+      if (mine.length === 0) return;
+      try {
+        const positions = await openCursors(pool, store.id, mine, onForeign);
+        await bringTogether(mine, positions);
+        if (stopping.signal.aborted || isGroupingDue) return;
+        lanes = together(mine, positions, apart.has).map((members) =>
+          laneOf(members, positions.get(keyOf(members[0] as TableProjection)) ?? 0),
+        );
+        log.info({ projections: mine.map(keyOf), lanes: lanes.length }, 'projecting');
+        return;
+      } catch (error) {
+        log.warn({ err: error, attempt }, 'the cursors of the projections could not be read');
+        await sleep(runtime, backOffMs(attempt), stopping.signal);
+      }
+    }
+  };
+
+  /** Takes projections that are a little behind up to the foremost one. */
+  const bringTogether = async (
+    mine: readonly TableProjection[],
+    positions: Map<string, number>,
+  ): Promise<void> => {
+    const foremost = Math.max(...positions.values());
+    for (const projection of mine) {
+      if (apart.has(projection)) continue;
+      const { categories, onFailure } = projection;
+      let position = positions.get(keyOf(projection)) ?? 0;
+      let events = 0;
+      const goesOn = () => events < JOIN_EVENTS_MAX && owned.get(keyOf(projection))?.lease.isHeld();
+      while (position < foremost && goesOn()) {
+        const page = await store.readAll(position, { categories }, batchEventsMax);
+        events += page.events.length;
+        const to = Math.min(page.position, foremost);
+        const stretch = { events: page.events.filter((event) => event.position <= to), position: to };
+        try {
+          if (onFailure === 'park') await advanceParking(tables, projection, position, stretch);
+          else await advance(tables, [projection], position, stretch);
+        } catch (error) {
+          if (!(error instanceof ProjectionFailed)) throw error;
+          halt(error);
+          break;
+        }
+        position = to;
+        positions.set(keyOf(projection), position);
+      }
+    }
+  };
+
+  const stopLanes = async (): Promise<void> => {
+    const former = lanes;
+    lanes = [];
+    await Promise.all(former.map(({ subscription }) => subscription.stop()));
+    for (const projection of projections) projection.forget();
+  };
+
+  const takeUp = async (key: string, lease: Lease) => {
+    const its: Owned = { lease };
+    const leave = (reason: string): Promise<void> => {
+      if (owned.get(key) !== its) return Promise.resolve();
+      owned.delete(key);
+      halted.delete(key);
+      metrics.left(key);
+      return regroup(reason);
+    };
+    owned.set(key, its);
+    lease.lost.addEventListener('abort', () => void leave('a lease was lost'), { once: true });
+    await regroup('a projection has come to this process');
+    return () => leave('a projection goes to another process');
+  };
+  const share = fairShare({
+    leases,
+    runtime,
+    log,
+    role: ROLE,
+    units: projections.map(keyOf).sort(),
+    takeUp,
+  });
+
+  const end = async (): Promise<void> => {
+    stopping.abort();
+    await share.stop();
+    await grouping;
+    await stopLanes();
+    parked.close();
+  };
+  const fail = async (error: unknown): Promise<void> => {
+    // A moment later: what waits for the grouping must not wait for itself.
+    await end().finally(() => hasFailed(error));
+  };
+
+  return {
+    positions: () =>
+      new Map(
+        lanes.flatMap(({ members, position }) => members.map((member) => [keyOf(member), position] as const)),
+      ),
+    halted: () => [...halted].sort(),
+    ended,
+    async stop() {
+      await end();
+      hasEnded();
+    },
+  };
+}
+
+const spanOf = (lane: Lane, { events, position }: Batch<Event>) => ({
+  kind: 'consumer' as const,
+  links: events.values().map(({ event }) => event.traceparent),
+  attributes: { projections: lane.members.length, events: events.length, position },
+});
