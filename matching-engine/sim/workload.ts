@@ -105,6 +105,9 @@ export function* workload(seed: number, symbol: string): Generator<PlacedInput, 
   /** Round lots half the time, so that equal sizes and exact fills are common. */
   const size = () => (random(2) === 0 ? 10 * (1 + random(5)) : 1 + random(300));
 
+  /** Now and then so little that there would be too many peaks; rarely no lot. */
+  const shown = () => (random(3) === 0 ? 2 : 2 * (1 + random(30)) - Number(random(40) === 0));
+
   /** Mostly just enough for so many lots near the market, so that the next price decides whether one more is bought. */
   const money = () =>
     random(8) === 0
@@ -157,7 +160,7 @@ export function* workload(seed: number, symbol: string): Generator<PlacedInput, 
         ...terms(type, timeInForce),
         ...(ends ? { expiresAt: timeOf(time + random(4_000) - 100) } : {}),
         ...(waits ? stopTerms(type, buy) : {}),
-        ...(peak === 0 ? { displayQuantity: 2 * (1 + random(30)) - Number(random(40) === 0) } : {}),
+        ...(peak === 0 ? { displayQuantity: shown() } : {}),
         ...(forMoney ? { notionalCents: money() } : {}),
       },
     });
