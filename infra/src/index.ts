@@ -45,6 +45,7 @@ export * from './runtime/log.ts';
 export * from './runtime/mayFail.ts';
 export * from './runtime/metrics.ts';
 export * from './runtime/mode.ts';
+export * from './runtime/outage.ts';
 export * from './runtime/runtime.ts';
 export * from './runtime/shutdown.ts';
 export * from './runtime/startSignal.ts';

@@ -1,0 +1,67 @@
+import type { Log } from './log.ts';
+import type { Runtime } from './runtime.ts';
+
+/**
+ * What a process says while a server is away: one warning that names the server and what its absence means, at most one
+ * reminder a minute, and one line once it answers again, with how long that took. Everybody in the process who calls
+ * that server tells the same outage, so the log has these lines once, however many calls fail meanwhile.
+ */
+export type Outage = {
+  /** A call failed because the server, or the way to it, is away. */
+  failed(error: unknown): void;
+  /** A call was answered. Costs nothing while the server is not away. */
+  answered(): void;
+  isAway(): boolean;
+};
+
+export type OutageOptions = {
+  log: Log;
+  runtime: Pick<Runtime, 'monotonicMs'>;
+  /** Begins the lines: `PostgreSQL (127.0.0.1:5432)`. No user and no password. */
+  server: string;
+  /** What does not happen until it answers: `nothing is read or written`. */
+  meaning: string;
+  /** Says an error in a few words; the first line of its message when absent. */
+  reasonOf?: (error: unknown) => string;
+};
+
+/** Milliseconds: often enough to find an outage in the last screenful of a log, seldom enough not to fill it. */
+export const REMIND_EVERY_MS = 60_000;
+
+export function outage({ log, runtime, server, meaning, reasonOf = firstLine }: OutageOptions): Outage {
+  let away: { sinceMs: number; saidMs: number; failures: number } | null = null;
+  return {
+    failed(error) {
+      const nowMs = runtime.monotonicMs();
+      if (away === null) {
+        away = { sinceMs: nowMs, saidMs: nowMs, failures: 1 };
+        log.warn({ reason: reasonOf(error) }, `${server} is away: until it answers, ${meaning}`);
+        return;
+      }
+      away.failures += 1;
+      if (nowMs - away.saidMs < REMIND_EVERY_MS) return;
+      away.saidMs = nowMs;
+      const about = { reason: reasonOf(error), failures: away.failures };
+      log.warn(about, `${server} is still away, for ${lasting(nowMs - away.sinceMs)}: ${meaning}`);
+    },
+    answered() {
+      if (away === null) return;
+      const { sinceMs, failures } = away;
+      away = null;
+      log.info({ failures }, `${server} answers again after ${lasting(runtime.monotonicMs() - sinceMs)}`);
+    },
+    isAway: () => away !== null,
+  };
+}
+
+function firstLine(error: unknown): string {
+  const text = error instanceof Error ? error.message || error.name : String(error);
+  return text.split('\n', 1)[0] ?? '';
+}
+
+/** `0.4 s`, `12 s`, `3 min 5 s`. */
+function lasting(ms: number): string {
+  if (ms < 10_000) return `${(ms / 1_000).toFixed(1)} s`;
+  const seconds = Math.round(ms / 1_000);
+  return seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+}
