@@ -17,7 +17,7 @@ export type Connection = {
 export type Told = Exclude<StreamMessage, StreamReply>;
 
 /** The reply did not come: whether the request was carried out is not known. */
-export class ConnectionLost extends Error {
+class ConnectionLost extends Error {
   override name = 'ConnectionLost';
 }
 

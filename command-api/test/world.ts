@@ -27,7 +27,7 @@ import type { ShownDepth } from '../src/orders/preview/previewRoutes.ts';
 import { countRecorded } from '../src/orders/recordedOrders.ts';
 import { tokenIssuer } from '../src/people/signIn/tokens.ts';
 
-export const ISSUER = 'http://test.invalid';
+const ISSUER = 'http://test.invalid';
 export const quiet = createLog({ name: 'test', level: 'silent' });
 
 /** One whole command-api in this process, over the store that it is given. */

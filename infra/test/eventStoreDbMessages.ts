@@ -12,7 +12,7 @@ export type ReadReq = InstanceType<typeof streams.ReadReq>;
 export type BatchAppendReq = InstanceType<typeof streams.BatchAppendReq>;
 export type BatchAppendResp = InstanceType<typeof streams.BatchAppendResp>;
 
-export const uuid = (text: string) => {
+const uuid = (text: string) => {
   const id = new shared.UUID();
   id.setString(text);
   return id;

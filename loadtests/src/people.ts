@@ -102,7 +102,7 @@ export async function registerMany(api: Api, label: string, count: number): Prom
 }
 
 /** Newest passcode mailed to this address; needs the development inbox. */
-export async function passcode(api: Api, email: string): Promise<string> {
+async function passcode(api: Api, email: string): Promise<string> {
   const deadline = performance.now() + MAIL_WAIT_MS;
   for (;;) {
     const inbox = {

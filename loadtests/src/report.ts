@@ -43,7 +43,7 @@ export function table(head: readonly string[], rows: readonly Row[]): string {
 }
 
 /** 1234.5678 → `1,234.57`; whole numbers keep no decimals. */
-export const figure = (value: number): string =>
+const figure = (value: number): string =>
   value.toLocaleString('en-US', { maximumFractionDigits: Math.abs(value) >= 1000 ? 0 : 2 });
 
 export const print = (text: string): void => void process.stdout.write(`${text}\n`);

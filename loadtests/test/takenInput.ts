@@ -5,7 +5,7 @@ import type { Schema } from './nastyInput.ts';
  * Values of a schema of an OpenAPI document, and some beside it, with a liking for the ends of what it takes: what the
  * document does not say (a rule across two fields, a range of a pattern) is for the API to refuse.
  */
-export function valuesOf(schema: Schema): fc.Arbitrary<unknown> {
+function valuesOf(schema: Schema): fc.Arbitrary<unknown> {
   if (schema.enum) return fc.constantFrom(...schema.enum);
   if (schema.anyOf) return fc.oneof(...schema.anyOf.map(valuesOf));
   switch (schema.type) {

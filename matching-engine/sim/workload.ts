@@ -27,7 +27,7 @@ export function mulberry32(seed: number): Random {
   };
 }
 
-export const RULES = {
+const RULES = {
   tickCents: 1,
   listingTicks: 10_000,
   collarPpm: 100_000,
@@ -36,7 +36,7 @@ export const RULES = {
   dailyClose: '21:00',
 };
 /** Under the newest matching rules there are lots and limits of value, too. */
-export const NEW_RULES = {
+const NEW_RULES = {
   ...RULES,
   lotShares: 2,
   notionalMinCents: 20_000,

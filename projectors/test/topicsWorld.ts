@@ -23,7 +23,7 @@ import { type Relay, startRelay } from '../src/relay/topics.ts';
 /** Topics of one test at a real broker, and relays that fill them. */
 export const log = createLog({ name: 'test-relay', level: 'silent' });
 
-export function kafkaAt(brokers: string, clientId = 'test'): KafkaClient {
+function kafkaAt(brokers: string, clientId = 'test'): KafkaClient {
   return openKafka({ brokers: brokers.split(','), ssl: false, replication: 1 }, { clientId, log, runtime });
 }
 

@@ -43,7 +43,7 @@ export type Account = {
 export type Holding = { shares: number; held: number };
 
 /** Enough to answer a late cancel or amend with "not open any more" (36 KB). */
-export const CLOSED_ORDERS_KEPT = 1_000;
+const CLOSED_ORDERS_KEPT = 1_000;
 
 export const initialAccount = (): Account => ({
   status: 'none',

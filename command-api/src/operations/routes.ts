@@ -227,7 +227,7 @@ export function marketRoutes(app: Http, { commands, markets, storeId }: MarketRo
 }
 
 /** The symbol as it is now. */
-export function symbolView(market: Market): z.infer<typeof views.SymbolView> {
+function symbolView(market: Market): z.infer<typeof views.SymbolView> {
   const { rules } = market;
   const money = (ticks: number) => decimalFromCents(ticks * rules.tickCents);
   return {

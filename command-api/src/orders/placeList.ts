@@ -104,7 +104,7 @@ export function placeOrderList(
 type Leg = { role: 'entry' | 'take_profit' | 'stop_loss'; order: PlaceOrder };
 
 /** The orders of the list, each as if it were asked for by itself. */
-export function legsOf({ take_profit, stop_loss, ...entry }: PlaceOrder): Leg[] {
+function legsOf({ take_profit, stop_loss, ...entry }: PlaceOrder): Leg[] {
   if (!take_profit || !stop_loss) throw new Error('a list has both');
   const { stop_price, limit_price } = stop_loss;
   const loss = limit_price === undefined ? 'stop' : 'stop_limit';

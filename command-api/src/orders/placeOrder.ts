@@ -225,7 +225,7 @@ export function againstAccount(
 }
 
 /** The longest that an order may stand: a year, and a day for a leap year's sake. */
-export const EXPIRES_WITHIN_MS = 366 * 24 * 3_600_000;
+const EXPIRES_WITHIN_MS = 366 * 24 * 3_600_000;
 
 /** Time in force, the end of a `gtd` order, and whether a stop has something to wait for. */
 function againstTime(

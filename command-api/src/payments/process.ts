@@ -28,7 +28,7 @@ type DepositTask = {
 };
 
 /** Without an answer in this time the service is asked again. */
-export const COLLECT_TIMEOUT_MS = 10_000;
+const COLLECT_TIMEOUT_MS = 10_000;
 const PENDING_FIRST_MS = 500;
 const PENDING_LAST_MS = 30_000;
 
@@ -36,7 +36,7 @@ export function startPayments(deps: TaskDeps & { accounts: Accounts; payments: P
   return startTasks(depositTasks(deps), deps);
 }
 
-export function depositTasks(deps: {
+function depositTasks(deps: {
   accounts: Accounts;
   payments: Payments;
   runtime: Runtime;

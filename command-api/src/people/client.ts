@@ -47,7 +47,7 @@ export type SealedFields = Pick<
 export type AnsweredKey = { id: string; hash: string; answer: 'accepted' | 'PASSCODE_WRONG' };
 
 /** Passcodes and tries are bounded, so nobody honest comes near. */
-export const KEYS_MAX = 100;
+const KEYS_MAX = 100;
 /** Homes, offices, telephones and what providers change: whoever comes from more is a stranger at some. */
 export const NETWORKS_MAX = 20;
 

@@ -14,9 +14,9 @@ export type Decision = {
 
 /** NIST SP 800-63B and ASVS 6.5.5: an out-of-band code is valid for at most ten minutes. */
 export const PASSCODE_VALID_MS = 10 * 60_000;
-export const PASSCODE_TRIES_MAX = 5;
+const PASSCODE_TRIES_MAX = 5;
 /** Passcodes sent again within an hour, the first one not counted. */
-export const RESENDS_PER_HOUR_MAX = 3;
+const RESENDS_PER_HOUR_MAX = 3;
 const HOUR_MS = 3_600_000;
 /** In the life of a registration: 12 × 5 tries of 10⁶ codes keep guessing below 1 : 16,000. */
 export const PASSCODES_MAX = 12;

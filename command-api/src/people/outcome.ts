@@ -6,7 +6,7 @@ import type { Refused } from './people.ts';
 import { NoTurn } from './signIn/fairTurns.ts';
 
 /** Longer than a full queue of password hashes; the client's own time-out is usually 10 s. */
-export const PEOPLE_TIMEOUT_MS = 8_000;
+const PEOPLE_TIMEOUT_MS = 8_000;
 
 /**
  * Waits for an outcome, but not for ever, and makes problems of what may pass: an unknown outcome is never told as

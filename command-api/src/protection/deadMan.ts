@@ -5,12 +5,11 @@ import type { Accounts } from '../account/accounts.ts';
 import { CANCELS_PER_COMMIT_MAX } from '../orders/cancel.ts';
 import type { TaskList } from '../tasks/openTasks.ts';
 
-/**
+/*
  * The dead-man switch: all open orders of an account are canceled unless its client renews the deadline in time. The
  * deadline is an event, so it outlives restarts; one that passed meanwhile fires as soon as somebody looks. Whether it
  * has passed is decided on the account as it is then: a renewal wins by its place in the stream.
  */
-export const DEADLINE_SECONDS_MAX = 86_400;
 
 /** Zero seconds switch it off. */
 export const setDeadline = (command: { accountId: string; seconds: number; nowMs: number }): AccountFact => ({

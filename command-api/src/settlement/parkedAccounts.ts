@@ -25,7 +25,7 @@ export type ParkedAccounts = {
 };
 
 /** About 1 KB each; beyond it settlement waits as a whole. */
-export const PARKED_OUTPUTS_MAX = 50_000;
+const PARKED_OUTPUTS_MAX = 50_000;
 
 export function parkedAccounts(): ParkedAccounts {
   const parked = new Map<string, Work>();

@@ -48,7 +48,7 @@ export type TaskDeps = {
 /** Worked on at the same time: each may wait for somebody slow. */
 const AT_A_TIME_MAX = 16;
 /** Open tasks in memory, some 300 bytes each; beyond it the feed waits. */
-export const OPEN_TASKS_MAX = 10_000;
+const OPEN_TASKS_MAX = 10_000;
 const BATCH_EVENTS_MAX = 500;
 /** A killed process repeats what it did since. */
 const SAVE_EVERY_MS = 2_000;

@@ -10,6 +10,7 @@ import {
   word,
 } from '../base/domains.ts';
 import { Email, SignInEmail } from '../base/email.ts';
+import { TradingPhase } from '../base/marketState.ts';
 import {
   ClientOrderId,
   hasLimit,
@@ -28,7 +29,6 @@ import {
   ORDER_SHARES_MAX,
   PRICE_CENTS_MAX,
 } from '../base/units.ts';
-import { TradingPhase } from '../events/market.ts';
 import { listFields, listMisfits } from './listCommand.ts';
 
 /**

@@ -1,5 +1,5 @@
+import type { MarketState } from '../base/marketState.ts';
 import type { EventOf } from '../events/events.ts';
-import type { MarketState } from '../events/market.ts';
 import type { StoredBook } from '../publicBook/publicBook.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { z } from 'zod';
+import { MarketState } from '../base/marketState.ts';
 import { Side } from '../base/order.ts';
 import { level, money, quantity } from '../base/wire.ts';
-import { MarketState } from '../events/market.ts';
 
 /**
  * Public market data. A sequence is the revision of the symbol's book stream and is never reset: depth, orders, trades

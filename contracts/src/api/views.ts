@@ -1,8 +1,8 @@
 import { z } from 'zod';
+import { MarketState } from '../base/marketState.ts';
 import { Liquidity, OrderStatus, OrderType, SelfTradeMode, Side, TimeInForce } from '../base/order.ts';
 import { SessionView } from '../base/tradingSession.ts';
 import { level, money, quantity, time } from '../base/wire.ts';
-import { MarketState } from '../events/market.ts';
 import { ListRole } from '../events/orderList.ts';
 
 export * from './orderEventView.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Time } from '../events/envelope.ts';
+import { Time } from './time.ts';
 import { ORDER_SHARES_MAX } from './units.ts';
 
 /** The vocabulary of orders, shared by events, commands and views. */

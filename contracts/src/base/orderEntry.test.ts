@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { MarketState } from '../events/market.ts';
+import { MarketState } from './marketState.ts';
 import { OrderType, TimeInForce } from './order.ts';
 import { entryRefusal, waitsForClosing } from './orderEntry.ts';
 

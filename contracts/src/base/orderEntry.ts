@@ -1,4 +1,4 @@
-import type { MarketState } from '../events/market.ts';
+import type { MarketState } from './marketState.ts';
 import type { OrderType, TimeInForce } from './order.ts';
 import type { RefusalCode } from './refusals.ts';
 

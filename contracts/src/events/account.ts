@@ -11,7 +11,7 @@ import {
   TimeInForce,
 } from '../base/order.ts';
 import { RefusalCode } from '../base/refusals.ts';
-import { Time } from './envelope.ts';
+import { Time } from '../base/time.ts';
 import { ListedOrder, ListKind } from './orderList.ts';
 
 /**

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { Count } from '../base/domains.ts';
+import { Auction, MarketState } from '../base/marketState.ts';
 import { ExpiryReason, OrderType, SelfTradeMode, Side, TimeInForce } from '../base/order.ts';
 import { RefusalCode } from '../base/refusals.ts';
-import { Time } from './envelope.ts';
-import { Auction, MarketState } from './market.ts';
+import { Time } from '../base/time.ts';
 
 /**
  * Events of `book-<symbol>`, written by the engine alone: its outputs. Each names its input by `causationId`, and

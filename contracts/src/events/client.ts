@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { text, word } from '../base/domains.ts';
-import { Time } from './envelope.ts';
+import { Time } from '../base/time.ts';
 
 /**
  * Events of people: `client-<id>`, and `email-<hmac>`, which keeps an address with the client who proved that it is his.

@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { EventTime, word } from '../base/domains.ts';
+import { word } from '../base/domains.ts';
 import { deriveId } from '../base/ids.ts';
+import { Time } from '../base/time.ts';
 
 /**
  * What every event carries, whatever it says. `type` names the fact and the version of its shape
@@ -26,9 +27,6 @@ export type Envelope<T extends string = string, D = unknown> = {
   more?: true;
   data: D;
 };
-
-export const Time = EventTime;
-export const timeOf = (ms: number): string => new Date(ms).toISOString();
 
 /** The envelope's schema around a data schema: for documents, fixtures and audits, not for the read path. */
 export const envelope = <T extends string, D extends z.ZodType>(type: T, data: D) =>

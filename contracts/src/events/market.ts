@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { CalendarDate, line } from '../base/domains.ts';
+import { TradingPhase } from '../base/marketState.ts';
 import { SymbolName } from '../base/order.ts';
+import { Time } from '../base/time.ts';
 import { CLOCK_FACTOR_MAX, TradingSession } from '../base/tradingSession.ts';
 import { FEE_PPM_MAX, ORDER_SHARES_MAX, PRICE_CENTS_MAX } from '../base/units.ts';
-import { Time } from './envelope.ts';
 
 /** Events of `market-<symbol>`: what a symbol is and what its market may do. All of them are engine inputs. */
 /**
@@ -42,29 +43,6 @@ export const collarTicksLeast = (
   { collarTicksMin = 1 }: Pick<SymbolRules, 'collarTicksMin'>,
   matchingRules: number,
 ): number => (matchingRules < 4 ? 0 : collarTicksMin);
-
-/**
- * What a market does. The phases of a day are `pre_open` (orders are taken, nothing is matched), `opening_auction`,
- * `continuous`, `closing_auction` and `closed`; a `volatility_auction` and a `halt` interrupt them.
- */
-export const MarketState = z.enum([
-  'pre_open',
-  'opening_auction',
-  'continuous',
-  'volatility_auction',
-  'halt',
-  'closing_auction',
-  'closed',
-]);
-export type MarketState = z.infer<typeof MarketState>;
-
-export const TradingPhase = MarketState.exclude(['volatility_auction', 'halt']);
-export type TradingPhase = z.infer<typeof TradingPhase>;
-
-/** A call: orders gather, and are executed at one price when it ends. */
-export const Auction = MarketState.extract(['opening_auction', 'volatility_auction', 'closing_auction']);
-export type Auction = z.infer<typeof Auction>;
-export const isAuction = (state: MarketState): state is Auction => state.endsWith('_auction');
 
 const data = {
   'SymbolListed.v1': z.strictObject({

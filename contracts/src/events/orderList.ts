@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { OrderType, orderTerms, Side, StoredClientOrderId, TimeInForce } from '../base/order.ts';
-import type { AccountFact } from './account.ts';
 
 /**
  * Orders that belong together: placed by one command, taken by one book as one input. `oco`: a take-profit limit and a
@@ -23,29 +22,3 @@ export const ListedOrder = z.strictObject({
   limitTicks: z.int().min(0),
   ...orderTerms,
 });
-
-type List = Extract<AccountFact, { type: 'OrderListPlaced.v1' }>['data'];
-type Order = Extract<AccountFact, { type: 'OrderPlaced.v1' }>['data'];
-/** Where an order belongs. */
-export type Listed = { listId: string; role: ListRole };
-
-/**
- * The orders of a list, each as if it were placed by itself. Only the entry of a bracket holds; what is held for the
- * others is the list's.
- */
-export function placedOrders(list: List): (Order & Listed)[] {
-  const { listId, accountId, symbol, quantity, tickCents, referenceTicks, bandExempt, feePpm } = list;
-  return list.orders.map((order) => ({
-    ...order,
-    listId,
-    accountId,
-    symbol,
-    quantity,
-    tickCents,
-    referenceTicks,
-    bandExempt,
-    feePpm,
-    holdCents: order.role === 'entry' ? list.holdCents : 0,
-    holdShares: 0,
-  }));
-}

@@ -29,7 +29,7 @@ export type Membership<E> = {
 };
 
 /** Parsed events kept for consumers that lag a little: some 20 MB. */
-export const WINDOW_EVENTS_MAX = 20_000;
+const WINDOW_EVENTS_MAX = 20_000;
 /** Events in one read of the head. */
 const TAIL_PAGE_EVENTS_MAX = 1_000;
 

@@ -47,7 +47,7 @@ export const IN_WORK_PER_CONNECTION_MAX = 8;
  * Read from one connection and not begun: what one read of 64 KB brings of small orders is some 250. What was read cannot
  * be given back to the kernel, so that a flood of the smallest requests is cut off here.
  */
-export const WAITING_PER_CONNECTION_MAX = 500;
+const WAITING_PER_CONNECTION_MAX = 500;
 /**
  * Milliseconds for which a connection is not read after a refusal, doubled by each one that follows: shorter than any
  * Retry-After, so that only who does not heed it notices, and whoever sends on and on costs next to nothing.

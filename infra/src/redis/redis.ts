@@ -17,7 +17,7 @@ export type RedisConnection = {
 };
 
 /** Milliseconds: what takes longer on a server that answers a million times a second is stuck, or cut off from us. */
-export const COMMAND_TIMEOUT_MS = 2_000;
+const COMMAND_TIMEOUT_MS = 2_000;
 /** Silence of this length while replies are due means that the way to the server is broken: it is looked for anew. */
 const SILENCE_MAX_MS = 2_500;
 const CONNECT_TIMEOUT_MS = 2_000;

@@ -10,7 +10,7 @@ import type { Log } from '../runtime/log.ts';
  */
 export const KAFKA_VERSION = '4.1.0';
 /** What this version asks for. */
-export const JAVA_VERSION_MIN = 17;
+const JAVA_VERSION_MIN = 17;
 
 /** The repository's own folder for what is not part of it. */
 const CACHE = resolve(import.meta.dirname, '../../.brokerx/kafka');

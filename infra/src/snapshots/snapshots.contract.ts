@@ -4,7 +4,7 @@ import type { Log } from '../runtime/log.ts';
 import { SNAPSHOT_PART_BYTES_MAX, type Snapshot, type SnapshotKey, type Snapshots } from './snapshots.ts';
 
 /** What may happen to what is kept, by the hand of a disk, of an administrator, or of an older version. */
-export const DAMAGES = [
+const DAMAGES = [
   'the state is cut in half',
   'the state is another',
   'the state is empty',

@@ -47,7 +47,7 @@ export const emptyAccount = (id: string): AuditedAccount => ({
 });
 
 /** Counts an event that moved something. */
-export function booked(account: AuditedAccount, event: RawEvent): void {
+function booked(account: AuditedAccount, event: RawEvent): void {
   account.entries += 1;
   account.lastEntryId = event.id;
 }
@@ -57,7 +57,7 @@ export function bookedWhere(account: AuditedAccount, event: RawEvent, cents: num
   if (cents !== 0 || shares !== 0) booked(account, event);
 }
 
-export const emptyElsewhere = (): Elsewhere => ({
+const emptyElsewhere = (): Elsewhere => ({
   clearingCents: 0,
   feesCents: 0,
   outsideCents: 0,

@@ -1,7 +1,7 @@
 import { EXIT } from '../report.ts';
 
 /** What an audit can find, in order of precedence of its exit code. */
-export const CHECKS = ['lost', 'duplicate', 'phantom', 'money', 'mismatch', 'liveness'] as const;
+const CHECKS = ['lost', 'duplicate', 'phantom', 'money', 'mismatch', 'liveness'] as const;
 export type Check = (typeof CHECKS)[number];
 export type Finding = { check: Check; what: string };
 

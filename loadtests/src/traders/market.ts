@@ -12,7 +12,7 @@ type SymbolInfo = z.infer<typeof views.SymbolView>;
 type Page<T> = { items: T[]; next: string | null };
 
 /** What the traders list on a new market. */
-export const DEMO_SYMBOLS = [
+const DEMO_SYMBOLS = [
   { symbol: 'XEQT', name: 'iShares Core Equity ETF Portfolio', listingCents: 3_450 },
   { symbol: 'AAPL', name: 'Apple Inc.', listingCents: 23_000 },
   { symbol: 'SHOP', name: 'Shopify Inc.', listingCents: 15_200 },

@@ -2,7 +2,7 @@
  * An order's id as four 32-bit words and back: a UUID in small letters is 16 bytes instead of a string of 56. Any
  * other text has no words (`words` answers false) and is kept as it is by whoever needs it.
  */
-export const WORDS = 4;
+const WORDS = 4;
 
 /** Of the id that was read last. */
 export const word = new Int32Array(WORDS);

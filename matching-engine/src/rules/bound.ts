@@ -9,7 +9,7 @@ import type { Engine } from './state.ts';
  */
 export const OUTPUTS_MAX = 20_000;
 /** One more step tells no more: a match with what lists say of it, the ends of two orders, what the market does then. */
-export const STEP_OUTPUTS_MAX = 16;
+const STEP_OUTPUTS_MAX = 16;
 
 /** Nothing more is begun. */
 export const isFull = ({ outputsEnd }: Engine, outputs: readonly BookFact[]): boolean =>

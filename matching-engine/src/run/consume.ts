@@ -44,7 +44,7 @@ export type ConsumeOptions = Omit<SymbolEngineOptions, 'onFailed'> & {
 };
 
 /** Inputs applied whose outputs are not stored yet, over all symbols: about half a second of work to lose and redo. */
-export const UNACKNOWLEDGED_INPUTS_MAX = 5_000;
+const UNACKNOWLEDGED_INPUTS_MAX = 5_000;
 /** Inputs in a batch: a few milliseconds of matching. */
 const BATCH_INPUTS_MAX = 1_000;
 /** Begins the names of the leases of shards, and of engines as members. */

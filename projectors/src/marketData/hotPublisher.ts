@@ -20,7 +20,7 @@ export type HotPublisher = {
 };
 
 /** Bounds one write: about 20 KB a symbol at full depth, so some 1 MB. */
-export const SYMBOLS_PER_WRITE_MAX = 50;
+const SYMBOLS_PER_WRITE_MAX = 50;
 
 export function hotPublisher(
   view: HotView,

@@ -21,8 +21,8 @@ import {
   type views,
 } from '@brokerx/contracts';
 import { categoryOf, NO_STREAM, type Recorded } from '@brokerx/infra';
-import { addTrade, type LastTrades, tradesText } from '../tables/trades.ts';
 import { emptyTicker, evolveTicker, figuresOf, type Ticker } from './ticker.ts';
+import { addTrade, type LastTrades, tradesText } from './trades.ts';
 
 /** Market data of one symbol: its book, ticker and last trades, all as of one revision of its book. */
 export type SymbolMarket = {

@@ -14,7 +14,7 @@ export type Ticker = {
 type Span = { at: number; open: number; high: number; low: number; volume: number; trades: number };
 export type Figures = Omit<Span, 'at'>;
 
-export const SPAN_MS = 300_000;
+const SPAN_MS = 300_000;
 /** 24 hours. */
 const SPANS = 288;
 

@@ -66,7 +66,7 @@ export function landmarkOf({ position, commit, last }: FetchedMessage['headers']
   return /^\d{1,15}$/.test(at) && commitId !== '' ? { position: Number(at), commitId } : null;
 }
 
-export const WATERMARK = 'watermark';
+const WATERMARK = 'watermark';
 
 /** The same message, which says that its partition lacks something: a reader who wants everything reads the store. */
 export const incomplete = (message: OutgoingMessage): OutgoingMessage => ({

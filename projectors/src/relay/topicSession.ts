@@ -53,7 +53,7 @@ type Options = {
  * Bounds of one request: some 20 ms of work for a broker, and memory for one request and the next. kafkajs puts the
  * messages of a partition together in a time that grows with the square of their number: at this one it is 1 ms.
  */
-export const SEND_MESSAGES_MAX = 2_000;
+const SEND_MESSAGES_MAX = 2_000;
 const SEND_BYTES_MAX = 1024 * 1024;
 /** What a request to one partition holds beside messages: the batch's head, and a watermark. */
 const BATCH_OVERHEAD_BYTES = 1_024;

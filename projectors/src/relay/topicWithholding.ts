@@ -21,7 +21,7 @@ export type Withholding = {
 };
 
 /** Its place among the snapshots: `topic/key`, at the position of the first event withheld. */
-export const WITHHELD = { kind: 'relay-withheld', version: 1 };
+const WITHHELD = { kind: 'relay-withheld', version: 1 };
 
 type Remembered = {
   /** Id of the first one; null where it is not known any more. */

@@ -1,7 +1,7 @@
 import { PROJECTION_CHANNEL } from '@brokerx/contracts';
 import { safeInteger, transaction } from '@brokerx/infra';
 import type pg from 'pg';
-import { column } from '../tables/columns.ts';
+import { column } from './columns.ts';
 import { type Database, keyOf, type TableProjection } from './projection.ts';
 
 /**

@@ -42,7 +42,7 @@ export function journalOf(events: readonly Recorded<Event>[]): readonly JournalE
 const read = new WeakMap<readonly Recorded<Event>[], readonly JournalEntry[]>();
 
 /** The entry of an event, or undefined when it moves nothing. Throws when it does not balance: that is a defect. */
-export function journalEntry(recorded: Recorded<Event>): JournalEntry | undefined {
+function journalEntry(recorded: Recorded<Event>): JournalEntry | undefined {
   const { event } = recorded;
   if (!MOVING.has(event.type)) return undefined;
   const entry = blank(recorded);

@@ -3,7 +3,7 @@ import type { ParkedEvent } from './advance.ts';
 import { keyOf, type TableProjection } from './projection.ts';
 
 /** A projection's parked events are told at once, then counted, and told at most this often: they may be thousands. */
-export const PARKED_LOG_EVERY_MS = 10_000;
+const PARKED_LOG_EVERY_MS = 10_000;
 
 export type ParkedLog = {
   tell(projection: TableProjection, parked: readonly ParkedEvent[]): void;

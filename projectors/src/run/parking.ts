@@ -1,12 +1,12 @@
 import type { Event } from '@brokerx/contracts';
 import { asError, isTransient, type Recorded, transaction } from '@brokerx/infra';
-import { column } from '../tables/columns.ts';
 import type { ParkedEvent, Stretch, Tables } from './advance.ts';
+import { column } from './columns.ts';
 import { moveCursors } from './cursors.ts';
 import type { Database, TableProjection } from './projection.ts';
 
 /** Events of one careful transaction: the worst of them, all failing, take well below a second. */
-export const CAREFUL_EVENTS_MAX = 200;
+const CAREFUL_EVENTS_MAX = 200;
 /** Errors are noted for people, not kept whole: a failed statement may quote pages of values. */
 const ERROR_CHARACTERS_MAX = 2_000;
 

@@ -57,7 +57,7 @@ type Options = {
 };
 
 /** One transaction's events (some 20,000 rows): about 200 ms of PostgreSQL's work. */
-export const BATCH_EVENTS_MAX = 2_000;
+const BATCH_EVENTS_MAX = 2_000;
 /**
  * Time from one flush to the next while events come in small batches. A flush has a fixed price (three round trips,
  * a statement a table), and orders settle within it more often the longer it waits: it may cost a tenth of the

@@ -1,7 +1,7 @@
 import { type Event, keyOfStream, timeOf, views } from '@brokerx/contracts';
 import type { Recorded } from '@brokerx/infra';
+import { columns } from '../run/columns.ts';
 import { type Database, statelessProjection } from '../run/projection.ts';
-import { columns } from './columns.ts';
 
 /**
  * Open, high, low, close and volume of each symbol in each interval that is stored, by trade time; the others, and

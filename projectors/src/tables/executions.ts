@@ -1,7 +1,7 @@
 import { type Event, keyOfStream } from '@brokerx/contracts';
 import type { Recorded } from '@brokerx/infra';
+import { columns } from '../run/columns.ts';
 import { type Database, statelessProjection } from '../run/projection.ts';
-import { columns } from './columns.ts';
 
 /** Fills as their account sees them: one row for each leg of a trade, once it is settled. */
 export const executions = () =>

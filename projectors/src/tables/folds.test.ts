@@ -1,8 +1,8 @@
 import type { AccountFact } from '@brokerx/contracts';
 import { expect, test } from 'vitest';
 import { ALICE, aliceGets40, listed, ORDER, RULES, second, story, traded } from '../../test/given.ts';
+import { columns } from '../run/columns.ts';
 import { foldCandles } from './candles.ts';
-import { columns } from './columns.ts';
 import { foldExecutions } from './executions.ts';
 import { foldSymbols } from './symbols.ts';
 import { foldWallets } from './wallets.ts';

@@ -1,8 +1,8 @@
 import type { Event } from '@brokerx/contracts';
 import type { Recorded } from '@brokerx/infra';
+import { columns } from '../run/columns.ts';
 import { journalOf } from '../run/journal.ts';
 import { type Database, statelessProjection } from '../run/projection.ts';
-import { columns } from './columns.ts';
 
 /** Shares of each account by symbol; what is held for its open sell orders is part of them. */
 export const holdings = () =>

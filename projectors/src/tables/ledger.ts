@@ -1,6 +1,6 @@
+import { columns } from '../run/columns.ts';
 import { type JournalEntry, journalOf } from '../run/journal.ts';
 import { type Database, statelessProjection } from '../run/projection.ts';
-import { columns } from './columns.ts';
 
 /** The journal: one row for each account event that moves cash or shares. It never goes on without an event. */
 export const ledger = () =>

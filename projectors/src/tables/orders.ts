@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import type { Event, OrderStatus } from '@brokerx/contracts';
 import { type Recorded, safeInteger } from '@brokerx/infra';
 import { LRUCache } from 'lru-cache';
+import { type Cell, column, columns, instantOrNull } from '../run/columns.ts';
 import type { Database, TableProjection } from '../run/projection.ts';
-import { type Cell, column, columns, instantOrNull } from './columns.ts';
 import { begins, evolveRow, type OrderRow, openRows, ordersOf } from './order.ts';
 
 /**

@@ -6,8 +6,8 @@ import {
   type TradingSession,
 } from '@brokerx/contracts';
 import type { Recorded } from '@brokerx/infra';
+import { columns } from '../run/columns.ts';
 import { type Database, statelessProjection } from '../run/projection.ts';
-import { columns } from './columns.ts';
 
 /** What each symbol is and what its market may do now. */
 export const symbols = () =>

@@ -1,8 +1,8 @@
 import { type Event, keyOfStream } from '@brokerx/contracts';
 import type { Recorded } from '@brokerx/infra';
+import { columns } from '../run/columns.ts';
 import { journalOf } from '../run/journal.ts';
 import { type Database, statelessProjection } from '../run/projection.ts';
-import { columns } from './columns.ts';
 
 /** Cash of each account, in cents; what is held for its open buy orders is part of it. */
 export const wallets = () =>

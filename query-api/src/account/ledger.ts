@@ -29,7 +29,7 @@ export async function readLedger(tables: Rows, query: LedgerQuery): Promise<Page
   return pageOf('ledger', query.limit, rows, ({ position }) => position, ledgerEntryView);
 }
 
-export function ledgerEntryView(row: Row): LedgerEntryView {
+function ledgerEntryView(row: Row): LedgerEntryView {
   const cash = BOOKS.flatMap((book) => {
     const cents = safeInteger(row[`cash_${book}`]);
     return cents === 0 ? [] : [{ book, asset: 'USD', amount: decimalFromCents(cents) }];

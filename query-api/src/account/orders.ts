@@ -91,7 +91,7 @@ export async function readOrder(
   return row && { order: orderView(row), eventPositions: row.event_positions.map(safeInteger) };
 }
 
-export function orderView(row: Row): views.OrderView {
+function orderView(row: Row): views.OrderView {
   const filled = safeInteger(row.filled_quantity);
   return {
     id: row.order_id,

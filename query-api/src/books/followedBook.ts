@@ -63,7 +63,7 @@ export const UPDATE_INTERVAL_MS = 25;
 /** Kept to resume from: half a minute of a busy symbol. */
 export const UPDATES_KEPT_MAX = 1_200;
 /** Characters of them: what a hundred busy symbols keep is 100 MB. */
-export const UPDATE_CHARACTERS_KEPT_MAX = 1_000_000;
+const UPDATE_CHARACTERS_KEPT_MAX = 1_000_000;
 
 export function followedBook(stored: StoredMarket, runtime: Runtime): BookFollower {
   const { symbol, tickCents } = stored;

@@ -26,7 +26,7 @@ export type PublicBooks = {
 export type BookUse = { book: FollowedBook; failed: AbortSignal; leave(): void };
 
 /** A book costs some MB where it is busy, and a share of what is read. */
-export const BOOKS_MAX = 1_000;
+const BOOKS_MAX = 1_000;
 /** Milliseconds that a book is followed on after the last one has left: who comes back finds it. */
 export const LINGER_MS = 60_000;
 

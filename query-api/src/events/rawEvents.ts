@@ -19,7 +19,7 @@ export type RawEventsQuery = {
 };
 
 /** About 0.5 MB of text. */
-export const PAGE_EVENTS = 500;
+const PAGE_EVENTS = 500;
 
 export async function* rawEventLines(
   store: EventReader,
@@ -71,7 +71,7 @@ async function appendedBeyond(store: EventReader, after: number, filter: Filter,
   }
 }
 
-export function rawEventLine({ event, position, stream, revision }: Recorded<Event>): string {
+function rawEventLine({ event, position, stream, revision }: Recorded<Event>): string {
   const view: views.RawEventView = {
     position,
     stream,

@@ -13,7 +13,7 @@ import { rawEventLines } from './rawEvents.ts';
 /** Each holds a page of events and asks the store without a pause; one analyst leaves room for another. */
 export const EXPORTS: ShareBounds = { max: 16, perAddressMax: 16, perAccountMax: 8 };
 /** Milliseconds that a reader may take nothing of a page that waits for him. */
-export const STALL_MS = 60_000;
+const STALL_MS = 60_000;
 
 /** The history itself. */
 export function eventRoutes(app: Http, deps: QueryDeps, reads: Reading): void {

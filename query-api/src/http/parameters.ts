@@ -21,7 +21,7 @@ const { Id, Instant, PageToken, StreamName, wholeOfText: whole } = domains;
 const position = z
   .string()
   .refine((text) => parsePosition(text) !== undefined, 'a position token: <store id>:<position>');
-export const minPosition = position
+const minPosition = position
   .optional()
   .describe(
     'The X-BrokerX-Position of an earlier reply: the answer reflects it, or is 503 READ_MODEL_BEHIND after two seconds.',
@@ -96,7 +96,7 @@ export const TradesQuery = z.strictObject({
   limit: whole(1, 100).optional().describe('The newest ones; at most 100.'),
   min_position: minPosition,
 });
-export const CANDLES_MAX = 1_000;
+const CANDLES_MAX = 1_000;
 export const CandlesQuery = z.strictObject({
   interval: views.CandleInterval.default('1m'),
   from: Instant.optional().describe('Candles that begin at this time or later, the oldest first.'),

@@ -35,7 +35,7 @@ export type MarketData =
 export type Wanted = { depth?: boolean; trades?: boolean };
 
 /** The ticker is always read: it is there for every symbol that was listed. */
-export async function readMarketData(
+async function readMarketData(
   view: Pick<OwnView, 'read'>,
   storeId: string,
   symbol: string,

@@ -49,7 +49,7 @@ export type Reader = Client & {
 export type WaitOutcome = 'reached' | 'behind' | 'gone' | 'turned_away';
 
 /** Milliseconds: longer than a projection is ever behind in good health, shorter than a client's patience. */
-export const WAIT_MS = 2_000;
+const WAIT_MS = 2_000;
 
 export function freshness(options: {
   storeId: string;

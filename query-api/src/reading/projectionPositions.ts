@@ -18,9 +18,9 @@ export type ProjectionPositions = {
 };
 
 /** Milliseconds between looks while a reader waits, in case a notification was lost. */
-export const SAFETY_POLL_MS = 250;
+const SAFETY_POLL_MS = 250;
 /** Milliseconds from a notification of an unknown projection to a look: what a new one's first reader may miss. */
-export const UNKNOWN_LOOK_MS = 100;
+const UNKNOWN_LOOK_MS = 100;
 
 export function projectionPositions(options: {
   databaseUrl: string;
@@ -111,7 +111,7 @@ export function projectionPositions(options: {
 }
 
 /** `orders:1:42` → the projection `orders`, version 1, at position 42. */
-export function parseMove(payload: string): { name: string; version: number; position: number } | undefined {
+function parseMove(payload: string): { name: string; version: number; position: number } | undefined {
   const match = /^([a-z_-]+):(\d{1,9}):(\d{1,15})$/.exec(payload);
   if (!match?.[1]) return undefined;
   return { name: match[1], version: Number(match[2]), position: Number(match[3]) };

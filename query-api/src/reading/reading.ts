@@ -9,7 +9,7 @@ import { type Behind, type Freshness, ofAnother, type Read, type Reader } from '
 import type { ReadDatabase, Rows } from './readDatabase.ts';
 
 /** The header that tells which position a reply reflects, and asks for one (as `min_position` does). */
-export const POSITION_HEADER = 'x-brokerx-position';
+const POSITION_HEADER = 'x-brokerx-position';
 
 /** For the reference: what every reply says, and what may be asked for. */
 export const POSITION_REPLY_HEADERS = {
@@ -150,7 +150,7 @@ const readerOf = ({ ip, actor, raw: { socket } }: FastifyRequest): Reader => ({
 });
 
 /** The parameter comes before the header; the parameter's form was checked with the route's schema. */
-export function positionAsked(request: FastifyRequest): PositionToken | undefined {
+function positionAsked(request: FastifyRequest): PositionToken | undefined {
   const { min_position: parameter } = request.query as { min_position?: string };
   const header = request.headers[POSITION_HEADER];
   const text = parameter ?? (typeof header === 'string' ? header : undefined);

@@ -37,7 +37,7 @@ export type EndReason =
   | 'unavailable';
 
 /** About 2,000 messages: seconds of a busy symbol. */
-export const BUFFER_BYTES_MAX = 512 * 1024;
+const BUFFER_BYTES_MAX = 512 * 1024;
 /** Replaceable messages wait until the client has taken all but this much. */
 const STATE_BUFFER_BYTES_MAX = 64 * 1024;
 /** Below the buffer's bound by more than the longest message. */
@@ -45,7 +45,7 @@ const PAST_BUFFER_BYTES_MAX = 128 * 1024;
 /** Milliseconds that a client has to take the last message before its connection is cut. */
 export const LINGER_MS = 5_000;
 /** Milliseconds that a client may take nothing at all while a page of the past is waiting for it. */
-export const STALL_MS = 30_000;
+const STALL_MS = 30_000;
 /** What a browser waits before it connects again. */
 const RECONNECT_MS = 1_000;
 

@@ -24,7 +24,7 @@ export type CommandReply = {
 /** Each has one command on its way; a command takes a few milliseconds, so these are thousands a second. */
 const CONNECTIONS = 64;
 /** A second's worth of all clients together; command-api meets them all at one address, so their shares are counted here. */
-export const COMMANDS_IN_FLIGHT: ShareBounds = { max: 2_000, perAddressMax: 512, perAccountMax: 256 };
+const COMMANDS_IN_FLIGHT: ShareBounds = { max: 2_000, perAddressMax: 512, perAccountMax: 256 };
 /** Milliseconds: longer than command-api takes to say that it does not know. */
 const TIMEOUT_MS = 10_000;
 

@@ -49,7 +49,7 @@ export type Connection = {
 /** What a large screen has, twice. */
 export const SUBSCRIPTIONS_MAX = 500;
 /** Requests of one connection that are not answered yet: more than a market maker's ladders of a moment. */
-export const IN_FLIGHT_MAX = 256;
+const IN_FLIGHT_MAX = 256;
 /** Messages of one connection in a second. */
 export const MESSAGES_PER_SECOND_MAX = 2_000;
 /** Clients of a server that stops come back spread over this time. */

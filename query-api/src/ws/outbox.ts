@@ -26,7 +26,7 @@ export type Socket = {
 };
 
 /** Seconds of a busy symbol. */
-export const BUFFER_BYTES_MAX = 1024 * 1024;
+const BUFFER_BYTES_MAX = 1024 * 1024;
 /** What a client must have come down to before more is sent. */
 export const ROOM_BYTES = 64 * 1024;
 /** Replies are few; who lets so much wait has gone. */

@@ -13,7 +13,7 @@ export type MailLimits = {
 
 export type MailLimitSettings = { perMailboxMax: number; perNetworkMax: number; inAllMax: number };
 
-export const MAIL_WINDOW_MS = 3_600_000;
+const MAIL_WINDOW_MS = 3_600_000;
 /** Mailboxes and networks that a process remembers, some 200 bytes each. */
 const KEYS_MAX = 100_000;
 const IN_ALL = 'in all';

@@ -16,7 +16,7 @@ import pg from 'pg';
  */
 export type OpenedStore = { store: EventStore<StoredEvent>; close(): Promise<void> };
 
-export class StoreAddressRefused extends Error {
+class StoreAddressRefused extends Error {
   override name = 'StoreAddressRefused';
 }
 

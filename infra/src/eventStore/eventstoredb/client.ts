@@ -31,7 +31,7 @@ export type EventStoreDbConnection = {
 };
 
 /** No reply came within the time limit: whether the call took effect is not known. */
-export class NoReply extends Error {
+class NoReply extends Error {
   override name = 'NoReply';
 }
 

@@ -31,7 +31,7 @@ export type EventStoreDbTail = {
 const WINDOW_BYTES_MAX = 16_777_216;
 const WINDOW_EVENTS_MAX = 5_000;
 /** A dead subscription delays a reader by this long at most; the look itself is one event. */
-export const LOOK_EVERY_MS = 2_500;
+const LOOK_EVERY_MS = 2_500;
 
 export function eventStoreDbTail(options: {
   connection: EventStoreDbConnection;

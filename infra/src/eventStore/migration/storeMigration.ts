@@ -34,7 +34,7 @@ export type Progress = {
 };
 
 /** The copy cannot be made, or is not the same, said to a person. */
-export class MigrationRefused extends Error {
+class MigrationRefused extends Error {
   override name = 'MigrationRefused';
 }
 

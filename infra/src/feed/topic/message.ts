@@ -36,7 +36,7 @@ export function parseTopicMessage({
   return { ...message, event: { text: value, stream, revision, position, commitId, symbol: symbol || null } };
 }
 
-export const WATERMARK = 'watermark';
+const WATERMARK = 'watermark';
 
 function number(text: string | undefined): number | null {
   return text !== undefined && DIGITS.test(text) ? Number(text) : null;

@@ -49,7 +49,7 @@ export const equilibriumOf = (engine: Engine): Equilibrium =>
  * Executes the call: trades at one price, which becomes the static reference, then the ends of the orders meant for it.
  * Self-trade prevention is off, and nobody takes. `time` is the input's.
  */
-export function uncross(engine: Engine, auction: Auction, time: string, outputs: BookFact[]): void {
+function uncross(engine: Engine, auction: Auction, time: string, outputs: BookFact[]): void {
   const listed = engine.listing;
   if (!listed) return;
   engine.call = null;
