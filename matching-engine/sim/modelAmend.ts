@@ -53,8 +53,8 @@ export function modelAmend({
       const limit = data.limitTicks ?? later.price;
       const moved = limit !== later.price;
       const leavesBefore = later.quantity;
+      if (data.limitTicks !== undefined && later.unpriced) return reject('ORDER_TYPE');
       if (!moved && quantity === leavesBefore) return reject('AMEND_NO_CHANGE');
-      if (moved && later.unpriced) return reject('ORDER_TYPE');
       const wrong = wrongChange(rules, asked, later.side, limit, moved);
       if (wrong) return reject(wrong);
       day.change(later, { quantity, price: limit }, !moved && quantity < leavesBefore);
@@ -70,8 +70,8 @@ export function modelAmend({
       const limit = data.limitTicks ?? held.placed.limitTicks;
       const moved = limit !== held.placed.limitTicks;
       const leavesBefore = held.placed.quantity;
+      if (data.limitTicks !== undefined && type !== 'stop_limit') return reject('ORDER_TYPE');
       if (!moved && quantity === leavesBefore) return reject('AMEND_NO_CHANGE');
-      if (moved && type !== 'stop_limit') return reject('ORDER_TYPE');
       const wrong = wrongChange(rules, asked, side, limit, moved);
       if (wrong) return reject(wrong);
       held.placed = { ...held.placed, bandExempt: data.bandExempt === true };
@@ -93,11 +93,11 @@ export function modelAmend({
     if (!found || !rules) return reject('ORDER_NOT_OPEN');
     const { side, price: priceTicks } = found;
     const price = data.limitTicks ?? priceTicks;
+    if (data.limitTicks !== undefined && found.unpriced) return reject('ORDER_TYPE');
     if (price === priceTicks && quantity === found.quantity) return reject('AMEND_NO_CHANGE');
     if (matchingRules === 1 && (price !== priceTicks || quantity > found.quantity)) {
       return reject('AMEND_NOT_A_REDUCTION');
     }
-    if (price !== priceTicks && found.unpriced) return reject('ORDER_TYPE');
     const leavesBefore = open(found);
     const shownBefore = found.peak === null ? {} : { shownBefore: found.shown };
     const answer = (total: number, leaves: number): BookFact & { type: 'OrderReplaced.v1' } => ({

@@ -126,7 +126,7 @@ export function modelDay(book: ReturnType<typeof modelBook>, market: ModelMarket
     const { bandPpm } = market;
     if (bandPpm === null || !market.days || market.bandsOff) return [0, Number.POSITIVE_INFINITY];
     const last = book.state().lastTicks || market.reference;
-    const step = Math.floor((last * bandPpm * times) / 1_000_000);
+    const step = Math.max(times, Math.floor((last * bandPpm * times) / 1_000_000));
     return [Math.max(1, last - step), last + step];
   };
   const freeze = () => {

@@ -68,7 +68,7 @@ export function modelTriggers({
       const { facts: own, ended, outside, bounded } = joins ? still : sweep(taker, placed.tickCents, time);
       const left = ended ? 0 : taker.quantity - taker.done;
       const rests = left > 0 && !bounded && (placed.type === 'stop_limit' || joins || outside);
-      if (rests) enter({ ...taker, endsWithCall: taker.unpriced });
+      if (rests) enter({ ...taker, endsWithCall: taker.unpriced, day: taker.day || taker.unpriced });
       const triggered = {
         order: ref,
         side,

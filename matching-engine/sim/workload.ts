@@ -44,6 +44,9 @@ const NEW_RULES = {
   bandPpm: 3_000,
 };
 
+/** Every seventh seed has a band of less than a tick. */
+const NARROW_PPM = 50;
+
 /** A readable UUID: `00000000-0000-4000-8000-00000000002a` for 42. */
 export const numbered = (group: number, n: number): string =>
   `${group.toString(16).padStart(8, '0')}-0000-4000-8000-${n.toString(16).padStart(12, '0')}`;
@@ -286,7 +289,7 @@ export function* workload(seed: number, symbol: string): Generator<PlacedInput, 
   const listed = {
     symbol,
     name: `${symbol} Inc.`,
-    rules: newest ? NEW_RULES : RULES,
+    rules: newest ? { ...NEW_RULES, ...(seed % 7 === 0 ? { bandPpm: NARROW_PPM } : {}) } : RULES,
     matchingRules: newest ? MATCHING_RULES_VERSION : 1,
   };
   yield input(`market-${symbol}`, { type: 'SymbolListed.v1', data: listed });

@@ -103,24 +103,25 @@ function whyNot(
   if (state === 'closed') return { code: 'MARKET_CLOSED', detail: `symbol ${symbol}` };
   if (order.amendPending !== null) {
     const { quantity: asked, limitTicks: at } = order.amendPending;
-    const price = decimalFromCents(at * order.tickCents);
-    return { code: 'AMEND_PENDING', detail: `a change to ${asked} at ${price} is not answered yet` };
+    const price = hasLimit(order.type) ? ` at ${decimalFromCents(at * order.tickCents)}` : '';
+    return { code: 'AMEND_PENDING', detail: `a change to ${asked}${price} is not answered yet` };
+  }
+  if (order.dormant) {
+    return { code: 'ORDER_LIST', detail: 'an order of a bracket can be changed once its entry has ended' };
+  }
+  // Whatever limit is asked for: that it is the protection price already is not told.
+  if (!hasLimit(order.type) && change.limit_price !== undefined) {
+    return { code: 'ORDER_TYPE', detail: `a ${order.type} order has no limit_price` };
   }
   const moves = limitTicks !== order.limitTicks;
   if (!moves && quantity === order.quantity) {
     return { code: 'AMEND_NO_CHANGE', detail: `the quantity is ${quantity} already` };
-  }
-  if (order.dormant) {
-    return { code: 'ORDER_LIST', detail: 'an order of a bracket can be changed once its entry has ended' };
   }
   if (order.listId !== null && change.qty !== undefined) {
     return { code: 'ORDER_LIST', detail: 'the quantity belongs to the list; its limit_price can be changed' };
   }
   if (order.notionalCents !== null) {
     return { code: 'ORDER_TYPE', detail: 'an order for an amount of money trades at once or ends' };
-  }
-  if (!hasLimit(order.type) && change.limit_price !== undefined) {
-    return { code: 'ORDER_TYPE', detail: `a ${order.type} order has no limit_price` };
   }
   if (market.matchingRules < 2 && (moves || quantity > order.quantity)) {
     return { code: 'AMEND_NOT_A_REDUCTION', detail: `the quantity is ${order.quantity} now` };

@@ -1,4 +1,5 @@
 import {
+  BAND_TICKS_MIN,
   centsFromDecimal,
   collarTicks,
   hasLimit,
@@ -36,7 +37,8 @@ export function bandOf(market: Market): { low: number; high: number } | null {
   if (rules.bandPpm === undefined || bandsOff || matchingRules < 3) return null;
   const around = ticks(lastPrice(market));
   const at = (direction: 'up' | 'down') =>
-    collarTicks(around, rules.bandPpm ?? 0, direction) * rules.tickCents;
+    collarTicks(around, rules.bandPpm ?? 0, direction, matchingRules < 4 ? 0 : BAND_TICKS_MIN) *
+    rules.tickCents;
   return { low: at('down'), high: at('up') };
 }
 

@@ -104,6 +104,8 @@ export type ExpiryReason = z.infer<typeof ExpiryReason>;
 
 /** Peaks of an iceberg at most, its quantity over its display quantity: each is a trade of its own in whoever meets it. */
 export const ICEBERG_PEAKS_MAX = 100;
+/** Ticks that the trade band reaches to each side at least, from version 4 of the matching rules on: a narrower one would stop every move. */
+export const BAND_TICKS_MIN = 1;
 
 /** A client's own name for an order: unique among its open orders and kept keys. As events have it. */
 export const StoredClientOrderId = z

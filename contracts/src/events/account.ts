@@ -191,7 +191,7 @@ const data = {
     amendment: count,
     quantity: count,
     leavesQuantity: count,
-    /** True when nothing is left: quantity equals what was filled, and the order is `filled`. */
+    /** True when nothing is left: the order is `filled`, or `canceled` where all that it ever lost was prevented. */
     closes: z.boolean(),
     /** Taken off by self-trade prevention so far; absent: nothing. */
     preventedQuantity: count.optional(),

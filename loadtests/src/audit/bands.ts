@@ -27,7 +27,8 @@ export function auditedBands(wrong: (event: RawEvent, what: string) => void) {
       const ppm = rules?.bandPpm;
       if (!auction && ppm !== undefined && version >= 3 && !off) {
         const around = last || (rules?.listingTicks ?? 0);
-        const step = Number((BigInt(around) * BigInt(ppm)) / 1_000_000n);
+        const exact = Number((BigInt(around) * BigInt(ppm)) / 1_000_000n);
+        const step = version < 4 ? exact : Math.max(1, exact);
         frozen ??= { low: Math.max(1, around - step), high: around + step };
         const outside = priceTicks < frozen.low || priceTicks > frozen.high;
         if (outside && !taker?.bandExempt)

@@ -135,7 +135,7 @@ export function accountLedger(found: Findings) {
     order.quantity = data.quantity;
     order.limitTicks = data.limitTicks ?? order.limitTicks;
     order.amendmentAnswered = data.amendment;
-    if (data.closes) order.end = 'filled';
+    if (data.closes) order.end = order.filled > 0 ? 'filled' : 'canceled';
     lower(account, order, data.releasedCents, data.releasedShares);
     bookedWhere(account, event, data.releasedCents, data.releasedShares);
     heldEnough(order, found);

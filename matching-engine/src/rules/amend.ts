@@ -150,10 +150,11 @@ function refusal(
   const { side, priceTicks, flags } = resting;
   const limitTicks = data.limitTicks ?? priceTicks;
   const moves = limitTicks !== priceTicks;
+  // Whatever limit is asked for: that it is the protection price already is not told.
+  if (data.limitTicks !== undefined && (flags & UNPRICED) !== 0) return 'ORDER_TYPE';
   if (!moves && quantity === resting.quantity) return 'AMEND_NO_CHANGE';
   const { matchingRules } = listing;
   if (matchingRules < 2) return moves || quantity > resting.quantity ? 'AMEND_NOT_A_REDUCTION' : undefined;
-  if (moves && (flags & UNPRICED) !== 0) return 'ORDER_TYPE';
   // To end it is always allowed.
   if (quantity <= resting.quantity - openOf(engine, resting)) return undefined;
   const against = againstRules(engine, data, { side, limitTicks, moves });

@@ -319,6 +319,34 @@ test('an order without a limit of its own takes none, wherever it stands', () =>
   );
 });
 
+test('that a limit is the protection price already is not told either', () => {
+  const refused = (name: string) => [`amend of ${name} rejected: ORDER_TYPE`];
+  const inCall = (d: Desk) => [...opening(d), d.buy('M', 5, 1_100, market)];
+  for (const quantity of [3, 5, 6])
+    expect(last((d) => [...inCall(d), d.amend('M', quantity, { limitTicks: 1_100 })])).toEqual(refused('M'));
+  const forClose = (d: Desk) => [d.buy('W', 5, 1_100, { ...market, timeInForce: 'cls' })];
+  expect(last((d) => [...forClose(d), d.amend('W', 5, { limitTicks: 1_100 })])).toEqual(refused('W'));
+  for (const quantity of [5, 6])
+    expect(
+      last((d) => [d.sell('S', 5, 900, stop(950)), d.amend('S', quantity, { limitTicks: 900 })]),
+    ).toEqual(refused('S'));
+});
+
+test('a triggered stop that waits for a call ends with the day, like any market order', () => {
+  const inputs = (d: Desk) => [
+    d.sell('S', 5, 900, { ...stop(995), ...gtc }),
+    d.sell('L', 5, 960, { type: 'stop_limit', stopTicks: 995, ...gtc }),
+    d.buy('X', 1, 994, bob),
+    d.buy('Y', 1, 950, { ...bob, ...gtc }),
+    d.sell('Z', 1, 994, bob),
+  ];
+  const ends = (d: Desk) => [...inputs(d), d.halt(), d.phase('closing_auction'), d.phase('closed')];
+  expect(last(ends, { bandPpm: 8_000 })).toEqual(['S expired: 5 resting, DAY_ENDED']);
+  expect(last((d) => [...inputs(d), d.endDay(1_000)], { bandPpm: 8_000 })[0]).toBe(
+    'S expired: 5 resting, DAY_ENDED',
+  );
+});
+
 test('an exemption from the band is asked for anew by each change', () => {
   const band = { bandPpm: 8_000 };
   const inputs = (d: Desk) => [

@@ -222,7 +222,7 @@ export function evolveRow(row: OrderRow, { event, position }: Recorded<Event>): 
       if (event.data.limitTicks !== undefined) {
         row.limitCents = event.data.limitTicks * (event.data.tickCents ?? 1);
       }
-      if (event.data.closes) return close(row, 'filled', null);
+      if (event.data.closes) return close(row, row.filledQuantity > 0 ? 'filled' : 'canceled', null);
       break;
     case 'OrderDecremented.v1':
       row.preventedQuantity = event.data.preventedQuantity;

@@ -203,6 +203,8 @@ test.for<[status: string, leaves: number, ...facts: (AccountFact | BookFact)[]]>
   ['new', 50, accepted(), amendRequested, amended(50)],
   ['partially_filled', 10, accepted(), amendRequested, aliceGets40(), amended(10)],
   ['filled', 0, accepted(), amendRequested, aliceGets40(), amended(0)],
+  // All that it has lost was prevented.
+  ['canceled', 0, accepted(), amendRequested, amended(0)],
   ['canceled', 0, accepted(), cancelRequested, closed('canceled')],
   ['canceled', 0, accepted(), aliceGets40(), cancelRequested, closed('canceled')],
   ['expired', 0, accepted(), amendRequested, closed('expired')],

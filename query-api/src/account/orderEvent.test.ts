@@ -139,6 +139,23 @@ test.for<[string, Fact, 'account' | 'book', Record<string, unknown>]>([
     { side: 'buy', status: 'filled', qty: '4', filled_qty: '4', leaves_qty: '0', amendment: 2, sequence: 8 },
   ],
   [
+    'order_amended',
+    {
+      type: 'OrderAmended.v1',
+      data: { ...settled, amendment: 2, quantity: 4, leavesQuantity: 0, preventedQuantity: 4, closes: true },
+    },
+    'account',
+    {
+      side: 'buy',
+      status: 'canceled',
+      qty: '4',
+      filled_qty: '0',
+      leaves_qty: '0',
+      amendment: 2,
+      sequence: 8,
+    },
+  ],
+  [
     'amend_rejected',
     {
       type: 'OrderAmendRejected.v1',

@@ -106,7 +106,7 @@ function tell(event: Event, at: Recorded<Event>, orderId: string | undefined): T
         order_id: data.orderId,
         symbol: data.symbol,
         side: data.side,
-        status: data.closes ? 'filled' : filled === 0 ? 'new' : 'partially_filled',
+        status: amendedStatus(data.closes, filled),
         qty: String(data.quantity),
         filled_qty: String(filled),
         leaves_qty: String(data.leavesQuantity),
@@ -288,6 +288,12 @@ const asked = (data: {
   ...(data.selfTrade ? { stp_mode: data.selfTrade } : {}),
   ...(data.expiresAt ? { expires_at: data.expiresAt } : {}),
 });
+
+/** A change to what is done already ends the order; where nothing was filled it was taken back. */
+function amendedStatus(closes: boolean, filled: number): OrderEventView['status'] {
+  if (filled === 0) return closes ? 'canceled' : 'new';
+  return closes ? 'filled' : 'partially_filled';
+}
 
 const newLimit = ({
   limitTicks,

@@ -199,3 +199,15 @@ test('a symbol without a band, or under older rules, trades as far as limits rea
     'trade 1: 5 @ 1050, C takes B (0 and 0 left)',
   ]);
 });
+
+test('a band of less than a tick reaches a tick to each side, and twice that before a call is extended', () => {
+  const cheap = { bandPpm: 50_000, listingTicks: 9, collarPpm: 900_000 };
+  const trades = (ticks: number) => last((d) => [d.sell('A', 5, ticks), d.buy('B', 5, ticks)], cheap)[1];
+  for (const ticks of [8, 9, 10])
+    expect(trades(ticks)).toBe(`trade 1: 5 @ ${ticks}, B takes A (0 and 0 left)`);
+  for (const ticks of [7, 11]) expect(trades(ticks)).toBe('volatility_auction');
+  const ended = (ticks: number) =>
+    last((d) => [d.sell('A', 5, ticks), d.buy('B', 5, ticks), d.endCall()], cheap)[0];
+  expect(ended(11)).toBe('volatility_auction: 5 @ 11');
+  expect(ended(12)).toBe('extended: 5 @ 12');
+});

@@ -1,5 +1,5 @@
-import { collarTicks, ticks } from '@brokerx/contracts';
-import { type Engine, lastPrice } from '../state.ts';
+import { BAND_TICKS_MIN, collarTicks, ticks } from '@brokerx/contracts';
+import { type Engine, follows, lastPrice } from '../state.ts';
 import type { Equilibrium } from './uncross.ts';
 
 /**
@@ -15,14 +15,19 @@ export function bandOf(engine: Engine, exempt: boolean): Band | null {
   const bandPpm = listing && listing.matchingRules >= 3 ? listing.rules.bandPpm : undefined;
   if (bandPpm === undefined || bandsOff) return null;
   // Frozen by an exempt order, too: what it triggers may not be.
-  engine.band ??= bandAround(lastPrice(engine), bandPpm);
+  engine.band ??= bandAround(engine, bandPpm, 1);
   return exempt ? null : engine.band;
 }
 
-const bandAround = (referenceTicks: number, ppm: number): Band => ({
-  lowTicks: collarTicks(ticks(referenceTicks), ppm, 'down'),
-  highTicks: collarTicks(ticks(referenceTicks), ppm, 'up'),
-});
+/** So many times the band, which reaches a tick to each side at least; by older rules it may reach nowhere. */
+function bandAround(engine: Engine, ppm: number, times: number): Band {
+  const around = ticks(lastPrice(engine));
+  const least = follows(engine, 4) ? times * BAND_TICKS_MIN : 0;
+  return {
+    lowTicks: collarTicks(around, times * ppm, 'down', least),
+    highTicks: collarTicks(around, times * ppm, 'up', least),
+  };
+}
 
 export const isOutside = (band: Band | null, priceTicks: number): boolean =>
   band !== null && (priceTicks < band.lowTicks || priceTicks > band.highTicks);
@@ -32,5 +37,5 @@ export function isExtended(engine: Engine, { priceTicks }: Equilibrium): boolean
   const { listing, bandsOff } = engine;
   const bandPpm = listing?.rules.bandPpm;
   if (bandPpm === undefined || bandsOff || priceTicks === null) return false;
-  return isOutside(bandAround(lastPrice(engine), 2 * bandPpm), priceTicks);
+  return isOutside(bandAround(engine, bandPpm, 2), priceTicks);
 }

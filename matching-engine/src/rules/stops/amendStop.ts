@@ -51,10 +51,10 @@ export function amendWaiting(engine: Engine, event: Amend, order: OrderRef, wait
   const limitTicks = event.data.limitTicks ?? priceTicks;
   const moves = limitTicks !== priceTicks;
   const code =
-    !moves && quantity === leavesBefore
-      ? 'AMEND_NO_CHANGE'
-      : moves && (waiting.flags & UNPRICED) !== 0
-        ? 'ORDER_TYPE'
+    event.data.limitTicks !== undefined && (waiting.flags & UNPRICED) !== 0
+      ? 'ORDER_TYPE'
+      : !moves && quantity === leavesBefore
+        ? 'AMEND_NO_CHANGE'
         : againstRules(engine, event.data, { side, limitTicks, moves });
   if (code) return { type: 'OrderReplaceRejected.v1', data: { order, amendment, code } };
   if (moves || quantity > leavesBefore) engine.waiting.delete(waiting.id);
@@ -74,7 +74,9 @@ function refusal(
 ): RefusalCode | undefined {
   const limitTicks = data.limitTicks ?? terms.limitTicks;
   const moves = limitTicks !== terms.limitTicks;
+  const hasLimit = terms.type === 'stop_limit';
+  if (!hasLimit && data.limitTicks !== undefined && follows(engine, 4)) return 'ORDER_TYPE';
   if (!moves && data.quantity === quantity) return 'AMEND_NO_CHANGE';
-  if (moves && terms.type !== 'stop_limit') return 'ORDER_TYPE';
+  if (!hasLimit && moves) return 'ORDER_TYPE';
   return againstRules(engine, data, { side, limitTicks, moves });
 }

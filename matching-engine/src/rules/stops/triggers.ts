@@ -1,6 +1,6 @@
 import type { BookFact } from '@brokerx/contracts';
 import { type Book, bookOf, remove, rest } from '../../book/book.ts';
-import { BAND_EXEMPT, ENDS_WITH_CALL, selfTradeOf, UNPRICED } from '../../book/flags.ts';
+import { BAND_EXEMPT, ENDS_WITH_CALL, EXPIRES_WITH_DAY, selfTradeOf, UNPRICED } from '../../book/flags.ts';
 import type { Level, Levels, RestingOrder } from '../../book/levels.ts';
 import { beginCall } from '../auction/auction.ts';
 import { bandOf } from '../auction/bands.ts';
@@ -249,6 +249,8 @@ function trigger(
     firstTicks: 0,
   };
   const before = engine.lastTicks;
+  // No market order outlives the day, whose call may not come.
+  const forCall = ENDS_WITH_CALL | (follows(engine, 4) ? UNPRICED | EXPIRES_WITH_DAY : 0);
   // Reached before a call began, it joins that.
   const gathers = engine.state !== 'continuous';
   if (!gathers) match(engine, incoming, outputs);
@@ -263,7 +265,7 @@ function trigger(
         revision,
         side,
         priceTicks: limitTicks,
-        flags: type === 'stop_limit' ? flags : flags | ENDS_WITH_CALL | (follows(engine, 4) ? UNPRICED : 0),
+        flags: type === 'stop_limit' ? flags : flags | forCall,
         quantity,
         leaves: incoming.leaves,
       });
