@@ -24,6 +24,7 @@ import type { Channels } from './streams/channels.ts';
 import type { OpenStreams } from './streams/openStreams.ts';
 import { streamRoutes } from './streams/routes.ts';
 import type { CommandApi } from './ws/commandApi.ts';
+import { becomesSocket } from './ws/handshake.ts';
 import type { OpenSockets } from './ws/openSockets.ts';
 import { webSocketRoutes } from './ws/routes.ts';
 
@@ -58,7 +59,13 @@ export type QueryDeps = {
 
 /** The whole API, not yet listening. */
 export async function buildQueryApi(deps: QueryDeps): Promise<Http> {
-  const app = await buildHttp({ ...deps, title: 'BrokerX queries', description, tags });
+  const app = await buildHttp({
+    ...deps,
+    title: 'BrokerX queries',
+    description,
+    tags,
+    upgrades: becomesSocket,
+  });
   queryMetrics(deps);
   allowOrigins(app, deps.corsOrigins);
   // Before the connections are waited for: an open stream would hold the stop up.

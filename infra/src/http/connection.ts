@@ -27,6 +27,8 @@ export type HttpConnection = {
    * of the client's. Null: it is not read now.
    */
   readSinceMs(): number | null;
+  /** Nothing that it was sent is under way: it may become something else. */
+  isQuiet(): boolean;
   received(exchange: Exchange): void;
 };
 
@@ -125,6 +127,7 @@ export function httpConnection(
     connectedMs: runtime.monotonicMs(),
     newest: () => newest,
     readSinceMs: () => (isHeld() ? null : readSinceMs),
+    isQuiet: () => inWork.size === 0 && !isHeld(),
     untakenReply() {
       for (const exchange of inWork) {
         const { response } = exchange;

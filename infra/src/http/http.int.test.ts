@@ -200,6 +200,18 @@ test.for([
     { headers: { 'content-type': 'application/json; charset=utf-8' } },
   ],
   ['an empty body that is said to be empty', { headers: { ...json, 'content-length': '0' } }],
+  [
+    'an empty form',
+    { headers: { 'content-type': 'application/x-www-form-urlencoded', 'content-length': '0' } },
+  ],
+  ['an empty text', { headers: { 'content-type': 'text/plain;charset=UTF-8', 'content-length': '0' } }],
+  ['an empty form of several parts', { headers: { 'content-type': 'multipart/form-data' }, payload: '' }],
+  ['a body of no kind, and none', { headers: { 'content-type': '', 'content-length': '0' } }],
+  ['what is no kind of a body, and none', { headers: { 'content-type': ';', 'content-length': '0' } }],
+  [
+    'an empty text whose length shows at its end',
+    { headers: { 'content-type': 'text/plain', 'transfer-encoding': 'chunked' } },
+  ],
   ['an empty object', { headers: json, payload: '{}' }],
   ['null', { headers: json, payload: 'null' }],
 ] as const)('who has to send nothing may send %s', async ([, request]) => {

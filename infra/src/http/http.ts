@@ -50,6 +50,8 @@ export type HttpOptions = ApiDescription & {
   trustedProxies?: readonly string[];
   /** Asked for each request before anything is done for it; absent: all are let in. */
   gate?: Gate;
+  /** Requests that may become something else than HTTP, such as a WebSocket; absent: none. */
+  upgrades?: (request: IncomingMessage) => boolean;
   bounds?: ConnectionBounds;
   runtime?: Runtime;
   /** Where requests are traced; absent: nowhere. */
@@ -72,7 +74,7 @@ const PATH_PARAMETER_CHARACTERS_MAX = 200;
 
 export async function buildHttp(options: HttpOptions): Promise<Http> {
   const { log, metrics, authenticate, trustedProxies = [], runtime = realRuntime } = options;
-  const { gate, bounds = CONNECTION_BOUNDS } = options;
+  const { gate, upgrades = () => false, bounds = CONNECTION_BOUNDS } = options;
   const clients = clientAddresses(trustedProxies);
   const app: Http = fastify({
     loggerInstance: log,
@@ -86,6 +88,7 @@ export async function buildHttp(options: HttpOptions): Promise<Http> {
         bounds,
         clients,
         gate,
+        upgrades,
         runtime,
         metrics,
         answerBroken: answerBrokenConnection,

@@ -289,3 +289,53 @@ test('behind a trusted proxy the client that it tells of is counted, and the pro
   direct.write(get('/large', 'X-Forwarded-For: 203.0.113.9\r\n'));
   await eventually(() => gate.addresses.at(-1)).toBe('127.0.0.4');
 });
+
+test.for<[what: string, head: string, status: number, code: string]>([
+  ['no Host', 'GET /livez HTTP/1.1\r\n', 400, 'BAD_REQUEST'],
+  ['two Hosts', 'GET /livez HTTP/1.1\r\nHost: a\r\nhost: b\r\n', 400, 'BAD_REQUEST'],
+  ['the same Host twice', 'GET /livez HTTP/1.1\r\nHost: a\r\nHost: a\r\n', 400, 'BAD_REQUEST'],
+  [
+    'an expectation that nobody knows',
+    'GET /livez HTTP/1.1\r\nHost: a\r\nExpect: banana\r\n',
+    417,
+    'EXPECTATION_FAILED',
+  ],
+  [
+    'a header without end',
+    `GET /livez HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(20_000)}\r\n`,
+    431,
+    'HEADERS_TOO_LARGE',
+  ],
+  ['what is no HTTP', 'HELO\r\n', 400, 'BAD_REQUEST'],
+])('a head with %s is answered by a problem', async ([, head, status, code]) => {
+  await start();
+  const socket = await open();
+  socket.write(`${head}\r\n`);
+  await eventually(() => socket.received()).toContain(`"code":"${code}"`);
+  expect(socket.received()).toMatch(
+    new RegExp(`^HTTP/1.1 ${status} .*content-type: application/problem\\+json`, 'is'),
+  );
+});
+
+test('an older client needs no Host, and what is expected rightly is done', async () => {
+  await start();
+  const old = await open();
+  old.write('GET /livez HTTP/1.0\r\n\r\n');
+  await eventually(() => old.received()).toMatch(/^HTTP\/1.1 200 /);
+  const socket = await open();
+  socket.write(post('{"a":"b"}').replace('Host: a', 'Host: a\r\nExpect: 100-continue'));
+  await eventually(() => socket.received()).toMatch(/^HTTP\/1.1 100 .*HTTP\/1.1 200 .*"text":"taken"/s);
+});
+
+test('whoever asks for an upgrade that is not given has the same times as everybody', async () => {
+  await start({ requestTimeoutMs: 1_500 });
+  // Somebody takes upgrades, though not this one.
+  app.server.on('upgrade', ({ socket }) => socket.resume());
+  const socket = await open();
+  socket.write(get('/livez', 'Connection: Upgrade\r\nUpgrade: websocket\r\n'));
+  await eventually(() => socket.received()).toMatch(/^HTTP\/1.1 200 /);
+  expect(await openNow()).toBe(1);
+  socket.write(post('{"a":', 9));
+  await eventually(() => socket.received()).toMatch(/HTTP\/1.1 408 /);
+  await eventually(openNow).toBe(0);
+});

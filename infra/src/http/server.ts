@@ -15,6 +15,7 @@ import type { ClientAddresses } from './clientAddress.ts';
 import { type Exchange, type HttpConnection, httpConnection } from './connection.ts';
 import { Problem } from './problem.ts';
 import { closingBytes, type ReadyReply, readyReply, sendReady } from './readyReply.ts';
+import { headRefusal } from './requestHead.ts';
 
 /**
  * Asked for each request, before its token is looked up and its body is read. It lets the request in, to be told once when it
@@ -43,6 +44,8 @@ export type HttpServerOptions = {
   bounds: ConnectionBounds;
   clients: ClientAddresses;
   gate: Gate | undefined;
+  /** Which requests are taken for what they ask to become; every other one is answered as if it did not ask. */
+  upgrades: (request: IncomingMessage) => boolean;
   runtime: Runtime;
   metrics: Metrics;
   /** Replies to what is no request, or too late to become one, and closes. */
@@ -50,7 +53,7 @@ export type HttpServerOptions = {
 };
 
 export function boundedServer(handle: RequestListener, options: HttpServerOptions): Server {
-  const { bounds, clients, gate, runtime, metrics, answerBroken } = options;
+  const { bounds, clients, gate, upgrades, runtime, metrics, answerBroken } = options;
   const shares = addressShares({ max: CONNECTIONS_MAX, perAddressMax: bounds.perAddressMax });
   const connections = new Map<Socket, HttpConnection>();
   const refused = refusals(metrics, connections);
@@ -80,7 +83,11 @@ export function boundedServer(handle: RequestListener, options: HttpServerOption
       refused.inc({ reason: 'overload' });
       sendReady(response, reply);
     },
-    begin: ({ request, response }: Exchange) => handle(request, response),
+    begin({ request, response }: Exchange) {
+      const refusal = headRefusal(request);
+      if (refusal) sendReady(response, refusal);
+      else handle(request, response);
+    },
     end(exchange: Exchange) {
       const pass = entered.get(exchange);
       entered.delete(exchange);
@@ -89,6 +96,9 @@ export function boundedServer(handle: RequestListener, options: HttpServerOption
     floods: (socket: Socket) => turnAway(socket, 'pipeline'),
   };
 
+  const receive = (request: IncomingMessage, response: ServerResponse) => {
+    connections.get(request.socket)?.received({ request, response, receivedMs: runtime.monotonicMs() });
+  };
   const server = createServer(
     {
       maxHeaderSize: HEADER_BYTES_MAX,
@@ -96,11 +106,19 @@ export function boundedServer(handle: RequestListener, options: HttpServerOption
       requestTimeout: bounds.requestTimeoutMs,
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
       connectionsCheckingInterval: LOOK_EVERY_MS,
+      // Refused here, as a problem.
+      requireHostHeader: false,
+      shouldUpgradeCallback(request) {
+        const isTaken =
+          upgrades(request) && !headRefusal(request) && connections.get(request.socket)?.isQuiet() === true;
+        // Whatever goes over it from now on, it is bounded as what it has become.
+        if (isTaken) connections.delete(request.socket);
+        return isTaken;
+      },
     },
-    (request: IncomingMessage, response: ServerResponse) => {
-      connections.get(request.socket)?.received({ request, response, receivedMs: runtime.monotonicMs() });
-    },
+    receive,
   );
+  server.on('checkExpectation', receive);
   server.on('connection', (socket) => {
     const place = placeOf(socket, clients, shares);
     if (place === 'GONE') return socket.destroy();
@@ -112,13 +130,6 @@ export function boundedServer(handle: RequestListener, options: HttpServerOption
       excused.delete(connection);
       place.leave();
     });
-  });
-  server.once('listening', () => {
-    // Whatever goes over it from now on, it is bounded as what it has become. Where nobody takes upgrades, asking for one
-    // changes nothing.
-    if (server.listenerCount('upgrade') > 0) {
-      server.on('upgrade', ({ socket }: IncomingMessage) => connections.delete(socket));
-    }
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     const connection = connections.get(socket);

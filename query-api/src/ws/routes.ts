@@ -1,9 +1,9 @@
 import { BODY_BYTES_MAX, type Http } from '@brokerx/infra/http/http.ts';
-import { Problem } from '@brokerx/infra/http/problem.ts';
 import websocket from '@fastify/websocket';
 import { z } from 'zod';
 import type { QueryDeps } from '../app.ts';
 import { asyncApi } from './asyncApi.ts';
+import { handshakeRefusal, SOCKET_PATH, UPGRADE_REQUIRED } from './handshake.ts';
 
 /** The WebSocket, and the document that says what goes over it. */
 export async function webSocketRoutes(app: Http, { sockets, version }: QueryDeps): Promise<void> {
@@ -16,7 +16,7 @@ export async function webSocketRoutes(app: Http, { sockets, version }: QueryDeps
   });
   app.route({
     method: 'GET',
-    url: '/v1/ws',
+    url: SOCKET_PATH,
     config: { auth: 'public' },
     exposeHeadRoute: false,
     schema: {
@@ -25,13 +25,8 @@ export async function webSocketRoutes(app: Http, { sockets, version }: QueryDeps
       description: 'What goes over it is described in `/asyncapi.json`.',
       response: { 101: z.null().describe('The connection is a WebSocket now.') },
     },
-    handler: () => {
-      throw new Problem({
-        status: 426,
-        code: 'UPGRADE_REQUIRED',
-        title: 'This is a WebSocket: ask for the upgrade.',
-        headers: { upgrade: 'websocket', connection: 'upgrade' },
-      });
+    handler: ({ raw }) => {
+      throw handshakeRefusal(raw) ?? UPGRADE_REQUIRED;
     },
     wsHandler: (socket, request) => sockets.take(socket, request.ip),
   });
