@@ -104,8 +104,9 @@ function run(command, args, options) {
   });
 }
 
-/** As what we ran has ended. */
+/** As what we ran has ended. Who answers Ctrl-C himself says so; where it came before he could, it is said here. */
 function end(code, signal) {
+  if (signal === 'SIGINT') process.stderr.write('brokerx: interrupted\n');
   if (signal && !IS_WINDOWS) process.kill(process.pid, signal);
   process.exit(code ?? 1);
 }

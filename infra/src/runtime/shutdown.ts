@@ -17,6 +17,8 @@ export type Shutdown = {
 /** Then the process exits whatever still hangs: below the 10 s after which process managers kill. */
 export const SHUTDOWN_DEADLINE_MS = 9_500;
 export const EXIT_FAILED = 1;
+/** A command was interrupted before it was done; shells say the same of Ctrl-C. */
+export const EXIT_INTERRUPTED = 130;
 /** A Ctrl-C may arrive twice, from the terminal and passed on by npm: what follows so soon is the same one. */
 export const SIGNAL_REPEAT_MS = 500;
 

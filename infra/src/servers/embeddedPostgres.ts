@@ -1,15 +1,5 @@
-import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import {
-  chownSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
@@ -19,16 +9,10 @@ import { mebibytes, NEW_DATABASE_BYTES, wholeDisk } from '../runtime/diskSpace.t
 import type { Log } from '../runtime/log.ts';
 import { freePort, LOOPBACK, portTaken } from '../runtime/ports.ts';
 import { acquireLock, LockHeld } from './folderLock.ts';
+import { checkData, makeData } from './newData.ts';
 import { type PostgresHome, preparePostgresHome } from './postgresHome.ts';
 
-import {
-  becomesReady,
-  launch,
-  type Postmaster,
-  serverEnvironment,
-  stopOrphan,
-  stopPostmaster,
-} from './postmaster.ts';
+import { becomesReady, launch, type Postmaster, stopOrphan, stopPostmaster } from './postmaster.ts';
 import { identify } from './processes.ts';
 
 /**
@@ -60,6 +44,8 @@ export type EmbeddedPostgresOptions = {
   syncNewData?: boolean;
   /** The start is refused where less is free on the disk; any space will do when absent. */
   reserveBytes?: number;
+  /** Aborted: a database that is being made is given up, and nothing of it is left. */
+  signal?: AbortSignal | undefined;
 };
 
 const SUPERUSER = 'brokerx';
@@ -78,7 +64,8 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     await stopOrphan(home, log);
     if (options.reserveBytes !== undefined) refuseFullDisk(home, options.reserveBytes);
     const password = whole(() => keptPassword(dataRoot), dataRoot);
-    createData(home, password, options);
+    if (existsSync(home.data)) checkData(home.data, MAJOR);
+    else await makeData(home, { ...options, superuser: SUPERUSER, password });
     const { server, port } = await launchUntilReady(home, options);
     const url = (database: string) => `postgres://${SUPERUSER}:${password}@${LOOPBACK}:${port}/${database}`;
     try {
@@ -202,61 +189,6 @@ function keptPassword(dataRoot: string): string {
   const path = join(dataRoot, 'postgres-password');
   if (!existsSync(path)) writeFileSync(path, `${randomBytes(24).toString('base64url')}\n`, { mode: 0o600 });
   return readFileSync(path, 'utf8').trim();
-}
-
-/** Made aside and moved into place: a start that was interrupted leaves no half-made data folder. */
-function createData(
-  home: PostgresHome,
-  password: string,
-  { log, syncNewData = true }: EmbeddedPostgresOptions,
-): void {
-  if (existsSync(home.data)) return checkData(home.data);
-  log.info({ folder: home.data }, 'creating the database');
-  const partial = join(home.folder, 'data.partial');
-  rmSync(partial, { recursive: true, force: true });
-  mkdirSync(partial, { mode: 0o700 });
-  const passwordFile = join(home.folder, 'initdb-password');
-  writeFileSync(passwordFile, `${password}\n`, { mode: 0o600 });
-  if (home.runAs) for (const path of [partial, passwordFile]) chownSync(path, home.runAs.uid, home.runAs.gid);
-  const flags = [
-    '-D',
-    partial,
-    '-U',
-    SUPERUSER,
-    '--pwfile',
-    passwordFile,
-    '--auth=scram-sha-256',
-    '--encoding=UTF8',
-  ];
-  // Built-in collation: the order of text, and so of indexes, never changes with the system's libraries.
-  flags.push('--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--no-instructions');
-  if (!syncNewData) flags.push('--no-sync');
-  const made = spawnSync(join(home.bin, 'initdb'), flags, {
-    ...home.runAs,
-    cwd: home.folder,
-    env: serverEnvironment,
-    encoding: 'utf8',
-  });
-  rmSync(passwordFile, { force: true });
-  if (made.status !== 0) {
-    rmSync(partial, { recursive: true, force: true });
-    const text = `${made.stdout ?? ''}${made.stderr ?? ''}${made.error ?? ''}`.trim();
-    throw diagnose(home, text.split('\n').slice(-15).join('\n'), 'initdb failed', isKill(made.signal));
-  }
-  renameSync(partial, home.data);
-}
-
-function checkData(data: string): void {
-  const versionFile = join(data, 'PG_VERSION');
-  const version = existsSync(versionFile) ? readFileSync(versionFile, 'utf8').trim() : null;
-  if (version === MAJOR) return;
-  const found =
-    version === null
-      ? `has no PG_VERSION (it holds ${readdirSync(data).length} entries)`
-      : `is of PostgreSQL ${version}`;
-  throw new EmbeddedPostgresError(
-    `${data} is not a data folder of PostgreSQL ${MAJOR}: it ${found}. Restore it from a backup, or move it away to begin anew.`,
-  );
 }
 
 async function createDatabase(adminUrl: string): Promise<void> {

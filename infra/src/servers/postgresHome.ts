@@ -14,6 +14,7 @@ import {
 } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { EmbeddedPostgresError } from '../postgres/failure.ts';
 import type { Log } from '../runtime/log.ts';
 
 /**
@@ -163,6 +164,9 @@ function reachableBinaries(binaries: Binaries, runAs: { uid: number; gid: number
 }
 
 function canRun(runAs: { uid: number; gid: number }, command: string, args: readonly string[]): boolean {
-  const { status } = spawnSync(command, args, { ...runAs, cwd: '/', stdio: 'ignore' });
+  const { status, signal } = spawnSync(command, args, { ...runAs, cwd: '/', stdio: 'ignore' });
+  // By Ctrl-C, which the terminal sends to everybody: that is no answer, and this one would be kept for ever.
+  if (signal !== null)
+    throw new EmbeddedPostgresError(`somebody killed ${command} (${signal})`, { wasKilled: true });
   return status === 0;
 }

@@ -6,11 +6,10 @@ import {
 import { EXIT_USAGE } from '@brokerx/infra/runtime/config.ts';
 import { mayFail } from '@brokerx/infra/runtime/mayFail.ts';
 import { realRuntime } from '@brokerx/infra/runtime/runtime.ts';
-import { EXIT_FAILED } from '@brokerx/infra/runtime/shutdown.ts';
+import { EXIT_FAILED, EXIT_INTERRUPTED } from '@brokerx/infra/runtime/shutdown.ts';
 import type { Command } from 'commander';
 import { isStoreAddress, type OpenedStore, openStoreAt } from './storeAddress.ts';
 
-const EXIT_INTERRUPTED = 130;
 /** Lines of progress where nobody looks at a screen. */
 const LINE_EVERY_MS = 10_000;
 const SCREEN_EVERY_MS = 500;

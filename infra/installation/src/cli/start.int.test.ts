@@ -1,5 +1,13 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  rmdirSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,23 +34,37 @@ type Start = {
   env?: Record<string, string>;
   /** It is stopped once it has said this. */
   until?: string;
+  /** Ctrl-C is typed once this holds: a terminal sends it to the whole group. */
+  interruptWhen?(said: string): boolean;
 };
 
-async function start({ folder = data, flags = ['--ports', 'free'], env = {}, until }: Start) {
+async function start(given: Start) {
+  const { folder = data, flags = ['--ports', 'free'], env = {}, until, interruptWhen } = given;
   const brokerx = fileURLToPath(new URL('main.ts', import.meta.url));
   const { PATH, NODE_COMPILE_CACHE } = process.env;
   const args = [brokerx, 'start', '--no-traders', '--data', folder, ...flags];
-  const child = spawn(process.execPath, args, { env: { PATH, NODE_COMPILE_CACHE, ...env } });
+  const detached = interruptWhen !== undefined;
+  const child = spawn(process.execPath, args, { env: { PATH, NODE_COMPILE_CACHE, ...env }, detached });
   let said = '';
+  const looking = setInterval(() => {
+    if (!child.pid || !interruptWhen?.(said)) return;
+    clearInterval(looking);
+    process.kill(-child.pid, 'SIGINT');
+  }, LOOK_EVERY_MS);
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (chunk) => {
+      const before = said;
       said += String(chunk);
-      if (until !== undefined && said.includes(until)) child.kill('SIGTERM');
+      // Once: a second signal means at once.
+      if (until !== undefined && said.includes(until) && !before.includes(until)) child.kill('SIGTERM');
     });
   }
   const code = await new Promise<number | null>((done) => child.once('close', done));
+  clearInterval(looking);
   return { code, said };
 }
+/** Milliseconds: making a database takes some hundred. */
+const LOOK_EVERY_MS = 2;
 
 function expectNothingLeft(folder: string): void {
   const running = execFileSync('ps', ['-ww', '-eo', 'args'], { encoding: 'utf8' }).split('\n');
@@ -157,6 +179,69 @@ test(
   },
   MACHINE_IS_BUSY_MS,
 );
+
+/** What there is of the first start's database, by the name of its folder. */
+const madeIn = (name: RegExp) => {
+  const folder = join(data, 'postgres');
+  return existsSync(folder) ? readdirSync(folder).filter((entry) => name.test(entry)) : [];
+};
+const isMaking = () =>
+  madeIn(/^data\.partial/).some((name) => existsSync(join(data, 'postgres', name, 'PG_VERSION')));
+
+test(
+  'Ctrl-C during the first start, whatever the moment, is one line; the next start begins anew, or goes on',
+  async () => {
+    const moments: [string, (said: string) => boolean][] = [
+      ['the making is announced', (said) => said.includes('creating the database')],
+      ['the database is half made', isMaking],
+      ['it was made', () => madeIn(/^data$/).length > 0],
+      ['its server runs', () => existsSync(join(data, 'postgres', 'data', 'postmaster.pid'))],
+    ];
+    for (const [moment, interruptWhen] of moments) {
+      const { code, said } = await start({ interruptWhen });
+      expect(said.trimEnd().split('\n').at(-1), moment).toBe(
+        'brokerx: the start was interrupted; nothing of it is left running',
+      );
+      expect(said, moment).not.toMatch(/damaged|backup|checksum|^\s+at .*:\d+/m);
+      expect(code, moment).toBe(130);
+      expect(madeIn(/partial|initdb/), moment).toEqual([]);
+      expectNothingLeft(data);
+    }
+    expect(
+      (await start({ until: '"msg":"BrokerX is ready"', flags: ['--ports', 'free', '--json-logs'] })).code,
+    ).toBe(0);
+  },
+  MACHINE_IS_BUSY_MS,
+);
+
+test(
+  'an initdb that somebody kills is tried again, and is no damage',
+  async () => {
+    let kills = 0;
+    const killing = setInterval(() => {
+      if (kills === 0 && isMaking()) {
+        for (const pid of initdbs()) {
+          process.kill(pid, 'SIGKILL');
+          kills += 1;
+        }
+      }
+    }, LOOK_EVERY_MS);
+    const flags = ['--ports', 'free', '--json-logs'];
+    const { code, said } = await start({ until: '"msg":"BrokerX is ready"', flags });
+    clearInterval(killing);
+    expect(kills).toBeGreaterThan(0);
+    expect(said).toContain('somebody killed the making of the database');
+    expect(said).not.toMatch(/damaged|backup/);
+    expect(code).toBe(0);
+  },
+  MACHINE_IS_BUSY_MS,
+);
+
+const initdbs = () =>
+  execFileSync('ps', ['-ww', '-eo', 'pid,args'], { encoding: 'utf8' })
+    .split('\n')
+    .filter((command) => command.includes('/initdb -D') && command.includes(data))
+    .map((line) => Number.parseInt(line, 10));
 
 test('data that is damaged is named, with what to do', async () => {
   // As an installation that ran before has it.

@@ -4,7 +4,7 @@ import { EmbeddedPostgresError } from '@brokerx/infra/postgres/failure.ts';
 import { createLog, LOG_LEVELS, type LogLevel } from '@brokerx/infra/runtime/log.ts';
 import { MODES, type Mode } from '@brokerx/infra/runtime/mode.ts';
 import { PORT_MAX } from '@brokerx/infra/runtime/ports.ts';
-import { EXIT_FAILED, SIGNAL_REPEAT_MS } from '@brokerx/infra/runtime/shutdown.ts';
+import { EXIT_FAILED, EXIT_INTERRUPTED, SIGNAL_REPEAT_MS } from '@brokerx/infra/runtime/shutdown.ts';
 import { StartRefused } from '@brokerx/infra/runtime/startRefused.ts';
 import { wholeNumber } from '@brokerx/infra/runtime/wholeNumber.ts';
 import { type Command, Option } from 'commander';
@@ -109,7 +109,7 @@ async function start(options: StartOptions): Promise<void> {
         : String(error);
     if (options.jsonLogs) log.fatal(text);
     else process.stderr.write(`brokerx: ${text}\n`);
-    process.exit(interrupted.aborted ? 0 : EXIT_FAILED);
+    process.exit(interrupted.aborted ? EXIT_INTERRUPTED : EXIT_FAILED);
   }
   const { status } = installation;
   const json = JSON.stringify(status);

@@ -146,13 +146,15 @@ export async function startInstallation(options: InstallationOptions): Promise<I
     return { status, pids: run.pids, stop };
   } catch (error) {
     await stop();
+    // Whatever failed since then failed for that.
+    if (options.signal?.aborted) throw new StartRefused(INTERRUPTED, { cause: error });
     throw error instanceof NotReady ? new StartRefused(error.message, { cause: error }) : error;
   }
 }
 
 /** Starts and keeps the embedded database; a restart keeps its port, which is in every service's environment. */
 async function database(options: InstallationOptions, run: RunFile, started: Supervised[]) {
-  const { dataDir, log } = options;
+  const { dataDir, log, signal } = options;
   let url = '';
   let folder = '';
   let port: number | undefined;
@@ -161,7 +163,7 @@ async function database(options: InstallationOptions, run: RunFile, started: Sup
     start: async (): Promise<Running> => {
       // Only the first start asks for space: later a database that can only be read is better than none.
       const given = port ? { port } : { reserveBytes: DISK_RESERVE_BYTES };
-      const server = await startEmbeddedPostgres({ dataRoot: dataDir, log, ...given });
+      const server = await startEmbeddedPostgres({ dataRoot: dataDir, log, signal, ...given });
       ({ url, folder, port } = server);
       const exited = server.exited.then(({ reason }) => ({ reason, code: null }));
       return { pid: server.pid, readyUrl: null, exited, stop: server.stop };
@@ -317,9 +319,11 @@ async function refuseAbsentEventStore(url: string): Promise<void> {
   }
 }
 
+const INTERRUPTED = 'the start was interrupted; nothing of it is left running';
+
 function abandoned(signal: AbortSignal | undefined): Promise<never> {
   return new Promise((_, reject) => {
-    const abandon = () => reject(new StartRefused('the start was interrupted'));
+    const abandon = () => reject(new StartRefused(INTERRUPTED));
     if (signal?.aborted) abandon();
     else signal?.addEventListener('abort', abandon, { once: true });
   });

@@ -1,0 +1,127 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { diagnoseNew, EmbeddedPostgresError, isKill } from '../postgres/failure.ts';
+import type { Log } from '../runtime/log.ts';
+import type { PostgresHome } from './postgresHome.ts';
+import { serverEnvironment } from './postmaster.ts';
+
+/** How much of what initdb writes an error message repeats. */
+const LINES_TOLD = 15;
+/** Begins the names of data folders that are not whole yet. */
+const PARTIAL = 'data.partial';
+
+export type NewData = {
+  superuser: string;
+  password: string;
+  log: Log;
+  /** False for throw-away data: it is not forced to disk. */
+  syncNewData?: boolean;
+  signal?: AbortSignal | undefined;
+};
+
+/** Made aside and moved into place: whoever is killed or interrupted meanwhile leaves no half-made data folder. */
+export async function makeData(home: PostgresHome, given: NewData): Promise<void> {
+  given.log.info({ folder: home.data }, 'creating the database');
+  removePartial(home);
+  // A name of its own: an initdb whose parent was killed may be at work yet, and ends as its folder is gone.
+  const partial = join(home.folder, `${PARTIAL}.${process.pid}`);
+  const passwordFile = join(home.folder, 'initdb-password');
+  mkdirSync(partial, { mode: 0o700 });
+  writeFileSync(passwordFile, `${given.password}\n`, { mode: 0o600 });
+  if (home.runAs) for (const path of [partial, passwordFile]) chownSync(path, home.runAs.uid, home.runAs.gid);
+  try {
+    await initdb(home, { ...given, partial, passwordFile });
+    renameSync(partial, home.data);
+  } finally {
+    rmSync(passwordFile, { force: true });
+    removePartial(home);
+  }
+}
+
+/** Throws where the data folder is not one that this server can open. */
+export function checkData(data: string, major: string): void {
+  const versionFile = join(data, 'PG_VERSION');
+  const version = existsSync(versionFile) ? readFileSync(versionFile, 'utf8').trim() : null;
+  if (version === major) return;
+  const found =
+    version === null
+      ? `has no PG_VERSION (it holds ${readdirSync(data).length} entries)`
+      : `is of PostgreSQL ${version}`;
+  throw new EmbeddedPostgresError(
+    `${data} is not a data folder of PostgreSQL ${major}: it ${found}. Restore it from a backup, or move it away to begin anew.`,
+  );
+}
+
+async function initdb(
+  home: PostgresHome,
+  {
+    superuser,
+    syncNewData = true,
+    signal,
+    partial,
+    passwordFile,
+  }: NewData & Record<'partial' | 'passwordFile', string>,
+): Promise<void> {
+  if (signal?.aborted) throw interrupted();
+  const flags = ['-D', partial, '-U', superuser, '--pwfile', passwordFile];
+  flags.push('--auth=scram-sha-256', '--encoding=UTF8');
+  // Built-in collation: the order of text, and so of indexes, never changes with the system's libraries.
+  flags.push('--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--no-instructions');
+  if (!syncNewData) flags.push('--no-sync');
+  // A group of its own: Ctrl-C in the terminal reaches the supervisor alone, which ends this one and its children.
+  const child = spawn(join(home.bin, 'initdb'), flags, {
+    ...home.runAs,
+    cwd: home.folder,
+    env: serverEnvironment,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const giveUp = () => killGroup(child);
+  signal?.addEventListener('abort', giveUp, { once: true });
+  const { code, killedBy, text } = await ended(child);
+  signal?.removeEventListener('abort', giveUp);
+  if (code === 0) return;
+  if (signal?.aborted) throw interrupted();
+  throw diagnoseNew(home, text.trim().split('\n').slice(-LINES_TOLD).join('\n'), isKill(killedBy));
+}
+
+function ended(child: ChildProcess) {
+  let text = '';
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (text += String(chunk)));
+  return new Promise<{ code: number | null; killedBy: NodeJS.Signals | null; text: string }>((resolve) => {
+    child.once('error', (error) => resolve({ code: null, killedBy: null, text: `${text}${error}` }));
+    // Only when its children are gone, too, who have its standard output: nobody writes to the folder any more.
+    child.once('close', (code, killedBy) => resolve({ code, killedBy, text }));
+  });
+}
+
+function killGroup({ pid }: ChildProcess): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  } catch (error) {
+    // It has ended by itself.
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+function removePartial(home: PostgresHome): void {
+  for (const name of readdirSync(home.folder)) {
+    if (!name.startsWith(PARTIAL)) continue;
+    rmSync(join(home.folder, name), { recursive: true, force: true, maxRetries: REMOVE_RETRIES });
+  }
+}
+/** Somebody may still be writing into it. */
+const REMOVE_RETRIES = 5;
+
+const interrupted = () =>
+  new EmbeddedPostgresError('the making of the database was interrupted', { wasKilled: true });
