@@ -124,7 +124,7 @@ export function modelBook() {
         orders = orders.filter((o) => open(o) > 0);
         lessen(maker.id, quantity, facts);
         lessen(taker.id, quantity, facts);
-        lists.hear(maker.price);
+        lists.hear(maker.price, [maker.id, taker.id]);
         continue;
       }
       let next = {};

@@ -35,8 +35,8 @@ export function modelBracket({
     }
     const loss = children.find(({ stopTicks }) => stopTicks);
     const waits = book.stops().some(({ placed }) => placed.orderId === loss?.orderId);
-    if (loss && waits && lowTicks <= (loss.stopTicks ?? 0))
-      facts.push(...book.triggerOne(loss.orderId, time));
+    if (loss && waits && lowTicks > 0 && lowTicks <= (loss.stopTicks ?? 0))
+      facts.push(...book.triggerOne(loss.orderId, time, lowTicks));
     return facts;
   }
 

@@ -45,10 +45,10 @@ export function modelLists() {
         for (const [n, { entry }] of lists.entries()) if (entry) Object.assign(entry, before[n]);
       };
     },
-    /** A trade happened: whose entry has bought something remembers the lowest price since. */
-    hear(price: number) {
+    /** A trade happened: whose entry has bought something remembers the lowest price since, but for its own. */
+    hear(price: number, own: readonly string[]) {
       for (const { entry } of lists)
-        if (entry && entry.filled > 0)
+        if (entry && entry.filled > 0 && !own.includes(entry.orderId))
           entry.lowTicks = entry.lowTicks > 0 ? Math.min(entry.lowTicks, price) : price;
     },
     asleep,

@@ -25,6 +25,7 @@ export function pairAt(
     );
   };
   const [buyers, sellers] = [allotted('buy'), allotted('sell')];
+  const inIt = buyers.map(({ order }) => order.id);
   for (
     let [buyer, seller] = [buyers[0], sellers[0]];
     buyer && seller;
@@ -54,7 +55,7 @@ export function pairAt(
     facts.push({ type: 'TradeExecuted.v1', data: { ...terms, ...parties, auction, ...peaks } });
     book.lessen(buy.id, quantity, facts);
     book.lessen(sell.id, quantity, facts);
-    book.lists.hear(priceTicks);
+    book.lists.hear(priceTicks, inIt);
     if (buyer.share === 0) buyers.shift();
     if (seller.share === 0) sellers.shift();
   }

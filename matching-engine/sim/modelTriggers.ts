@@ -45,7 +45,8 @@ export function modelTriggers({
     return rules.gathers() ? [] : runQueue(takeOwed(), time);
   }
 
-  function runQueue(reached: ModelStop[], time: string): BookFact[] {
+  /** `print`: what reached the first of them, where that is not the last print. */
+  function runQueue(reached: ModelStop[], time: string, print?: number): BookFact[] {
     held.queued = reached;
     held.stops = held.stops.filter((one) => !held.queued.includes(one));
     const told: BookFact[] = [];
@@ -73,7 +74,7 @@ export function modelTriggers({
         order: ref,
         side,
         stopTicks: stop,
-        lastTicks: was,
+        lastTicks: told.length === 0 ? (print ?? was) : was,
         limitTicks: price,
         quantity,
       };
@@ -94,10 +95,11 @@ export function modelTriggers({
   }
 
   /** One stop that was reached before it came. */
-  function triggerOne(id: string, time: string): BookFact[] {
+  function triggerOne(id: string, time: string, print: number): BookFact[] {
     return runQueue(
       held.stops.filter(({ placed }) => placed.orderId === id),
       time,
+      print,
     );
   }
 

@@ -3,10 +3,12 @@ import type { BookFact, EngineInput } from '@brokerx/contracts';
 
 /**
  * Follows stops by what is told alone: one is triggered only by a print since it was put aside, or, of a bracket, since
- * the first fill of its entry. That other orders are placed, armed or end triggers nobody.
+ * the first fill of its entry, and then not one of that entry's own: what an uncross gives it is its own whole. That other orders are placed, armed or end triggers nobody.
  */
 export function triggersByPrints() {
-  const prints: number[] = [];
+  const prints: { ticks: number; of: Set<string> }[] = [];
+  /** Who has a part in the uncross that is told, if one is. */
+  let uncross: Set<string> | undefined;
   /** How many prints there were when a stop was put aside. */
   const aside = new Map<string, number>();
   /** The entry of each order of a bracket, and the print that filled an entry first. */
@@ -21,11 +23,16 @@ export function triggersByPrints() {
       for (const { orderId } of data.orders) entries.set(orderId, entry.orderId);
     },
     follow({ type, data }: BookFact) {
+      if (type === 'AuctionUncrossed.v1') uncross = undefined;
       if (type === 'TradeExecuted.v1') {
         for (const { orderId } of [data.maker, data.taker])
           if (entries.get(orderId) === orderId && !firstFills.has(orderId))
             firstFills.set(orderId, prints.length);
-        prints.push(data.priceTicks);
+        if (data.auction) uncross ??= new Set();
+        else uncross = undefined;
+        const of = uncross ?? new Set<string>();
+        for (const { orderId } of [data.maker, data.taker]) of.add(orderId);
+        prints.push({ ticks: data.priceTicks, of });
       } else if (type === 'OrderActivated.v1') {
         const from = firstFills.get(entries.get(data.order.orderId) ?? '');
         assert(from !== undefined, `${data.order.orderId} arms, and its entry has bought nothing`);
@@ -35,7 +42,10 @@ export function triggersByPrints() {
       } else if (type === 'OrderTriggered.v1') {
         const { order, side, stopTicks } = data;
         const since = prints.slice(aside.get(order.orderId));
-        const reached = since.some((ticks) => (side === 'buy' ? ticks >= stopTicks : ticks <= stopTicks));
+        const entry = entries.get(order.orderId) ?? '';
+        const reached = since.some(
+          ({ ticks, of }) => !of.has(entry) && (side === 'buy' ? ticks >= stopTicks : ticks <= stopTicks),
+        );
         assert(
           reached,
           `${order.orderId} is triggered, and no print since it was put aside reached its stop`,

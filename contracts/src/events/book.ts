@@ -68,7 +68,7 @@ const data = {
   'OrderTriggered.v1': z.strictObject({
     order: OrderRef,
     side: Side,
-    /** Where its stop stood, and the last trade's price. */
+    /** Where its stop stood, and the last trade's price; of a bracket's that was reached before it came, that print's. */
     stopTicks: count,
     lastTicks: count,
     limitTicks: count,

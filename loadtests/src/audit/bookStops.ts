@@ -16,7 +16,7 @@ export function auditedStops(symbol: string, found: Findings, version: () => num
   let tradedAt: number[] = [];
   /** Whether a bracket has armed in this input. */
   let hasArmed = false;
-  /** Brackets whose entry has bought something, by the lowest price since; and what that was when they armed. */
+  /** Brackets whose entry has bought something, by the lowest price of others since; and what that was when they armed. */
   const bought = new Map<AuditedList, number>();
   const lowest = new Map<AuditedList, number>();
   /** Orders of a bracket that are not for anything yet. */
@@ -66,10 +66,10 @@ export function auditedStops(symbol: string, found: Findings, version: () => num
     },
     traded(priceTicks: number, parties: readonly (AuditedOrder | undefined)[]) {
       tradedAt.push(priceTicks);
-      for (const party of parties)
-        if (party?.role === 'entry' && party.list && !bought.has(party.list))
-          bought.set(party.list, priceTicks);
-      for (const [list, low] of bought) if (priceTicks < low) bought.set(list, priceTicks);
+      const own = parties.flatMap((party) => (party?.role === 'entry' && party.list ? [party.list] : []));
+      for (const list of own) if (!bought.has(list)) bought.set(list, Number.MAX_SAFE_INTEGER);
+      for (const [list, low] of bought)
+        if (priceTicks < low && !(version() >= 4 && own.includes(list))) bought.set(list, priceTicks);
     },
     /** An order of a bracket that has not armed ends by itself. */
     ends(event: Extract<RawEvent, { type: 'OrderExpired.v1' }>) {

@@ -70,22 +70,60 @@ test('a market entry activates them in the same input', () => {
   ]);
 });
 
-test('a stop that the price has reached already triggers at once, after the limit has arrived', () => {
+test('a stop that a print has reached already triggers at once by it, after the limit has arrived', () => {
   expect(
     last((d) => [
-      d.bracket(['E', 'P', 'L'], 10, [1_000, 1_020, 1_000], {}),
-      d.buy('B', 3, 990, bob),
-      fills(d, 10),
+      d.bracket(['E', 'P', 'L'], 10, [1_000, 1_020, 995], {}),
+      d.buy('B', 1, 994, bob),
+      d.buy('C', 3, 990, bob),
+      d.sell('S', 11, 990, bob),
     ]),
   ).toEqual([
     'S accepted, 0 rest',
-    'trade 1: 10 @ 1000, S takes E (0 and 0 left)',
+    'trade 1: 10 @ 1000, S takes E (1 and 0 left)',
+    'trade 2: 1 @ 994, S takes B (0 and 0 left)',
     'L activated: 10, held',
     'P activated: 10, 10 rest',
-    'L triggered: 1000 by 1000, 0 rest',
-    'trade 2: 3 @ 990, L takes B (7 and 0 left)',
+    'L triggered: 995 by 994, 0 rest',
+    'trade 3: 3 @ 990, L takes C (7 and 0 left)',
     'P reduced by 3 to 7',
     'L expired: 7, INSUFFICIENT_LIQUIDITY',
+  ]);
+});
+
+test('what an entry pays on its way reaches no stop of its own, whoever takes, and in an auction neither', () => {
+  const armed = ['L activated: 10, held', 'P activated: 10, 10 rest'];
+  expect(
+    last((d) => [
+      d.sell('A', 5, 980, bob),
+      d.sell('B', 5, 1_000, bob),
+      d.bracket(['E', 'P', 'L'], 10, [1_100, 1_020, 990], { market: true }),
+    ]).slice(-2),
+  ).toEqual(armed);
+  const above = (d: Desk) => d.bracket(['E', 'P', 'L'], 10, [1_000, 1_020, 1_005]);
+  expect(last((d) => [above(d), fills(d, 10)]).slice(-2)).toEqual(armed);
+  expect(last((d) => [above(d), fills(d, 4), fills(d, 6, 'T')]).slice(-2)).toEqual(armed);
+  const call = (d: Desk) => [d.phase('closed'), d.phase('opening_auction')];
+  expect(
+    last((d) => [...call(d), above(d), d.buy('X', 1, 1_000, bob), fills(d, 11), d.endCall()]).slice(-2),
+  ).toEqual(armed);
+});
+
+test('a print of others between two fills of an entry counts, and is what triggered its stop', () => {
+  const inputs = (d: Desk) => [
+    d.bracket(['E', 'P', 'L'], 10, [1_000, 1_020, 990]),
+    fills(d, 4),
+    d.amend('E', 10, { limitTicks: 980 }),
+    d.buy('B', 1, 985, bob),
+    d.buy('C', 9, 970, bob),
+    d.sell('T', 7, 980, bob),
+  ];
+  expect(last(inputs).slice(1, 6)).toEqual([
+    'trade 2: 1 @ 985, T takes B (6 and 0 left)',
+    'trade 3: 6 @ 980, T takes E (0 and 0 left)',
+    'L activated: 10, held',
+    'P activated: 10, 10 rest',
+    'L triggered: 990 by 985, 0 rest',
   ]);
 });
 

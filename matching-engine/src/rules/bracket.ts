@@ -108,7 +108,9 @@ function activate(engine: Engine, list: OrderList, event: EngineInput, outputs: 
   const loss = children.find(({ stopTicks }) => stopTicks !== undefined);
   if (follows(engine, 4)) {
     const held = loss && engine.stops.book.orders.get(loss.orderId);
-    if (held && entry.lowTicks <= held.priceTicks) triggerAtOnce(engine, held, event.time, outputs);
+    const { lowTicks } = entry;
+    const isReached = held && lowTicks > 0 && lowTicks <= held.priceTicks;
+    if (isReached) triggerAtOnce(engine, { order: held, printTicks: lowTicks }, event.time, outputs);
     return;
   }
   const reached = loss && triggersAt(loss.side, loss.stopTicks ?? 0, last);

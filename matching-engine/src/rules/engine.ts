@@ -7,7 +7,7 @@ import { countFrom } from './bound.ts';
 import { dormantOf, dropDormant, followLists } from './bracket.ts';
 import { expireDay, reachTime } from './expiry.ts';
 import { withdraw } from './iceberg.ts';
-import { siblingsOf, watchLists } from './orderList.ts';
+import { siblingsOf, watchFromHere } from './orderList.ts';
 import { place } from './place.ts';
 import { placeList } from './placeList.ts';
 import { type Engine, follows, listing, NOTED, type PlacedInput } from './state.ts';
@@ -127,7 +127,7 @@ function adopt(engine: Engine, event: EventOf<'MatchingRulesAdopted.v1'>): BookF
   const { matchingRules } = event.data;
   const isOlder = !follows(engine, 4);
   if (engine.listing) engine.listing = listing({ ...engine.listing, matchingRules });
-  if (isOlder) watchLists(engine);
+  if (isOlder) watchFromHere(engine);
   return [NOTED];
 }
 

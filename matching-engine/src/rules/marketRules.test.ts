@@ -21,9 +21,12 @@ const stop = (stopTicks: number) => ({ type: 'stop', stopTicks, ...gtc }) as con
 test('a bracket that arms triggers its own stop alone: no trade has reached those of others', () => {
   const inputs = (d: Desk) => [
     d.sell('A', 7, 900, { ...stop(995), ...bob }),
-    d.bracket(['E', 'P', 'L'], 5, [990, 1_009, 992]),
+    d.bracket(['E', 'P', 'L'], 9, [1_000, 1_009, 992]),
+    d.sell('S', 5, 1_000, bob),
     d.phase('closing_auction'),
-    d.sell('S', 5, 990, bob),
+    d.cancel('E'),
+    d.buy('F', 1, 990, carol),
+    d.sell('G', 1, 990, bob),
     d.endCall(),
     d.phase('pre_open'),
     d.phase('opening_auction'),
@@ -37,7 +40,7 @@ test('a bracket that arms triggers its own stop alone: no trade has reached thos
     'L activated: 5, held',
     'P activated: 5, 5 rest',
     'L triggered: 992 by 990, 0 rest',
-    'trade 2: 5 @ 998, L takes B (0 and 15 left)',
+    'trade 3: 5 @ 998, L takes B (0 and 15 left)',
     'P expired: 5 resting, OCO_TRIGGER',
   ]);
   expect([...engine.stops.terms.keys()]).toHaveLength(1);

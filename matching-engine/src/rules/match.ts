@@ -6,7 +6,7 @@ import { type Band, isOutside } from './auction/bands.ts';
 import { isFull } from './bound.ts';
 import { nextPeak, openOf } from './iceberg.ts';
 import { affordable, type Budget, spend } from './notional.ts';
-import { fillsListed, printed } from './orderList.ts';
+import { fillsListed, printed, printedBefore } from './orderList.ts';
 import { prevent } from './selfTrade.ts';
 import { type Engine, outputTime } from './state.ts';
 
@@ -45,6 +45,7 @@ export function match(engine: Engine, incoming: Incoming, outputs: BookFact[]): 
   const { book } = engine;
   const { orderId, accountId, revision, side, limitTicks, tickCents, budget, band } = incoming;
   const prevents = incoming.selfTrade !== 'none';
+  let lastMaker = '';
   while (incoming.leaves > 0) {
     const maker = matchable(book, side, limitTicks)?.first;
     if (!maker) break;
@@ -67,6 +68,9 @@ export function match(engine: Engine, incoming: Incoming, outputs: BookFact[]): 
     }
     const traded = Math.min(incoming.leaves, maker.leaves);
     const priceTicks = maker.priceTicks;
+    if (engine.watched.size > 0 && incoming.firstTicks > 0 && lastMaker !== maker.id)
+      printedBefore(engine, maker.id, engine.lastTicks);
+    lastMaker = maker.id;
     fill(book, maker, traded);
     const iced = (maker.flags & ICEBERG) !== 0;
     const makerLeaves = iced ? openOf(engine, maker) : maker.leaves;
@@ -94,6 +98,8 @@ export function match(engine: Engine, incoming: Incoming, outputs: BookFact[]): 
   }
   if (incoming.firstTicks === 0) return;
   engine.lastTradeTime = outputTime(engine, incoming);
+  if (engine.watched.size === 0) return;
   // A sweep's prices rise or fall all the way.
-  if (engine.watched.size > 0) printed(engine, side === 'buy' ? incoming.firstTicks : engine.lastTicks);
+  const lowest = side === 'buy' ? incoming.firstTicks : engine.lastTicks;
+  printed(engine, lowest, (entryId) => entryId === orderId || entryId === lastMaker);
 }

@@ -29,7 +29,10 @@ export type Entry = {
   /** Of the account's stream that placed the list. */
   readonly revision: number;
   readonly dormant: readonly Dormant[];
-  /** The lowest print since its first fill, that included; 0 before. Version 4 of the rules. */
+  /**
+   * The lowest print since its first fill that was none of its own: what it pays on its way is no fall. 0: there was
+   * none. Version 4 of the rules.
+   */
   lowTicks: number;
 };
 export type Dormant = EventOf<'OrderPlaced.v1'>['data'];
@@ -74,11 +77,19 @@ export function fillsListed(engine: Engine, orderId: string, shares: number, out
   return outputs.length > told;
 }
 
-/** A trade happened at this price, the lowest of its sweep. */
-export function printed({ watched }: Engine, priceTicks: number): void {
-  for (const { entry } of watched) {
-    if (entry && (entry.lowTicks === 0 || priceTicks < entry.lowTicks)) entry.lowTicks = priceTicks;
-  }
+/** Trades happened down to this price; those of an entry itself are no prints for its list. */
+export function printed({ watched }: Engine, priceTicks: number, isOwn: (entryId: string) => boolean): void {
+  for (const { entry } of watched) if (entry && !isOwn(entry.orderId)) hear(entry, priceTicks);
+}
+
+/** An entry that has bought something before is about to, again: what this sweep printed so far is of others. */
+export function printedBefore({ lists, watched }: Engine, entryId: string, priceTicks: number): void {
+  const list = lists.get(entryId);
+  if (list?.entry?.orderId === entryId && watched.has(list)) hear(list.entry, priceTicks);
+}
+
+function hear(entry: Entry, priceTicks: number): void {
+  if (entry.lowTicks === 0 || priceTicks < entry.lowTicks) entry.lowTicks = priceTicks;
 }
 
 /** The entry has ended and bought something: the list waits for its turn, by its placement. */
@@ -88,14 +99,20 @@ export function becomeDue({ due }: Engine, list: OrderList): void {
   due.splice(place, 0, list);
 }
 
-/** What follows from the lists that there are, after a restart or where newer rules begin to count. */
+/** Where newer rules begin to count: older ones did not follow the prints, so the last one is the first that is known. */
+export function watchFromHere(engine: Engine): void {
+  if (!follows(engine, 4)) return;
+  for (const { entry } of new Set(engine.lists.values()))
+    if (entry && entry.filled > 0 && entry.lowTicks === 0) entry.lowTicks = lastPrice(engine);
+  watchLists(engine);
+}
+
+/** What follows from the lists that there are, after a restart. */
 export function watchLists(engine: Engine): void {
   if (!follows(engine, 4)) return;
   for (const list of new Set(engine.lists.values())) {
     const { entry } = list;
     if (!entry || entry.filled === 0) continue;
-    // Older rules did not follow the prints: the last one is the first that is known.
-    if (entry.lowTicks === 0) entry.lowTicks = lastPrice(engine);
     engine.watched.add(list);
     if (entry.isOver) becomeDue(engine, list);
   }

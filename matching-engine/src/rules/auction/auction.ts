@@ -59,6 +59,7 @@ function uncross(engine: Engine, auction: Auction, time: string, outputs: BookFa
   const { priceTicks } = result;
   if (priceTicks !== null) {
     const { tickCents } = listed.rules;
+    const buyers = new Set<string>();
     pair(engine, result.quantity, ({ buy, sell, quantity, buyPeak, sellPeak, ...left }) => {
       engine.trades += 1;
       const maker = { ...refOf(buy), leaves: left.buyLeaves };
@@ -73,13 +74,14 @@ function uncross(engine: Engine, auction: Auction, time: string, outputs: BookFa
         type: 'TradeExecuted.v1',
         data: { ...terms, takerSide: 'sell', maker, taker, ...peaks, auction },
       });
+      if (engine.lists.size > 0) buyers.add(buy.id);
       fillsListed(engine, buy.id, quantity, outputs);
       fillsListed(engine, sell.id, quantity, outputs);
     });
     engine.lastTicks = priceTicks;
     engine.lastTradeTime = outputTime(engine, { time });
     engine.listing = listing({ ...listed, referenceTicks: priceTicks });
-    if (engine.watched.size > 0) printed(engine, priceTicks);
+    if (engine.watched.size > 0) printed(engine, priceTicks, (entryId) => buyers.has(entryId));
   }
   expireMeantForIt(engine, outputs);
   countFrom(engine, outputs.length);

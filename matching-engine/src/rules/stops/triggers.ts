@@ -109,7 +109,8 @@ export function stopsByArrival({ book, terms }: Stops): { order: RestingOrder; t
 /** The prices of one order's trades, which rise or fall all the way, and the last price before them. */
 export type Sweep = { readonly before: number; readonly first: number; readonly last: number };
 
-export type Triggered = { order: RestingOrder; terms: StopTerms };
+/** `printTicks`: of the print that reached it, where that is not the last one. */
+export type Triggered = { order: RestingOrder; terms: StopTerms; printTicks?: number };
 
 /**
  * What trades bring about: the stops that they reach join a queue, the nearest to the price before first, then by
@@ -130,9 +131,14 @@ export function runOwed(engine: Engine, time: string, outputs: BookFact[]): void
 }
 
 /** One stop that was reached before it was put aside. */
-export function triggerAtOnce(engine: Engine, order: RestingOrder, time: string, outputs: BookFact[]): void {
+export function triggerAtOnce(
+  engine: Engine,
+  { order, printTicks }: { order: RestingOrder; printTicks: number },
+  time: string,
+  outputs: BookFact[],
+): void {
   const { stops } = engine;
-  stops.queue.push({ order, terms: removeStop(stops, order) });
+  stops.queue.push({ order, terms: removeStop(stops, order), printTicks });
   runQueue(engine, time, outputs);
 }
 
@@ -212,7 +218,7 @@ const lastOf = ({ sorted }: Levels): Level | undefined => sorted[sorted.length -
 /** A triggered stop becomes a market order within its protection, or a limit order. Returns its own trades. */
 function trigger(
   engine: Engine,
-  { order, terms }: Triggered,
+  { order, terms, printTicks = engine.lastTicks }: Triggered,
   time: string,
   outputs: BookFact[],
 ): Sweep | undefined {
@@ -223,7 +229,7 @@ function trigger(
     order: ref,
     side,
     stopTicks: order.priceTicks,
-    lastTicks: engine.lastTicks,
+    lastTicks: printTicks,
     limitTicks,
     quantity: leaves,
     restingQuantity: 0,
