@@ -21,6 +21,7 @@ import type { Commands } from './commands/commands.ts';
 import { tryLater } from './commands/refusals.ts';
 import type { Markets } from './market/markets.ts';
 import { accountRoutes } from './money/routes.ts';
+import { marketWideRoutes } from './operations/marketWideRoutes.ts';
 import { marketRoutes } from './operations/routes.ts';
 import type { ShownDepth } from './orders/preview/previewRoutes.ts';
 import { orderRoutes } from './orders/routes.ts';
@@ -76,6 +77,7 @@ export async function buildApp(options: AppOptions): Promise<Http> {
   orderRoutes(app, options);
   accountRoutes(app, options);
   marketRoutes(app, options);
+  marketWideRoutes(app, options);
   await addRoutes?.(app);
   return app;
 }

@@ -1,61 +1,19 @@
-import type { OwnView, Runtime, SessionEnds, Telemetry } from '@brokerx/infra';
-import { buildHttp, type Http, type HttpOptions } from '@brokerx/infra/http/http.ts';
+import { buildHttp, type Http } from '@brokerx/infra/http/http.ts';
 import { sendProblem } from '@brokerx/infra/http/problems.ts';
-import type { Log } from '@brokerx/infra/runtime/log.ts';
-import type { Metrics } from '@brokerx/infra/runtime/metrics.ts';
 import { accountRoutes } from './account/routes.ts';
 import { bookRoutes } from './books/bookRoutes.ts';
-import type { PublicBooks } from './books/publicBooks.ts';
+import type { QueryDeps } from './deps.ts';
 import { parkedRoutes } from './events/parkedRoutes.ts';
 import { eventRoutes } from './events/routes.ts';
 import { allowOrigins } from './http/cors.ts';
 import { problemOf } from './http/problems.ts';
-import type { HotValues } from './live/hotValues.ts';
-import type { LiveEvents } from './live/liveEvents.ts';
 import { marketRoutes } from './market/routes.ts';
 import { queryMetrics } from './metrics.ts';
-import type { EventReader } from './reading/eventReader.ts';
-import type { Freshness } from './reading/freshness.ts';
-import type { ReadDatabase } from './reading/readDatabase.ts';
 import { reading } from './reading/reading.ts';
-import type { Shares } from './reading/shares.ts';
 import { channelRoutes } from './streams/channelRoutes.ts';
-import type { Channels } from './streams/channels.ts';
-import type { OpenStreams } from './streams/openStreams.ts';
 import { streamRoutes } from './streams/routes.ts';
-import type { CommandApi } from './ws/commandApi.ts';
 import { becomesSocket } from './ws/handshake.ts';
-import type { OpenSockets } from './ws/openSockets.ts';
 import { webSocketRoutes } from './ws/routes.ts';
-
-/** What the routes answer from; nothing in here can write. */
-export type QueryDeps = {
-  store: EventReader;
-  database: ReadDatabase;
-  hotView: OwnView;
-  freshness: Freshness;
-  live: LiveEvents;
-  sessions: Pick<SessionEnds, 'onEnd'>;
-  hotValues: HotValues;
-  books: PublicBooks;
-  channels: Channels;
-  streams: OpenStreams;
-  /** Of exports of events. */
-  exportPlaces: Shares;
-  commands: Pick<CommandApi, 'inFlight'>;
-  sockets: OpenSockets;
-  runtime: Runtime;
-  log: Log;
-  metrics: Metrics;
-  telemetry: Telemetry;
-  ready: HttpOptions['ready'];
-  authenticate: HttpOptions['authenticate'];
-  /** Origins of pages that may call from a browser, besides the API's own. */
-  corsOrigins: readonly string[];
-  trustedProxies?: readonly string[];
-  bounds?: HttpOptions['bounds'];
-  version: string;
-};
 
 /** The whole API, not yet listening. */
 export async function buildQueryApi(deps: QueryDeps): Promise<Http> {

@@ -1,6 +1,6 @@
 import type { Metrics } from '@brokerx/infra';
 import { Counter, Gauge } from 'prom-client';
-import type { QueryDeps } from './app.ts';
+import type { QueryDeps } from './deps.ts';
 import type { WaitOutcome } from './reading/freshness.ts';
 
 /** Requests are counted by the HTTP kit; here stands what only this service knows. */

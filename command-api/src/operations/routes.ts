@@ -29,7 +29,6 @@ import {
 } from '../market/marketDecider.ts';
 import type { Markets } from '../market/markets.ts';
 import { beginPhase } from '../market/phaseDecider.ts';
-import { marketWideRoutes } from './marketWideRoutes.ts';
 
 /** What operators do to a market. */
 export type MarketRoutes = { commands: Commands; markets: Markets; storeId: string };
@@ -77,8 +76,6 @@ export function marketRoutes(app: Http, { commands, markets, storeId }: MarketRo
     if (!market) throw problemOf({ code: 'UNAVAILABLE', detail: 'repeat with the same key' });
     return symbolView(market);
   };
-
-  marketWideRoutes(app, { commands, markets, storeId });
 
   app.post(
     '/v1/symbols',

@@ -1,6 +1,6 @@
 import type { Kafka } from 'kafkajs';
-import { mayFail } from '../runtime/mayFail.ts';
-import { type Runtime, sleep } from '../runtime/runtime.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import { disconnected } from './disconnect.ts';
 import type { KafkaTopic } from './topics.ts';
 
 /**
@@ -130,21 +130,6 @@ export async function kafkaFetcher(
     close: () => disconnected(cluster, runtime),
   };
 }
-
-/** kafkajs waits for every answer that is still to come, also from a broker that hangs. */
-export async function disconnected(
-  connected: { disconnect(): Promise<void> },
-  runtime: Runtime,
-): Promise<void> {
-  const waiting = new AbortController();
-  await Promise.race([
-    mayFail(connected.disconnect(), 'it is given up either way'),
-    sleep(runtime, DISCONNECT_MS, waiting.signal),
-  ]);
-  waiting.abort();
-}
-
-const DISCONNECT_MS = 2_000;
 
 /** By node id and topic. */
 function byLeader<P extends PartitionOf>(

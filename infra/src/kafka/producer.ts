@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Kafka, PartitionerArgs, Producer, RetryOptions } from 'kafkajs';
 import type { Runtime } from '../runtime/runtime.ts';
-import { disconnected } from './fetch.ts';
+import { disconnected } from './disconnect.ts';
 
 /**
  * A producer: idempotent, one request at a time, all replicas asked. kafkajs never gives a producer a new

@@ -2,7 +2,7 @@ import type { Admin, ConfigResourceTypes, Kafka } from 'kafkajs';
 import type { Log } from '../runtime/log.ts';
 import { type Runtime, sleep } from '../runtime/runtime.ts';
 import { KafkaUnusable } from './apis.ts';
-import { disconnected } from './fetch.ts';
+import { disconnected } from './disconnect.ts';
 
 export type KafkaTopic = { name: string; partitions: number };
 

@@ -1,7 +1,7 @@
 import { testAddresses } from '../runtime/config.ts';
 import type { Log } from '../runtime/log.ts';
 import { dockerAnswers } from './docker.ts';
-import type { NoServer, ServerForTests } from './testServers.ts';
+import type { NoServer, ServerForTests } from './serverForTests.ts';
 
 /**
  * The EventStoreDB or KurrentDB that `EVENTSTORE_URL` names; else one in a container, where a Docker daemon answers and

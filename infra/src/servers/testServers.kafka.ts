@@ -4,7 +4,7 @@ import { freePort } from '../runtime/ports.ts';
 import { dockerAnswers } from './docker.ts';
 import { kafkaBroker } from './kafkaBroker.ts';
 import { KAFKA_VERSION, kafkaJars } from './kafkaJars.ts';
-import type { NoServer, ServerForTests } from './testServers.ts';
+import type { NoServer, ServerForTests } from './serverForTests.ts';
 
 /**
  * The Kafka that `KAFKA_BROKERS` names; else one in a container, where Docker and the image are to be had; else one

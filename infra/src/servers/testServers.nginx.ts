@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import type { NoServer, ServerForTests } from './testServers.ts';
+import type { NoServer, ServerForTests } from './serverForTests.ts';
 
 /** The nginx of this machine: tests start it themselves, each with a configuration of its own. */
 export function nginxForTests(): ServerForTests | NoServer {

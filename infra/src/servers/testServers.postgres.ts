@@ -1,7 +1,7 @@
 import { testAddresses } from '../runtime/config.ts';
 import type { Log } from '../runtime/log.ts';
+import type { ServerForTests } from './serverForTests.ts';
 import { startTemporaryPostgres } from './temporaryPostgres.ts';
-import type { ServerForTests } from './testServers.ts';
 
 /** The database that `DATABASE_URL` names, or else a temporary one of our own. */
 export async function postgresForTests(log: Log): Promise<ServerForTests> {

@@ -3,8 +3,8 @@ import { testAddresses } from '../runtime/config.ts';
 import type { Log } from '../runtime/log.ts';
 import { heardElsewhere } from '../runtime/mayFail.ts';
 import { dockerAnswers } from './docker.ts';
+import type { NoServer, ServerForTests } from './serverForTests.ts';
 import { hasRedisServer, startTemporaryRedis } from './temporaryRedis.ts';
-import type { NoServer, ServerForTests } from './testServers.ts';
 
 /**
  * The Redis that `REDIS_URL` names; or else one in a container, where a Docker daemon answers and the image is to be

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import pg from 'pg';
 import { createLog } from '../runtime/log.ts';
+import type { NoServer, ServerForTests } from './serverForTests.ts';
 import { eventStoreDbForTests } from './testServers.eventstoredb.ts';
 import { kafkaForTests } from './testServers.kafka.ts';
 import { nginxForTests } from './testServers.nginx.ts';
@@ -30,11 +31,6 @@ declare module 'vitest' {
 }
 
 type Project = Pick<import('vitest/node').TestProject, 'provide' | 'globTestFiles' | 'vitest'>;
-
-/** A server for a run. */
-export type ServerForTests = { address: string; stop(): Promise<void> };
-/** Why there is none, and what to do to have one. */
-export type NoServer = { missing: string };
 
 /** Vitest's global setup; returns its teardown. */
 export default async function setup(project: Project): Promise<() => Promise<void>> {

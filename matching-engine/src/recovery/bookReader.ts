@@ -2,7 +2,7 @@ import { type BookEvent, bookStream, type Event } from '@brokerx/contracts';
 import type { EventStore, Recorded } from '@brokerx/infra';
 import { heardElsewhere } from '@brokerx/infra';
 import { PAGE_EVENTS_MAX } from './inputs.ts';
-import { MarketBroken } from './replay.ts';
+import { MarketBroken } from './marketBroken.ts';
 
 /** What a book says from one revision to another, one output after the other, without the marks of take-overs. */
 export type BookReader = {

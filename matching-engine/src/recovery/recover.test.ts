@@ -6,8 +6,8 @@ import { connections, copyOf, newWorld, plant, startEngine, type World } from '.
 import type { PlacedInput } from '../rules/engine.ts';
 import { snapshot } from '../snapshot/snapshot.ts';
 import { PAGE_EVENTS_MAX } from './inputs.ts';
+import { MarketBroken } from './marketBroken.ts';
 import { recovery } from './recover.ts';
-import { MarketBroken } from './replay.ts';
 
 const SYMBOLS = ['ONE', 'TWO', 'SIX'];
 const INPUTS = 1_200;

@@ -5,6 +5,7 @@ import { apply, type Engine, newEngine, outputTime, UnknownMatchingRules } from 
 import { SNAPSHOT_KIND, SNAPSHOT_VERSION, unpacked } from '../snapshot/packedState.ts';
 import type { BookReader } from './bookReader.ts';
 import type { Inputs } from './inputs.ts';
+import { MarketBroken } from './marketBroken.ts';
 
 /**
  * How an engine comes to know what its symbol's past made of it: it restores the newest snapshot and applies the
@@ -21,11 +22,6 @@ export type Replayed = {
   /** The last input's outputs that the book does not have yet: its commits were cut, and the last ones lost. */
   missing: { input: Recorded<EngineInput>; facts: BookFact[]; time: string } | null;
 };
-
-/** This symbol cannot go on: the engine failed, or says something else than the book. */
-export class MarketBroken extends Error {
-  override name = 'MarketBroken';
-}
 
 /** What a replay begins with. */
 export type Beginning = {

@@ -9,7 +9,7 @@ import { apply, newEngine } from '../rules/engine.ts';
  */
 type Line = { revision: number; outputs: BookFact[] } & Pick<EngineInput, 'type' | 'time' | 'data'>;
 const history = (version: number) =>
-  readFileSync(new URL(`../fixtures/rules-v${version}.ndjson`, import.meta.url), 'utf8')
+  readFileSync(new URL(`../../fixtures/rules-v${version}.ndjson`, import.meta.url), 'utf8')
     .trimEnd()
     .split('\n')
     .map((line) => JSON.parse(line) as Line);

@@ -1,7 +1,7 @@
 import type { Lease, Log } from '@brokerx/infra';
 import { inputPage } from '../recovery/inputs.ts';
+import { MarketBroken } from '../recovery/marketBroken.ts';
 import type { Recover } from '../recovery/recover.ts';
-import { MarketBroken } from '../recovery/replay.ts';
 import { LeaseLost } from '../recovery/takeOver.ts';
 import { Fenced, type SymbolEngine, type SymbolEngineOptions, symbolEngine } from './symbolEngine.ts';
 

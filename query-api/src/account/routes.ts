@@ -1,6 +1,6 @@
 import { views } from '@brokerx/contracts';
 import type { Http } from '@brokerx/infra/http/http.ts';
-import type { QueryDeps } from '../app.ts';
+import type { QueryDeps } from '../deps.ts';
 import { accountRead, EVERY_ROLE, mayReadAll } from '../http/actor.ts';
 import type { Page } from '../http/paging.ts';
 import {

@@ -1,6 +1,6 @@
 import { centsFromDecimal, views } from '@brokerx/contracts';
 import type { Http } from '@brokerx/infra/http/http.ts';
-import type { QueryDeps } from '../app.ts';
+import type { QueryDeps } from '../deps.ts';
 import { BookQuery, SymbolPath, SymbolQuery } from '../http/parameters.ts';
 import { refused } from '../http/problems.ts';
 import { MARKET_DATA, marketLook } from '../market/marketData.ts';

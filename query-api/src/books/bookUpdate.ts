@@ -2,6 +2,7 @@ import {
   bookChecksum,
   CHECKSUM_LEVELS,
   decimalFromCents,
+  type EventOf,
   type Levels,
   type MarketState,
   type PublicBook,
@@ -14,8 +15,11 @@ import {
   type views,
   type WireLevel,
 } from '@brokerx/contracts';
+import type { Recorded } from '@brokerx/infra';
 import { type StreamMessage, streamMessage } from '../live/streamMessage.ts';
-import type { RecordedTrade } from './followedBook.ts';
+
+/** A trade with its place in the store. */
+export type RecordedTrade = Recorded<EventOf<'TradeExecuted.v1'>>;
 
 /** What is said of a book's events from `U` to `u`, once for all who watch it. */
 export type BookUpdate = {

@@ -3,7 +3,6 @@ import {
   type BookEvent,
   bookOf,
   type Event,
-  type EventOf,
   evolveBook,
   isAuction,
   nothingTouched,
@@ -19,6 +18,7 @@ import {
   bookOrdersView,
   bookUpdate,
   bookView,
+  type RecordedTrade,
 } from './bookUpdate.ts';
 
 /**
@@ -45,7 +45,6 @@ export type FollowedBook = {
   /** Hears every update from now on; returns the function that ends it. */
   watch(listener: (update: BookUpdate) => void): () => void;
 };
-export type RecordedTrade = Recorded<EventOf<'TradeExecuted.v1'>>;
 
 /** The inside, for who feeds it. */
 export type BookFollower = FollowedBook & {

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { views } from '@brokerx/contracts';
 import type { Http } from '@brokerx/infra/http/http.ts';
 import type { FastifyReply } from 'fastify';
-import type { QueryDeps } from '../app.ts';
+import type { QueryDeps } from '../deps.ts';
 import { STAFF } from '../http/actor.ts';
 import { EventsQuery } from '../http/parameters.ts';
 import { refused } from '../http/problems.ts';

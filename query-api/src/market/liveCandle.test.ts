@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { handClock, settle } from '../../test/handClock.ts';
-import type { BookUpdate } from '../books/bookUpdate.ts';
-import type { FollowedBook, RecordedTrade } from '../books/followedBook.ts';
+import type { BookUpdate, RecordedTrade } from '../books/bookUpdate.ts';
+import type { FollowedBook } from '../books/followedBook.ts';
 import type { StreamMessage } from '../live/streamMessage.ts';
 import { freshness } from '../reading/freshness.ts';
 import type { ReadDatabase } from '../reading/readDatabase.ts';

@@ -1,6 +1,7 @@
 import { views } from '@brokerx/contracts';
 import type { Runtime } from '@brokerx/infra';
-import type { FollowedBook, RecordedTrade } from '../books/followedBook.ts';
+import type { RecordedTrade } from '../books/bookUpdate.ts';
+import type { FollowedBook } from '../books/followedBook.ts';
 import { type StreamMessage, streamMessage } from '../live/streamMessage.ts';
 import type { EventReader } from '../reading/eventReader.ts';
 import type { Freshness } from '../reading/freshness.ts';

@@ -3,7 +3,7 @@ import type { Http } from '@brokerx/infra/http/http.ts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { tokenKey } from '../account/routes.ts';
-import type { QueryDeps } from '../app.ts';
+import type { QueryDeps } from '../deps.ts';
 import {
   CandlesQuery,
   DepthQuery,

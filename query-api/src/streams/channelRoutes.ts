@@ -1,5 +1,5 @@
 import type { Http } from '@brokerx/infra/http/http.ts';
-import type { QueryDeps } from '../app.ts';
+import type { QueryDeps } from '../deps.ts';
 import { ChannelPath, ChannelStreamQuery } from '../http/parameters.ts';
 import { invalidParameter } from '../http/problems.ts';
 import { EVENT_STREAM_RESPONSE, ResumeHeaders, resumeFrom, serveStream } from './eventStreamReply.ts';

@@ -2,7 +2,7 @@ import { accountStream } from '@brokerx/contracts';
 import { NO_STREAM } from '@brokerx/infra';
 import type { Http } from '@brokerx/infra/http/http.ts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { QueryDeps } from '../app.ts';
+import type { QueryDeps } from '../deps.ts';
 import { accountRead, EVERY_ROLE } from '../http/actor.ts';
 import { OrderStreamQuery, SymbolPath, SymbolStreamQuery } from '../http/parameters.ts';
 import { refused } from '../http/problems.ts';

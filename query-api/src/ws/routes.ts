@@ -1,7 +1,7 @@
 import { BODY_BYTES_MAX, type Http } from '@brokerx/infra/http/http.ts';
 import websocket from '@fastify/websocket';
 import { z } from 'zod';
-import type { QueryDeps } from '../app.ts';
+import type { QueryDeps } from '../deps.ts';
 import { asyncApi } from './asyncApi.ts';
 import { handshakeRefusal, SOCKET_PATH, UPGRADE_REQUIRED } from './handshake.ts';
 

@@ -1,0 +1,44 @@
+import type { OwnView, Runtime, SessionEnds, Telemetry } from '@brokerx/infra';
+import type { HttpOptions } from '@brokerx/infra/http/http.ts';
+import type { Log } from '@brokerx/infra/runtime/log.ts';
+import type { Metrics } from '@brokerx/infra/runtime/metrics.ts';
+import type { PublicBooks } from './books/publicBooks.ts';
+import type { HotValues } from './live/hotValues.ts';
+import type { LiveEvents } from './live/liveEvents.ts';
+import type { EventReader } from './reading/eventReader.ts';
+import type { Freshness } from './reading/freshness.ts';
+import type { ReadDatabase } from './reading/readDatabase.ts';
+import type { Shares } from './reading/shares.ts';
+import type { Channels } from './streams/channels.ts';
+import type { OpenStreams } from './streams/openStreams.ts';
+import type { CommandApi } from './ws/commandApi.ts';
+import type { OpenSockets } from './ws/openSockets.ts';
+
+/** What the routes answer from; nothing in here can write. */
+export type QueryDeps = {
+  store: EventReader;
+  database: ReadDatabase;
+  hotView: OwnView;
+  freshness: Freshness;
+  live: LiveEvents;
+  sessions: Pick<SessionEnds, 'onEnd'>;
+  hotValues: HotValues;
+  books: PublicBooks;
+  channels: Channels;
+  streams: OpenStreams;
+  /** Of exports of events. */
+  exportPlaces: Shares;
+  commands: Pick<CommandApi, 'inFlight'>;
+  sockets: OpenSockets;
+  runtime: Runtime;
+  log: Log;
+  metrics: Metrics;
+  telemetry: Telemetry;
+  ready: HttpOptions['ready'];
+  authenticate: HttpOptions['authenticate'];
+  /** Origins of pages that may call from a browser, besides the API's own. */
+  corsOrigins: readonly string[];
+  trustedProxies?: readonly string[];
+  bounds?: HttpOptions['bounds'];
+  version: string;
+};
