@@ -202,7 +202,13 @@ describe('known or not, the same', () => {
 
   test('a sign-in that is refused beyond the limits', async () => {
     for (let i = 0; i < 6; i++)
-      await given.failed.failed({ ip: '192.0.2.8', address: `${i}`, isAtHome: false });
+      await given.failed.failed({
+        ip: '192.0.2.8',
+        address: `${i}`,
+        isAtHome: false,
+        password: 'wrong',
+        hash: null,
+      });
     const { events, answer, calls } = await both((email) =>
       signIn(
         given.who,

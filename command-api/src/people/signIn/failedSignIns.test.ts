@@ -1,4 +1,4 @@
-import { memoryTallies } from '@brokerx/infra';
+import { memoryTallies, type Runtime, realRuntime, sleep } from '@brokerx/infra';
 import { expect, test } from 'vitest';
 import { type Attempt, failedSignIns, TURN_EVERY_MS } from './failedSignIns.ts';
 
@@ -19,12 +19,21 @@ function given() {
     },
   };
   const signIns = failedSignIns(memoryTallies(clock), LIMITS, clock);
+  /** Each with a password of its own. */
   const fail = async (times: number, attempt: Attempt) => {
-    for (let i = 0; i < times; i++) await signIns.failed(attempt);
+    for (let i = 0; i < times; i++) await signIns.failed({ ...attempt, password: guess() });
   };
   return { clock, signIns, fail };
 }
-const from = (ip: string, address: string, isAtHome = false): Attempt => ({ ip, address, isAtHome });
+let guesses = 0;
+const guess = () => `guess ${guesses++}`;
+const from = (ip: string, address: string, isAtHome = false, password = guess()): Attempt => ({
+  ip,
+  address,
+  isAtHome,
+  password,
+  hash: null,
+});
 const free = { mayTry: true, brakedMs: 0, queue: null };
 
 test('more than five failures from one network make strangers there wait until they are forgotten', async () => {
@@ -57,12 +66,18 @@ test('thirty failures shut nobody out who has signed in from there before', asyn
   // Nor him whose password was guessed: his attempts queue.
   const bob = await signIns.standing(from('192.0.2.1', 'bob', true));
   expect(bob).toMatchObject({ mayTry: true, queue: '192.0.2.1 bob' });
-  expect(await signIns.turn(bob)).toBe(0);
+  expect(await signIns.turn(from('192.0.2.1', 'bob', true), bob)).toBe(0);
 });
 
 test('at home, too, guessing ends at a hundred', async () => {
-  const { signIns, fail } = given();
-  await fail(101, from('192.0.2.1', 'bob', true));
+  const { clock, signIns, fail } = given();
+  await fail(99, from('192.0.2.1', 'bob', true));
+  const again = from('192.0.2.1', 'bob', true);
+  await signIns.refused(again);
+  clock.atMs += 1_000;
+  expect((await signIns.standing(again)).mayTry).toBe(true);
+  await fail(1, from('192.0.2.1', 'bob', true));
+  expect((await signIns.standing(again)).mayTry).toBe(false);
   expect((await signIns.standing(from('192.0.2.1', 'bob', true))).mayTry).toBe(false);
   expect((await signIns.standing(from('192.0.2.1', 'ann', true))).mayTry).toBe(true);
 });
@@ -97,17 +112,18 @@ test('turns of one queue come one after another; beyond some seconds they are re
   const { clock, signIns, fail } = given();
   await fail(6, from('192.0.2.1', 'bob'));
   const queued = await signIns.standing(from('192.0.2.1', 'bob', true));
+  const bob = from('192.0.2.1', 'bob', true);
   const asked = Array.from({ length: 10 }, async () => {
-    const leftMs = await signIns.turn(queued);
+    const leftMs = await signIns.turn(bob, queued);
     return { leftMs };
   });
   const answers = await Promise.all(asked);
   expect(answers.filter(({ leftMs }) => leftMs === 0).length).toBeGreaterThan(1);
   clock.atMs += 10 * TURN_EVERY_MS;
   const before = clock.atMs;
-  expect(await signIns.turn(queued)).toBe(0);
+  expect(await signIns.turn(bob, queued)).toBe(0);
   expect(clock.atMs).toBe(before);
-  expect(await signIns.turn(queued)).toBe(0);
+  expect(await signIns.turn(bob, queued)).toBe(0);
   expect(clock.atMs).toBe(before + TURN_EVERY_MS);
 });
 
@@ -127,4 +143,134 @@ test('a refused attempt counts for its account from there alone', async () => {
   for (let i = 0; i < 6; i++) await signIns.refused(from('192.0.2.1', 'ann'));
   expect(await signIns.standing(from('192.0.2.1', 'ann'))).toEqual({ ...free, queue: '192.0.2.1 ann' });
   expect(await signIns.standing(from('192.0.2.1', 'bob'))).toEqual(free);
+});
+
+test('a password that was wrong is no guess any more, until there is another hash to compare it with', async () => {
+  const { signIns } = given();
+  const wrong = from('192.0.2.1', 'ann', true, 'the same');
+  for (let i = 0; i < 200; i++) await signIns.failed(wrong);
+  const brakedMs = LIMITS.accountWindowMs;
+  expect(await signIns.standing(wrong)).toEqual({ mayTry: false, brakedMs, queue: null });
+  for (const other of [from('192.0.2.1', 'ann', true), { ...wrong, hash: 'a new one' }])
+    expect(await signIns.standing(other)).toMatchObject({ mayTry: true, queue: null });
+});
+
+/** Time that moves when it is told to. */
+function virtualTime() {
+  let nowMs = 0;
+  const timers = new Set<{ atMs: number; callback: () => void }>();
+  const runtime: Runtime = {
+    ...realRuntime,
+    monotonicMs: () => nowMs,
+    setTimer(ms, callback) {
+      const timer = { atMs: nowMs + ms, callback };
+      timers.add(timer);
+      return () => timers.delete(timer);
+    },
+  };
+  const settled = () => new Promise(setImmediate);
+  const advance = async (ms: number) => {
+    const untilMs = nowMs + ms;
+    for (;;) {
+      await settled();
+      const [next] = [...timers].sort((a, b) => a.atMs - b.atMs);
+      if (!next || next.atMs > untilMs) break;
+      timers.delete(next);
+      nowMs = next.atMs;
+      next.callback();
+    }
+    nowMs = untilMs;
+  };
+  return { runtime, advance };
+}
+
+/** One at the same address tries a wrong password every 0.4 s; the owner comes in between, and as he is told. */
+async function siege(guessOf: (index: number) => string, forMs: number) {
+  const { runtime, advance } = virtualTime();
+  const signIns = failedSignIns(memoryTallies(runtime), LIMITS, runtime);
+  const RIGHT = 'the right one';
+  const tried: string[] = [];
+  /** What signing in does with it, the hash left out: 0 where it may be tried, else how long to stay away. */
+  const attempt = async (password: string) => {
+    const given = from('192.0.2.1', 'bob', true, password);
+    const standing = await signIns.standing(given);
+    const turnMs = await signIns.turn(given, standing);
+    if (turnMs > 0) return turnMs;
+    const { mayTry, brakedMs } = await signIns.standing(given);
+    if (!standing.mayTry || !mayTry) {
+      await signIns.refused(given);
+      return standing.mayTry ? brakedMs : standing.brakedMs;
+    }
+    if (password === RIGHT) {
+      await signIns.succeeded(given);
+      return 0;
+    }
+    tried.push(password);
+    await signIns.failed(given);
+    return brakedMs;
+  };
+  let guesses = 0;
+  const next = () => {
+    void attempt(guessOf(guesses++));
+    runtime.setTimer(400, next);
+  };
+  next();
+  const waits: number[] = [];
+  for (let atMs = 0; atMs < forMs; atMs += 60_000) {
+    const sinceMs = runtime.monotonicMs();
+    const entering = (async () => {
+      for (let leftMs = await attempt(RIGHT); leftMs > 0; leftMs = await attempt(RIGHT))
+        await sleep(runtime, Math.ceil(leftMs / 1_000) * 1_000);
+      waits.push(runtime.monotonicMs() - sinceMs);
+    })();
+    await advance(60_000);
+    await entering;
+  }
+  return { waits, tried };
+}
+
+test.for([
+  ['one wrong password', () => 'wrong', 1],
+  ['a list of wrong passwords', (index: number) => `wrong ${index % 40}`, 40],
+  ['another password each time', (index: number) => `wrong ${index}`, 100],
+] as const)(
+  '%s, every 0.4 s, from the owner’s own address keeps him out for seconds at most',
+  async ([, guessOf, triedMax]) => {
+    const { waits, tried } = await siege(guessOf, 3_000_000);
+    expect(waits.length).toBe(50);
+    expect(Math.max(...waits)).toBeLessThanOrEqual(10_000);
+    expect(new Set(tried).size).toBeLessThanOrEqual(triedMax);
+    expect(tried.length).toBeLessThanOrEqual(100);
+  },
+);
+
+test('whoever repeats each guess, so that it looks like the owner’s, has no more than a hundred in an hour either', async () => {
+  const { signIns, clock } = given();
+  let tried = 0;
+  for (let i = 0; i < 400; i++) {
+    const guessed = from('192.0.2.1', 'bob', true);
+    for (const _ of ['first', 'again']) {
+      const { mayTry } = await signIns.standing(guessed);
+      if (mayTry) {
+        tried += 1;
+        await signIns.failed(guessed);
+      } else await signIns.refused(guessed);
+      clock.atMs += 1_000;
+    }
+  }
+  expect(tried).toBeLessThanOrEqual(110);
+  expect((await signIns.standing(from('192.0.2.1', 'ann', true))).mayTry).toBe(true);
+});
+
+test('a full queue says when to come again, not when strangers are let in', async () => {
+  const { signIns, fail } = given();
+  await fail(21, from('192.0.2.1', 'bob', true));
+  const right = from('192.0.2.1', 'bob', true);
+  const standing = await signIns.standing(right);
+  expect(standing.brakedMs).toBeGreaterThan(60_000);
+  const { queue } = standing;
+  const full = await Promise.all(
+    Array.from({ length: 10 }, () => signIns.turn(right, { ...standing, queue })),
+  );
+  for (const leftMs of full) expect(leftMs).toBeLessThanOrEqual(6_000);
 });

@@ -43,15 +43,16 @@ export async function signIn(
   const { address, clientId, person } = await whoseAddress(people, body.email);
   const network = person && networkHash(person.key, from.ip);
   const isAtHome = network !== null && person !== null && person.client.networks.includes(network);
-  const attempt = { ip: from.ip, address, isAtHome };
+  const hash = person && passwordHashOf(person.key, person.client);
+  const attempt = { ip: from.ip, address, isAtHome, password: body.password, hash };
   const limited = async (retryAfterMs: number): Promise<Refused> => {
     await failed.hold(sinceMs);
     return { refused: 'SIGN_IN_LIMIT', retryAfterMs };
   };
 
   const before = await failed.standing(attempt);
-  const turnMs = await failed.turn(before);
-  if (turnMs > 0) return limited(Math.max(turnMs, before.brakedMs));
+  const turnMs = await failed.turn(attempt, before);
+  if (turnMs > 0) return limited(turnMs);
   if (!before.mayTry) {
     await failed.refused(attempt);
     return limited(before.brakedMs);
@@ -59,7 +60,6 @@ export async function signIn(
   // Asked again when its turn has come, so that many tries at once are not worth more than one after another.
   // Two are hashed at a time in a process: up to 2n − 1 failures beyond the limit slip through n processes.
   const begin = async () => (await failed.standing(attempt)).mayTry;
-  const hash = person && passwordHashOf(person.key, person.client);
   const caller = { kind: 'sign-in', address: from.ip, isGone: from.isGone };
   const form = await matchingForm(passwords, hash, body.password, begin, caller);
   if (form && person && network) {
@@ -68,7 +68,10 @@ export async function signIn(
     return beginSession(people, tokens, { ...person, network, newHash }, from);
   }
   const after = await failed.standing(attempt);
-  if (!after.mayTry) return limited(after.brakedMs);
+  if (!after.mayTry) {
+    await failed.refused(attempt);
+    return limited(after.brakedMs);
+  }
   await failed.failed(attempt);
   await noteFailure(people, clientId, person?.key ?? null, from);
   return after.brakedMs > 0 ? limited(after.brakedMs) : { refused: 'WRONG_CREDENTIALS' };
