@@ -25,7 +25,7 @@ import { marketDataMetrics } from './marketData/metrics.ts';
 import { relayMetrics } from './relay/metrics.ts';
 import { startRelay } from './relay/topics.ts';
 import { projectionMetrics } from './run/metrics.ts';
-import { startProjecting } from './run/project.ts';
+import { type Projecting, startProjecting } from './run/project.ts';
 import { allProjections } from './tables/allProjections.ts';
 import { openReadModels, readModelsState } from './tables/readModels.ts';
 
@@ -117,10 +117,9 @@ await runMain(async () => {
 
   if (config.healthPort > 0) {
     const ready = async () => {
-      const halted = projecting.halted();
       return {
         'read models': await readModelsState(pool),
-        projections: halted.length === 0 ? 'ok' : `halted by a defect: ${halted.join(', ')}`,
+        projections: projectionsState(projecting),
         ...(relay ? { relay: withoutNeed(relay.state()) } : {}),
       };
     };
@@ -135,6 +134,16 @@ await runMain(async () => {
   }
   log.info({ store: store.id }, 'ready');
 });
+
+/** `ok`, or which projections do not get on. */
+function projectionsState(projecting: Projecting): string {
+  const [halted, standing] = [projecting.halted(), projecting.standing()];
+  const troubles = [
+    ...(halted.length > 0 ? [`halted by a defect: ${halted.join(', ')}`] : []),
+    ...(standing.length > 0 ? [`not getting on: ${standing.join(', ')}`] : []),
+  ];
+  return troubles.join('; ') || 'ok';
+}
 
 /** Who reads topics reads the store while they are not filled: nothing has to wait for the relay. */
 function withoutNeed(state: string): string {

@@ -1,80 +1,12 @@
 import type { Event } from '@brokerx/contracts';
-import {
-  createLog,
-  createMetrics,
-  type EventStore,
-  type Log,
-  type MemoryLeases,
-  memoryLeases,
-  noTelemetry,
-  type Recorded,
-  realRuntime as runtime,
-  storeFeed,
-} from '@brokerx/infra';
-import { freshDatabase } from '@brokerx/infra/servers/testServers.ts';
-import type pg from 'pg';
-import { expect, onTestFinished, test } from 'vitest';
-import { projectionMetrics } from '../src/run/metrics.ts';
-import { type Projecting, startProjecting } from '../src/run/project.ts';
+import { createLog, type MemoryLeases, type Recorded } from '@brokerx/infra';
+import { expect, test } from 'vitest';
 import type { TableProjection } from '../src/run/projection.ts';
 import { allProjections } from '../src/tables/allProjections.ts';
-import { openReadModels } from '../src/tables/readModels.ts';
 import { ALICE, aliceIsRefused, BOB, ORDER, OTHER, RULES, story } from './given.ts';
 import { makeHistory, mulberry32 } from './history.ts';
+import { project, readModels } from './projecting.ts';
 import { allReached, appendAll, dump, expected, shown, storeInMemory } from './readModelsOf.ts';
-
-const quiet = createLog({ name: 'test-projectors', level: 'silent' });
-
-async function readModels(): Promise<pg.Pool> {
-  const database = await freshDatabase();
-  const pool = await openReadModels({ databaseUrl: database.url, runtime, log: quiet });
-  onTestFinished(async () => {
-    await pool.end();
-    await database.drop();
-  });
-  return pool;
-}
-
-type Given = {
-  log?: Log;
-  store: EventStore<Event>;
-  pool: pg.Pool;
-  projections?: TableProjection[];
-  batchEventsMax?: number;
-  owner?: string;
-  /** Shared by those who share the projections. */
-  rows?: MemoryLeases;
-};
-
-function project({
-  store,
-  pool,
-  projections = allProjections(),
-  batchEventsMax = 2_000,
-  owner = 'a',
-  rows = new Map(),
-  log = quiet,
-}: Given): Projecting {
-  const feed = storeFeed({ store, runtime, log });
-  const projecting = startProjecting({
-    projections,
-    pool,
-    store,
-    feed,
-    leases: memoryLeases({ rows, owner, runtime }),
-    runtime,
-    log,
-    telemetry: noTelemetry(runtime),
-    metrics: projectionMetrics(createMetrics('test', '0'), () => feed.head()),
-    batchEventsMax,
-  });
-  const stop = async () => {
-    await projecting.stop();
-    await feed.close();
-  };
-  onTestFinished(stop);
-  return { ...projecting, stop };
-}
 
 test('projected live in small batches, the tables show what happened, and a rebuild gives the same bytes', async () => {
   const history = makeHistory({ seed: 11, orders: 1_500 });

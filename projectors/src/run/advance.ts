@@ -30,13 +30,16 @@ export class ProjectionFailed extends Error {
   }
 }
 
-/** Throws `ProjectionFailed`, `CursorMoved`, or what the database threw; nothing is changed then. */
+/**
+ * Gives where they stand then, as it is stored. Throws `ProjectionFailed`, `CursorMoved`, or what the database threw;
+ * nothing is changed then.
+ */
 export async function advance(
   { pool, storeId }: Tables,
   projections: readonly TableProjection[],
   from: number,
   stretch: Stretch,
-): Promise<void> {
+): Promise<number> {
   const changes: { projection: TableProjection; change: Change }[] = [];
   if (stretch.events.length > 0) {
     for (const projection of projections) {
@@ -55,6 +58,7 @@ export async function advance(
     { synchronousCommit: 'off' },
   );
   for (const { change } of changes) change.committed();
+  return stretch.position;
 }
 
 /** Waits for all, then throws what failed by itself rather than because an earlier statement had failed. */

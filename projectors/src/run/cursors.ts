@@ -10,6 +10,12 @@ import { type Database, keyOf, type TableProjection } from './projection.ts';
  */
 export class CursorMoved extends Error {
   override name = 'CursorMoved';
+  /** Those that do not stand where they were said to stand. */
+  readonly projections: readonly TableProjection[];
+  constructor(projections: readonly TableProjection[], from: number) {
+    super(`${projections.map(keyOf).join(', ')} did not stand at ${from}`);
+    this.projections = projections;
+  }
 }
 
 /**
@@ -59,7 +65,8 @@ async function begin(
 
 /**
  * Moves the cursors of all the projections from one position to another, and tells whoever listens. Throws
- * `CursorMoved` when one of them does not stand at `from`.
+ * `CursorMoved` when one of them does not stand at `from`. Who remembers where a projection stands takes it from
+ * here alone: what was not moved here does not stand there.
  */
 export async function moveCursors(
   db: Database,
@@ -68,7 +75,7 @@ export async function moveCursors(
   from: number,
   to: number,
 ): Promise<void> {
-  const { rows } = await db.query<{ moved: string }>({
+  const { rows } = await db.query<{ moved: string[] | null }>({
     name: 'cursors_move',
     text: `
       with moved as (
@@ -77,7 +84,8 @@ export async function moveCursors(
          where p.name = u.name and p.version = u.version and p.position = $3 and p.store_id = $5
         returning p.name, p.version
       )
-      select count(pg_notify('${PROJECTION_CHANNEL}', name || ':' || version || ':' || $4::bigint)) as moved
+      select array_agg(name || ':' || version) as moved,
+             count(pg_notify('${PROJECTION_CHANNEL}', name || ':' || version || ':' || $4::bigint))
         from moved`,
     values: [
       column(projections.map(({ name }) => name)),
@@ -87,7 +95,10 @@ export async function moveCursors(
       storeId,
     ],
   });
-  if (safeInteger(rows[0]?.moved ?? 0) !== projections.length) {
-    throw new CursorMoved(`not all of ${projections.map(keyOf).join(', ')} stand at ${from}`);
-  }
+  const moved = rows[0]?.moved ?? [];
+  if (moved.length === projections.length) return;
+  throw new CursorMoved(
+    projections.filter((projection) => !moved.includes(keyOf(projection))),
+    from,
+  );
 }

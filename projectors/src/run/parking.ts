@@ -12,22 +12,31 @@ const ERROR_CHARACTERS_MAX = 2_000;
 
 /**
  * Takes one projection over events of which it cannot fold some: those are noted in `read.parked`, all others are
- * folded. A savepoint is all that a failing event costs, not a transaction. Throws what the database threw.
+ * folded. A savepoint is all that a failing event costs, not a transaction. Gives where it stands then, as it is
+ * stored. Throws what the database threw.
  */
 export async function advanceParking(
   tables: Tables,
   projection: TableProjection,
   from: number,
-  { events, position }: Stretch,
-): Promise<void> {
+  stretch: Stretch,
+): Promise<number> {
   let at = from;
-  for (let done = 0; done < events.length; done += CAREFUL_EVENTS_MAX) {
-    const some = events.slice(done, done + CAREFUL_EVENTS_MAX);
-    const isLast = done + CAREFUL_EVENTS_MAX >= events.length;
-    const to = isLast ? position : (some.at(-1)?.position ?? at);
-    await advanceCarefully(tables, projection, at, { events: some, position: to });
-    at = to;
+  for (const piece of inPieces(stretch)) {
+    await advanceCarefully(tables, projection, at, piece);
+    at = piece.position;
   }
+  return at;
+}
+
+/** One at least, and the last one ends where the stretch does: a stretch without events moves the cursor as well. */
+function* inPieces({ events, position }: Stretch): Generator<Stretch> {
+  let done = 0;
+  for (; done + CAREFUL_EVENTS_MAX < events.length; done += CAREFUL_EVENTS_MAX) {
+    const some = events.slice(done, done + CAREFUL_EVENTS_MAX);
+    yield { events: some, position: some.at(-1)?.position ?? position };
+  }
+  yield { events: events.slice(done), position };
 }
 
 async function advanceCarefully(

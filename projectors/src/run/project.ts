@@ -1,5 +1,6 @@
 import type { Event } from '@brokerx/contracts';
 import {
+  asError,
   type Batch,
   backOffMs,
   type EventStore,
@@ -17,11 +18,13 @@ import {
 import type pg from 'pg';
 import { advance, ProjectionFailed, type Tables } from './advance.ts';
 import { CursorMoved, openCursors } from './cursors.ts';
+import { bringTogether } from './joining.ts';
 import { apartForAWhile, together } from './lanes.ts';
 import type { ProjectionMetrics } from './metrics.ts';
 import { parkedLog } from './parkedLog.ts';
 import { advanceParking } from './parking.ts';
 import { keyOf, type TableProjection } from './projection.ts';
+import { standstills } from './standstill.ts';
 
 /**
  * Runs table projections: the processes that do share them fairly, each projection a lease. Those that stand at the same position travel as one *lane*: one subscription, one
@@ -34,10 +37,12 @@ import { keyOf, type TableProjection } from './projection.ts';
  * reply of a commit, a deleted row) makes all lanes start afresh from the stored cursors.
  */
 export type Projecting = {
-  /** Where each projection of this process stands, by key. */
+  /** Where each projection of this process stands, by key, as it is stored. */
   positions(): Map<string, number>;
   /** Keys of projections that a defect has halted. */
   halted(): string[];
+  /** Projections that do not get on, each with its place: turned away at their stored cursors again and again. */
+  standing(): string[];
   /** Rejects with what cannot be mended by repeating. Resolves when stopped. */
   readonly ended: Promise<void>;
   stop(): Promise<void>;
@@ -68,11 +73,10 @@ const PACE_MOST_MS = 100;
 const PACE_FLUSHES = 10;
 /** Position-only moves are told at most twenty times a second. */
 const QUIET_PACE_MS = 50;
-/**
- * Events that a lane may be behind another to be brought up to it while that one waits: well below a second. Not
- * positions, which a store may give with gaps of any size.
- */
-const JOIN_EVENTS_MAX = 5_000;
+/** A lane whose leases are in doubt looks this often whether they are its own again. */
+const DOUBT_LOOK_MS = 50;
+/** Failures to group the projections, one after another, that are told to who asks whether this process works. */
+const UNGROUPED_ATTEMPTS = 3;
 /** Begins the names of the leases: `projection:wallets:1`. */
 const ROLE = 'projection';
 
@@ -88,11 +92,17 @@ export function startProjecting(options: Options): Projecting {
   const owned = new Map<string, Owned>();
   let grouping: Promise<void> | null = null;
   let isGroupingDue = false;
+  /** Why the projections are in no lanes, when that lasts. */
+  let ungrouped: string | null = null;
   const { promise: ended, resolve: hasEnded, reject: hasFailed } = Promise.withResolvers<void>();
   heardElsewhere(ended);
 
   const parked = parkedLog(log, runtime);
   const apart = apartForAWhile(runtime);
+  const standstill = standstills(log, runtime);
+  /** Projections that found their cursors elsewhere than this process took them to be. */
+  const turnedAway = new Set<TableProjection>();
+  const isHeld = (projection: TableProjection) => owned.get(keyOf(projection))?.lease.isHeld() ?? false;
 
   const tables: Tables = {
     pool,
@@ -109,6 +119,7 @@ export function startProjecting(options: Options): Projecting {
     log.warn(about, 'the tables were built from another event store: they are built anew from this one');
   };
 
+  /** `position`: where their stored cursors stand. */
   const laneOf = (members: TableProjection[], position: number): Lane => {
     const lane: Lane = {
       members,
@@ -121,27 +132,32 @@ export function startProjecting(options: Options): Projecting {
         handle: (batch) => handle(lane, batch),
       }),
     };
-    for (const projection of members) metrics.moved(projection, position);
     return lane;
   };
 
   const handle = async (lane: Lane, batch: Batch<Event>): Promise<void> => {
+    await outOfDoubt(lane);
     const startedMs = runtime.monotonicMs();
     try {
       const move = () => moveLane(lane, batch);
       // A batch without events only moves the cursor.
-      await (batch.events.length === 0 ? move() : telemetry.span('project', spanOf(lane, batch), move));
+      lane.position = await (batch.events.length === 0
+        ? move()
+        : telemetry.span('project', spanOf(lane, batch), move));
     } catch (error) {
-      if (error instanceof CursorMoved) regroup(error.message);
+      if (error instanceof CursorMoved) {
+        for (const projection of error.projections) turnedAway.add(projection);
+        regroup(error.message);
+      }
       if (error instanceof ProjectionFailed) halt(error);
       throw error;
     }
-    lane.position = batch.position;
     const tookMs = runtime.monotonicMs() - startedMs;
     metrics.flushed(batch.events.length, tookMs);
     for (const projection of lane.members) {
       halted.delete(keyOf(projection));
-      metrics.moved(projection, batch.position);
+      standstill.over(keyOf(projection));
+      metrics.moved(projection, lane.position);
     }
     if (batch.live && mayJoin(lane)) regroup('a projection has caught up');
     await pause(batch, tookMs);
@@ -153,10 +169,24 @@ export function startProjecting(options: Options): Projecting {
     return joinable.includes(lane) && lane !== joinable[0];
   };
 
-  /** Takes every member over the batch: together where all can; one of them that fails goes on by itself. */
-  const moveLane = async (lane: Lane, batch: Batch<Event>): Promise<void> => {
-    // One whose lease has just been lost is left where it is; the lanes are grouped anew without it.
-    let going = lane.members.filter((member) => owned.get(keyOf(member))?.lease.isHeld());
+  /**
+   * Whether its leases are this process's own is not known after it slept: until then nothing is written, and nothing
+   * said to be. Where one is lost the lanes are grouped anew without it.
+   */
+  const outOfDoubt = async (lane: Lane): Promise<void> => {
+    while (!lane.members.every(isHeld)) {
+      if (!lanes.includes(lane)) throw new Error('its leases were lost');
+      await sleep(runtime, DOUBT_LOOK_MS);
+    }
+  };
+
+  /**
+   * Takes every member over the batch: together where all can; one of them that fails goes on by itself. Gives where
+   * the lane's members stand then.
+   */
+  const moveLane = async (lane: Lane, batch: Batch<Event>): Promise<number> => {
+    let going = lane.members;
+    let reached = lane.position;
     while (going.length > 0) {
       try {
         return await advance(tables, going, lane.position, batch);
@@ -166,7 +196,7 @@ export function startProjecting(options: Options): Projecting {
         const parks = projection.onFailure === 'park';
         if (lane.members.length === 1 || !lanes.includes(lane)) {
           if (!parks) throw error;
-          await advanceParking(tables, projection, lane.position, batch);
+          reached = await advanceParking(tables, projection, lane.position, batch);
         } else {
           if (parks) apart.add(projection);
           else halt(error);
@@ -176,6 +206,7 @@ export function startProjecting(options: Options): Projecting {
         going = going.filter((member) => member !== projection);
       }
     }
+    return reached;
   };
 
   const halt = (error: ProjectionFailed) => {
@@ -222,49 +253,43 @@ export function startProjecting(options: Options): Projecting {
       if (mine.length === 0) return;
       try {
         const positions = await openCursors(pool, store.id, mine, onForeign);
-        await bringTogether(mine, positions);
+        const standsAt = (projection: TableProjection) => positions.get(keyOf(projection)) ?? 0;
+        leaveStanding(mine, standsAt);
+        await bringTogether({
+          projections: mine.filter((projection) => !apart.has(projection)),
+          positions,
+          tables,
+          store,
+          batchEventsMax,
+          isHeld,
+          onFailed: halt,
+        });
+        for (const projection of mine) metrics.moved(projection, standsAt(projection));
         if (stopping.signal.aborted || isGroupingDue) return;
+        ungrouped = null;
         lanes = together(mine, positions, apart.has).map((members) =>
-          laneOf(members, positions.get(keyOf(members[0] as TableProjection)) ?? 0),
+          laneOf(members, standsAt(members[0] as TableProjection)),
         );
         log.info({ projections: mine.map(keyOf), lanes: lanes.length }, 'projecting');
         return;
       } catch (error) {
-        log.warn({ err: error, attempt }, 'the cursors of the projections could not be read');
+        log.warn({ err: error, attempt }, 'the projections could not be grouped; it is tried again');
+        if (attempt >= UNGROUPED_ATTEMPTS) ungrouped = `not begun: ${asError(error).message}`;
         await sleep(runtime, backOffMs(attempt), stopping.signal);
       }
     }
   };
 
-  /** Takes projections that are a little behind up to the foremost one. */
-  const bringTogether = async (
+  /** One that is turned away again and again at one place holds up nobody else. */
+  const leaveStanding = (
     mine: readonly TableProjection[],
-    positions: Map<string, number>,
-  ): Promise<void> => {
-    const foremost = Math.max(...positions.values());
+    standsAt: (projection: TableProjection) => number,
+  ): void => {
     for (const projection of mine) {
-      if (apart.has(projection)) continue;
-      const { categories, onFailure } = projection;
-      let position = positions.get(keyOf(projection)) ?? 0;
-      let events = 0;
-      const goesOn = () => events < JOIN_EVENTS_MAX && owned.get(keyOf(projection))?.lease.isHeld();
-      while (position < foremost && goesOn()) {
-        const page = await store.readAll(position, { categories }, batchEventsMax);
-        events += page.events.length;
-        const to = Math.min(page.position, foremost);
-        const stretch = { events: page.events.filter((event) => event.position <= to), position: to };
-        try {
-          if (onFailure === 'park') await advanceParking(tables, projection, position, stretch);
-          else await advance(tables, [projection], position, stretch);
-        } catch (error) {
-          if (!(error instanceof ProjectionFailed)) throw error;
-          halt(error);
-          break;
-        }
-        position = to;
-        positions.set(keyOf(projection), position);
-      }
+      if (!turnedAway.has(projection)) continue;
+      if (standstill.turnedAway(projection, standsAt(projection))) apart.add(projection);
     }
+    turnedAway.clear();
   };
 
   const stopLanes = async (): Promise<void> => {
@@ -280,6 +305,7 @@ export function startProjecting(options: Options): Projecting {
       if (owned.get(key) !== its) return Promise.resolve();
       owned.delete(key);
       halted.delete(key);
+      standstill.over(key);
       metrics.left(key);
       return regroup(reason);
     };
@@ -315,6 +341,7 @@ export function startProjecting(options: Options): Projecting {
         lanes.flatMap(({ members, position }) => members.map((member) => [keyOf(member), position] as const)),
       ),
     halted: () => [...halted].sort(),
+    standing: () => [...standstill.standing(), ...(ungrouped === null ? [] : [ungrouped])],
     ended,
     async stop() {
       await end();
