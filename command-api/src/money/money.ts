@@ -11,7 +11,7 @@ import type { Account } from '../account/account.ts';
 
 /**
  * Decisions about money, shares and exemptions of an account: from state and command to the fact that is recorded,
- * a refusal being one too. Orders have a file of their own (`orderDecider.ts`). Amounts arrive as the decimal
+ * a refusal being one too. Orders have a file of their own (`placeOrder.ts`). Amounts arrive as the decimal
  * strings of the API, checked for form already; ids and times arrive with the command.
  */
 

@@ -6,7 +6,7 @@ import type { KafkaTopic } from './topics.ts';
 /**
  * Reading partitions from offsets that the caller knows, without a consumer group: nobody decides who reads what, and
  * nothing is committed. kafkajs has no such reader, but has all that one is made of; this reaches for it, which is
- * as safe as the exact version that kafkajsPatch.ts insists on.
+ * as safe as the exact version that patch.ts insists on.
  */
 export type KafkaFetcher = {
   /** What each partition holds: the oldest offset that is kept and the one that comes next. */

@@ -118,7 +118,7 @@ function named(url: string): string {
  * appends rejects and forgets them all; the reply that comes to another client's afterwards is a TypeError in a
  * listener, which would end the process. And a stream that breaks while it is full rejects a promise that nobody
  * holds. Here the first is told and passed over (that append was rejected, and is repeated), and the second cannot
- * happen, as the stream never says that it is full: how much is under way is bounded by `eventStoreDbAppend.ts`.
+ * happen, as the stream never says that it is full: how much is under way is bounded by `append.ts`.
  */
 function guardAppends(client: EventStoreDBClient, log: Log | undefined): void {
   const guarded = client as unknown as { GRPCStreamCreator: StreamCreator };
