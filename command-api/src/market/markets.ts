@@ -27,6 +27,7 @@ import {
   marketsFrom,
   marketsText,
 } from './market.ts';
+import { sharedReads } from './sharedReads.ts';
 
 /**
  * All markets in memory, kept current by the feed alone, in the order of the store: what this process appended itself
@@ -121,33 +122,53 @@ export async function startMarkets(options: {
     batchEventsMax: BATCH_EVENTS_MAX,
     handle,
   });
+  const head = sharedReads(() => store.head());
+  /** Changes of a symbol that this process is recording: only other processes are in each other's way. */
+  const changing = new Map<string, Promise<void>>();
   const catchUp = async (timeoutMs: number) => {
-    const head = await store.head();
-    await subscription.reached(head, timeoutMs).catch((cause: unknown) => {
+    const position = await head();
+    await subscription.reached(position, timeoutMs).catch((cause: unknown) => {
       throw new MarketBusy('the markets are not up to date', { cause });
     });
   };
 
-  const execute = async <T>(symbol: string, decide: DecideOnMarket<T>): Promise<MarketExecuted<T>> => {
-    for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
-      await catchUp(CATCH_UP_MS);
-      const market = markets.get(symbol);
-      const commitId = mintId(runtime);
-      const decision = decide(market, commitId);
-      if ('reply' in decision) return { ...decision, position: subscription.position() };
+  const record = async (symbol: string, commitId: string, event: MarketEvent, market: Market | undefined) => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    changing.set(symbol, promise);
+    try {
       const verdict = await appender.append({
         id: commitId,
         stream: marketStream(symbol),
         expectedRevision: market?.revision ?? -1,
         chained: false,
         symbol,
-        events: [decision.event],
+        events: [event],
       });
-      if (verdict.verdict === 'ok' || verdict.verdict === 'duplicate') {
-        // So that the next command of this client meets the market that it has just changed.
-        await mayFail(subscription.reached(verdict.position, CATCH_UP_MS), 'it is recorded all the same');
-        return { ...decision, position: verdict.position };
+      if (verdict.verdict !== 'ok' && verdict.verdict !== 'duplicate') return null;
+      // So that the next command of this client meets the market that it has just changed.
+      await mayFail(subscription.reached(verdict.position, CATCH_UP_MS), 'it is recorded all the same');
+      return verdict.position;
+    } finally {
+      changing.delete(symbol);
+      resolve();
+    }
+  };
+
+  const execute = async <T>(symbol: string, decide: DecideOnMarket<T>): Promise<MarketExecuted<T>> => {
+    for (let attempt = 1; attempt <= ATTEMPTS_MAX; ) {
+      await catchUp(CATCH_UP_MS);
+      const market = markets.get(symbol);
+      const commitId = mintId(runtime);
+      const decision = decide(market, commitId);
+      if ('reply' in decision) return { ...decision, position: subscription.position() };
+      const change = changing.get(symbol);
+      if (change) {
+        await change;
+        continue;
       }
+      const position = await record(symbol, commitId, decision.event, market);
+      if (position !== null) return { ...decision, position };
+      attempt += 1;
     }
     throw new MarketBusy(`market ${symbol} changed under ${ATTEMPTS_MAX} attempts`);
   };
