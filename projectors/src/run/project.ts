@@ -21,6 +21,7 @@ import { CursorMoved, openCursors } from './cursors.ts';
 import { bringTogether } from './joining.ts';
 import { apartForAWhile, together } from './lanes.ts';
 import type { ProjectionMetrics } from './metrics.ts';
+import { restMs } from './pace.ts';
 import { parkedLog } from './parkedLog.ts';
 import { advanceParking } from './parking.ts';
 import { keyOf, type TableProjection } from './projection.ts';
@@ -63,16 +64,6 @@ type Options = {
 
 /** One transaction's events (some 20,000 rows): about 200 ms of PostgreSQL's work. */
 const BATCH_EVENTS_MAX = 2_000;
-/**
- * Time from one flush to the next while events come in small batches. A flush has a fixed price (three round trips,
- * a statement a table), and orders settle within it more often the longer it waits: it may cost a tenth of the
- * time, but never waits longer than a reader of his own writes would notice.
- */
-const PACE_LEAST_MS = 25;
-const PACE_MOST_MS = 100;
-const PACE_FLUSHES = 10;
-/** Position-only moves are told at most twenty times a second. */
-const QUIET_PACE_MS = 50;
 /** A lane whose leases are in doubt looks this often whether they are its own again. */
 const DOUBT_LOOK_MS = 50;
 /** Failures to group the projections, one after another, that are told to who asks whether this process works. */
@@ -160,7 +151,8 @@ export function startProjecting(options: Options): Projecting {
       metrics.moved(projection, lane.position);
     }
     if (batch.live && mayJoin(lane)) regroup('a projection has caught up');
-    await pause(batch, tookMs);
+    const waitMs = restMs(batch, tookMs, batchEventsMax);
+    if (waitMs > 0) await sleep(runtime, waitMs, stopping.signal);
   };
 
   /** It stands beside a lane that it may travel with. */
@@ -214,15 +206,6 @@ export function startProjecting(options: Options): Projecting {
     halted.add(key);
     metrics.halted(error.projection);
     log.error({ err: error, projection: key }, 'a projection that may leave nothing out is halted');
-  };
-
-  const pause = (batch: Batch<Event>, tookMs: number): Promise<void> => {
-    if (batch.events.length >= batchEventsMax) return Promise.resolve();
-    const paceMs =
-      batch.events.length === 0
-        ? QUIET_PACE_MS
-        : Math.min(PACE_MOST_MS, Math.max(PACE_LEAST_MS, tookMs * PACE_FLUSHES));
-    return sleep(runtime, Math.max(0, paceMs - tookMs), stopping.signal);
   };
 
   /**
