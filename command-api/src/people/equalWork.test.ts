@@ -36,7 +36,7 @@ const body = {
   address: '1 Example Street',
   birth_date: '1990-04-01',
   phone: '+15145550123',
-  password: 'correct horse battery staple',
+  password: 'walnut ferry copper lantern',
 };
 const KNOWN = 'known@example.com';
 const NEW = 'fresh@example.com';

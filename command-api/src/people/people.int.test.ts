@@ -46,7 +46,7 @@ const person = (given: Partial<Record<'email' | 'phone' | 'name', string>> = {})
     birth_date: '1990-04-01',
     email: `ann${people}@example.com`,
     phone: `+1514555${String(1000 + people)}`,
-    password: 'correct horse battery staple',
+    password: 'walnut ferry copper lantern',
     ...given,
   };
 };

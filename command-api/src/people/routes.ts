@@ -66,7 +66,7 @@ export function clientRoutes(app: Http, deps: ClientRouteDeps): void {
               birth_date: '1990-04-01',
               email: 'ann@example.com',
               phone: '+15145550123',
-              password: 'correct horse battery staple',
+              password: 'walnut ferry copper lantern',
             },
           ],
         }),

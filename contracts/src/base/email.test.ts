@@ -1,3 +1,4 @@
+import { domainToUnicode as toUnicode } from 'node:url';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { canonicalEmail, comparableEmail, Email, mailboxOf, SignInEmail } from './email.ts';
@@ -45,6 +46,15 @@ test.for([
   'ann@example.com:25',
   'ann@xn--iñvalid.com',
   'ann@xn--zz--.com',
+  'a@xn--zzzzzzz99.com',
+  'a@xn--a.com',
+  'a@xn--0.com',
+  'a@xn--abc-.com',
+  'a@XN--A.com',
+  'a@mail.xn--0.com',
+  'a@xn--e1afmkfd.xn--0',
+  'a@xn--e1afmkfd.xn--0.com',
+  'a@xn--abc.example',
   '.ann@example.com',
   'ann.@example.com',
   'an..n@example.com',
@@ -77,6 +87,24 @@ test('one form stays what it is, whatever was typed', () => {
       expect(comparableEmail(text)).toBe(canonical);
       expect(Buffer.byteLength(canonical)).toBeLessThanOrEqual(254);
     }),
+  );
+});
+
+test('a domain has the ASCII form of another script only where that form is one', () => {
+  const label = fc.string({
+    unit: fc.constantFrom(...'abcdefghijklmnopqrstuvwxyz0123456789-'),
+    minLength: 1,
+    maxLength: 12,
+  });
+  fc.assert(
+    fc.property(label, (text) => {
+      const canonical = canonicalEmail(`a@xn--${text}.com`);
+      if (canonical === null) return;
+      const decoded = toUnicode(`xn--${text}.com`);
+      expect(decoded).toMatch(/[^\0-\x7f]/);
+      expect(canonicalEmail(`a@${decoded}`)).toBe(canonical);
+    }),
+    { numRuns: 2_000, examples: [['e1afmkfd'], ['a'], ['abc-']] },
   );
 });
 

@@ -58,8 +58,15 @@ function asciiDomain(domain: string): string | null {
     labels.every((label) => label.length <= LABEL_BYTES_MAX && LABEL.test(label)) &&
     TOP_LEVEL.test(labels.at(-1) ?? '') &&
     ascii.length <= DOMAIN_BYTES_MAX;
-  // A label that only looks like the ASCII form of another script has no way back.
-  return isName && domainToASCII(domainToUnicode(ascii)) === ascii ? ascii : null;
+  return isName && labels.every(isDecodable) ? ascii : null;
+}
+
+/** Whether a label that looks like the ASCII form of another script is one: it leads there, and from there back. */
+function isDecodable(label: string): boolean {
+  if (!label.startsWith('xn--')) return true;
+  const decoded = domainToUnicode(label);
+  // A label that cannot be decoded stays as it is.
+  return decoded !== label && domainToASCII(decoded) === label;
 }
 
 /** The address of somebody who is to get mail. */

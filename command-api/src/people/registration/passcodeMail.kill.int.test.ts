@@ -45,7 +45,7 @@ const register = (api: CommandApiProcess, email: string) =>
     birth_date: '1990-04-01',
     email,
     phone: '+15145550123',
-    password: 'correct horse battery staple',
+    password: 'walnut ferry copper lantern',
   });
 const arrived = (email: string, count = 1) =>
   eventually(() => (mail.to(email).length >= count ? mail.to(email) : undefined));

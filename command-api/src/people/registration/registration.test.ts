@@ -26,7 +26,7 @@ const body = {
   birth_date: '1990-04-01',
   email: 'ann@example.com',
   phone: '+15145550123',
-  password: 'correct horse battery staple',
+  password: 'walnut ferry copper lantern',
 };
 const traceparent = `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`;
 const from = { traceparent, ip: '192.0.2.1', isGone: () => false };

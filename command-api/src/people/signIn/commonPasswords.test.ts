@@ -1,4 +1,5 @@
 import { registerBy } from '@brokerx/contracts';
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { registrationBody } from '../registration/registrationBody.ts';
 import { isEasilyGuessed } from './commonPasswords.ts';
@@ -8,6 +9,7 @@ const ann = {
   email: 'ann.exampleton+news@mailhouse.example',
   phone: '+15145550123',
   birth_date: '1990-04-01',
+  address: '1 Main Street\n4200 Saint-Christopher Boulevard, Exampleville, QC H2X 1Y4',
 };
 
 test.for([
@@ -40,12 +42,27 @@ test.for([
   '+15145550123',
   '19900401abcd',
   `${'password'.repeat(20)}1`,
+  'Ann.Exampleton+News@Mailhouse.Example',
+  'annexampletonnewsmailhouseexample2026',
+  '!ann.exampleton+news@mailhouse.example!',
+  'Ann Exampleton, 1990-04-01',
+  '1 Main Street',
+  '1MainStreet!',
+  '1-main-street-1990',
+  '4200 Saint-Christopher Boulevard',
+  '4200saintchristopherboulevard1',
+  '4200 Saint-Christopher Boulevard, Exampleville',
+  'correct horse battery staple',
+  'CorrectHorseBatteryStaple!',
+  'correct-horse-battery-staple-1',
+  'correct horse battery staple correct horse battery staple',
+  'The quick brown fox jumps over the lazy dog',
 ])('%s is guessed early', (password) => {
   expect(isEasilyGuessed(password, ann)).toBe(true);
 });
 
 test.for([
-  'correct horse battery staple',
+  'walnut ferry copper lantern',
   'a long pass phrase',
   'another long password',
   'a newcomer’s passphrase',
@@ -53,6 +70,8 @@ test.for([
   '正しい馬の電池の針金です',
   'x8Yb2kQ9-demo',
   'passwordpassword, but then something quite else',
+  'walnut ferry on Main Street',
+  '1 Main Street is not where the copper lantern hangs',
   'quite another thing, and then passwordpassword',
 ])('%s is taken', (password) => {
   expect(isEasilyGuessed(password, ann)).toBe(false);
@@ -66,7 +85,7 @@ test('the longest password is estimated within the bound of any other', () => {
 
 const NOON = Date.parse('2026-03-01T12:00:00Z');
 const body = registrationBody(() => NOON);
-const whole = { ...ann, address: '1 Example Street', password: 'correct horse battery staple' };
+const whole = { ...ann, password: 'walnut ferry copper lantern' };
 const wrong = (given: object) =>
   body
     .safeParse({ ...whole, ...given })
@@ -107,4 +126,25 @@ test('who was born on 29 February is an adult on 1 March, wherever that comes fi
     registerBy(() => Date.parse(time)).safeParse({ ...whole, birth_date: '2008-02-29' }).success;
   expect(at('2026-02-28T09:59:59Z')).toBe(false);
   expect(at('2026-02-28T10:00:00Z')).toBe(true);
+});
+
+test('whatever is known of a person is refused as his password, however long it is and however it is spelled', () => {
+  const letters = (min: number, max: number) =>
+    fc.string({ unit: fc.constantFrom(...'abcdefghijklmnopqrstuvwxyz'), minLength: min, maxLength: max });
+  const someone = fc.record({
+    name: fc.tuple(letters(6, 20), letters(6, 20)).map((names) => names.join(' ')),
+    address: fc.tuple(fc.nat(9_999), letters(8, 30)).map(([number, street]) => `${number} ${street} Street`),
+    email: fc.tuple(letters(3, 30), letters(6, 30)).map(([local, domain]) => `${local}@${domain}.example`),
+  });
+  const spelling = fc.constantFrom<(text: string) => string>(
+    (text) => text,
+    (text) => text.toUpperCase(),
+    (text) => text.replaceAll(/\W/g, ''),
+    (text) => `${text}1!`,
+  );
+  fc.assert(
+    fc.property(someone, fc.constantFrom('name', 'address', 'email'), spelling, (person, field, spelled) => {
+      expect(isEasilyGuessed(spelled(person[field]), person)).toBe(true);
+    }),
+  );
 });

@@ -41,7 +41,7 @@ export function sessionRoutes(
         description:
           'Gives an access token for `Authorization: Bearer …` on both APIs. It is valid for `expires_in` seconds; sign in again before it runs out. After too many failures, from one address or to one account, whoever has not signed in to the account from there before is refused for a while (`SIGN_IN_LIMIT`).',
         body: SignIn.meta({
-          examples: [{ email: 'ann@example.com', password: 'correct horse battery staple' }],
+          examples: [{ email: 'ann@example.com', password: 'walnut ferry copper lantern' }],
         }),
         response: { 201: views.SessionView },
       },

@@ -17,7 +17,7 @@ const ANN = {
   birth_date: '1990-04-01',
   email: 'ann@example.com',
   phone: '+15145550101',
-  password: 'correct horse battery staple',
+  password: 'walnut ferry copper lantern',
 };
 let annId: string;
 
