@@ -108,6 +108,50 @@ test('a unit that cannot be taken up is given back, and tried again after a rest
   expect(share.units()).toEqual([]);
 });
 
+test('a lease that was lost before its unit could be taken up is not kept: the unit is taken again', async () => {
+  const time = virtualTime();
+  const { runtime } = time.process();
+  const rows: MemoryLeases = new Map();
+  const table = memoryLeaseTable(rows, runtime);
+  let isSlow = true;
+  /** The answer for the one unit comes when the lease of the other has run out: nothing is renewed meanwhile. */
+  const slow: LeaseTable = {
+    ...table,
+    async take(name, ...rest) {
+      if (name !== 'engine:1' || !isSlow) return table.take(name, ...rest);
+      await sleep(runtime, 12_000);
+      isSlow = false;
+      return null;
+    },
+    async renew(...given) {
+      if (isSlow && rows.has('engine:0')) throw new Error('the database is away');
+      return table.renew(...given);
+    },
+  };
+  const taken: Lease[] = [];
+  const share = fairShare({
+    leases: leasesOver(slow, { owner: 'a', runtime, log }),
+    runtime,
+    log,
+    role: 'engine',
+    units: ['0', '1'],
+    async takeUp(_, lease) {
+      taken.push(lease);
+      return async () => {};
+    },
+  });
+  await time.advance(11_000);
+  expect(taken).toEqual([]);
+  await time.advance(10_000);
+  expect(share.units().sort()).toEqual(['0', '1']);
+  expect(taken.map((lease) => [lease.name, lease.isHeld()]).sort()).toEqual([
+    ['engine:0', true],
+    ['engine:1', true],
+  ]);
+  void share.stop();
+  await time.advance(1_000);
+});
+
 type Member = {
   name: string;
   process: SimulatedProcess;

@@ -131,8 +131,12 @@ export function fairShare(options: FairShareOptions): FairShare {
     for (const result of asked) {
       if (result.status === 'rejected' || !result.value.lease) continue;
       const { unit, lease } = result.value;
-      if (stopping.signal.aborted) await lease.release();
-      else begun(unit, lease);
+      // One may be lost while the others are asked for: nobody would be told of that any more.
+      if (stopping.signal.aborted || lease.lost.aborted) {
+        await lease.release();
+        continue;
+      }
+      begun(unit, lease);
       got += 1;
     }
     return got;
