@@ -30,3 +30,20 @@ test('when another version becomes the live one, that one is followed', async ()
   await api.pool.query('select pg_notify($1, $2)', [PROJECTION_CHANNEL, 'wallets:2:11']);
   await expect.poll(position, PATIENCE).toBe(api.positionToken(11));
 });
+
+test('one that went back is not shown, says so, and is shown again as soon as it has come as far', async () => {
+  await api.project('orders', 12);
+  const ofOrders = async () => (await api.get('/v1/orders', ann)).headers.get('x-brokerx-position');
+  await expect.poll(ofOrders, PATIENCE).toBe(api.positionToken(12));
+  await api.project('orders', 10);
+  const behind = await api.get('/v1/orders', ann);
+  expect([behind.status, await behind.json()]).toEqual([
+    503,
+    expect.objectContaining({
+      code: 'READ_MODEL_BEHIND',
+      detail: 'what is read went back to 10, and was at 12 before',
+    }),
+  ]);
+  await api.project('orders', 13);
+  await expect.poll(ofOrders, PATIENCE).toBe(api.positionToken(13));
+});
