@@ -26,6 +26,8 @@ export default defineConfig({
     // Processes that tests start compile what they share once.
     env: { NODE_COMPILE_CACHE: join(import.meta.dirname, 'node_modules/.cache/compiled') },
     testTimeout: 30_000,
+    // What a test waits for comes when the machine has time for it; so much before the test ends that it is told what did not.
+    expect: { poll: { timeout: 25_000 } },
     hookTimeout: 60_000,
   },
 });
