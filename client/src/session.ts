@@ -18,6 +18,7 @@ import { backOff, worthRepeating } from './backOff.ts';
 import { type Connection, openConnection, type Told } from './connection.ts';
 import { idSource } from './ids.ts';
 import { heardElsewhere, pause } from './mayFail.ts';
+import { signIn } from './signIn.ts';
 
 /**
  * A WebSocket that lasts: it connects again when it is lost, signs in again, goes on with every subscription behind the
@@ -59,7 +60,10 @@ export type Listener<C extends Channel> = {
 export type SessionOptions = {
   /** Whose WebSocket it is: what is asked there after a command reflects it, whichever way the command went. */
   api: Pick<Api, 'queryUrl' | 'positions'>;
-  /** An access token that is good for another minute; absent: public channels alone. */
+  /**
+   * An access token that is good for another minute; absent: public channels alone. Where the server refuses it, commands
+   * are refused and channels of a person, too, until another one is given.
+   */
   token?: () => Promise<string>;
   /** How long a command is repeated before its outcome is called unknown. */
   patienceMs?: number;
@@ -67,8 +71,6 @@ export type SessionOptions = {
 
 const PATIENCE_MS = 60_000;
 const RECONNECT_MAX_MS = 2_000;
-/** A token is followed by the next one so long before it expires. */
-const TOKEN_MARGIN_MS = 30_000;
 const RESUBSCRIBE_MS = 500;
 
 type Subscription = {
@@ -84,13 +86,11 @@ export function openSession(options: SessionOptions): Session {
   const subscriptions = new Map<string, Subscription>();
   const stopping = new AbortController();
   let current: Connection | null = null;
-  /** What the server knows this person by; the same in every next token. */
-  let signedInWith: string | undefined;
+  const person = signIn(token);
   let arrived = arrival();
   /** Why there is no connection: told where a command has waited for one in vain. */
   let failure = 'it has not been opened yet';
   let reconnectAfterMs = 0;
-  let renewal: NodeJS.Timeout | undefined;
   let [opened, lost] = [0, 0];
 
   const told = (message: Told) => {
@@ -133,18 +133,6 @@ export function openSession(options: SessionOptions): Session {
     // Where the connection is lost, the next one begins it.
     heardElsewhere(connection.request('subscribe', { subscriptions: [{ ...subject, ...after }] }, answered));
   };
-  const signIn = async (connection: Connection): Promise<void> => {
-    if (!token) return;
-    const given = await token();
-    const { result, error } = await connection.request('authenticate', { token: given });
-    if (error) throw new Error(`signing in: ${error.code} ${error.detail ?? ''}`);
-    signedInWith = given;
-    const goodMs = Date.parse((result as { expires_at: string }).expires_at) - Date.now() - TOKEN_MARGIN_MS;
-    clearTimeout(renewal);
-    renewal = setTimeout(() => signIn(connection).catch(() => connection.drop()), Math.max(1_000, goodMs));
-    renewal.unref();
-  };
-
   const connect = async (): Promise<void> => {
     for (let attempts = 1; !stopping.signal.aborted; attempts++) {
       let connection: Connection | undefined;
@@ -152,7 +140,7 @@ export function openSession(options: SessionOptions): Session {
         const over = Promise.withResolvers<string>();
         connection = await openConnection({ url, told, lost: over.resolve });
         opened += 1;
-        await signIn(connection);
+        await person.begin(connection);
         current = connection;
         arrived.resolve(connection);
         attempts = 0;
@@ -163,7 +151,7 @@ export function openSession(options: SessionOptions): Session {
       } catch (error) {
         failure = (error as Error).message;
       }
-      clearTimeout(renewal);
+      person.end();
       if (current) arrived = arrival();
       connection?.drop();
       current = null;
@@ -180,8 +168,10 @@ export function openSession(options: SessionOptions): Session {
       try {
         const connection =
           current ?? (await inTime(arrived.promise, deadline - performance.now(), () => failure));
+        const refusal = await person.refusal(connection);
+        if (refusal) return { kind: 'refused', ...refusal, attempts };
         const reply = await connection.request(method, params);
-        api.positions.note(signedInWith, reply.position);
+        api.positions.note(person.signedInWith(), reply.position);
         const outcome = outcomeOf<T>(reply, attempts);
         if (outcome) return outcome;
         error = `${reply.status} ${reply.error?.code}`;
@@ -220,7 +210,7 @@ export function openSession(options: SessionOptions): Session {
     close() {
       stopping.abort();
       subscriptions.clear();
-      clearTimeout(renewal);
+      person.end();
       arrived.reject(new Error('the session is closed'));
       current?.drop();
     },

@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from 'vitest';
+import { ApiError } from '../src/api.ts';
 import { positions } from '../src/positions.ts';
 import { openSession, type Session } from '../src/session.ts';
 import { type Asked, scriptedServer } from './scriptedServer.ts';
@@ -116,4 +117,45 @@ test('a channel that cannot be given is refused; one that is unavailable for a m
   session = openSession({ api: api() });
   const code = await new Promise((refused) => session?.subscribe(depth, { data: () => undefined, refused }));
   expect([code, server.asked.length]).toEqual(['UNKNOWN_SYMBOL', 2]);
+});
+
+test('a refused token is told at once to everybody who needs it, and is not tried over and over', async () => {
+  const problem = {
+    status: 401,
+    code: 'UNAUTHENTICATED',
+    detail: 'The token is not valid.',
+    retryable: false,
+  };
+  let token = 'a bad token';
+  server = await scriptedServer((asked) => {
+    const { method, params } = asked;
+    if (method === 'authenticate') return params['token'] === 'a good token' ? signedIn : { error: problem };
+    if (method === 'place_order') return { status: 202, result: { id: 'an order' } };
+    const [subject] = params['subscriptions'] as { channel: string }[];
+    return subject?.channel === 'orders' ? { error: problem } : subscribed(asked, 4);
+  });
+  session = openSession({ api: api(), token: async () => token });
+  const heard: unknown[] = [];
+  session.subscribe({ channel: 'orders' }, { data: () => {}, refused: (code) => heard.push(code) });
+  session.subscribe(depth, { data: () => {}, subscribed: (sequence) => heard.push(sequence) });
+  const refused = { kind: 'refused', status: 401, code: 'UNAUTHENTICATED', body: problem, attempts: 1 };
+  expect(await session.place(order)).toEqual(refused);
+  expect(await session.place(order)).toEqual(refused);
+  await expect.poll(() => heard).toEqual(['UNAUTHENTICATED', 4]);
+  expect(server.asked.map(({ method }) => method)).toEqual(['authenticate', 'subscribe', 'subscribe']);
+  expect(session.stats()).toEqual({ opened: 1, lost: 0 });
+  token = 'a good token';
+  expect(await session.place(order)).toMatchObject({ kind: 'ok', status: 202 });
+});
+
+test('who is not given a token, because the sign-in was refused, is told so at once', async () => {
+  server = await scriptedServer((asked) => subscribed(asked, 4));
+  const token = () => Promise.reject(new ApiError('signing in', 401, 'INVALID_CREDENTIALS', 'no'));
+  session = openSession({ api: api(), token });
+  expect(await session.place(order)).toMatchObject({
+    kind: 'refused',
+    status: 401,
+    code: 'INVALID_CREDENTIALS',
+  });
+  expect(server.asked).toEqual([]);
 });

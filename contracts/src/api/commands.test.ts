@@ -1,5 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { ListSymbol, PlaceOrder } from './commands.ts';
+import { Halt, ListSymbol, PlaceOrder, PlaceOrders } from './commands.ts';
 
 const limit = { symbol: 'ACME', side: 'buy', type: 'limit', qty: '10', limit_price: '10.00' };
 const forMoney = { symbol: 'ACME', side: 'buy', type: 'market', notional: '100.00' };
@@ -81,4 +82,25 @@ test('a trade band is narrower than the collar', () => {
   expect(ListSymbol.safeParse({ ...listed, band_ppm: 99_999 }).success).toBe(true);
   const wide = ListSymbol.safeParse({ ...listed, band_ppm: 100_000 });
   expect(wide.error?.issues.map(({ path }) => path)).toEqual([['band_ppm']]);
+});
+
+const page = readFileSync(new URL('../../../docs/orders.md', import.meta.url), 'utf8');
+const documented = [...page.matchAll(/^```json POST (\S+)\n([^`]+)```$/gm)];
+const BODIES = {
+  '/v1/orders': PlaceOrder,
+  '/v1/orders/batch': PlaceOrders,
+  '/v1/symbols/{symbol}/halt': Halt,
+} as const;
+
+test.for(documented.map(([, path, text]) => [path, text] as const))(
+  'the documented body of POST %s is taken',
+  ([path, text]) => {
+    expect(BODIES[path as keyof typeof BODIES].safeParse(JSON.parse(text ?? ''))).toMatchObject({
+      success: true,
+    });
+  },
+);
+
+test('every kind of body that the page speaks of is shown', () => {
+  expect(new Set(documented.map(([, path]) => path))).toEqual(new Set(Object.keys(BODIES)));
 });
