@@ -75,13 +75,16 @@ export async function startInstallation(options: InstallationOptions = {}): Prom
     if (!options.keep) rmSync(dataDir, { recursive: true, force: true });
     throw error;
   }
+  // A second signal, such as the echo of a Ctrl-C, comes while this goes on: it must not end us half-way.
   const stop = async () => {
-    releaseSignals();
     await end(running);
     if (!options.keep) rmSync(dataDir, { recursive: true, force: true });
+    running.watcher.kill('SIGKILL');
+    releaseSignals();
   };
   const restart = async () => {
     await end(running);
+    running.watcher.kill('SIGKILL');
     const begun = performance.now();
     running = await launch(dataDir, options);
     return { startMs: performance.now() - begun };
@@ -169,7 +172,8 @@ async function launch(dataDir: string, options: InstallationOptions): Promise<Ru
     const status = await firstLine(child);
     return { child, watcher, status };
   } catch (cause) {
-    await end({ child, watcher });
+    await end({ child });
+    watcher.kill('SIGKILL');
     const tail = readFileSync(logFile, 'utf8').trimEnd().split('\n').slice(-LOG_TAIL_LINES).join('\n');
     throw new Error(`brokerx start did not come up: ${(cause as Error).message}\n${tail}`, { cause });
   }
@@ -206,8 +210,7 @@ function firstLine(child: ChildProcess): Promise<Status> {
   });
 }
 
-async function end({ child, watcher }: Pick<Running, 'child' | 'watcher'>): Promise<void> {
-  watcher.kill('SIGKILL');
+async function end({ child }: Pick<Running, 'child'>): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const gone = new Promise<void>((done) => child.once('exit', () => done()));
   child.kill('SIGTERM');

@@ -3,12 +3,19 @@ export class EmbeddedPostgresError extends Error {
   override name = 'EmbeddedPostgresError';
   /** Somebody killed it while it started: nothing is wrong with it, and the next start may work. */
   readonly wasKilled: boolean;
+  /** Its data are gone: no further start can work. */
+  readonly isLost: boolean;
   constructor(
     message: string,
-    { wasKilled = false, ...options }: ErrorOptions & { wasKilled?: boolean } = {},
+    {
+      wasKilled = false,
+      isLost = false,
+      ...options
+    }: ErrorOptions & { wasKilled?: boolean; isLost?: boolean } = {},
   ) {
     super(message, options);
     this.wasKilled = wasKilled;
+    this.isLost = isLost;
   }
 }
 

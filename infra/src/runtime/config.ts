@@ -18,8 +18,11 @@ export function loadConfig<S extends z.ZodObject>(
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
   const parsed = schema.safeParse(given);
   if (parsed.success) return Object.freeze(parsed.data);
+  // What breaks one rule of a variable may break its others for that alone: the first one is told.
+  const isFirst = ({ path: [name] }: z.core.$ZodIssue, at: number, all: readonly z.core.$ZodIssue[]) =>
+    all.findIndex(({ path }) => path[0] === name) === at;
   throw new ConfigError(
-    parsed.error.issues.map((issue) => {
+    parsed.error.issues.filter(isFirst).map((issue) => {
       const variable = String(issue.path[0] ?? '');
       const field = schema.shape[variable] as z.ZodType | undefined;
       // A rule of our own says itself what it means that a variable is missing.

@@ -42,6 +42,8 @@ export type EmbeddedPostgresOptions = {
   settings?: Readonly<Record<string, string | number>>;
   /** False for throw-away data: the new data folder is not forced to disk before the first start. */
   syncNewData?: boolean;
+  /** There was one here: a start that does not find its data fails, and makes no new one. */
+  mustExist?: boolean;
   /** The start is refused where less is free on the disk; any space will do when absent. */
   reserveBytes?: number;
   /** Aborted: a database that is being made is given up, and nothing of it is left. */
@@ -58,6 +60,7 @@ const LEFTOVER_DELAY_MS = 500;
 
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const { dataRoot, log } = options;
+  if (options.mustExist && !existsSync(dataRoot)) throw lostData(dataRoot);
   const home = whole(() => preparePostgresHome(dataRoot, log), dataRoot);
   const lock = lockFolder(dataRoot);
   try {
@@ -65,6 +68,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     if (options.reserveBytes !== undefined) refuseFullDisk(home, options.reserveBytes);
     const password = whole(() => keptPassword(dataRoot), dataRoot);
     if (existsSync(home.data)) checkData(home.data, MAJOR);
+    else if (options.mustExist) throw lostData(home.data);
     else await makeData(home, { ...options, superuser: SUPERUSER, password });
     const { server, port } = await launchUntilReady(home, options);
     const url = (database: string) => `postgres://${SUPERUSER}:${password}@${LOOPBACK}:${port}/${database}`;
@@ -190,6 +194,12 @@ function keptPassword(dataRoot: string): string {
   if (!existsSync(path)) writeFileSync(path, `${randomBytes(24).toString('base64url')}\n`, { mode: 0o600 });
   return readFileSync(path, 'utf8').trim();
 }
+
+const lostData = (folder: string) =>
+  new EmbeddedPostgresError(
+    `${folder} was deleted while it was in use: what it held is lost. Stop BrokerX, then restore the folder from a backup, or begin anew.`,
+    { isLost: true },
+  );
 
 async function createDatabase(adminUrl: string): Promise<void> {
   const client = new pg.Client({ connectionString: adminUrl });

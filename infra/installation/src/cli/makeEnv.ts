@@ -25,7 +25,15 @@ export function addMakeEnv(program: Command): void {
       new Option('--without <servers...>', 'servers to do without').choices(SERVERS).default([], 'none'),
     )
     .option('--network <numbers>', 'the first three numbers of the services’ network', network, '172.31.250')
-    .action(makeEnv);
+    .action((options: MakeEnvOptions, command: Command) => {
+      const given = command.options.filter(
+        (option) => command.getOptionValueSource(option.attributeName()) === 'cli',
+      );
+      makeEnv(
+        options,
+        given.flatMap(({ long }) => (long && long !== '--file' ? [long] : [])),
+      );
+    });
 }
 
 function network(text: string): string {
@@ -33,10 +41,18 @@ function network(text: string): string {
   throw new InvalidArgumentError('It must be three numbers such as 172.31.250.');
 }
 
-function makeEnv({ file, demo, without, network: numbers }: MakeEnvOptions): void {
+/** `flags`: those given that say what a new file is like. */
+function makeEnv({ file, demo, without, network: numbers }: MakeEnvOptions, flags: readonly string[]): void {
   const servers = SERVERS.filter((server) => !without.includes(server));
   try {
-    if (existsSync(file)) return addMissing(file);
+    if (existsSync(file)) {
+      addMissing(file);
+      if (flags.length > 0)
+        say(
+          `${flags.join(' and ')} had no effect: ${file} was there. Change it by hand, or give another one with --file.`,
+        );
+      return;
+    }
     writeFileSync(file, newEnvFile({ servers, demo, network: numbers }), { mode: 0o600, flag: 'wx' });
     say(`made ${file}: keep a copy of it in a safe place`);
     if (!demo) say('SMTP_URL is still empty in it: set it before the first deployment');

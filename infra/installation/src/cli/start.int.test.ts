@@ -3,11 +3,14 @@ import {
   existsSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
+  renameSync,
   rmdirSync,
   rmSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
+
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -36,10 +39,12 @@ type Start = {
   until?: string;
   /** Ctrl-C is typed once this holds: a terminal sends it to the whole group. */
   interruptWhen?(said: string): boolean;
+  /** Called with all that it has said so far. */
+  hears?(said: string): void;
 };
 
 async function start(given: Start) {
-  const { folder = data, flags = ['--ports', 'free'], env = {}, until, interruptWhen } = given;
+  const { folder = data, flags = ['--ports', 'free'], env = {}, until, interruptWhen, hears } = given;
   const brokerx = fileURLToPath(new URL('main.ts', import.meta.url));
   const { PATH, NODE_COMPILE_CACHE } = process.env;
   const args = [brokerx, 'start', '--no-traders', '--data', folder, ...flags];
@@ -55,6 +60,7 @@ async function start(given: Start) {
     stream.on('data', (chunk) => {
       const before = said;
       said += String(chunk);
+      hears?.(said);
       // Once: a second signal means at once.
       if (until !== undefined && said.includes(until) && !before.includes(until)) child.kill('SIGTERM');
     });
@@ -106,6 +112,58 @@ test('ports: taken, the same, or none at all', async () => {
   await expectRefusal({ flags: [], env: { QUERY_API_PORT: '0' } }, /QUERY_API_PORT' is invalid/, 2);
   blocker.close();
 });
+
+test('what all services read is looked at before anything is made, and told once', async () => {
+  const wrong = { LOG_LEVEL: 'loud', REDIS_URL: 'redis:/nowhere', KAFKA_BROKERS: 'kafka' };
+  const { code, said } = await start({ env: wrong });
+  expect(code).toBe(1);
+  for (const name of Object.keys(wrong)) expect(said.split(`${name}: `).length).toBe(2);
+  expect(readdirSync(data)).toEqual([]);
+});
+
+test('a variable set to nothing counts as not set', async () => {
+  const nothing = {
+    BROKERX_MODE: '',
+    BROKERX_ENGINES: '',
+    COMMAND_API_PORT: '',
+    BROKERX_DATA: '',
+    LOG_LEVEL: '',
+  };
+  await expectRefusal({ env: { ...nothing, DATABASE_URL: 'mysql://x' } }, /DATABASE_URL must begin with/);
+});
+
+test('flags that npm took are named, with where they belong', async () => {
+  const npm = { npm_lifecycle_event: 'start', npm_config_engines: '2' };
+  const told = /npm took --engines for itself.*as in npm start -- --engines .* 2$/ms;
+  await expectRefusal({ flags: ['2'], env: npm }, told, 2);
+  await expectRefusal({ flags: [], env: { npm_config_traders: '' } }, /npm took --no-traders/, 2);
+});
+
+test(
+  'a data folder that is deleted while it is in use is told, and nothing is made in its place',
+  async () => {
+    let isDone = false;
+    const { code, said } = await start({
+      hears: (told) => {
+        if (isDone || !told.includes('BrokerX is ready')) return;
+        isDone = true;
+        const { pids } = JSON.parse(readFileSync(join(data, 'run.json'), 'utf8')) as RunFile;
+        // At one stroke, so that its own notice of it comes at no moment in between.
+        renameSync(data, `${data}.gone`);
+        process.kill(pids['postgres'] ?? 0, 'SIGKILL');
+      },
+      until: 'is not started again',
+    });
+    expect(said).toMatch(/postgres is not started again: .* was deleted while it was in use/);
+    expect(said).toContain('was deleted meanwhile: what it held is lost');
+    expect(said).not.toContain('stopped; everything is kept');
+    expect(code).toBe(1);
+    expect(existsSync(data)).toBe(false);
+    rmSync(`${data}.gone`, { recursive: true });
+  },
+  MACHINE_IS_BUSY_MS,
+);
+type RunFile = { pids: Record<string, number> };
 
 test('production without a mail server is refused before anything is started', async () => {
   const refusal =

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { EmbeddedPostgresError } from '@brokerx/infra/postgres/failure.ts';
 import { createLog, LOG_LEVELS, type LogLevel } from '@brokerx/infra/runtime/log.ts';
@@ -126,8 +126,10 @@ async function start(options: StartOptions): Promise<void> {
   }
   log.info('stopping');
   await installation.stop();
-  log.info('stopped; everything is kept');
-  process.exit(0);
+  const isKept = existsSync(dataDir);
+  if (isKept) log.info('stopped; everything is kept');
+  else log.error(`stopped; ${dataDir} was deleted meanwhile: what it held is lost`);
+  process.exit(isKept ? 0 : EXIT_FAILED);
 }
 
 /** Aborted by the first signal, or when nobody reads our output any more. A second signal kills everything. */

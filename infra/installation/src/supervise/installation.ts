@@ -1,7 +1,9 @@
 import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { adapterVariables } from '@brokerx/infra/adapters.settings.ts';
 import { EmbeddedPostgresError } from '@brokerx/infra/postgres/failure.ts';
 import { isTransient, postgresSpeaksTls, repeating } from '@brokerx/infra/postgres/postgres.ts';
+import { ConfigError, loadConfig, sharedVariables } from '@brokerx/infra/runtime/config.ts';
 import { connectionFault, shownServer } from '@brokerx/infra/runtime/connectionFault.ts';
 import { DISK_RESERVE_BYTES } from '@brokerx/infra/runtime/diskSpace.ts';
 import type { Log } from '@brokerx/infra/runtime/log.ts';
@@ -13,6 +15,7 @@ import { startEmbeddedPostgres } from '@brokerx/infra/servers/embeddedPostgres.t
 import { acquireLock, type FolderLock, LockHeld } from '@brokerx/infra/servers/folderLock.ts';
 import { parseMasterKey } from '@brokerx/infra/vault/sealing.ts';
 import pg from 'pg';
+import { z } from 'zod';
 import {
   type DatabaseService,
   databaseOf,
@@ -87,6 +90,7 @@ export async function startInstallation(options: InstallationOptions): Promise<I
   const { dataDir, log } = options;
   refuseHalfAnOperator(options.env);
   refuseNoMail(options);
+  refuseBrokenVariables(options.env);
   const lock = lockFolder(dataDir);
   const started: Supervised[] = [];
   const stop = async () => {
@@ -162,13 +166,14 @@ async function database(options: InstallationOptions, run: RunFile, started: Sup
     name: DATABASE_PROCESS,
     start: async (): Promise<Running> => {
       // Only the first start asks for space: later a database that can only be read is better than none.
-      const given = port ? { port } : { reserveBytes: DISK_RESERVE_BYTES };
+      const given = port ? { port, mustExist: true } : { reserveBytes: DISK_RESERVE_BYTES };
       const server = await startEmbeddedPostgres({ dataRoot: dataDir, log, signal, ...given });
       ({ url, folder, port } = server);
       const exited = server.exited.then(({ reason }) => ({ reason, code: null }));
       return { pid: server.pid, readyUrl: null, exited, stop: server.stop };
     },
     mayPass: (error) => error instanceof EmbeddedPostgresError && error.wasKilled,
+    isFinal: (error) => error instanceof EmbeddedPostgresError && error.isLost,
     readyTimeoutMs: DATABASE_READY_TIMEOUT_MS,
     log,
     runtime: realRuntime,
@@ -262,6 +267,18 @@ function refuseNoMail({ mode, env }: InstallationOptions): void {
   throw new StartRefused(
     `SMTP_URL ${MAIL_NEEDED}. Set it to your mail server, such as smtps://user:password@mail.example.com; to try BrokerX without one, set BROKERX_MODE=development.`,
   );
+}
+
+/** What all services read is looked at before anything is made, and told once instead of by each of them. */
+function refuseBrokenVariables(env: InstallationOptions['env']): void {
+  // Addresses of databases are looked at where they are used, with what is found there.
+  const { DATABASE_URL: _, EVENTSTORE_URL: __, ...adapters } = adapterVariables;
+  const { LOG_LEVEL } = sharedVariables;
+  try {
+    loadConfig(z.object({ LOG_LEVEL, ...adapters }), env);
+  } catch (error) {
+    throw error instanceof ConfigError ? new StartRefused(error.message, { cause: error }) : error;
+  }
 }
 
 /** Makes tables and roles as the owner of the database, and gives each service an address of its own. */

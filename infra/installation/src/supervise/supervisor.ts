@@ -44,6 +44,8 @@ export type SuperviseOptions = {
   start(): Promise<Running>;
   /** Whether a start that failed like this may work the next time; never when absent. */
   mayPass?(error: unknown): boolean;
+  /** Whether no further start can work, however often it did before; never when absent. */
+  isFinal?(error: unknown): boolean;
   /** How long the first start may take, all attempts together. */
   readyTimeoutMs: number;
   log: Log;
@@ -94,6 +96,11 @@ export function supervise(options: SuperviseOptions): Supervised {
         if (!everReady && !options.mayPass?.(error)) {
           first.reject(new NotReady(`${name}: ${end.reason}`, { cause: error }));
           stopped = true;
+        }
+        if (everReady && options.isFinal?.(error)) {
+          current = null;
+          log.error(`${name} is not started again: ${end.reason}`);
+          return;
         }
       }
       current = null;
