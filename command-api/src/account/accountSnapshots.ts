@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { type AccountEvent, accountStream, type Event } from '@brokerx/contracts';
 import { type EventStore, type Log, NO_STREAM, type Snapshots } from '@brokerx/infra';
+import { unlessOutage } from '@brokerx/infra/runtime/outage.ts';
 import { type Account, evolve, initialAccount } from './account.ts';
 import { ACCOUNT_SNAPSHOT_VERSION, accountFrom, accountText } from './accountText.ts';
 
@@ -44,7 +45,9 @@ export function accountSnapshots(options: { store: EventStore<Event>; snapshots:
     write(accountId: string, { revision, position }: Omit<StoredAccount, 'account'>, text: string): void {
       const done: Promise<void> = snapshots
         .save(keyOf(accountId), { cursor: { storeId: store.id, position }, revision, state: text })
-        .catch((err: unknown) => log.warn({ err, accountId }, 'a snapshot could not be written'))
+        .catch((err: unknown) =>
+          log[unlessOutage(err, 'warn')]({ err, accountId }, 'a snapshot could not be written'),
+        )
         .finally(() => writing.delete(done));
       writing.add(done);
     },

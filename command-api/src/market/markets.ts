@@ -18,6 +18,7 @@ import type {
   Subscription,
 } from '@brokerx/infra';
 import { mayFail } from '@brokerx/infra';
+import { unlessOutage } from '@brokerx/infra/runtime/outage.ts';
 import { hydrateMarkets } from './hydrate.ts';
 import {
   evolveMarket,
@@ -111,7 +112,7 @@ export async function startMarkets(options: {
     try {
       await snapshots.save(SNAPSHOT, { cursor: { storeId: store.id, position }, revision: -1, state });
     } catch (err) {
-      log.warn({ err }, 'the markets could not be saved; a restart reads more');
+      log[unlessOutage(err, 'warn')]({ err }, 'the markets could not be saved; a restart reads more');
     }
   };
 

@@ -1,5 +1,6 @@
 import { type MarketEvent, mintId, seal, timeOf } from '@brokerx/contracts';
 import { type Log, mintTraceparent, type Runtime } from '@brokerx/infra';
+import { unlessOutage } from '@brokerx/infra/runtime/outage.ts';
 import type { Market } from './market.ts';
 import type { Markets } from './markets.ts';
 import { due } from './phaseDecider.ts';
@@ -29,7 +30,10 @@ export function startTimer(options: { markets: Markets; runtime: Runtime; log: L
       try {
         await appendDue(symbol);
       } catch (err) {
-        log.warn({ err, symbol }, 'a due market event could not be appended; it is tried again');
+        log[unlessOutage(err, 'warn')](
+          { err, symbol },
+          'a due market event could not be appended; it is tried again',
+        );
       }
     }
     const fastest = Math.max(1, ...Array.from(markets.all(), ({ clock }) => clock.factor));

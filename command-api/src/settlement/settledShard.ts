@@ -1,4 +1,5 @@
 import type { Lease, Log, Snapshots } from '@brokerx/infra';
+import { unlessOutage } from '@brokerx/infra/runtime/outage.ts';
 
 /**
  * A shard of symbols whose outputs this process settles, for as long as it has the lease. It carries its own place in
@@ -49,7 +50,7 @@ export async function saveCursors(
       await snapshots.save(cursorOf(its.shard), { cursor, revision: -1, state: '{}' });
       its.saved = position;
     } catch (err) {
-      log.warn(
+      log[unlessOutage(err, 'warn')](
         { err, shard: its.shard },
         'a cursor of settlement could not be saved; a restart repeats more',
       );

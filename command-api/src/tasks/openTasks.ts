@@ -10,6 +10,7 @@ import {
   type Subscription,
   sleep,
 } from '@brokerx/infra';
+import { unlessOutage } from '@brokerx/infra/runtime/outage.ts';
 import { ownRole } from './owner.ts';
 
 /**
@@ -136,7 +137,10 @@ async function takeUp<T extends { id: string }>(
     } catch (err) {
       const waitMs = Math.min(RETRY_LAST_MS, RETRY_FIRST_MS * 2 ** Math.min(open.attempts - 1, 10));
       open.dueMs = runtime.monotonicMs() + waitMs;
-      log.warn({ err, list: list.name, task: id, attempts: open.attempts, waitMs }, 'a task is tried again');
+      log[unlessOutage(err, 'warn')](
+        { err, list: list.name, task: id, attempts: open.attempts, waitMs },
+        'a task is tried again',
+      );
     }
     open.busy = false;
     busy -= 1;
@@ -192,7 +196,9 @@ async function takeUp<T extends { id: string }>(
       cancelTimer();
       await subscription.stop();
       await Promise.race([Promise.all(attending), sleep(runtime, FINISH_WITHIN_MS)]);
-      await save().catch((err: unknown) => log.warn({ err, list: list.name }, 'open tasks were not saved'));
+      await save().catch((err: unknown) =>
+        log[unlessOutage(err, 'warn')]({ err, list: list.name }, 'open tasks were not saved'),
+      );
     },
   };
 }

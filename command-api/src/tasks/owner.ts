@@ -1,4 +1,5 @@
 import type { Leases, Log } from '@brokerx/infra';
+import { unlessOutage } from '@brokerx/infra/runtime/outage.ts';
 
 /**
  * A role that one process has at a time: taken when its lease is free, given up the moment the lease is lost, and
@@ -24,11 +25,16 @@ export function ownRole(options: {
         await aborted(AbortSignal.any([lease.lost, stopping.signal]));
         await role.stop();
       } catch (err) {
-        log.error({ err, role: name }, 'a role could not be taken up or put down; it is asked for again');
+        log[unlessOutage(err, 'error')](
+          { err, role: name },
+          'a role could not be taken up or put down; it is asked for again',
+        );
       }
       await lease
         .release()
-        .catch((err: unknown) => log.warn({ err, role: name }, 'a lease was not released'));
+        .catch((err: unknown) =>
+          log[unlessOutage(err, 'warn')]({ err, role: name }, 'a lease was not released'),
+        );
     }
   };
 

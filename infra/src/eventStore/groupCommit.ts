@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Log } from '../runtime/log.ts';
+import { unlessOutage } from '../runtime/outage.ts';
 import { type Runtime, realRuntime, sleep } from '../runtime/runtime.ts';
 import { assertAppendable } from './appendable.ts';
 import {
@@ -102,7 +103,10 @@ export function groupCommit<E>(
         return await store.append(commits);
       } catch (error) {
         if (!(error instanceof UnknownOutcome) || closing.signal.aborted) throw error;
-        log?.warn({ err: error, commits: commits.length, waitMs }, 'an append got no answer; it is repeated');
+        log?.[unlessOutage(error, 'warn')](
+          { err: error, commits: commits.length, waitMs },
+          'an append got no answer; it is repeated',
+        );
       }
       await sleep(runtime, waitMs, closing.signal);
     }

@@ -1,5 +1,6 @@
 import type { EventStore, Page } from '../eventStore/eventStore.ts';
 import type { Log } from '../runtime/log.ts';
+import { unlessOutage } from '../runtime/outage.ts';
 import { type Runtime, sleep } from '../runtime/runtime.ts';
 import { advanced, type Division, furthest, type Gathered, lowest, placesOf } from './division.ts';
 import type { Batch, Consumer, Subscription } from './feed.ts';
@@ -118,7 +119,7 @@ export function feedConsumer<E>(options: {
       await signal.wait(null);
     } catch (error) {
       if (stopping.signal.aborted) return null;
-      log?.warn(
+      log?.[unlessOutage(error, 'warn')](
         { err: error, consumer: consumer.name, position: position() },
         'a page could not be read; it is read again',
       );
@@ -137,7 +138,7 @@ export function feedConsumer<E>(options: {
         return true;
       } catch (error) {
         if (stopping.signal.aborted) return false;
-        log?.error(
+        log?.[unlessOutage(error, 'error')](
           { err: error, consumer: consumer.name, position: position(), waitMs },
           'a batch was rejected; it is given again',
         );

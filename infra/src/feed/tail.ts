@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { type EventStore, type Filter, matcher, type Page, type Recorded } from '../eventStore/eventStore.ts';
 import { backOffMs } from '../postgres/postgres.ts';
 import type { Log } from '../runtime/log.ts';
+import { unlessOutage } from '../runtime/outage.ts';
 import { type Runtime, sleep } from '../runtime/runtime.ts';
 import { unionOf } from './filterUnion.ts';
 
@@ -78,7 +79,11 @@ export function feedTail<E>(options: {
       } catch (error) {
         failures += 1;
         again = true;
-        if (!closed) log?.warn({ err: error, failures }, 'the head of the store could not be read');
+        if (!closed)
+          log?.[unlessOutage(error, 'warn')](
+            { err: error, failures },
+            'the head of the store could not be read',
+          );
         await sleep(runtime, backOffMs(failures));
       }
     }

@@ -2,6 +2,7 @@ import type { Cursor } from '../feed/feed.ts';
 import { answerOf, openRedis, type RedisConnection } from '../redis/redis.ts';
 import type { Log } from '../runtime/log.ts';
 import { mayFail } from '../runtime/mayFail.ts';
+import { unlessOutage } from '../runtime/outage.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 
 export type ChangeListener = {
@@ -27,7 +28,11 @@ export function redisChanges(options: { url: string; runtime: Runtime; log?: Log
   const tell = (each: ChangeListener) =>
     each.cursor().then(
       (cursor) => cursor && listeners.has(each) && each.listener(cursor.position),
-      (error: unknown) => log?.warn({ err: error, channel: each.channel }, 'the cursor could not be read'),
+      (error: unknown) =>
+        log?.[unlessOutage(error, 'warn')](
+          { err: error, channel: each.channel },
+          'the cursor could not be read',
+        ),
     );
   const subscribe = async ({ client }: RedisConnection, some: readonly ChangeListener[]) => {
     if (some.length === 0) return;
@@ -35,7 +40,10 @@ export function redisChanges(options: { url: string; runtime: Runtime; log?: Log
       await answerOf(client.subscribe(...new Set(some.map(({ channel }) => channel))));
     } catch (error) {
       // On a connection that stands there is no reason to fail; on one that was lost the next one subscribes again.
-      log?.warn({ err: error }, 'the changes of the hot store could not be subscribed to; trying again');
+      log?.[unlessOutage(error, 'warn')](
+        { err: error },
+        'the changes of the hot store could not be subscribed to; trying again',
+      );
       client.disconnect(true);
       return;
     }

@@ -3,6 +3,7 @@ import type { Cursor } from '../feed/feed.ts';
 import { migrate } from '../postgres/migrate.ts';
 import { type Listener, listen, openPool, repeating, safeInteger } from '../postgres/postgres.ts';
 import type { Log } from '../runtime/log.ts';
+import { unlessOutage } from '../runtime/outage.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { HotStore, HotView } from './hotStore.ts';
 
@@ -155,7 +156,8 @@ function changeListeners({ databaseUrl, log }: { databaseUrl: string; log?: Log 
     for (const each of listeners) {
       each.cursor().then(
         (cursor) => cursor && listeners.has(each) && each.listener(cursor.position),
-        (error: unknown) => log?.warn({ err: error, view: each.name }, 'the cursor could not be read'),
+        (error: unknown) =>
+          log?.[unlessOutage(error, 'warn')]({ err: error, view: each.name }, 'the cursor could not be read'),
       );
     }
   };

@@ -1,5 +1,6 @@
 import type { Log } from '../runtime/log.ts';
 import { mayFail } from '../runtime/mayFail.ts';
+import { unlessOutage } from '../runtime/outage.ts';
 import { type Runtime, sleep } from '../runtime/runtime.ts';
 import { LEASE_TTL_MS } from './holding.ts';
 import { type Lease, type Leases, MEMBER_MARK, type RunningLease } from './lease.ts';
@@ -77,7 +78,7 @@ export function fairShare(options: FairShareOptions): FairShare {
       try {
         short = await look();
       } catch (err) {
-        log.warn({ err, role }, 'a share could not be worked out; it is tried again');
+        log[unlessOutage(err, 'warn')]({ err, role }, 'a share could not be worked out; it is tried again');
       }
       await sleep(
         runtime,
@@ -155,7 +156,10 @@ export function fairShare(options: FairShareOptions): FairShare {
       (err: unknown) => {
         restUntilMs.set(unit, runtime.monotonicMs() + FAILED_UNIT_REST_MS);
         const isLost = lease.lost.aborted;
-        log[isLost ? 'info' : 'error']({ err, role, unit }, 'a unit could not be taken up; it is given back');
+        log[isLost ? 'info' : unlessOutage(err, 'error')](
+          { err, role, unit },
+          'a unit could not be taken up; it is given back',
+        );
         void leave(unit, 'it could not be taken up');
       },
     );
@@ -174,7 +178,7 @@ export function fairShare(options: FairShareOptions): FairShare {
       const down = await mayFail(up, 'whoever put it up has told the log');
       await down?.();
     } catch (err) {
-      log.error({ err, role, unit }, 'a unit could not be put down in good order');
+      log[unlessOutage(err, 'error')]({ err, role, unit }, 'a unit could not be put down in good order');
     }
     await lease.release();
     held.delete(unit);

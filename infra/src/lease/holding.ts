@@ -1,4 +1,5 @@
 import type { Log } from '../runtime/log.ts';
+import { isServerAway, unlessOutage } from '../runtime/outage.ts';
 import { type Runtime, sleep } from '../runtime/runtime.ts';
 import type { Lease, Leases, RunningLease } from './lease.ts';
 
@@ -46,6 +47,8 @@ export function leasesOver(
   const waiting = new Set<Waiting>();
   const closing = new AbortController();
   let lost: { lease: string; epoch: number; why: string }[] = [];
+  /** Why the last renewal failed; undefined where it did not. */
+  let failure: unknown;
   /** When a timer was found late. */
   let slowAtMs = Number.NEGATIVE_INFINITY;
   let nap = new AbortController();
@@ -56,7 +59,8 @@ export function leasesOver(
     lost.push(what);
     if (lost.length > 1) return;
     runtime.setTimer(LOST_TOGETHER_MS, () => {
-      log?.error({ leases: lost }, 'leases were lost');
+      // In an outage nobody else has them either: it has told of itself.
+      log?.[isServerAway(failure) ? 'info' : 'error']({ leases: lost }, 'leases were lost');
       lost = [];
     });
   };
@@ -110,13 +114,16 @@ export function leasesOver(
           asked.map(({ lease: { name, epoch } }) => ({ name, epoch })),
           ttlMs,
         );
+        failure = undefined;
         for (const holding of asked) {
           if (renewed.has(holding.lease.name)) holding.renewed(askedAtMs);
           else holding.lose('another process has it, perhaps one of the same name');
         }
       } catch (err) {
+        failure = err;
         const leases = [...held.keys()];
-        if (leases.length > 0) log?.warn({ err, leases }, 'leases were not renewed; it is tried again');
+        if (leases.length > 0)
+          log?.[unlessOutage(err, 'warn')]({ err, leases }, 'leases were not renewed; it is tried again');
       }
     }
     renewing = null;
@@ -135,7 +142,10 @@ export function leasesOver(
         }
       } catch (err) {
         const leases = Array.from(waiting, ({ name }) => name);
-        log?.warn({ err, leases }, 'leases could not be asked for; they are asked for again');
+        log?.[unlessOutage(err, 'warn')](
+          { err, leases },
+          'leases could not be asked for; they are asked for again',
+        );
       }
       if (waiting.size > 0) await sleep(runtime, WAITING_LOOK_MS, closing.signal);
     }
@@ -180,7 +190,9 @@ export function leasesOver(
       if (places.length > 0) {
         await table
           .free(owner, places)
-          .catch((err: unknown) => log?.warn({ err, leases: places }, 'leases could not be freed'));
+          .catch((err: unknown) =>
+            log?.[unlessOutage(err, 'warn')]({ err, leases: places }, 'leases could not be freed'),
+          );
       }
       await table.close();
     },
@@ -274,7 +286,10 @@ function hold(options: {
         end('released');
         // What cannot be freed expires.
         await table.free(owner, [{ name, epoch }]).catch((error: unknown) => {
-          log?.warn({ err: error, lease: name, epoch }, 'a lease could not be freed');
+          log?.[unlessOutage(error, 'warn')](
+            { err: error, lease: name, epoch },
+            'a lease could not be freed',
+          );
         });
       },
     },

@@ -1,7 +1,9 @@
 import pg from 'pg';
 import type { Log } from '../runtime/log.ts';
 import { errorsHeardElsewhere, heardElsewhere, mayFail } from '../runtime/mayFail.ts';
+import { unlessOutage } from '../runtime/outage.ts';
 import { type Runtime, realRuntime, sleep } from '../runtime/runtime.ts';
+import { watchedClient } from './serverWatch.ts';
 
 /**
  * How this project talks to PostgreSQL: pools that survive a killed server, short transactions, bounded
@@ -44,9 +46,11 @@ const LISTEN_PROBE_MS = 15_000;
 
 export function openPool(options: PoolOptions): pg.Pool {
   const { max, pipeline = false } = options;
-  const pool = new pg.Pool({ ...session(options), max, pipeline, idleTimeoutMillis: IDLE_CONNECTION_MS });
-  // Without a listener, a connection that dies while nobody uses it ends the process.
-  pool.on('error', (error) => options.log?.warn({ err: error }, 'an idle PostgreSQL connection was lost'));
+  const Client = watchedClient(options.databaseUrl, options.log);
+  const limits = { max, pipeline, idleTimeoutMillis: IDLE_CONNECTION_MS };
+  const pool = new pg.Pool({ ...session(options), ...limits, Client });
+  // Without a listener, a connection that dies while nobody uses it ends the process. The client has told of it.
+  errorsHeardElsewhere(pool);
   // The pool stops listening while a connection is checked out: there the caller's query tells the error.
   pool.on('connect', errorsHeardElsewhere);
   return pool;
@@ -176,7 +180,8 @@ export function listen(options: {
           attempt = 0;
         });
       } catch (error) {
-        options.log?.warn({ err: error, channel: options.channel }, 'the LISTEN connection was lost');
+        const about = { err: error, channel: options.channel };
+        options.log?.[unlessOutage(error, 'warn')](about, 'the LISTEN connection was lost');
       }
       attempt += 1;
       await sleep(realRuntime, backOffMs(attempt), closing.signal);
@@ -196,7 +201,8 @@ async function listenOnce(
   signal: AbortSignal,
   connected: () => void,
 ): Promise<void> {
-  const client = new pg.Client(session({ ...options, max: 1 }));
+  const Client = watchedClient(options.databaseUrl, options.log);
+  const client = new Client(session({ ...options, max: 1 }));
   const { promise: ended, resolve, reject } = Promise.withResolvers<void>();
   heardElsewhere(ended);
   client.on('error', reject);

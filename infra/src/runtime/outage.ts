@@ -54,6 +54,39 @@ export function outage({ log, runtime, server, meaning, reasonOf = firstLine }: 
   };
 }
 
+/**
+ * The level at which a call's failure is told: a detail where the server was away, which the outage's own lines tell; the
+ * client that noticed it has seen to those. Any other failure has the level that is given.
+ */
+export const unlessOutage = <L extends 'warn' | 'error'>(error: unknown, level: L): L | 'debug' =>
+  isServerAway(error) ? 'debug' : level;
+
+/** The server or the way to it is away, rather than that it refused; also where that is only the cause. */
+export function isServerAway(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  if (AWAY_CODES.has(code) || code.startsWith('08') || BROKEN_WAY.test(error.message)) return true;
+  if (error instanceof AggregateError && error.errors.some(isServerAway)) return true;
+  return error.cause !== error && isServerAway(error.cause);
+}
+
+const AWAY_CODES = new Set([
+  '57P01', // PostgreSQL: the administrator ends the connection
+  '57P02', // a crash ends it
+  '57P03', // it is starting or stopping
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+]);
+/** Errors of clients that have no code. */
+const BROKEN_WAY =
+  /connection (terminated|ended)|timeout exceeded when trying to connect|client has encountered a connection error/i;
+
 function firstLine(error: unknown): string {
   const text = error instanceof Error ? error.message || error.name : String(error);
   return text.split('\n', 1)[0] ?? '';

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { setImmediate } from 'node:timers/promises';
 import type { EngineInput } from '@brokerx/contracts';
 import { causedBy, type Recorded, type Telemetry, type Verdict } from '@brokerx/infra';
+import { unlessOutage } from '@brokerx/infra/runtime/outage.ts';
 import { MarketBroken } from '../recovery/marketBroken.ts';
 import { type PackedCommit, packOutputs } from '../recovery/outputs.ts';
 import type { Recovered, RecoverOptions } from '../recovery/recover.ts';
@@ -149,7 +150,10 @@ export function symbolEngine(options: SymbolEngineOptions, symbol: string, begin
       );
       metrics.snapshots.inc();
     } catch (error) {
-      log.warn({ err: error, symbol }, 'a snapshot could not be kept; the next one will do');
+      log[unlessOutage(error, 'warn')](
+        { err: error, symbol },
+        'a snapshot could not be kept; the next one will do',
+      );
     }
   };
 

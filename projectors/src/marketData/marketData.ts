@@ -14,6 +14,7 @@ import {
   type Snapshots,
   sleep,
 } from '@brokerx/infra';
+import { unlessOutage } from '@brokerx/infra/runtime/outage.ts';
 import { followBooks } from './books.ts';
 import { hotPublisher } from './hotPublisher.ts';
 import { loadMarkets, marketSnapshots } from './marketSnapshots.ts';
@@ -76,7 +77,7 @@ export function startMarketData(options: Options): MarketDataFeed {
           position = reached;
         });
       } catch (error) {
-        log.warn({ err: error }, 'market data stopped; it starts again');
+        log[unlessOutage(error, 'warn')]({ err: error }, 'market data stopped; it starts again');
         await sleep(runtime, RETRY_MS, stopping.signal);
       }
       position = undefined;
@@ -148,7 +149,7 @@ async function lead(
     try {
       await keeper.save(books, reachedNow);
     } catch (error) {
-      log.warn({ err: error }, 'a snapshot of market data could not be saved');
+      log[unlessOutage(error, 'warn')]({ err: error }, 'a snapshot of market data could not be saved');
     }
     keepingMs = runtime.monotonicMs() - startedMs;
   };
@@ -167,7 +168,10 @@ async function lead(
           metrics.published(written);
         }
       } catch (error) {
-        log.warn({ err: error }, 'market data could not be published; it is tried again');
+        log[unlessOutage(error, 'warn')](
+          { err: error },
+          'market data could not be published; it is tried again',
+        );
         await sleep(runtime, RETRY_MS, over);
       }
       keepDue();

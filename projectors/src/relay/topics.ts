@@ -16,6 +16,7 @@ import {
   sleep,
   type Telemetry,
 } from '@brokerx/infra';
+import { unlessOutage } from '@brokerx/infra/runtime/outage.ts';
 import type { RelayMetrics } from './metrics.ts';
 import { readFloors, type TopicFloors } from './topicFloors.ts';
 import {
@@ -96,7 +97,10 @@ export function startRelay(options: RelayOptions): Relay {
       } catch (error) {
         metrics.failed();
         state = () => stateOf(error);
-        log.warn({ err: error, epoch: lease.epoch }, 'the relay stopped; it begins anew from the topics');
+        log[unlessOutage(error, 'warn')](
+          { err: error, epoch: lease.epoch },
+          'the relay stopped; it begins anew from the topics',
+        );
         await sleep(runtime, RETRY_MS, stopping.signal);
       }
       position = () => undefined;
@@ -106,7 +110,9 @@ export function startRelay(options: RelayOptions): Relay {
       }
       await lease
         .release()
-        .catch((err: unknown) => log.warn({ err }, 'the lease of the relay was not freed'));
+        .catch((err: unknown) =>
+          log[unlessOutage(err, 'warn')]({ err }, 'the lease of the relay was not freed'),
+        );
     }
   };
 

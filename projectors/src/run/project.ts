@@ -14,6 +14,7 @@ import {
   type Subscription,
   sleep,
   type Telemetry,
+  unlessOutage,
 } from '@brokerx/infra';
 import type pg from 'pg';
 import { advance, ProjectionFailed, type Tables } from './advance.ts';
@@ -256,7 +257,10 @@ export function startProjecting(options: Options): Projecting {
         log.info({ projections: mine.map(keyOf), lanes: lanes.length }, 'projecting');
         return;
       } catch (error) {
-        log.warn({ err: error, attempt }, 'the projections could not be grouped; it is tried again');
+        log[unlessOutage(error, 'warn')](
+          { err: error, attempt },
+          'the projections could not be grouped; it is tried again',
+        );
         if (attempt >= UNGROUPED_ATTEMPTS) ungrouped = `not begun: ${asError(error).message}`;
         await sleep(runtime, backOffMs(attempt), stopping.signal);
       }

@@ -1,5 +1,6 @@
 import type { Cursor, OwnView, Runtime } from '@brokerx/infra';
 import type { Log } from '@brokerx/infra/runtime/log.ts';
+import { unlessOutage } from '@brokerx/infra/runtime/outage.ts';
 
 /**
  * The newest values of the hot view's keys that somebody here watches (depth, ticker), read once for all watchers when the
@@ -51,7 +52,10 @@ export function hotValues(options: {
       });
     } catch (error) {
       again = true;
-      log.warn({ err: error }, 'the watched values of the hot view could not be read; they are read again');
+      log[unlessOutage(error, 'warn')](
+        { err: error },
+        'the watched values of the hot view could not be read; they are read again',
+      );
     }
     state = 'idle';
     if (again) schedule();

@@ -1,6 +1,7 @@
 import type { Event } from '@brokerx/contracts';
 import { type Feed, mayFail, type Recorded, type Runtime, type Subscription, sleep } from '@brokerx/infra';
 import type { Log } from '@brokerx/infra/runtime/log.ts';
+import { unlessOutage } from '@brokerx/infra/runtime/outage.ts';
 import type { EventReader } from '../reading/eventReader.ts';
 
 /**
@@ -90,7 +91,9 @@ export function liveEvents(options: {
     const listeners = watchers.get(stream);
     if (!listeners?.delete(watcher) || listeners.size > 0) return;
     watchers.delete(stream);
-    renewal().catch((error) => log.warn({ err: error }, 'the subscription of the streams was not renewed'));
+    renewal().catch((error) =>
+      log[unlessOutage(error, 'warn')]({ err: error }, 'the subscription of the streams was not renewed'),
+    );
   };
 
   return {

@@ -1,6 +1,7 @@
 import { PROJECTION_CHANNEL } from '@brokerx/contracts';
 import { listen, type Runtime, safeInteger } from '@brokerx/infra';
 import type { Log } from '@brokerx/infra/runtime/log.ts';
+import { unlessOutage } from '@brokerx/infra/runtime/outage.ts';
 import type { Freshness } from './freshness.ts';
 import type { ReadDatabase } from './readDatabase.ts';
 
@@ -57,7 +58,7 @@ export function projectionPositions(options: {
       }
       return true;
     } catch (error) {
-      log.warn({ err: error }, 'the positions of the projections could not be read');
+      log[unlessOutage(error, 'warn')]({ err: error }, 'the positions of the projections could not be read');
       return false;
     } finally {
       looking = null;
