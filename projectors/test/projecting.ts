@@ -3,6 +3,7 @@ import {
   createLog,
   createMetrics,
   type EventStore,
+  type Leases,
   type Log,
   type MemoryLeases,
   type Metrics,
@@ -43,6 +44,8 @@ type Given = {
   owner?: string;
   /** Shared by those who share the projections. */
   rows?: MemoryLeases;
+  /** Whether the leases of projections are held, as far as the process knows, while they are its own. */
+  knowsLeases?: () => boolean;
 };
 
 export function project({
@@ -53,6 +56,7 @@ export function project({
   owner = 'a',
   rows = new Map(),
   log = quiet,
+  knowsLeases = () => true,
 }: Given): Projecting & { metrics: Metrics } {
   const feed = storeFeed({ store, runtime, log });
   const metrics = createMetrics('test', '0');
@@ -61,7 +65,7 @@ export function project({
     pool,
     store,
     feed,
-    leases: memoryLeases({ rows, owner, runtime }),
+    leases: doubted(memoryLeases({ rows, owner, runtime }), knowsLeases),
     runtime,
     log,
     telemetry: noTelemetry(runtime),
@@ -75,3 +79,12 @@ export function project({
   onTestFinished(stop);
   return { ...projecting, stop, metrics };
 }
+
+const doubted = (leases: Leases, isKnown: () => boolean): Leases => ({
+  ...leases,
+  async tryAcquire(name) {
+    const lease = await leases.tryAcquire(name);
+    if (!lease?.name.startsWith('projection:')) return lease;
+    return { ...lease, isHeld: () => isKnown() && lease.isHeld() };
+  },
+});

@@ -174,3 +174,29 @@ test('one whose cursor cannot be moved is told by name, holds up nobody, and is 
   await expect.poll(() => projecting.standing(), LONG).toEqual([]);
   expect(await shown(pool)).toEqual(expected(history));
 });
+
+test('while it does not know whose the leases are, a process writes nothing and says nothing of what came since', async () => {
+  const history = makeHistory({ seed: 34, orders: 200 });
+  const store = storeInMemory();
+  const pool = await readModels();
+  let isKnown = true;
+  const projecting = project({ pool, store, knowsLeases: () => isKnown });
+  await appendAll(store, history.commits.slice(0, 200));
+  await allReached(pool, await store.head());
+  await hasAll(projecting);
+  isKnown = false;
+  const before = await stored(pool);
+  await appendAll(store, history.commits.slice(200));
+  const head = await store.head();
+  const lags = async () => {
+    const lag = await projecting.metrics.registry.getSingleMetric('brokerx_projection_lag')?.get();
+    return lag?.values.map(({ labels, value }) => [labels.projection, value]).sort();
+  };
+  await expect.poll(lags, LONG).toEqual(ALL.map((key) => [key, head - (before.get(key) ?? 0)]));
+  await saysWhatIsStored(pool, projecting);
+  expect(await stored(pool)).toEqual(before);
+  isKnown = true;
+  await allReached(pool, head);
+  expect(await shown(pool)).toEqual(expected(history));
+  expect(projecting.standing()).toEqual([]);
+});
