@@ -244,13 +244,8 @@ export function model(symbol: string, outputsMax = 20_000): Model {
         return placeList(event.data, revision, event.time);
       case 'OrderCancelRequested.v1':
         return cancel(event.data, revision);
-      case 'TimeReached.v1': {
-        const facts = book.reach(event.data.at);
-        const told = facts.at(-1);
-        if (market.days && told?.type === 'TimeApplied.v1')
-          Object.assign(told.data, { state: market.state, referenceTicks: market.reference });
-        return facts;
-      }
+      case 'TimeReached.v1':
+        return day.reach(event.data.at);
       case 'TradingPhaseBegan.v1':
         return day.begin(event.data, event.time);
       case 'TradingCalendarSet.v1':
@@ -305,12 +300,14 @@ export function model(symbol: string, outputsMax = 20_000): Model {
   function apply(input: PlacedInput): BookFact[] {
     day.freeze();
     Object.assign(book.rules, { told: 0, bounds: matchingRules >= 4 });
-    const facts = [...carryOut(input)];
+    const before = day.catchUp();
+    book.rules.before = before.length;
+    const facts = [...before, ...carryOut(input)];
     book.rules.told = facts.length - countedFrom(facts);
     facts.push(...book.carryOn(input.event.time));
     book.rules.told = facts.length - countedFrom(facts);
     bracket(facts, input.event.time);
-    return [...facts, ...day.indicative()];
+    return [...facts, ...day.indicative(), ...day.askAgain(input.event)];
   }
 
   return {
@@ -339,6 +336,7 @@ export function model(symbol: string, outputsMax = 20_000): Model {
         owed: book.owed(),
         expiries: book.stillOpen(),
         waiting: day.waiting().map(row),
+        left: [...book.rules.left],
       };
     },
   };

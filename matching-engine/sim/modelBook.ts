@@ -70,6 +70,7 @@ export function modelBook() {
   ): { facts: BookFact[]; ended: boolean; outside: boolean; bounded: boolean } {
     let outside = false;
     let bounded = false;
+    if (rules.left.length > 0) return { facts: [], ended: false, outside, bounded: true };
     const facts: BookFact[] = [];
     let ended = false;
     const takerRef = refTo(taker);
@@ -157,7 +158,8 @@ export function modelBook() {
     { orderId, accountId }: { orderId: string; accountId: string },
     revision: number,
   ): BookFact[] {
-    const others = lists.others(orderId);
+    const ended = rules.left.flatMap(({ data }) => ('order' in data ? [data.order.orderId] : []));
+    const others = lists.others(orderId).filter((id) => !ended.includes(id));
     const first = cancelOne(orderId, accountId, revision);
     if (first.type !== 'OrderCanceled.v1') return [first];
     const rest = others.map((id) => cancelOne(id, accountId, revision));
@@ -223,8 +225,8 @@ export function modelBook() {
    */
   function wouldTrade(taker: Order, needed: number): 'enough' | 'less' | 'too far' {
     const before = { orders, trades, lastTradeTime, lastTicks, arrivals };
-    const { told, bounds } = rules;
-    rules.bounds = false;
+    const { told, bounds, left } = rules;
+    Object.assign(rules, { bounds: false, left: [] });
     const waiting = held.stops;
     const putBack = lists.keep();
     orders = orders.map((o) => ({ ...o }));
@@ -233,14 +235,14 @@ export function modelBook() {
     ({ orders, trades, lastTradeTime, lastTicks, arrivals } = before);
     held.stops = waiting;
     putBack();
-    Object.assign(rules, { told, bounds });
+    Object.assign(rules, { told, bounds, left });
     let [traded, matches] = [0, 0];
     for (const { type, data } of facts) {
       if (traded >= needed) break;
       if (type !== 'TradeExecuted.v1' && type !== 'TradePrevented.v1') continue;
       matches += 1;
       // Each may tell two things.
-      if (bounds && 2 * matches > rules.most - 16) return 'too far';
+      if (bounds && 2 * matches > rules.most - rules.before - 16) return 'too far';
       if (type === 'TradeExecuted.v1') traded += data.quantity;
     }
     return traded >= needed ? 'enough' : 'less';

@@ -17,6 +17,9 @@ export function modelBracket({
   const inBook = (id: string) =>
     book.orders().some((o) => o.id === id) || book.stops().some(({ placed }) => placed.orderId === id);
 
+  /** Orders that have ended, and whose end is not told. */
+  const untold = () => book.rules.left.flatMap(({ data }) => ('order' in data ? [data.order.orderId] : []));
+
   function wake(entryId: string, time: string): BookFact[] {
     const list = lists.all().find(({ entry }) => entry?.orderId === entryId);
     const entry = list?.entry;
@@ -52,7 +55,7 @@ export function modelBracket({
             : [];
       for (const id of ids) {
         const list = lists.all().find(({ entry }) => entry?.orderId === id);
-        if (!list?.entry || list.entry.isOver || inBook(id)) continue;
+        if (!list?.entry || list.entry.isOver || inBook(id) || untold().includes(id)) continue;
         list.entry.isOver = true;
         if (list.entry.filled > 0) continue;
         for (const leg of list.legs) facts.push(...lists.expireAsleep(leg, 'ENTRY_NOT_FILLED'));
@@ -61,16 +64,18 @@ export function modelBracket({
   }
 
   return function follow(facts: BookFact[], time: string): void {
-    const untold = book.rules.told - facts.length;
+    const uncounted = book.rules.told - facts.length;
     end(facts, 0);
     while (continuous()) {
-      book.rules.told = facts.length + untold;
+      book.rules.told = facts.length + uncounted;
       const next = lists.all().find(({ entry, legs }) => entry?.isOver && legs.length > 0);
       if (!next?.entry || book.isFull()) break;
       const known = facts.length;
       facts.push(...wake(next.entry.orderId, time));
       end(facts, known);
     }
-    lists.prune(book.openNow());
+    const isOpen = book.openNow();
+    const still = untold();
+    lists.prune((id) => isOpen(id) || still.includes(id));
   };
 }

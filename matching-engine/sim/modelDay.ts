@@ -8,6 +8,7 @@ import type {
   TradingPhase,
 } from '@brokerx/contracts';
 import type { modelBook } from './modelBook.ts';
+import { tellEnds } from './modelInput.ts';
 import type { Order } from './modelOrder.ts';
 import { pairAt } from './modelPairs.ts';
 
@@ -111,14 +112,33 @@ export function modelDay(book: ReturnType<typeof modelBook>, market: ModelMarket
   const call = (auction: Auction): BookFact[] => {
     if (!calls()) [told, extended] = [NOTHING, false];
     const facts = [become(auction)];
+    book.rules.told += 1;
     if (auction !== 'closing_auction') return facts;
+    return [...facts, ...letIn(false)];
+  };
+
+  /** Those for the closing call come in, as many as there is room for. */
+  const letIn = (isWhole: boolean): BookFact[] => {
+    const facts: BookFact[] = [];
     for (const o of waiting) {
+      if (!isWhole && book.isFull()) break;
+      waiting = waiting.filter((one) => one !== o);
       book.enter(o);
+      book.rules.told += 1;
       const data = { order: refTo(o), side: o.side, limitTicks: o.price, quantity: o.quantity };
       facts.push({ type: 'OrderEntered.v1', data });
     }
-    waiting = [];
     return facts;
+  };
+  const letsIn = () => market.state === 'closing_auction' && waiting.length > 0;
+  const isBehind = () => book.rules.left.length > 0 || letsIn();
+  const now = () => (market.days ? { state: market.state, referenceTicks: market.reference } : {});
+  /** What inputs before had no room for. */
+  const catchUp = (): BookFact[] => {
+    const ends = book.rules.left;
+    book.rules.left = [];
+    const facts = tellEnds(book.rules, ends);
+    return letsIn() ? [...facts, ...letIn(false)] : facts;
   };
 
   /** Around the last trade, so many times as wide as the symbol's rules say. */
@@ -135,12 +155,13 @@ export function modelDay(book: ReturnType<typeof modelBook>, market: ModelMarket
   };
   book.rules.gathers = () => market.state !== 'continuous';
   book.rules.interrupt = () => {
-    book.rules.told += 1;
     return call('volatility_auction');
   };
 
   const uncross = (auction: Auction, time: string): BookFact[] => {
-    const over = book.endDue(() => true);
+    const late = [...book.rules.left, ...(letsIn() ? letIn(true) : [])];
+    book.rules.left = [];
+    const over = [...late, ...book.endDue(() => true)];
     const result = priceOf(book.orders(), market.reference, book.effective);
     const facts: BookFact[] = [...over, { type: 'AuctionUncrossed.v1', data: { auction, ...result } }];
     if (result.priceTicks !== null) {
@@ -155,7 +176,14 @@ export function modelDay(book: ReturnType<typeof modelBook>, market: ModelMarket
       market.reference = result.priceTicks;
     }
     const meant = book.orders().filter((o) => o.endsWithCall);
-    return [...facts, ...meant.flatMap((o) => book.expire(o.id, 'AUCTION_ENDED'))];
+    book.rules.told = 0;
+    return [
+      ...facts,
+      ...tellEnds(
+        book.rules,
+        meant.flatMap((o) => book.expire(o.id, 'AUCTION_ENDED')),
+      ),
+    ];
   };
 
   const trade = (time: string): BookFact[] => {
@@ -165,7 +193,7 @@ export function modelDay(book: ReturnType<typeof modelBook>, market: ModelMarket
     const before = book.state().lastTicks || market.reference;
     const facts = uncross(auction, time);
     freeze();
-    book.rules.told = 1;
+    book.rules.told += 1;
     return [...facts, become('continuous'), ...book.cascade(facts, before, time)];
   };
 
@@ -201,7 +229,7 @@ export function modelDay(book: ReturnType<typeof modelBook>, market: ModelMarket
               entry.filled === 0 && market.days ? 'ENTRY_NOT_FILLED' : 'DAY_ENDED',
             ),
           );
-    return facts;
+    return tellEnds(book.rules, facts);
   };
 
   const close = (time: string): BookFact[] => {
@@ -253,10 +281,30 @@ export function modelDay(book: ReturnType<typeof modelBook>, market: ModelMarket
     resume,
     endDay,
     calls,
+    catchUp,
+    /** While something is not told, the time is due again. */
+    askAgain({ type, time }: EngineInput): BookFact[] {
+      if (type === 'TimeReached.v1' || !isBehind()) return [];
+      const at = book.state().time || time;
+      return [{ type: 'TimeApplied.v1', data: { at, nextExpiresAt: at, ...now() } }];
+    },
+    reach(at: string): BookFact[] {
+      const facts = book.reach(at);
+      const told = facts.at(-1);
+      if (told?.type !== 'TimeApplied.v1') throw new Error('the time is told last');
+      const next = isBehind() ? told.data.at : null;
+      const nextExpiresAt = [told.data.nextExpiresAt, next].filter((one) => one !== null).sort()[0] ?? null;
+      return [
+        ...facts.slice(0, -1),
+        { type: 'TimeApplied.v1', data: { at: told.data.at, nextExpiresAt, ...now() } },
+      ];
+    },
     endCall({ at }: Extract<EngineInput, { type: 'AuctionCallEnded.v1' }>['data'], time: string): BookFact[] {
       if (!calls()) return NOTED;
       book.later(at);
-      const over = book.endDue(() => true);
+      const over = book.endDue((told) => !book.isFull(told));
+      if (book.stillOpen().some(([, end]) => end <= book.state().time))
+        return [...over, become(market.state)];
       const result = priceOf(book.orders(), market.reference, book.effective);
       const [low, high] = band(2);
       const far = result.priceTicks !== null && (result.priceTicks < low || result.priceTicks > high);

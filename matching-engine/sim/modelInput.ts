@@ -8,6 +8,10 @@ export const inputRules = () => ({
   /** Whether an input's work is bounded, what it has told, and how much it may tell. */
   bounds: false,
   told: 0,
+  /** Of that, what inputs before had left. */
+  before: 0,
+  /** Ends that have happened, and that nobody was told yet. */
+  left: [] as BookFact[],
   most: 20_000,
 });
 export type InputRules = ReturnType<typeof inputRules>;
@@ -16,10 +20,23 @@ export type InputRules = ReturnType<typeof inputRules>;
 export const isBounded = ({ bounds, told, most }: InputRules, more: number): boolean =>
   bounds && told + more > most - 16;
 
-/** What an uncross tells is whole: how much comes of an input is counted from what the market does after it. */
+/** Of what ends at once: what there is room for, in its order; the rest is for the next inputs. */
+export function tellEnds(rules: InputRules, ends: readonly BookFact[]): BookFact[] {
+  return ends.filter((end) => {
+    const fits = rules.left.length === 0 && !isBounded(rules, 0);
+    if (fits) rules.told += 1;
+    else rules.left.push(end);
+    return fits;
+  });
+}
+
+/** What an uncross tells is whole: how much comes of an input is counted from its last trade on. */
 export function countedFrom(facts: readonly BookFact[]): number {
   const uncrossed = facts.findIndex(({ type }) => type === 'AuctionUncrossed.v1');
-  return uncrossed < 0
-    ? 0
-    : facts.findIndex(({ type }, n) => n > uncrossed && type === 'MarketStateChanged.v1');
+  return uncrossed < 0 ? 0 : facts.findIndex((fact, n) => n > uncrossed && !isOfUncross(fact));
 }
+
+const isOfUncross = ({ type, data }: BookFact): boolean =>
+  type === 'TradeExecuted.v1' ||
+  type === 'OrderReduced.v1' ||
+  (type === 'OrderExpired.v1' && data.reason === 'OCO_TRIGGER');

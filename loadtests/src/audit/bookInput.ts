@@ -11,14 +11,13 @@ export function auditedInput(symbol: string, found: Findings) {
   let version = 0;
   let time = '';
   let told = 0;
-  /** It is one of those that are told whole, however long: an uncross, or the end of a day. */
+  /** It is an uncross, which is told whole, however long. */
   let isWhole = false;
   return {
     version: () => version,
     market({ type, data }: RawEvent) {
       if (type === 'SymbolListed.v1' || type === 'MatchingRulesAdopted.v1') version = data.matchingRules;
       if ('at' in data && data.at > time) time = data.at;
-      isWhole = type === 'DayEnded.v1' || type === 'TradingPhaseBegan.v1';
     },
     told() {
       told += 1;

@@ -187,6 +187,92 @@ test('orders that end at one time are ended as many at a time as there is room f
   ]);
 });
 
+const days = (d: Desk, count: number, terms = {}) =>
+  Array.from({ length: count }, (_, n) => d.sell(`${n}D`, 1, 1_050, { ...bob, ...terms }));
+const endsIn = (facts: readonly BookFact[]) => facts.filter(({ type }) => type === 'OrderExpired.v1').length;
+const gtd = { timeInForce: 'gtd', expiresAt: '2026-01-05T15:00:00.000Z' } as const;
+const called = (d: Desk) => [d.phase('closed'), d.phase('opening_auction')];
+
+test.for<[what: string, first: number, inputs: (d: Desk) => PlacedInput[]]>([
+  ['the end of a day', 5, (d) => [...days(d, 30), d.endDay(1_000)]],
+  ['a close', 5, (d) => [...days(d, 30), d.phase('closed')]],
+  ['a close while halted', 5, (d) => [...days(d, 30), d.halt(), d.phase('closed')]],
+  [
+    'a resumption after the close',
+    5,
+    (d) => [...days(d, 30), d.halt(), d.phase('closing_auction'), d.resume()],
+  ],
+  [
+    'a close of stops',
+    5,
+    (d) => [...days(d, 30, { type: 'stop', stopTicks: 950, timeInForce: 'day' }), d.phase('closed')],
+  ],
+  [
+    'a call and what was meant for it',
+    5,
+    (d) => [...called(d), ...days(d, 30, { timeInForce: 'opg' }), d.endCall()],
+  ],
+  [
+    'a call and what is over by its end',
+    5,
+    (d) => [...called(d), ...days(d, 30, gtd), d.endCall('15:00:00')],
+  ],
+])(
+  '%s with more ends than one input may tell: the next inputs tell them, none twice',
+  ([, first, inputs]) => {
+    const { d, engine, facts } = begun(inputs);
+    expect(facts.length).toBeLessThanOrEqual(NEAR);
+    expect(endsIn(facts)).toBe(first);
+    const again: Engine = restore(JSON.parse(JSON.stringify(snapshot(engine))));
+    again.outputsMax = NEAR;
+    expect(snapshot(again)).toEqual(snapshot(engine));
+    const ends = [...facts];
+    let last = facts;
+    for (let turn = 0; turn < 10; turn++) {
+      last = apply(again, d.reach('16:00:00'));
+      expect(last.length).toBeLessThanOrEqual(NEAR);
+      ends.push(...last);
+    }
+    expect(endsIn(ends)).toBe(30);
+    const ids = ends.flatMap(({ type, data }) =>
+      type === 'OrderExpired.v1' && 'order' in data ? [data.order.orderId] : [],
+    );
+    expect(new Set(ids).size).toBe(30);
+    expect(told(last).at(-1)).toMatch(/next none$/);
+  },
+);
+
+test('whoever keeps the time is told that more is due, and no order of the day that has ended trades meanwhile', () => {
+  const { d, engine, facts } = begun((d) => [...days(d, 30), d.endDay(1_000)]);
+  expect(told(facts).at(-1)).toBe('time 21:00:00, next 21:00:00');
+  const arrives = told(apply(engine, d.buy('B', 5, 1_050, market)));
+  expect(arrives.filter((line) => line.startsWith('trade'))).toEqual([]);
+  expect(arrives.slice(5, 7)).toEqual(['B accepted, 0 rest', 'B expired: 5, EXECUTION_BOUND']);
+  expect(told(apply(engine, d.cancel('29D', bob.accountId))).slice(5, 6)).toEqual([
+    'cancel of 29D rejected: ORDER_NOT_OPEN',
+  ]);
+});
+
+test('orders for the closing call enter as there is room, all before it is executed', () => {
+  const { d, engine, facts } = begun((d) => [
+    ...days(d, 12, { timeInForce: 'cls' }),
+    d.phase('closing_auction'),
+  ]);
+  const entered = (some: readonly BookFact[]) => some.filter(({ type }) => type === 'OrderEntered.v1').length;
+  expect(facts.length).toBeLessThanOrEqual(NEAR);
+  expect(entered(facts)).toBe(4);
+  expect(told(facts).at(-1)).toBe('time 14:00:00, next 14:00:00');
+  expect(entered(apply(engine, d.reach('14:00:01')))).toBe(5);
+  const close = told(apply(engine, d.endCall()));
+  expect(close.findIndex((line) => line.startsWith('closing_auction'))).toBe(3);
+});
+
+test('a call whose end would tell too much before it runs on, and says so', () => {
+  const { d, engine, told: first } = begun((d) => [...called(d), ...days(d, 8, gtd), d.endCall('15:00:00')]);
+  expect(first.slice(5)).toEqual(['opening_auction']);
+  expect(told(apply(engine, d.endCall('15:00:01'))).at(-1)).toBe('continuous');
+});
+
 test('older rules have no bound', () => {
   const d = desk();
   const engine = newEngine(SYMBOL);

@@ -4,7 +4,8 @@ import type { Engine } from './state.ts';
 /**
  * One input has bounded work, from version 4 of the matching rules on. Where its outputs would exceed this, the order
  * that is matched stops there and its rest expires; stops and brackets whose turn has not come keep it for the next
- * input. An uncross is done whole, and counts for itself: each of its trades is of orders that were placed one by one.
+ * input, and so has what is left to tell of the end of a day or a call (`left.ts`). An uncross is done whole, and counts
+ * for itself: each of its trades is of orders that were placed one by one.
  * 20,000 outputs are some 40 commits and a tenth of a second of matching.
  */
 export const OUTPUTS_MAX = 20_000;
@@ -17,7 +18,7 @@ export const isFull = ({ outputsEnd }: Engine, outputs: readonly BookFact[]): bo
 
 /** Matches that an order may look ahead over: each tells two outputs at most, so that whatever it finds can be done. */
 export const lookAheadMatches = ({ outputsEnd }: Engine): number =>
-  Math.floor((outputsEnd - STEP_OUTPUTS_MAX) / 2);
+  Math.max(0, Math.floor((outputsEnd - STEP_OUTPUTS_MAX) / 2));
 
 /** Counts anew from here on; older rules count nothing. */
 export function countFrom(engine: Engine, told: number): void {

@@ -1,5 +1,6 @@
 import type { BookFact, EngineInput, EventOf, ExpiryReason, OrderRef } from '@brokerx/contracts';
 import { behind, isFull } from './bound.ts';
+import { isUntold } from './left.ts';
 import { becomeDue, type Dormant, type OrderList } from './orderList.ts';
 import { enter } from './place.ts';
 import { type Engine, follows, lastPrice } from './state.ts';
@@ -83,8 +84,12 @@ function follow(engine: Engine, id: string, outputs: BookFact[]): OrderList | un
   return undefined;
 }
 
-const isOpen = ({ book, stops, waiting }: Engine, id: string): boolean =>
-  book.orders.has(id) || stops.book.orders.has(id) || waiting.has(id);
+/** For its list an order is open until its end is told. */
+const isOpen = (engine: Engine, id: string): boolean =>
+  engine.book.orders.has(id) ||
+  engine.stops.book.orders.has(id) ||
+  engine.waiting.has(id) ||
+  isUntold(engine, id);
 
 /** The two arrive for what was bought: the stop waits, the limit may trade; a stop that was reached already triggers. */
 function activate(engine: Engine, list: OrderList, event: EngineInput, outputs: BookFact[]): void {

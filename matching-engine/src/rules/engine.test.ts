@@ -314,6 +314,7 @@ test('a restored engine has the same state, in the same order', () => {
   for (const input of inputs) apply(engine, input);
   const state = snapshot(engine);
   expect(state).toEqual({
+    left: [],
     symbol: SYMBOL,
     listing: { rules: RULES, matchingRules: 1, referenceTicks: 1_000 },
     state: 'continuous',

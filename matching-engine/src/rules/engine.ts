@@ -5,8 +5,9 @@ import { tellIndicative } from './auction/auction.ts';
 import { beginPhase, endCall, halt, resume } from './auction/phases.ts';
 import { countFrom } from './bound.ts';
 import { dormantOf, dropDormant, followLists } from './bracket.ts';
-import { expireDay, reachTime } from './expiry.ts';
+import { expireDay, reachTime, timeIsDue } from './expiry.ts';
 import { withdraw } from './iceberg.ts';
+import { hasLeft, isUntold, tellLeft } from './left.ts';
 import { siblingsOf, watchFromHere } from './orderList.ts';
 import { place } from './place.ts';
 import { placeList } from './placeList.ts';
@@ -32,10 +33,16 @@ export {
 export function apply(engine: Engine, input: PlacedInput): BookFact[] {
   engine.band = null;
   countFrom(engine, 0);
-  const outputs = carryOut(engine, input);
+  const left = tellLeft(engine);
+  engine.outputsEnd -= left.length;
+  const own = carryOut(engine, input);
+  engine.outputsEnd += left.length;
+  const outputs = left.length > 0 ? left.concat(own) : own;
   if (engine.stops.owed.size > 0) runOwed(engine, input.event.time, outputs);
   if (engine.lists.size > 0) followLists(engine, input.event, outputs);
   if (engine.call) tellIndicative(engine, engine.call, outputs);
+  if (input.event.type !== 'TimeReached.v1' && hasLeft(engine))
+    outputs.push(timeIsDue(engine, input.event.time));
   return outputs;
 }
 
@@ -78,7 +85,8 @@ function carryOut(engine: Engine, { event, revision }: PlacedInput): BookFact[] 
 /** To cancel an order of a list is to cancel the list. */
 function cancel(engine: Engine, event: EventOf<'OrderCancelRequested.v1'>, revision: number): BookFact[] {
   const { orderId, accountId } = event.data;
-  const others = engine.lists.size > 0 ? siblingsOf(engine, orderId) : [];
+  const others =
+    engine.lists.size > 0 ? siblingsOf(engine, orderId).filter((id) => !isUntold(engine, id)) : [];
   const first = cancelOne(engine, { orderId, accountId, revision });
   if (first.type !== 'OrderCanceled.v1' || others.length === 0) return [first];
   return [first, ...others.map((id) => cancelOne(engine, { orderId: id, accountId, revision }))];

@@ -11,6 +11,7 @@ import {
   unfilledEntryOf,
 } from './bracket.ts';
 import { withdraw } from './iceberg.ts';
+import { hasLeft, tellEnd } from './left.ts';
 import { type Engine, follows } from './state.ts';
 import { removeStop, stopsByArrival } from './stops/triggers.ts';
 
@@ -22,12 +23,22 @@ export function reachTime(engine: Engine, { data }: EventOf<'TimeReached.v1'>): 
   const outputs: BookFact[] = [];
   if (data.at > engine.time) engine.time = data.at;
   expireDue(engine, outputs, () => isFull(engine, outputs));
-  const left = openExpiries(engine).map(([, expiresAt]) => expiresAt);
-  const nextExpiresAt = left.length === 0 ? null : left.reduce((a, b) => (a < b ? a : b));
-  const { state, listing } = engine;
-  const told = listing && listing.matchingRules >= 3 ? { state, referenceTicks: listing.referenceTicks } : {};
-  outputs.push({ type: 'TimeApplied.v1', data: { at: engine.time, nextExpiresAt, ...told } });
+  const ends = openExpiries(engine).map(([, expiresAt]) => expiresAt);
+  if (hasLeft(engine)) ends.push(engine.time);
+  const nextExpiresAt = ends.length === 0 ? null : ends.reduce((a, b) => (a < b ? a : b));
+  outputs.push(timeApplied(engine, engine.time, nextExpiresAt));
   return outputs;
+}
+
+/** Whoever keeps the market's time moves it again, until nothing is left. */
+export const timeIsDue = (engine: Engine, inputTime: string): BookFact => {
+  const at = engine.time || inputTime;
+  return timeApplied(engine, at, at);
+};
+
+function timeApplied({ state, listing }: Engine, at: string, nextExpiresAt: string | null): BookFact {
+  const told = listing && listing.matchingRules >= 3 ? { state, referenceTicks: listing.referenceTicks } : {};
+  return { type: 'TimeApplied.v1', data: { at, nextExpiresAt, ...told } };
 }
 
 /**
@@ -75,17 +86,25 @@ export function expireAtNewPlace({ expiries }: Engine, id: string): void {
 export function expireDay(engine: Engine, outputs: BookFact[]): void {
   for (const resting of engine.book.orders.values()) {
     if ((resting.flags & EXPIRES_WITH_DAY) === 0) continue;
-    outputs.push(expireResting(engine, resting, 'DAY_ENDED'));
+    tellEnd(engine, expireResting(engine, resting, 'DAY_ENDED'), outputs);
   }
   if (engine.stops.book.orders.size > 0) {
     for (const { order } of stopsByArrival(engine.stops)) {
-      if ((order.flags & EXPIRES_WITH_DAY) !== 0) outputs.push(expireStop(engine, order, 'DAY_ENDED'));
+      if ((order.flags & EXPIRES_WITH_DAY) !== 0)
+        tellEnd(engine, expireStop(engine, order, 'DAY_ENDED'), outputs);
     }
   }
-  for (const order of engine.waiting.values()) outputs.push(expired(order, false, 'DAY_ENDED'));
+  for (const order of engine.waiting.values()) tellEnd(engine, expired(order, false, 'DAY_ENDED'), outputs);
   engine.waiting.clear();
-  if (engine.lists.size > 0) expireDormantDay(engine, outputs);
+  if (engine.lists.size === 0) return;
+  const dormant: BookFact[] = [];
+  expireDormantDay(engine, dormant);
+  for (const end of dormant) tellEnd(engine, end, outputs);
 }
+
+/** Something is due still, by the market's time. */
+export const isDue = (engine: Engine): boolean =>
+  openExpiries(engine).some(([, expiresAt]) => expiresAt <= engine.time);
 
 /** Open orders that end at a time of their own, by arrival. Those that ended otherwise are forgotten here. */
 export function openExpiries(engine: Engine): [id: string, expiresAt: string][] {

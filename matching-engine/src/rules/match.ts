@@ -46,6 +46,9 @@ export function match(engine: Engine, incoming: Incoming, outputs: BookFact[]): 
   const { orderId, accountId, revision, side, limitTicks, tickCents, budget, band } = incoming;
   const prevents = incoming.selfTrade !== 'none';
   let lastMaker = '';
+  // Orders that have ended stand in the book for whoever follows it, until that is told.
+  incoming.bounded = engine.left.length > 0;
+  if (incoming.bounded) return;
   while (incoming.leaves > 0) {
     const maker = matchable(book, side, limitTicks)?.first;
     if (!maker) break;

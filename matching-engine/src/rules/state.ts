@@ -39,6 +39,8 @@ export type Engine = {
   readonly expiries: Map<string, string>;
   /** Orders that wait for the closing call, by arrival. */
   readonly waiting: Waiting;
+  /** Ends that inputs before had no room to tell, in their order. */
+  left: BookFact[];
   listing: Listing | null;
   state: MarketState;
   /** The phase of the day: where a halt or a volatility auction comes back to. */
@@ -98,6 +100,7 @@ export const newEngine = (symbol: string): Engine => ({
   stops: noStops(),
   expiries: new Map(),
   waiting: new Map(),
+  left: [],
   listing: null,
   state: 'continuous',
   phase: 'continuous',

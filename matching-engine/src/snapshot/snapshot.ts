@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { MarketState, SymbolRules, TradingPhase } from '@brokerx/contracts';
+import type { BookFact, MarketState, SymbolRules, TradingPhase } from '@brokerx/contracts';
 import { type NewOrder, rest } from '../book/book.ts';
 import { ICEBERG } from '../book/flags.ts';
 import type { Call } from '../rules/auction/auction.ts';
@@ -38,6 +38,8 @@ export type EngineSnapshot = {
   expiries: [string, string][];
   /** Orders that wait for the closing call, by arrival. */
   waiting: OrderRow[];
+  /** Ends that inputs before had no room to tell. */
+  left?: BookFact[];
 };
 
 export type BesideOrders = Omit<EngineSnapshot, 'orders'>;
@@ -87,7 +89,8 @@ export function besideOrders(engine: Engine): BesideOrders {
     entry: entry && { ...entry },
   }));
   const owed = [...engine.stops.owed].filter((id) => engine.stops.terms.has(id));
-  return { ...known, icebergs, lists, stops, arrivals, owed, expiries: openExpiries(engine), waiting };
+  const left = [...engine.left];
+  return { ...known, icebergs, lists, stops, arrivals, owed, expiries: openExpiries(engine), waiting, left };
 }
 
 const rowOf = (order: NewOrder): OrderRow => [
@@ -135,6 +138,7 @@ export function restoreBesideOrders(state: BesideOrders): Engine {
     );
   }
   engine.stops.arrivals = state.arrivals;
+  engine.left = [...(state.left ?? [])];
   for (const id of state.owed ?? []) engine.stops.owed.add(id);
   watchLists(engine);
   for (const [id, accountId, revision, side, priceTicks, flags, quantity, leaves] of state.waiting) {

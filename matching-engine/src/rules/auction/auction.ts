@@ -4,6 +4,7 @@ import { ENDS_WITH_CALL } from '../../book/flags.ts';
 import type { RestingOrder } from '../../book/levels.ts';
 import { countFrom } from '../bound.ts';
 import { expireDue } from '../expiry.ts';
+import { tellAllLeft, tellEnd } from '../left.ts';
 import { fillsListed, printed } from '../orderList.ts';
 import { type Engine, follows, lastPrice, listing, outputTime } from '../state.ts';
 import { ratchet, runTriggers } from '../stops/triggers.ts';
@@ -53,6 +54,7 @@ function uncross(engine: Engine, auction: Auction, time: string, outputs: BookFa
   const listed = engine.listing;
   if (!listed) return;
   engine.call = null;
+  tellAllLeft(engine, outputs);
   if (follows(engine, 4)) expireDue(engine, outputs);
   const result = equilibriumOf(engine);
   outputs.push({ type: 'AuctionUncrossed.v1', data: { auction, ...result } });
@@ -83,8 +85,8 @@ function uncross(engine: Engine, auction: Auction, time: string, outputs: BookFa
     engine.listing = listing({ ...listed, referenceTicks: priceTicks });
     if (engine.watched.size > 0) printed(engine, priceTicks, (entryId) => buyers.has(entryId));
   }
-  expireMeantForIt(engine, outputs);
   countFrom(engine, outputs.length);
+  expireMeantForIt(engine, outputs);
 }
 
 /** The day's last uncross: trailing stops follow its price, and nothing is carried out. */
@@ -105,17 +107,16 @@ export function beginContinuous(engine: Engine, auction: Auction, time: string, 
   runTriggers(engine, { before, first: engine.lastTicks, last: engine.lastTicks }, time, outputs);
 }
 
-function expireMeantForIt({ book }: Engine, outputs: BookFact[]): void {
+function expireMeantForIt(engine: Engine, outputs: BookFact[]): void {
+  const { book } = engine;
   // None of them is an iceberg.
   for (const order of book.orders.values()) {
     if ((order.flags & ENDS_WITH_CALL) === 0) continue;
     const { side, priceTicks, leaves } = order;
     remove(book, order);
     const rest = { side, priceTicks, quantity: leaves, resting: true };
-    outputs.push({
-      type: 'OrderExpired.v1',
-      data: { order: refOf(order), ...rest, reason: 'AUCTION_ENDED' },
-    });
+    const data = { order: refOf(order), ...rest, reason: 'AUCTION_ENDED' } as const;
+    tellEnd(engine, { type: 'OrderExpired.v1', data }, outputs);
   }
 }
 

@@ -1,5 +1,6 @@
 import type { BookFact, EventOf } from '@brokerx/contracts';
-import { expireDay, expireDue } from '../expiry.ts';
+import { isFull } from '../bound.ts';
+import { expireDay, expireDue, isDue } from '../expiry.ts';
 import { type Engine, follows, NOTED } from '../state.ts';
 import { beginCall, beginContinuous, equilibriumOf, uncrossAtClose } from './auction.ts';
 import { isExtended } from './bands.ts';
@@ -51,7 +52,12 @@ export function endCall(engine: Engine, event: EventOf<'AuctionCallEnded.v1'>): 
   passTime(engine, event.data.at);
   const outputs: BookFact[] = [];
   // What ends by now is in no uncross, nor in the price that decides about one.
-  if (follows(engine, 4)) expireDue(engine, outputs);
+  if (follows(engine, 4)) expireDue(engine, outputs, () => isFull(engine, outputs));
+  // The call runs on until all that has.
+  if (follows(engine, 4) && isDue(engine)) {
+    outputs.push({ type: 'MarketStateChanged.v1', data: { state: engine.state } });
+    return outputs;
+  }
   if (engine.state === 'closing_auction') {
     close(engine, event.time, outputs);
     engine.phase = 'closed';

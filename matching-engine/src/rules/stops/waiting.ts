@@ -1,16 +1,24 @@
 import type { BookFact } from '@brokerx/contracts';
 import { type NewOrder, rest } from '../../book/book.ts';
+import { isFull } from '../bound.ts';
 import type { Engine } from '../state.ts';
 
 /**
  * Orders for the closing auction, outside the book and unseen until its call begins: then they enter by arrival, behind
- * what stands at their price.
+ * what stands at their price; those that an input has no room for enter with the next ones.
  */
 export type Waiting = Map<string, NewOrder>;
 
-export function enterWaiting({ book, waiting }: Engine, outputs: BookFact[]): void {
+export function enterWaiting(
+  engine: Engine,
+  outputs: BookFact[],
+  isOver: () => boolean = () => isFull(engine, outputs),
+): void {
+  const { book, waiting } = engine;
   for (const order of waiting.values()) {
+    if (isOver()) return;
     const { id: orderId, accountId, revision, side, priceTicks, leaves } = order;
+    waiting.delete(orderId);
     rest(book, order);
     const ref = { orderId, accountId, revision };
     outputs.push({
@@ -18,5 +26,4 @@ export function enterWaiting({ book, waiting }: Engine, outputs: BookFact[]): vo
       data: { order: ref, side, limitTicks: priceTicks, quantity: leaves },
     });
   }
-  waiting.clear();
 }
