@@ -12,6 +12,7 @@ import { compareReadModels, parkedEvents, subjectsOf, withinRows } from './audit
 import { type JournalEntry, readJournal } from './journal.ts';
 import { type Person, signIn } from './people.ts';
 import { EXIT, print, progress, table } from './report.ts';
+import { usageExit } from './usageExit.ts';
 import { wholeNumber } from './wholeNumber.ts';
 
 /**
@@ -177,6 +178,7 @@ export const auditFigures = (result: AuditResult) => ({
 
 async function main(): Promise<number> {
   const program = new Command('audit')
+    .exitOverride(usageExit)
     .description('Checks a running BrokerX from outside: history, money, journals, read models.')
     .requiredOption('--operator-email <address>', 'an operator or analyst')
     .requiredOption('--operator-password <password>', '')

@@ -10,6 +10,7 @@ import { orderBodies } from './bench/orderMix.ts';
 import { seededRandom } from './random.ts';
 import { circumstances, EXIT, print, progress, type Row, table } from './report.ts';
 import { openTarget, runTool, type Target, type TargetOptions, withTarget } from './target.ts';
+import { usageExit } from './usageExit.ts';
 import { wholeNumber } from './wholeNumber.ts';
 
 /**
@@ -36,6 +37,7 @@ const REST_MS = 10_000;
 async function main(): Promise<void> {
   const program = withTarget(
     new Command('bench:flood')
+      .exitOverride(usageExit)
       .description('Measures what is accepted, and how soon, while far too much is sent without waiting.')
       .option('--connections <n>', 'of the flood', wholeNumber(1), 300)
       .option('--rate <n>', 'orders a second of the flood', wholeNumber(1), 5_000)

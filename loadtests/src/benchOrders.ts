@@ -8,6 +8,7 @@ import { type OutsideServers, startOutsideServers } from './outsideServers.ts';
 import type { Person } from './people.ts';
 import { circumstances, EXIT, print, type Row, table } from './report.ts';
 import { openTarget, runTool, type TargetOptions, withTarget } from './target.ts';
+import { usageExit } from './usageExit.ts';
 import { wholeNumber } from './wholeNumber.ts';
 
 /**
@@ -16,6 +17,7 @@ import { wholeNumber } from './wholeNumber.ts';
  * web server under the same load. Afterwards everything is audited: an order that is quick and wrong counts nothing.
  */
 type Options = LoadShape & { preload: number; idleSeconds: number; minRate: number; maxP95Ms: number };
+type Given = Omit<Options, 'minRate'> & { minRate?: number };
 
 function tradedShare({ history }: AuditResult, people: readonly Person[]): number {
   const orders = people.flatMap(({ accountId }) => history.accounts.get(accountId)?.orders ?? []);
@@ -25,6 +27,7 @@ function tradedShare({ history }: AuditResult, people: readonly Person[]): numbe
 async function main(): Promise<void> {
   const program = withTarget(
     new Command('bench:orders')
+      .exitOverride(usageExit)
       .description('Measures orders a second, latency and CPU of a whole BrokerX, and audits the result.')
       .option('--clients <n>', 'clients with one order in flight each', wholeNumber(1), 150)
       .option('--seconds <n>', 'measured time', wholeNumber(1), 60)
@@ -41,12 +44,12 @@ async function main(): Promise<void> {
       .option('--idle-seconds <n>', 'time in which nothing happens, before the load', wholeNumber(0), 0)
       .option('--profiles <list>', `one after the other, of ${PROFILES.join(', ')}`, 'embedded')
       .option('--seed <n>', 'of orders and history', wholeNumber(0), 1)
-      .option('--min-rate <n>', 'fail below so many orders a second', wholeNumber(0), 1_500)
+      .option('--min-rate <n>', 'fail below so many orders a second (default: --rate)', wholeNumber(0))
       .option('--max-p95-ms <ms>', 'fail above this latency; 0: any', wholeNumber(0), 100)
       .option('--no-audit', 'leave out the audit at the end'),
   ).parse();
-  const raw = program.opts<Options & TargetOptions & { audit: boolean; profiles: string }>();
-  const options: Options = raw;
+  const raw = program.opts<Given & TargetOptions & { audit: boolean; profiles: string }>();
+  const options: Options = { ...raw, minRate: raw.minRate ?? raw.rate };
   await runTool(raw.json, async () => {
     const profiles = parseProfiles(raw.profiles);
     if (options.preload > 0 && raw.commandUrl) throw new Error('--preload needs an installation of its own');

@@ -6,6 +6,7 @@ import { DATABASE_PROCESS, type Installation } from './installation.ts';
 import { type Person, registerMany } from './people.ts';
 import { circumstances, EXIT, print, progress, table } from './report.ts';
 import { openTarget, runTool, type Target, type TargetOptions } from './target.ts';
+import { usageExit } from './usageExit.ts';
 import { wholeNumber } from './wholeNumber.ts';
 
 /**
@@ -40,6 +41,7 @@ type Options = { rounds: number; faults: string; rest: number };
 
 async function main(): Promise<void> {
   const program = new Command('bench:recovery')
+    .exitOverride(usageExit)
     .description(
       'Measures the time from a kill to the first order that is seen end to end, on an installation of its own.',
     )

@@ -8,6 +8,7 @@ import { seededRandom } from './random.ts';
 import { circumstances, EXIT, print, progress, table } from './report.ts';
 import { openTarget, runTool, type Target, type TargetOptions, withTarget } from './target.ts';
 import { simulatedMarket, type Trader } from './traders/market.ts';
+import { usageExit } from './usageExit.ts';
 import { wholeNumber } from './wholeNumber.ts';
 
 /**
@@ -171,7 +172,7 @@ const added = (a: BookStats, b: BookStats): BookStats => ({
 });
 
 async function main(): Promise<void> {
-  const program = withTarget(new Command('book-check'))
+  const program = withTarget(new Command('book-check').exitOverride(usageExit))
     .description('Simulated trading while local books follow it; every one of them must equal the server’s.')
     .option('--seconds <n>', 'of trading', wholeNumber(1), 60)
     .option('--symbols <n>', 'that are traded', wholeNumber(1), 3)

@@ -16,6 +16,7 @@ import { RAISED_BOUNDS, RAISED_BOUNDS_TOLD } from './raisedBounds.ts';
 import { seededRandom } from './random.ts';
 import { circumstances, EXIT, print, progress, table } from './report.ts';
 import { runTool } from './target.ts';
+import { usageExit } from './usageExit.ts';
 import { wholeNumber } from './wholeNumber.ts';
 
 /**
@@ -252,7 +253,7 @@ export function drillTable({ kills, unexpectedExits, sent }: DrillResult): strin
 }
 
 async function main(): Promise<void> {
-  const program = withCounts(new Command('crash-drill'))
+  const program = withCounts(new Command('crash-drill').exitOverride(usageExit))
     .description(
       'Kills -9 every process of an installation of its own under load, then audits that nothing is lost or doubled.',
     )

@@ -9,6 +9,7 @@ import { type FlowRow, parseFlow } from './flow.ts';
 import { type Person, registerMany } from './people.ts';
 import { circumstances, EXIT, print, progress, table } from './report.ts';
 import { openTarget, runTool, type Target, type TargetOptions, withTarget } from './target.ts';
+import { usageExit } from './usageExit.ts';
 import { wholeNumber } from './wholeNumber.ts';
 
 /**
@@ -17,6 +18,18 @@ import { wholeNumber } from './wholeNumber.ts';
  * named orders.
  */
 type Options = TargetOptions & { rows?: number; audit?: boolean };
+
+const FILE_TOLD = `
+The file has a message of the exchange a line, without a head, such as 34200.01,A,17,100,5853300,1:
+  time    seconds since midnight; it is not looked at, the order of lines counts
+  action  A: a limit order comes to rest; R: it shrinks by so many shares; C: it is cancelled;
+          X: an aggressor takes so many shares of it
+  order   the exchange's number of the resting order
+  shares  a whole number above 0
+  price   dollars × 10,000, in whole cents
+  side    1 buys, -1 sells; of the aggressor where the action is X
+A message file of LOBSTER (lobsterdata.com) becomes one: its types 1, 2, 3 and 4 are A, R, C and X (with the side turned
+round, since it tells that of the resting order); other types, and orders from before the file begins, are left out.`;
 
 /** Enough for every order of the day at once; both below what one account may hold. */
 const CASH_CENTS = 1_000_000_000_000;
@@ -194,10 +207,12 @@ async function compare(
 async function main(): Promise<void> {
   const program = withTarget(
     new Command('replay')
+      .exitOverride(usageExit)
       .description(
         'Sends a recorded trading day through the API and compares every trade with the exchange’s.',
       )
       .argument('<file>', 'recorded flow: time,action,order,shares,price,side')
+      .addHelpText('after', FILE_TOLD)
       .option('--rows <n>', 'only the first n rows', wholeNumber(1))
       .option('--no-audit', 'leave out the audit at the end'),
   ).parse();

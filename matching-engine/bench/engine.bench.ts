@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { circumstances } from '@brokerx/infra/runtime/benchEnvironment.ts';
+import { usageExit } from '@brokerx/infra/runtime/usageExit.ts';
 import { wholeNumber } from '@brokerx/infra/runtime/wholeNumber.ts';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { CONTENDERS, type ContenderName, type Kept, type Told } from './contenders.ts';
@@ -53,6 +54,7 @@ type Summary = Omit<Figures, 'told'>;
 
 async function main(): Promise<boolean> {
   const options = new Command('bench:engine')
+    .exitOverride(usageExit)
     .description(WHAT)
     .option('--rounds <n>', 'runs of each on each flow; medians are told', wholeNumber(1), 3)
     .option(
@@ -64,9 +66,10 @@ async function main(): Promise<boolean> {
     .option('--seed <n>', 'of the deep flow and of all ids', wholeNumber(0), 1)
     .option('--resting <n>', 'orders of the deep book', wholeNumber(1_000), 1_000_000)
     .addOption(
-      new Option('--flow-file <path>', 'the recorded morning; else looked for beside the repository').env(
-        'BROKERX_FLOW_FILE',
-      ),
+      new Option(
+        '--flow-file <path>',
+        'the recorded morning, a file as replay takes it; where there is none, the deep book alone is measured',
+      ).env('BROKERX_FLOW_FILE'),
     )
     .option('--only <names>', 'of the contenders, separated by commas', theseContenders, CONTENDERS)
     .option('--json', 'one JSON object with `ok` on the last line', false)

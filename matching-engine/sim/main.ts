@@ -1,3 +1,4 @@
+import { usageExit } from '@brokerx/infra/runtime/usageExit.ts';
 import { wholeNumber } from '@brokerx/infra/runtime/wholeNumber.ts';
 import { Command } from 'commander';
 import { differs, shrunk } from './shrink.ts';
@@ -12,6 +13,7 @@ import { workload } from './workload.ts';
 const INPUTS_PER_RUN = 25_000;
 
 const { seed: first, inputs } = new Command('sim:engine')
+  .exitOverride(usageExit)
   .description('Compares the engine with the naive model, output by output and state by state.')
   .option('--seed <n>', 'of the first run; each run has the next one', wholeNumber(0), 1)
   .option('--inputs <n>', 'random inputs, over all runs', wholeNumber(1), 1_000_000)

@@ -102,8 +102,16 @@ type Ran = { code: number; out: string; errors: string };
 async function said(running: Promise<Ran>): Promise<string> {
   const { code, out, errors } = await running;
   if (code === 0) return out;
+  if (NO_COMPOSE.test(errors)) {
+    throw new ContainersFailed(
+      'Docker has no Compose here: install its plugin (docker compose version must answer)',
+    );
+  }
   throw new ContainersFailed(errors.trim() || out.trim() || `docker ended with ${code}`);
 }
+
+/** What Docker says where it has no such plugin: of the word, or of the flag behind it. */
+const NO_COMPOSE = /'compose' is not a docker command|unknown flag: --file$|unknown command: docker compose/m;
 
 function run(
   command: readonly string[],
@@ -123,7 +131,12 @@ function run(
       if (show) process.stderr.write(chunk);
     });
     child.once('error', (cause) =>
-      reject(new ContainersFailed(`docker cannot be run: ${cause.message}`, { cause })),
+      reject(
+        new ContainersFailed(
+          `docker cannot be run (${cause.message}): install Docker with its Compose plugin`,
+          { cause },
+        ),
+      ),
     );
     child.once('close', (code) => resolve({ code: code ?? 1, out, errors }));
   });
