@@ -114,10 +114,18 @@ test('ports: taken, the same, or none at all', async () => {
 });
 
 test('what all services read is looked at before anything is made, and told once', async () => {
-  const wrong = { LOG_LEVEL: 'loud', REDIS_URL: 'redis:/nowhere', KAFKA_BROKERS: 'kafka' };
+  const wrong = {
+    LOG_LEVEL: 'loud',
+    REDIS_URL: 'redis:/nowhere',
+    KAFKA_BROKERS: 'kafka',
+    EVENTSTORE_URL: 'http://127.0.0.1:2113',
+    TRUSTED_PROXIES: 'gateway',
+    CONNECTIONS_PER_ADDRESS_MAX: 'many',
+    BROKERX_MASTER_KEY: 'short',
+  };
   const { code, said } = await start({ env: wrong });
   expect(code).toBe(1);
-  for (const name of Object.keys(wrong)) expect(said.split(`${name}: `).length).toBe(2);
+  for (const name of Object.keys(wrong)) expect(said.split(` ${name}: `).length, name).toBe(2);
   expect(readdirSync(data)).toEqual([]);
 });
 
@@ -221,7 +229,7 @@ test(
     const own = { DATABASE_URL: database.url };
     await expectRefusal(
       { env: { ...own, EVENTSTORE_URL: 'http://x' } },
-      /EVENTSTORE_URL must begin with esdb:\/\//,
+      /EVENTSTORE_URL: must begin with esdb:\/\//,
     );
     const absent = `esdb://127.0.0.1:${await freePort()}?tls=false`;
     await expectRefusal(

@@ -1,9 +1,7 @@
 import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { adapterVariables } from '@brokerx/infra/adapters.settings.ts';
 import { EmbeddedPostgresError } from '@brokerx/infra/postgres/failure.ts';
 import { isTransient, postgresSpeaksTls, repeating } from '@brokerx/infra/postgres/postgres.ts';
-import { ConfigError, loadConfig, sharedVariables } from '@brokerx/infra/runtime/config.ts';
 import { connectionFault, shownServer } from '@brokerx/infra/runtime/connectionFault.ts';
 import { DISK_RESERVE_BYTES } from '@brokerx/infra/runtime/diskSpace.ts';
 import type { Log } from '@brokerx/infra/runtime/log.ts';
@@ -15,7 +13,6 @@ import { startEmbeddedPostgres } from '@brokerx/infra/servers/embeddedPostgres.t
 import { acquireLock, type FolderLock, LockHeld } from '@brokerx/infra/servers/folderLock.ts';
 import { parseMasterKey } from '@brokerx/infra/vault/sealing.ts';
 import pg from 'pg';
-import { z } from 'zod';
 import {
   type DatabaseService,
   databaseOf,
@@ -25,6 +22,7 @@ import {
 } from '../database/databaseRoles.ts';
 import { prepareDatabase } from '../database/prepareDatabase.ts';
 import { apiPorts } from './apiPorts.ts';
+import { refuseBrokenVariables } from './brokenVariables.ts';
 import { type Counts, ONE_OF_EACH } from './instances.ts';
 import { DATABASE_PROCESS, openRunFile, type RunFile, stopLeftovers } from './runFile.ts';
 import { keptSecrets } from './secrets.ts';
@@ -269,18 +267,6 @@ function refuseNoMail({ mode, env }: InstallationOptions): void {
   );
 }
 
-/** What all services read is looked at before anything is made, and told once instead of by each of them. */
-function refuseBrokenVariables(env: InstallationOptions['env']): void {
-  // Addresses of databases are looked at where they are used, with what is found there.
-  const { DATABASE_URL: _, EVENTSTORE_URL: __, ...adapters } = adapterVariables;
-  const { LOG_LEVEL } = sharedVariables;
-  try {
-    loadConfig(z.object({ LOG_LEVEL, ...adapters }), env);
-  } catch (error) {
-    throw error instanceof ConfigError ? new StartRefused(error.message, { cause: error }) : error;
-  }
-}
-
 /** Makes tables and roles as the owner of the database, and gives each service an address of its own. */
 async function serviceAddresses(
   ownerUrl: string,
@@ -320,9 +306,6 @@ async function refuseAbsentDatabase(url: string): Promise<void> {
 }
 
 async function refuseAbsentEventStore(url: string): Promise<void> {
-  if (!/^esdb(\+discover)?:\/\//.test(url)) {
-    throw new StartRefused('EVENTSTORE_URL must begin with esdb:// or esdb+discover://.');
-  }
   const { eventStoreFault, reachEventStoreDb } = await import(
     '@brokerx/infra/eventStore/eventstoredb/reachable.ts'
   );
