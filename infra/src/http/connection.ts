@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Runtime } from '../runtime/runtime.ts';
+import type { LoopTurns } from './loopTurns.ts';
+import { pacedReading } from './pacedReading.ts';
 import type { ReadyReply } from './readyReply.ts';
 
 /**
@@ -27,8 +29,8 @@ export type HttpConnection = {
    * of the client's. Null: it is not read now.
    */
   readSinceMs(): number | null;
-  /** Nothing that it was sent is under way: it may become something else. */
-  isQuiet(): boolean;
+  /** False: it cannot become something else, because something that it was sent is under way. */
+  giveAway(): boolean;
   received(exchange: Exchange): void;
 };
 
@@ -39,17 +41,10 @@ export type ExchangeWork = {
   refuse(exchange: Exchange, reply: ReadyReply): void;
   begin(exchange: Exchange): void;
   end(exchange: Exchange): void;
-  /** More were sent ahead than any client needs; the connection is given up. */
-  floods(socket: Socket): void;
 };
 
 /** Of one connection, worked on at once: a client's libraries send up to ten ahead; more gain nothing. */
 export const IN_WORK_PER_CONNECTION_MAX = 8;
-/**
- * Read from one connection and not begun: what one read of 64 KB brings of small orders is some 250. What was read cannot
- * be given back to the kernel, so that a flood of the smallest requests is cut off here.
- */
-const WAITING_PER_CONNECTION_MAX = 500;
 /**
  * Milliseconds for which a connection is not read after a refusal, doubled by each one that follows: shorter than any
  * Retry-After, so that only who does not heed it notices, and whoever sends on and on costs next to nothing.
@@ -59,7 +54,11 @@ const REST_LAST_MS = 2_000;
 
 export function httpConnection(
   socket: Socket,
-  { runtime, work }: { runtime: Pick<Runtime, 'setTimer' | 'monotonicMs'>; work: ExchangeWork },
+  {
+    runtime,
+    turns,
+    work,
+  }: { runtime: Pick<Runtime, 'setTimer' | 'monotonicMs'>; turns: LoopTurns; work: ExchangeWork },
 ): HttpConnection {
   const inWork = new Set<Exchange>();
   const waiting: Exchange[] = [];
@@ -109,10 +108,7 @@ export function httpConnection(
     socket.resume();
   };
 
-  // Node resumes reading after every message; what waits keeps it paused all the same.
-  socket.on('resume', () => {
-    if (isHeld()) socket.pause();
-  });
+  const reading = pacedReading(socket, { turns, isHeld, isIdle: () => inWork.size === 0 });
   socket.once('close', () => {
     waiting.length = 0;
     cancelRest?.();
@@ -127,7 +123,11 @@ export function httpConnection(
     connectedMs: runtime.monotonicMs(),
     newest: () => newest,
     readSinceMs: () => (isHeld() ? null : readSinceMs),
-    isQuiet: () => inWork.size === 0 && !isHeld(),
+    giveAway() {
+      if (inWork.size > 0 || isHeld()) return false;
+      reading.giveBack();
+      return true;
+    },
     untakenReply() {
       for (const exchange of inWork) {
         const { response } = exchange;
@@ -139,10 +139,7 @@ export function httpConnection(
       // What was read before the connection was given up.
       if (socket.writableEnded) return;
       newest = exchange;
-      if (waiting.length > 0 || !begin(exchange)) {
-        if (waiting.length >= WAITING_PER_CONNECTION_MAX) return work.floods(socket);
-        waiting.push(exchange);
-      }
+      if (waiting.length > 0 || !begin(exchange)) waiting.push(exchange);
       if (isHeld()) socket.pause();
     },
   };

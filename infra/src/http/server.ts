@@ -13,6 +13,7 @@ import type { Runtime } from '../runtime/runtime.ts';
 import { type AddressShares, addressShares, networkOf } from './addressShares.ts';
 import type { ClientAddresses } from './clientAddress.ts';
 import { type Exchange, type HttpConnection, httpConnection } from './connection.ts';
+import { loopTurns } from './loopTurns.ts';
 import { Problem } from './problem.ts';
 import { closingBytes, type ReadyReply, readyReply, sendReady } from './readyReply.ts';
 import { headRefusal } from './requestHead.ts';
@@ -56,6 +57,7 @@ export function boundedServer(handle: RequestListener, options: HttpServerOption
   const { bounds, clients, gate, upgrades, runtime, metrics, answerBroken } = options;
   const shares = addressShares({ max: CONNECTIONS_MAX, perAddressMax: bounds.perAddressMax });
   const connections = new Map<Socket, HttpConnection>();
+  const turns = loopTurns(runtime);
   const refused = refusals(metrics, connections);
   const entered = new Map<Exchange, Entered>();
   /** Late because they were not read, and the newest request that had come by then: Node asks once, we ask again. */
@@ -93,7 +95,6 @@ export function boundedServer(handle: RequestListener, options: HttpServerOption
       entered.delete(exchange);
       pass?.left?.(exchange.response.writableFinished);
     },
-    floods: (socket: Socket) => turnAway(socket, 'pipeline'),
   };
 
   const receive = (request: IncomingMessage, response: ServerResponse) => {
@@ -110,7 +111,7 @@ export function boundedServer(handle: RequestListener, options: HttpServerOption
       requireHostHeader: false,
       shouldUpgradeCallback(request) {
         const isTaken =
-          upgrades(request) && !headRefusal(request) && connections.get(request.socket)?.isQuiet() === true;
+          upgrades(request) && !headRefusal(request) && connections.get(request.socket)?.giveAway() === true;
         // Whatever goes over it from now on, it is bounded as what it has become.
         if (isTaken) connections.delete(request.socket);
         return isTaken;
@@ -123,7 +124,7 @@ export function boundedServer(handle: RequestListener, options: HttpServerOption
     const place = placeOf(socket, clients, shares);
     if (place === 'GONE') return socket.destroy();
     if (typeof place === 'string') return turnAway(socket, place);
-    const connection = httpConnection(socket, { runtime, work });
+    const connection = httpConnection(socket, { runtime, turns, work });
     connections.set(socket, connection);
     socket.once('close', () => {
       connections.delete(socket);
@@ -245,7 +246,6 @@ const TURNED_AWAY = {
     headers: RETRY,
   }),
   half_sent: closing(limit('too many requests of this address are unfinished')),
-  pipeline: closing(limit('too many requests were sent ahead on this connection')),
 } as const;
 
 function closing(problem: ConstructorParameters<typeof Problem>[0]): Buffer {
