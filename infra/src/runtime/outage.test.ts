@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { createLog } from './log.ts';
-import { outage, REMIND_EVERY_MS } from './outage.ts';
+import { outage, REMIND_EVERY_MS, unlessOutage } from './outage.ts';
 
 function outageWithClock() {
   const lines: { level: string; msg: string; reason?: string; failures?: number }[] = [];
@@ -72,4 +72,26 @@ test('the next outage begins anew', () => {
     'warn PostgreSQL (127.0.0.1:5432) is away: until it answers, nothing is read or written',
     'info PostgreSQL (127.0.0.1:5432) answers again after 0.4 s',
   ]);
+});
+
+const coded = (code: string) => Object.assign(new Error('no'), { code });
+
+test.for([
+  ['refused', coded('ECONNREFUSED')],
+  ['ended by a crash of the server', coded('57P02')],
+  ['broken', new Error('Connection terminated unexpectedly')],
+  ['broken, as the cause of another', new Error('an append failed', { cause: coded('ECONNRESET') })],
+  ['refused at each of its addresses', new AggregateError([coded('ECONNREFUSED')])],
+] as const)('a connection that is %s is told by the outage alone', ([, error]) => {
+  expect(unlessOutage(error, 'error')).toBe('debug');
+});
+
+test.for([
+  ['a statement that PostgreSQL refuses', coded('42P01')],
+  ['one that took too long', coded('57014')],
+  ['a file that is not there', coded('ENOENT')],
+  ['a defect', new TypeError('x is undefined')],
+  ['what is no error', 'no'],
+] as const)('%s keeps its level', ([, error]) => {
+  expect(unlessOutage(error, 'error')).toBe('error');
 });
