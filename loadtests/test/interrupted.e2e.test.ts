@@ -1,0 +1,30 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { expect, test } from 'vitest';
+import { REPOSITORY } from '../src/installation.ts';
+
+test('a tool ends what it started and removes it, also where Ctrl-C comes twice, as npm passes it on', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'brokerx-interrupted-'));
+  // As root another user runs the database, who must get there.
+  chmodSync(folder, 0o755);
+  const installation = pathToFileURL(join(REPOSITORY, 'loadtests/src/installation.ts'));
+  const tool = `import { startInstallation } from '${installation}'; await startInstallation(); console.log('ready');`;
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', tool], {
+    cwd: join(REPOSITORY, 'loadtests'),
+    env: { ...process.env, TMPDIR: folder },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const closed = once(child, 'close');
+  await once(child.stdout, 'data');
+  child.kill('SIGINT');
+  child.kill('SIGINT');
+  // What comes a moment later, while it stops, is the same Ctrl-C still.
+  setTimeout(() => child.kill('SIGINT'), 50);
+  expect(await closed).toEqual([130, null]);
+  expect(readdirSync(folder).filter((name) => name.startsWith('brokerx-load-'))).toEqual([]);
+  rmSync(folder, { recursive: true });
+}, 180_000);
