@@ -113,6 +113,10 @@ export async function serveDocsPage(app: Http, title: string): Promise<void> {
     // Under the address that the reader used: another one would not be let in by the page's policy.
     ({ protocol, host }) => ({ ...app.swagger(), servers: [{ url: `${protocol}://${host}` }] }),
   );
+  app.get('/', { config: { auth: 'public' }, schema: { hide: true } }, (_request, reply) =>
+    // As seen from the page: behind a gateway it lies under a path of its own.
+    reply.redirect(`.${DOCS_PATH}`),
+  );
   await app.register(scalar, {
     routePrefix: DOCS_PATH,
     configuration: {

@@ -192,6 +192,19 @@ test.for([
   expect(logged).toEqual([]);
 });
 
+test('who asks for nothing, or for what the other API has, is told where to look', async () => {
+  await build(bare);
+  const root = await app.inject('/');
+  expect(root.statusCode).toBe(302);
+  const page = new URL(root.headers.location as string, 'http://a/').pathname;
+  expect((await app.inject(page)).statusCode).toBeLessThan(400);
+  const other = await app.inject('/v1/elsewhere');
+  expect(other.json()).toMatchObject({
+    code: 'ROUTE_NOT_FOUND',
+    detail: 'GET /v1/elsewhere: commands and queries are two APIs; see /docs of each.',
+  });
+});
+
 test.for([
   ['no body and no kind of body', {}],
   ['the kind of a body, but none', { headers: json }],

@@ -55,7 +55,7 @@ export const routeNotFound = (request: FastifyRequest) =>
     status: 404,
     code: 'ROUTE_NOT_FOUND',
     title: 'There is no such route.',
-    detail: `${request.method} ${request.url.split('?', 1)[0]}: see /docs.`,
+    detail: `${request.method} ${request.url.split('?', 1)[0]}: commands and queries are two APIs; see /docs of each.`,
   });
 
 export type RequestPart = 'body' | 'querystring' | 'params' | 'headers';
