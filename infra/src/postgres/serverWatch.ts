@@ -9,7 +9,7 @@ import { realRuntime } from '../runtime/runtime.ts';
  * when a connection breaks or does not come about. It tries a connection of its own at once. Where the server answers,
  * only that connection was ended, which is a detail; else it is an outage, until such a try succeeds.
  */
-export function connectionLost(databaseUrl: string, error: unknown, log: Log): void {
+function connectionLost(databaseUrl: string, error: unknown, log: Log): void {
   const server = addressOf(databaseUrl);
   watches.get(server)?.failed(error);
   if (watches.has(server)) return;
