@@ -117,7 +117,8 @@ describe.runIf(isEquipped)('servers that nobody needs', () => {
     await operator.giveCash(alice.accountId, 10_000_000);
     await operator.giveShares(bob.accountId, SYMBOL, 1_000);
     await trade();
-    expect(await depth()).toBe('UNAVAILABLE');
+    // No answer either way: Redis was asked and is away, or was never there to be asked.
+    expect(['UNAVAILABLE', 'READ_MODEL_BEHIND']).toContain(await depth());
 
     bringBack();
     const { position } = await place(alice, 'buy', 7, '49.00');
