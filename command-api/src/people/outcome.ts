@@ -2,7 +2,7 @@ import { AppenderClosed, AppendQueueFull, isTransient, type Runtime, UnknownOutc
 import { AccountBusy } from '../account/accounts.ts';
 import { problemOf, tryLater } from '../commands/refusals.ts';
 import { StreamContended } from './foldedStreams.ts';
-import type { Refused } from './people.ts';
+import type { Refused } from './refused.ts';
 import { NoTurn } from './signIn/fairTurns.ts';
 
 /** Longer than a full queue of password hashes; the client's own time-out is usually 10 s. */

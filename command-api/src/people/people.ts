@@ -1,4 +1,4 @@
-import { type Cause, type Event, mintId, type RefusalCode, timeOf } from '@brokerx/contracts';
+import { type Cause, type Event, mintId, timeOf } from '@brokerx/contracts';
 import {
   type Appender,
   type ClientKey,
@@ -16,6 +16,7 @@ import type { Accounts } from '../account/accounts.ts';
 import { type Client, evolveClient, type RegisteredClient, unknownClient } from './client.ts';
 import { type FoldedStreams, foldedStreams } from './foldedStreams.ts';
 import type { Lookups } from './lookups.ts';
+import type { Refused } from './refused.ts';
 import type { MailLimits } from './registration/mailLimits.ts';
 import { evolveReservation, freeReservation, type Reservation } from './registration/reservation.ts';
 import type { Passwords } from './signIn/passwords.ts';
@@ -54,7 +55,6 @@ export type Origin = { ip: string; isGone(): boolean };
 export type Answer<V> =
   | { view: V; replayed: boolean /** Of the newest event that it rests on. */; position: number }
   | Refused;
-export type Refused = { refused: RefusalCode; retryAfterMs?: number };
 
 export function causeOf(
   { runtime }: Pick<People, 'runtime'>,

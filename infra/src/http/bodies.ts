@@ -1,6 +1,6 @@
 import { errorCodes, type FastifyRequest, type RouteOptions } from 'fastify';
 import { z } from 'zod';
-import type { Http } from './http.ts';
+import type { Http } from './instance.ts';
 import { invalidRequest } from './problems.ts';
 
 /**

@@ -1,7 +1,7 @@
 import helmet from '@fastify/helmet';
 import swagger from '@fastify/swagger';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
-import type { Http } from './http.ts';
+import type { Http } from './instance.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {

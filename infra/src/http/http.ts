@@ -1,12 +1,5 @@
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import {
-  type FastifyInstance,
-  type FastifyReply,
-  type FastifyRequest,
-  fastify,
-  LogController,
-  type RouteOptions,
-} from 'fastify';
+import type { IncomingMessage } from 'node:http';
+import { type FastifyReply, type FastifyRequest, fastify, LogController, type RouteOptions } from 'fastify';
 import { serializerCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import { Histogram } from 'prom-client';
 import { z } from 'zod';
@@ -18,6 +11,7 @@ import type { Telemetry } from '../runtime/telemetry.ts';
 import { refuseStrays, takeJsonAlone } from './bodies.ts';
 import { clientAddresses } from './clientAddress.ts';
 import { type ApiDescription, DOCS_PATH, docsHelmet, serveDocs, serveDocsPage } from './docs.ts';
+import type { Http } from './instance.ts';
 import { ProblemBody } from './problem.ts';
 import {
   answerBrokenConnection,
@@ -34,7 +28,7 @@ import { traceRequests } from './tracing.ts';
  * The HTTP kit: a fastify instance on which every route has schemas and says who may call it, every failure is a
  * problem reply, and everything a client can make grow has a bound.
  */
-export type Http = FastifyInstance<Server, IncomingMessage, ServerResponse, Log, ZodTypeProvider>;
+export type { Http } from './instance.ts';
 
 export type HttpOptions = ApiDescription & {
   log: Log;

@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { Log } from '../runtime/log.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 import { LOOPBACK } from '../runtime/ports.ts';
-import type { Http } from './http.ts';
+import type { Http } from './instance.ts';
 
 /**
  * `ok`, or why not, for each thing that the process depends on; `ok: …` says what is to be known of something that others

@@ -3,7 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import { type Runtime, realRuntime } from '../runtime/runtime.ts';
 import type { Telemetry } from '../runtime/telemetry.ts';
 import { childTraceparent } from '../runtime/traceparent.ts';
-import type { Http } from './http.ts';
+import type { Http } from './instance.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {

@@ -1,6 +1,6 @@
 import { networkOf, type Tallies } from '@brokerx/infra';
 import type { Lookups } from '../lookups.ts';
-import type { Refused } from '../people.ts';
+import type { Refused } from '../refused.ts';
 
 /**
  * How many passcodes are mailed: to one mailbox, whatever its sub-addresses; for one network of callers; and in all.

@@ -19,13 +19,13 @@ import {
   causeOf,
   clientKey,
   type People,
-  type Refused,
   type Request,
   requestHash,
   sealer,
   unsealOf,
   withoutKey,
 } from '../people.ts';
+import type { Refused } from '../refused.ts';
 import { confirm } from './reservation.ts';
 
 /**

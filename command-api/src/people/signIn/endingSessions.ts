@@ -2,7 +2,8 @@ import { type ClientFact, clientStream, sessionEndOf } from '@brokerx/contracts'
 import type { Actor, SessionEnds } from '@brokerx/infra';
 import type { Client } from '../client.ts';
 import { type Decision, endSessions, signOut } from '../decider.ts';
-import { causeOf, type People, type Refused } from '../people.ts';
+import { causeOf, type People } from '../people.ts';
+import type { Refused } from '../refused.ts';
 import type { TokenIssuer } from './tokens.ts';
 
 /**

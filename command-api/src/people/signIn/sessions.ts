@@ -12,15 +12,8 @@ import { type ClientKey, deriveKey, isErased, keyedHash, networkOf } from '@brok
 import type { z } from 'zod';
 import type { RegisteredClient } from '../client.ts';
 import { strangerIdOf } from '../lookups.ts';
-import {
-  causeOf,
-  clientKey,
-  type Origin,
-  type People,
-  passwordHashOf,
-  type Refused,
-  sealer,
-} from '../people.ts';
+import { causeOf, clientKey, type Origin, type People, passwordHashOf, sealer } from '../people.ts';
+import type { Refused } from '../refused.ts';
 import type { FailedSignIns } from './failedSignIns.ts';
 import { matchingForm } from './passwordForms.ts';
 import { TOKEN_VALID_MS, type TokenIssuer } from './tokens.ts';
