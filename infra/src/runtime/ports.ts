@@ -1,11 +1,29 @@
+import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 
 /** Everything that the local installation opens is for this machine alone. */
 export const LOOPBACK = '127.0.0.1';
 export const PORT_MAX = 65_535;
 
-/** A TCP port that nobody listens on now. Somebody may take it before it is used: be ready to ask again. */
-export function freePort(host: string = LOOPBACK): Promise<number> {
+/**
+ * A TCP port that nobody listens on now, below those that systems give to outgoing connections: one of these may last for
+ * as long as a server wants its port back. Somebody may take it before it is used: be ready to ask again.
+ */
+export async function freePort(host: string = LOOPBACK): Promise<number> {
+  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+    const port = randomInt(FREE_PORT_FIRST, EPHEMERAL_PORT_FIRST);
+    if ((await portTaken(port, host)) === null) return port;
+  }
+  return anyPort(host);
+}
+
+const FREE_PORT_FIRST = 10_240;
+/** Where Linux begins (`ip_local_port_range`); others begin higher. */
+const EPHEMERAL_PORT_FIRST = 32_768;
+/** So many taken in a row is no accident: then whatever the system has. */
+const ATTEMPTS_MAX = 50;
+
+function anyPort(host: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const probe = createServer();
     probe.once('error', reject);
