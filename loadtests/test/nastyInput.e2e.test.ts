@@ -1,10 +1,10 @@
 import { Agent, type IncomingMessage, request } from 'node:http';
-import { brokerApi, succeeded } from '@brokerx/client';
+import { type Api, brokerApi, succeeded } from '@brokerx/client';
 import { parsePosition } from '@brokerx/contracts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { auditInstallation } from '../src/audit.ts';
 import { type Installation, startInstallation } from '../src/installation.ts';
-import { operatorOf } from '../src/operator.ts';
+import { type Operator, operatorOf } from '../src/operator.ts';
 import { type Person, registerMany } from '../src/people.ts';
 import { type Document, type Given, type NastyRequest, nastyRequests } from './nastyInput.ts';
 
@@ -13,6 +13,7 @@ import { type Document, type Given, type NastyRequest, nastyRequests } from './n
  * kind, against a real installation; and whatever was taken can be shown, and is audited.
  */
 const SYMBOL = 'NASTY';
+const HALTED = 'HALTED';
 /** Enough to keep both sides busy; each on a connection of its own. */
 const AT_ONCE = 12;
 /** Of a request; a stream that has begun is left at once. */
@@ -84,26 +85,16 @@ test('no input gives 500, and whatever was taken can be shown', async () => {
   const { commandUrl, queryUrl, operatorEmail, operatorPassword } = installation.status;
   const api = brokerApi({ commandUrl, queryUrl });
   const operator = await operatorOf(api, operatorEmail, operatorPassword);
-  const [trader, leaver] = (await registerMany(api, 'nasty', 2)) as [Person, Person];
-  await operator.list({ symbol: SYMBOL, name: 'Nasty', listingCents: 10_000 });
-  await operator.giveCash(trader.accountId, 1_000_000_000);
-  await operator.giveShares(trader.accountId, SYMBOL, 1_000_000);
+  for (const symbol of [SYMBOL, HALTED]) await operator.list({ symbol, name: 'Nasty', listingCents: 10_000 });
   const order = { symbol: SYMBOL, side: 'buy', type: 'limit', qty: '10', limit_price: '99.00' };
-  const placed = succeeded(
-    'placing an order',
-    await api.command<{ id: string }>({
-      method: 'POST',
-      path: '/v1/orders',
-      body: order,
-      token: await trader.token(),
-    }),
-  );
+  const [trader, ...others] = await withOrders({ api, operator }, { ...order, client_order_id: 'mine' });
+  const owners = new Map(USING_UP.map((name, index) => [name, others[index] as Trader]));
 
   const tomorrow = new Date(Date.now() + 86_400_000).toISOString();
   const loss = { stop_price: '95.00', limit_price: '94.00', client_order_id: 'loss' };
   const profit = { limit_price: '105.00', client_order_id: 'profit' };
   const orders = [
-    { ...order, time_in_force: 'gtd', expires_at: tomorrow, client_order_id: 'mine', display_qty: '5' },
+    { ...order, time_in_force: 'gtd', expires_at: tomorrow, client_order_id: '', display_qty: '5' },
     { symbol: SYMBOL, side: 'buy', type: 'market', notional: '500.00', stp_mode: 'cancel_newest' },
     {
       symbol: SYMBOL,
@@ -115,21 +106,27 @@ test('no input gives 500, and whatever was taken can be shown', async () => {
     },
     { ...order, order_class: 'bracket', take_profit: profit, stop_loss: loss },
   ];
-  let [symbols, people] = [0, 0];
+  let [symbols, people, named] = [0, 0, 0];
   const given: Given = {
-    storeId: parsePosition(placed.position ?? '')?.storeId ?? '',
+    storeId: parsePosition(trader.position ?? '')?.storeId ?? '',
     paths: {
       symbol: SYMBOL,
       channel: 'depth',
       client_order_id: 'mine',
-      id: placed.body.id,
-      client_id: leaver.clientId,
+      id: trader.orderId,
       ...Object.fromEntries(
-        ['cash-transfers', 'share-transfers', 'exemptions', 'kill-switch'].map((what) => [
-          `/v1/accounts/{id}/${what} id`,
-          trader.accountId,
+        ['POST cash-transfers', 'POST share-transfers', 'PUT exemptions'].map((what) => [
+          `${what.replace(' ', ' /v1/accounts/{id}/')} id`,
+          trader.person.accountId,
         ]),
       ),
+      ...Object.fromEntries(
+        [...owners].flatMap(([name, { person, orderId }]) => [
+          [`${name} id`, name.includes('/accounts/') ? person.accountId : orderId],
+          [`${name} client_id`, person.clientId],
+        ]),
+      ),
+      ...Object.fromEntries(HALTING.map((name) => [`${name} symbol`, HALTED])),
     },
     bodies: {
       'POST /v1/orders': orders,
@@ -137,7 +134,13 @@ test('no input gives 500, and whatever was taken can be shown', async () => {
       'POST /v1/orders/batch': [{ orders: [{ order: orders[0] }] }],
       'PATCH /v1/orders/{id}': [{ qty: '9', limit_price: '98.00' }],
     },
-    fields: { symbol: () => SYMBOL, reason: () => 'a test', email: () => `n${people++}@example.com` },
+    fields: {
+      symbol: () => SYMBOL,
+      reason: () => 'a test',
+      email: () => `n${people++}@example.com`,
+      // One name is taken once.
+      client_order_id: () => `order-${named++}`,
+    },
   };
   const listed: Given = { ...given, fields: { symbol: () => `N${(symbols++).toString(36).toUpperCase()}` } };
   const faults: string[] = [];
@@ -157,17 +160,11 @@ test('no input gives 500, and whatever was taken can be shown', async () => {
       yield* nastyRequests({ paths: own(false) }, given);
     };
     const all = requests();
-    const tokens = {
-      trader: await trader.token(),
-      operator: await operator.person.token(),
-      leaver: await leaver.token(),
-    };
     const worker = async () => {
       for (const one of all) {
         const name = `${one.method} ${one.route}`;
-        const who =
-          one.route === '/v1/sessions/current' ? 'leaver' : OPERATORS.test(one.route) ? 'operator' : 'trader';
-        const answer = await ask(base, one, tokens[who]);
+        const asking = OPERATORS.test(one.route) ? operator.person : (owners.get(name) ?? trader).person;
+        const answer = await ask(base, one, await asking.token());
         const statuses = seen.get(name) ?? new Map<number, number>();
         seen.set(name, statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1));
         const fault = faultOf(answer);
@@ -191,3 +188,42 @@ test('no input gives 500, and whatever was taken can be shown', async () => {
 
 /** What traders may not do, or would do to themselves. */
 const OPERATORS = /^\/v1\/(accounts|market|symbols|clients|events|parked-events)/;
+/** What ends a session, stops an account or takes its orders: each has a person of its own, for all are asked at once. */
+const USING_UP = [
+  'DELETE /v1/sessions/current',
+  'DELETE /v1/clients/{client_id}/sessions',
+  'PUT /v1/kill-switch',
+  'PUT /v1/accounts/{id}/kill-switch',
+  'PUT /v1/dead-man-switch',
+  'DELETE /v1/orders',
+  'DELETE /v1/orders/{id}',
+  'DELETE /v1/orders/by-client-order-id/{client_order_id}',
+  'PATCH /v1/orders/{id}',
+];
+/** What takes a symbol from those who trade it. */
+const HALTING = [
+  'POST /v1/symbols/{symbol}/halt',
+  'POST /v1/symbols/{symbol}/resume',
+  'POST /v1/symbols/{symbol}/phase',
+  'POST /v1/symbols/{symbol}/matching-rules',
+  'PUT /v1/symbols/{symbol}/calendar',
+  'PUT /v1/symbols/{symbol}/exemptions',
+];
+
+type Trader = { person: Person; orderId: string; position: string | undefined };
+
+/** The one whom most is done to, and one for each of what uses its person up; everybody has money, shares and an order. */
+async function withOrders(
+  { api, operator }: { api: Api; operator: Operator },
+  order: object,
+): Promise<[Trader, ...Trader[]]> {
+  const traders: Trader[] = [];
+  for (const person of await registerMany(api, 'nasty', 1 + USING_UP.length)) {
+    await operator.giveCash(person.accountId, 1_000_000_000);
+    await operator.giveShares(person.accountId, SYMBOL, 1_000_000);
+    const command = { method: 'POST', path: '/v1/orders', body: order, token: await person.token() } as const;
+    const { body, position } = succeeded('placing an order', await api.command<{ id: string }>(command));
+    traders.push({ person, orderId: body.id, position });
+  }
+  return traders as [Trader, ...Trader[]];
+}

@@ -35,6 +35,7 @@ export type Document = { paths: Record<string, Record<string, Operation>> };
 
 /** What fits into a body or a path so that what lies behind it is reached. */
 export type Given = {
+  /** By `name`, or `method path name` where an operation has something of its own. */
   paths: Readonly<Record<string, string>>;
   /** Whole bodies by `method path`, beside the document's examples. */
   bodies: Readonly<Record<string, readonly object[]>>;
@@ -198,12 +199,12 @@ export function* nastyRequests(document: Document, given: Given): Generator<Nast
 
 type Target = { method: string; route: string };
 
-const pathOf = (route: string, given: Given, change: { name: string; raw: string } | null = null): string =>
-  route.replace(/\{(\w+)\}/g, (_, name: string) =>
-    change?.name === name
-      ? change.raw
-      : encodeURIComponent(given.paths[`${route} ${name}`] ?? given.paths[name] ?? UUID),
-  );
+function pathOf({ method, route }: Target, { paths }: Given, change?: { name: string; raw: string }): string {
+  return route.replace(/\{(\w+)\}/g, (_, name: string) => {
+    if (change?.name === name) return change.raw;
+    return encodeURIComponent(paths[`${method} ${route} ${name}`] ?? paths[name] ?? UUID);
+  });
+}
 const keyed = (): Record<string, string> => ({ 'idempotency-key': randomUUID() });
 const bodyOf = (operation: Operation) => operation.requestBody?.content?.['application/json'];
 /** The test's own, or the document's example, or what the schema gives. */
@@ -234,7 +235,7 @@ function* ofParameters(target: Target, operation: Operation, given: Given): Gene
   const { method, route } = target;
   const [body] = bodiesOf(target, operation, given);
   const valid = () => ({ method, route, headers: keyed(), ...(body ? { body: JSON.stringify(body) } : {}) });
-  yield { ...valid(), path: pathOf(route, given), what: 'as it should be' };
+  yield { ...valid(), path: pathOf(target, given), what: 'as it should be' };
   const token = (position: string) => `${given.storeId}:${position}`;
   const texts = [
     ...TEXTS,
@@ -251,12 +252,12 @@ function* ofParameters(target: Target, operation: Operation, given: Given): Gene
       for (const raw of raws) {
         // A URL with dots is another URL.
         if (raw === '' || raw === '.' || raw === '..') continue;
-        const path = pathOf(route, given, { name, raw });
+        const path = pathOf(target, given, { name, raw });
         yield { ...valid(), path, what: `path ${name} = ${raw.slice(0, 60)}` };
       }
     } else if (place === 'query') {
       for (const raw of raws) {
-        const path = `${pathOf(route, given)}?${name}=${raw}`;
+        const path = `${pathOf(target, given)}?${name}=${raw}`;
         yield { ...valid(), path, what: `query ${name} = ${raw.slice(0, 60)}` };
       }
       for (const query of [
@@ -266,7 +267,7 @@ function* ofParameters(target: Target, operation: Operation, given: Given): Gene
         name,
         `${name}=%00&__proto__=x`,
       ]) {
-        yield { ...valid(), path: `${pathOf(route, given)}?${query}`, what: `query ${query}` };
+        yield { ...valid(), path: `${pathOf(target, given)}?${query}`, what: `query ${query}` };
       }
     } else if (place === 'header') {
       for (const text of texts) {
@@ -275,7 +276,7 @@ function* ofParameters(target: Target, operation: Operation, given: Given): Gene
         const headers = { ...keyed(), [name.toLowerCase()]: text };
         yield {
           ...valid(),
-          path: pathOf(route, given),
+          path: pathOf(target, given),
           headers,
           what: `header ${name} = ${text.slice(0, 60)}`,
         };
@@ -288,7 +289,7 @@ function* ofBodies(target: Target, operation: Operation, given: Given): Generato
   const schema = bodyOf(operation)?.schema;
   if (!schema) return;
   const { method, route } = target;
-  const path = pathOf(route, given);
+  const path = pathOf(target, given);
   for (const body of BODIES) {
     yield { method, route, path, headers: keyed(), body, what: `body ${body.slice(0, 40)}` };
   }
