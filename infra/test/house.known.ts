@@ -194,7 +194,6 @@ export const ofComments: readonly string[] = [
   'loadtests/src/counts.ts',
   'loadtests/src/seed.ts',
   'loadtests/test/gateway.e2e.test.ts',
-  'loadtests/test/nastyInput.e2e.test.ts',
   'matching-engine/bench/measure.ts',
   'matching-engine/sim/modelInput.ts',
   'matching-engine/sim/modelOrder.ts',

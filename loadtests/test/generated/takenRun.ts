@@ -1,30 +1,23 @@
 import { brokerApi, idSource, type Outcome } from '@brokerx/client';
 import { mintId } from '@brokerx/contracts';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { auditInstallation } from '../src/audit.ts';
-import { type Installation, startInstallation } from '../src/installation.ts';
-import { operatorOf } from '../src/operator.ts';
-import { type Person, registerMany } from '../src/people.ts';
+import { expect } from 'vitest';
+import { auditInstallation } from '../../src/audit.ts';
+import type { Installation } from '../../src/installation.ts';
+import { operatorOf } from '../../src/operator.ts';
+import { type Person, registerMany } from '../../src/people.ts';
 import type { Document, Schema } from './nastyInput.ts';
-import { bodiesLike } from './takenInput.ts';
+import { type Amounts, bodiesLike } from './takenInput.ts';
+
+const SYMBOL = 'TAKEN';
+const AT_ONCE = 8;
+
+type Sent = { body: object; outcome: Outcome<{ id?: string; symbol?: string }> };
 
 /**
  * Whatever the schemas of the commands take can be decided, stored, folded by every projection and shown by every query:
  * bodies are generated from the OpenAPI document, and what was taken or refused is asked for and audited.
  */
-const SYMBOL = 'TAKEN';
-const AT_ONCE = 8;
-const SEED = 20_261_129;
-
-let installation: Installation;
-beforeAll(async () => {
-  installation = await startInstallation();
-}, 240_000);
-afterAll(() => installation?.stop(), 60_000);
-
-type Sent = { body: object; outcome: Outcome<{ id?: string; symbol?: string }> };
-
-test('whatever the schemas take is stored, folded by every projection, and shown', async () => {
+export async function whatIsTakenIsShown(installation: Installation, amounts: Amounts): Promise<void> {
   const { commandUrl, queryUrl, operatorEmail, operatorPassword } = installation.status;
   const api = brokerApi({ commandUrl, queryUrl });
   const operator = await operatorOf(api, operatorEmail, operatorPassword);
@@ -44,7 +37,7 @@ test('whatever the schemas take is stored, folded by every projection, and shown
     person: Person,
     given: { bases: readonly object[]; path?: string; change?: (index: number) => object },
   ): Promise<Sent[]> => {
-    const bodies = given.bases.flatMap((base) => bodiesLike(base, schemaOf(method, route), SEED));
+    const bodies = given.bases.flatMap((base) => bodiesLike(base, schemaOf(method, route), amounts));
     const sent: Sent[] = [];
     let next = 0;
     const worker = async () => {
@@ -131,7 +124,7 @@ test('whatever the schemas take is stored, folded by every projection, and shown
   }
   // It compares every order, the refused ones too, every wallet, ledger, holding, execution, candle and symbol.
   const audit = await auditInstallation({ api, operator: operator.person });
-  expect(audit.findings.list, `seed ${SEED}`).toEqual([]);
+  expect(audit.findings.list, `seed ${amounts.seed}`).toEqual([]);
   expect(audit.history.counts.refusals).toBeGreaterThan(0);
   await api.close();
-}, 400_000);
+}

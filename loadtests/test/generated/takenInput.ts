@@ -34,18 +34,22 @@ function bodiesOf({ properties = {}, required = [] }: Schema): fc.Arbitrary<obje
  * A good body with other values that the schema takes: of each field in turn, then of several at once. By chance alone
  * few bodies would fit together.
  */
-export function bodiesLike(base: object, { properties = {} }: Schema, seed: number): object[] {
+export function bodiesLike(
+  base: object,
+  { properties = {} }: Schema,
+  { ofEachField, ofSeveral, seed }: Amounts,
+): object[] {
   const names = Object.keys(properties);
   const withFields = (changed: readonly string[]) =>
     fc
       .record(Object.fromEntries(changed.map((name) => [name, valuesOf(properties[name] ?? {})])))
       .map((changes) => ({ ...base, ...changes }));
-  const one = names.flatMap((name) => fc.sample(withFields([name]), { numRuns: OF_EACH_FIELD, seed }));
+  const one = names.flatMap((name) => fc.sample(withFields([name]), { numRuns: ofEachField, seed }));
   const some = fc.subarray(names, { maxLength: Math.min(3, names.length) }).chain(withFields);
-  return [...one, ...fc.sample(some, { numRuns: OF_SEVERAL, seed })];
+  return [...one, ...fc.sample(some, { numRuns: ofSeveral, seed })];
 }
-const OF_EACH_FIELD = 30;
-const OF_SEVERAL = 100;
+/** How many bodies there are with another value of each field, and with some of several at once. */
+export type Amounts = { ofEachField: number; ofSeveral: number; seed: number };
 
 const LEAST_AND_MOST = ['0001', '1970', '1999', '2199', '2200', '9999'];
 const INSTANTS = [

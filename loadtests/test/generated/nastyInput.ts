@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { BODIES, JSON_VALUES, RAW, TEXTS, TOKENS, UUID } from './nastyValues.ts';
 
 /** Requests that nobody should send, made from an OpenAPI document: each is well formed but for one place of it. */
 export type NastyRequest = {
@@ -7,8 +8,13 @@ export type NastyRequest = {
   path: string;
   headers: Record<string, string>;
   body?: string;
-  /** The place, and what stands there. */
-  what: string;
+  /** What is wrong with it; null: it is as it should be. */
+  wrong: Wrong | null;
+};
+export type Wrong = {
+  kind: 'path' | 'query' | 'header' | 'body' | 'field';
+  name: string;
+  value: string;
 };
 
 export type Schema = {
@@ -42,149 +48,6 @@ export type Given = {
   fields: Readonly<Record<string, () => unknown>>;
   storeId: string;
 };
-
-const LONG = 5_000;
-const UUID = '019cb0a1-2b3c-7d4e-8f50-617283940a1b';
-const INSTANTS = [
-  '0000-01-01T00:00:00Z',
-  '0001-01-01T00:00:00.000Z',
-  '1969-12-31T23:59:59.999Z',
-  '2026-02-30T00:00:00Z',
-  '2026-01-01T24:00:00Z',
-  '2026-01-01T00:00:60Z',
-  '2026-01-01T00:00:00+16:00',
-  '2026-01-01T00:00:00-23:59',
-  '2026-01-01T00:00:00+99:99',
-  `2026-01-01T00:00:00.${'0'.repeat(120)}1Z`,
-  '2199-12-31T23:59:59.999999999Z',
-  '2200-01-01T00:00:00Z',
-  '9999-12-31T23:59:59Z',
-  '9999-12-31T23:59:59.999+15:59',
-  '+275760-09-13T00:00:00.000Z',
-  '-000001-01-01T00:00:00Z',
-  '2026-01-01',
-  '0000-00-00',
-  '9999-12-31',
-  '1850-01-01',
-];
-const NUMBERS = [
-  '-0',
-  '-1',
-  '0',
-  '0.001',
-  '1.5',
-  '+1',
-  '1e9',
-  '1e309',
-  '0x10',
-  '１２',
-  '999999999999999',
-  '9007199254740992',
-  '9223372036854775808',
-  '1'.repeat(400),
-  'NaN',
-  'Infinity',
-];
-const TEXTS = [
-  '',
-  ' ',
-  '\0',
-  'A\0B',
-  '\u0007',
-  '\u001b[2J',
-  '\r\nX-Injected: 1',
-  '\u0085',
-  '\u2028',
-  '\u202e',
-  '\ufeff',
-  '\ufffe',
-  '💥',
-  'é',
-  'e\u0301',
-  '.',
-  '..',
-  '../../etc/passwd',
-  '/',
-  '\\',
-  "'",
-  '";--',
-  '%s%n',
-  '${7*7}',
-  '{}',
-  '[]',
-  'null',
-  'undefined',
-  'true',
-  '__proto__',
-  'constructor',
-  'A'.repeat(LONG),
-  'a,b,,c',
-  UUID,
-  UUID.toUpperCase(),
-  `${UUID}\0`,
-  '00000000-0000-0000-0000-000000000000',
-  'ffffffff-ffff-ffff-ffff-ffffffffffff',
-  'book-\0',
-  'book-A\0,market-\0',
-  'ann@\0.example',
-  ...INSTANTS,
-  ...NUMBERS,
-];
-/** Bytes of a URL that are no text at all. */
-const RAW = ['%', '%zz', '%00', '%ED%A0%80', '%FF%FE', '%C0%80', '%E0%A4'];
-const LISTS = ['orders', 'ledger', 'holdings', 'executions', 'symbols', 'candles', 'parked'];
-const KEYS = [
-  '',
-  '\0',
-  '1',
-  '-1',
-  '1.5',
-  '999999999999999',
-  '9'.repeat(30),
-  'A\0',
-  `1.${UUID}`,
-  'x.y.z',
-  '1.orders.1',
-];
-const TOKENS = LISTS.flatMap((list) =>
-  KEYS.map((key) => Buffer.from(`${list}:${key}`).toString('base64url')),
-);
-const JSON_VALUES: unknown[] = [
-  null,
-  true,
-  0,
-  -1,
-  1.5,
-  1e308,
-  2 ** 53,
-  [],
-  {},
-  [[[[]]]],
-  { __proto__: 1 },
-  '\ud800',
-  'A\udfff',
-  ['A\0'],
-  ...TEXTS,
-];
-const BODIES = [
-  '',
-  ' ',
-  'null',
-  '0',
-  '"text"',
-  '[]',
-  '{',
-  '{"a":}',
-  '{"__proto__":{"admin":true}}',
-  '{"constructor":{"prototype":{}}}',
-  '{"\\u0000":1}',
-  '{"\\ud800":1}',
-  `${'['.repeat(20_000)}${']'.repeat(20_000)}`,
-  `${'{"a":'.repeat(5_000)}1${'}'.repeat(5_000)}`,
-  '\u0000',
-  '\ufeff{}',
-  `{"a":"${'x'.repeat(200_000)}"}`,
-];
 
 /** Every parameter and every field of a body, each with every value. */
 export function* nastyRequests(document: Document, given: Given): Generator<NastyRequest> {
@@ -231,11 +94,14 @@ function exampleOf(schema: Schema): unknown {
   return schema.type === 'integer' || schema.type === 'number' ? 1 : 'A';
 }
 
+/** How a parameter called `name` may stand in a query. */
+const QUERY_FORMS = ['name=1&name=2', 'name[]=1', 'name[a]=1', 'name', 'name=%00&__proto__=x'];
+
 function* ofParameters(target: Target, operation: Operation, given: Given): Generator<NastyRequest> {
   const { method, route } = target;
   const [body] = bodiesOf(target, operation, given);
   const valid = () => ({ method, route, headers: keyed(), ...(body ? { body: JSON.stringify(body) } : {}) });
-  yield { ...valid(), path: pathOf(target, given), what: 'as it should be' };
+  yield { ...valid(), path: pathOf(target, given), wrong: null };
   const token = (position: string) => `${given.storeId}:${position}`;
   const texts = [
     ...TEXTS,
@@ -253,33 +119,24 @@ function* ofParameters(target: Target, operation: Operation, given: Given): Gene
         // A URL with dots is another URL.
         if (raw === '' || raw === '.' || raw === '..') continue;
         const path = pathOf(target, given, { name, raw });
-        yield { ...valid(), path, what: `path ${name} = ${raw.slice(0, 60)}` };
+        yield { ...valid(), path, wrong: { kind: 'path', name, value: raw } };
       }
     } else if (place === 'query') {
       for (const raw of raws) {
         const path = `${pathOf(target, given)}?${name}=${raw}`;
-        yield { ...valid(), path, what: `query ${name} = ${raw.slice(0, 60)}` };
+        yield { ...valid(), path, wrong: { kind: 'query', name, value: raw } };
       }
-      for (const query of [
-        `${name}=1&${name}=2`,
-        `${name}[]=1`,
-        `${name}[a]=1`,
-        name,
-        `${name}=%00&__proto__=x`,
-      ]) {
-        yield { ...valid(), path: `${pathOf(target, given)}?${query}`, what: `query ${query}` };
+      for (const form of QUERY_FORMS) {
+        const path = `${pathOf(target, given)}?${form.replaceAll('name', name)}`;
+        yield { ...valid(), path, wrong: { kind: 'query', name, value: form } };
       }
     } else if (place === 'header') {
       for (const text of texts) {
         // What no header can hold never arrives.
         if (/[^\t\x20-\x7e\x80-\xff]/.test(text)) continue;
         const headers = { ...keyed(), [name.toLowerCase()]: text };
-        yield {
-          ...valid(),
-          path: pathOf(target, given),
-          headers,
-          what: `header ${name} = ${text.slice(0, 60)}`,
-        };
+        const path = pathOf(target, given);
+        yield { ...valid(), path, headers, wrong: { kind: 'header', name, value: text } };
       }
     }
   }
@@ -291,14 +148,16 @@ function* ofBodies(target: Target, operation: Operation, given: Given): Generato
   const { method, route } = target;
   const path = pathOf(target, given);
   for (const body of BODIES) {
-    yield { method, route, path, headers: keyed(), body, what: `body ${body.slice(0, 40)}` };
+    const wrong = { kind: 'body', name: 'body', value: body } as const;
+    yield { method, route, path, headers: keyed(), body, wrong };
   }
-  for (const body of bodiesOf(target, operation, given)) {
+  for (const [number, body] of bodiesOf(target, operation, given).entries()) {
     for (const place of placesOf(schema, body)) {
       for (const value of JSON_VALUES) {
         const changed = JSON.stringify(withValue(withFields(body, given), place, value));
-        const what = `body ${place.join('.')} = ${JSON.stringify(value).slice(0, 60)}`;
-        yield { method, route, path, headers: keyed(), body: changed, what };
+        const name = `${place.join('.')} of body ${number + 1}`;
+        const wrong = { kind: 'field', name, value: JSON.stringify(value) } as const;
+        yield { method, route, path, headers: keyed(), body: changed, wrong };
       }
     }
   }
