@@ -20,11 +20,17 @@ import type { Admission } from './commands/admission.ts';
 import type { Commands } from './commands/commands.ts';
 import { tryLater } from './commands/refusals.ts';
 import type { Markets } from './market/markets.ts';
+import type { ShownDepth } from './market/shownDepth.ts';
 import { accountRoutes } from './money/routes.ts';
 import { marketWideRoutes } from './operations/marketWideRoutes.ts';
 import { marketRoutes } from './operations/routes.ts';
-import type { ShownDepth } from './orders/preview/previewRoutes.ts';
+import { batchRoutes } from './orders/batchRoutes.ts';
+import { cancelPreviewRoutes } from './orders/cancelPreviewRoutes.ts';
+import { cancelRoutes } from './orders/cancelRoutes.ts';
+import { previewRoutes } from './orders/preview/previewRoutes.ts';
 import { orderRoutes } from './orders/routes.ts';
+import { deadManRoutes } from './protection/deadManRoutes.ts';
+import { killSwitchRoutes } from './protection/killSwitchRoutes.ts';
 
 /** The HTTP API of commands, built without listening. */
 export type AppOptions = {
@@ -75,6 +81,12 @@ export async function buildApp(options: AppOptions): Promise<Http> {
   });
   refuseWithoutDisk(app, options);
   orderRoutes(app, options);
+  batchRoutes(app, options);
+  cancelRoutes(app, options);
+  cancelPreviewRoutes(app, options);
+  previewRoutes(app, options);
+  deadManRoutes(app, options);
+  killSwitchRoutes(app, options);
   accountRoutes(app, options);
   marketRoutes(app, options);
   marketWideRoutes(app, options);

@@ -1,5 +1,5 @@
 import { timeOf, uuidV7TimeMs } from '@brokerx/contracts';
-import type { Refusal } from './money/money.ts';
+import type { Refusal } from './refusal.ts';
 
 /**
  * The idempotency keys that an account (or a market) remembers: key → hash of the request, and the revision of the

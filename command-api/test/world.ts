@@ -23,7 +23,7 @@ import { buildApp } from '../src/app.ts';
 import { admissionControl } from '../src/commands/admission.ts';
 import { commandsOn } from '../src/commands/commands.ts';
 import { startMarkets } from '../src/market/markets.ts';
-import type { ShownDepth } from '../src/orders/preview/previewRoutes.ts';
+import type { ShownDepth } from '../src/market/shownDepth.ts';
 import { countRecorded } from '../src/orders/recordedOrders.ts';
 import { tokenIssuer } from '../src/people/signIn/tokens.ts';
 

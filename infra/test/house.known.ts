@@ -4,22 +4,6 @@
 
 /** Files that import each other, each circle sorted and joined by spaces. */
 export const knownCircles: readonly string[] = [
-  [
-    'command-api/src/orders/batchRoutes.ts',
-    'command-api/src/orders/cancelPreviewRoutes.ts',
-    'command-api/src/orders/cancelRoutes.ts',
-    'command-api/src/orders/place.ts',
-    'command-api/src/orders/preview/previewRoutes.ts',
-    'command-api/src/orders/routes.ts',
-    'command-api/src/protection/deadManRoutes.ts',
-  ].join(' '),
-  [
-    'command-api/src/account/account.ts',
-    'command-api/src/account/names.ts',
-    'command-api/src/keyLog.ts',
-    'command-api/src/money/money.ts',
-  ].join(' '),
-  ['command-api/src/market/calendar.ts', 'command-api/src/market/market.ts'].join(' '),
   ['loadtests/src/audit/order.ts', 'loadtests/src/audit/orderList.ts'].join(' '),
   [
     'loadtests/src/audit/account.ts',
@@ -59,18 +43,14 @@ export const longFunctions: Readonly<Record<string, number>> = {
   'command-api/src/market/market.ts: change': 72,
   'command-api/src/market/markets.ts: startMarkets': 125,
   'command-api/src/metrics.ts: commandMetrics': 75,
-  'command-api/src/money/routes.ts: accountRoutes': 127,
   'command-api/src/operations/marketWideRoutes.ts: marketWideRoutes': 88,
   'command-api/src/operations/routes.ts: marketRoutes': 167,
   'command-api/src/orders/amend.ts: whyNot': 79,
-  'command-api/src/orders/cancelRoutes.ts: cancelRoutes': 108,
   'command-api/src/orders/placeList.ts: placeOrderList': 83,
   'command-api/src/orders/placeOrder.ts: againstMarket': 73,
-  'command-api/src/orders/routes.ts: orderRoutes': 106,
   'command-api/src/people/routes.ts: clientRoutes': 114,
   'command-api/src/people/signIn/failedSignIns.ts: failedSignIns': 87,
   'command-api/src/people/signIn/sessionRoutes.ts: sessionRoutes': 72,
-  'command-api/src/protection/killSwitchRoutes.ts: killSwitchRoutes': 75,
   'command-api/src/settlement/settle.ts: factOf': 75,
   'command-api/src/settlement/settlement.ts: startSettlement': 138,
   'command-api/src/tasks/openTasks.ts: takeUp': 111,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type AccountEvent, type EventOf, placedOrders } from '@brokerx/contracts';
 import { emptyKeyLog, type KeyLog } from '../keyLog.ts';
 import { type Killed, killedBy } from './killed.ts';
-import { giveName, keepKey, takeName } from './names.ts';
+import { giveName, keepKey, type Names, takeName } from './names.ts';
 import { buyFor, type OpenList } from './openList.ts';
 import { evolveOrder, type Hold, type OpenOrder } from './openOrder.ts';
 import { countIn, initialRates, type Rates } from './rates.ts';
@@ -24,8 +24,7 @@ export type Account = {
   lists: Map<string, OpenList>;
   /** Ids of the orders closed last, oldest first, so that they are told from orders that never were. */
   closed: Set<string>;
-  /** Names (client_order_id) taken by open orders and kept keys, with how many of these take each. */
-  names: Map<string, number>;
+  names: Names;
   /** Cents by deposit id. */
   depositsPending: Map<string, number>;
   depositsPendingCents: number;
@@ -208,7 +207,7 @@ function placed(
     amendments: 0,
     amendPending: null,
   });
-  if (data.clientOrderId !== null) takeName(account, data.clientOrderId);
+  if (data.clientOrderId !== null) takeName(account.names, data.clientOrderId);
 }
 
 const ALONE = { listId: null, bracketId: null, dormant: false } as const;
@@ -264,7 +263,7 @@ function close(account: Account, order: OpenOrder): void {
   if (account.closed.size > CLOSED_ORDERS_KEPT) {
     for (const oldest of account.closed.values().take(1)) account.closed.delete(oldest);
   }
-  if (order.clientOrderId !== null) giveName(account, order.clientOrderId);
+  if (order.clientOrderId !== null) giveName(account.names, order.clientOrderId);
 }
 
 /** Who holds for an order: its list, where it has one. */

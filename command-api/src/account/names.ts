@@ -1,20 +1,22 @@
 import assert from 'node:assert/strict';
 import type { AccountEvent } from '@brokerx/contracts';
-import { keep } from '../keyLog.ts';
-import type { Account } from './account.ts';
+import { type KeyLog, keep } from '../keyLog.ts';
+
+/** Names (`client_order_id`) that are taken, with how many open orders and kept keys take each. */
+export type Names = Map<string, number>;
 
 /** Keeps a command's key, and the names that its orders took with it. */
 export function keepKey(
-  account: Account,
+  { names, keys }: { names: Names; keys: KeyLog },
   event: AccountEvent,
   key: { id: string; hash: string },
   revision: number,
 ) {
   const clientOrderId = namesTaken(event);
-  for (const name of namesOf(clientOrderId)) takeName(account, name);
+  for (const name of namesOf(clientOrderId)) takeName(names, name);
   const kept = { hash: key.hash, revision, timeMs: Date.parse(event.time), clientOrderId };
-  keep(account.keys, key.id, kept, (old) => {
-    for (const name of namesOf(old.clientOrderId)) giveName(account, name);
+  keep(keys, key.id, kept, (old) => {
+    for (const name of namesOf(old.clientOrderId)) giveName(names, name);
   });
 }
 
@@ -31,10 +33,10 @@ function namesTaken(event: AccountEvent): string | null {
   return event.data.clientOrderId;
 }
 
-export function takeName({ names }: Account, name: string): void {
+export function takeName(names: Names, name: string): void {
   names.set(name, (names.get(name) ?? 0) + 1);
 }
-export function giveName({ names }: Account, name: string): void {
+export function giveName(names: Names, name: string): void {
   const takers = names.get(name) ?? 0;
   assert(takers > 0);
   if (takers === 1) names.delete(name);

@@ -27,7 +27,7 @@ import { type KeyLog, recall } from '../keyLog.ts';
 import type { Market } from '../market/market.ts';
 import type { MarketDecision } from '../market/marketDecider.ts';
 import { MarketBusy, type Markets } from '../market/markets.ts';
-import type { Refusal } from '../money/money.ts';
+import type { Refusal } from '../refusal.ts';
 import type { RequestKey } from './idempotency.ts';
 import { momentaryRefusal } from './momentary.ts';
 import { tryLater } from './refusals.ts';

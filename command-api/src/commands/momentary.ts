@@ -1,7 +1,7 @@
 import { type AccountFact, RETRYABLE } from '@brokerx/contracts';
 import type { Account } from '../account/account.ts';
 import { ratesAt, secondsLeft } from '../account/rates.ts';
-import type { Refusal } from '../money/money.ts';
+import type { Refusal } from '../refusal.ts';
 
 /**
  * Refusals of the moment: what a repetition a little later can mend. They are recorded in no event and kept under no

@@ -1,6 +1,6 @@
 import { REFUSALS, RETRYABLE, type RefusalCode } from '@brokerx/contracts';
 import { Problem, type Runtime } from '@brokerx/infra';
-import type { Refusal } from '../money/money.ts';
+import type { Refusal } from '../refusal.ts';
 
 /** Refusals as HTTP has them. The record is total: a new code does not compile until it has a status. */
 export const HTTP_STATUS = {

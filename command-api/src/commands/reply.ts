@@ -1,7 +1,7 @@
 import { type AccountFact, formatPosition, type MarketEvent, RETRYABLE } from '@brokerx/contracts';
 import type { Problem } from '@brokerx/infra';
 import type { FastifyReply } from 'fastify';
-import type { Refusal } from '../money/money.ts';
+import type { Refusal } from '../refusal.ts';
 import type { Answer } from './commands.ts';
 import { HTTP_STATUS, problemOf } from './refusals.ts';
 

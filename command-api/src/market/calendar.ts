@@ -1,11 +1,11 @@
 import {
   type MarketFact,
+  type MarketState,
   secondsOf,
   type TradingPhase,
   type TradingSession,
   timeOf,
 } from '@brokerx/contracts';
-import type { Market } from './market.ts';
 
 /**
  * The calendar of a market: which phase is due when, by the market's own time. Its clock may run faster than ours, and
@@ -16,7 +16,18 @@ export type Clock = { realMs: number; marketMs: number; factor: number };
 /** As everybody's clock. */
 export const REAL_TIME: Clock = { realMs: 0, marketMs: 0, factor: 1 };
 
-export const marketMs = ({ clock }: Pick<Market, 'clock'>, nowMs: number): number =>
+/** A market as far as its calendar goes. */
+export type TradingDay = {
+  symbol: string;
+  /** Null: it trades around the clock. */
+  session: TradingSession | null;
+  clock: Clock;
+  state: MarketState;
+  /** When the phase that began last was due. */
+  phaseAt: string;
+};
+
+export const marketMs = ({ clock }: { clock: Clock }, nowMs: number): number =>
   clock.marketMs + (nowMs - clock.realMs) * clock.factor;
 
 type Due = { atMs: number; phase: TradingPhase };
@@ -53,7 +64,7 @@ export function phaseAt(session: TradingSession, ms: number): Due {
 }
 
 /** The next phase that is due by now, after the one that began last. */
-export function nextPhase(market: Market, nowMs: number): MarketFact | null {
+export function nextPhase(market: TradingDay, nowMs: number): MarketFact | null {
   const { session, symbol } = market;
   if (!session) return null;
   const now = marketMs(market, nowMs);
@@ -67,7 +78,10 @@ export function nextPhase(market: Market, nowMs: number): MarketFact | null {
 }
 
 /** How long the call that runs lasts, and what chance adds to that at most, in milliseconds of the market's time. */
-export function callLength({ session, state }: Market): { leastMs: number; randomMs: number } {
+export function callLength({ session, state }: Pick<TradingDay, 'session' | 'state'>): {
+  leastMs: number;
+  randomMs: number;
+} {
   if (!session) return { leastMs: CALL_MS, randomMs: CALL_RANDOM_MS };
   const seconds =
     state === 'opening_auction'

@@ -11,7 +11,7 @@ import {
   timeOf,
 } from '@brokerx/contracts';
 import type { z } from 'zod';
-import { type Refusal, raise } from '../money/money.ts';
+import { type Refusal, raise } from '../refusal.ts';
 import { marketMs } from './calendar.ts';
 import { type Market, UNKNOWN } from './market.ts';
 import { rulesRefusal } from './rulesRefusal.ts';

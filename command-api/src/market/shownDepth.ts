@@ -7,7 +7,9 @@ import {
   type views,
 } from '@brokerx/contracts';
 import { type EventStore, type HotStore, ofOwnPast } from '@brokerx/infra';
-import type { ShownDepth } from '../orders/preview/previewRoutes.ts';
+
+/** The book as it is shown, empty where nothing was ever in it; null while it cannot be told. */
+export type ShownDepth = (symbol: string) => Promise<views.DepthView | null>;
 
 /** The depth as the projectors keep it hot: the one read model that a command looks at, to tell what is only expected. */
 export function hotDepth(hotStore: HotStore, store: EventStore<Event>): ShownDepth {

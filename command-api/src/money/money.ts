@@ -4,10 +4,10 @@ import {
   centsFromDecimal,
   decimalFromCents,
   HOLDING_SHARES_MAX,
-  type RefusalCode,
   sharesFromDecimal,
 } from '@brokerx/contracts';
 import type { Account } from '../account/account.ts';
+import { raise, refused } from '../refusal.ts';
 
 /**
  * Decisions about money, shares and exemptions of an account: from state and command to the fact that is recorded,
@@ -19,13 +19,6 @@ import type { Account } from '../account/account.ts';
 export const WALLET_CENTS_MAX = 1_000_000;
 /** Deposits that the payment service has not answered, so that a client cannot fill an account with tiny ones. */
 export const DEPOSITS_PENDING_MAX = 100;
-
-export type Refusal = {
-  code: RefusalCode;
-  detail: string;
-  /** The same request may be sent again then. */
-  retryAfterSeconds?: number;
-};
 
 export function openAccount(account: Account, ids: { accountId: string; clientId: string }): AccountFact[] {
   return account.status === 'open' ? [] : [{ type: 'AccountOpened.v1', data: ids }];
@@ -104,16 +97,5 @@ export function setExemptions(command: { bands_off: boolean; quotas_off: boolean
   };
 }
 
-type RefusedCommand = Extract<AccountFact, { type: 'CommandRefused.v1' }>['data']['command'];
-
-export const refused = (command: RefusedCommand, subjectId: string, refusal: Refusal): AccountFact => ({
-  type: 'CommandRefused.v1',
-  data: { command, subjectId, code: refusal.code, detail: refusal.detail },
-});
-
 const amountOf = (amount: string): number =>
   centsFromDecimal(amount) ?? raise('amounts are checked for form before');
-
-export function raise(message: string): never {
-  throw new Error(message);
-}

@@ -1,12 +1,13 @@
 import { CashTransfer, Deposit, Exemptions, mintId, ShareTransfer, views } from '@brokerx/contracts';
 import type { Http, Runtime } from '@brokerx/infra';
 import { z } from 'zod';
+import { accountCommands } from '../commands/accountCommand.ts';
 import type { Commands } from '../commands/commands.ts';
-import { IdempotencyHeaders, requestKey } from '../commands/idempotency.ts';
-import { accepted, COMMAND_REPLY_HEADERS } from '../commands/reply.ts';
+import { IdempotencyHeaders } from '../commands/idempotency.ts';
+import { COMMAND_REPLY_HEADERS } from '../commands/reply.ts';
 import type { Markets } from '../market/markets.ts';
-import { depositView, expectFact, transferView } from '../orders/views.ts';
 import { requestDeposit, setExemptions, transferCash, transferShares } from './money.ts';
+import { depositView, transferView } from './views.ts';
 
 /** Money and shares into an account, and its exemptions. */
 export type AccountRoutes = { commands: Commands; markets: Markets; storeId: string; runtime: Runtime };
@@ -16,8 +17,15 @@ const operator = { auth: ['operator'], replyHeaders: COMMAND_REPLY_HEADERS } as 
 const LEDGER = '/v1/ledger';
 
 export function accountRoutes(app: Http, deps: AccountRoutes): void {
-  const { commands, markets, storeId, runtime } = deps;
+  depositRoute(app, deps);
+  cashTransferRoute(app, deps);
+  shareTransferRoute(app, deps);
+  exemptionsRoute(app, deps);
+}
 
+function depositRoute(app: Http, deps: AccountRoutes): void {
+  const { runtime } = deps;
+  const carryOut = accountCommands(deps);
   app.post(
     '/v1/deposits',
     {
@@ -34,21 +42,26 @@ export function accountRoutes(app: Http, deps: AccountRoutes): void {
       },
     },
     async (request, reply) => {
-      const { actor, body, traceparent } = request;
+      const { actor, body } = request;
       const { accountId } = actor;
-      const command = 'Deposit';
-      const key = requestKey(request.headers, { command, subject: accountId, body });
       const depositId = mintId(runtime);
-      const answer = await commands.onAccount(
+      const fact = await carryOut(request, reply, {
+        command: 'Deposit',
+        by: 'client',
         accountId,
-        { command, actor: `client:${actor.clientId}`, key, traceparent },
-        (account) => requestDeposit(account, { depositId, amount: body.amount }),
-      );
-      const { fact } = accepted(reply, answer, { storeId, location: () => LEDGER });
-      return depositView(expectFact(fact, 'DepositRequested.v1'), accountId);
+        body,
+        decide: (account) => requestDeposit(account, { depositId, amount: body.amount }),
+        facts: ['DepositRequested.v1'],
+        location: () => LEDGER,
+      });
+      return depositView(fact, accountId);
     },
   );
+}
 
+function cashTransferRoute(app: Http, deps: AccountRoutes): void {
+  const { runtime } = deps;
+  const carryOut = accountCommands(deps);
   app.post(
     '/v1/accounts/:id/cash-transfers',
     {
@@ -64,22 +77,26 @@ export function accountRoutes(app: Http, deps: AccountRoutes): void {
       },
     },
     async (request, reply) => {
-      const { actor, body, traceparent } = request;
-      const accountId = request.params.id.toLowerCase();
-      const command = 'TransferCash';
-      const key = requestKey(request.headers, { command, subject: accountId, body });
+      const { body, params } = request;
+      const accountId = params.id.toLowerCase();
       const transferId = mintId(runtime);
-      const answer = await commands.onAccount(
+      const fact = await carryOut(request, reply, {
+        command: 'TransferCash',
+        by: 'operator',
         accountId,
-        { command, actor: `operator:${actor.clientId}`, key, traceparent },
-        (account) => transferCash(account, { transferId, amount: body.amount }),
-      );
-      const location = () => `${LEDGER}?account_id=${accountId}`;
-      const { fact } = accepted(reply, answer, { storeId, location });
-      return transferView(expectFact(fact, 'CashTransferredIn.v1'), accountId);
+        body,
+        decide: (account) => transferCash(account, { transferId, amount: body.amount }),
+        facts: ['CashTransferredIn.v1'],
+        location: () => `${LEDGER}?account_id=${accountId}`,
+      });
+      return transferView(fact, accountId);
     },
   );
+}
 
+function shareTransferRoute(app: Http, deps: AccountRoutes): void {
+  const { markets, runtime } = deps;
+  const carryOut = accountCommands(deps);
   app.post(
     '/v1/accounts/:id/share-transfers',
     {
@@ -94,24 +111,27 @@ export function accountRoutes(app: Http, deps: AccountRoutes): void {
       },
     },
     async (request, reply) => {
-      const { actor, body, traceparent } = request;
-      const accountId = request.params.id.toLowerCase();
-      const command = 'TransferShares';
-      const key = requestKey(request.headers, { command, subject: accountId, body });
+      const { body, params } = request;
+      const accountId = params.id.toLowerCase();
       const transferId = mintId(runtime);
       if (!markets.get(body.symbol)) await markets.find(body.symbol);
       const listed = () => markets.get(body.symbol) !== undefined;
-      const answer = await commands.onAccount(
+      const fact = await carryOut(request, reply, {
+        command: 'TransferShares',
+        by: 'operator',
         accountId,
-        { command, actor: `operator:${actor.clientId}`, key, traceparent },
-        (account) => transferShares(account, { transferId, ...body, listed: listed() }),
-      );
-      const location = () => `${LEDGER}?account_id=${accountId}`;
-      const { fact } = accepted(reply, answer, { storeId, location });
-      return transferView(expectFact(fact, 'SharesTransferredIn.v1'), accountId);
+        body,
+        decide: (account) => transferShares(account, { transferId, ...body, listed: listed() }),
+        facts: ['SharesTransferredIn.v1'],
+        location: () => `${LEDGER}?account_id=${accountId}`,
+      });
+      return transferView(fact, accountId);
     },
   );
+}
 
+function exemptionsRoute(app: Http, deps: AccountRoutes): void {
+  const carryOut = accountCommands(deps);
   app.put(
     '/v1/accounts/:id/exemptions',
     {
@@ -126,19 +146,18 @@ export function accountRoutes(app: Http, deps: AccountRoutes): void {
       },
     },
     async (request, reply) => {
-      const { actor, body, traceparent } = request;
-      const accountId = request.params.id.toLowerCase();
-      const command = 'SetAccountExemptions';
-      const key = requestKey(request.headers, { command, subject: accountId, body });
-      const answer = await commands.onAccount(
+      const { body, params } = request;
+      const accountId = params.id.toLowerCase();
+      const { data } = await carryOut(request, reply, {
+        command: 'SetAccountExemptions',
+        by: 'operator',
         accountId,
-        { command, actor: `operator:${actor.clientId}`, key, traceparent },
-        () => setExemptions(body),
-      );
-      const location = () => `/v1/wallet?account_id=${accountId}`;
-      const { fact } = accepted(reply, answer, { storeId, location });
-      const { bandsOff, quotasOff } = expectFact(fact, 'AccountExemptionsChanged.v1').data;
-      return { account_id: accountId, bands_off: bandsOff, quotas_off: quotasOff };
+        body,
+        decide: () => setExemptions(body),
+        facts: ['AccountExemptionsChanged.v1'],
+        location: () => `/v1/wallet?account_id=${accountId}`,
+      });
+      return { account_id: accountId, bands_off: data.bandsOff, quotas_off: data.quotasOff };
     },
   );
 }

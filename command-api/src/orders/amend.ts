@@ -11,7 +11,7 @@ import { type Account, availableCents, availableShares } from '../account/accoun
 import { listWorstCase } from '../account/openList.ts';
 import { leavesOf, type OpenOrder, worstCaseCents, worstCaseShares } from '../account/openOrder.ts';
 import { knownState, type Market } from '../market/market.ts';
-import { type Refusal, raise, refused } from '../money/money.ts';
+import { type Refusal, raise, refused } from '../refusal.ts';
 import { killed, notOpen } from './placeOrder.ts';
 import { againstRules, bandExempt } from './rules.ts';
 

@@ -1,9 +1,10 @@
 import { OrderBatch, PlaceOrder, views } from '@brokerx/contracts';
 import { type Http, invalidRequest, problemBody, toProblem } from '@brokerx/infra';
+import { expectFact } from '../commands/facts.ts';
 import { recorded } from '../commands/reply.ts';
 import { placing } from './place.ts';
-import { type OrderRoutes, trader } from './routes.ts';
-import { expectFact, placedView } from './views.ts';
+import { type OrderRoutes, trader } from './request.ts';
+import { placedView } from './views.ts';
 
 type Result = views.OrderResultsView['items'][number];
 

@@ -1,7 +1,7 @@
 import { type AccountFact, type CancelOrders, hasLimit, isStop } from '@brokerx/contracts';
 import type { Account } from '../account/account.ts';
 import type { OpenOrder } from '../account/openOrder.ts';
-import { refused } from '../money/money.ts';
+import { refused } from '../refusal.ts';
 import { notOpen } from './placeOrder.ts';
 import { centsOf } from './price.ts';
 

@@ -4,7 +4,7 @@ import type { Account } from '../account/account.ts';
 import { leavesOf } from '../account/openOrder.ts';
 import { problemOf } from '../commands/refusals.ts';
 import { limitCentsOf, ordersMet, stopCentsOf } from './cancel.ts';
-import type { OrderRoutes } from './routes.ts';
+import type { OrderRoutes } from './request.ts';
 
 /** Which orders a cancel of many would take. Nothing is asked of the market and nothing is recorded. */
 export function cancelPreviewRoutes(app: Http, { accounts, storeId }: OrderRoutes): void {

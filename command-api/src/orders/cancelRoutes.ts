@@ -1,14 +1,23 @@
 import { CancelOrders, ClientOrderId, deriveId, views } from '@brokerx/contracts';
 import type { Http } from '@brokerx/infra';
 import { z } from 'zod';
+import { accountCommands } from '../commands/accountCommand.ts';
+import { expectFact } from '../commands/facts.ts';
 import { IdempotencyHeaders, requestKey } from '../commands/idempotency.ts';
 import { accepted, orderLocation } from '../commands/reply.ts';
 import { cancelByName, cancelListed, cancelOrder, cancelOrders } from './cancel.ts';
-import { OrderId, type OrderRoutes, trader } from './routes.ts';
-import { expectFact, orderCancelsView, orderChangeView } from './views.ts';
+import { OrderId, type OrderRoutes, trader } from './request.ts';
+import { orderCancelsView, orderChangeView } from './views.ts';
 
 /** Cancels: of one order, by its id or by the client's own name for it, and of all that filters meet. */
-export function cancelRoutes(app: Http, { commands, storeId }: OrderRoutes): void {
+export function cancelRoutes(app: Http, deps: OrderRoutes): void {
+  cancelById(app, deps);
+  cancelByClientOrderId(app, deps);
+  cancelMany(app, deps);
+}
+
+function cancelById(app: Http, deps: OrderRoutes): void {
+  const carryOut = accountCommands(deps);
   app.delete(
     '/v1/orders/:id',
     {
@@ -25,21 +34,25 @@ export function cancelRoutes(app: Http, { commands, storeId }: OrderRoutes): voi
       },
     },
     async (request, reply) => {
-      const { actor, traceparent } = request;
-      const { accountId } = actor;
+      const { accountId } = request.actor;
       const orderId = request.params.id.toLowerCase();
-      const command = 'CancelOrder';
-      const key = requestKey(request.headers, { command, subject: orderId, body: null });
-      const answer = await commands.onAccount(
+      const fact = await carryOut(request, reply, {
+        command: 'CancelOrder',
+        by: 'client',
         accountId,
-        { command, actor: `client:${actor.clientId}`, key, traceparent },
-        (account) => cancelOrder(account, { orderId, accountId }),
-      );
-      const { fact } = accepted(reply, answer, { storeId, location: () => orderLocation(orderId) });
-      return orderChangeView(expectFact(fact, 'OrderCancelRequested.v1'));
+        subject: orderId,
+        body: null,
+        decide: (account) => cancelOrder(account, { orderId, accountId }),
+        facts: ['OrderCancelRequested.v1'],
+        location: () => orderLocation(orderId),
+      });
+      return orderChangeView(fact);
     },
   );
+}
 
+function cancelByClientOrderId(app: Http, deps: OrderRoutes): void {
+  const carryOut = accountCommands(deps);
   app.delete(
     '/v1/orders/by-client-order-id/:client_order_id',
     {
@@ -54,24 +67,24 @@ export function cancelRoutes(app: Http, { commands, storeId }: OrderRoutes): voi
       },
     },
     async (request, reply) => {
-      const { actor, traceparent } = request;
-      const { accountId } = actor;
+      const { accountId } = request.actor;
       const name = request.params.client_order_id;
-      const command = 'CancelOrder';
-      const key = requestKey(request.headers, { command, subject: `client_order_id ${name}`, body: null });
-      const answer = await commands.onAccount(
+      const fact = await carryOut(request, reply, {
+        command: 'CancelOrder',
+        by: 'client',
         accountId,
-        { command, actor: `client:${actor.clientId}`, key, traceparent },
-        (account) => cancelByName(account, { name, accountId }),
-      );
-      const { fact } = accepted(reply, answer, {
-        storeId,
-        location: (asked) => orderLocation(expectFact(asked, 'OrderCancelRequested.v1').data.orderId),
+        subject: `client_order_id ${name}`,
+        body: null,
+        decide: (account) => cancelByName(account, { name, accountId }),
+        facts: ['OrderCancelRequested.v1'],
+        location: ({ data }) => orderLocation(data.orderId),
       });
-      return orderChangeView(expectFact(fact, 'OrderCancelRequested.v1'));
+      return orderChangeView(fact);
     },
   );
+}
 
+function cancelMany(app: Http, { commands, storeId }: OrderRoutes): void {
   app.delete(
     '/v1/orders',
     {

@@ -5,7 +5,7 @@ import { requestKey } from '../commands/idempotency.ts';
 import { tryLater } from '../commands/refusals.ts';
 import { isList, LISTED_ORDERS_MAX, placeOrderList } from './placeList.ts';
 import { placeOrder } from './placeOrder.ts';
-import type { OrderRoutes } from './routes.ts';
+import type { OrderRoutes } from './request.ts';
 
 export type PlaceRequest = {
   actor: Actor;

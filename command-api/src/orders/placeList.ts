@@ -1,8 +1,7 @@
 import type { AccountFact, PlaceOrder } from '@brokerx/contracts';
 import type { Account } from '../account/account.ts';
 import { listWorstCase } from '../account/openList.ts';
-import type { Refusal } from '../money/money.ts';
-import { raise } from '../money/money.ts';
+import { type Refusal, raise } from '../refusal.ts';
 import { againstAccount, againstMarket, type PlaceOrderCommand, refusedOrder } from './placeOrder.ts';
 import { type Priced, price, quantityOf } from './price.ts';
 import { bandExempt } from './rules.ts';

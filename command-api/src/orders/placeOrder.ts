@@ -11,7 +11,7 @@ import { type Account, availableCents, availableShares } from '../account/accoun
 import { RATE_WINDOW_MS, ratesAt } from '../account/rates.ts';
 import { marketMs } from '../market/calendar.ts';
 import { knownState, type Market } from '../market/market.ts';
-import type { Refusal } from '../money/money.ts';
+import type { Refusal } from '../refusal.ts';
 import { centsOf, lastPrice, newerTerms, type Priced, price, quantityOf, termsOf } from './price.ts';
 import { againstNotional, againstRules, bandExempt } from './rules.ts';
 

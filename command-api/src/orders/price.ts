@@ -12,7 +12,7 @@ import {
 } from '@brokerx/contracts';
 import { worstCaseCents } from '../account/openOrder.ts';
 import type { Market } from '../market/market.ts';
-import { raise } from '../money/money.ts';
+import { raise } from '../refusal.ts';
 import { collarAround, collarOf } from './rules.ts';
 
 /** What an order asks for in the market's own units, and what a buy of it could cost. */

@@ -1,37 +1,21 @@
 import { AmendOrder, PlaceOrder, views } from '@brokerx/contracts';
-import type { Http, Runtime } from '@brokerx/infra';
-import { z } from 'zod';
-import type { Accounts } from '../account/accounts.ts';
-import type { Admission } from '../commands/admission.ts';
-import type { Commands } from '../commands/commands.ts';
-import { IdempotencyHeaders, requestKey } from '../commands/idempotency.ts';
-import { accepted, COMMAND_REPLY_HEADERS, orderLocation } from '../commands/reply.ts';
-import type { Markets } from '../market/markets.ts';
-import { deadManRoutes } from '../protection/deadManRoutes.ts';
-import { killSwitchRoutes } from '../protection/killSwitchRoutes.ts';
+import type { Http } from '@brokerx/infra';
+import { accountCommands } from '../commands/accountCommand.ts';
+import { expectFact } from '../commands/facts.ts';
+import { IdempotencyHeaders } from '../commands/idempotency.ts';
+import { accepted, orderLocation } from '../commands/reply.ts';
 import { amendOrder } from './amend.ts';
-import { batchRoutes } from './batchRoutes.ts';
-import { cancelPreviewRoutes } from './cancelPreviewRoutes.ts';
-import { cancelRoutes } from './cancelRoutes.ts';
 import { placing } from './place.ts';
-import { previewRoutes, type ShownDepth } from './preview/previewRoutes.ts';
-import { expectFact, firstOrderOf, orderChangeView, placedView } from './views.ts';
+import { OrderId, type OrderRoutes, trader } from './request.ts';
+import { firstOrderOf, orderChangeView, placedView } from './views.ts';
 
-export type OrderRoutes = {
-  commands: Commands;
-  markets: Markets;
-  admission: Admission;
-  accounts: Accounts;
-  shownDepth: ShownDepth;
-  storeId: string;
-  runtime: Runtime;
-};
-
-export const OrderId = z.object({ id: z.uuid().describe('The order, as POST /v1/orders answered it.') });
-export const trader = { auth: ['trader'], replyHeaders: COMMAND_REPLY_HEADERS } as const;
-
+/** Places an order, and changes one. */
 export function orderRoutes(app: Http, deps: OrderRoutes): void {
-  const { commands, markets, storeId } = deps;
+  placeRoute(app, deps);
+  amendRoute(app, deps);
+}
+
+function placeRoute(app: Http, deps: OrderRoutes): void {
   const place = placing(deps);
 
   app.post(
@@ -87,21 +71,17 @@ export function orderRoutes(app: Http, deps: OrderRoutes): void {
       const { actor, body, traceparent } = request;
       const answer = await place({ actor, traceparent, headers: request.headers, order: body });
       const { fact, time } = accepted(reply, answer, {
-        storeId,
+        storeId: deps.storeId,
         location: (placed) =>
           orderLocation(firstOrderOf(expectFact(placed, 'OrderPlaced.v1', 'OrderListPlaced.v1'))),
       });
       return placedView(expectFact(fact, 'OrderPlaced.v1', 'OrderListPlaced.v1'), time);
     },
   );
+}
 
-  batchRoutes(app, deps);
-  cancelRoutes(app, deps);
-  cancelPreviewRoutes(app, deps);
-  deadManRoutes(app, deps);
-  killSwitchRoutes(app, deps);
-  previewRoutes(app, deps);
-
+function amendRoute(app: Http, deps: OrderRoutes): void {
+  const carryOut = accountCommands(deps);
   app.patch(
     '/v1/orders/:id',
     {
@@ -121,18 +101,21 @@ export function orderRoutes(app: Http, deps: OrderRoutes): void {
       },
     },
     async (request, reply) => {
-      const { actor, body, traceparent } = request;
+      const { actor, body, params } = request;
       const { accountId } = actor;
-      const orderId = request.params.id.toLowerCase();
-      const command = 'AmendOrder';
-      const key = requestKey(request.headers, { command, subject: orderId, body });
-      const answer = await commands.onAccount(
+      const orderId = params.id.toLowerCase();
+      const fact = await carryOut(request, reply, {
+        command: 'AmendOrder',
+        by: 'client',
         accountId,
-        { command, actor: `client:${actor.clientId}`, key, traceparent },
-        (account) => amendOrder(account, { orderId, accountId, change: body, marketOf: markets.get }),
-      );
-      const { fact } = accepted(reply, answer, { storeId, location: () => orderLocation(orderId) });
-      return orderChangeView(expectFact(fact, 'OrderAmendRequested.v1'));
+        subject: orderId,
+        body,
+        decide: (account) =>
+          amendOrder(account, { orderId, accountId, change: body, marketOf: deps.markets.get }),
+        facts: ['OrderAmendRequested.v1'],
+        location: () => orderLocation(orderId),
+      });
+      return orderChangeView(fact);
     },
   );
 }

@@ -1,7 +1,7 @@
 import { collarTicks, collarTicksLeast, decimalFromCents, type Side, ticks } from '@brokerx/contracts';
 import type { Account } from '../account/account.ts';
 import type { Market } from '../market/market.ts';
-import type { Refusal } from '../money/money.ts';
+import type { Refusal } from '../refusal.ts';
 
 /** What a symbol's rules say of a size and a price, for new and for changed orders alike. */
 export type Asked = {

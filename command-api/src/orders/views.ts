@@ -1,6 +1,4 @@
-import assert from 'node:assert/strict';
 import {
-  type AccountFact,
   decimalFromCents,
   hasLimit,
   type Listed,
@@ -8,11 +6,12 @@ import {
   placedOrders,
   type views,
 } from '@brokerx/contracts';
+import type { FactOf } from '../commands/facts.ts';
 
-/** What the API answers, built from the recorded fact alone, so that a repetition is answered with the same words. */
-export type FactOf<T extends AccountFact['type']> = Extract<AccountFact, { type: T }>;
-
-/** The order; of a list the first one, and the others with it. */
+/**
+ * What the API answers, built from the recorded fact alone, so that a repetition is answered with the same words: the order;
+ * of a list the first one, and the others with it.
+ */
 export function placedView(
   fact: FactOf<'OrderPlaced.v1' | 'OrderListPlaced.v1'>,
   time: string,
@@ -81,34 +80,3 @@ export const orderCancelsView = ({ data }: FactOf<'OrdersCancelRequested.v1'>) =
     orderIds.map((id) => ({ id, symbol, status: 'pending_cancel' as const })),
   ),
 });
-
-export const depositView = ({ data }: FactOf<'DepositRequested.v1'>, accountId: string) => ({
-  id: data.depositId,
-  account_id: accountId,
-  amount: decimalFromCents(data.amountCents),
-  status: 'pending' as const,
-  reason: null,
-});
-
-export function transferView(
-  fact: FactOf<'CashTransferredIn.v1' | 'SharesTransferredIn.v1'>,
-  accountId: string,
-) {
-  const cash = fact.type === 'CashTransferredIn.v1';
-  return {
-    id: fact.data.transferId,
-    account_id: accountId,
-    amount: cash ? decimalFromCents(fact.data.amountCents) : null,
-    symbol: cash ? null : fact.data.symbol,
-    qty: cash ? null : String(fact.data.quantity),
-  };
-}
-
-/** The fact as one of the types that the command can have been answered with. */
-export function expectFact<T extends AccountFact['type']>(fact: AccountFact, ...types: T[]): FactOf<T> {
-  assert(
-    types.some((type) => type === fact.type),
-    `${fact.type} is no answer to this command`,
-  );
-  return fact as FactOf<T>;
-}

@@ -1,13 +1,13 @@
 import { DeadManSwitch, views } from '@brokerx/contracts';
 import type { Http } from '@brokerx/infra';
-import { IdempotencyHeaders, requestKey } from '../commands/idempotency.ts';
-import { accepted } from '../commands/reply.ts';
-import { type OrderRoutes, trader } from '../orders/routes.ts';
-import { expectFact } from '../orders/views.ts';
+import { accountCommands } from '../commands/accountCommand.ts';
+import { IdempotencyHeaders } from '../commands/idempotency.ts';
+import { type OrderRoutes, trader } from '../orders/request.ts';
 import { setDeadline } from './deadMan.ts';
 
 /** All orders are canceled unless it is renewed in time. */
-export function deadManRoutes(app: Http, { commands, storeId }: OrderRoutes): void {
+export function deadManRoutes(app: Http, deps: OrderRoutes): void {
+  const carryOut = accountCommands(deps);
   app.put(
     '/v1/dead-man-switch',
     {
@@ -25,18 +25,18 @@ export function deadManRoutes(app: Http, { commands, storeId }: OrderRoutes): vo
       },
     },
     async (request, reply) => {
-      const { actor, body, traceparent } = request;
+      const { actor, body } = request;
       const { accountId } = actor;
-      const command = 'SetDeadMan';
-      const key = requestKey(request.headers, { command, subject: accountId, body });
-      const answer = await commands.onAccount(
+      const { data } = await carryOut(request, reply, {
+        command: 'SetDeadMan',
+        by: 'client',
         accountId,
-        { command, actor: `client:${actor.clientId}`, key, traceparent },
-        (_, nowMs) => setDeadline({ accountId, seconds: body.cancel_after_seconds, nowMs }),
-      );
-      const { fact } = accepted(reply, answer, { storeId, location: () => '/v1/orders?status=open' });
-      const { deadlineAt } = expectFact(fact, 'DeadManSet.v1').data;
-      return { account_id: accountId, deadline_at: deadlineAt };
+        body,
+        decide: (_, nowMs) => setDeadline({ accountId, seconds: body.cancel_after_seconds, nowMs }),
+        facts: ['DeadManSet.v1'],
+        location: () => '/v1/orders?status=open',
+      });
+      return { account_id: accountId, deadline_at: data.deadlineAt };
     },
   );
 }

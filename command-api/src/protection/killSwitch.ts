@@ -2,8 +2,8 @@ import { type AccountEvent, type AccountFact, type Cause, seal, timeOf } from '@
 import type { Runtime } from '@brokerx/infra';
 import type { Account } from '../account/account.ts';
 import type { Accounts } from '../account/accounts.ts';
-import { refused } from '../money/money.ts';
 import { CANCELS_PER_COMMIT_MAX } from '../orders/cancel.ts';
+import { refused } from '../refusal.ts';
 import type { TaskList } from '../tasks/openTasks.ts';
 
 /**

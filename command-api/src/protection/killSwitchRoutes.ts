@@ -1,40 +1,36 @@
 import { KillSwitch, views } from '@brokerx/contracts';
 import type { Http } from '@brokerx/infra';
+import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
+import { accountCommands, type CommandRequest } from '../commands/accountCommand.ts';
 import type { Commands } from '../commands/commands.ts';
-import { IdempotencyHeaders, requestKey } from '../commands/idempotency.ts';
-import { accepted, COMMAND_REPLY_HEADERS } from '../commands/reply.ts';
-import { expectFact } from '../orders/views.ts';
-import { activateKillSwitch, type KilledBy, releaseKillSwitch } from './killSwitch.ts';
+import { IdempotencyHeaders } from '../commands/idempotency.ts';
+import { COMMAND_REPLY_HEADERS } from '../commands/reply.ts';
+import { activateKillSwitch, releaseKillSwitch } from './killSwitch.ts';
 
 /** The kill switch of an account, by its owner and by operators. */
-export function killSwitchRoutes(
-  app: Http,
-  { commands, storeId }: { commands: Commands; storeId: string },
-): void {
-  type Asked = {
-    accountId: string;
-    by: KilledBy;
-    actor: string;
-    body: z.infer<typeof KillSwitch>;
-    traceparent: string;
-    headers: { 'idempotency-key'?: string | undefined };
-  };
-  const carryOut = async (
-    reply: Parameters<typeof accepted>[0],
-    { accountId, by, actor, body, traceparent, headers }: Asked,
+export function killSwitchRoutes(app: Http, deps: { commands: Commands; storeId: string }): void {
+  const carryOut = accountCommands(deps);
+  const turn = async (
+    request: CommandRequest & { body: z.infer<typeof KillSwitch> },
+    reply: FastifyReply,
+    { accountId, by }: { accountId: string; by: 'client' | 'operator' },
   ): Promise<z.infer<typeof views.KillSwitchView>> => {
+    const { body } = request;
     const { active, reason = null } = body;
-    const command = active ? 'ActivateKillSwitch' : 'ReleaseKillSwitch';
-    const key = requestKey(headers, { command, subject: accountId, body });
-    const answer = await commands.onAccount(accountId, { command, actor, key, traceparent }, (account) =>
-      active
-        ? activateKillSwitch(account, { accountId, by, reason })
-        : releaseKillSwitch(account, { accountId, by }),
-    );
-    const location = () => `/v1/wallet?account_id=${accountId}`;
-    const { fact } = accepted(reply, answer, { storeId, location });
-    const { type, data } = expectFact(fact, 'KillSwitchActivated.v1', 'KillSwitchReleased.v1');
+    const who = by === 'client' ? 'owner' : 'operator';
+    const { type, data } = await carryOut(request, reply, {
+      command: active ? 'ActivateKillSwitch' : 'ReleaseKillSwitch',
+      by,
+      accountId,
+      body,
+      decide: (account) =>
+        active
+          ? activateKillSwitch(account, { accountId, by: who, reason })
+          : releaseKillSwitch(account, { accountId, by: who }),
+      facts: ['KillSwitchActivated.v1', 'KillSwitchReleased.v1'],
+      location: () => `/v1/wallet?account_id=${accountId}`,
+    });
     return type === 'KillSwitchActivated.v1'
       ? { account_id: accountId, active: true, by: data.by, reason: data.reason }
       : { account_id: accountId, active: false, by: null, reason: null };
@@ -58,11 +54,7 @@ export function killSwitchRoutes(
           'canceled, stops included. What an operator has activated, only an operator releases.',
       },
     },
-    (request, reply) => {
-      const { actor, body, traceparent, headers } = request;
-      const by = { by: 'owner', actor: `client:${actor.clientId}` } as const;
-      return carryOut(reply, { accountId: actor.accountId, ...by, body, traceparent, headers });
-    },
+    (request, reply) => turn(request, reply, { accountId: request.actor.accountId, by: 'client' }),
   );
 
   app.put(
@@ -76,10 +68,6 @@ export function killSwitchRoutes(
         params: z.object({ id: z.uuid().describe('The account.') }),
       },
     },
-    (request, reply) => {
-      const { actor, body, traceparent, headers, params } = request;
-      const by = { by: 'operator', actor: `operator:${actor.clientId}` } as const;
-      return carryOut(reply, { accountId: params.id.toLowerCase(), ...by, body, traceparent, headers });
-    },
+    (request, reply) => turn(request, reply, { accountId: request.params.id.toLowerCase(), by: 'operator' }),
   );
 }

@@ -1,9 +1,9 @@
 import type { AccountFact, PlaceOrder, views } from '@brokerx/contracts';
 import { expect, test } from 'vitest';
 import { accountWith, at, market, T0 } from '../../../test/facts.ts';
+import type { FactOf } from '../../commands/facts.ts';
 import { placeOrder } from '../placeOrder.ts';
 import { bandOf } from '../price.ts';
-import type { FactOf } from '../views.ts';
 import { previewOrder } from './preview.ts';
 
 const depth: views.DepthView = {

@@ -12,7 +12,7 @@ import {
   type views,
   waitsForClosing,
 } from '@brokerx/contracts';
-import type { FactOf } from '../views.ts';
+import type { FactOf } from '../../commands/facts.ts';
 import { boughtFor } from './previewNotional.ts';
 
 /** What a preview is made from besides the decision; the state is null where it is not known. */

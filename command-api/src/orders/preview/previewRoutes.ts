@@ -9,17 +9,14 @@ import {
 } from '@brokerx/contracts';
 import type { Http } from '@brokerx/infra';
 import type { Account } from '../../account/account.ts';
+import type { FactOf } from '../../commands/facts.ts';
 import { problemOf, tryLater } from '../../commands/refusals.ts';
 import { knownState } from '../../market/market.ts';
 import { isList, LISTED_ORDERS_MAX, placeOrderList } from '../placeList.ts';
 import { type PlaceOrderCommand, placeOrder } from '../placeOrder.ts';
 import { bandOf } from '../price.ts';
-import type { OrderRoutes } from '../routes.ts';
-import type { FactOf } from '../views.ts';
+import type { OrderRoutes } from '../request.ts';
 import { previewOrder } from './preview.ts';
-
-/** The book as it is shown, empty where nothing was ever in it; null while it cannot be told. */
-export type ShownDepth = (symbol: string) => Promise<views.DepthView | null>;
 
 /** What an order would do. Nothing is recorded, held or counted. */
 export function previewRoutes(
