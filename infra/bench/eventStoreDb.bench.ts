@@ -1,34 +1,19 @@
-import { parseArgs } from 'node:util';
+import { Command } from 'commander';
 import { eventStoreDb } from '../src/eventStore/eventStore.eventstoredb.ts';
 import { circumstances } from '../src/runtime/benchEnvironment.ts';
 import { realRuntime } from '../src/runtime/runtime.ts';
+import { usageExit } from '../src/runtime/usageExit.ts';
+import { wholeNumber } from '../src/runtime/wholeNumber.ts';
 import { codec, events } from './orderNotes.ts';
 import { appendCalls, pagesBack, readWhole, SHAPES, type Step, timed } from './storeShapes.ts';
 
-const HELP = `
-EVENTSTORE_URL=esdb://… npm run bench:eventstoredb -- [--seconds N] [--seed N] [--json] [--help]
-
-Measures the event store on EventStoreDB or KurrentDB: events appended and read each second, and what they cost this
+const WHAT = `Measures the event store on EventStoreDB or KurrentDB: events appended and read each second, and what they cost this
 process, for the same shapes of a call as bench:store. It appends to streams of its own and removes nothing: give it
-a server to throw away, and an empty one, for it reads everything that is there.
+a server to throw away, and an empty one, for it reads everything that is there. EVENTSTORE_URL names the server.`;
+const SHOWS = `
+What it does not show: what the server costs, many appenders contending, a network, projections beside it.`;
 
-  --seconds N   seconds for each row (default 2)
-  --seed N      of the events' texts (default 1)
-  --json        the last line is one JSON object
-
-What it does not show: what the server costs, many appenders contending, a network, projections beside it.
-`;
-
-const { values: given } = parseArgs({
-  options: {
-    seconds: { type: 'string', default: '2' },
-    seed: { type: 'string', default: '1' },
-    json: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
-});
-
-async function bench(url: string, seconds: number, seed: number): Promise<void> {
+async function bench(url: string, { seconds, seed, json }: BenchOptions): Promise<void> {
   const store = await eventStoreDb({ url, codec, runtime: realRuntime });
   const about = { ...circumstances(seed), seconds };
   console.log(
@@ -63,7 +48,7 @@ async function bench(url: string, seconds: number, seed: number): Promise<void> 
   await measure('reading back', pagesBack(store));
   const ok = (await readWhole(store)) === before + appended;
   console.log(ok ? `\n${appended} events appended, and as many read back.` : '\nEVENTS ARE MISSING');
-  if (given.json) console.log(JSON.stringify({ ok, ...about, rows }));
+  if (json) console.log(JSON.stringify({ ok, ...about, rows }));
   await store.close();
   if (!ok) process.exitCode = 1;
 }
@@ -71,6 +56,20 @@ async function bench(url: string, seconds: number, seed: number): Promise<void> 
 const line = (cells: string[]) =>
   cells.map((cell, i) => (i === 0 ? cell.padEnd(30) : cell.padStart(14))).join('');
 
+type BenchOptions = { seconds: number; seed: number; json: boolean };
+
+const program: Command = new Command('bench:eventstoredb')
+  .exitOverride(usageExit)
+  .description(WHAT)
+  .option('--seconds <n>', 'seconds for each row', wholeNumber(1), 2)
+  .option('--seed <n>', 'of the events’ texts', wholeNumber(0), 1)
+  .option('--json', 'the last line is one JSON object', false)
+  .addHelpText('after', SHOWS)
+  .parse();
 const url = process.env.EVENTSTORE_URL;
-if (given.help || !url) console.log(HELP);
-else await bench(url, Number(given.seconds), Number(given.seed));
+if (!url) {
+  program.error(
+    'error: EVENTSTORE_URL is not set. Set it to a server to throw away, such as esdb://127.0.0.1:2113?tls=false',
+  );
+}
+await bench(url, program.opts<BenchOptions>());

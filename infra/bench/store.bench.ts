@@ -1,10 +1,12 @@
-import { parseArgs } from 'node:util';
+import { Command } from 'commander';
 import type pg from 'pg';
 import { postgresEventStore } from '../src/eventStore/eventStore.postgres.ts';
 import { openPool } from '../src/postgres/postgres.ts';
 import { circumstances } from '../src/runtime/benchEnvironment.ts';
 import { createLog } from '../src/runtime/log.ts';
 import { realRuntime } from '../src/runtime/runtime.ts';
+import { usageExit } from '../src/runtime/usageExit.ts';
+import { wholeNumber } from '../src/runtime/wholeNumber.ts';
 import { startTemporaryPostgres } from '../src/servers/temporaryPostgres.ts';
 import { codec, events, type OrderNote } from './orderNotes.ts';
 import {
@@ -19,23 +21,17 @@ import {
 } from './storeShapes.ts';
 import { freshDatabaseIn, postgresCpuMicros, version } from './surroundings.ts';
 
-const HELP = `
-npm run bench:store -- [--seconds N] [--seed N] [--json] [--help]
-
-Measures the PostgreSQL event store: events appended and read each second, for several shapes of a call, each
+const WHAT = `Measures the PostgreSQL event store: events appended and read each second, for several shapes of a call, each
 beside a raw limit taken in turns with it: one INSERT of the same text into a table with a primary key and nothing
-else. Runs against the database of DATABASE_URL (a fresh database in it), or else a temporary PostgreSQL.
-
-  --seconds N   seconds for each row (default 2)
-  --seed N      of the events' texts (default 1)
-  --json        the last line is one JSON object
-
+else. Runs against the database of DATABASE_URL (a fresh database in it), or else a temporary PostgreSQL.`;
+const SHOWS = `
 What it does not show: many appenders contending, a network between client and server, readers and projections
-beside it, checkpoints and vacuum of a large store, power loss. Disks differ; compare ratios, not figures.
-`;
+beside it, checkpoints and vacuum of a large store, power loss. Disks differ; compare ratios, not figures.`;
 
 /** Store and raw limit take turns, so that what else the machine does meets both. */
 const TURNS = 4;
+
+type BenchOptions = { seconds: number; seed: number; json: boolean };
 
 type Row = {
   name: string;
@@ -46,16 +42,7 @@ type Row = {
   postgresMicrosPerEvent: number | null;
 };
 
-async function bench({
-  seconds,
-  seed,
-  json,
-}: {
-  seconds: number;
-  seed: number;
-  json: boolean;
-}): Promise<void> {
-  if (!(seconds > 0) || !Number.isSafeInteger(seed)) throw new Error('--seconds and --seed are numbers');
+async function bench({ seconds, seed, json }: BenchOptions): Promise<void> {
   const server = process.env.DATABASE_URL
     ? await freshDatabaseIn(process.env.DATABASE_URL)
     : await startTemporaryPostgres(createLog({ name: 'bench', level: 'warn' }));
@@ -166,13 +153,12 @@ function rawPages(pool: pg.Pool): Step {
   };
 }
 
-const { values: given } = parseArgs({
-  options: {
-    seconds: { type: 'string', default: '2' },
-    seed: { type: 'string', default: '1' },
-    json: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
-});
-if (given.help) console.log(HELP);
-else await bench({ seconds: Number(given.seconds), seed: Number(given.seed), json: given.json });
+const program = new Command('bench:store')
+  .exitOverride(usageExit)
+  .description(WHAT)
+  .option('--seconds <n>', 'seconds for each row', wholeNumber(1), 2)
+  .option('--seed <n>', 'of the events’ texts', wholeNumber(0), 1)
+  .option('--json', 'the last line is one JSON object', false)
+  .addHelpText('after', SHOWS)
+  .parse();
+await bench(program.opts<BenchOptions>());

@@ -225,6 +225,7 @@ async function main(): Promise<number> {
 async function journalsIn(folder: string): Promise<JournalEntry[]> {
   const entries: JournalEntry[] = [];
   for await (const file of glob('*.jsonl', { cwd: folder })) entries.push(...readJournal(join(folder, file)));
+  if (entries.length === 0) throw new Error(`--journals: there is no command of a client in ${folder}`);
   return entries;
 }
 

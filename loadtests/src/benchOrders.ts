@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import { type AuditResult, auditFigures, auditInstallation, auditTable } from './audit.ts';
 import { report, round, sideBySide } from './bench/figures.ts';
 import { type History, preload } from './bench/history.ts';
@@ -42,18 +42,25 @@ async function main(): Promise<void> {
       .option('--bare-seconds <n>', 'time for the bare endpoint; 0: leave it out', wholeNumber(0), 10)
       .option('--preload <events>', 'history to begin with (installation of its own only)', wholeNumber(0), 0)
       .option('--idle-seconds <n>', 'time in which nothing happens, before the load', wholeNumber(0), 0)
-      .option('--profiles <list>', `one after the other, of ${PROFILES.join(', ')}`, 'embedded')
+      .option(
+        '--profiles <list>',
+        `one after the other, of ${PROFILES.join(', ')}`,
+        parseProfiles,
+        parseProfiles('embedded'),
+      )
       .option('--seed <n>', 'of orders and history', wholeNumber(0), 1)
       .option('--min-rate <n>', 'fail below so many orders a second (default: --rate)', wholeNumber(0))
       .option('--max-p95-ms <ms>', 'fail above this latency; 0: any', wholeNumber(0), 100)
       .option('--no-audit', 'leave out the audit at the end'),
   ).parse();
-  const raw = program.opts<Given & TargetOptions & { audit: boolean; profiles: string }>();
+  const raw = program.opts<Given & TargetOptions & { audit: boolean; profiles: Profile[] }>();
   const options: Options = { ...raw, minRate: raw.minRate ?? raw.rate };
+  const { profiles } = raw;
+  if (raw.commandUrl && options.preload > 0)
+    program.error('error: --preload needs an installation of its own');
+  if (raw.commandUrl && profiles.length > 1)
+    program.error('error: --profiles needs installations of its own');
   await runTool(raw.json, async () => {
-    const profiles = parseProfiles(raw.profiles);
-    if (options.preload > 0 && raw.commandUrl) throw new Error('--preload needs an installation of its own');
-    if (profiles.length > 1 && raw.commandUrl) throw new Error('--profiles needs installations of its own');
     const results: { name: string; exitCode: number; figures: Figures }[] = [];
     for (const { name, ...servers } of profiles) {
       if (profiles.length > 1) print(`\n${name}`);
@@ -81,10 +88,12 @@ async function main(): Promise<void> {
 
 const PROFILES = ['embedded', 'kafka', 'redis', 'kafka+redis'];
 
-function parseProfiles(list: string): { name: string; kafka: boolean; redis: boolean }[] {
+type Profile = { name: string; kafka: boolean; redis: boolean };
+
+function parseProfiles(list: string): Profile[] {
   return list.split(',').map((name) => {
     if (!PROFILES.includes(name))
-      throw new Error(`--profiles knows ${PROFILES.join(', ')}, separated by commas; not ${name}`);
+      throw new InvalidArgumentError(`It must be some of ${PROFILES.join(', ')}, separated by commas.`);
     return { name, kafka: name.includes('kafka'), redis: name.includes('redis') };
   });
 }

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { idSource } from '@brokerx/client';
 import { mintId } from '@brokerx/contracts';
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import { DATABASE_PROCESS, type Installation } from './installation.ts';
 import { type Person, registerMany } from './people.ts';
 import { circumstances, EXIT, print, progress, table } from './report.ts';
@@ -27,6 +27,13 @@ const FAULTS: Record<string, readonly string[]> = {
   PostgreSQL: [DATABASE_PROCESS],
   everything: [DATABASE_PROCESS, 'command-api', 'matching-engine', 'projectors', 'query-api'],
 };
+const KINDS = Object.keys(FAULTS);
+
+function theseFaults(text: string): readonly string[] {
+  const faults = text.split(',');
+  if (faults.every((fault) => KINDS.includes(fault))) return faults;
+  throw new InvalidArgumentError(`It must be some of ${KINDS.join(',')}.`);
+}
 
 const SYMBOL = 'RECOVER';
 const POLL_MS = 20;
@@ -37,7 +44,7 @@ const GIVE_UP_MS = 120_000;
 /** Between two faults everything comes to rest, and the supervisor forgets that a process ended a moment ago. */
 const REST_MS = 31_000;
 
-type Options = { rounds: number; faults: string; rest: number };
+type Options = { rounds: number; faults: readonly string[]; rest: number };
 
 async function main(): Promise<void> {
   const program = new Command('bench:recovery')
@@ -46,15 +53,14 @@ async function main(): Promise<void> {
       'Measures the time from a kill to the first order that is seen end to end, on an installation of its own.',
     )
     .option('--rounds <n>', 'kills of each kind', wholeNumber(1), 5)
-    .option('--faults <list>', `some of ${Object.keys(FAULTS).join(',')}`, Object.keys(FAULTS).join(','))
+    .option('--faults <list>', `some of ${KINDS.join(',')}`, theseFaults, KINDS)
     .option('--rest <ms>', 'between two kills', wholeNumber(0), REST_MS)
     .option('--engines <n>', 'matching engines', wholeNumber(1), 1)
     .option('--json', 'one JSON object with `ok` on the last line')
     .parse();
   const options = program.opts<Options & TargetOptions>();
+  const { faults } = options;
   await runTool(options.json, async () => {
-    const faults = options.faults.split(',');
-    for (const fault of faults) if (!FAULTS[fault]) throw new Error(`there is no fault ${fault}`);
     const target = await openTarget(options);
     try {
       const recoveries = await measure(target, faults, options);

@@ -148,7 +148,8 @@ export async function bookCheck(
         dropped: proxies.reduce((sum, proxy) => sum + proxy.dropped(), 0),
       },
       books: sums,
-      exitCode: result.differences.length > 0 ? EXIT.mismatch : EXIT.ok,
+      exitCode:
+        result.differences.length > 0 ? EXIT.mismatch : result.compared === 0 ? EXIT.liveness : EXIT.ok,
     };
   } finally {
     stop.abort();

@@ -269,6 +269,8 @@ async function main(): Promise<void> {
     .parse();
   type Given = Omit<DrillOptions, 'outside'> & Counts & { kafka: boolean; redis: boolean; json?: boolean };
   const options = program.opts<Given>();
+  if (options.kills + (options.pauses ?? 0) === 0)
+    program.error('error: with --kills 0 and --pauses 0 there is nothing to do');
   await runTool(options.json, async () => {
     progress(RAISED_BOUNDS_TOLD);
     const outside = await startOutsideServers(options);

@@ -49,11 +49,13 @@ export type ReplayResult = {
   durationMs: number;
 };
 
+const isPriced = (row: FlowRow) => 'priceCents' in row;
+
 export async function replay(target: Target, rows: readonly FlowRow[]): Promise<ReplayResult> {
   const { api, operator } = target;
   // A name of its own for each run: a symbol's book is never emptied.
   const symbol = `R${mintId(idSource).replaceAll('-', '').slice(-8).toUpperCase()}`;
-  const first = rows.find((row) => 'priceCents' in row);
+  const first = rows.find(isPriced);
   if (!first) throw new Error('the flow has no order in it');
   await operator.list({ symbol, name: 'Recorded day', listingCents: first.priceCents, feePpm: 0 });
   await operator.exemptSymbol(symbol);
@@ -205,7 +207,7 @@ async function compare(
 }
 
 async function main(): Promise<void> {
-  const program = withTarget(
+  const program: Command = withTarget(
     new Command('replay')
       .exitOverride(usageExit)
       .description(
@@ -217,7 +219,14 @@ async function main(): Promise<void> {
       .option('--no-audit', 'leave out the audit at the end'),
   ).parse();
   const options = program.opts<Options>();
-  const rows = parseFlow(readFileSync(program.args[0] as string, 'utf8'), options.rows);
+  const [file = ''] = program.args;
+  let rows: FlowRow[];
+  try {
+    rows = parseFlow(readFileSync(file, 'utf8'), options.rows);
+  } catch (error) {
+    program.error(`error: ${file} cannot be replayed: ${(error as Error).message}`);
+  }
+  if (!rows.some(isPriced)) program.error(`error: ${file} has no order in it`);
   await runTool(options.json, async () => {
     const target = await openTarget(options);
     try {

@@ -16,6 +16,8 @@ test.for([
   ['loadtests/src/replay.ts', '--rows', '-1'],
   ['matching-engine/sim/main.ts', '--inputs', 'many'],
   ['matching-engine/bench/engine.bench.ts', '--rounds', 'zero'],
+  ['infra/bench/store.bench.ts', '--seconds', '0'],
+  ['infra/bench/eventStoreDb.bench.ts', '--seed', 'x'],
 ] as const)('%s %s %s is refused in one line that names the option', ([script, option, value]) => {
   const ended = spawnSync(process.execPath, [join(repository, script), `${option}=${value}`], {
     encoding: 'utf8',
@@ -26,6 +28,34 @@ test.for([
   expect(ended.stderr).toMatch(
     new RegExp(`^error: option '${option} <\\w+>' argument '.*' is invalid\\. It must be .+\\n$`),
   );
+});
+
+/** No server to measure, no file to replay: a tool that does nothing is not content either. */
+test.for([
+  [['infra/bench/eventStoreDb.bench.ts'], 'EVENTSTORE_URL is not set'],
+  [['infra/bench/eventStoreDb.bench.ts', '--nope'], 'unknown option'],
+  [['infra/bench/store.bench.ts', '--nope'], 'unknown option'],
+  [['loadtests/src/replay.ts'], 'missing required argument'],
+  [['loadtests/src/replay.ts', '/no/such.csv'], '/no/such.csv cannot be replayed'],
+  [['loadtests/src/replay.ts', import.meta.filename], 'line 1: '],
+  [['loadtests/src/replay.ts', '/dev/null'], 'no order in it'],
+  [['loadtests/src/crashDrill.ts', '--kills=0'], 'nothing to do'],
+  [['loadtests/src/benchRecovery.ts', '--faults=moon'], 'some of command-api,'],
+  [['loadtests/src/benchOrders.ts', '--profiles=moon'], 'moon'],
+  [['loadtests/src/benchOrders.ts', '--preload=9', '--command-url=http://127.0.0.1:9'], '--preload'],
+  [['loadtests/src/audit.ts'], '--operator-email'],
+  [['matching-engine/bench/engine.bench.ts', '--flow-file=/no/such.csv'], '/no/such.csv is not there'],
+  [['infra/installation/src/cli/main.ts', 'migrate-store'], '--from'],
+] as const)('%s: nothing can be done, which is a usage error', ([[script, ...args], why]) => {
+  const ended = spawnSync(process.execPath, [join(repository, script), ...args], {
+    encoding: 'utf8',
+    timeout: 20_000,
+    env: { PATH: process.env.PATH },
+  });
+  expect(ended.status).toBe(2);
+  expect(ended.stdout).toBe('');
+  expect(ended.stderr).toMatch(/^error: .+\n$/);
+  expect(ended.stderr).toContain(why);
 });
 
 test('bounds of an address that a load raises are those that there are, and it says which', () => {

@@ -53,7 +53,7 @@ const run = promisify(execFile);
 type Summary = Omit<Figures, 'told'>;
 
 async function main(): Promise<boolean> {
-  const options = new Command('bench:engine')
+  const program = new Command('bench:engine')
     .exitOverride(usageExit)
     .description(WHAT)
     .option('--rounds <n>', 'runs of each on each flow; medians are told', wholeNumber(1), 3)
@@ -74,17 +74,18 @@ async function main(): Promise<boolean> {
     .option('--only <names>', 'of the contenders, separated by commas', theseContenders, CONTENDERS)
     .option('--json', 'one JSON object with `ok` on the last line', false)
     .addHelpText('after', SHOWS)
-    .parse()
-    .opts<BenchOptions>();
+    .parse();
+  const options = program.opts<BenchOptions>();
   const { rounds, seconds, seed, resting, only: names, json } = options;
+  const path = flowFile(options.flowFile);
+  const recorded = recordedFlow(path);
+  if (!recorded && options.flowFile) program.error(`error: --flow-file: ${path} is not there`);
   const surroundings = { ...circumstances(seed), rounds };
   print(
     Object.entries(surroundings)
       .map(([name, value]) => `${name} ${value}`)
       .join(' · '),
   );
-  const path = flowFile(options.flowFile);
-  const recorded = recordedFlow(path);
   if (!recorded) print(`THE RECORDED MORNING IS NOT THERE (${path}): only the deep book is measured.`);
   const flows = [...(recorded ? [recorded] : []), deepFlow(seed, resting, resting)];
   const folder = mkdtempSync(join(tmpdir(), 'bench-engine-'));

@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { bookStream, type Event, eventCodec, mintId } from '@brokerx/contracts';
 import { createLog, NO_STREAM, postgresEventStore, realRuntime } from '@brokerx/infra';
 import { freePort } from '@brokerx/infra/runtime/ports.ts';
+import { wholeNumber } from '@brokerx/infra/runtime/wholeNumber.ts';
 import { startTemporaryPostgres } from '@brokerx/infra/servers/temporaryPostgres.ts';
 import { workload } from '../sim/workload.ts';
 
@@ -11,7 +12,7 @@ import { workload } from '../sim/workload.ts';
  * The whole engine process on a PostgreSQL of its own: inputs arrive at a steady rate, and the processor time that the
  * engine takes for each is told, start-up left out: `node matching-engine/bench/process.bench.ts [inputs a second]`.
  */
-const RATE = Number(process.argv[2] ?? 1_500);
+const RATE = wholeNumber(1)(process.argv[2] ?? '1500');
 const SECONDS = 8;
 const TICK_MS = 10;
 

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { eventCodec } from '@brokerx/contracts';
 import { createLog, openPool, postgresEventStore, realRuntime as runtime } from '@brokerx/infra';
+import { wholeNumber } from '@brokerx/infra/runtime/wholeNumber.ts';
 import { startTemporaryPostgres } from '@brokerx/infra/servers/temporaryPostgres.ts';
 import { allProjections } from '../src/tables/allProjections.ts';
 import { makeHistory } from '../test/history.ts';
@@ -14,7 +15,7 @@ import { makeHistory } from '../test/history.ts';
  *
  *   node projectors/bench/project.bench.ts [orders] [orders a second]
  */
-const [orders = 20_000, perSecond = 1_500] = process.argv.slice(2).map(Number);
+const [orders = 20_000, perSecond = 1_500] = process.argv.slice(2).map(wholeNumber(1));
 const log = createLog({ name: 'bench', level: 'warn' });
 const postgres = await startTemporaryPostgres(log);
 const store = await postgresEventStore({ databaseUrl: postgres.url, codec: eventCodec(), runtime, log });

@@ -11,6 +11,7 @@ import {
   realRuntime as runtime,
   storeFeed,
 } from '@brokerx/infra';
+import { wholeNumber } from '@brokerx/infra/runtime/wholeNumber.ts';
 import { kafkaBroker } from '@brokerx/infra/servers/kafkaBroker.ts';
 import { kafkaJars } from '@brokerx/infra/servers/kafkaJars.ts';
 import { relayMetrics } from '../src/relay/metrics.ts';
@@ -24,7 +25,7 @@ import { makeHistory } from '../test/history.ts';
  *
  *   node projectors/bench/topics.bench.ts [orders] [orders a second]
  */
-const [orders = 20_000, perSecond = 1_500] = process.argv.slice(2).map(Number);
+const [orders = 20_000, perSecond = 1_500] = process.argv.slice(2).map(wholeNumber(1));
 const log = createLog({ name: 'bench', level: 'error' });
 const broker = await kafkaBroker({ libs: await kafkaJars(log), log });
 await broker.start();
