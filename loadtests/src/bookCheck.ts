@@ -148,8 +148,7 @@ export async function bookCheck(
         dropped: proxies.reduce((sum, proxy) => sum + proxy.dropped(), 0),
       },
       books: sums,
-      exitCode:
-        result.differences.length > 0 ? EXIT.mismatch : result.compared === 0 ? EXIT.liveness : EXIT.ok,
+      exitCode: exitCodeOf(result),
     };
   } finally {
     stop.abort();
@@ -171,6 +170,10 @@ const added = (a: BookStats, b: BookStats): BookStats => ({
   mismatches: a.mismatches + b.mismatches,
   missed: a.missed + b.missed,
 });
+
+/** A run that compared nothing has found out nothing. */
+const exitCodeOf = ({ differences, compared }: { differences: readonly string[]; compared: number }) =>
+  differences.length > 0 ? EXIT.mismatch : compared === 0 ? EXIT.liveness : EXIT.ok;
 
 async function main(): Promise<void> {
   const program = withTarget(new Command('book-check').exitOverride(usageExit))
