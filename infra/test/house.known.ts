@@ -17,7 +17,6 @@ export const knownCircles: readonly string[] = [
     'matching-engine/src/rules/bound.ts',
     'matching-engine/src/rules/bracket.ts',
     'matching-engine/src/rules/expiry.ts',
-    'matching-engine/src/rules/iceberg.ts',
     'matching-engine/src/rules/left.ts',
     'matching-engine/src/rules/match.ts',
     'matching-engine/src/rules/notional.ts',

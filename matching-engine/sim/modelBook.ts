@@ -89,13 +89,15 @@ export function modelBook() {
       const maker = opposite(taker.side, taker.price)[0];
       if (!maker) break;
       const wanted = money ? buys(money, maker.price * tickCents) : open(taker);
-      if (wanted === 0) break;
+      if (wanted === 0 || money?.most === 0) break;
       bounded = isFull(facts.length);
       if (bounded) break;
-      const quantity = Math.min(wanted, visible(maker));
-      const meeting = { priceTicks: maker.price, quantity, takerSide: taker.side };
       const mode = taker.selfTrade;
-      if (mode === 'none' || maker.accountId !== taker.accountId) {
+      const isOther = mode === 'none' || maker.accountId !== taker.accountId;
+      const most = money && isOther ? money.most : wanted;
+      const quantity = Math.min(wanted, visible(maker), most);
+      const meeting = { priceTicks: maker.price, quantity, takerSide: taker.side };
+      if (isOther) {
         const { low, high } = rules.band;
         outside = !taker.exempt && (maker.price < low || maker.price > high);
         if (outside) break;
@@ -106,6 +108,7 @@ export function modelBook() {
           money.cents -= quantity * maker.price * tickCents;
           money.shares -= quantity;
           money.bought += quantity;
+          money.most -= quantity;
           money.told = buys(money, maker.price * tickCents) === 0;
         }
         trades += 1;
@@ -220,10 +223,8 @@ export function modelBook() {
   };
   const ends = modelEnds({ openNow, expire, lists, rules, isFull });
 
-  /**
-   * Whether the order would trade so much, as far as it may look: the sweep is done on copies, and everything put back.
-   */
-  function wouldTrade(taker: Order, needed: number): 'enough' | 'less' | 'too far' {
+  /** Does what is thought of only on copies, and puts everything back. */
+  function thought<T>(think: () => T): T {
     const before = { orders, trades, lastTradeTime, lastTicks, arrivals };
     const { told, bounds, left } = rules;
     Object.assign(rules, { bounds: false, left: [] });
@@ -231,20 +232,32 @@ export function modelBook() {
     const putBack = lists.keep();
     orders = orders.map((o) => ({ ...o }));
     held.stops = held.stops.map((one) => ({ ...one }));
-    const { facts } = sweep({ ...taker }, 1, '');
+    const came = think();
     ({ orders, trades, lastTradeTime, lastTicks, arrivals } = before);
     held.stops = waiting;
     putBack();
     Object.assign(rules, { told, bounds, left });
+    return came;
+  }
+
+  /** What would be traded, until that is enough, or more matches than may be looked over: each may tell two things. */
+  function tradedIn(facts: readonly BookFact[], needed: number): { traded: number; isTooFar: boolean } {
     let [traded, matches] = [0, 0];
     for (const { type, data } of facts) {
       if (traded >= needed) break;
       if (type !== 'TradeExecuted.v1' && type !== 'TradePrevented.v1') continue;
       matches += 1;
-      // Each may tell two things.
-      if (bounds && 2 * matches > rules.most - rules.before - 16) return 'too far';
+      if (rules.bounds && 2 * matches > rules.most - rules.before - 16) return { traded, isTooFar: true };
       if (type === 'TradeExecuted.v1') traded += data.quantity;
     }
+    return { traded, isTooFar: false };
+  }
+
+  /** Whether the order would trade so much, as far as it may look. */
+  function wouldTrade(taker: Order, needed: number): 'enough' | 'less' | 'too far' {
+    const facts = thought(() => sweep({ ...taker }, 1, '').facts);
+    const { traded, isTooFar } = tradedIn(facts, needed);
+    if (isTooFar) return 'too far';
     return traded >= needed ? 'enough' : 'less';
   }
 
@@ -274,6 +287,8 @@ export function modelBook() {
     expire,
     ...ends,
     wouldTrade,
+    thought,
+    tradedIn,
     orders: () => orders,
     lists,
     openNow,

@@ -25,8 +25,15 @@ export type Order = {
   shown: number;
 };
 
-/** What is left to spend, and to buy, of an order for an amount of money. */
-export type Money = { cents: number; shares: number; lot: number; bought: number; told: boolean };
+/** What is left to spend, and to buy, of an order for an amount of money; `most`: of that it takes no more. */
+export type Money = {
+  cents: number;
+  shares: number;
+  lot: number;
+  bought: number;
+  most: number;
+  told: boolean;
+};
 /** Share after share, and then back to where the whole is lots. */
 export const buys = (money: Money, price: number): number => {
   const most = money.bought + Math.min(money.shares, Math.floor(money.cents / price));

@@ -44,9 +44,9 @@ export function compare(inputs: Iterable<PlacedInput>, seed: number): Outcome {
   const random = mulberry32(seed ^ 0x5eed);
   const outputsMax = outputsMaxOf(seed);
   const reference = model(symbol, outputsMax);
-  const ledger = orderLedger();
   const triggers = triggersByPrints();
   let engine = newEngine(symbol);
+  const ledger = orderLedger(() => (follows(engine, 4) ? (engine.listing?.rules.lotShares ?? 1) : 1));
   engine.outputsMax = outputsMax;
   let outputs = 0;
   let step = 0;
@@ -123,14 +123,19 @@ function assertNotCrossed({ book, state }: Engine): void {
   assert(!bid || !ask || bid.priceTicks < ask.priceTicks, 'crossed');
 }
 
-/** Follows every order from its outputs alone: what it was accepted for = filled + taken back + still wanted. */
-function orderLedger() {
+/**
+ * Follows every order from its outputs alone: what it was accepted for = filled + taken back + still wanted; what is bought
+ * for an amount of money is whole lots.
+ */
+function orderLedger(lotShares: () => number) {
   const open = new Map<string, number>();
-  /** Money left, of orders for an amount of it. */
+  /** Money left, of orders for an amount of it, and what they have bought. */
   const money = new Map<string, number>();
+  const bought = new Map<string, number>();
   const ended = new Set<string>();
   const end = (id: string, quantity: number) => {
     assert.equal(open.get(id), quantity, `what ${id} ends with`);
+    assert.equal((bought.get(id) ?? 0) % lotShares(), 0, `the whole that ${id} bought is lots`);
     open.delete(id);
     ended.add(id);
   };
@@ -156,6 +161,7 @@ function orderLedger() {
         else {
           money.set(orderId, cents - data.quantity * data.priceTicks * data.tickCents);
           assert((money.get(orderId) ?? -1) >= 0, `${orderId} spends more than it has`);
+          bought.set(orderId, (bought.get(orderId) ?? 0) + data.quantity);
           if (leaves === 0) end(orderId, 0);
         }
       } else if (type === 'OrderCompleted.v1') {

@@ -8,6 +8,8 @@ import {
 } from '@brokerx/contracts';
 import type { PlacedInput } from '../src/rules/engine.ts';
 import { listOf } from './workloadLists.ts';
+import { forMoney } from './workloadMoney.ts';
+import { rulesOf } from './workloadRules.ts';
 
 /**
  * Seeded streams of engine inputs: what a busy market sends, and what a hostile one would. The same seed gives the
@@ -26,26 +28,6 @@ export function mulberry32(seed: number): Random {
     return ((t ^ (t >>> 14)) >>> 0) % below;
   };
 }
-
-const RULES = {
-  tickCents: 1,
-  listingTicks: 10_000,
-  collarPpm: 100_000,
-  feePpm: 1_000,
-  orderSharesMax: 100_000,
-  dailyClose: '21:00',
-};
-/** Under the newest matching rules there are lots and limits of value, too. */
-const NEW_RULES = {
-  ...RULES,
-  lotShares: 2,
-  notionalMinCents: 20_000,
-  notionalMaxCents: 40_000_000,
-  bandPpm: 3_000,
-};
-
-/** Every seventh seed has a band of less than a tick. */
-const NARROW_PPM = 50;
 
 /** A readable UUID: `00000000-0000-4000-8000-00000000002a` for 42. */
 export const numbered = (group: number, n: number): string =>
@@ -81,7 +63,9 @@ export function* workload(seed: number, symbol: string): Generator<PlacedInput, 
   let time = START_MS;
   let count = 0;
   let placed = 0;
-  let centre = RULES.listingTicks;
+  const rules = rulesOf(seed);
+  const { listingTicks, tickCents, feePpm, lotShares: lot = 1 } = rules;
+  let centre = listingTicks;
   let mix = MIXES[0] as Mix;
   let stepsBack = 0;
 
@@ -105,8 +89,20 @@ export function* workload(seed: number, symbol: string): Generator<PlacedInput, 
     return { event, revision };
   };
 
-  /** Round lots half the time, so that equal sizes and exact fills are common. */
-  const size = () => (random(2) === 0 ? 10 * (1 + random(5)) : 1 + random(300));
+  /**
+   * Round lots half the time, so that equal sizes and exact fills are common; beside wide lots mostly little, so that levels
+   * are thin.
+   */
+  const size = () =>
+    lot >= 10 && random(8) > 0
+      ? 1 + random(12)
+      : random(2) === 0
+        ? 10 * (1 + random(5))
+        : 1 + random(random(3) === 0 ? 15 : 300);
+  /** Some prices are left at the ends. */
+  const mixFor = (mix: Mix): Mix => ({ ...mix, spreadTicks: Math.min(mix.spreadTicks, listingTicks / 5) });
+
+  const inLots = (quantity: number) => Math.ceil(quantity / lot) * lot;
 
   /** Now and then so little that there would be too many peaks; rarely no lot. */
   const shown = () => (random(3) === 0 ? 2 : 2 * (1 + random(30)) - Number(random(40) === 0));
@@ -139,7 +135,7 @@ export function* workload(seed: number, symbol: string): Generator<PlacedInput, 
     if (rests || waits || random(8) === 0) recent.push({ orderId, accountId });
     if (recent.length > RECENT_ORDERS_MAX) recent.shift();
     const odd = random(200);
-    const forMoney = type === 'market' && random(!newest ? 60 : buy ? 2 : 20) === 0;
+    const isForMoney = type === 'market' && random(!newest ? 60 : buy ? 2 : 20) === 0;
     const quantity = odd === 0 ? 100_001 : odd === 1 ? 0 : odd < 10 ? 2_000 + random(3_000) : size();
     const peak = rests || random(40) === 0 ? random(newest ? 6 : 300) : 1;
     return input(`account-${accountId}`, {
@@ -152,19 +148,45 @@ export function* workload(seed: number, symbol: string): Generator<PlacedInput, 
         side: buy ? 'buy' : 'sell',
         type,
         timeInForce,
-        quantity: forMoney && odd > 3 ? 0 : quantity,
+        quantity: isForMoney && odd > 3 ? 0 : buy && random(4) > 0 ? inLots(quantity) : quantity,
         limitTicks: odd === 2 ? 0 : odd === 3 ? 1 + random(30_000) : Math.max(1, limit),
-        tickCents: odd === 4 ? 5 : RULES.tickCents,
-        referenceTicks: RULES.listingTicks,
+        tickCents: odd === 4 ? 5 : tickCents,
+        referenceTicks: listingTicks,
         bandExempt: random(40) === 0,
-        feePpm: RULES.feePpm,
+        feePpm,
         holdCents: 0,
         holdShares: 0,
         ...terms(type, timeInForce),
         ...(ends ? { expiresAt: timeOf(time + random(4_000) - 100) } : {}),
         ...(waits ? stopTerms(type, buy) : {}),
         ...(peak === 0 ? { displayQuantity: shown() } : {}),
-        ...(forMoney ? { notionalCents: money() } : {}),
+        ...(isForMoney ? { notionalCents: money() } : {}),
+      },
+    });
+  }
+
+  /** A buy for an amount of money that nothing speaks against. */
+  function buyForMoney(): PlacedInput {
+    placed += 1;
+    const accountId = numbered(ACCOUNT, random(ACCOUNTS));
+    return input(`account-${accountId}`, {
+      type: 'OrderPlaced.v1',
+      data: {
+        orderId: numbered(ORDER, placed),
+        accountId,
+        clientOrderId: null,
+        symbol,
+        side: 'buy',
+        type: 'market',
+        timeInForce: 'ioc',
+        quantity: 0,
+        tickCents,
+        referenceTicks: listingTicks,
+        bandExempt: random(4) === 0,
+        feePpm,
+        holdCents: 0,
+        holdShares: 0,
+        ...forMoney(random, { centre, spreadTicks: mix.spreadTicks, lot }),
       },
     });
   }
@@ -187,10 +209,10 @@ export function* workload(seed: number, symbol: string): Generator<PlacedInput, 
         accountId,
         symbol,
         quantity: size(),
-        tickCents: RULES.tickCents,
-        referenceTicks: RULES.listingTicks,
+        tickCents,
+        referenceTicks: listingTicks,
         bandExempt: random(40) === 0,
-        feePpm: RULES.feePpm,
+        feePpm,
         holdCents: 0,
         holdShares: 0,
         ...data,
@@ -279,7 +301,7 @@ export function* workload(seed: number, symbol: string): Generator<PlacedInput, 
       const data = { symbol, bandsOff: random(2) === 0, quotasOff: false };
       return input(stream, { type: 'SymbolExemptionsChanged.v1', data });
     }
-    centre = Math.max(2_000, centre + random(401) - 200);
+    centre = Math.max(listingTicks / 5, centre + random(listingTicks / 25 + 1) - listingTicks / 50);
     const data = { symbol, day: timeOf(time).slice(0, 10), at: timeOf(time), closeTicks: centre };
     return input(stream, { type: 'DayEnded.v1', data });
   }
@@ -289,12 +311,12 @@ export function* workload(seed: number, symbol: string): Generator<PlacedInput, 
   const listed = {
     symbol,
     name: `${symbol} Inc.`,
-    rules: newest ? { ...NEW_RULES, ...(seed % 7 === 0 ? { bandPpm: NARROW_PPM } : {}) } : RULES,
+    rules,
     matchingRules: newest ? MATCHING_RULES_VERSION : 1,
   };
   yield input(`market-${symbol}`, { type: 'SymbolListed.v1', data: listed });
   for (;;) {
-    if (count % INPUTS_PER_MIX === 0) mix = MIXES[random(MIXES.length)] as Mix;
+    if (count % INPUTS_PER_MIX === 0) mix = mixFor(MIXES[random(MIXES.length)] as Mix);
     if (stepsBack > 0 && random(INPUTS_PER_STEP_BACK) === 0) {
       yield stepBack();
       continue;
@@ -306,6 +328,7 @@ export function* workload(seed: number, symbol: string): Generator<PlacedInput, 
     }
     const what = random(100);
     if (what < mix.orders && random(newest ? 12 : 300) === 0) yield list();
+    else if (what < mix.orders && random(newest ? 20 : 600) === 0) yield buyForMoney();
     else if (recent.length === 0 || what < mix.orders) yield order();
     else if (what < mix.orders + mix.cancels) yield request('OrderCancelRequested.v1');
     else if (what < mix.orders + mix.cancels + mix.amends) yield request('OrderAmendRequested.v1');

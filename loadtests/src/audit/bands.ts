@@ -14,7 +14,18 @@ export function auditedBands(wrong: (event: RawEvent, what: string) => void) {
   /** As it was before the first trade of this input. */
   let frozen: { low: number; high: number } | undefined;
   let joins: RawEvent | undefined;
+  /** Whether a trade at this price would be outside, by the price before this input. */
+  const isOutside = (ticks: number): boolean => {
+    const ppm = rules?.bandPpm;
+    if (ppm === undefined || version < 3 || off) return false;
+    const around = last || (rules?.listingTicks ?? 0);
+    const exact = Number((BigInt(around) * BigInt(ppm)) / 1_000_000n);
+    const step = version < 4 ? exact : Math.max(1, exact);
+    frozen ??= { low: Math.max(1, around - step), high: around + step };
+    return ticks < frozen.low || ticks > frozen.high;
+  };
   return {
+    isOutside,
     market(event: RawEvent): void {
       if (event.type === 'SymbolListed.v1') ({ rules, matchingRules: version } = event.data);
       if (event.type === 'MatchingRulesAdopted.v1') version = event.data.matchingRules;
@@ -24,16 +35,8 @@ export function auditedBands(wrong: (event: RawEvent, what: string) => void) {
     },
     traded(event: Extract<RawEvent, { type: 'TradeExecuted.v1' }>, taker: AuditedOrder | undefined): void {
       const { priceTicks, auction } = event.data;
-      const ppm = rules?.bandPpm;
-      if (!auction && ppm !== undefined && version >= 3 && !off) {
-        const around = last || (rules?.listingTicks ?? 0);
-        const exact = Number((BigInt(around) * BigInt(ppm)) / 1_000_000n);
-        const step = version < 4 ? exact : Math.max(1, exact);
-        frozen ??= { low: Math.max(1, around - step), high: around + step };
-        const outside = priceTicks < frozen.low || priceTicks > frozen.high;
-        if (outside && !taker?.bandExempt)
-          wrong(event, `the trade at ${priceTicks} is outside ${frozen.low} to ${frozen.high}`);
-      }
+      if (!auction && isOutside(priceTicks) && !taker?.bandExempt)
+        wrong(event, `the trade at ${priceTicks} is outside ${frozen?.low} to ${frozen?.high}`);
       last = priceTicks;
     },
     /** It rests as only an order in a call does. */

@@ -5,6 +5,7 @@ import { buysFor, type Incoming } from './bookIncoming.ts';
 import { auditedInput } from './bookInput.ts';
 import { auditedLevels, type Resting } from './bookLevels.ts';
 import { auditedLists } from './bookLists.ts';
+import { auditedMoney } from './bookMoney.ts';
 import { auditedStops } from './bookStops.ts';
 import type { Findings } from './findings.ts';
 import type { AuditedOrder } from './order.ts';
@@ -47,6 +48,8 @@ export function auditedBook(
   const lists = auditedLists({ symbol, orders, resting, stops, found });
   const auctions = auditedAuctions({ ...levels, shadowed: lists.shadowed, wrong, version });
   const bands = auditedBands(wrong);
+  const sells = () => levels.inPriority('sell');
+  const spent = auditedMoney({ orders, sells, othersOf: lists.othersOf, bands, rules, version, wrong });
 
   /** The two that meet: the one that is arriving, and the one in the book that has priority. */
   const meet = (
@@ -112,6 +115,7 @@ export function auditedBook(
     }
     const { arriving, made } = met;
     arriving.filled += quantity;
+    arriving.tradedAt = event.data.priceTicks;
     if (arriving.money !== null) {
       const cents = event.data.priceTicks * event.data.tickCents;
       arriving.money -= quantity * cents;
@@ -120,6 +124,7 @@ export function auditedBook(
     }
     lessBy(event, met, quantity);
     if (made.leaves <= 0) remove(made);
+    if (arriving.money !== null && arriving.leaves === 0) spent(event, arriving);
   };
 
   const entered = (event: Extract<RawEvent, { type: 'OrderEntered.v1' }>) => {
@@ -273,6 +278,7 @@ export function auditedBook(
             if (incoming.money !== event.data.leftCents || event.data.quantity !== 0)
               wrong(event, `${incoming.money} cents of ${incoming.order.id} are left`);
             incoming.leaves = 0;
+            spent(event, incoming);
           } else if (
             incoming?.order.id !== event.data.order.orderId ||
             incoming.leaves !== event.data.quantity
@@ -283,17 +289,10 @@ export function auditedBook(
         }
         case 'OrderCompleted.v1': {
           const { order, leftCents } = event.data;
-          const next = best('sell');
-          const unaffordable =
-            incoming?.order.id === order.orderId &&
-            incoming.money === leftCents &&
-            incoming.filled > 0 &&
-            next !== undefined &&
-            next.ticks <= incoming.ticks &&
-            buys(incoming, next.ticks * incoming.order.tickCents) === 0;
-          if (!unaffordable) wrong(event, `${order.orderId} could still buy`);
-          if (incoming) incoming.leaves = 0;
-          return;
+          if (incoming?.order.id !== order.orderId || incoming.money !== leftCents || incoming.filled === 0)
+            return wrong(event, `${order.orderId} could still buy`);
+          incoming.leaves = 0;
+          return spent(event, incoming);
         }
         case 'OrderReplaced.v1': {
           const { order, leavesBefore, leaves, entry: anew, priceTicks } = event.data;

@@ -10,6 +10,8 @@ export type Incoming = {
   changed: boolean;
   /** What an order for an amount of money has left of it; null: it is for a quantity. */
   money: number | null;
+  /** The price of its last trade. */
+  tradedAt?: number;
 };
 
 /** Whole lots that the money buys, at most what an order may be for; by older rules whole lots more. */

@@ -25,10 +25,7 @@ export function auditedLists({
   const less = new Map<string, number>();
   const wrong = (event: RawEvent, what: string) =>
     found.add('mismatch', `${symbol}@${event.revision}: ${what}`);
-  const siblingsOf = (id: string): string[] => {
-    const order = orders.get(id);
-    return order ? openSiblings(order).map((other) => other.id) : [];
-  };
+  const othersOf = (id: string): string[] => openSiblings(orders.get(id)).map((other) => other.id);
 
   const lessened = (event: Less) => {
     const { orderId } = event.data.order;
@@ -40,9 +37,10 @@ export function auditedLists({
   };
 
   return {
+    othersOf,
     traded(event: Extract<RawEvent, { type: 'TradeExecuted.v1' }>) {
       for (const { orderId } of [event.data.maker, event.data.taker]) {
-        for (const other of siblingsOf(orderId)) {
+        for (const other of othersOf(orderId)) {
           if (resting.has(other) || stops.has(other)) less.set(other, event.data.quantity);
         }
       }
@@ -67,7 +65,7 @@ export function auditedLists({
     },
     /** What an order that stands in the book shares with one of its list that has priority in an auction. */
     shadowed(order: Resting, inPriority: readonly Resting[]): number {
-      const others = siblingsOf(order.id).flatMap((id) => resting.get(id) ?? []);
+      const others = othersOf(order.id).flatMap((id) => resting.get(id) ?? []);
       const first = others.find((other) => inPriority.indexOf(other) < inPriority.indexOf(order));
       return first && inPriority.includes(first) ? Math.min(first.leaves, order.leaves) : 0;
     },
@@ -80,5 +78,5 @@ export function auditedLists({
 }
 
 /** The other orders of its list; what ended is told later by the account than by the book. */
-const openSiblings = (order: AuditedOrder): AuditedOrder[] =>
-  order.list && isLeg(order) ? order.list.orders.filter((other) => other !== order) : [];
+const openSiblings = (order: AuditedOrder | undefined): AuditedOrder[] =>
+  order?.list && isLeg(order) ? order.list.orders.filter((other) => other !== order) : [];

@@ -2,10 +2,6 @@ import { type EventOf, ICEBERG_PEAKS_MAX, type RefusalCode } from '@brokerx/cont
 import { type Book, type NewOrder, reduce, remove, rest, setQuantity } from '../book/book.ts';
 import { ICEBERG } from '../book/flags.ts';
 import type { RestingOrder } from '../book/levels.ts';
-import { isOutside } from './auction/bands.ts';
-import type { Incoming } from './match.ts';
-import type { Lists } from './orderList.ts';
-import { isOutOfReach, type Reach } from './selfTrade.ts';
 
 /**
  * Icebergs: limit orders that show a peak of themselves. In the book an iceberg is its peak alone; what is behind it is
@@ -15,9 +11,6 @@ import { isOutOfReach, type Reach } from './selfTrade.ts';
 export type Icebergs = Map<string, { readonly peak: number; hidden: number }>;
 
 export type Iced = { readonly book: Book; readonly icebergs: Icebergs };
-
-/** What an order has filled of a sweep that is only thought of, and whose orders have less by it. */
-type Thought = { id: string; accountId: string; shown: number; hidden: number; peak: number };
 
 /** What an order in the book still wants, what it hides included. */
 export const openOf = ({ icebergs }: Pick<Iced, 'icebergs'>, { id, leaves, flags }: NewOrder): number =>
@@ -92,49 +85,3 @@ export function icebergRefusal(
 
 export const hasTooManyPeaks = (quantity: number, peak: number): boolean =>
   quantity > ICEBERG_PEAKS_MAX * peak;
-
-/**
- * How many of `wanted` shares an order could trade now, where there are icebergs or lists: as the sweep will go, peak
- * after peak, what one order of a list fills taken off the other, prevention included. It changes nothing but `reach`.
- */
-export function tradableStepByStep(
-  { book, icebergs, lists }: Iced & { readonly lists: Lists },
-  order: Pick<Incoming, 'side' | 'limitTicks' | 'accountId' | 'selfTrade' | 'leaves' | 'band'>,
-  wanted: number,
-  reach: Reach,
-): number {
-  const { side, limitTicks, accountId, selfTrade, band } = order;
-  const { sorted } = side === 'buy' ? book.sells : book.buys;
-  let leaves = order.leaves;
-  let traded = 0;
-  const filled = new Map<string, number>();
-  const ofOthers = (id: string) =>
-    (lists.get(id)?.legs ?? []).reduce((sum, leg) => sum + (leg === id ? 0 : (filled.get(leg) ?? 0)), 0);
-  for (let i = sorted.length - 1; i >= 0 && traded < wanted && leaves > 0; i--) {
-    const level = sorted[i];
-    if (!level || (side === 'buy' ? level.priceTicks > limitTicks : level.priceTicks < limitTicks)) break;
-    const queue: Thought[] = [];
-    for (let maker = level.first; maker; maker = level.after(maker)) {
-      const { peak = 0, hidden = 0 } = icebergs.get(maker.id) ?? {};
-      const { id } = maker;
-      queue.push({ id, accountId: maker.accountId, shown: maker.leaves, hidden, peak });
-    }
-    for (let next = 0; next < queue.length && traded < wanted && leaves > 0; next++) {
-      const maker = queue[next] as Thought;
-      const less = lists.size > 0 ? ofOthers(maker.id) : 0;
-      const met = Math.min(leaves, Math.max(0, maker.shown - less));
-      if (met === 0) continue;
-      const trades = selfTrade === 'none' || maker.accountId !== accountId;
-      if ((trades && isOutside(band, level.priceTicks)) || isOutOfReach(reach)) return traded;
-      if (trades) {
-        traded += met;
-        if (lists.has(maker.id)) filled.set(maker.id, met);
-      } else if (selfTrade === 'cancel_oldest') continue;
-      else if (selfTrade !== 'decrement') return traded;
-      leaves -= met;
-      const shown = Math.min(maker.peak, maker.hidden);
-      if (met === maker.shown && shown > 0) queue.push({ ...maker, shown, hidden: maker.hidden - shown });
-    }
-  }
-  return traded;
-}

@@ -2,7 +2,7 @@ import type { BookFact, SelfTradeMode } from '@brokerx/contracts';
 import { fill, matchable } from '../book/book.ts';
 import { ICEBERG } from '../book/flags.ts';
 import type { Side } from '../book/levels.ts';
-import { type Band, isOutside } from './auction/bands.ts';
+import { type Band, isOutside } from './auction/band.ts';
 import { isFull } from './bound.ts';
 import { nextPeak, openOf } from './iceberg.ts';
 import { affordable, type Budget, spend } from './notional.ts';
@@ -54,7 +54,7 @@ export function match(engine: Engine, incoming: Incoming, outputs: BookFact[]): 
     if (!maker) break;
     if (budget) {
       incoming.leaves = affordable(budget, maker.priceTicks * tickCents);
-      if (incoming.leaves === 0) break;
+      if (incoming.leaves === 0 || budget.lotsLeft === 0) break;
     }
     if (isFull(engine, outputs)) {
       incoming.bounded = true;
@@ -69,7 +69,8 @@ export function match(engine: Engine, incoming: Incoming, outputs: BookFact[]): 
       incoming.outside = true;
       break;
     }
-    const traded = Math.min(incoming.leaves, maker.leaves);
+    let traded = Math.min(incoming.leaves, maker.leaves);
+    if (budget) traded = Math.min(traded, budget.lotsLeft);
     const priceTicks = maker.priceTicks;
     if (engine.watched.size > 0 && incoming.firstTicks > 0 && lastMaker !== maker.id)
       printedBefore(engine, maker.id, engine.lastTicks);

@@ -14,10 +14,10 @@ import { flagsOf } from '../book/flags.ts';
 import { beginCall } from './auction/auction.ts';
 import { bandOf } from './auction/bands.ts';
 import { lookAheadMatches } from './bound.ts';
-import { icebergRefusal, restShown, tradableStepByStep } from './iceberg.ts';
+import { icebergRefusal, restShown } from './iceberg.ts';
+import { canTrade } from './lookAhead.ts';
 import { type Incoming, match } from './match.ts';
-import { affordable, budgetOf, endOfBudget, notionalRefusal } from './notional.ts';
-import { type Reach, tradable } from './selfTrade.ts';
+import { affordable, budgetOf, endOfBudget, keepToLots, notionalRefusal } from './notional.ts';
 import { type Engine, follows, lastPrice } from './state.ts';
 import {
   addStop,
@@ -71,8 +71,8 @@ export function enter(engine: Engine, event: Placed, revision: number): BookFact
     return outputs;
   }
   const { listing } = engine;
-  const budget =
-    asked.notionalCents === undefined || !listing ? null : budgetOf(asked.notionalCents, listing);
+  const { notionalCents } = asked;
+  const budget = notionalCents === undefined || !listing ? null : budgetOf(notionalCents, listing);
   const incoming: Incoming = {
     orderId: asked.orderId,
     accountId: asked.accountId,
@@ -91,9 +91,8 @@ export function enter(engine: Engine, event: Placed, revision: number): BookFact
     prevented: false,
     firstTicks: 0,
   };
-  // Looking ahead over the sweep; failing changes nothing.
-  const wanted = timeInForce === 'fok' ? quantity : (asked.minQuantity ?? 0);
-  const fails = wanted > 0 && !finds(engine, incoming, wanted);
+  const fails = !isWorthBeginning(engine, incoming, asked);
+  if (budget) keepToLots(engine, incoming, budget);
   const before = lastPrice(engine);
   const gathers = engine.state !== 'continuous';
   if (!fails && !gathers) match(engine, incoming, outputs);
@@ -113,15 +112,17 @@ export function enter(engine: Engine, event: Placed, revision: number): BookFact
   return outputs;
 }
 
-/** Whether it could trade so much at once, as far as it may look. */
-function finds(engine: Engine, incoming: Incoming, wanted: number): boolean {
-  const reach: Reach = { matches: lookAheadMatches(engine), isExceeded: false };
-  const found =
-    engine.icebergs.size > 0 || engine.lists.size > 0
-      ? tradableStepByStep(engine, incoming, wanted, reach)
-      : tradable(engine.book, incoming, wanted, reach);
-  incoming.bounded = reach.isExceeded;
-  return found >= wanted;
+/** Looking ahead over the sweep: fill-or-kill and a minimum quantity are tested before anything changes. */
+function isWorthBeginning(
+  engine: Engine,
+  incoming: Incoming,
+  { timeInForce, quantity, minQuantity = 0 }: Placed['data'],
+): boolean {
+  const wanted = timeInForce === 'fok' ? quantity : minQuantity;
+  if (wanted === 0) return true;
+  const could = canTrade(engine, incoming, wanted, lookAheadMatches(engine));
+  incoming.bounded = could === 'bounded';
+  return could === 'enough';
 }
 
 /** What is left of a limit order goes into the book. */

@@ -1,7 +1,6 @@
 import type { BookFact } from '@brokerx/contracts';
-import { type Book, fill } from '../book/book.ts';
+import { fill } from '../book/book.ts';
 import type { RestingOrder } from '../book/levels.ts';
-import { isOutside } from './auction/bands.ts';
 import { nextPeak, openOf, withdraw } from './iceberg.ts';
 import type { Incoming } from './match.ts';
 import type { Engine } from './state.ts';
@@ -62,50 +61,3 @@ export function prevent(engine: Engine, incoming: Incoming, maker: RestingOrder,
 
 const refOf = ({ id, accountId, revision }: RestingOrder) => ({ orderId: id, accountId, revision });
 const takerRef = ({ orderId, accountId, revision }: Incoming) => ({ orderId, accountId, revision });
-
-/** How many more matches are looked ahead over, and whether there were more. */
-export type Reach = { matches: number; isExceeded: boolean };
-
-/** Counts one more match; true where it is one too many. */
-export function isOutOfReach(reach: Reach): boolean {
-  if (reach.matches === 0) reach.isExceeded = true;
-  else reach.matches -= 1;
-  return reach.isExceeded;
-}
-
-/**
- * How many of `wanted` shares an order could trade now, prevention included: what fill-or-kill and a minimum quantity
- * are decided by. It changes nothing but `reach`.
- */
-export function tradable(
-  book: Book,
-  order: Pick<Incoming, 'side' | 'limitTicks' | 'accountId' | 'selfTrade' | 'leaves' | 'band'>,
-  wanted: number,
-  reach: Reach,
-): number {
-  const { side, limitTicks, accountId, selfTrade, band } = order;
-  const { sorted } = side === 'buy' ? book.sells : book.buys;
-  let leaves = order.leaves;
-  let traded = 0;
-  for (let i = sorted.length - 1; i >= 0 && traded < wanted; i--) {
-    const level = sorted[i];
-    if (!level || (side === 'buy' ? level.priceTicks > limitTicks : level.priceTicks < limitTicks)) break;
-    const outside = isOutside(band, level.priceTicks);
-    // Each match is of one share at least.
-    if (selfTrade === 'none' && wanted <= reach.matches) {
-      if (outside) break;
-      traded += level.shares;
-      continue;
-    }
-    for (let maker = level.first; maker && traded < wanted && leaves > 0; maker = level.after(maker)) {
-      const met = Math.min(leaves, maker.leaves);
-      const trades = selfTrade === 'none' || maker.accountId !== accountId;
-      if ((trades && outside) || isOutOfReach(reach)) return traded;
-      if (trades) traded += met;
-      else if (selfTrade === 'cancel_oldest') continue;
-      else if (selfTrade !== 'decrement') return traded;
-      leaves -= met;
-    }
-  }
-  return Math.min(traded, order.leaves);
-}

@@ -8,7 +8,7 @@ import {
 } from '@brokerx/contracts';
 import { type Book, emptyBook } from '../book/book.ts';
 import type { Call } from './auction/auction.ts';
-import type { Band } from './auction/bands.ts';
+import type { Band } from './auction/band.ts';
 import { OUTPUTS_MAX } from './bound.ts';
 import { type Collar, collarAround } from './collar.ts';
 import type { Icebergs } from './iceberg.ts';

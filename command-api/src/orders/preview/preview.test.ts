@@ -142,6 +142,22 @@ test('an amount of money buys whole lots at each price, and says what is left to
   expect(spends('65.00', { lotShares: 3 })).toMatchObject({ filled_qty: '4', leaves: 'none' });
 });
 
+test('under version 4 it is the whole that is lots: odd rests that are no lot together are left alone', () => {
+  const spends = (notional: string, lotShares: number) => {
+    const order: PlaceOrder = { ...buy, type: 'market', qty: undefined, limit_price: undefined, notional };
+    return preview(order, market({ matchingRules: 4, rules: { lotShares } })).expected;
+  };
+  expect(spends('65.00', 3)).toMatchObject({ filled_qty: '6', value: '60.02', leaves: 'none' });
+  // Four at 10.00 and one at 10.01 are no two lots.
+  expect(spends('50.50', 3)).toMatchObject({
+    filled_qty: '3',
+    value: '30.00',
+    leaves_qty: '0',
+    leaves: 'none',
+  });
+  expect(spends('70.02', 5)).toMatchObject({ filled_qty: '5', value: '50.01', leaves: 'none' });
+});
+
 // The last price is 10.00: 0.1 % around it ends at 10.01.
 test.for([
   ['rests for the auction that it starts', { ...buy, limit_price: '10.05' }, 'rests'],

@@ -1,16 +1,33 @@
 import { centsFromDecimal, type SymbolRules, type views } from '@brokerx/contracts';
 
+type Bought = { quantity: number; valueCents: number; bestCents: number; wants: number };
+
 /**
- * What an amount of money buys of the levels that are offered, the best ones first: in whole lots, none beyond the
- * limit. `wants`: what the rest would buy at the last price; 0 makes the order filled.
+ * What an amount of money buys of the levels that are offered, the best ones first: so that the whole is lots, none beyond
+ * the limit. `wants`: what the rest would buy at the last price; 0 makes the order filled.
  */
 export function boughtFor(
   notionalCents: number,
   limitCents: number,
   levels: views.DepthView['asks'],
-  { lotShares = 1, orderSharesMax }: Pick<SymbolRules, 'lotShares' | 'orderSharesMax'>,
+  rules: Pick<SymbolRules, 'lotShares' | 'orderSharesMax'>,
   matchingRules: number,
-): { quantity: number; valueCents: number; bestCents: number; wants: number } {
+): Bought {
+  const sweep = (most: number) =>
+    sweepOf(notionalCents, limitCents, levels, { ...rules, matchingRules, most });
+  const found = sweep(Number.POSITIVE_INFINITY);
+  const beyond = matchingRules < 4 ? 0 : found.quantity % (rules.lotShares ?? 1);
+  // Odd rests are not begun where they are no lot together; why there are no more stays the same.
+  return beyond === 0 ? found : { ...sweep(found.quantity - beyond), wants: found.wants };
+}
+
+function sweepOf(
+  notionalCents: number,
+  limitCents: number,
+  levels: views.DepthView['asks'],
+  rules: Pick<SymbolRules, 'lotShares' | 'orderSharesMax'> & { matchingRules: number; most: number },
+): Bought {
+  const { lotShares = 1, orderSharesMax, matchingRules, most } = rules;
   const found = { quantity: 0, valueCents: 0, bestCents: 0 };
   const buys = (priceCents: number) => {
     const money = Math.floor((notionalCents - found.valueCents) / priceCents);
@@ -23,7 +40,7 @@ export function boughtFor(
     const priceCents = centsFromDecimal(price) ?? 0;
     if (priceCents > limitCents) break;
     wants = buys(priceCents);
-    const taken = Math.min(wants, Number(quantity));
+    const taken = Math.min(wants, Number(quantity), most - found.quantity);
     if (taken === 0) break;
     if (found.quantity === 0) found.bestCents = priceCents;
     found.quantity += taken;

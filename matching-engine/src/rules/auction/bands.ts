@@ -1,15 +1,9 @@
 import { BAND_TICKS_MIN, collarTicks, ticks } from '@brokerx/contracts';
 import { type Engine, follows, lastPrice } from '../state.ts';
+import { type Band, isOutside } from './band.ts';
 import type { Equilibrium } from './uncross.ts';
 
-/**
- * The trade band: how far from the dynamic reference (the last trade, else the static one) a trade may happen. It is
- * frozen when an input first matches, for everything that comes of that input. The first match outside does not
- * happen: it starts a volatility auction.
- */
-export type Band = { readonly lowTicks: number; readonly highTicks: number };
-
-/** Null where there is none: the symbol has none, or an operator has switched bands off for it or for the account. */
+/** The trade band of an input; null where there is none: the symbol has none, or an operator has switched bands off for it or for the account. */
 export function bandOf(engine: Engine, exempt: boolean): Band | null {
   const { listing, bandsOff } = engine;
   const bandPpm = listing && listing.matchingRules >= 3 ? listing.rules.bandPpm : undefined;
@@ -28,9 +22,6 @@ function bandAround(engine: Engine, ppm: number, times: number): Band {
     highTicks: collarTicks(around, times * ppm, 'up', least),
   };
 }
-
-export const isOutside = (band: Band | null, priceTicks: number): boolean =>
-  band !== null && (priceTicks < band.lowTicks || priceTicks > band.highTicks);
 
 /** A volatility auction whose price lies further than twice the band from the last one runs a second time. */
 export function isExtended(engine: Engine, { priceTicks }: Equilibrium): boolean {
