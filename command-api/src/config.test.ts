@@ -56,3 +56,13 @@ test('the issuer of tokens follows the port, unless another one is set', () => {
   expect(commandApiConfig({ ...needed, COMMAND_API_PORT: '9001' }).AUTH_ISSUER).toBe('http://127.0.0.1:9001');
   expect(commandApiConfig({ ...needed, AUTH_ISSUER: 'brokerx' }).AUTH_ISSUER).toBe('brokerx');
 });
+
+test('a reminder of the end of a registration comes after its beginning, or not at all', () => {
+  const hour = { ...needed, REGISTRATION_OPEN_SECONDS: '3600' };
+  expect(() => commandApiConfig(hour)).toThrow(
+    'REGISTRATION_REMINDER_SECONDS: must be less than REGISTRATION_OPEN_SECONDS, which is 3600',
+  );
+  for (const REGISTRATION_REMINDER_SECONDS of ['3599', '0']) {
+    expect(() => commandApiConfig({ ...hour, REGISTRATION_REMINDER_SECONDS })).not.toThrow();
+  }
+});

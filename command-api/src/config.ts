@@ -1,7 +1,7 @@
 import { adapterVariables, loadConfig, portVariable, sharedVariables } from '@brokerx/infra';
 import { LOOPBACK } from '@brokerx/infra/runtime/ports.ts';
 import { z } from 'zod';
-import { deliveredMail, peopleVariables, wholeOperator } from './people/settings.ts';
+import { deliveredMail, peopleVariables, reminderBeforeEnd, wholeOperator } from './people/settings.ts';
 
 /** The environment of command-api, parsed once. */
 const Variables = z
@@ -36,7 +36,8 @@ const Variables = z
     ...peopleVariables,
   })
   .superRefine(wholeOperator)
-  .superRefine(deliveredMail);
+  .superRefine(deliveredMail)
+  .superRefine(reminderBeforeEnd);
 
 export function commandApiConfig(env?: NodeJS.ProcessEnv) {
   const given = loadConfig(Variables, env);

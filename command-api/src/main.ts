@@ -9,6 +9,7 @@ import {
   diskSpace,
   type EventStore,
   groupCommit,
+  type Log,
   leasesAfter,
   mintTraceparent,
   openEventStore,
@@ -19,8 +20,10 @@ import {
   postgresLeases,
   postgresSnapshots,
   postgresVault,
+  type Runtime,
   realRuntime,
   runMain,
+  type Shutdown,
   sessionEnds,
   sleep,
   startTelemetry,
@@ -28,7 +31,7 @@ import {
 } from '@brokerx/infra';
 import { LOOPBACK } from '@brokerx/infra/runtime/ports.ts';
 import { buildApp } from './app.ts';
-import { commandApiConfig } from './config.ts';
+import { type CommandApiConfig, commandApiConfig } from './config.ts';
 import { inboxRoutes } from './mail/inboxRoutes.ts';
 import { developmentInbox } from './mail/mail.inbox.ts';
 import { remoteInbox } from './mail/mail.remoteInbox.ts';
@@ -41,10 +44,11 @@ import { lookups } from './people/lookups.ts';
 import { bootstrapOperator } from './people/operator.ts';
 import { people as peopleOver } from './people/people.ts';
 import { limitPublicRequests } from './people/publicRequests.ts';
+import { startRegistrationDeadlines } from './people/registration/deadlineWork.ts';
 import { mailLimits } from './people/registration/mailLimits.ts';
 import { startPasscodeMail } from './people/registration/passcodeMail.ts';
 import { clientRoutes } from './people/routes.ts';
-import { mailLimitSettings, signInLimits } from './people/settings.ts';
+import { deadlineSettings, mailLimitSettings, registrationOpenMs, signInLimits } from './people/settings.ts';
 import { failedSignIns } from './people/signIn/failedSignIns.ts';
 import { argon2Passwords } from './people/signIn/passwords.ts';
 import { tokenIssuer } from './people/signIn/tokens.ts';
@@ -113,18 +117,18 @@ async function main(): Promise<void> {
     lookups: found,
     passwords,
     mailLimits: mailLimits(tallies, mailLimitSettings(config), found),
+    openMs: registrationOpenMs(config),
   });
-  const port = config.DEV_INBOX_SMTP_PORT;
-  const inbox =
-    config.SMTP_URL === undefined
-      ? await developmentInbox({ runtime, log, listen: { host: LOOPBACK, port } })
-      : null;
-  if (inbox) shutdown.onShutdown('inbox', () => inbox.close());
-  const mailUrl = inbox?.url ?? config.SMTP_URL ?? '';
-  const mailer = smtpMailer({ url: mailUrl, from: config.MAIL_FROM });
-  shutdown.onShutdown('mailer', () => mailer.close());
+  const { inbox, mailer } = await openMail(config, { runtime, log, shutdown });
   const passcodeMail = startPasscodeMail({ ...ports, people, mailer });
   shutdown.onShutdown('passcode mail', () => passcodeMail.close());
+  const deadlines = startRegistrationDeadlines({
+    ...ports,
+    people,
+    mailer,
+    settings: deadlineSettings(config),
+  });
+  shutdown.onShutdown('registration deadlines', () => deadlines.close());
   const payments = startPayments({
     ...ports,
     accounts,
@@ -178,6 +182,22 @@ async function main(): Promise<void> {
   shutdown.onShutdown('http', () => app.close());
   const address = await app.listen({ host: config.COMMAND_API_HOST, port: config.COMMAND_API_PORT });
   log.info({ url: address, mode }, 'takes commands');
+}
+
+/** Where mail goes: to a mail server, or, where none is named, to an inbox in this process. */
+async function openMail(
+  config: CommandApiConfig,
+  { runtime, log, shutdown }: { runtime: Runtime; log: Log; shutdown: Shutdown },
+) {
+  const { SMTP_URL, DEV_INBOX_SMTP_PORT: port, MAIL_FROM: from } = config;
+  const inbox =
+    SMTP_URL === undefined
+      ? await developmentInbox({ runtime, log, listen: { host: LOOPBACK, port } })
+      : null;
+  if (inbox) shutdown.onShutdown('inbox', () => inbox.close());
+  const mailer = smtpMailer({ url: inbox?.url ?? SMTP_URL ?? '', from });
+  shutdown.onShutdown('mailer', () => mailer.close());
+  return { inbox, mailer };
 }
 
 /** Readiness is asked often and must not hang while the event store is away. */

@@ -9,7 +9,10 @@ export type CommandApiProcess = { url: string; logged: string[]; kill(): Promise
 
 const MAIN = resolve(import.meta.dirname, '../src/main.ts');
 
-export function commandApiOf(variables: Record<string, string>): () => Promise<CommandApiProcess> {
+/** `aheadMs`: by so much the clock of its machine is ahead of ours. */
+export function commandApiOf(
+  variables: Record<string, string>,
+): (given?: { aheadMs: number }) => Promise<CommandApiProcess> {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const env = {
     PATH: process.env.PATH,
@@ -18,8 +21,10 @@ export function commandApiOf(variables: Record<string, string>): () => Promise<C
     COMMAND_API_PORT: '0',
     ...variables,
   };
-  return async () => {
-    const child = spawn(process.execPath, [MAIN], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  return async ({ aheadMs } = { aheadMs: 0 }) => {
+    const clock = `const now = Date.now.bind(Date); Date.now = () => now() + ${aheadMs};`;
+    const preload = `--import=data:text/javascript,${encodeURIComponent(clock)}`;
+    const child = spawn(process.execPath, [preload, MAIN], { env, stdio: ['ignore', 'pipe', 'pipe'] });
     const logged: string[] = [];
     child.stderr.on('data', (text: Buffer) => logged.push(text.toString()));
     const url = await addressOf(child, logged);

@@ -34,10 +34,17 @@ import { lookups } from '../src/people/lookups.ts';
 import { bootstrapOperator } from '../src/people/operator.ts';
 import { people } from '../src/people/people.ts';
 import { limitPublicRequests } from '../src/people/publicRequests.ts';
+import { startRegistrationDeadlines } from '../src/people/registration/deadlineWork.ts';
 import { mailLimits } from '../src/people/registration/mailLimits.ts';
 import { startPasscodeMail } from '../src/people/registration/passcodeMail.ts';
 import { clientRoutes } from '../src/people/routes.ts';
-import { mailLimitSettings, peopleVariables, signInLimits } from '../src/people/settings.ts';
+import {
+  deadlineSettings,
+  mailLimitSettings,
+  peopleVariables,
+  registrationOpenMs,
+  signInLimits,
+} from '../src/people/settings.ts';
 import { failedSignIns } from '../src/people/signIn/failedSignIns.ts';
 import { argon2Passwords } from '../src/people/signIn/passwords.ts';
 import { tokenIssuer } from '../src/people/signIn/tokens.ts';
@@ -145,12 +152,19 @@ export async function peopleProcess(options: {
     lookups: found,
     passwords,
     mailLimits: mailLimits(tallies, mailLimitSettings(settings), found),
+    openMs: registrationOpenMs(settings),
   });
   const { OPERATOR_EMAIL: email, OPERATOR_PASSWORD: password } = settings;
   if (email && password) await bootstrapOperator(who, { email, password }, mintTraceparent(runtime));
   const inbox = settings.SMTP_URL === undefined ? await developmentInbox({ runtime, log }) : null;
   const mailer = smtpMailer({ url: settings.SMTP_URL ?? inbox?.url ?? '', from: settings.MAIL_FROM });
   const mails = startPasscodeMail({ ...ports, people: who, mailer });
+  const deadlines = startRegistrationDeadlines({
+    ...ports,
+    people: who,
+    mailer,
+    settings: deadlineSettings(settings),
+  });
   const payments = startPayments({
     ...ports,
     accounts,
@@ -204,7 +218,7 @@ export async function peopleProcess(options: {
     async stop() {
       await app.close();
       await Promise.all([tallies.close(), sessions.close()]);
-      await Promise.all([mails.close(), payments.close()]);
+      await Promise.all([mails.close(), deadlines.close(), payments.close()]);
       await mailer.close();
       await inbox?.close();
       await feed.close();

@@ -2,9 +2,9 @@ import type { ClientEvent, EventOf, Role } from '@brokerx/contracts';
 
 /**
  * What decisions about a person need to know: `unknown` → `pending` (registered, waiting for the passcode) →
- * `verified`. Personal fields stay sealed here.
+ * `verified`, or `expired`, which is for ever. Personal fields stay sealed here.
  */
-export type Client = { status: 'unknown' } | RegisteredClient;
+export type Client = { status: 'unknown' } | { status: 'expired' } | RegisteredClient;
 
 export type RegisteredClient = {
   status: 'pending' | 'verified';
@@ -21,6 +21,8 @@ export type RegisteredClient = {
   /** The newest passcode, until it was used. */
   passcode: IssuedPasscode | null;
   registeredAtMs: number;
+  /** A mail that the registration ends soon was begun. */
+  reminded: boolean;
   /** When each passcode was sent, oldest first; `PASSCODES_MAX` at most. */
   issuedAtMs: readonly number[];
   /** Whether a session began since all were ended last. */
@@ -30,6 +32,9 @@ export type RegisteredClient = {
   /** Answered requests, oldest first; `KEYS_MAX` at most. */
   keys: readonly AnsweredKey[];
 };
+
+export const isRegistered = (client: Client): client is RegisteredClient =>
+  client.status === 'pending' || client.status === 'verified';
 
 export type IssuedPasscode = {
   eventId: string;
@@ -58,28 +63,16 @@ export function evolveClient(client: Client, event: ClientEvent): Client {
     if (client.status !== 'unknown') throw new Error('a client was registered twice');
     return registered(event);
   }
-  if (client.status === 'unknown') {
-    // Failures are recorded for addresses, too, that nobody has: nobody could tell them apart by what is recorded.
+  if (!isRegistered(client)) {
+    // Failures are recorded for addresses, too, that nobody has, or a registration had that has ended.
     if (event.type === 'SignInFailed.v1') return client;
-    throw new Error(`${event.type} of a client that is not registered`);
+    const whose =
+      client.status === 'unknown' ? 'a client that is not registered' : 'a registration that has expired';
+    throw new Error(`${event.type} of ${whose}`);
   }
   switch (event.type) {
-    case 'PasscodeIssued.v1': {
-      const { codeHmac, expiresAt } = event.data;
-      return {
-        ...client,
-        passcode: {
-          eventId: event.id,
-          codeHmac,
-          expiresAtMs: Date.parse(expiresAt),
-          failures: 0,
-          mail: 'due',
-          mailAttempts: 0,
-        },
-        issuedAtMs: [...client.issuedAtMs, Date.parse(event.time)],
-        keys: withKey(client.keys, event, 'accepted'),
-      };
-    }
+    case 'PasscodeIssued.v1':
+      return withPasscode(client, event);
     case 'PasscodeFailed.v1': {
       const { passcode } = client;
       return {
@@ -104,6 +97,11 @@ export function evolveClient(client: Client, event: ClientEvent): Client {
         passcode: null,
         keys: withKey(client.keys, event, 'accepted'),
       };
+    case 'RegistrationReminderBegun.v1':
+      return { ...client, reminded: true };
+    case 'RegistrationExpired.v1':
+      if (client.status === 'verified') throw new Error('a verified client expired');
+      return { status: 'expired' };
     case 'SignedIn.v1':
       return { ...client, signedIn: true, networks: withNetwork(client.networks, event.data.network) };
     case 'PasswordRehashed.v1':
@@ -130,11 +128,23 @@ function registered(event: EventOf<'ClientRegistered.v1'>): RegisteredClient {
     phoneHmac,
     passcode: null,
     registeredAtMs: Date.parse(event.time),
+    reminded: false,
     issuedAtMs: [],
     signedIn: false,
     networks: [],
     rehashed: null,
     keys: withKey([], event, 'accepted'),
+  };
+}
+
+function withPasscode(client: RegisteredClient, event: EventOf<'PasscodeIssued.v1'>): RegisteredClient {
+  const { codeHmac, expiresAt } = event.data;
+  const expiresAtMs = Date.parse(expiresAt);
+  return {
+    ...client,
+    passcode: { eventId: event.id, codeHmac, expiresAtMs, failures: 0, mail: 'due', mailAttempts: 0 },
+    issuedAtMs: [...client.issuedAtMs, Date.parse(event.time)],
+    keys: withKey(client.keys, event, 'accepted'),
   };
 }
 

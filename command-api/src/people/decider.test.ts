@@ -1,6 +1,6 @@
 import { type ClientEvent, type ClientFact, timeOf } from '@brokerx/contracts';
 import { expect, test } from 'vitest';
-import { type Client, evolveClient, NETWORKS_MAX, unknownClient } from './client.ts';
+import { type Client, evolveClient, isRegistered, NETWORKS_MAX, unknownClient } from './client.ts';
 import {
   beginMail,
   endSessions,
@@ -8,7 +8,6 @@ import {
   mailFailed,
   PASSCODE_VALID_MS,
   PASSCODES_MAX,
-  REGISTRATION_OPEN_MS,
   register,
   resendPasscode,
   signOut,
@@ -38,6 +37,7 @@ const issued = (codeHmac: string, atMs: number): [ClientFact, number] => [
 ];
 const failed: ClientFact = { type: 'PasscodeFailed.v1', data: {} };
 const verified: ClientFact = { type: 'ClientVerified.v1', data: {} };
+const expired: ClientFact = { type: 'RegistrationExpired.v1', data: {} };
 
 /** The client after these facts, each at noon or at the time beside it. */
 const after = (...facts: (ClientFact | [ClientFact, number])[]): Client =>
@@ -67,6 +67,14 @@ test('the right passcode verifies, also as the fifth try and at the last moment'
 // In order of precedence: when two apply, the upper one is the answer.
 test.for([
   ['REGISTRATION_NOT_FOUND', 'there is none', unknownClient, 'right', NOON, []],
+  [
+    'REGISTRATION_EXPIRED',
+    'it is over',
+    after(registered, issued('right', NOON), expired),
+    'right',
+    NOON,
+    [],
+  ],
   ['PASSCODE_WRONG', 'none was sent', after(registered), 'right', NOON, []],
   ['PASSCODE_WRONG', 'it was used', after(registered, issued('right', NOON), verified), 'right', NOON, []],
   [
@@ -96,7 +104,8 @@ test('a new passcode has five tries of its own', () => {
   expect(verifyPasscode(client, { codeHmac: 'next', nowMs: NOON + MINUTE })).toEqual({ facts: [verified] });
 });
 
-const again = (nowMs: number) => ({ codeHmac: 'next', nowMs });
+const DAY = 24 * HOUR;
+const again = (nowMs: number) => ({ codeHmac: 'next', nowMs, openMs: DAY });
 const thrice = after(
   registered,
   issued('a', NOON),
@@ -124,6 +133,7 @@ test.for([
     NOON + 61 * MINUTE,
     { facts: [issued('next', NOON + 61 * MINUTE)[0]] },
   ],
+  ['one that is over', after(registered, expired), NOON, { facts: [], refused: 'REGISTRATION_EXPIRED' }],
   ['the last of all', often, NOON + 20 * HOUR, { facts: [], refused: 'PASSCODE_LIMIT' }],
 ] as const)('sending a passcode again: %s', ([, client, nowMs, decision]) => {
   expect(resendPasscode(client, again(nowMs))).toEqual(decision);
@@ -201,9 +211,8 @@ test('a failure is recorded for the newest passcode alone', () => {
 });
 
 test('a registration is open for a day', () => {
-  const ask = (nowMs: number) => resendPasscode(pending, { codeHmac: 'next', nowMs });
-  expect(ask(NOON + REGISTRATION_OPEN_MS - 1).refused).toBeUndefined();
-  expect(ask(NOON + REGISTRATION_OPEN_MS)).toEqual({ facts: [], refused: 'REGISTRATION_NOT_FOUND' });
+  expect(resendPasscode(pending, again(NOON + DAY - 1)).refused).toBeUndefined();
+  expect(resendPasscode(pending, again(NOON + DAY))).toEqual({ facts: [], refused: 'REGISTRATION_EXPIRED' });
 });
 
 test('a client is at home at the places where he signed in last, each of which counts once', () => {
@@ -214,7 +223,7 @@ test('a client is at home at the places where he signed in last, each of which c
   const places = Array.from({ length: NETWORKS_MAX }, (_, i) => from(`${i}`));
   const networks = (...facts: ClientFact[]) => {
     const client = after(registered, verified, ...facts);
-    return client.status === 'unknown' ? [] : client.networks;
+    return isRegistered(client) ? client.networks : [];
   };
   expect(networks(...places, from('0'), from('home'))).toEqual([
     ...places.slice(2).map((_, i) => `${i + 2}`),

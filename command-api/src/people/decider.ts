@@ -1,5 +1,5 @@
 import { type ClientFact, type EventOf, type RefusalCode, timeOf } from '@brokerx/contracts';
-import type { Client, RegisteredClient } from './client.ts';
+import { type Client, isRegistered, type RegisteredClient } from './client.ts';
 
 /**
  * Decisions about a person: register, send a passcode, check one, end sessions. Pure: ids, times, hashes and
@@ -20,8 +20,6 @@ const RESENDS_PER_HOUR_MAX = 3;
 const HOUR_MS = 3_600_000;
 /** In the life of a registration: 12 × 5 tries of 10⁶ codes keep guessing below 1 : 16,000. */
 export const PASSCODES_MAX = 12;
-/** Who has not verified by then registers anew: what nobody finished is not open for ever. */
-export const REGISTRATION_OPEN_MS = 24 * HOUR_MS;
 /**
  * Tries to mail a passcode whose mail the server does not take now: with the waits between them they end before the
  * passcode does.
@@ -42,13 +40,12 @@ export function register(
 }
 
 /** A verified client needs no passcode: nothing is sent, and nothing is refused. */
-export function resendPasscode(client: Client, passcode: Passcode): Decision {
+export function resendPasscode(client: Client, passcode: Passcode & { openMs: number }): Decision {
   if (client.status === 'unknown') return { facts: [], refused: 'REGISTRATION_NOT_FOUND' };
+  if (client.status === 'expired') return { facts: [], refused: 'REGISTRATION_EXPIRED' };
   if (client.status === 'verified') return { facts: [] };
-  const { nowMs } = passcode;
-  if (nowMs >= client.registeredAtMs + REGISTRATION_OPEN_MS) {
-    return { facts: [], refused: 'REGISTRATION_NOT_FOUND' };
-  }
+  const { nowMs, openMs } = passcode;
+  if (nowMs >= client.registeredAtMs + openMs) return { facts: [], refused: 'REGISTRATION_EXPIRED' };
   if (client.issuedAtMs.length >= PASSCODES_MAX) return { facts: [], refused: 'PASSCODE_LIMIT' };
   const lately = client.issuedAtMs.slice(1).filter((atMs) => atMs > nowMs - HOUR_MS);
   const oldestMs = lately.at(-RESENDS_PER_HOUR_MAX);
@@ -61,6 +58,7 @@ export function resendPasscode(client: Client, passcode: Passcode): Decision {
 /** `codeHmac`: that of the code as typed, for the client's newest passcode. */
 export function verifyPasscode(client: Client, command: { codeHmac: string; nowMs: number }): Decision {
   if (client.status === 'unknown') return { facts: [], refused: 'REGISTRATION_NOT_FOUND' };
+  if (client.status === 'expired') return { facts: [], refused: 'REGISTRATION_EXPIRED' };
   const { passcode } = client;
   if (!passcode) return { facts: [], refused: 'PASSCODE_WRONG' };
   if (passcode.failures >= PASSCODE_TRIES_MAX) return { facts: [], refused: 'PASSCODE_LOCKED' };
@@ -86,7 +84,7 @@ export function mailFailed(
   client: Client,
   failure: { passcodeId: string; final: boolean; reply: string },
 ): Decision {
-  if (client.status === 'unknown' || client.passcode?.eventId !== failure.passcodeId) return { facts: [] };
+  if (!isRegistered(client) || client.passcode?.eventId !== failure.passcodeId) return { facts: [] };
   return { facts: [{ type: 'PasscodeMailFailed.v1', data: failure }] };
 }
 
@@ -97,14 +95,14 @@ export function verifyByConfiguration(client: RegisteredClient): Decision {
 
 /** One's own session. A second sign-out of the same session says what is so already. */
 export function signOut(client: Client, session: { sessionId: string; expiresAtMs: number }): Decision {
-  if (client.status === 'unknown') return { facts: [], refused: 'CLIENT_NOT_FOUND' };
+  if (!isRegistered(client)) return { facts: [], refused: 'CLIENT_NOT_FOUND' };
   const { sessionId, expiresAtMs } = session;
   return { facts: [{ type: 'SignedOut.v1', data: { sessionId, expiresAt: timeOf(expiresAtMs) } }] };
 }
 
 /** All sessions of the client until now. `tokensExpireMs`: when a token that is issued now expires. */
 export function endSessions(client: Client, { tokensExpireMs }: { tokensExpireMs: number }): Decision {
-  if (client.status === 'unknown') return { facts: [], refused: 'CLIENT_NOT_FOUND' };
+  if (!isRegistered(client)) return { facts: [], refused: 'CLIENT_NOT_FOUND' };
   if (!client.signedIn) return { facts: [] };
   return { facts: [{ type: 'SessionsEnded.v1', data: { until: timeOf(tokensExpireMs) } }] };
 }

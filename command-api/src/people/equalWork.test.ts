@@ -80,6 +80,7 @@ async function installation() {
     lookups: found,
     passwords: recording('passwords', passwords),
     mailLimits: mailLimits(counted, { perMailboxMax: 9, perNetworkMax: 99, inAllMax: 99 }, found),
+    openMs: 86_400_000,
   });
   const jwk = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' });
   const tokens = await tokenIssuer({ privateJwk: jwk, issuer: 'test', runtime: realRuntime });

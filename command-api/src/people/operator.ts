@@ -1,9 +1,11 @@
-import { clientStream, deriveId, emailStream, normalPassword } from '@brokerx/contracts';
+import { clientStream, deriveId, normalPassword } from '@brokerx/contracts';
 import { isErased } from '@brokerx/infra';
+import { isRegistered } from './client.ts';
 import { register, verifyByConfiguration } from './decider.ts';
 import { accountIdOf, operatorIdOf } from './lookups.ts';
 import { causeOf, clientKey, type People, passwordHashOf } from './people.ts';
-import { confirmAddress, openAccountOf, sealedRegistration } from './registration/registration.ts';
+import { addressOf, confirmAddress } from './registration/addresses.ts';
+import { openAccountOf, sealedRegistration } from './registration/registration.ts';
 import { matchingForm } from './signIn/passwordForms.ts';
 
 /**
@@ -16,12 +18,12 @@ export async function bootstrapOperator(
   operator: { email: string; password: string },
   traceparent: string,
 ): Promise<void> {
-  const { clients, reservations, vault, lookups, passwords, log } = people;
+  const { clients, vault, lookups, passwords, log } = people;
   const emailHmac = lookups.emailHmac(operator.email);
   const clientId = operatorIdOf(emailHmac);
-  const { state: reservation } = await reservations.read(emailStream(emailHmac));
-  if (reservation.status === 'confirmed' && reservation.clientId !== clientId) {
-    log.warn({ clientId: reservation.clientId }, 'OPERATOR_EMAIL belongs to a client, who is left as he is');
+  const { owner } = await addressOf(people, emailHmac);
+  if (owner !== null && owner !== clientId) {
+    log.warn({ clientId: owner }, 'OPERATOR_EMAIL belongs to a client, who is left as he is');
     return;
   }
   const stream = clientStream(clientId);
@@ -67,7 +69,7 @@ export async function bootstrapOperator(
     throw new Error('somebody verified the address of the operator while the operator was made');
   }
   await clients.execute(stream, cause, (client) => {
-    if (client.status === 'unknown') throw new Error('the operator was recorded and is not there');
+    if (!isRegistered(client)) throw new Error('the operator was recorded and is not there');
     return { facts: verifyByConfiguration(client).facts, reply: null };
   });
   log.info({ clientId }, 'the first operator is ready');

@@ -5,7 +5,7 @@ import { type FreshDatabase, freshDatabase } from '@brokerx/infra/servers/testSe
 import pg from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { eventually, mailServer, peopleProcess, testClock } from '../../test/peopleWorld.ts';
-import { PASSCODE_VALID_MS, REGISTRATION_OPEN_MS } from './decider.ts';
+import { PASSCODE_VALID_MS } from './decider.ts';
 import { causeOf, sealer } from './people.ts';
 
 /** Registration to sign-in as a client sees it: real PostgreSQL, real HTTP routes, a real mail server. */
@@ -246,10 +246,10 @@ test('an address that nobody proved to be his is free: each registration has a p
 test('a registration that nobody finished ends after a day', async () => {
   const id: string = (await register(person())).body.registration_id;
   const again = () => one.post(`/v1/registrations/${id}/passcode`);
-  clock.forward(REGISTRATION_OPEN_MS - 60_000);
+  clock.forward(24 * 3_600_000 - 60_000);
   expect((await again()).status).toBe(202);
   clock.forward(60_000);
-  expect([(await again()).status, (await again()).body.code]).toEqual([404, 'REGISTRATION_NOT_FOUND']);
+  expect([(await again()).status, (await again()).body.code]).toEqual([410, 'REGISTRATION_EXPIRED']);
 });
 
 test('of two processes that register one address at once, one gets it', async () => {

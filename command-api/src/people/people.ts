@@ -30,6 +30,8 @@ export type People = {
   lookups: Lookups;
   passwords: Passwords;
   mailLimits: MailLimits;
+  /** For how long after a registration passcodes are sent for it; nobody having returned one, it ends then. */
+  openMs: number;
   runtime: Runtime;
   log: Log;
 };

@@ -84,7 +84,7 @@ export function clientRoutes(app: Http, deps: ClientRouteDeps): void {
         tags: ['People'],
         summary: 'Verify the e-mail address',
         description:
-          'Returns the passcode. The right one opens the account. Five wrong ones void the passcode.',
+          'Returns the passcode. The right one opens the account. Five wrong ones void the passcode. A registration that nobody confirms within 24 hours is deleted (`REGISTRATION_EXPIRED`): register again.',
         headers: IdempotencyHeaders,
         params: RegistrationId,
         body: Verify.meta({ examples: [{ code: '123456' }] }),

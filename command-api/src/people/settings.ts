@@ -2,6 +2,7 @@ import { Email } from '@brokerx/contracts';
 import { MAIL_NEEDED, type Mode, parseMasterKey, portVariable } from '@brokerx/infra';
 import type { JWK } from 'jose';
 import { z } from 'zod';
+import type { DeadlineSettings } from './registration/deadlineWork.ts';
 import type { MailLimitSettings } from './registration/mailLimits.ts';
 import type { SignInLimits } from './signIn/failedSignIns.ts';
 
@@ -90,6 +91,17 @@ export const peopleVariables = {
   PASSCODE_MAILS_PER_HOUR_MAX: wholeVariable(1, COUNT_MAX)
     .default(20_000)
     .describe('Passcodes mailed in an hour, in all.'),
+  REGISTRATION_OPEN_SECONDS: wholeVariable(60, 30 * DAY_SECONDS)
+    .default(DAY_SECONDS)
+    .describe(
+      'How long a registration waits to be confirmed, in seconds; then it is deleted, with the key of its personal data.',
+    ),
+  REGISTRATION_REMINDER_SECONDS: wholeVariable(0, 30 * DAY_SECONDS)
+    .default(3_600)
+    .describe('How long before that whoever registered is reminded by mail, in seconds; 0: not at all.'),
+  REGISTRATION_DEADLINES_PER_SECOND_MAX: wholeVariable(1, 1_000)
+    .default(10)
+    .describe('Registrations that are reminded of, and that are deleted, in a second.'),
   PAYMENTS_DELAY_MS: wholeVariable(0, 60_000)
     .default(50)
     .describe('How long the simulated payment service thinks about a deposit, in milliseconds.'),
@@ -109,6 +121,28 @@ export const mailLimitSettings = (settings: PeopleSettings): MailLimitSettings =
   perNetworkMax: settings.PASSCODE_MAILS_PER_ADDRESS_PER_HOUR_MAX,
   inAllMax: settings.PASSCODE_MAILS_PER_HOUR_MAX,
 });
+
+export const deadlineSettings = (settings: PeopleSettings): DeadlineSettings => ({
+  remindBeforeMs: settings.REGISTRATION_REMINDER_SECONDS * 1_000,
+  perSecondMax: settings.REGISTRATION_DEADLINES_PER_SECOND_MAX,
+});
+
+export const registrationOpenMs = (settings: PeopleSettings): number =>
+  settings.REGISTRATION_OPEN_SECONDS * 1_000;
+
+/** A reminder of what has just begun helps nobody. */
+export function reminderBeforeEnd(
+  given: { REGISTRATION_OPEN_SECONDS: number; REGISTRATION_REMINDER_SECONDS: number },
+  context: z.RefinementCtx,
+): void {
+  const { REGISTRATION_OPEN_SECONDS: openSeconds, REGISTRATION_REMINDER_SECONDS: reminderSeconds } = given;
+  if (reminderSeconds < openSeconds) return;
+  context.addIssue({
+    code: 'custom',
+    path: ['REGISTRATION_REMINDER_SECONDS'],
+    message: `must be less than REGISTRATION_OPEN_SECONDS, which is ${openSeconds}; 0: nobody is reminded`,
+  });
+}
 
 function parseJwk(text: string): JWK | undefined {
   try {

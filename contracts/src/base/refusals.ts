@@ -30,6 +30,8 @@ export const REFUSALS = {
   PASSCODE_LOCKED: 'Too many wrong passcodes; ask for a new one.',
   PASSCODE_LIMIT: 'Too many passcodes were sent; wait before asking for another.',
   REGISTRATION_NOT_FOUND: 'There is no such registration.',
+  REGISTRATION_EXPIRED:
+    'The registration was not confirmed in time and is deleted; register again, with a new Idempotency-Key.',
   CLIENT_NOT_FOUND: 'There is no such client.',
   // Accounts
   ACCOUNT_NOT_FOUND: 'There is no such account.',
@@ -108,6 +110,7 @@ export const RETRYABLE = {
   PASSCODE_LOCKED: false,
   PASSCODE_LIMIT: true,
   REGISTRATION_NOT_FOUND: false,
+  REGISTRATION_EXPIRED: false,
   CLIENT_NOT_FOUND: false,
   ACCOUNT_NOT_FOUND: false,
   ACCOUNT_NOT_ACTIVE: false,

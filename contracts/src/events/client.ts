@@ -39,6 +39,10 @@ const data = {
   /** The mail server did not take it. `final`: and never will; `reply`: its codes, such as `550 5.1.1`. */
   'PasscodeMailFailed.v1': z.strictObject({ passcodeId: z.uuid(), final: z.boolean(), reply: text(100) }),
   'ClientVerified.v1': z.strictObject({}),
+  /** From here on a mail server may have the mail that says when the registration ends; without this it has none. */
+  'RegistrationReminderBegun.v1': z.strictObject({}),
+  /** Nobody verified in time: the registration is over for ever, and the client's key is destroyed next. */
+  'RegistrationExpired.v1': z.strictObject({}),
   /** `network`: a keyed hash, under the client's own key, of where the sign-in came from. */
   'SignedIn.v1': z.strictObject({
     sessionId: z.uuid(),

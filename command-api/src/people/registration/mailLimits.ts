@@ -9,6 +9,8 @@ import type { Refused } from '../refused.ts';
 export type MailLimits = {
   /** Counts one more; a refusal where it would be one too many. */
   take(mail: { email: string; ip: string }): Promise<Refused | null>;
+  /** Counts a reminder; false where the mailbox, whatever its sub-addresses, had one lately. */
+  mayRemind(email: string): Promise<boolean>;
 };
 
 export type MailLimitSettings = { perMailboxMax: number; perNetworkMax: number; inAllMax: number };
@@ -16,6 +18,8 @@ export type MailLimitSettings = { perMailboxMax: number; perNetworkMax: number; 
 const MAIL_WINDOW_MS = 3_600_000;
 /** Mailboxes and networks that a process remembers, some 200 bytes each. */
 const KEYS_MAX = 100_000;
+/** In the window, to one mailbox: who registered several times, or was registered by others, is reminded once. */
+const REMINDERS_MAX = 1;
 const IN_ALL = 'in all';
 
 export function mailLimits(
@@ -26,6 +30,7 @@ export function mailLimits(
   const mails = (of: string) =>
     tallies.tally(`passcode-mails-${of}`, { windowMs: MAIL_WINDOW_MS, keysMax: KEYS_MAX });
   const [networks, mailboxes, all] = [mails('network'), mails('mailbox'), mails('all')];
+  const reminders = tallies.tally('registration-reminders', { windowMs: MAIL_WINDOW_MS, keysMax: KEYS_MAX });
   return {
     async take({ email, ip }) {
       // Who is over his own limit takes nothing of the limits that he shares.
@@ -39,5 +44,6 @@ export function mailLimits(
       }
       return null;
     },
+    mayRemind: async (email) => (await reminders.count(lookups.mailboxHmac(email))).count <= REMINDERS_MAX,
   };
 }

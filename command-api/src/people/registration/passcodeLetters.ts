@@ -1,18 +1,35 @@
-import { comparableEmail, emailStream } from '@brokerx/contracts';
+import { comparableEmail, timeOf } from '@brokerx/contracts';
 import type { Mail } from '../../mail/mail.ts';
 import type { RegisteredClient } from '../client.ts';
 import type { People } from '../people.ts';
+import { addressOf } from './addresses.ts';
+
+type Post = Pick<People, 'clients' | 'reservations' | 'lookups'>;
 
 /** What is mailed for a passcode that was issued: it, or, where the address is another client's, a word to its owner. */
 export async function letterFor(
-  { reservations, lookups }: Pick<People, 'reservations' | 'lookups'>,
-  { clientId, emailHmac }: RegisteredClient,
+  people: Post,
+  client: RegisteredClient,
   { email, passcodeId }: { email: string; passcodeId: string },
 ): Promise<Mail> {
   const to = comparableEmail(email);
-  const { state: address } = await reservations.read(emailStream(emailHmac));
-  const isAnothers = address.status === 'confirmed' && address.clientId !== clientId;
-  return isAnothers ? noticeLetter(to) : passcodeLetter(to, lookups.passcode(clientId, passcodeId));
+  if (await isAnothers(people, client)) return noticeLetter(to);
+  return passcodeLetter(to, people.lookups.passcode(client.clientId, passcodeId));
+}
+
+/** What reminds whoever registered; null where the address is another client's, who has been told enough. */
+export async function reminderFor(
+  people: Post,
+  client: RegisteredClient,
+  { email, endMs }: { email: string; endMs: number },
+): Promise<Mail | null> {
+  if (await isAnothers(people, client)) return null;
+  return reminderLetter(comparableEmail(email), { registrationId: client.clientId, endMs });
+}
+
+async function isAnothers(people: Post, { clientId, emailHmac }: RegisteredClient): Promise<boolean> {
+  const { owner } = await addressOf(people, emailHmac);
+  return owner !== null && owner !== clientId;
 }
 
 const passcodeLetter = (to: string, code: string): Mail => ({
@@ -32,5 +49,17 @@ const noticeLetter = (to: string): Mail => ({
 this address and the password that you chose then. If you no longer know the password, or somebody else may know it,
 ask whoever runs this BrokerX: an operator can end all sessions of your account at once.
 If it was not you, there is nothing to do: nothing was changed, and whoever it was has not learned that you are here.
+`,
+});
+
+const reminderLetter = (to: string, given: { registrationId: string; endMs: number }): Mail => ({
+  to,
+  subject: 'Your BrokerX registration ends soon',
+  text: `You registered with BrokerX and have not confirmed it yet. At ${timeOf(given.endMs)} the registration ends, and what you
+entered is deleted.
+
+If you still want the account, ask for another passcode where you registered, before then, and enter it within ten minutes.
+The registration is ${given.registrationId}.
+If you do not want it, or did not register, there is nothing to do.
 `,
 });

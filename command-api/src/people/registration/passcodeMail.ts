@@ -2,7 +2,7 @@ import { clientStream } from '@brokerx/contracts';
 import { mintTraceparent } from '@brokerx/infra';
 import { type Mailer, MailNotTaken } from '../../mail/mail.ts';
 import { startTasks, type TaskDeps, type TaskList } from '../../tasks/openTasks.ts';
-import type { Client } from '../client.ts';
+import { type Client, isRegistered } from '../client.ts';
 import { beginMail, type Decision, MAIL_ATTEMPTS_MAX, mailFailed } from '../decider.ts';
 import { causeOf, clientKey, type People, unsealOf } from '../people.ts';
 import { letterFor } from './passcodeLetters.ts';
@@ -69,7 +69,7 @@ export function passcodeMail({ people, mailer }: { people: People; mailer: Maile
       // A newer passcode has a mail of its own, a used one needs none, and one that was begun is out of our hands.
       const { appended, state } = await record(task, (state) => beginMail(state, { passcodeId }));
       if (!appended) return 'done';
-      const attempts = (state.status !== 'unknown' && state.passcode?.mailAttempts) || 1;
+      const attempts = (isRegistered(state) && state.passcode?.mailAttempts) || 1;
       try {
         await mailer.send(letter);
         return 'done';

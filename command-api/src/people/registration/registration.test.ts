@@ -1,70 +1,8 @@
-import { randomBytes, randomUUID } from 'node:crypto';
-import { type ClientEvent, clientStream, type Event, eventCodec } from '@brokerx/contracts';
-import {
-  type Appender,
-  AppenderClosed,
-  groupCommit,
-  memoryEventStore,
-  memorySnapshots,
-  memoryTallies,
-  memoryVault,
-  realRuntime,
-} from '@brokerx/infra';
+import { randomUUID } from 'node:crypto';
+import { AppenderClosed } from '@brokerx/infra';
 import { expect, test } from 'vitest';
-import { quiet } from '../../../test/world.ts';
-import { accountsInMemory } from '../../account/accounts.ts';
-import { lookups } from '../lookups.ts';
-import { people } from '../people.ts';
-import type { Passwords } from '../signIn/passwords.ts';
-import { mailLimits } from './mailLimits.ts';
+import { body, from, installation } from '../../../test/registrationsInMemory.ts';
 import { registerClient, sendPasscodeAgain, verifyRegistration } from './registration.ts';
-
-/** Processes about people that die at a chosen append, over one store and one vault in memory. */
-const body = {
-  name: 'Ann Example',
-  address: '1 Example Street',
-  birth_date: '1990-04-01',
-  email: 'ann@example.com',
-  phone: '+15145550123',
-  password: 'walnut ferry copper lantern',
-};
-const traceparent = `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`;
-const from = { traceparent, ip: '192.0.2.1', isGone: () => false };
-const LIMITS = { perMailboxMax: 100, perNetworkMax: 100, inAllMax: 100 };
-const plain: Passwords = { hash: async () => 'a hash', verify: async () => true };
-
-function installation() {
-  const store = memoryEventStore<Event>({ id: randomUUID(), codec: eventCodec() });
-  const vault = memoryVault();
-  const found = lookups(randomBytes(32));
-  const limits = mailLimits(memoryTallies(realRuntime), LIMITS, found);
-  /** A process that dies before its append number `dies`, counted from 0. */
-  const process = (dies = Number.POSITIVE_INFINITY) => {
-    let appends = 0;
-    const live = groupCommit(store);
-    const appender: Appender<Event> = {
-      async append(commit) {
-        appends += 1;
-        if (appends > dies) throw new AppenderClosed('killed');
-        return live.append(commit);
-      },
-      close: () => live.close(),
-    };
-    const ports = { store, appender, runtime: realRuntime, log: quiet };
-    const accounts = accountsInMemory({ ...ports, snapshots: memorySnapshots({ storeId: store.id }) });
-    return people({ ...ports, accounts, vault, lookups: found, passwords: plain, mailLimits: limits });
-  };
-  const events = async () => {
-    const { events } = await store.readAll(0, {}, 1_000);
-    return events.map(({ stream, event }) => `${stream.split('-')[0]} ${event.type}`);
-  };
-  const code = async (clientId: string) => {
-    const stored = await store.readStream(clientStream(clientId), 0, 100);
-    const issued = stored.findLast(({ event }) => (event as ClientEvent).type === 'PasscodeIssued.v1');
-    return found.passcode(clientId, issued?.event.id ?? '');
-  };
-  return { store, process, events, code, found };
-}
 
 const REGISTERED = ['client ClientRegistered.v1', 'client PasscodeIssued.v1'];
 const VERIFIED = ['account AccountOpened.v1', 'email ReservationConfirmed.v1', 'client ClientVerified.v1'];

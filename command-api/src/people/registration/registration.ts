@@ -2,16 +2,15 @@ import {
   type Cause,
   clientStream,
   deriveId,
-  emailStream,
   normalPassword,
   type Register,
   seal,
   type views,
 } from '@brokerx/contracts';
-import { type ClientKey, isErased } from '@brokerx/infra';
+import { type ClientKey, ERASED, isErased } from '@brokerx/infra';
 import type { z } from 'zod';
 import { openAccount } from '../../money/money.ts';
-import type { Client, RegisteredClient } from '../client.ts';
+import { type Client, isRegistered, type RegisteredClient } from '../client.ts';
 import { type Decision, register, resendPasscode, verifyPasscode } from '../decider.ts';
 import { accountIdOf, clientIdOf } from '../lookups.ts';
 import {
@@ -26,7 +25,7 @@ import {
   withoutKey,
 } from '../people.ts';
 import type { Refused } from '../refused.ts';
-import { confirm } from './reservation.ts';
+import { confirmAddress } from './addresses.ts';
 
 /**
  * Registration records the client with a passcode; the passcode's return opens the account, makes the e-mail address
@@ -44,16 +43,20 @@ export async function registerClient(people: People, body: Register, request: Re
   const { clients, vault, lookups, passwords, runtime } = people;
   const clientId = clientIdOf(request.key);
   const stream = clientStream(clientId);
-  const key = await vault.createKey(clientId);
-  if (isErased(key)) return { refused: 'IDEMPOTENCY_KEY_REUSED' };
-  const keyOfRequest = { id: request.key, hash: requestHash(key, 'Register', body) };
   const known = await clients.read(stream);
+  const { ip: address, isGone } = request;
+  // Before a key is made, which stays for ever.
+  const tooMuch =
+    known.state.status === 'unknown'
+      ? await people.mailLimits.take({ email: body.email, ip: address })
+      : null;
+  if (tooMuch) return tooMuch;
+  const key = known.state.status === 'expired' ? ERASED : await vault.createKey(clientId);
+  if (isErased(key)) return { refused: 'REGISTRATION_EXPIRED' };
+  const keyOfRequest = { id: request.key, hash: requestHash(key, 'Register', body) };
   const replay = answered(known.state, keyOfRequest);
   if (replay) return replied(replay, known.position);
 
-  const { ip: address, isGone } = request;
-  const tooMuch = await people.mailLimits.take({ email: body.email, ip: address });
-  if (tooMuch) return tooMuch;
   const caller = { kind: 'registration', address, isGone } as const;
   const passwordHash = await passwords.hash(normalPassword(body.password), caller);
   const cause = causeOf(people, `client:${clientId}`, { ...request, key: keyOfRequest });
@@ -85,9 +88,10 @@ export async function sendPasscodeAgain(
   const opened = await openRegistration(people, clientId, request, 'ResendPasscode', {});
   if ('refused' in opened) return opened;
   const { client, key, cause, keyOfRequest } = opened;
+  const { openMs } = people;
   const nowMs = people.runtime.nowMs();
   const isSent = (decision: Decision) => decision.facts.length > 0;
-  if (!answered(client, keyOfRequest) && isSent(resendPasscode(client, { codeHmac: '', nowMs }))) {
+  if (!answered(client, keyOfRequest) && isSent(resendPasscode(client, { codeHmac: '', nowMs, openMs }))) {
     const email = unsealOf(key, client, 'email');
     const tooMuch = await people.mailLimits.take({ email, ip: request.ip });
     if (tooMuch) return tooMuch;
@@ -99,7 +103,7 @@ export async function sendPasscodeAgain(
       const earlier = answered(state, keyOfRequest);
       if (earlier) return { facts: [], reply: earlier };
       const codeHmac = codeHmacOf(people, clientId, deriveId(commitId, '0'));
-      const decision = resendPasscode(state, { codeHmac, nowMs });
+      const decision = resendPasscode(state, { codeHmac, nowMs, openMs });
       return { facts: decision.facts, reply: outcome(decision, state) };
     },
   );
@@ -124,7 +128,7 @@ export async function verifyRegistration(
       (client) => {
         const earlier = answered(client, keyOfRequest);
         if (earlier) return { facts: [], reply: earlier };
-        const passcode = client.status === 'unknown' ? null : client.passcode;
+        const passcode = isRegistered(client) ? client.passcode : null;
         const codeHmac = lookups.passcodeHmac(clientId, passcode?.eventId ?? '', body.code);
         const decision = verifyPasscode(client, { codeHmac, nowMs: runtime.nowMs() });
         if (!decision.refused && !accountIsOpen) return { facts: [], reply: 'open the account first' };
@@ -142,23 +146,6 @@ export async function verifyRegistration(
     if (!(await confirmAddress(people, registration, cause))) return { refused: 'PASSCODE_WRONG' };
     accountIsOpen = true;
   }
-}
-
-/** Makes the e-mail address the client's; false when it is another's. */
-export async function confirmAddress(
-  people: People,
-  { clientId, emailHmac }: { clientId: string; emailHmac: string },
-  cause: Cause,
-): Promise<boolean> {
-  const { reply } = await people.reservations.execute(
-    emailStream(emailHmac),
-    withoutKey(cause),
-    (reservation) => {
-      const facts = confirm(reservation, { clientId });
-      return facts === 'taken' ? { facts: [], reply: false } : { facts, reply: true };
-    },
-  );
-  return reply;
 }
 
 export async function openAccountOf(
@@ -211,8 +198,9 @@ async function openRegistration(
   body: object,
 ): Promise<Opened | Refused> {
   const { state: client } = await people.clients.read(clientStream(clientId));
-  const key = client.status === 'unknown' ? null : await clientKey(people, clientId);
-  if (client.status === 'unknown' || !key) return { refused: 'REGISTRATION_NOT_FOUND' };
+  if (client.status === 'unknown') return { refused: 'REGISTRATION_NOT_FOUND' };
+  const key = client.status === 'expired' ? null : await clientKey(people, clientId);
+  if (client.status === 'expired' || !key) return { refused: 'REGISTRATION_EXPIRED' };
   const keyOfRequest = { id: request.key, hash: requestHash(key, command, body) };
   const cause = causeOf(people, `client:${clientId}`, { ...request, key: keyOfRequest });
   return { client, key, cause, keyOfRequest };
@@ -220,7 +208,7 @@ async function openRegistration(
 
 /** What the key was answered, if it was. */
 function answered(client: Client, request: { id: string; hash: string }): Reply | undefined {
-  if (client.status === 'unknown') return undefined;
+  if (!isRegistered(client)) return undefined;
   const key = client.keys.find(({ id }) => id === request.id);
   if (!key) return undefined;
   if (key.hash !== request.hash) return { refused: 'IDEMPOTENCY_KEY_REUSED' };
@@ -230,7 +218,7 @@ function answered(client: Client, request: { id: string; hash: string }): Reply 
 
 const outcome = ({ refused, retryAfterMs }: Decision, client: Client): Reply => {
   if (refused) return { refused, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
-  if (client.status === 'unknown') throw new Error('a registration that is not there was not refused');
+  if (!isRegistered(client)) throw new Error('a registration that is not there was not refused');
   return { view: viewOf(client), replayed: false };
 };
 

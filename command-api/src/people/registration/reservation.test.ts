@@ -31,7 +31,14 @@ test.for([
   ],
   ['an address of an older client', after(claimed(ANN), confirmed(ANN)), ANN, []],
 ] as const)('confirming %s', ([, given, clientId, then]) => {
-  expect(confirm(given, { clientId })).toEqual(then);
+  expect(confirm(given, { clientId, leftBehindBy: null })).toEqual(then);
+});
+
+test('an address that an expired registration left behind changes hands; one that changed them since does not', () => {
+  const bob = { clientId: BOB, leftBehindBy: ANN };
+  expect(confirm(after(confirmed(ANN)), bob)).toEqual([released(ANN), confirmed(BOB)]);
+  const CY = '0198c0de-0000-7000-8000-00000000000c';
+  expect(confirm(after(confirmed(ANN), released(ANN), confirmed(CY)), bob)).toEqual('taken');
 });
 
 test('an event that does not fit is a bug', () => {

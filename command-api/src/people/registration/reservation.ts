@@ -25,11 +25,19 @@ export function evolveReservation(reservation: Reservation, event: ClientEvent):
   }
 }
 
-/** The facts to record, none when it is so already; `taken` when it is another client's. */
+/**
+ * The facts to record, none when it is so already; `taken` when it is another client's. `leftBehindBy`: a client whose
+ * registration has expired; nobody else needs to give the address up.
+ */
 export function confirm(
   reservation: Reservation,
-  { clientId }: { clientId: string },
+  { clientId, leftBehindBy }: { clientId: string; leftBehindBy: string | null },
 ): readonly ClientFact[] | 'taken' {
-  if (reservation.status === 'free') return [{ type: 'ReservationConfirmed.v1', data: { clientId } }];
-  return reservation.clientId === clientId ? [] : 'taken';
+  const confirmed: ClientFact = { type: 'ReservationConfirmed.v1', data: { clientId } };
+  if (reservation.status === 'free') return [confirmed];
+  const { clientId: holder } = reservation;
+  if (holder === clientId) return [];
+  return holder === leftBehindBy
+    ? [{ type: 'ReservationReleased.v1', data: { clientId: holder } }, confirmed]
+    : 'taken';
 }

@@ -1,5 +1,6 @@
-import { memoryTallies, type Runtime, realRuntime, sleep } from '@brokerx/infra';
+import { memoryTallies, sleep } from '@brokerx/infra';
 import { expect, test } from 'vitest';
+import { virtualTime } from '../../../test/virtualTime.ts';
 import { type Attempt, failedSignIns, TURN_EVERY_MS } from './failedSignIns.ts';
 
 const LIMITS = { perNetworkMax: 5, networkWindowMs: 600_000, perAccountMax: 20, accountWindowMs: 3_600_000 };
@@ -154,35 +155,6 @@ test('a password that was wrong is no guess any more, until there is another has
   for (const other of [from('192.0.2.1', 'ann', true), { ...wrong, hash: 'a new one' }])
     expect(await signIns.standing(other)).toMatchObject({ mayTry: true, queue: null });
 });
-
-/** Time that moves when it is told to. */
-function virtualTime() {
-  let nowMs = 0;
-  const timers = new Set<{ atMs: number; callback: () => void }>();
-  const runtime: Runtime = {
-    ...realRuntime,
-    monotonicMs: () => nowMs,
-    setTimer(ms, callback) {
-      const timer = { atMs: nowMs + ms, callback };
-      timers.add(timer);
-      return () => timers.delete(timer);
-    },
-  };
-  const settled = () => new Promise(setImmediate);
-  const advance = async (ms: number) => {
-    const untilMs = nowMs + ms;
-    for (;;) {
-      await settled();
-      const [next] = [...timers].sort((a, b) => a.atMs - b.atMs);
-      if (!next || next.atMs > untilMs) break;
-      timers.delete(next);
-      nowMs = next.atMs;
-      next.callback();
-    }
-    nowMs = untilMs;
-  };
-  return { runtime, advance };
-}
 
 /** One at the same address tries a wrong password every 0.4 s; the owner comes in between, and as he is told. */
 async function siege(guessOf: (index: number) => string, forMs: number) {
