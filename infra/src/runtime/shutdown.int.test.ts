@@ -1,6 +1,9 @@
 import { spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { SIGNAL_REPEAT_MS } from './shutdown.ts';
 
 async function run(mode: string, onOutput: (output: string, kill: (signal: NodeJS.Signals) => void) => void) {
@@ -61,4 +64,21 @@ test('a process whose supervisor was killed stops by itself, in order', async ()
     code: 0,
     output: expect.stringMatching(/"reason":"the supervisor is gone".*\nlistener closed\ndatabase closed\n/),
   });
+});
+
+test('compiled code is kept while a process runs, so that the successor of one that is killed has it', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'brokerx-compiled-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const child = spawn(
+    process.execPath,
+    [fileURLToPath(new URL('../../test/stoppable.ts', import.meta.url)), 'stay'],
+    { stdio: 'ignore', env: { ...process.env, NODE_COMPILE_CACHE: folder } },
+  );
+  const ended = new Promise((resolve) => child.once('exit', (_, signal) => resolve(signal)));
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const kept = () =>
+    readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  await vi.waitUntil(() => kept().length > 0, { timeout: 20_000 });
+  child.kill('SIGKILL');
+  expect(await ended).toBe('SIGKILL');
 });

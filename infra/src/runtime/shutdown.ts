@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module';
 import { ConfigError, EXIT_USAGE } from './config.ts';
 import type { Log } from './log.ts';
 import { StartRefused } from './startRefused.ts';
@@ -81,10 +82,17 @@ export function createShutdown(log: Log, exit: (code: number) => void = process.
   return { signal: aborter.signal, onShutdown: (name, close) => void closers.push({ name, close }), begin };
 }
 
+/**
+ * Node keeps compiled code when a process ends by itself, which one that is killed never does: its successor, which somebody
+ * waits for, would compile everything anew. By then the code that a start runs has run, and is kept compiled, too.
+ */
+const COMPILED_KEPT_AFTER_MS = 5_000;
+
 /** Runs a service's `main`; a failed start is told in words on standard error: exit code 2 for configuration, else 1. */
 export async function runMain(main: () => Promise<void>): Promise<void> {
   try {
     await main();
+    setTimeout(flushCompileCache, COMPILED_KEPT_AFTER_MS).unref();
   } catch (error) {
     const isUsage = error instanceof ConfigError;
     const isSaid = isUsage || error instanceof StartRefused;
