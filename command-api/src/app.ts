@@ -1,7 +1,5 @@
 import type { IncomingMessage } from 'node:http';
 import {
-  bearerAuth,
-  buildHttp,
   type ConnectionBounds,
   type DiskSpace,
   type Gate,
@@ -15,6 +13,8 @@ import {
   type Telemetry,
   type TokenVerifier,
 } from '@brokerx/infra';
+import { bearerAuth } from '@brokerx/infra/auth/auth.ts';
+import { buildHttp } from '@brokerx/infra/http/http.ts';
 import type { Accounts } from './account/accounts.ts';
 import type { Admission } from './commands/admission.ts';
 import type { Commands } from './commands/commands.ts';

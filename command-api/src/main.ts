@@ -27,8 +27,8 @@ import {
   sessionEnds,
   sleep,
   startTelemetry,
-  tokenVerifier,
 } from '@brokerx/infra';
+import { tokenVerifier } from '@brokerx/infra/auth/tokenVerifier.ts';
 import { LOOPBACK } from '@brokerx/infra/runtime/ports.ts';
 import { buildApp } from './app.ts';
 import { type CommandApiConfig, commandApiConfig } from './config.ts';
@@ -91,7 +91,7 @@ async function main(): Promise<void> {
   shutdown.onShutdown('vault', () => vault.close());
   const appender = groupCommit(measured(store, metrics, runtime), { runtime, log });
   shutdown.onShutdown('appends', () => appender.close());
-  const feed = openFeed({ settings, store, runtime, log });
+  const feed = await openFeed({ settings, store, runtime, log });
   shutdown.onShutdown('feed', () => feed.close());
 
   const ports = { store, storeId, appender, feed, snapshots, leases, runtime, log };

@@ -2,8 +2,6 @@ import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { comparableEmail, type Event, eventCodec, SESSION_ENDS } from '@brokerx/contracts';
 import {
-  bearerAuth,
-  buildHttp,
   createLog,
   createMetrics,
   deriveKey,
@@ -18,8 +16,10 @@ import {
   realRuntime,
   sessionEnds,
   storeFeed,
-  tokenVerifier,
 } from '@brokerx/infra';
+import { bearerAuth } from '@brokerx/infra/auth/auth.ts';
+import { tokenVerifier } from '@brokerx/infra/auth/tokenVerifier.ts';
+import { buildHttp } from '@brokerx/infra/http/http.ts';
 import { simpleParser } from 'mailparser';
 import { SMTPServer } from 'smtp-server';
 import { z } from 'zod';

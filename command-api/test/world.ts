@@ -15,8 +15,8 @@ import {
   type Snapshots,
   sessionEnds,
   storeFeed,
-  tokenVerifier,
 } from '@brokerx/infra';
+import { tokenVerifier } from '@brokerx/infra/auth/tokenVerifier.ts';
 import type { JWK } from 'jose';
 import { type Accounts, accountsInMemory } from '../src/account/accounts.ts';
 import { buildApp } from '../src/app.ts';

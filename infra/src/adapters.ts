@@ -2,25 +2,22 @@ import type { AdapterSettings } from './adapters.settings.ts';
 import { postgresEventStore } from './eventStore/eventStore.postgres.ts';
 import type { Codec, EventStore } from './eventStore/eventStore.ts';
 import type { FeedTopic } from './feed/division.ts';
-import { kafkaFeed } from './feed/feed.kafka.ts';
 import { storeFeed } from './feed/feed.store.ts';
 import type { Feed } from './feed/feed.ts';
 import { watchTopicFeed } from './feed/metrics.ts';
 import { postgresHotStore } from './hotStore/hotStore.postgres.ts';
-import { redisHotStore } from './hotStore/hotStore.redis.ts';
 import type { HotStore } from './hotStore/hotStore.ts';
-import { openKafka } from './kafka/kafka.ts';
 import type { Log } from './runtime/log.ts';
 import type { Metrics } from './runtime/metrics.ts';
 import type { Runtime } from './runtime/runtime.ts';
 import { talliesWithFallback } from './tally/tally.fallback.ts';
 import { memoryTallies } from './tally/tally.memory.ts';
-import { redisTallies } from './tally/tally.redis.ts';
 import type { Tallies } from './tally/tally.ts';
 
 /**
  * The one place where configuration chooses adapters. Services ask for a port and are given whatever the settings
- * name; nothing else knows which one it is.
+ * name; nothing else knows which one it is. What is not PostgreSQL's is loaded only where it is used: the clients of others are
+ * larger than all the rest, and every start would wait for them.
  */
 type Around = { settings: AdapterSettings; runtime: Runtime; log?: Log | undefined };
 
@@ -30,7 +27,6 @@ export async function openEventStore<E>({
 }: Around & { codec: Codec<E> }): Promise<EventStore<E>> {
   const { eventStoreUrl: url, databaseUrl } = settings;
   if (url === undefined) return postgresEventStore({ databaseUrl, ...rest });
-  // Loaded only where it is used: its client is half as large as all the rest.
   const { eventStoreDb } = await import('./eventStore/eventStore.eventstoredb.ts');
   return eventStoreDb({ url, ...rest });
 }
@@ -41,15 +37,17 @@ export async function openHotStore({
   storeId,
   ...rest
 }: Around & { storeId: string }): Promise<HotStore> {
-  if (settings.redisUrl) return redisHotStore({ url: settings.redisUrl, storeId, ...rest });
-  return postgresHotStore({ databaseUrl: settings.databaseUrl, ...rest });
+  const { redisUrl: url, databaseUrl } = settings;
+  if (!url) return postgresHotStore({ databaseUrl, ...rest });
+  const { redisHotStore } = await import('./hotStore/hotStore.redis.ts');
+  return redisHotStore({ url, storeId, ...rest });
 }
 
 /**
  * The feed of consumers that read the store's own order; with a topic, of those that want only what it carries and need
  * order within a key only: then it is Kafka's, where there is one. `paceMs`: time between two reads of Kafka that find something.
  */
-export function openFeed<E>({
+export async function openFeed<E>({
   settings,
   topic,
   metrics,
@@ -60,9 +58,13 @@ export function openFeed<E>({
   topic?: FeedTopic;
   metrics?: Metrics;
   paceMs?: number;
-}): Feed<E> {
+}): Promise<Feed<E>> {
   if (!topic) return storeFeed(rest);
   if (!settings.kafka) return storeFeed({ ...rest, topic });
+  const [{ openKafka }, { kafkaFeed }] = await Promise.all([
+    import('./kafka/kafka.ts'),
+    import('./feed/feed.kafka.ts'),
+  ]);
   const kafka = openKafka(settings.kafka, { ...rest, clientId: 'brokerx-feed' });
   const feed = kafkaFeed({ ...rest, kafka, topic, paceMs });
   if (metrics) watchTopicFeed(metrics, topic.name, feed.isInTime);
@@ -75,9 +77,11 @@ export async function openTallies({
   ...rest
 }: Around & { storeId: string; secret: Buffer }): Promise<Tallies> {
   const own = memoryTallies(rest.runtime);
-  if (!settings.redisUrl) return own;
+  const { redisUrl: url } = settings;
+  if (!url) return own;
+  const { redisTallies } = await import('./tally/tally.redis.ts');
   return talliesWithFallback({
-    shared: await redisTallies({ url: settings.redisUrl, ...rest }),
+    shared: await redisTallies({ url, ...rest }),
     own,
     ...rest,
   });

@@ -68,11 +68,11 @@ async function main(): Promise<void> {
   shutdown.onShutdown('leases', () => leases.close());
   const appender = groupCommit(store, { runtime, log });
   shutdown.onShutdown('appends', () => appender.close());
-  const feed = openFeed({ settings, store, runtime, log, metrics, topic: feedTopic('brokerx.orders') });
+  const feed = await openFeed({ settings, store, runtime, log, metrics, topic: feedTopic('brokerx.orders') });
   shutdown.onShutdown('feed', () => feed.close());
   // With Kafka a process reads its own partitions only; what is listed in any of them is rare, and looked for apart.
   const listings = settings.kafka
-    ? openFeed({ settings, store: calmAppends(store, runtime, LISTINGS_EVERY_MS), runtime, log })
+    ? await openFeed({ settings, store: calmAppends(store, runtime, LISTINGS_EVERY_MS), runtime, log })
     : feed;
   if (listings !== feed) shutdown.onShutdown('listings', () => listings.close());
   const running = await consume({

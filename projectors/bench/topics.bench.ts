@@ -7,10 +7,10 @@ import {
   memoryLeases,
   memorySnapshots,
   noTelemetry,
-  openKafka,
   realRuntime as runtime,
   storeFeed,
 } from '@brokerx/infra';
+import { openKafka } from '@brokerx/infra/kafka/kafka.ts';
 import { wholeNumber } from '@brokerx/infra/runtime/wholeNumber.ts';
 import { kafkaBroker } from '@brokerx/infra/servers/kafkaBroker.ts';
 import { kafkaJars } from '@brokerx/infra/servers/kafkaJars.ts';

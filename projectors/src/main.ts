@@ -10,7 +10,6 @@ import {
   openFeed,
   openHotStore,
   opening,
-  openKafka,
   postgresLeases,
   postgresSnapshots,
   runMain,
@@ -63,12 +62,12 @@ await runMain(async () => {
   const leases = await postgresLeases({ databaseUrl, owner: instance, runtime, log });
   shutdown.onShutdown('leases', () => leases.close());
   const readEveryMs = settings.kafka ? READ_FOR_RELAY_EVERY_MS : READ_EVERY_MS;
-  const feed = openFeed({ settings, store: calmAppends(store, runtime, readEveryMs), runtime, log });
+  const feed = await openFeed({ settings, store: calmAppends(store, runtime, readEveryMs), runtime, log });
   shutdown.onShutdown('feed', () => feed.close());
 
   // Market data needs order within a book only; without Kafka it shares what the projections read.
   const marketFeed = settings.kafka
-    ? openFeed({
+    ? await openFeed({
         settings,
         store: calmAppends(store, runtime, READ_EVERY_MS),
         runtime,
@@ -99,8 +98,11 @@ await runMain(async () => {
     metrics: marketDataMetrics(metrics),
   });
   shutdown.onShutdown('market data', () => marketData.stop());
+  // Its client is loaded only where there is a Kafka.
+  const openKafka = settings.kafka && (await import('@brokerx/infra/kafka/kafka.ts')).openKafka;
   const relay =
     settings.kafka &&
+    openKafka &&
     startRelay({
       ...shared,
       leases,

@@ -6,9 +6,9 @@ import {
   type HotView,
   memoryEventStore,
   memorySnapshots,
-  redisHotStore,
   realRuntime as runtime,
 } from '@brokerx/infra';
+import { redisHotStore } from '@brokerx/infra/hotStore/hotStore.redis.ts';
 import {
   hasRedisServer,
   startTemporaryRedis,

@@ -3,13 +3,13 @@ import {
   createLog,
   createMetrics,
   noTelemetry,
-  openKafka,
   postgresEventStore,
   postgresLeases,
   postgresSnapshots,
   realRuntime as runtime,
   storeFeed,
 } from '@brokerx/infra';
+import { openKafka } from '@brokerx/infra/kafka/kafka.ts';
 import { relayMetrics } from '../src/relay/metrics.ts';
 import { startRelay } from '../src/relay/topics.ts';
 

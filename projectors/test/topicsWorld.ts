@@ -10,11 +10,11 @@ import {
   memoryLeases,
   memorySnapshots,
   noTelemetry,
-  openKafka,
   realRuntime as runtime,
   type Snapshots,
   storeFeed,
 } from '@brokerx/infra';
+import { openKafka } from '@brokerx/infra/kafka/kafka.ts';
 import { onTestFinished } from 'vitest';
 import { relayMetrics } from '../src/relay/metrics.ts';
 import { topicLayout } from '../src/relay/topicLayout.ts';

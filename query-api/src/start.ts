@@ -1,7 +1,6 @@
 import { eventCodec, SESSION_ENDS } from '@brokerx/contracts';
 import {
   type AdapterSettings,
-  bearerAuth,
   type ConnectionBounds,
   calmAppends,
   createMetrics,
@@ -15,8 +14,9 @@ import {
   type Shutdown,
   sessionEnds,
   type Telemetry,
-  tokenVerifier,
 } from '@brokerx/infra';
+import { bearerAuth } from '@brokerx/infra/auth/auth.ts';
+import { tokenVerifier } from '@brokerx/infra/auth/tokenVerifier.ts';
 import { buildQueryApi } from './app.ts';
 import { publicBooks } from './books/publicBooks.ts';
 import { EXPORTS } from './events/routes.ts';
@@ -67,11 +67,11 @@ export async function startQueryApi(options: QueryApiOptions): Promise<{ url: st
 
   const store = await openEventStore({ settings, codec: eventCodec(), runtime, log });
   onShutdown('event store', () => store.close());
-  const feed = openFeed({ settings, store, runtime, log });
+  const feed = await openFeed({ settings, store, runtime, log });
   onShutdown('feed', () => feed.close());
   // A feed of its own: what ends sessions may take a moment, and is not worth a look at every append.
   const calmStore = calmAppends(store, runtime, SESSION_ENDS_EVERY_MS);
-  const calmFeed = openFeed({ settings, store: calmStore, runtime, log });
+  const calmFeed = await openFeed({ settings, store: calmStore, runtime, log });
   onShutdown('calm feed', () => calmFeed.close());
   const sessions = await sessionEnds({ store, feed: calmFeed, told: SESSION_ENDS, runtime, log });
   onShutdown('session ends', () => sessions.close());

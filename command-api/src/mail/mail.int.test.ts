@@ -1,4 +1,6 @@
-import { bearerAuth, buildHttp, createLog, createMetrics, type Http, realRuntime } from '@brokerx/infra';
+import { createLog, createMetrics, type Http, realRuntime } from '@brokerx/infra';
+import { bearerAuth } from '@brokerx/infra/auth/auth.ts';
+import { buildHttp } from '@brokerx/infra/http/http.ts';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { inboxRoutes } from './inboxRoutes.ts';
 import { developmentInbox, INBOX_MAILS_MAX, type Inbox } from './mail.inbox.ts';

@@ -1,12 +1,6 @@
-import {
-  bearerAuth,
-  buildHttp,
-  createLog,
-  createMetrics,
-  createShutdown,
-  realRuntime,
-  runMain,
-} from '@brokerx/infra';
+import { createLog, createMetrics, createShutdown, realRuntime, runMain } from '@brokerx/infra';
+import { bearerAuth } from '@brokerx/infra/auth/auth.ts';
+import { buildHttp } from '@brokerx/infra/http/http.ts';
 import { inboxConfig } from './config.ts';
 import { inboxRoutes } from './inboxRoutes.ts';
 import { developmentInbox } from './mail.inbox.ts';

@@ -1,5 +1,6 @@
-import { KeysUnavailable, type Place, type Runtime, type SessionEnds, SessionUnknown } from '@brokerx/infra';
+import { type Place, type Runtime, type SessionEnds, SessionUnknown } from '@brokerx/infra';
 import type { Actor, TokenVerifier } from '@brokerx/infra/auth/tokenVerifier.ts';
+import { KeysUnavailable } from '@brokerx/infra/auth/tokenVerifier.ts';
 import { refused } from '../http/problems.ts';
 import type { AccountShares } from '../reading/shares.ts';
 

@@ -1,6 +1,7 @@
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { type Event, eventCodec, SESSION_ENDS } from '@brokerx/contracts';
-import { memoryEventStore, realRuntime, sessionEnds, storeFeed, tokenVerifier } from '@brokerx/infra';
+import { memoryEventStore, realRuntime, sessionEnds, storeFeed } from '@brokerx/infra';
+import { tokenVerifier } from '@brokerx/infra/auth/tokenVerifier.ts';
 import type { JWK } from 'jose';
 import { expect, onTestFinished, test } from 'vitest';
 import { TOKEN_VALID_MS, type TokenIssuer, tokenIssuer } from './tokens.ts';

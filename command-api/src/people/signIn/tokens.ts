@@ -1,5 +1,6 @@
 import type { Role } from '@brokerx/contracts';
-import { type Runtime, TOKEN_ALGORITHM, TOKEN_AUDIENCE, TOKEN_TYPE } from '@brokerx/infra';
+import type { Runtime } from '@brokerx/infra';
+import { TOKEN_ALGORITHM, TOKEN_AUDIENCE, TOKEN_TYPE } from '@brokerx/infra/auth/tokenVerifier.ts';
 import { calculateJwkThumbprint, importJWK, type JSONWebKeySet, type JWK, SignJWT } from 'jose';
 
 /**
