@@ -7,6 +7,7 @@ import type { Feed } from './feed/feed.ts';
 import { watchTopicFeed } from './feed/metrics.ts';
 import { postgresHotStore } from './hotStore/hotStore.postgres.ts';
 import type { HotStore } from './hotStore/hotStore.ts';
+import type { KafkaClient } from './kafka/kafka.ts';
 import type { Log } from './runtime/log.ts';
 import type { Metrics } from './runtime/metrics.ts';
 import type { Runtime } from './runtime/runtime.ts';
@@ -60,15 +61,22 @@ export async function openFeed<E>({
   paceMs?: number;
 }): Promise<Feed<E>> {
   if (!topic) return storeFeed(rest);
-  if (!settings.kafka) return storeFeed({ ...rest, topic });
-  const [{ openKafka }, { kafkaFeed }] = await Promise.all([
-    import('./kafka/kafka.ts'),
-    import('./feed/feed.kafka.ts'),
-  ]);
-  const kafka = openKafka(settings.kafka, { ...rest, clientId: 'brokerx-feed' });
+  const kafka = await openTopics({ ...rest, settings, clientId: 'brokerx-feed' });
+  if (!kafka) return storeFeed({ ...rest, topic });
+  const { kafkaFeed } = await import('./feed/feed.kafka.ts');
   const feed = kafkaFeed({ ...rest, kafka, topic, paceMs });
   if (metrics) watchTopicFeed(metrics, topic.name, feed.isInTime);
   return feed;
+}
+
+/** The client of Kafka, for topics themselves; null where there is no Kafka. */
+export async function openTopics({
+  settings,
+  ...rest
+}: Around & { clientId: string }): Promise<KafkaClient | null> {
+  if (!settings.kafka) return null;
+  const { openKafka } = await import('./kafka/kafka.ts');
+  return openKafka(settings.kafka, rest);
 }
 
 /** What limits rest on: shared among all processes where there is a Redis. `secret` hides what is counted from it. */

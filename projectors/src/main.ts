@@ -10,6 +10,7 @@ import {
   openFeed,
   openHotStore,
   opening,
+  openTopics,
   postgresLeases,
   postgresSnapshots,
   runMain,
@@ -81,12 +82,11 @@ await runMain(async () => {
 
   // The relay carries what engines wait for; the rest begins when all are ready.
   const opened = opening(config.opening, shutdown.signal);
-  const shared = { store, feed, leases: leasesAfter(opened, leases), runtime, log };
+  const shared = { store, feed, leases: leasesAfter(opened, leases), snapshots, telemetry, runtime, log };
   const projecting = startProjecting({
     ...shared,
     projections: allProjections(),
     pool,
-    telemetry,
     metrics: projectionMetrics(metrics, () => feed.head()),
   });
   shutdown.onShutdown('projections', () => projecting.stop());
@@ -94,21 +94,17 @@ await runMain(async () => {
     ...shared,
     feed: marketFeed,
     hotStore,
-    snapshots,
     metrics: marketDataMetrics(metrics),
   });
   shutdown.onShutdown('market data', () => marketData.stop());
   // Its client is loaded only where there is a Kafka.
-  const openKafka = settings.kafka && (await import('@brokerx/infra/kafka/kafka.ts')).openKafka;
+  const kafka = await openTopics({ settings, clientId: `brokerx-${instance}`, log, runtime });
   const relay =
-    settings.kafka &&
-    openKafka &&
+    kafka &&
     startRelay({
       ...shared,
       leases,
-      kafka: openKafka(settings.kafka, { clientId: `brokerx-${instance}`, log, runtime }),
-      snapshots,
-      telemetry,
+      kafka,
       metrics: relayMetrics(metrics, runtime, () => feed.head()),
     });
   if (relay) shutdown.onShutdown('relay', () => relay.stop());

@@ -1,12 +1,14 @@
-import type { AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import type { Log, Runtime } from '@brokerx/infra';
 import { LOOPBACK } from '@brokerx/infra/runtime/ports.ts';
-import { type ParsedMail, simpleParser } from 'mailparser';
-import { SMTPServer } from 'smtp-server';
+import type { ParsedMail } from 'mailparser';
+import type { SMTPServer } from 'smtp-server';
 
 /**
  * The development inbox: a mail server of this machine alone, in use when no real one is configured. It keeps the
- * newest mails in memory and writes each on one line of the log, so that a newcomer finds his passcode.
+ * newest mails in memory and writes each on one line of the log, so that a newcomer finds his passcode. What speaks SMTP is
+ * loaded when the first mail comes: a start does not wait for it.
  */
 export type Inbox = InboxReader & {
   /** For the SMTP mailer. */
@@ -43,7 +45,44 @@ export async function developmentInbox(options: {
     }
     mails.length = Math.min(mails.length, INBOX_MAILS_MAX);
   };
-  const server = new SMTPServer({
+  let server: Promise<SMTPServer> | null = null;
+  const listener = createServer((socket) => {
+    server ??= smtpServer(keep, log);
+    server.then(
+      ({ server: taker }) => taker.emit('connection', socket),
+      (err: unknown) => {
+        log.error({ err }, 'the development inbox cannot take mail');
+        socket.destroy();
+      },
+    );
+  });
+  listener.listen(listen.port, listen.host);
+  await once(listener, 'listening');
+  const { port } = listener.address() as AddressInfo;
+  return {
+    url: `smtp://${LOOPBACK}:${port}`,
+    async mails({ to, limit }) {
+      const wanted = to?.trim().toLowerCase();
+      return mails.filter((mail) => wanted === undefined || mail.to.toLowerCase() === wanted).slice(0, limit);
+    },
+    async close() {
+      listener.close();
+      const smtp = await server;
+      if (smtp) await new Promise<void>((resolve) => smtp.close(() => resolve()));
+    },
+  };
+}
+
+/** It listens nowhere: it is given its connections. */
+async function smtpServer(
+  keep: (mail: ParsedMail, recipients: string[]) => void,
+  log: Log,
+): Promise<SMTPServer> {
+  const [{ simpleParser }, { SMTPServer: Server }] = await Promise.all([
+    import('mailparser'),
+    import('smtp-server'),
+  ]);
+  const server = new Server({
     disabledCommands: ['AUTH', 'STARTTLS'],
     size: MAIL_BYTES_MAX,
     maxClients: CLIENTS_MAX,
@@ -61,14 +100,5 @@ export async function developmentInbox(options: {
     },
   });
   server.on('error', (err) => log.warn({ err }, 'the development inbox met an error'));
-  await new Promise<void>((resolve) => server.listen(listen.port, listen.host, resolve));
-  const { port } = server.server.address() as AddressInfo;
-  return {
-    url: `smtp://${LOOPBACK}:${port}`,
-    async mails({ to, limit }) {
-      const wanted = to?.trim().toLowerCase();
-      return mails.filter((mail) => wanted === undefined || mail.to.toLowerCase() === wanted).slice(0, limit);
-    },
-    close: () => new Promise((resolve) => server.close(() => resolve())),
-  };
+  return server;
 }

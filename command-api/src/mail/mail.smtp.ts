@@ -1,10 +1,32 @@
 import { connectionFault, shownServer } from '@brokerx/infra/runtime/connectionFault.ts';
-import { createTransport } from 'nodemailer';
 import { type Mailer, MailNotTaken } from './mail.ts';
 
-/** Mail over SMTP. Every step of the conversation is bounded in time; a failed one is the caller's to repeat. */
+/**
+ * Mail over SMTP. Every step of the conversation is bounded in time; a failed one is the caller's to repeat. What speaks it is
+ * loaded for the first mail: a start does not wait for it.
+ */
 export function smtpMailer({ url, from }: { url: string; from: string }): Mailer {
-  const transport = createTransport({
+  let transport: ReturnType<typeof openTransport> | null = null;
+  const address = { tls: url.startsWith('smtps:'), shown: shownServer(url) };
+  return {
+    async send(mail) {
+      transport ??= openTransport(url);
+      const opened = await transport;
+      try {
+        await opened.sendMail({ from, ...mail });
+      } catch (error) {
+        throw refusalOf(error as SmtpError) ?? brokenOff(error as SmtpError, address);
+      }
+    },
+    async close() {
+      (await transport)?.close();
+    },
+  };
+}
+
+async function openTransport(url: string) {
+  const { createTransport } = await import('nodemailer');
+  return createTransport({
     url,
     pool: true,
     maxConnections: CONNECTIONS_MAX,
@@ -15,19 +37,6 @@ export function smtpMailer({ url, from }: { url: string; from: string }): Mailer
     disableFileAccess: true,
     disableUrlAccess: true,
   });
-  const address = { tls: url.startsWith('smtps:'), shown: shownServer(url) };
-  return {
-    async send(mail) {
-      try {
-        await transport.sendMail({ from, ...mail });
-      } catch (error) {
-        throw refusalOf(error as SmtpError) ?? brokenOff(error as SmtpError, address);
-      }
-    },
-    async close() {
-      transport.close();
-    },
-  };
 }
 
 const CONNECTIONS_MAX = 2;

@@ -1,5 +1,6 @@
 import helmet from '@fastify/helmet';
 import swagger from '@fastify/swagger';
+import { type FastifyInstance, fastify } from 'fastify';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import type { Http } from './instance.ts';
 
@@ -104,9 +105,8 @@ export const docsHelmet = {
   strictTransportSecurity: false,
 } as const;
 
-/** The last route to be added: the page's script alone is 5 MB, so it is loaded only by processes with an API. */
-export async function serveDocsPage(app: Http, title: string): Promise<void> {
-  const { default: scalar } = await import('@scalar/fastify-api-reference');
+/** The description itself, and the page. The last routes to be added. */
+export function serveDocsPage(app: Http, title: string): void {
   app.get(
     '/openapi.json',
     { config: { auth: 'public' }, schema: { hide: true } },
@@ -117,7 +117,24 @@ export async function serveDocsPage(app: Http, title: string): Promise<void> {
     // As seen from the page: behind a gateway it lies under a path of its own.
     reply.redirect(`.${DOCS_PATH}`),
   );
-  await app.register(scalar, {
+  let page: Promise<FastifyInstance> | null = null;
+  for (const path of [DOCS_PATH, `${DOCS_PATH}/*`]) {
+    app.get(path, { schema: { hide: true } }, async ({ raw }, reply) => {
+      page ??= docsPage(title);
+      const { statusCode, headers, rawPayload } = await (await page).inject({ url: raw.url ?? DOCS_PATH });
+      return reply.code(statusCode).headers(headers).send(rawPayload);
+    });
+  }
+}
+
+/**
+ * The page's script alone is 5 MB: it is loaded when somebody first asks for it, by an instance of its own, since one that
+ * listens takes no more routes.
+ */
+async function docsPage(title: string): Promise<FastifyInstance> {
+  const { default: scalar } = await import('@scalar/fastify-api-reference');
+  const page = fastify();
+  await page.register(scalar, {
     routePrefix: DOCS_PATH,
     configuration: {
       // Seen from the page: behind a gateway both lie under a path of their own.
@@ -135,4 +152,6 @@ export async function serveDocsPage(app: Http, title: string): Promise<void> {
       persistAuth: true,
     },
   });
+  await page.ready();
+  return page;
 }

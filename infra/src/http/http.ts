@@ -130,7 +130,7 @@ export async function buildHttp(options: HttpOptions): Promise<Http> {
   await serveDocs(app, options);
   app.addHook('onRoute', demandDeclarations);
   readiness(app, options.ready, () => stopping, metrics);
-  await serveDocsPage(app, options.title);
+  serveDocsPage(app, options.title);
   return app;
 }
 

@@ -24,9 +24,10 @@ const NEEDED = [
 
 /** Throws `KafkaUnusable` where broker and kafkajs have no version of a needed API in common. */
 export function assertSpoken(broker: ApiVersions): void {
+  const { keys, versionsOf } = implementedApis();
   const problems = NEEDED.flatMap((name) => {
     const implemented = versionsOf(name);
-    const offered = broker[apiKeys[name] ?? -1];
+    const offered = broker[keys[name] ?? -1];
     if (!offered) return `${name} is not offered`;
     const { minVersion, maxVersion } = offered;
     if (implemented.some((version) => version >= minVersion && version <= maxVersion)) return [];
@@ -38,10 +39,14 @@ export function assertSpoken(broker: ApiVersions): void {
   );
 }
 
-const load = createRequire(import.meta.url);
-const apiKeys = load('kafkajs/src/protocol/requests/apiKeys.js') as Record<string, number>;
-const { requests } = load('kafkajs/src/protocol/requests/index.js') as {
-  requests: Record<string, { versions: readonly (string | number)[] }>;
-};
-const versionsOf = (name: string): number[] =>
-  (requests[name]?.versions ?? []).map(Number).sort((a, b) => a - b);
+/** kafkajs's own tables. Whoever only knows `KafkaUnusable` does not load them. */
+function implementedApis() {
+  const load = createRequire(import.meta.url);
+  const keys = load('kafkajs/src/protocol/requests/apiKeys.js') as Record<string, number>;
+  const { requests } = load('kafkajs/src/protocol/requests/index.js') as {
+    requests: Record<string, { versions: readonly (string | number)[] }>;
+  };
+  const versionsOf = (name: string): number[] =>
+    (requests[name]?.versions ?? []).map(Number).sort((a, b) => a - b);
+  return { keys, versionsOf };
+}
