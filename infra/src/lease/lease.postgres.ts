@@ -45,7 +45,11 @@ export async function postgresLeases(options: {
         await pool.query(FREE, [owner, ...columnsOf(held)]);
       },
       async running() {
-        const { rows } = await pool.query<RunningLease>({ name: 'lease_running', text: RUNNING });
+        const { rows } = await pool.query<RunningLease>({
+          name: 'lease_running',
+          text: RUNNING,
+          values: [ttlMs],
+        });
         return rows;
       },
       close: () => pool.end(),
@@ -67,12 +71,20 @@ function columnsOf(held: readonly Place[]): [names: string[], epochs: number[]] 
 
 const TTL = `interval '1 millisecond'`;
 
+/**
+ * A lease that ends later than anybody can have asked for was taken before the database's clock went back: nobody waits
+ * until that time has come again. A small step back is no reason to take one from who renews it.
+ */
+const AHEAD_TTLS = 3;
+const runs = (expiresAt: string, ttl: string) =>
+  `(${expiresAt} > clock_timestamp() and ${expiresAt} <= clock_timestamp() + ${AHEAD_TTLS} * (${ttl} * ${TTL}))`;
+
 const TAKE = `
   insert into state.lease as l (name, owner, epoch, expires_at)
   values ($1, $2, 1, clock_timestamp() + $3 * ${TTL})
   on conflict (name) do update
     set owner = excluded.owner, epoch = l.epoch + 1, expires_at = clock_timestamp() + $3 * ${TTL}
-    where l.owner is null or l.owner = excluded.owner or l.expires_at <= clock_timestamp()
+    where l.owner is null or l.owner = excluded.owner or not ${runs('l.expires_at', '$3')}
   returning epoch`;
 
 const HELD = `from unnest($2::text[], $3::bigint[]) as held (name, epoch)
@@ -82,7 +94,7 @@ const RENEW = `update state.lease l set expires_at = clock_timestamp() + $4 * ${
 
 const FREE = `update state.lease l set owner = null ${HELD}`;
 
-const RUNNING = `select name, owner from state.lease where owner is not null and expires_at > clock_timestamp()`;
+const RUNNING = `select name, owner from state.lease where owner is not null and ${runs('expires_at', '$1')}`;
 
 /** Where every new process has a new name, rows of members would pile up for ever. */
 const FORGET_MEMBERS = `
