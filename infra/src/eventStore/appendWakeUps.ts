@@ -14,20 +14,16 @@ export function appendWakeUps(options: {
 }) {
   const { databaseUrl, runtime, readHead, log } = options;
   const listeners = new Set<() => void>();
-  let head = 0;
   let connection: Listener | null = null;
   let cancelPoll: (() => void) | null = null;
   let closed = false;
 
-  /** One's own append arrives a second time as a notification: only what is new wakes anybody. */
-  const advanced = (position: number) => {
-    if (!(position > head)) return;
-    head = position;
+  const known = knownHead(() => {
     for (const listener of listeners) queueMicrotask(listener);
-  };
+  });
   const look = async () => {
     try {
-      advanced(await readHead());
+      known.read(await readHead());
     } catch (error) {
       if (!closed) log?.debug({ err: error }, 'the head could not be read; it is read again');
     }
@@ -43,7 +39,7 @@ export function appendWakeUps(options: {
       databaseUrl,
       channel: 'brokerx_store',
       applicationName: 'brokerx listen',
-      onNotify: (payload) => advanced(Number(payload)),
+      onNotify: (payload) => known.announced(Number(payload)),
       onConnected: () => void look(),
       log,
     });
@@ -51,7 +47,7 @@ export function appendWakeUps(options: {
   };
 
   return {
-    advanced,
+    advanced: known.advanced,
     onAppend(listener: () => void): () => void {
       listeners.add(listener);
       if (!connection && !closed) start();
@@ -62,6 +58,35 @@ export function appendWakeUps(options: {
       listeners.clear();
       cancelPoll?.();
       await connection?.close();
+    },
+  };
+}
+
+/**
+ * Where the head is, as far as it is known. One's own append arrives a second time as a notification: only what is new
+ * wakes anybody. Anybody may notify, so what is announced and not there must not hide what comes after: it counts until
+ * the next look.
+ */
+function knownHead(wake: () => void) {
+  let head = 0;
+  let hint = 0;
+  const advanced = (position: number) => {
+    const isNew = position > Math.max(head, hint);
+    head = Math.max(head, position);
+    if (isNew) wake();
+  };
+  return {
+    advanced,
+    announced(position: number): void {
+      if (!(position > Math.max(head, hint))) return;
+      hint = position;
+      wake();
+    },
+    read(position: number): void {
+      const wasThere = hint <= position;
+      advanced(position);
+      hint = 0;
+      if (!wasThere) wake();
     },
   };
 }

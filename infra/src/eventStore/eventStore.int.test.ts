@@ -113,6 +113,24 @@ describe('on one PostgreSQL', () => {
     expect(latenciesMs.sort((a, b) => a - b)[4]).toBeLessThan(100);
   });
 
+  test.for(['9007199254740991', 'Infinity', '1e300', '-1', 'garbage', ''])(
+    'a notification that is no position of this store hides nothing that comes after it: %j',
+    async (payload) => {
+      let calls = 0;
+      other.onAppend(() => {
+        calls += 1;
+      });
+      await expect.poll(listeners, { timeout: 5_000 }).toBe(1);
+      await client.query('select pg_notify($1, $2)', ['brokerx_store', payload]);
+      for (let i = 0; i < 3; i++) {
+        await delay(20);
+        calls = 0;
+        await store.append([commit('account-1', i - 1, ['x'])]);
+        await expect.poll(() => calls, { timeout: 5_000 }).toBeGreaterThan(0);
+      }
+    },
+  );
+
   test('a lost LISTEN connection delays a wake-up and comes back', async () => {
     let calls = 0;
     other.onAppend(() => {
