@@ -84,3 +84,36 @@ test('a deadline that passed while nobody ran fires at the start, once', async (
   await after.stop();
   expect(await types()).toEqual(['OrderCancelRequested.v1', 'DeadManFired.v1']);
 });
+
+test('a deadline is a time of the clock: it fires once a clock that is set forward has come to it, not later', async () => {
+  let nowMs = T0_MS;
+  const runtime: Runtime = { ...realRuntime, nowMs: () => nowMs };
+  const store = memoryEventStore<Event>({ id: randomUUID(), codec: eventCodec() });
+  const api = await commandApi({ store, runtime });
+  const accountId = await openAccount(api.accounts);
+  const record = (fact: AccountFact) =>
+    api.accounts.execute(accountId, (_, { commitId }) => ({
+      events: seal(commitId, testCause(T0), [fact]) as never,
+      symbol: null,
+    }));
+  await record(setDeadline({ accountId, seconds: 3_600, nowMs }));
+  const { feed, snapshots, accounts } = api;
+  const leases = memoryLeases({ rows: new Map(), owner: 'one', runtime: realRuntime });
+  const deps = { feed, snapshots, leases, storeId: store.id, runtime, log: quiet };
+  const tasks = startTasks(deadlineTasks({ accounts, runtime }), deps);
+  const last = async () => (await store.readStream(`account-${accountId}`, 0, 50)).at(-1)?.event.type;
+  await vi.waitFor(() => expect(tasks.open()).toBe(1));
+  expect(await last()).toBe('DeadManSet.v1');
+
+  nowMs += 3_600_000;
+  await vi.waitFor(async () => expect(await last()).toBe('DeadManFired.v1'), 5_000);
+  await vi.waitFor(() => expect(tasks.open()).toBe(0));
+
+  // Set anew and switched off: nothing is left open, however the clock goes.
+  await record(setDeadline({ accountId, seconds: 5, nowMs }));
+  await record(setDeadline({ accountId, seconds: 0, nowMs }));
+  nowMs -= 86_400_000;
+  await vi.waitFor(() => expect(tasks.open()).toBe(0));
+  await tasks.close();
+  await api.stop();
+});

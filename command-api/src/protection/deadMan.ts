@@ -48,9 +48,6 @@ type DeadlineTask = {
   traceparent: string;
 };
 
-/** It has fired, or was switched off: the event that says so, and closes the task, is on its way. */
-const CLOSING_MS = 60_000;
-
 export function deadlineTasks(deps: { accounts: Accounts; runtime: Runtime }): TaskList<DeadlineTask> {
   const { accounts, runtime } = deps;
   return {
@@ -81,8 +78,9 @@ export function deadlineTasks(deps: { accounts: Accounts; runtime: Runtime }): T
           return { events: seal(commitId, cause(), due.facts) as AccountEvent[], symbol: due.symbol };
         });
         if ('events' in executed) continue;
-        if (executed.reply === null) return { againInMs: CLOSING_MS };
-        return { againInMs: Math.max(1, Date.parse(executed.reply) - runtime.nowMs()) };
+        // It has fired, or was switched off. A new deadline comes with an event of its own.
+        if (executed.reply === null) return 'done';
+        return { againAtMs: Date.parse(executed.reply) };
       }
     },
   };

@@ -30,10 +30,11 @@ export type TaskList<T extends { id: string }> = {
   /** Id of the task that this event shows to be done. */
   closes(recorded: Recorded<Event>): string | null;
   /**
-   * Does it, or says after how many milliseconds to look at it again. A rejection is retried with a back-off.
-   * `attempt` counts from 1 since the process has owned the list.
+   * Does it, or says when to look at it again: in so many milliseconds, or at a time of the wall clock (milliseconds since
+   * the epoch), whatever steps that clock takes. A rejection is retried with a back-off. `attempt` counts from 1 since the
+   * process has owned the list.
    */
-  work(task: T, attempt: number): Promise<'done' | { againInMs: number }>;
+  work(task: T, attempt: number): Promise<'done' | { againInMs: number } | { againAtMs: number }>;
 };
 
 export type TaskDeps = {
@@ -55,6 +56,8 @@ const BATCH_EVENTS_MAX = 500;
 const SAVE_EVERY_MS = 2_000;
 /** At a stop, work that has begun is given this long; what is not done then is done again by the next owner. */
 const FINISH_WITHIN_MS = 2_000;
+/** The wall clock may be set, and goes on while a machine sleeps: timers would not notice. */
+const CLOCK_LOOK_MS = 1_000;
 const RETRY_FIRST_MS = 250;
 const RETRY_LAST_MS = 30_000;
 
@@ -89,7 +92,19 @@ function tasksFrom<T>(state: string): T[] {
 }
 
 type Owned = { open(): number; stop(): Promise<void> };
-type Open<T> = { task: T; attempts: number; dueMs: number; busy: boolean };
+type Open<T> = {
+  task: T;
+  attempts: number;
+  /** Due once both have come: this time of the monotonic clock, and that of the wall clock. */
+  dueMs: number;
+  dueAtMs: number;
+  busy: boolean;
+};
+
+/** Milliseconds until it is to be looked at: until it is due, or until the wall clock is. */
+function timeLeftMs({ dueMs, dueAtMs }: Open<unknown>, { monotonicMs, nowMs }: Runtime): number {
+  return Math.max(dueMs - monotonicMs(), Math.min(dueAtMs - nowMs(), CLOCK_LOOK_MS));
+}
 
 async function takeUp<T extends { id: string }>(
   list: TaskList<T>,
@@ -99,7 +114,7 @@ async function takeUp<T extends { id: string }>(
   const key = { kind: 'tasks', key: list.name, version: list.version };
   const snapshot = await snapshots.load(key, ({ state }) => tasksFrom<T>(state));
   const tasks = new Map<string, Open<T>>();
-  const add = (task: T) => tasks.set(task.id, { task, attempts: 0, dueMs: 0, busy: false });
+  const add = (task: T) => tasks.set(task.id, { task, attempts: 0, dueMs: 0, dueAtMs: 0, busy: false });
   for (const task of snapshot?.state ?? []) add(task);
 
   let position = snapshot?.cursor.position ?? 0;
@@ -116,8 +131,9 @@ async function takeUp<T extends { id: string }>(
     const state = JSON.stringify([...tasks.values()].map(({ task }) => task));
     await snapshots.save(key, { cursor: { storeId, position }, revision: -1, state });
   };
-  const finish = (id: string) => {
-    if (tasks.delete(id) && tasks.size < OPEN_TASKS_MAX) room.resolve();
+  /** Not one that an event has opened anew meanwhile. */
+  const finish = (id: string, open = tasks.get(id)) => {
+    if (tasks.get(id) === open && tasks.delete(id) && tasks.size < OPEN_TASKS_MAX) room.resolve();
   };
 
   const attending = new Set<Promise<void>>();
@@ -132,15 +148,14 @@ async function takeUp<T extends { id: string }>(
     busy += 1;
     try {
       const result = await list.work(open.task, open.attempts);
-      if (result === 'done') finish(id);
+      if (result === 'done') finish(id, open);
+      else if ('againAtMs' in result) open.dueAtMs = result.againAtMs;
       else open.dueMs = runtime.monotonicMs() + result.againInMs;
     } catch (err) {
       const waitMs = Math.min(RETRY_LAST_MS, RETRY_FIRST_MS * 2 ** Math.min(open.attempts - 1, 10));
       open.dueMs = runtime.monotonicMs() + waitMs;
-      log[unlessOutage(err, 'warn')](
-        { err, list: list.name, task: id, attempts: open.attempts, waitMs },
-        'a task is tried again',
-      );
+      const about = { err, list: list.name, task: id, attempts: open.attempts, waitMs };
+      log[unlessOutage(err, 'warn')](about, 'a task is tried again');
     }
     open.busy = false;
     busy -= 1;
@@ -150,16 +165,15 @@ async function takeUp<T extends { id: string }>(
   const pump = () => {
     cancelTimer();
     if (stopping.signal.aborted || !caughtUp) return;
-    let nextMs = Number.POSITIVE_INFINITY;
+    let waitMs = Number.POSITIVE_INFINITY;
     for (const open of tasks.values()) {
       if (busy >= AT_A_TIME_MAX) return;
       if (open.busy) continue;
-      if (open.dueMs <= runtime.monotonicMs()) begin(open);
-      else nextMs = Math.min(nextMs, open.dueMs);
+      const leftMs = timeLeftMs(open, runtime);
+      if (leftMs <= 0) begin(open);
+      else waitMs = Math.min(waitMs, leftMs);
     }
-    if (nextMs < Number.POSITIVE_INFINITY) {
-      cancelTimer = runtime.setTimer(Math.max(1, nextMs - runtime.monotonicMs()), pump);
-    }
+    if (waitMs < Number.POSITIVE_INFINITY) cancelTimer = runtime.setTimer(Math.max(1, waitMs), pump);
   };
 
   const handle = async (batch: Batch<Event>) => {

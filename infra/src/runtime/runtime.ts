@@ -20,10 +20,18 @@ export const realRuntime: Runtime = {
   monotonicMs: () => performance.now(),
   randomBytes: pooledRandomBytes,
   setTimer: (ms, callback) => {
-    const timer = setTimeout(callback, ms);
+    let timer: NodeJS.Timeout;
+    const wait = (leftMs: number) => {
+      const laterMs = leftMs - TIMEOUT_MAX_MS;
+      timer = laterMs > 0 ? setTimeout(wait, TIMEOUT_MAX_MS, laterMs) : setTimeout(callback, leftMs);
+    };
+    wait(ms);
     return () => clearTimeout(timer);
   },
 };
+
+/** Milliseconds, 25 days: what is longer, as after a clock that went back by months, Node would call back at once. */
+const TIMEOUT_MAX_MS = 2 ** 31 - 1;
 
 /** Resolves after `ms`, or as soon as `signal` is aborted. */
 export const sleep = (runtime: Runtime, ms: number, signal?: AbortSignal): Promise<void> =>
