@@ -5,8 +5,11 @@ import {
   createLog,
   createMetrics,
   createShutdown,
+  type DiskSpace,
+  databaseDisk,
   deriveKey,
   diskSpace,
+  disks,
   type EventStore,
   groupCommit,
   type Log,
@@ -141,8 +144,7 @@ async function main(): Promise<void> {
     await bootstrapOperator(people, { email, password }, mintTraceparent(runtime));
   }
 
-  const folder = config.DATABASE_FOLDER;
-  const disk = folder === undefined ? null : diskSpace({ folder, runtime, log });
+  const disk = eventsDisk({ ...settings, folder: config.DATABASE_FOLDER, log });
   const issuer = config.AUTH_ISSUER;
   const tokens = await tokenIssuer({ privateJwk: config.AUTH_PRIVATE_JWK, issuer, runtime });
   const sessions = await sessionEnds({ ...ports, told: SESSION_ENDS });
@@ -164,7 +166,7 @@ async function main(): Promise<void> {
     disk,
     ready: async () => ({
       'event store': await answers(store),
-      disk: disk?.shortage() ?? 'ok',
+      disk: disk.shortage() ?? 'ok',
       requests: trading.admission.standstill() ?? 'ok',
     }),
     version: VERSION,
@@ -198,6 +200,20 @@ async function openMail(
   const mailer = smtpMailer({ url: inbox?.url ?? SMTP_URL ?? '', from });
   shutdown.onShutdown('mailer', () => mailer.close());
   return { inbox, mailer };
+}
+
+/** Where events are appended: watched where it is on this machine, and else as the server tells. */
+function eventsDisk(where: {
+  databaseUrl: string;
+  eventStoreUrl?: string | undefined;
+  folder?: string | undefined;
+  log: Log;
+}): DiskSpace {
+  const { databaseUrl, eventStoreUrl, folder, log } = where;
+  return disks([
+    ...(folder === undefined ? [] : [diskSpace({ folder, runtime: realRuntime, log })]),
+    ...(eventStoreUrl === undefined ? [databaseDisk(databaseUrl)] : []),
+  ]);
 }
 
 /** Readiness is asked often and must not hang while the event store is away. */

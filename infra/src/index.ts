@@ -38,6 +38,7 @@ export * from './lease/fairShare.ts';
 export * from './lease/lease.memory.ts';
 export * from './lease/lease.postgres.ts';
 export * from './lease/lease.ts';
+export { databaseDisk } from './postgres/fullDisk.ts';
 export * from './postgres/migrate.ts';
 export * from './postgres/postgres.ts';
 export * from './runtime/config.ts';

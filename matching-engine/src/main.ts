@@ -5,6 +5,8 @@ import {
   createLog,
   createMetrics,
   createShutdown,
+  type DiskSpace,
+  databaseDisk,
   EXIT_FAILED,
   groupCommit,
   openEventStore,
@@ -47,8 +49,8 @@ async function main(): Promise<void> {
   shutdown.onShutdown('tracing', () => telemetry.stop());
 
   let engine: MatchingEngine | null = null;
-  const ready = async () =>
-    engine?.isReady() ? { shards: 'ok', ...marketsAsTold(engine) } : { shards: 'are being taken over' };
+  const disk = settings.eventStoreUrl === undefined ? databaseDisk(databaseUrl) : null;
+  const ready = async () => stateOf(engine, disk);
   if (config.HEALTH_PORT > 0) {
     const health = await startHealthServer({
       port: config.HEALTH_PORT,
@@ -98,6 +100,11 @@ async function main(): Promise<void> {
     log.fatal({ err: error }, 'the engine cannot go on: exiting');
     process.exit(EXIT_FAILED);
   });
+}
+
+function stateOf(engine: MatchingEngine | null, disk: DiskSpace | null): Record<string, string> {
+  if (!engine?.isReady()) return { shards: 'are being taken over' };
+  return { shards: 'ok', disk: disk?.shortage() ?? 'ok', ...marketsAsTold(engine) };
 }
 
 /**

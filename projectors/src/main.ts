@@ -4,6 +4,7 @@ import {
   createLog,
   createMetrics,
   createShutdown,
+  databaseDisk,
   EXIT_FAILED,
   leasesAfter,
   openEventStore,
@@ -116,7 +117,7 @@ await runMain(async () => {
   if (config.healthPort > 0) {
     const ready = async () => {
       return {
-        'read models': await readModelsState(pool),
+        'read models': await readModelsState(pool, databaseDisk(readDatabaseUrl)),
         projections: projectionsState(projecting),
         ...(relay ? { relay: withoutNeed(relay.state()) } : {}),
       };

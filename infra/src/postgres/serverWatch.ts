@@ -3,6 +3,8 @@ import type { Log } from '../runtime/log.ts';
 import { mayFail } from '../runtime/mayFail.ts';
 import { type Outage, outage } from '../runtime/outage.ts';
 import { realRuntime } from '../runtime/runtime.ts';
+import { foundFull, NO_SPACE_CODE } from './fullDisk.ts';
+import { serverOf } from './serverAddress.ts';
 
 /**
  * Whether PostgreSQL is away, found out once for a process: all pools and listeners of one server tell the same watch
@@ -10,7 +12,7 @@ import { realRuntime } from '../runtime/runtime.ts';
  * only that connection was ended, which is a detail; else it is an outage, until such a try succeeds.
  */
 function connectionLost(databaseUrl: string, error: unknown, log: Log): void {
-  const server = addressOf(databaseUrl);
+  const server = serverOf(databaseUrl);
   watches.get(server)?.failed(error);
   if (watches.has(server)) return;
   const told = outage({ log, runtime: realRuntime, server: `PostgreSQL (${server})`, meaning: MEANING });
@@ -21,10 +23,13 @@ function connectionLost(databaseUrl: string, error: unknown, log: Log): void {
   });
 }
 
-/** A client that tells of its own loss. */
+/** A client that tells of its own loss, and of a server that has no space left. */
 export function watchedClient(databaseUrl: string, log: Log | undefined): typeof pg.Client {
   if (!log) return pg.Client;
   const broken = (error: unknown) => connectionLost(databaseUrl, error, log);
+  const answered = (error: Error & { code?: string }) => {
+    if (error.code === NO_SPACE_CODE) foundFull(databaseUrl, error, log);
+  };
   const lost = (error: unknown) => {
     if (!isAnswer(error)) broken(error);
   };
@@ -32,6 +37,7 @@ export function watchedClient(databaseUrl: string, log: Log | undefined): typeof
     constructor(config?: string | pg.ClientConfig) {
       super(config);
       this.on('error', broken);
+      this.connection.on('errorMessage', answered);
     }
     override connect(): Promise<pg.Client>;
     override connect(callback: (error: Error) => void): void;
@@ -93,9 +99,4 @@ async function watch(databaseUrl: string, told: Outage): Promise<number> {
 function isAnswer(error: unknown): boolean {
   const code = error instanceof pg.DatabaseError ? (error.code ?? '') : '';
   return code !== '' && !code.startsWith('57P') && !code.startsWith('08');
-}
-
-function addressOf(databaseUrl: string): string {
-  const url = URL.parse(databaseUrl);
-  return url?.host ? url.host : 'DATABASE_URL';
 }

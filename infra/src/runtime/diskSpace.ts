@@ -16,40 +16,66 @@ const MEBIBYTE = 1024 * 1024;
  * Kept free for what follows from accepted commands: at the bound of unanswered orders some 20,000 events with their
  * rows in the read models, and the log of both.
  */
-export const DISK_RESERVE_BYTES = 64 * MEBIBYTE;
+const DISK_RESERVE_BYTES = 64 * MEBIBYTE;
 /** A new database before its first event. */
-export const NEW_DATABASE_BYTES = 64 * MEBIBYTE;
+const NEW_DATABASE_BYTES = 64 * MEBIBYTE;
 /** Asking costs some microseconds; in this time a busy installation writes a few megabytes. */
 const LOOK_EVERY_MS = 250;
 
-export const wholeDisk = (folder: string): { freeBytes: number; bytes: number } => {
+/**
+ * Files (inodes) kept free beside the bytes: PostgreSQL stops where it cannot make the next file of its log, which has
+ * 128 of them at most; tables and temporary files need some more.
+ */
+const DISK_RESERVE_FILES = 300;
+const NEW_DATABASE_FILES = 1_100;
+
+export const wholeDisk = (folder: string): { freeBytes: number; bytes: number; freeFiles: number } => {
   // What an ordinary user may still write: PostgreSQL is one, also under root.
-  const { bavail, blocks, bsize } = statfsSync(folder);
-  return { freeBytes: bavail * bsize, bytes: blocks * bsize };
+  const { bavail, blocks, bsize, files, ffree } = statfsSync(folder);
+  // Some file systems, such as Btrfs, have no bound and tell none.
+  const freeFiles = files === 0 ? Number.POSITIVE_INFINITY : ffree;
+  return { freeBytes: bavail * bsize, bytes: blocks * bsize, freeFiles };
 };
 
-export const mebibytes = (bytes: number): string => `${Math.floor(bytes / MEBIBYTE)} MB`;
+/** How little is left on the disk that holds `folder`, as words; null where it is enough. */
+export function shortageOf(folder: string, reserve: DiskReserve): string | null {
+  const { freeBytes, freeFiles } = wholeDisk(folder);
+  if (freeBytes < reserve.bytes) {
+    return `${mebibytes(freeBytes)} are free, ${mebibytes(reserve.bytes)} are needed`;
+  }
+  if (freeFiles < reserve.files) {
+    return `${freeFiles} more files (inodes) may be made, ${reserve.files} are needed`;
+  }
+  return null;
+}
+export type DiskReserve = { bytes: number; files: number };
+export const DISK_RESERVE: DiskReserve = { bytes: DISK_RESERVE_BYTES, files: DISK_RESERVE_FILES };
+export const NEW_DATABASE_RESERVE: DiskReserve = {
+  bytes: DISK_RESERVE_BYTES + NEW_DATABASE_BYTES,
+  files: DISK_RESERVE_FILES + NEW_DATABASE_FILES,
+};
+
+const mebibytes = (bytes: number): string => `${Math.floor(bytes / MEBIBYTE)} MB`;
 
 /** Watches the disk that holds `folder`, whenever somebody asks. */
 export function diskSpace(options: {
   folder: string;
   runtime: Runtime;
   log: Log;
-  reserveBytes?: number;
+  reserve?: Partial<DiskReserve>;
 }): DiskSpace {
-  const { folder, runtime, log, reserveBytes = DISK_RESERVE_BYTES } = options;
+  const { folder, runtime, log } = options;
+  const reserve = { ...DISK_RESERVE, ...options.reserve };
   let lookedAtMs = Number.NEGATIVE_INFINITY;
   let shortage: string | null = null;
 
   const look = (): string | null => {
-    let freeBytes = 0;
     try {
-      ({ freeBytes } = wholeDisk(folder));
+      const short = shortageOf(folder, reserve);
+      return short === null ? null : `the disk of the database is full: ${short}`;
     } catch (error) {
       return `the disk of the database does not answer (${error instanceof Error ? error.message : String(error)})`;
     }
-    if (freeBytes >= reserveBytes) return null;
-    return `the disk of the database is full: ${mebibytes(freeBytes)} are free, ${mebibytes(reserveBytes)} are needed`;
   };
   return {
     shortage() {
@@ -67,3 +93,14 @@ export function diskSpace(options: {
     },
   };
 }
+
+/** All of them as one: short where any is. */
+export const disks = (all: readonly DiskSpace[]): DiskSpace => ({
+  shortage() {
+    for (const disk of all) {
+      const shortage = disk.shortage();
+      if (shortage !== null) return shortage;
+    }
+    return null;
+  },
+});

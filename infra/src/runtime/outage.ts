@@ -21,6 +21,10 @@ export type OutageOptions = {
   server: string;
   /** What does not happen until it answers: `nothing is read or written`. */
   meaning: string;
+  /** What it is, until when, and what it then does: `away`, `it answers` and `answers again` when absent. */
+  trouble?: string;
+  until?: string;
+  over?: string;
   /** Says an error in a few words; the first line of its message when absent. */
   reasonOf?: (error: unknown) => string;
 };
@@ -28,27 +32,29 @@ export type OutageOptions = {
 /** Milliseconds: often enough to find an outage in the last screenful of a log, seldom enough not to fill it. */
 export const REMIND_EVERY_MS = 60_000;
 
-export function outage({ log, runtime, server, meaning, reasonOf = firstLine }: OutageOptions): Outage {
+export function outage(options: OutageOptions): Outage {
+  const { log, runtime, server, meaning, reasonOf = firstLine } = options;
+  const { trouble = 'away', until = 'it answers', over = 'answers again' } = options;
   let away: { sinceMs: number; saidMs: number; failures: number } | null = null;
   return {
     failed(error) {
       const nowMs = runtime.monotonicMs();
       if (away === null) {
         away = { sinceMs: nowMs, saidMs: nowMs, failures: 1 };
-        log.warn({ reason: reasonOf(error) }, `${server} is away: until it answers, ${meaning}`);
+        log.warn({ reason: reasonOf(error) }, `${server} is ${trouble}: until ${until}, ${meaning}`);
         return;
       }
       away.failures += 1;
       if (nowMs - away.saidMs < REMIND_EVERY_MS) return;
       away.saidMs = nowMs;
       const about = { reason: reasonOf(error), failures: away.failures };
-      log.warn(about, `${server} is still away, for ${lasting(nowMs - away.sinceMs)}: ${meaning}`);
+      log.warn(about, `${server} is still ${trouble}, for ${lasting(nowMs - away.sinceMs)}: ${meaning}`);
     },
     answered() {
       if (away === null) return;
       const { sinceMs, failures } = away;
       away = null;
-      log.info({ failures }, `${server} answers again after ${lasting(runtime.monotonicMs() - sinceMs)}`);
+      log.info({ failures }, `${server} ${over} after ${lasting(runtime.monotonicMs() - sinceMs)}`);
     },
     isAway: () => away !== null,
   };
@@ -61,7 +67,7 @@ export function outage({ log, runtime, server, meaning, reasonOf = firstLine }: 
 export const unlessOutage = <L extends 'warn' | 'error'>(error: unknown, level: L): L | 'debug' =>
   isServerAway(error) ? 'debug' : level;
 
-/** The server or the way to it is away, rather than that it refused; also where that is only the cause. */
+/** The server or the way to it is away, or has no space, rather than that it refused; also where that is only the cause. */
 export function isServerAway(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
@@ -71,7 +77,8 @@ export function isServerAway(error: unknown): boolean {
 }
 
 const AWAY_CODES = new Set([
-  '57P01', // PostgreSQL: the administrator ends the connection
+  '53100', // PostgreSQL: its disk is full, which the pools' clients have told
+  '57P01', // the administrator ends the connection
   '57P02', // a crash ends it
   '57P03', // it is starting or stopping
   'ECONNREFUSED',

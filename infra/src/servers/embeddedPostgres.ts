@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { DISK_FULL, diagnose, diskFull, EmbeddedPostgresError, isKill } from '../postgres/failure.ts';
 import { isTransient } from '../postgres/postgres.ts';
-import { mebibytes, NEW_DATABASE_BYTES, wholeDisk } from '../runtime/diskSpace.ts';
+import { DISK_RESERVE, NEW_DATABASE_RESERVE, shortageOf, wholeDisk } from '../runtime/diskSpace.ts';
 import type { Log } from '../runtime/log.ts';
 import { freePort, LOOPBACK, portTaken } from '../runtime/ports.ts';
 import { acquireLock, LockHeld } from './folderLock.ts';
@@ -44,8 +44,8 @@ export type EmbeddedPostgresOptions = {
   syncNewData?: boolean;
   /** There was one here: a start that does not find its data fails, and makes no new one. */
   mustExist?: boolean;
-  /** The start is refused where less is free on the disk; any space will do when absent. */
-  reserveBytes?: number;
+  /** The start is refused where the disk has too little left to go on for long; any space will do when absent. */
+  needsReserve?: boolean;
   /** Aborted: a database that is being made is given up, and nothing of it is left. */
   signal?: AbortSignal | undefined;
 };
@@ -65,7 +65,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   const lock = lockFolder(dataRoot);
   try {
     await stopOrphan(home, log);
-    if (options.reserveBytes !== undefined) refuseFullDisk(home, options.reserveBytes);
+    if (options.needsReserve) refuseFullDisk(home);
     const password = whole(() => keptPassword(dataRoot), dataRoot);
     if (existsSync(home.data)) checkData(home.data, MAJOR);
     else if (options.mustExist) throw lostData(home.data);
@@ -223,13 +223,9 @@ function lockFolder(dataRoot: string) {
   }
 }
 
-function refuseFullDisk(home: PostgresHome, reserveBytes: number): void {
-  const { freeBytes } = wholeDisk(home.folder);
-  const needed = reserveBytes + (existsSync(home.data) ? 0 : NEW_DATABASE_BYTES);
-  if (freeBytes >= needed) return;
-  throw new EmbeddedPostgresError(
-    `${diskFull(home)}. ${mebibytes(freeBytes)} are free, ${mebibytes(needed)} are needed.`,
-  );
+function refuseFullDisk(home: PostgresHome): void {
+  const shortage = shortageOf(home.folder, existsSync(home.data) ? DISK_RESERVE : NEW_DATABASE_RESERVE);
+  if (shortage !== null) throw new EmbeddedPostgresError(`${diskFull(home)}. ${shortage}.`);
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Log } from '@brokerx/infra';
+import type { DiskSpace, Log } from '@brokerx/infra';
 import { isTransient, migrate, openPool, type Runtime, repeating } from '@brokerx/infra';
 import type pg from 'pg';
 
@@ -21,10 +21,10 @@ export async function openReadModels(options: {
 }
 
 /** `ok`, or why the read models cannot be written now. */
-export async function readModelsState(pool: pg.Pool): Promise<string> {
+export async function readModelsState(pool: pg.Pool, disk: DiskSpace): Promise<string> {
   try {
     await pool.query('select 1');
-    return 'ok';
+    return disk.shortage() ?? 'ok';
   } catch (error) {
     return isTransient(error) ? 'PostgreSQL is away' : String(error);
   }

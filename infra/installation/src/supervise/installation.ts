@@ -3,7 +3,6 @@ import { dirname, join } from 'node:path';
 import { EmbeddedPostgresError } from '@brokerx/infra/postgres/failure.ts';
 import { isTransient, postgresSpeaksTls, repeating } from '@brokerx/infra/postgres/postgres.ts';
 import { connectionFault, shownServer } from '@brokerx/infra/runtime/connectionFault.ts';
-import { DISK_RESERVE_BYTES } from '@brokerx/infra/runtime/diskSpace.ts';
 import type { Log } from '@brokerx/infra/runtime/log.ts';
 import { MAIL_NEEDED, type Mode } from '@brokerx/infra/runtime/mode.ts';
 import { LOOPBACK } from '@brokerx/infra/runtime/ports.ts';
@@ -164,7 +163,7 @@ async function database(options: InstallationOptions, run: RunFile, started: Sup
     name: DATABASE_PROCESS,
     start: async (): Promise<Running> => {
       // Only the first start asks for space: later a database that can only be read is better than none.
-      const given = port ? { port, mustExist: true } : { reserveBytes: DISK_RESERVE_BYTES };
+      const given = port ? { port, mustExist: true } : { needsReserve: true };
       const server = await startEmbeddedPostgres({ dataRoot: dataDir, log, signal, ...given });
       ({ url, folder, port } = server);
       const exited = server.exited.then(({ reason }) => ({ reason, code: null }));
