@@ -4,12 +4,6 @@
 
 /** Files that import each other, each circle sorted and joined by spaces. */
 export const knownCircles: readonly string[] = [
-  ['loadtests/src/audit/order.ts', 'loadtests/src/audit/orderList.ts'].join(' '),
-  [
-    'loadtests/src/audit/account.ts',
-    'loadtests/src/audit/executions.ts',
-    'loadtests/src/audit/postings.ts',
-  ].join(' '),
   [
     'matching-engine/src/rules/auction/auction.ts',
     'matching-engine/src/rules/auction/bands.ts',
@@ -77,14 +71,14 @@ export const longFunctions: Readonly<Record<string, number>> = {
   'infra/src/lease/holding.ts: hold': 76,
   'infra/src/lease/holding.ts: leasesOver': 160,
   'infra/src/vault/vault.postgres.ts: postgresVault': 83,
-  'loadtests/src/audit/auctions.ts: auditedAuctions': 81,
-  'loadtests/src/audit/book.ts: ': 127,
-  'loadtests/src/audit/book.ts: auditedBook': 320,
-  'loadtests/src/audit/bookStops.ts: auditedStops': 134,
+  'loadtests/src/audit/book/auctions.ts: auditedAuctions': 81,
+  'loadtests/src/audit/book/book.ts: ': 127,
+  'loadtests/src/audit/book/book.ts: auditedBook': 320,
+  'loadtests/src/audit/book/bookStops.ts: auditedStops': 134,
   'loadtests/src/audit/history.ts: auditHistory': 168,
   'loadtests/src/audit/ledger.ts: ': 107,
   'loadtests/src/audit/ledger.ts: accountLedger': 321,
-  'loadtests/src/audit/readModels.ts: compareAccount': 72,
+  'loadtests/src/audit/shown/readModels.ts: compareAccount': 72,
   'loadtests/src/bench/loadGenerator.ts: connect': 79,
   'loadtests/src/benchOrders.ts: once': 71,
   'loadtests/src/bookCheck.ts: bookCheck': 108,
@@ -170,8 +164,8 @@ export const ofComments: readonly string[] = [
   'loadtests/src/audit/order.ts',
   'loadtests/src/bench/flood.ts',
   'loadtests/src/bench/loadGenerator.ts',
-  'loadtests/src/counts.ts',
-  'loadtests/src/seed.ts',
+  'loadtests/src/own/counts.ts',
+  'loadtests/src/seed/seed.ts',
   'loadtests/test/gateway.e2e.test.ts',
   'matching-engine/bench/measure.ts',
   'matching-engine/sim/modelInput.ts',

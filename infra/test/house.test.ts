@@ -39,7 +39,7 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
     'keyLog',
     'refusal',
   ],
-  'loadtests/src': ['drill', 'traders', 'bench', 'audit'],
+  'loadtests/src': ['drill', 'bookCheck', 'traders', 'bench', 'seed', 'audit', 'own', 'cli'],
   'contracts/src': ['index', 'api', 'publicBook', 'events', 'base'],
 };
 
@@ -85,7 +85,7 @@ test('a function has at most 70 lines; the longer ones of old only become shorte
 });
 
 /** So that a folder can be read at a glance. */
-const FILES_PER_FOLDER_MAX = 24;
+const FILES_PER_FOLDER_MAX = 20;
 
 test('a folder has a bounded number of files on one level', () => {
   const counts = new Map<string, number>();

@@ -8,12 +8,12 @@ import { exitCodeOf, type Findings, findings } from './audit/findings.ts';
 import { auditHistory, type HistoryAudit } from './audit/history.ts';
 import { auditJournals } from './audit/journals.ts';
 import { parseRawEvent } from './audit/rawEvent.ts';
-import { compareReadModels, parkedEvents, subjectsOf, withinRows } from './audit/readModels.ts';
+import { compareReadModels, parkedEvents, subjectsOf, withinRows } from './audit/shown/readModels.ts';
+import { EXIT, print, progress, table } from './cli/report.ts';
+import { usageExit } from './cli/usageExit.ts';
+import { wholeNumber } from './cli/wholeNumber.ts';
 import { type JournalEntry, readJournal } from './journal.ts';
 import { type Person, signIn } from './people.ts';
-import { EXIT, print, progress, table } from './report.ts';
-import { usageExit } from './usageExit.ts';
-import { wholeNumber } from './wholeNumber.ts';
 
 /**
  * Checks a running installation from outside: the whole history, folded again by code of its own; the clients'

@@ -7,11 +7,11 @@ import { round } from './bench/figures.ts';
 import { type FloodResult, flood } from './bench/flood.ts';
 import { traders } from './bench/measure.ts';
 import { orderBodies } from './bench/orderMix.ts';
+import { circumstances, EXIT, print, progress, type Row, table } from './cli/report.ts';
+import { usageExit } from './cli/usageExit.ts';
+import { wholeNumber } from './cli/wholeNumber.ts';
+import { openTarget, runTool, type Target, type TargetOptions, withTarget } from './own/target.ts';
 import { seededRandom } from './random.ts';
-import { circumstances, EXIT, print, progress, type Row, table } from './report.ts';
-import { openTarget, runTool, type Target, type TargetOptions, withTarget } from './target.ts';
-import { usageExit } from './usageExit.ts';
-import { wholeNumber } from './wholeNumber.ts';
 
 /**
  * What is left of BrokerX while somebody sends far more than it can take, on connections that never wait for replies: how

@@ -3,13 +3,13 @@ import { type AuditResult, auditFigures, auditInstallation, auditTable } from '.
 import { report, round, sideBySide } from './bench/figures.ts';
 import { type History, preload } from './bench/history.ts';
 import { bareLimit, idle, type LoadShape, measure } from './bench/measure.ts';
-import type { Installation } from './installation.ts';
-import { type OutsideServers, startOutsideServers } from './outsideServers.ts';
+import { circumstances, EXIT, print, type Row, table } from './cli/report.ts';
+import { usageExit } from './cli/usageExit.ts';
+import { wholeNumber } from './cli/wholeNumber.ts';
+import type { Installation } from './own/installation.ts';
+import { type OutsideServers, startOutsideServers } from './own/outsideServers.ts';
+import { openTarget, runTool, type TargetOptions, withTarget } from './own/target.ts';
 import type { Person } from './people.ts';
-import { circumstances, EXIT, print, type Row, table } from './report.ts';
-import { openTarget, runTool, type TargetOptions, withTarget } from './target.ts';
-import { usageExit } from './usageExit.ts';
-import { wholeNumber } from './wholeNumber.ts';
 
 /**
  * How many orders a second the whole of BrokerX takes on this machine, load generator included, and how quickly:

@@ -2,12 +2,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { idSource } from '@brokerx/client';
 import { mintId } from '@brokerx/contracts';
 import { Command, InvalidArgumentError } from 'commander';
-import { DATABASE_PROCESS, type Installation } from './installation.ts';
+import { circumstances, EXIT, print, progress, table } from './cli/report.ts';
+import { usageExit } from './cli/usageExit.ts';
+import { wholeNumber } from './cli/wholeNumber.ts';
+import { DATABASE_PROCESS, type Installation } from './own/installation.ts';
+import { openTarget, runTool, type Target, type TargetOptions } from './own/target.ts';
 import { type Person, registerMany } from './people.ts';
-import { circumstances, EXIT, print, progress, table } from './report.ts';
-import { openTarget, runTool, type Target, type TargetOptions } from './target.ts';
-import { usageExit } from './usageExit.ts';
-import { wholeNumber } from './wholeNumber.ts';
 
 /**
  * How long BrokerX is without somebody after a kill: from the kill until the first order is placed that is seen end to

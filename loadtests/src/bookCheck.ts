@@ -3,13 +3,13 @@ import { type BookStats, brokerApi, followBook, followOrders, openSession, pause
 import { Command } from 'commander';
 import { type Compared, comparison } from './bookCheck/comparison.ts';
 import { type DroppingProxy, droppingProxy } from './bookCheck/droppingProxy.ts';
+import { circumstances, EXIT, print, progress, table } from './cli/report.ts';
+import { usageExit } from './cli/usageExit.ts';
+import { wholeNumber } from './cli/wholeNumber.ts';
+import { openTarget, runTool, type Target, type TargetOptions, withTarget } from './own/target.ts';
 import { registerMany } from './people.ts';
 import { seededRandom } from './random.ts';
-import { circumstances, EXIT, print, progress, table } from './report.ts';
-import { openTarget, runTool, type Target, type TargetOptions, withTarget } from './target.ts';
 import { simulatedMarket, type Trader } from './traders/market.ts';
-import { usageExit } from './usageExit.ts';
-import { wholeNumber } from './wholeNumber.ts';
 
 /**
  * Simulated trading over WebSockets while local books follow it; with `--drops` every connection is cut off at random

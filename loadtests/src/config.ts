@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { z } from 'zod';
 
 /** The environment of the simulated traders, read once and here alone. */
@@ -42,3 +43,6 @@ export function plainEnvironment(): NodeJS.ProcessEnv {
   const { PATH, HOME, USER, LANG, TMPDIR, NODE_COMPILE_CACHE } = process.env;
   return { PATH, HOME, USER, LANG, TMPDIR, NODE_COMPILE_CACHE };
 }
+
+/** The root of this repository, from which whole installations are started. */
+export const REPOSITORY = resolve(import.meta.dirname, '../..');

@@ -4,20 +4,20 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { brokerApi } from '@brokerx/client';
 import { Command } from 'commander';
 import { type AuditResult, auditFigures, auditInstallation, auditTable } from './audit.ts';
-import { type Counts, countsOf, withCounts } from './counts.ts';
+import { circumstances, EXIT, print, progress, table } from './cli/report.ts';
+import { usageExit } from './cli/usageExit.ts';
+import { wholeNumber } from './cli/wholeNumber.ts';
 import { drillClient } from './drill/client.ts';
 import { percentile, wholeLife } from './drill/recovery.ts';
-import { DATABASE_PROCESS, type Installation, startInstallation } from './installation.ts';
 import { openJournal, readJournal } from './journal.ts';
 import { operatorOf } from './operator.ts';
-import { type OutsideServers, startOutsideServers } from './outsideServers.ts';
+import { type Counts, countsOf, withCounts } from './own/counts.ts';
+import { DATABASE_PROCESS, type Installation, startInstallation } from './own/installation.ts';
+import { type OutsideServers, startOutsideServers } from './own/outsideServers.ts';
+import { RAISED_BOUNDS, RAISED_BOUNDS_TOLD } from './own/raisedBounds.ts';
+import { runTool } from './own/target.ts';
 import { type Person, registerMany } from './people.ts';
-import { RAISED_BOUNDS, RAISED_BOUNDS_TOLD } from './raisedBounds.ts';
 import { seededRandom } from './random.ts';
-import { circumstances, EXIT, print, progress, table } from './report.ts';
-import { runTool } from './target.ts';
-import { usageExit } from './usageExit.ts';
-import { wholeNumber } from './wholeNumber.ts';
 
 /**
  * Kills processes of a working installation with SIGKILL, one after the other at random moments under load, or lets

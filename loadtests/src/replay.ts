@@ -5,12 +5,12 @@ import { decimalFromCents, mintId, type views } from '@brokerx/contracts';
 import { Command } from 'commander';
 import { parseRawEvent } from './audit/rawEvent.ts';
 import { auditFigures, auditInstallation, auditTable } from './audit.ts';
+import { circumstances, EXIT, print, progress, table } from './cli/report.ts';
+import { usageExit } from './cli/usageExit.ts';
+import { wholeNumber } from './cli/wholeNumber.ts';
 import { type FlowRow, parseFlow } from './flow.ts';
+import { openTarget, runTool, type Target, type TargetOptions, withTarget } from './own/target.ts';
 import { type Person, registerMany } from './people.ts';
-import { circumstances, EXIT, print, progress, table } from './report.ts';
-import { openTarget, runTool, type Target, type TargetOptions, withTarget } from './target.ts';
-import { usageExit } from './usageExit.ts';
-import { wholeNumber } from './wholeNumber.ts';
 
 /**
  * Sends a recorded trading day through the front door, one request after the other as the exchange had them, and

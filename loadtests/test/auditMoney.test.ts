@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { auditedBook } from '../src/audit/book.ts';
+import { auditedBook } from '../src/audit/book/book.ts';
 import { findings } from '../src/audit/findings.ts';
 import { orderFrom } from '../src/audit/order.ts';
 import type { RawEvent } from '../src/audit/rawEvent.ts';

@@ -1,7 +1,7 @@
 import type { AccountFact, BookFact } from '@brokerx/contracts';
 import { expect, test } from 'vitest';
-import { auctionOf } from '../src/audit/auction.ts';
-import { auditedBook } from '../src/audit/book.ts';
+import { auctionOf } from '../src/audit/book/auction.ts';
+import { auditedBook } from '../src/audit/book/book.ts';
 import { findings } from '../src/audit/findings.ts';
 import { type AuditedOrder, orderFrom } from '../src/audit/order.ts';
 import { listFrom } from '../src/audit/orderList.ts';

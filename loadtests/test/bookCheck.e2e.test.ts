@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { bookCheck } from '../src/bookCheck.ts';
-import { openTarget } from '../src/target.ts';
+import { openTarget } from '../src/own/target.ts';
 
 test('local books equal the server’s while connections drop and the server that they follow is killed', async () => {
   const target = await openTarget({ queryApis: 2 });

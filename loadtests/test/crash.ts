@@ -1,9 +1,9 @@
 import { brokerApi } from '@brokerx/client';
 import { expect } from 'vitest';
-import type { Counts } from '../src/counts.ts';
 import { crashDrill, drillTable } from '../src/crashDrill.ts';
-import { startInstallation } from '../src/installation.ts';
-import { startOutsideServers } from '../src/outsideServers.ts';
+import type { Counts } from '../src/own/counts.ts';
+import { startInstallation } from '../src/own/installation.ts';
+import { startOutsideServers } from '../src/own/outsideServers.ts';
 
 const SEED = 20_261_123;
 /** For a drill as a test: some minutes on a busy machine. */

@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type Api, brokerApi } from '@brokerx/client';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { type Installation, REPOSITORY, startInstallation } from '../src/installation.ts';
+import { REPOSITORY } from '../src/config.ts';
 import { operatorOf } from '../src/operator.ts';
+import { type Installation, startInstallation } from '../src/own/installation.ts';
 import { type Person, registerMany } from '../src/people.ts';
 
 /** What README and docs tell a person to type, typed. */

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { REPOSITORY } from '../src/installation.ts';
+import { REPOSITORY } from '../src/config.ts';
 
 /** A process that speaks EventStoreDB's protocol, its log in memory: for installations that keep their events there. */
 export async function startEventStoreDb(): Promise<{ url: string; stop(): void }> {

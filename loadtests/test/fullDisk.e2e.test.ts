@@ -4,8 +4,8 @@ import { mintId, type views } from '@brokerx/contracts';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { auditInstallation } from '../src/audit.ts';
-import { type Installation, startInstallation } from '../src/installation.ts';
 import { type Operator, operatorOf } from '../src/operator.ts';
+import { type Installation, startInstallation } from '../src/own/installation.ts';
 import { type Person, registerMany } from '../src/people.ts';
 import { smallDisk } from './smallDisk.ts';
 

@@ -15,9 +15,9 @@ import {
 } from '@brokerx/client';
 import { mintId, type views } from '@brokerx/contracts';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { plainEnvironment } from '../src/config.ts';
-import { type Installation, REPOSITORY, startInstallation } from '../src/installation.ts';
+import { plainEnvironment, REPOSITORY } from '../src/config.ts';
 import { type Operator, operatorOf } from '../src/operator.ts';
+import { type Installation, startInstallation } from '../src/own/installation.ts';
 import { type Person, registerMany } from '../src/people.ts';
 import { ask, brokerx, freePort, type Gateway, startGateway } from './gateway.ts';
 

@@ -7,8 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { mayFail } from '@brokerx/client';
-import { plainEnvironment } from '../src/config.ts';
-import { REPOSITORY } from '../src/installation.ts';
+import { plainEnvironment, REPOSITORY } from '../src/config.ts';
 
 /** A real nginx with the configuration that `brokerx gateway config` makes, in a folder to throw away. */
 export type Gateway = {

@@ -5,13 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect, test } from 'vitest';
-import { REPOSITORY } from '../src/installation.ts';
+import { REPOSITORY } from '../src/config.ts';
 
 test('a tool ends what it started and removes it, also where Ctrl-C comes twice, as npm passes it on', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'brokerx-interrupted-'));
   // As root another user runs the database, who must get there.
   chmodSync(folder, 0o755);
-  const installation = pathToFileURL(join(REPOSITORY, 'loadtests/src/installation.ts'));
+  const installation = pathToFileURL(join(REPOSITORY, 'loadtests/src/own/installation.ts'));
   const tool = `import { startInstallation } from '${installation}'; await startInstallation(); console.log('ready');`;
   const child = spawn(process.execPath, ['--input-type=module', '--eval', tool], {
     cwd: join(REPOSITORY, 'loadtests'),

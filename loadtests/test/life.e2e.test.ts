@@ -13,8 +13,8 @@ import {
 import { mintId, type views } from '@brokerx/contracts';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { auditInstallation } from '../src/audit.ts';
-import { type Installation, startInstallation } from '../src/installation.ts';
 import { type Operator, operatorOf } from '../src/operator.ts';
+import { type Installation, startInstallation } from '../src/own/installation.ts';
 import { type Person, registerMany } from '../src/people.ts';
 import { replay } from '../src/replay.ts';
 import { openReference, type Reference } from './reference.ts';

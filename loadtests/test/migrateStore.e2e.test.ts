@@ -5,8 +5,9 @@ import { type Api, brokerApi, succeeded } from '@brokerx/client';
 import type { views } from '@brokerx/contracts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type AuditResult, auditInstallation } from '../src/audit.ts';
-import { type Installation, REPOSITORY, startInstallation } from '../src/installation.ts';
+import { REPOSITORY } from '../src/config.ts';
 import { type Operator, operatorOf } from '../src/operator.ts';
+import { type Installation, startInstallation } from '../src/own/installation.ts';
 import { type Person, registerMany, signIn } from '../src/people.ts';
 import { startEventStoreDb } from './eventStoreDb.ts';
 

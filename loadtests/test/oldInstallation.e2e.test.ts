@@ -7,8 +7,8 @@ import { zstdDecompressSync } from 'node:zlib';
 import { type Api, brokerApi, succeeded } from '@brokerx/client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { auditInstallation } from '../src/audit.ts';
-import { type Installation, startInstallation } from '../src/installation.ts';
 import { type Operator, operatorOf } from '../src/operator.ts';
+import { type Installation, startInstallation } from '../src/own/installation.ts';
 import { type Person, signIn } from '../src/people.ts';
 import { brokerx } from './gateway.ts';
 

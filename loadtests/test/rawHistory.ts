@@ -1,6 +1,6 @@
 import type { Event } from '@brokerx/contracts';
 import type { RawEvent } from '../src/audit/rawEvent.ts';
-import { type SeedOptions, seedHistory } from '../src/seed.ts';
+import { type SeedOptions, seedHistory } from '../src/seed/seed.ts';
 
 /** The made history as the query API would stream it. */
 export function rawHistory(options: Partial<SeedOptions> = {}): RawEvent[] {

@@ -1,12 +1,12 @@
 import { keyOfStream } from '@brokerx/contracts';
 import { expect, test } from 'vitest';
 import type { AuditedAccount } from '../src/audit/account.ts';
-import { addTrade, compareCandles, INTERVALS, noCandles } from '../src/audit/candles.ts';
-import { compareExecutions } from '../src/audit/executions.ts';
 import { auditHistory } from '../src/audit/history.ts';
-import { compareLedger } from '../src/audit/postings.ts';
 import type { RawEvent } from '../src/audit/rawEvent.ts';
-import { withinRows } from '../src/audit/readModels.ts';
+import { addTrade, compareCandles, INTERVALS, noCandles } from '../src/audit/shown/candles.ts';
+import { compareExecutions } from '../src/audit/shown/executions.ts';
+import { compareLedger } from '../src/audit/shown/postings.ts';
+import { withinRows } from '../src/audit/shown/readModels.ts';
 import { rawHistory } from './rawHistory.ts';
 import {
   type Candle,

@@ -1,8 +1,8 @@
 import { type Api, brokerApi, idSource, type Reply, succeeded } from '@brokerx/client';
 import { mintId, type views } from '@brokerx/contracts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Installation, startInstallation } from '../src/installation.ts';
 import { type Operator, operatorOf } from '../src/operator.ts';
+import { type Installation, startInstallation } from '../src/own/installation.ts';
 import { type Person, registerMany } from '../src/people.ts';
 import { openReference, type Reference } from './reference.ts';
 

@@ -4,9 +4,9 @@ import type { views } from '@brokerx/contracts';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { auditInstallation } from '../src/audit.ts';
-import { type Installation, startInstallation } from '../src/installation.ts';
 import { type Operator, operatorOf } from '../src/operator.ts';
-import { type OutsideServers, startOutsideServers } from '../src/outsideServers.ts';
+import { type Installation, startInstallation } from '../src/own/installation.ts';
+import { type OutsideServers, startOutsideServers } from '../src/own/outsideServers.ts';
 import { type Person, register, signIn } from '../src/people.ts';
 
 /**

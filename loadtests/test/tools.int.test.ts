@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { RAISED_BOUNDS, RAISED_BOUNDS_TOLD } from '../src/raisedBounds.ts';
+import { RAISED_BOUNDS, RAISED_BOUNDS_TOLD } from '../src/own/raisedBounds.ts';
 
 /** A number that is none must not become a run that measures or checks nothing and is content. */
 const repository = join(import.meta.dirname, '../..');

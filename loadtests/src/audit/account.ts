@@ -1,7 +1,7 @@
-import { type AuditedFill, fillFrom } from './executions.ts';
+import { type AuditedFill, fillFrom } from './fill.ts';
 import type { Findings } from './findings.ts';
-import { type AuditedOrder, feeOf, leavesOf, stillNeeded } from './order.ts';
-import { type AuditedList, isLeg, listNeeds, sellersOf, siblingsOf } from './orderList.ts';
+import { type AuditedList, type AuditedOrder, feeOf, leavesOf, stillNeeded } from './order.ts';
+import { isLeg, listNeeds, sellersOf, siblingsOf } from './orderList.ts';
 import type { RawEvent } from './rawEvent.ts';
 
 /** One account, folded with arithmetic of its own. Cash includes what is held, shares too. */

@@ -1,4 +1,4 @@
-import { EXIT } from '../report.ts';
+import { EXIT } from '../cli/report.ts';
 
 /** What an audit can find, in order of precedence of its exit code. */
 const CHECKS = ['lost', 'duplicate', 'phantom', 'money', 'mismatch', 'liveness'] as const;

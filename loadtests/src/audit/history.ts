@@ -1,11 +1,11 @@
 import { type Event, isEngineInput, keyOfStream } from '@brokerx/contracts';
-import { type AuditedBook, auditedBook } from './book.ts';
-import { type AuditedCandles, addTrade, noCandles } from './candles.ts';
+import { type AuditedBook, auditedBook } from './book/book.ts';
 import { conserve } from './conservation.ts';
-import { fillFrom } from './executions.ts';
+import { fillFrom } from './fill.ts';
 import { type Findings, findings } from './findings.ts';
 import { accountLedger } from './ledger.ts';
 import type { RawEvent } from './rawEvent.ts';
+import { type AuditedCandles, addTrade, noCandles } from './shown/candles.ts';
 
 /**
  * Reads the whole history in the order of the store, once, and checks everything that must hold in it. It shares

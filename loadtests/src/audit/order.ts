@@ -1,5 +1,4 @@
 import type { AccountFact, Listed, OrderType, SelfTradeMode, Side, TimeInForce } from '@brokerx/contracts';
-import type { AuditedList } from './orderList.ts';
 
 /** One order as its account's events tell it, amounts in cents, prices in ticks. */
 export type AuditedOrder = {
@@ -54,6 +53,17 @@ export type AuditedOrder = {
   asked: { quantity: number; limitTicks: number } | null;
   end: 'filled' | 'canceled' | 'expired' | 'rejected' | null;
   reason: string | null;
+};
+
+/** Orders that belong together: what is held is held for all of them. */
+export type AuditedList = {
+  id: string;
+  orders: AuditedOrder[];
+  holdCents: number;
+  holdShares: number;
+  /** The entry of a bracket, and what it has bought for the others. */
+  entry: AuditedOrder | null;
+  bought: number;
 };
 
 type Placed = Extract<AccountFact, { type: 'OrderPlaced.v1' }>['data'] & Partial<Listed>;

@@ -1,16 +1,5 @@
 import type { AccountFact } from '@brokerx/contracts';
-import { type AuditedOrder, leavesOf } from './order.ts';
-
-/** Orders that belong together: what is held is held for all of them. */
-export type AuditedList = {
-  id: string;
-  orders: AuditedOrder[];
-  holdCents: number;
-  holdShares: number;
-  /** The entry of a bracket, and what it has bought for the others. */
-  entry: AuditedOrder | null;
-  bought: number;
-};
+import { type AuditedList, type AuditedOrder, leavesOf } from './order.ts';
 
 type Placed = Extract<AccountFact, { type: 'OrderListPlaced.v1' }>['data'];
 

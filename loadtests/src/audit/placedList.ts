@@ -1,8 +1,8 @@
 import { type AccountFact, placedOrders } from '@brokerx/contracts';
 import { type AuditedAccount, hold, holdList } from './account.ts';
 import type { Findings } from './findings.ts';
-import { type AuditedOrder, orderFrom } from './order.ts';
-import { type AuditedList, listFrom } from './orderList.ts';
+import { type AuditedList, type AuditedOrder, orderFrom } from './order.ts';
+import { listFrom } from './orderList.ts';
 import type { RawEvent } from './rawEvent.ts';
 
 /** Orders that belong together are placed: each of them once, and the hold of all. */

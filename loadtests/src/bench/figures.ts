@@ -1,5 +1,5 @@
 import type { Histogram } from 'hdr-histogram-js';
-import { print, type Row, table } from '../report.ts';
+import { print, type Row, table } from '../cli/report.ts';
 import type { LoadShape, Measured } from './measure.ts';
 
 /** Prints what was measured, for people, and gives it as figures, for programs. */

@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { brokerApi } from '@brokerx/client';
 import { parsePosition } from '@brokerx/contracts';
-import type { Installation } from '../installation.ts';
+import { progress } from '../cli/report.ts';
 import { operatorOf } from '../operator.ts';
-import { progress } from '../report.ts';
-import { seedStore } from '../seedStore.ts';
+import type { Installation } from '../own/installation.ts';
+import { seedStore } from '../seed/seedStore.ts';
 import { headPosition } from './measure.ts';
 
 /** Every round of a history takes 20 ms of its time: a million events fit in well. */

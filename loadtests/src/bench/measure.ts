@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Api } from '@brokerx/client';
 import { parsePosition, type views } from '@brokerx/contracts';
+import { progress } from '../cli/report.ts';
+import type { Target } from '../own/target.ts';
 import { type Person, registerMany } from '../people.ts';
 import { seededRandom } from '../random.ts';
-import { progress } from '../report.ts';
-import type { Target } from '../target.ts';
 import { startBareEndpoint } from './bareEndpoint.ts';
 import { generateLoad, type LastReply, type LoadResult } from './loadGenerator.ts';
 import { BENCH_SYMBOLS, MID_CENTS, orderBodies } from './orderMix.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, test } from 'vitest';
-import type { Installation } from '../../src/installation.ts';
+import type { Installation } from '../../src/own/installation.ts';
 import { nastyInstallation, noInputGives500 } from './nastyRun.ts';
 
 /** Some 3,500 of the 53,000 requests that `nastyInput.long.test.ts` sends. */

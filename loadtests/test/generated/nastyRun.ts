@@ -1,8 +1,8 @@
 import { brokerApi } from '@brokerx/client';
 import { expect } from 'vitest';
 import { auditInstallation } from '../../src/audit.ts';
-import { type Installation, startInstallation } from '../../src/installation.ts';
 import { operatorOf } from '../../src/operator.ts';
+import { type Installation, startInstallation } from '../../src/own/installation.ts';
 import { AT_ONCE, ask, faultOf } from './nastyAnswers.ts';
 import type { Document, NastyRequest } from './nastyInput.ts';
 import { placeOf, type Sampling, sampleOf } from './nastySample.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, test } from 'vitest';
-import { type Installation, startInstallation } from '../../src/installation.ts';
+import { type Installation, startInstallation } from '../../src/own/installation.ts';
 import { whatIsTakenIsShown } from './takenRun.ts';
 
 let installation: Installation;

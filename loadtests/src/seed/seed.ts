@@ -10,7 +10,7 @@ import {
   timeOf,
   tradeId,
 } from '@brokerx/contracts';
-import { type Random, seededRandom } from './random.ts';
+import { type Random, seededRandom } from '../random.ts';
 
 /**
  * A long, valid history, made rather than lived: accounts opened and funded, symbols listed, orders placed,

@@ -1,5 +1,5 @@
 import type { Side } from '@brokerx/contracts';
-import type { AuditedOrder } from './order.ts';
+import type { AuditedOrder } from '../order.ts';
 
 /** `leaves`: all that it wants; `shown`: what of it stands in its level, for an iceberg of this `peak`. */
 export type Resting = {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pause } from '@brokerx/client';
 import { z } from 'zod';
-import { plainEnvironment } from './config.ts';
+import { plainEnvironment, REPOSITORY } from '../config.ts';
 import { type Counts, countFlags } from './counts.ts';
 
 /** A BrokerX of one's own: started in a folder to throw away, on free ports, and gone afterwards. */
@@ -37,7 +37,6 @@ const Status = z.object({
 export type Status = z.infer<typeof Status>;
 const RunFile = z.object({ pids: z.record(z.string(), z.int()) });
 
-export const REPOSITORY = resolve(import.meta.dirname, '../..');
 export const BROKERX = join(REPOSITORY, 'infra/installation/src/cli/main.ts');
 /** The database's name in `run.json`; its pid is the postmaster's. */
 export const DATABASE_PROCESS = 'postgres';

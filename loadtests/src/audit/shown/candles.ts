@@ -1,6 +1,6 @@
 import { decimalFromCents, views } from '@brokerx/contracts';
 import type { z } from 'zod';
-import type { RawEvent } from './rawEvent.ts';
+import type { RawEvent } from '../rawEvent.ts';
 
 type Candle = z.infer<typeof views.CandleView>;
 type Traded = Extract<RawEvent, { type: 'TradeExecuted.v1' }>;

@@ -1,6 +1,6 @@
-import type { Findings } from './findings.ts';
-import type { AuditedOrder } from './order.ts';
-import type { RawEvent } from './rawEvent.ts';
+import type { Findings } from '../findings.ts';
+import type { AuditedOrder } from '../order.ts';
+import type { RawEvent } from '../rawEvent.ts';
 
 /** Outputs of one input at most; so near to it, what its trades reach may have to wait for the next one. */
 const OUTPUTS_MAX = 20_000;

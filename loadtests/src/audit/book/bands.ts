@@ -1,6 +1,6 @@
 import type { SymbolRules } from '@brokerx/contracts';
-import type { AuditedOrder } from './order.ts';
-import type { RawEvent } from './rawEvent.ts';
+import type { AuditedOrder } from '../order.ts';
+import type { RawEvent } from '../rawEvent.ts';
 
 /**
  * The trade band of one book: no trade of an input lies further from the last price before that input than the rules

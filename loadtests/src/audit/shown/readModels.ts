@@ -1,11 +1,11 @@
 import { type Api, ApiError } from '@brokerx/client';
 import { centsFromDecimal, decimalFromCents, hasLimit, type views } from '@brokerx/contracts';
 import type { z } from 'zod';
-import type { AuditedAccount } from './account.ts';
+import type { AuditedAccount } from '../account.ts';
+import type { HistoryAudit } from '../history.ts';
+import { leavesOf, statusOf } from '../order.ts';
 import { compareCandles, INTERVALS, shownOf } from './candles.ts';
 import { compareExecutions } from './executions.ts';
-import type { HistoryAudit } from './history.ts';
-import { leavesOf, statusOf } from './order.ts';
 import { compareLedger } from './postings.ts';
 
 type Wallet = z.infer<typeof views.WalletView>;

@@ -1,9 +1,9 @@
+import type { Findings } from '../findings.ts';
+import type { AuditedOrder } from '../order.ts';
+import { isLeg } from '../orderList.ts';
+import type { RawEvent } from '../rawEvent.ts';
 import type { Resting } from './bookLevels.ts';
 import type { auditedStops } from './bookStops.ts';
-import type { Findings } from './findings.ts';
-import type { AuditedOrder } from './order.ts';
-import { isLeg } from './orderList.ts';
-import type { RawEvent } from './rawEvent.ts';
 
 type Less = Extract<RawEvent, { type: 'OrderReduced.v1' | 'OrderExpired.v1' }>;
 

@@ -1,6 +1,6 @@
 import { centsFromDecimal, sharesFromDecimal, type views } from '@brokerx/contracts';
 import type { z } from 'zod';
-import type { AuditedAccount } from './account.ts';
+import type { AuditedAccount } from '../account.ts';
 
 type Entry = z.infer<typeof views.LedgerEntryView>;
 

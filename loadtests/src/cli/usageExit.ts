@@ -1,5 +1,5 @@
 import type { CommanderError } from 'commander';
-import { EXIT_USAGE } from './config.ts';
+import { EXIT_USAGE } from '../config.ts';
 
 /** How a tool that was called wrongly ends; help that was asked for is no mistake. Commander has said it already. */
 export const usageExit = (error: CommanderError): never =>

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { wholeNumber } from './wholeNumber.ts';
+import { wholeNumber } from '../cli/wholeNumber.ts';
 
 /** How many processes of each kind an installation of a tool's own has. */
 export type Counts = { commandApis?: number; engines?: number; projectors?: number; queryApis?: number };

@@ -1,4 +1,7 @@
 import { ICEBERG_PEAKS_MAX, type MarketState } from '@brokerx/contracts';
+import type { Findings } from '../findings.ts';
+import type { AuditedOrder } from '../order.ts';
+import type { RawEvent } from '../rawEvent.ts';
 import { auditedAuctions } from './auctions.ts';
 import { auditedBands } from './bands.ts';
 import { buysFor, type Incoming } from './bookIncoming.ts';
@@ -7,9 +10,6 @@ import { auditedLevels, type Resting } from './bookLevels.ts';
 import { auditedLists } from './bookLists.ts';
 import { auditedMoney } from './bookMoney.ts';
 import { auditedStops } from './bookStops.ts';
-import type { Findings } from './findings.ts';
-import type { AuditedOrder } from './order.ts';
-import type { RawEvent } from './rawEvent.ts';
 
 /**
  * A symbol's book, followed from its public events with code that shares nothing with the engine: every trade must

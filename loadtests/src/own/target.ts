@@ -1,10 +1,10 @@
 import { type Api, brokerApi } from '@brokerx/client';
 import type { Command } from 'commander';
+import { EXIT, print, progress } from '../cli/report.ts';
+import { type Operator, operatorOf } from '../operator.ts';
 import { type Counts, countsOf, withCounts } from './counts.ts';
 import { type Installation, type InstallationOptions, startInstallation } from './installation.ts';
-import { type Operator, operatorOf } from './operator.ts';
 import { RAISED_BOUNDS, RAISED_BOUNDS_TOLD } from './raisedBounds.ts';
-import { EXIT, print, progress } from './report.ts';
 
 /** The system that a tool works on: one that runs already, or one of its own that is gone afterwards. */
 export type Target = {

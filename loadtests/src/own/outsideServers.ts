@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
-import { plainEnvironment } from './config.ts';
-import { BROKERX, REPOSITORY } from './installation.ts';
+import { plainEnvironment, REPOSITORY } from '../config.ts';
+import { BROKERX } from './installation.ts';
 
 /** Servers that an installation uses beside PostgreSQL, to throw away: `brokerx servers` starts them again when killed. */
 export type OutsideServers = {

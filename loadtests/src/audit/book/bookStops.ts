@@ -1,8 +1,7 @@
 import type { MarketState } from '@brokerx/contracts';
-import type { Findings } from './findings.ts';
-import type { AuditedOrder } from './order.ts';
-import type { AuditedList } from './orderList.ts';
-import type { RawEvent } from './rawEvent.ts';
+import type { Findings } from '../findings.ts';
+import type { AuditedList, AuditedOrder } from '../order.ts';
+import type { RawEvent } from '../rawEvent.ts';
 
 /**
  * `from`: the first trade of an input that may reach it. `isOwed`: one has, and the input had no room for what comes of it.

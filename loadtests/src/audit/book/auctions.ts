@@ -1,7 +1,7 @@
 import type { Side } from '@brokerx/contracts';
+import type { RawEvent } from '../rawEvent.ts';
 import { auctionOf } from './auction.ts';
 import type { auditedLevels, Resting } from './bookLevels.ts';
-import type { RawEvent } from './rawEvent.ts';
 
 /** What the auctions need of the book in which they are executed. */
 type Book = Pick<ReturnType<typeof auditedLevels>, 'inPriority' | 'resting' | 'remove' | 'place'> & {

@@ -1,4 +1,4 @@
-import type { AuditedOrder } from './order.ts';
+import type { AuditedOrder } from '../order.ts';
 
 /** `ticks`: its limit; `filled`: by this arrival; `changed`: it was in the book before, and comes in anew. */
 export type Incoming = {

@@ -1,42 +1,10 @@
-import { decimalFromCents, type Side, type views } from '@brokerx/contracts';
+import { decimalFromCents, type views } from '@brokerx/contracts';
 import type { z } from 'zod';
-import type { AuditedAccount } from './account.ts';
+import type { AuditedAccount } from '../account.ts';
+import type { AuditedFill } from '../fill.ts';
 import type { Compared } from './postings.ts';
-import type { RawEvent } from './rawEvent.ts';
 
 type Execution = z.infer<typeof views.ExecutionView>;
-type Filled = Extract<RawEvent, { type: 'OrderFilled.v1' }>['data'];
-
-/** A fill as its account booked it: what must be shown of it. */
-export type AuditedFill = {
-  /** The trade's and the side's: an account may stand on both sides of one trade. */
-  id: string;
-  orderId: string;
-  symbol: string;
-  side: Side;
-  liquidity: 'maker' | 'taker' | 'auction';
-  priceCents: number;
-  quantity: number;
-  valueCents: number;
-  feeCents: number;
-  sequence: number;
-  tradedAt: string;
-};
-
-export const fillFrom = (filled: Filled): AuditedFill => ({
-  id: `${filled.tradeId}-${filled.side}`,
-  orderId: filled.orderId,
-  symbol: filled.symbol,
-  side: filled.side,
-  liquidity: filled.liquidity,
-  priceCents: filled.priceTicks * filled.tickCents,
-  quantity: filled.quantity,
-  valueCents: filled.valueCents,
-  feeCents: filled.feeCents,
-  sequence: filled.sequence,
-  tradedAt: filled.tradedAt,
-});
-
 /** An account's executions as they are shown, the newest first: each of its fills once, with the same values. */
 export async function compareExecutions(
   account: AuditedAccount,

@@ -1,8 +1,8 @@
+import type { AuditedOrder } from '../order.ts';
+import type { RawEvent } from '../rawEvent.ts';
 import type { auditedBands } from './bands.ts';
 import type { Incoming } from './bookIncoming.ts';
 import type { Resting } from './bookLevels.ts';
-import type { AuditedOrder } from './order.ts';
-import type { RawEvent } from './rawEvent.ts';
 
 type Known = {
   orders: ReadonlyMap<string, AuditedOrder>;

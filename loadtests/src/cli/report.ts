@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { cpus, totalmem } from 'node:os';
-import { REPOSITORY } from './installation.ts';
+import { REPOSITORY } from '../config.ts';
 
 /** What every tool prints: a readable table on standard output, progress on standard error, one JSON line last. */
 
