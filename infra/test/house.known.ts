@@ -143,7 +143,6 @@ export const ofComments: readonly string[] = [
   'contracts/src/base/tradingSession.ts',
   'contracts/src/events/account.ts',
   'contracts/src/events/book.ts',
-  'infra/installation/src/database/databaseRoles.ts',
   'infra/installation/src/database/prepareDatabase.ts',
   'infra/installation/src/gateway/krakend.ts',
   'infra/installation/src/supervise/apiPorts.ts',

@@ -6,7 +6,17 @@ import { createLog } from '@brokerx/infra/runtime/log.ts';
 import { type FreshDatabase, freshDatabase } from '@brokerx/infra/servers/testServers.ts';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { addressOf, databaseOf, forEach, RIGHTS, rolePasswords, rolesSql, SCHEMAS } from './databaseRoles.ts';
+import {
+  addressOf,
+  DATABASE_SERVICES,
+  databaseOf,
+  forEach,
+  RIGHTS,
+  roleName,
+  rolePasswords,
+  rolesSql,
+  SCHEMAS,
+} from './databaseRoles.ts';
 import { prepareDatabase } from './prepareDatabase.ts';
 
 /** A database in which each service has a role of its own, on a real PostgreSQL. */
@@ -151,6 +161,42 @@ describe('an owner who may not make roles', () => {
     expect(warnings).toEqual([]);
     await refused(as(urls['query-api'], APPEND));
   });
+});
+
+describe('a database with a long name', () => {
+  const named = (name: string) => {
+    const url = new URL(database.url);
+    url.pathname = `/${encodeURIComponent(name)}`;
+    return url.href;
+  };
+  const LONG = [
+    'b'.repeat(60),
+    `${'b'.repeat(59)}c`,
+    'биржа-торговая-площадка-2026',
+    '証券取引所のデータベース',
+  ];
+  const dropAll = async () => {
+    for (const name of LONG) {
+      await as(database.url, `drop database if exists ${pg.escapeIdentifier(name)} with (force)`);
+      for (const service of DATABASE_SERVICES)
+        await as(database.url, `drop role if exists ${pg.escapeIdentifier(roleName(name, service))}`);
+    }
+  };
+  beforeEach(dropAll);
+  afterEach(dropAll);
+
+  test('has roles of its own, which are found again at each start', async () => {
+    for (const name of LONG) {
+      await as(database.url, `create database ${pg.escapeIdentifier(name)}`);
+      const once = await prepared(named(name));
+      expect(await prepared(named(name))).toEqual(once);
+      await refused(as(once['query-api'], APPEND));
+      await as(once['command-api'], 'select * from store.commit');
+    }
+    const roles = LONG.flatMap((name) => DATABASE_SERVICES.map((service) => roleName(name, service)));
+    expect(new Set(roles).size).toBe(roles.length);
+    expect(roles.filter((role) => Buffer.byteLength(role) > 63 || role.includes('\uFFFD'))).toEqual([]);
+  }, 120_000);
 });
 
 test('every set of tables has rights that are said', () => {

@@ -38,11 +38,24 @@ export const forEach = <T>(of: (service: DatabaseService) => T) =>
 /** One address for all: where nobody may make roles, and in tests that are about something else. */
 export const sameForAll = (databaseUrl: string) => forEach(() => databaseUrl);
 
-/** Roles are the whole server's: the database's name in theirs lets several installations share one. */
+/**
+ * Roles are the whole server's: the database's name in theirs lets several installations share one. PostgreSQL would cut a
+ * long name, and roles of several services or databases would be the same.
+ */
 export const roleName = (database: string, service: DatabaseService): string =>
-  `${database.slice(0, DATABASE_NAME_CHARACTERS)}_${service.replaceAll('-', '_')}`;
-/** Of the 63 that PostgreSQL takes for a role. */
-const DATABASE_NAME_CHARACTERS = 40;
+  `${shortened(database)}_${service.replaceAll('-', '_')}`;
+
+function shortened(database: string): string {
+  const bytes = Buffer.from(database);
+  if (bytes.length <= DATABASE_NAME_BYTES) return database;
+  const digest = createHash('sha256').update(bytes).digest('hex').slice(0, DIGEST_CHARACTERS);
+  const begin = bytes.subarray(0, DATABASE_NAME_BYTES - DIGEST_CHARACTERS - 1);
+  // The last character may have been cut in half.
+  return `${begin.toString().replace(/\uFFFD+$/, '')}_${digest}`;
+}
+/** Bytes, of the 63 that PostgreSQL takes for a role. */
+const DATABASE_NAME_BYTES = 40;
+const DIGEST_CHARACTERS = 12;
 
 /** The same for each start of an installation, and told by nothing but its master key. */
 export function rolePasswords(masterKey: Buffer, database: string): RolePasswords {
