@@ -4,6 +4,7 @@ import {
   createMetrics,
   type EventStore,
   type HotStore,
+  type Log,
   memoryLeases,
   realRuntime as runtime,
   type Snapshots,
@@ -13,11 +14,12 @@ import { onTestFinished } from 'vitest';
 import { startMarketData } from '../src/marketData/marketData.ts';
 import { marketDataMetrics } from '../src/marketData/metrics.ts';
 
-const log = createLog({ name: 'test-market-data', level: 'silent' });
+const silent = createLog({ name: 'test-market-data', level: 'silent' });
 type Given = {
   store: EventStore<Event>;
   hotStore: HotStore;
   snapshots: Snapshots;
+  log?: Log;
   snapshotEveryMs?: number;
   batchEventsMax?: number;
 };
@@ -27,6 +29,7 @@ export function follow({
   store,
   hotStore,
   snapshots,
+  log = silent,
   snapshotEveryMs = 10_000,
   batchEventsMax = 2_000,
 }: Given) {

@@ -33,10 +33,15 @@ describe.runIf(hasRedisServer())('market data in a Redis that loses everything',
   async function following(history: History) {
     const storeId = randomUUID();
     const store = memoryEventStore({ id: storeId, codec: eventCodec() });
-    const log = createLog({ name: 'test', level: 'silent' });
+    const said: string[] = [];
+    const write = (line: string) => {
+      const { level, msg } = JSON.parse(line) as { level: string; msg: string };
+      said.push(`${level} ${msg}`);
+    };
+    const log = createLog({ name: 'test', level: 'info', destination: { write } });
     const hotStore = await redisHotStore({ url: server.url, storeId, runtime, log });
     onTestFinished(() => hotStore.close());
-    const { stop } = follow({ store, hotStore, snapshots: memorySnapshots({ storeId }) });
+    const { stop } = follow({ store, hotStore, snapshots: memorySnapshots({ storeId }), log });
     const view = hotStore.view(MARKET_DATA_VIEW.name, MARKET_DATA_VIEW.version);
     const whole = async () => {
       await expect
@@ -44,7 +49,7 @@ describe.runIf(hasRedisServer())('market data in a Redis that loses everything',
         .toMatchObject({ storeId, position: await store.head() });
       expect(await hotShown(view, history)).toEqual(hotExpected(history));
     };
-    return { store, view, whole, stop };
+    return { store, view, whole, stop, said };
   }
   /** What it was when last published, though nothing happens in the market any more. */
   async function quiet(seed: number, symbols = 3) {
@@ -77,6 +82,34 @@ describe.runIf(hasRedisServer())('market data in a Redis that loses everything',
     await lose();
     await whole();
     await stop();
+  });
+
+  test('a Redis whose memory is full is told once, and once more when it takes something again', async () => {
+    const history = makeHistory({ seed: 5, orders: 500, symbols: 2 });
+    const market = await following(history);
+    const half = Math.floor(history.commits.length / 2);
+    await appendAll(market.store, history.commits.slice(0, half));
+    const head = await market.store.head();
+    await expect.poll(() => market.view.cursor(), COMES_BACK).toMatchObject({ position: head });
+    const before = market.said.length;
+    const said = () => market.said.slice(before);
+    await server.call('CONFIG', 'SET', 'maxmemory', '1');
+    try {
+      await appendAll(market.store, history.commits.slice(half));
+      await expect.poll(said, COMES_BACK).toHaveLength(2);
+      // Three more tries.
+      await delay(4_000);
+    } finally {
+      await server.call('CONFIG', 'SET', 'maxmemory', '0');
+    }
+    await market.whole();
+    expect(said()).toEqual([
+      expect.stringMatching(/^warn market data could not be published/),
+      expect.stringMatching(
+        /^warn the hot store is taking nothing: until it does, depth, tickers and trades/,
+      ),
+      expect.stringMatching(/^info the hot store takes what is published again after \d/),
+    ]);
   });
 
   test('a Redis that comes back with what it had saved earlier is brought up to now', async () => {

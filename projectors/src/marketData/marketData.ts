@@ -14,7 +14,7 @@ import {
   type Snapshots,
   sleep,
 } from '@brokerx/infra';
-import { unlessOutage } from '@brokerx/infra/runtime/outage.ts';
+import { isServerAway, type Outage, outage, unlessOutage } from '@brokerx/infra/runtime/outage.ts';
 import { followBooks } from './books.ts';
 import { hotPublisher } from './hotPublisher.ts';
 import { loadMarkets, marketSnapshots } from './marketSnapshots.ts';
@@ -94,6 +94,30 @@ export function startMarketData(options: Options): MarketDataFeed {
   };
 }
 
+/** A hot store that is there and takes nothing, such as a Redis whose memory is full, is told as one that is away is. */
+function publishingRefused({
+  log,
+  runtime,
+}: Pick<Options, 'log' | 'runtime'>): Pick<Outage, 'failed' | 'answered'> {
+  const refused = outage({
+    log,
+    runtime,
+    server: 'the hot store',
+    trouble: 'taking nothing',
+    until: 'it does',
+    over: 'takes what is published again',
+    meaning: 'depth, tickers and trades of markets stand still; everything else goes on; it is tried again',
+  });
+  return {
+    failed(error) {
+      const level = refused.isAway() ? 'debug' : unlessOutage(error, 'warn');
+      log[level]({ err: error }, 'market data could not be published; it is tried again');
+      if (!isServerAway(error)) refused.failed(error);
+    },
+    answered: () => refused.answered(),
+  };
+}
+
 /** Follows and publishes for as long as the lease is ours. */
 async function lead(
   options: Options,
@@ -133,6 +157,7 @@ async function lead(
    */
   let publishFrom: number | null = null;
   const publisher = hotPublisher(hotStore.view(MARKET_DATA_VIEW.name, MARKET_DATA_VIEW.version), store);
+  const refusals = publishingRefused(options);
   const keeper = marketSnapshots(snapshots, store.id);
   let span = 0;
   let keptMs = runtime.monotonicMs();
@@ -166,12 +191,10 @@ async function lead(
         if (position >= publishFrom) {
           const written = await publisher.publish(books, reachedNow(), (market) => hotValues(market, span));
           metrics.published(written);
+          refusals.answered();
         }
       } catch (error) {
-        log[unlessOutage(error, 'warn')](
-          { err: error },
-          'market data could not be published; it is tried again',
-        );
+        refusals.failed(error);
         await sleep(runtime, RETRY_MS, over);
       }
       keepDue();
