@@ -19,7 +19,7 @@ beforeAll(async () => {
   });
   const snapshots = await postgresSnapshots({
     databaseUrl: database.url,
-    storeId: store.id,
+    store,
     runtime: realRuntime,
   });
   api = await commandApi({ store, snapshots });

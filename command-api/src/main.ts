@@ -83,7 +83,7 @@ async function main(): Promise<void> {
   const store = await openEventStore<Event>({ settings, codec: eventCodec(), runtime, log });
   shutdown.onShutdown('event store', () => store.close());
   const storeId = store.id;
-  const snapshots = await postgresSnapshots({ databaseUrl, storeId, runtime, log });
+  const snapshots = await postgresSnapshots({ databaseUrl, store, runtime, log });
   shutdown.onShutdown('snapshots', () => snapshots.close());
   const opened = opening(config.BROKERX_OPENING, shutdown.signal);
   const leases = leasesAfter(opened, await postgresLeases({ databaseUrl, owner: instance, runtime, log }));

@@ -129,7 +129,7 @@ export async function peopleProcess(options: {
     .object(peopleVariables)
     .parse({ ...installation, PAYMENTS_DELAY_MS: '0', ...options.variables });
   const store = await postgresEventStore<Event>({ databaseUrl, codec: eventCodec(), runtime, log });
-  const snapshots = await postgresSnapshots({ databaseUrl, storeId: store.id, runtime });
+  const snapshots = await postgresSnapshots({ databaseUrl, store, runtime });
   const appender = groupCommit(store, { runtime, log });
   const feed = storeFeed({ store, runtime });
   const leases = await postgresLeases({ databaseUrl, owner: randomUUID(), runtime: realRuntime });

@@ -64,7 +64,7 @@ export function installation(runtime: Runtime = realRuntime) {
       },
     };
     const ports = { store, appender, runtime, log: quiet };
-    const accounts = accountsInMemory({ ...ports, snapshots: memorySnapshots({ storeId: store.id }) });
+    const accounts = accountsInMemory({ ...ports, snapshots: memorySnapshots({ store }) });
     return people({
       ...ports,
       accounts,

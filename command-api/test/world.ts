@@ -41,7 +41,7 @@ export async function commandApi(options: {
 }) {
   const runtime = options.runtime ?? realRuntime;
   const store = options.store ?? memoryEventStore<Event>({ id: randomUUID(), codec: eventCodec() });
-  const snapshots = options.snapshots ?? memorySnapshots({ storeId: store.id });
+  const snapshots = options.snapshots ?? memorySnapshots({ store });
   const appender = groupCommit(store, { runtime });
   const feed = storeFeed({ store, runtime });
   const shared = { store, appender, snapshots, runtime, log: quiet };

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { memoryEventStore } from '../src/eventStore/eventStore.memory.ts';
 import type { Codec, Commit, EventStore, Verdict } from '../src/eventStore/eventStore.ts';
 
 /** The event of these tests; its type is its text's first word. */
@@ -43,4 +44,35 @@ export const broken: Verdict = { verdict: 'broken-chain' };
 /** Every event's text, in order. */
 export async function texts(store: EventStore<Noted>): Promise<string[]> {
   return (await store.readAll(0, {}, 100_000)).events.map(({ event }) => event.text);
+}
+
+/** A store of so many events, each a commit of its own. */
+export async function storeOf(events: number, id: string = randomUUID()): Promise<EventStore<Noted>> {
+  const store = memoryEventStore({ id, codec: notedCodec });
+  await appendTo(store, events);
+  return store;
+}
+
+/** The store as it was at this position, put back from a backup; then as many other events happened. */
+export async function putBack(
+  store: EventStore<Noted>,
+  position: number,
+  events: number,
+): Promise<EventStore<Noted>> {
+  const restored = await storeOf(0, store.id);
+  for (const kept of (await store.readAll(0, {}, Math.max(1, position))).events.slice(0, position)) {
+    const { commitId: id, stream, revision, symbol, event } = kept;
+    await restored.append([
+      { id, stream, expectedRevision: revision - 1, chained: false, symbol, events: [event] },
+    ]);
+  }
+  await appendTo(restored, events);
+  return restored;
+}
+
+async function appendTo(store: EventStore<Noted>, events: number): Promise<void> {
+  for (let i = 0; i < events; i++) {
+    const revision = await store.streamRevision('account-1');
+    await store.append([commit('account-1', revision, [`event ${revision + 1}`])]);
+  }
 }

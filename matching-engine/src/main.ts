@@ -64,7 +64,7 @@ async function main(): Promise<void> {
 
   const store = await openEventStore({ settings, codec: eventCodec(), runtime, log });
   shutdown.onShutdown('event store', () => store.close());
-  const snapshots = await postgresSnapshots({ databaseUrl, storeId: store.id, runtime, log });
+  const snapshots = await postgresSnapshots({ databaseUrl, store, runtime, log });
   shutdown.onShutdown('snapshots', () => snapshots.close());
   const leases = await postgresLeases({ databaseUrl, owner: instance, runtime, log });
   shutdown.onShutdown('leases', () => leases.close());

@@ -28,10 +28,8 @@ const log = createLog({ name: 'test', level: 'silent' });
 const CATCH_UP_MS = 10_000;
 
 export function newWorld(id = mintId(runtime), kinds?: KeptInMemory): World {
-  return {
-    store: memoryEventStore<Event>({ id, codec: eventCodec() }),
-    snapshots: memorySnapshots({ storeId: id, ...(kinds ? { kinds } : {}) }),
-  };
+  const store = memoryEventStore<Event>({ id, codec: eventCodec() });
+  return { store, snapshots: memorySnapshots({ store, ...(kinds ? { kinds } : {}) }) };
 }
 
 /** The parts of a process that talk to the world, as `recover` wants them. */

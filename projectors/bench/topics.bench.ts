@@ -73,7 +73,7 @@ async function measured(
     runtime,
     log,
     names,
-    snapshots: memorySnapshots({ storeId: id }),
+    snapshots: memorySnapshots({ store }),
     metrics: relayMetrics(metrics, runtime, feed.head),
     telemetry: noTelemetry(runtime),
   });

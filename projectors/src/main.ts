@@ -59,7 +59,7 @@ await runMain(async () => {
     log,
   });
   shutdown.onShutdown('hot store', () => hotStore.close());
-  const snapshots = await postgresSnapshots({ databaseUrl, storeId: store.id, runtime, log });
+  const snapshots = await postgresSnapshots({ databaseUrl, store, runtime, log });
   shutdown.onShutdown('snapshots', () => snapshots.close());
   const leases = await postgresLeases({ databaseUrl, owner: instance, runtime, log });
   shutdown.onShutdown('leases', () => leases.close());

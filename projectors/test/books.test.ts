@@ -28,7 +28,7 @@ test('books that are each at another place are kept, and go on from the lowest',
 
   const first = followBooks(new Map(), new Map(), never);
   first.fold(events.filter(({ stream, position }) => position <= upTo(keyOfStream(stream))));
-  const snapshots = memorySnapshots({ storeId: STORE_ID });
+  const snapshots = memorySnapshots({ store });
   const followed = landmarks(null);
   followed.add(events);
   const reached = { position: middle, landmark: followed.at(middle) };

@@ -41,7 +41,7 @@ describe.runIf(hasRedisServer())('market data in a Redis that loses everything',
     const log = createLog({ name: 'test', level: 'info', destination: { write } });
     const hotStore = await redisHotStore({ url: server.url, storeId, runtime, log });
     onTestFinished(() => hotStore.close());
-    const { stop } = follow({ store, hotStore, snapshots: memorySnapshots({ storeId }), log });
+    const { stop } = follow({ store, hotStore, snapshots: memorySnapshots({ store }), log });
     const view = hotStore.view(MARKET_DATA_VIEW.name, MARKET_DATA_VIEW.version);
     const whole = async () => {
       await expect

@@ -20,7 +20,8 @@ import { appendAll, STORE_ID, storeInMemory } from './readModelsOf.ts';
 const memory = (kinds: KeptInMemory = new Map()) => {
   const hotStore = memoryHotStore();
   const view = hotStore.view(MARKET_DATA_VIEW.name, MARKET_DATA_VIEW.version);
-  return { store: storeInMemory(), hotStore, view, snapshots: memorySnapshots({ storeId: STORE_ID, kinds }) };
+  const store = storeInMemory();
+  return { store, hotStore, view, snapshots: memorySnapshots({ store, kinds }) };
 };
 
 /** Commits that are of no market. */
@@ -171,7 +172,8 @@ test.for([
   ['ends before the view does', 0],
   ['has gone on elsewhere, as far as the view', 1],
 ] as const)('a view of a store that was put back, and %s, is made anew', async ([, goesOn]) => {
-  const { view, snapshots, ...given } = memory();
+  const kinds: KeptInMemory = new Map();
+  const { view, snapshots, ...given } = memory(kinds);
   const { commits } = makeHistory({ seed: 37, orders: 300 });
   await appendAll(given.store, commits);
   const first = follow({ ...given, snapshots });
@@ -199,13 +201,13 @@ test.for([
     },
     store,
     // Snapshots of the other past are there, too.
-    snapshots,
+    snapshots: memorySnapshots({ store, kinds }),
   });
   const straight = memoryHotStore().view(MARKET_DATA_VIEW.name, MARKET_DATA_VIEW.version);
   follow({
     store,
     hotStore: { view: () => straight, close: async () => undefined },
-    snapshots: memorySnapshots({ storeId: STORE_ID }),
+    snapshots: memorySnapshots({ store }),
   });
   await expect.poll(async () => (await view.cursor())?.position).toBe(await store.head());
   await expect.poll(async () => (await straight.cursor())?.position).toBe(await store.head());

@@ -26,7 +26,7 @@ startRelay({
   store,
   feed,
   leases: await postgresLeases({ databaseUrl, owner, runtime, log }),
-  snapshots: await postgresSnapshots({ databaseUrl, storeId: store.id, runtime, log }),
+  snapshots: await postgresSnapshots({ databaseUrl, store, runtime, log }),
   runtime,
   log,
   metrics: relayMetrics(createMetrics('relay', '0'), runtime, feed.head),

@@ -250,7 +250,7 @@ describe.runIf(brokers !== '')('the relay', { timeout: 90_000 }, () => {
     const id = '0f0e0d0c-0b0a-4908-8706-050403020100';
     const other = memoryEventStore<Event>({ id, codec: eventCodec() });
     await appendAll(other, makeHistory({ seed: 66, orders: 40 }).commits);
-    const next = relayIn(world, { store: other, snapshots: memorySnapshots({ storeId: id }) });
+    const next = relayIn(world, { store: other, snapshots: memorySnapshots({ store: other }) });
     await expect.poll(() => next.position(), { timeout: 60_000 }).toBe(await other.head());
     const messages = await readTopics(world);
     expect(placesOf(taken(messages, store.id).events)).toEqual(await placesInStore(store));

@@ -37,7 +37,7 @@ export function topicsWorld({ store, brokers }: { store: EventStore<Event>; brok
   const layout = topicLayout(nameOf);
   const kafka = kafkaAt(brokers);
   const rows: MemoryLeases = new Map();
-  const snapshots = memorySnapshots({ storeId: store.id });
+  const snapshots = memorySnapshots({ store });
   onTestFinished(async () => {
     const admin = kafka.kafkajs.admin();
     await mayFail(admin.connect(), 'the broker may be away: then its topics are its own');

@@ -83,7 +83,7 @@ export async function startQueryApi(options: QueryApiOptions): Promise<{ url: st
   });
   onShutdown('hot store', () => hotStore.close());
   const hotView = marketDataView(hotStore, store);
-  const database = openReadDatabase({ databaseUrl: readDatabaseUrl, storeId: store.id, log });
+  const database = openReadDatabase({ databaseUrl: readDatabaseUrl, store, log });
   onShutdown('read database', () => database.close());
 
   const storeId = store.id;
@@ -119,7 +119,7 @@ export async function startQueryApi(options: QueryApiOptions): Promise<{ url: st
   onShutdown('live events', () => live.close());
   const snapshots = await postgresSnapshots({
     databaseUrl: settings.databaseUrl,
-    storeId,
+    store,
     runtime,
     log,
     readOnly: true,

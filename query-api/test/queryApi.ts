@@ -129,10 +129,15 @@ export async function startTestQueryApi(
 
   /** A projection now stands here, and says so. */
   const project = async (name: string, position: number, storeId = store.id) => {
+    await fillTo(position);
+    const landmark = await store.landmark(position);
     await pool.query(
-      `insert into read.projection (name, version, status, store_id, position) values ($1, 1, 'live', $2, $3)
-       on conflict (name, version) do update set position = excluded.position, store_id = excluded.store_id`,
-      [name, storeId, position],
+      `insert into read.projection (name, version, status, store_id, position, landmark_position, landmark_commit)
+       values ($1, 1, 'live', $2, $3, $4, $5)
+       on conflict (name, version) do update
+         set position = excluded.position, store_id = excluded.store_id,
+             landmark_position = excluded.landmark_position, landmark_commit = excluded.landmark_commit`,
+      [name, storeId, position, landmark?.position ?? null, landmark?.commitId ?? null],
     );
     await pool.query('select pg_notify($1, $2)', [PROJECTION_CHANNEL, `${name}:1:${position}`]);
   };

@@ -27,7 +27,7 @@ const ACCOUNT = randomUUID();
 /** One process's accounts over a store that others may write to. */
 function instance(
   store: EventStore<Event>,
-  snapshots = memorySnapshots({ storeId: store.id }),
+  snapshots = memorySnapshots({ store }),
   accountsMax = 1_000,
 ): Accounts {
   const appender = groupCommit(store, { runtime: realRuntime });
@@ -185,7 +185,7 @@ test('a bug in a decision changes nothing', async () => {
 
 test('an account is taken up from its snapshot and the events after it', async () => {
   const store = newStore();
-  const snapshots = memorySnapshots({ storeId: store.id });
+  const snapshots = memorySnapshots({ store });
   const first = instance(store, snapshots);
   await first.execute(ACCOUNT, open);
   for (let i = 0; i < 30; i++) {
@@ -209,7 +209,7 @@ test('an account is taken up from its snapshot and the events after it', async (
 test('an account whose snapshot is damaged is folded from its first event', async () => {
   const store = newStore();
   const kinds: KeptInMemory = new Map();
-  const snapshots = memorySnapshots({ storeId: store.id, kinds });
+  const snapshots = memorySnapshots({ store, kinds });
   const first = instance(store, snapshots);
   await first.execute(ACCOUNT, open);
   await Promise.all(Array.from({ length: 250 }, () => first.execute(ACCOUNT, transfer(1))));
@@ -223,7 +223,7 @@ test('an account whose snapshot is damaged is folded from its first event', asyn
 
 test('far more accounts than are kept in memory are all right, those with commits on their way too', async () => {
   const store = newStore();
-  const snapshots = memorySnapshots({ storeId: store.id });
+  const snapshots = memorySnapshots({ store });
   const accounts = instance(store, snapshots, 2);
   const ids = Array.from({ length: 12 }, () => randomUUID());
   const openOf = (accountId: string) =>

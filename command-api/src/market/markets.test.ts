@@ -59,7 +59,7 @@ test('changes of one market that come at once follow each other, and none is in 
 test('markets whose snapshot is damaged are read from their streams', async () => {
   const store = memoryEventStore<Event>({ id: randomUUID(), codec: eventCodec() });
   const kinds: KeptInMemory = new Map();
-  const snapshots = memorySnapshots({ storeId: store.id, kinds });
+  const snapshots = memorySnapshots({ store, kinds });
   const first = await commandApi({ store, snapshots });
   const reply = await first.app.inject({
     method: 'POST',

@@ -74,7 +74,7 @@ async function installation() {
       ...ports,
       store,
       appender,
-      snapshots: memorySnapshots({ storeId: store.id }),
+      snapshots: memorySnapshots({ store }),
     }),
     vault: recording('vault', vault),
     lookups: found,

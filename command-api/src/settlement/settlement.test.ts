@@ -36,7 +36,7 @@ afterEach(async () => {
 /** A process that settles, over a store that outlives it. */
 async function installation(
   store = memoryEventStore<Event>({ id: randomUUID(), codec: eventCodec() }),
-  snapshots = memorySnapshots({ storeId: store.id }),
+  snapshots = memorySnapshots({ store }),
 ) {
   const shared = { store, snapshots, runtime: realRuntime, log: quiet };
   const appender = groupCommit(store, { runtime: realRuntime });
@@ -211,7 +211,7 @@ test('a shard begins where all symbols stood together, before they were shared',
 test('where the cursors are damaged all outputs are looked at again, and nothing is settled twice', async () => {
   const kinds: KeptInMemory = new Map();
   const kept = memoryEventStore<Event>({ id: randomUUID(), codec: eventCodec() });
-  const snapshots = memorySnapshots({ storeId: kept.id, kinds });
+  const snapshots = memorySnapshots({ store: kept, kinds });
   const { book, buyer, settle, typesOf } = await installation(kept, snapshots);
   const ann = await buyer();
   await book(trade(ann, 6));

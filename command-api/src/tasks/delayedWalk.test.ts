@@ -49,7 +49,7 @@ function given() {
       work,
     };
     const leases = memoryLeases({ rows: new Map(), owner: 'one', runtime });
-    const snapshots = memorySnapshots({ storeId: store.id, kinds });
+    const snapshots = memorySnapshots({ store, kinds });
     const walk = startDelayedWalk(list, { store, snapshots, leases, runtime, log: quiet });
     const stop = async () => {
       const closed = walk.close();
@@ -167,7 +167,7 @@ test('a snapshot from beyond the end, of a store that was put back since, is not
   const key = { kind: 'walk', key: 'ends', version: 1 };
   const cursor = { storeId: store.id, position: 1_000 };
   const snapshot = { cursor, revision: -1, state: 'null' };
-  await memorySnapshots({ storeId: store.id, kinds }).save(key, snapshot);
+  await memorySnapshots({ store, kinds }).save(key, snapshot);
   const stream = await record(ended);
   const worked: string[] = [];
   start(async (recorded) => {

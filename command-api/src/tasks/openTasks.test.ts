@@ -16,7 +16,7 @@ import { startTasks, type TaskList } from './openTasks.ts';
 test('tasks whose snapshot is damaged are found in the events again: those that are open, and no others', async () => {
   const store = memoryEventStore<Event>({ id: randomUUID(), codec: eventCodec() });
   const kinds: KeptInMemory = new Map();
-  const snapshots = memorySnapshots({ storeId: store.id, kinds });
+  const snapshots = memorySnapshots({ store, kinds });
   const account = randomUUID();
   const [done, open] = [randomUUID(), randomUUID()];
   const record = async (fact: AccountFact) => {

@@ -6,6 +6,7 @@ import {
   type EventStore,
   type Filter,
   filtersOf,
+  type Landmark,
   type Page,
   type Recorded,
 } from './eventStore.ts';
@@ -14,7 +15,7 @@ import { eventStoreDbCatchUp } from './eventstoredb/catchUp.ts';
 import { eventStoreDbConnection } from './eventstoredb/client.ts';
 import { serverExpression, wantedOf } from './eventstoredb/filter.ts';
 import { eventStoreDbIdentity } from './eventstoredb/identity.ts';
-import { eventStoreDbReads } from './eventstoredb/reads.ts';
+import { type EventStoreDbReads, eventStoreDbReads } from './eventstoredb/reads.ts';
 import { eventStoreDbTail } from './eventstoredb/tail.ts';
 import { isGiven, markOf, type PlacedEvent, placed, recorded, type WireEvent } from './eventstoredb/wire.ts';
 
@@ -92,7 +93,6 @@ export async function eventStoreDb<E>(options: {
     throw error;
   });
   seen(await reads.lastPosition());
-
   return {
     id,
     codec,
@@ -128,6 +128,7 @@ export async function eventStoreDb<E>(options: {
       return { events: page.events, position: page.position, atEnd: page.atEnd };
     },
     head: async () => seen(await reads.lastPosition()),
+    landmark: (position) => landmarkAt(reads, position),
     onAppend: (listener) => tail.onAppend(listener),
     async close() {
       if (closed) return;
@@ -136,6 +137,15 @@ export async function eventStoreDb<E>(options: {
       await Promise.all([tail.close(), connection.close()]);
     },
   };
+}
+
+async function landmarkAt(reads: EventStoreDbReads, position: number): Promise<Landmark | null> {
+  if (position <= 0) return null;
+  for await (const { event, position: at } of reads.backFrom(position)) {
+    const mark = event && at <= position && isGiven(event.streamId) ? markOf(event) : null;
+    if (mark) return { position: at, commitId: mark.id };
+  }
+  return null;
 }
 
 /** What a subscription lags behind the head in good health. Then the page is read plainly. */

@@ -7,6 +7,7 @@ import {
   type EventStore,
   type Filter,
   filtersOf,
+  type Landmark,
   matcher,
   NO_STREAM,
   type Page,
@@ -85,13 +86,12 @@ export function memoryEventStore<E>({ id, codec }: { id: string; codec: Codec<E>
     async head() {
       return head();
     },
+    landmark: async (position) => landmarkAt(rows, position),
     onAppend(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    async close() {
-      listeners.clear();
-    },
+    close: async () => listeners.clear(),
   };
 }
 
@@ -134,6 +134,11 @@ function page<E>(
     }
   }
   return { events, position: Math.max(after, head), atEnd: true };
+}
+
+function landmarkAt(rows: readonly Row[], position: number): Landmark | null {
+  const row = position > 0 ? rows[firstBeyond(rows, position - 1)] : undefined;
+  return row ? { position, commitId: row.id } : null;
 }
 
 /** Index of the first row whose last event lies beyond the position. */

@@ -12,6 +12,7 @@ import {
   type EventStore,
   type Filter,
   filtersOf,
+  type Landmark,
   matcher,
   NO_STREAM,
   type Recorded,
@@ -43,11 +44,9 @@ export async function postgresEventStore<E>(options: {
   const readHead = async () => safeInteger((await reads.query<[string]>(HEAD)).rows[0]?.[0] ?? 0);
   const wakeUps = appendWakeUps({ databaseUrl, runtime, readHead, log });
 
-  const { rows } = await repeat(() => reads.query<{ store_id: string }>('select store_id from store.head'));
-  assert(rows[0], 'the store has no identity');
-
+  const id = await repeat(() => identityOf(reads));
   return {
-    id: rows[0].store_id,
+    id,
     codec,
     async append(commits) {
       if (commits.length === 0) return [];
@@ -92,6 +91,7 @@ export async function postgresEventStore<E>(options: {
       return { events, position, atEnd: position >= head };
     },
     head: () => repeat(readHead),
+    landmark: (position) => repeat(() => landmarkAt(reads, position)),
     onAppend: (listener) => wakeUps.onAppend(listener),
     async close() {
       if (closed) return;
@@ -120,6 +120,25 @@ const SESSION = { settings: { enable_seqscan: 'off', enable_bitmapscan: 'off' } 
 const HEAD = {
   name: 'store_head',
   text: 'select max(last_position) from store.commit',
+  rowMode: 'array',
+} as const;
+
+async function identityOf(reads: pg.Pool): Promise<string> {
+  const { rows } = await reads.query<{ store_id: string }>('select store_id from store.head');
+  assert(rows[0], 'the store has no identity');
+  return rows[0].store_id;
+}
+
+async function landmarkAt(reads: pg.Pool, position: number): Promise<Landmark | null> {
+  if (position <= 0) return null;
+  const { rows } = await reads.query<[string]>({ ...LANDMARK, values: [position] });
+  return rows[0] ? { position, commitId: rows[0][0] } : null;
+}
+
+/** Positions are dense here: the commit that holds this one. */
+const LANDMARK = {
+  name: 'store_landmark',
+  text: `select commit_id from store.commit where last_position >= $1::bigint order by last_position limit 1`,
   rowMode: 'array',
 } as const;
 

@@ -72,6 +72,24 @@ export function readContract(given: () => Stage, { keepsText }: { keepsText: boo
     if (stage.tag === null) expect(await store.head()).toBe(all[2]?.position);
   });
 
+  test('a landmark is the last event up to a position, by the commit that it is of', async () => {
+    const opened = commit('account-1', NO_STREAM, ['a', 'b', 'c']);
+    await append(opened, commit('book-ACME', NO_STREAM, ['d']));
+    await append(commit('account-1', 2, ['e', 'f']));
+    const all = await ownEvents(stage);
+    for (const { position, commitId } of all) {
+      expect(await store.landmark(position)).toEqual({ position, commitId });
+    }
+    if (stage.tag !== null) return;
+    expect(await store.landmark(0)).toBeNull();
+    // Just below an event is the event before it; below the first there is none.
+    const below = [null, ...all].slice(0, -1);
+    for (const [i, { position }] of all.entries()) {
+      expect((await store.landmark(position - 1))?.commitId).toBe(below[i]?.commitId);
+    }
+    expect(await store.landmark((all.at(-1)?.position ?? 0) + 1)).toBeNull();
+  });
+
   test('text comes back as it went in', async () => {
     const strange = [
       '"quoted" \\ {braces}, null',

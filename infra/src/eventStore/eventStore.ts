@@ -57,6 +57,12 @@ export type Verdict =
   | { verdict: 'conflict'; actualRevision: number }
   | { verdict: 'broken-chain' };
 
+/**
+ * A commit by its place. A store that is put back to an earlier state (a backup) keeps its id and gives its positions a
+ * second time; the id of a commit is minted anew for each attempt, and says which past a position is of.
+ */
+export type Landmark = { position: number; commitId: string };
+
 /** An event at its place. */
 export type Recorded<E> = {
   event: E;
@@ -116,6 +122,11 @@ export type EventStore<E> = {
    * The first event's position is above 0.
    */
   head(): Promise<number>;
+  /**
+   * The last event up to and including a position that this store gave (or one just below an event's), of those that
+   * readers are given; null where there is none, or where the store ends before the position.
+   */
+  landmark(position: number): Promise<Landmark | null>;
   /** Calls `listener` soon after anything was appended by anyone (a hint: spurious calls are allowed). */
   onAppend(listener: () => void): () => void;
   close(): Promise<void>;

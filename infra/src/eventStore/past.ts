@@ -1,13 +1,77 @@
-import type { EventStore, Filter } from './eventStore.ts';
+import { LRUCache } from 'lru-cache';
+import type { Cursor } from '../feed/feed.ts';
+import type { EventStore, Filter, Landmark } from './eventStore.ts';
 
 /**
  * A store that is put back to an earlier state (a backup) keeps its id and gives its positions a second time. So whatever is
- * kept beside the store, a view, a topic, tables in another database, notes with its position the last event that it
- * rests on: the id of a commit is minted anew for each attempt, and says which past it is of.
+ * kept beside the store, a snapshot, a table, a view, a topic, a page token, says with its position the last commit that
+ * it rests on, and is believed only where the store has that commit in that place. Here is the one check for all of them.
  */
-export type Landmark = { position: number; commitId: string };
+export type Past = {
+  readonly storeId: string;
+  /**
+   * The cursor at this position, as it is kept: with the last commit that it rests on. `events`: the last ones before it,
+   * where they are at hand.
+   */
+  cursor(position: number, events?: readonly Landmark[]): Promise<Cursor>;
+  /**
+   * Whether a cursor that was kept stands in this store: it is of this store and not beyond its end, and the commit at
+   * its place is the one that it names. One that names none stands at the beginning alone.
+   */
+  stands(kept: Cursor): Promise<boolean>;
+};
 
-/** What something kept beside the store rests on: everything that it wants, up to a position. */
+/** What has a past. */
+export type PastOf = Pick<EventStore<unknown>, 'id' | 'head' | 'landmark'>;
+
+/** Those of many shards and symbols stand at the same few places. */
+const LANDMARKS_MAX = 1_000;
+
+export function pastOf(store: PastOf): Past {
+  const { id: storeId } = store;
+  const named = new LRUCache<number, Landmark>({ max: LANDMARKS_MAX });
+  const landmarkAt = async (position: number, events: readonly Landmark[]): Promise<Landmark | null> => {
+    const last = events.at(-1);
+    if (last?.position === position) return { position, commitId: last.commitId };
+    const known = named.get(position);
+    if (known) return known;
+    const landmark = await store.landmark(position);
+    if (landmark) named.set(position, landmark);
+    return landmark;
+  };
+  return {
+    storeId,
+    async cursor(position, events = []) {
+      const landmark = await landmarkAt(position, events);
+      return landmark ? { storeId, position, landmark } : { storeId, position };
+    },
+    async stands({ storeId: of, position, landmark }) {
+      if (of !== storeId) return false;
+      if (position === 0) return true;
+      if (!landmark || position > (await store.head())) return false;
+      const there = await store.landmark(position);
+      return there?.position === landmark.position && there.commitId === landmark.commitId;
+    },
+  };
+}
+
+/**
+ * Whether cursors of one thing that is looked at again and again stand; null: there is none now. Where it was found to stand
+ * and goes on from there, it was written on by somebody who had looked, too.
+ */
+export function standing(
+  stands: (kept: Cursor) => Promise<boolean>,
+): (kept: Cursor | null) => Promise<boolean> {
+  let trusted: Cursor | null = null;
+  return async (kept) => {
+    const goesOn = trusted !== null && trusted.storeId === kept?.storeId && kept.position >= trusted.position;
+    const isOurs = kept !== null && (goesOn || (await stands(kept)));
+    trusted = isOurs ? kept : null;
+    return isOurs;
+  };
+}
+
+/** What something kept beside the store rests on that follows some events alone: all that it wants, up to a position. */
 export type Rests = {
   position: number;
   /** The last event up to there that it wanted; null: there was none. */

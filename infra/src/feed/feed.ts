@@ -1,5 +1,4 @@
-import type { Filter, Recorded } from '../eventStore/eventStore.ts';
-import type { Landmark } from '../eventStore/past.ts';
+import type { Filter, Landmark, Recorded } from '../eventStore/eventStore.ts';
 
 /**
  * The feed port: everything after a cursor, in order, that matches a filter, in batches, for ever. One feed in a
@@ -16,7 +15,7 @@ export type Cursor = {
    * there. A consumer that does not keep this is given again what partitions further on had brought it.
    */
   partitions?: readonly number[];
-  /** In a store of its own: the last event that what stands here rests on. Feeds do not look at it. */
+  /** Where it is kept: the last event that what stands here rests on (`past.ts`). Feeds do not look at it. */
   landmark?: Landmark;
 };
 

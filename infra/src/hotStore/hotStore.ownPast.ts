@@ -1,6 +1,5 @@
 import type { EventStore, Filter } from '../eventStore/eventStore.ts';
-import { isOfThisPast } from '../eventStore/past.ts';
-import type { Cursor } from '../feed/feed.ts';
+import { isOfThisPast, standing } from '../eventStore/past.ts';
 import type { HotView } from './hotStore.ts';
 
 /**
@@ -19,18 +18,15 @@ export function ofOwnPast(
   /** All that the view rests on. */
   wanted: Filter,
 ): OwnView {
-  let trusted: number | null = null;
-  const isOurs = async ({ storeId, position, landmark }: Cursor): Promise<boolean> => {
-    if (storeId !== store.id) return false;
-    if (trusted !== null && position >= trusted) return true;
-    return isOfThisPast(store, { position, landmark: landmark ?? null }, wanted);
-  };
+  const isOurs = standing(
+    async ({ storeId, position, landmark }) =>
+      storeId === store.id && (await isOfThisPast(store, { position, landmark: landmark ?? null }, wanted)),
+  );
   return {
     onChange: (listener) => view.onChange(listener),
     async read(keys) {
       const { values, cursor } = await view.read(keys);
-      const ours = cursor && (await isOurs(cursor)) ? cursor : null;
-      trusted = ours?.position ?? null;
+      const ours = (await isOurs(cursor)) ? cursor : null;
       return ours && values.every(isReadable)
         ? { values, cursor: ours }
         : { values: keys.map(() => null), cursor: null };

@@ -1,9 +1,8 @@
-import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { commit, notedCodec } from '../../test/noted.ts';
+import { commit, notedCodec, storeOf } from '../../test/noted.ts';
 import { postgresEventStore } from '../eventStore/eventStore.postgres.ts';
 import { NO_STREAM } from '../eventStore/eventStore.ts';
 import { groupCommit } from '../eventStore/groupCommit.ts';
@@ -80,10 +79,11 @@ test('a killed server costs time: what was acknowledged is there, once, and the 
 
 test('hot values and their cursor are lost together; snapshots and leases stay', async () => {
   const databaseUrl = server.url;
-  const storeId = randomUUID();
+  const store = await storeOf(10);
+  const storeId = store.id;
   const [hotStore, snapshots, leases] = await Promise.all([
     postgresHotStore({ databaseUrl, runtime }),
-    postgresSnapshots({ databaseUrl, storeId, runtime }),
+    postgresSnapshots({ databaseUrl, store, runtime }),
     postgresLeases({ databaseUrl, owner: 'first', runtime }),
   ]);
   const depth = hotStore.view('depth', 1);

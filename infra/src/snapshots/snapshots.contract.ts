@@ -1,7 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type Noted, putBack, storeOf } from '../../test/noted.ts';
+import type { EventStore } from '../eventStore/eventStore.ts';
+import type { PastOf } from '../eventStore/past.ts';
 import type { Log } from '../runtime/log.ts';
 import { SNAPSHOT_PART_BYTES_MAX, type Snapshot, type SnapshotKey, type Snapshots } from './snapshots.ts';
+
+/** Positions that the store of these tests has. */
+const EVENTS = 20;
 
 /** What may happen to what is kept, by the hand of a disk, of an administrator, or of an older version. */
 const DAMAGES = [
@@ -17,39 +23,50 @@ const DAMAGES = [
   'it is that of another key',
   'the state is cut in half, and there is no checksum',
 ] as const;
-export type Damage = (typeof DAMAGES)[number];
+export type Damage = (typeof DAMAGES)[number] | 'it does not say what it rests on';
 
 /**
- * What every adapter of the snapshots must do. `open` gives access to one place for the store of that id; `damage` does
+ * What every adapter of the snapshots must do. `open` gives access to one place for this store; `damage` does
  * that to the newest snapshot of a key, which has the position 9 and two parts, the second of them `[3, 4]`.
  */
 export function snapshotsContract(
   name: string,
   open: (
-    storeId: string,
+    store: PastOf,
     log: Pick<Log, 'warn'>,
   ) => Promise<{
     snapshots: Snapshots;
     damage(how: Damage, key: SnapshotKey): Promise<void>;
+    /** The same place, for a process on this store. */
+    again(store: PastOf): Promise<Snapshots>;
     close(): Promise<void>;
   }>,
 ): void {
   describe(`${name}: snapshots`, () => {
-    const storeId = randomUUID();
+    let store: EventStore<Noted>;
+    let storeId: string;
     let snapshots: Snapshots;
     let damage: (how: Damage, key: SnapshotKey) => Promise<void>;
+    let again: (store: PastOf) => Promise<Snapshots>;
     let close: () => Promise<void>;
     let warned: Record<string, unknown>[];
     beforeEach(async () => {
       warned = [];
+      store = await storeOf(EVENTS);
+      storeId = store.id;
       const warn = (about: unknown) => void warned.push(about as Record<string, unknown>);
-      ({ snapshots, damage, close } = await open(storeId, { warn }));
+      ({ snapshots, damage, again, close } = await open(store, { warn }));
     });
     afterEach(() => close());
 
     const key = { kind: 'account', key: 'account-1', version: 1 };
     const load = async (key: SnapshotKey): Promise<Snapshot | null> =>
-      (await snapshots.load(key, (snapshot) => snapshot))?.state ?? null;
+      (await snapshots.load(key, asSaved))?.state ?? null;
+    /** Without what was added of the store's past. */
+    const asSaved = ({ cursor: { storeId, position }, ...rest }: Snapshot): Snapshot => ({
+      cursor: { storeId, position },
+      ...rest,
+    });
     const snapshot = (position: number, state: string): Snapshot => ({
       cursor: { storeId, position },
       revision: position - 1,
@@ -109,7 +126,7 @@ export function snapshotsContract(
       await snapshots.save({ ...key, key: 'account-2' }, { ...snapshot(9, '{"orders":2}'), parts });
       await damage(how, key);
       expect(await snapshots.load(key, read)).toEqual({
-        cursor: { storeId, position: 5 },
+        cursor: { storeId, position: 5, landmark: await store.landmark(5) },
         revision: 4,
         state: [{ orders: 5 }, 2],
         isNewest: false,
@@ -129,6 +146,35 @@ export function snapshotsContract(
       expect(await snapshots.load(key, ({ state }) => JSON.parse(state))).toBeNull();
       expect(warned.map(({ position }) => position)).toEqual(['2', '1']);
       expect(await load(key)).toEqual(snapshot(2, '{"cut'));
+    });
+
+    test.for<[restored: string, to: number, then: number, found: number | null]>([
+      ['the store as it was, gone on', EVENTS, 5, 9],
+      ['a store put back to before the newest', 8, 0, 5],
+      ['and gone on beyond it', 8, 10, 5],
+      ['put back to before all', 3, 0, null],
+      ['and gone on beyond all', 3, 20, null],
+      ['an empty one', 0, 0, null],
+    ])('%s: only what stands in its past is there', async ([, to, then, found]) => {
+      for (const position of [5, 9]) await snapshots.save(key, snapshot(position, `at ${position}`));
+      const restored = await putBack(store, to, then);
+      const process = await again(restored);
+      const loaded = await process.load(key, ({ state }) => state);
+      expect(loaded?.cursor.position ?? null).toBe(found);
+      expect(warned).toHaveLength(found === 9 ? 0 : 1);
+      // What was of another past does not keep newer ones out, though they are of lower positions.
+      const position = Math.max(1, Math.min(8, await restored.head()));
+      if (position > (found ?? 0) && position <= (await restored.head())) {
+        await process.save(key, snapshot(position, 'anew'));
+        expect(await process.load(key, ({ state }) => state)).toMatchObject({ state: 'anew' });
+      }
+      await process.close();
+    });
+
+    test('what does not say which commit it rests on is not believed', async () => {
+      await snapshots.save(key, snapshot(9, 'at 9'));
+      await damage('it does not say what it rests on', key);
+      expect(await load(key)).toBeNull();
     });
 
     test('a large state is kept whole', async () => {

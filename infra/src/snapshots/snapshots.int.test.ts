@@ -1,14 +1,15 @@
-import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { expect, test } from 'vitest';
+import { storeOf } from '../../test/noted.ts';
 import { reusedDatabase } from '../../test/reusedDatabase.ts';
+import type { PastOf } from '../eventStore/past.ts';
 import type { Log } from '../runtime/log.ts';
 import { realRuntime } from '../runtime/runtime.ts';
 import { type Damage, snapshotsContract } from './snapshots.contract.ts';
 import { postgresSnapshots } from './snapshots.postgres.ts';
 
-const open = (databaseUrl: string, storeId: string, log?: Log) =>
-  postgresSnapshots({ databaseUrl, storeId, runtime: realRuntime, log });
+const open = (databaseUrl: string, store: PastOf, log?: Log) =>
+  postgresSnapshots({ databaseUrl, store, runtime: realRuntime, log });
 
 const database = reusedDatabase();
 
@@ -38,22 +39,25 @@ const DAMAGE: Record<Damage, string> = {
       from state.snapshot o where o.key = 'account-2' and s.key = 'account-1' and s.position = 9`,
   'the state is cut in half, and there is no checksum': `
     update state.snapshot set state = left(state, 5), checksum = null ${NEWEST}`,
+  'it does not say what it rests on': `update state.snapshot set landmark_commit = null ${NEWEST}`,
 };
 
-snapshotsContract('postgres', async (storeId, log) => {
+snapshotsContract('postgres', async (store, log) => {
   const databaseUrl = await database.emptied();
-  const snapshots = await open(databaseUrl, storeId, log as Log);
+  const snapshots = await open(databaseUrl, store, log as Log);
   return {
     snapshots,
     damage: (how) => inDatabase(databaseUrl, DAMAGE[how]),
+    again: (other) => open(databaseUrl, other, log as Log),
     close: () => snapshots.close(),
   };
 });
 
 test('what an older version has kept, without checksums, is loaded', async () => {
   const url = await database.emptied();
-  const storeId = randomUUID();
-  const snapshots = await open(url, storeId);
+  const store = await storeOf(4);
+  const storeId = store.id;
+  const snapshots = await open(url, store);
   const key = { kind: 'book', key: 'ACME', version: 1 };
   const kept = { cursor: { storeId, position: 4 }, revision: 2, state: '{}', parts: [new Uint8Array([7])] };
   await snapshots.save(key, kept);
@@ -76,8 +80,9 @@ async function inDatabase(connectionString: string, statement: string): Promise<
 
 test('two generations are kept, and another store has its own', async () => {
   const url = await database.emptied();
-  const [storeId, otherId] = [randomUUID(), randomUUID()];
-  const [snapshots, others] = [await open(url, storeId), await open(url, otherId)];
+  const [store, other] = [await storeOf(4), await storeOf(4)];
+  const storeId = store.id;
+  const [snapshots, others] = [await open(url, store), await open(url, other)];
   const key = { kind: 'book', key: 'ACME', version: 1 };
   for (const position of [1, 2, 3, 3, 4]) {
     const parts = [new Uint8Array([position])];

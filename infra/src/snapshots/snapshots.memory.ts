@@ -1,4 +1,3 @@
-import type { Log } from '../runtime/log.ts';
 import { partChecksum, stateChecksum } from './checksum.ts';
 import {
   assertParts,
@@ -6,7 +5,9 @@ import {
   type Kept,
   type Snapshot,
   type SnapshotKey,
+  type SnapshotOptions,
   type Snapshots,
+  snapshotPast,
 } from './snapshots.ts';
 
 /** What is kept, by kind and version, then by key: the older generation before the newer. */
@@ -19,12 +20,9 @@ export type GenerationInMemory = {
 };
 
 /** Snapshots in memory, for unit tests and simulation. `kinds` is where they lie, for who damages them. */
-export function memorySnapshots(options: {
-  storeId: string;
-  log?: Pick<Log, 'warn'>;
-  kinds?: KeptInMemory;
-}): Snapshots {
-  const { storeId, log, kinds = new Map<string, Map<string, GenerationInMemory[]>>() } = options;
+export function memorySnapshots(options: SnapshotOptions & { kinds?: KeptInMemory }): Snapshots {
+  const { store, log, kinds = new Map<string, Map<string, GenerationInMemory[]>>() } = options;
+  const past = snapshotPast(store);
   const of = ({ kind, version }: Pick<SnapshotKey, 'kind' | 'version'>) => {
     const name = JSON.stringify([kind, version]);
     const keys = kinds.get(name) ?? new Map<string, GenerationInMemory[]>();
@@ -41,21 +39,24 @@ export function memorySnapshots(options: {
         return { position, snapshot: structuredClone(generation.snapshot) };
       });
       const remove = async ({ position }: Kept) => {
-        const whole = generations.filter(({ snapshot }) => String(snapshot.cursor.position) !== position);
+        const whole = (of(key).get(key.key) ?? []).filter(
+          ({ snapshot }) => String(snapshot.cursor.position) !== position,
+        );
         of(key).set(key.key, whole);
       };
-      return firstReadable(key, kept, read, { log, remove });
+      return firstReadable(key, kept, read, { past, log, remove });
     },
     async save(key, snapshot) {
-      if (snapshot.cursor.storeId !== storeId) {
+      if (snapshot.cursor.storeId !== store.id) {
         throw new RangeError(`${key.kind} ${key.key}: a snapshot of store ${snapshot.cursor.storeId}`);
       }
+      const cursor = await past.cursor(snapshot.cursor.position);
       assertParts(`${key.kind} ${key.key}`, snapshot.parts ?? []);
       const generations = of(key).get(key.key) ?? [];
       const position = generations.at(-1)?.snapshot.cursor.position ?? -1;
       if (snapshot.cursor.position < position) return;
       const before = generations.filter((one) => one.snapshot.cursor.position < snapshot.cursor.position);
-      of(key).set(key.key, [...before.slice(-1), kept(key, snapshot)]);
+      of(key).set(key.key, [...before.slice(-1), kept(key, { ...snapshot, cursor })]);
     },
     async keys(kind, version) {
       return [...of({ kind, version }).keys()].sort();

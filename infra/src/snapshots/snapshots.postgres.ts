@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { migrate } from '../postgres/migrate.ts';
-import { openPool, repeating, transaction } from '../postgres/postgres.ts';
+import { openPool, repeating, safeInteger, transaction } from '../postgres/postgres.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { partChecksum, stateChecksum } from './checksum.ts';
@@ -10,23 +10,27 @@ import {
   type Kept,
   type Snapshot,
   type SnapshotKey,
+  type SnapshotOptions,
   type Snapshots,
+  snapshotPast,
 } from './snapshots.ts';
 
 /**
  * Snapshots in PostgreSQL (schema `state`). Written without waiting for the disk: one that is lost in a crash
  * makes the next start longer, nothing else.
  */
-export async function postgresSnapshots(options: {
-  databaseUrl: string;
-  /** Snapshots of other stores are not there. */
-  storeId: string;
-  runtime: Runtime;
-  log?: Log | undefined;
-  /** For who only loads: the tables are made by others, and until then there are no snapshots. */
-  readOnly?: boolean;
-}): Promise<Snapshots> {
-  const { databaseUrl, storeId, runtime, log, readOnly = false } = options;
+export async function postgresSnapshots(
+  options: SnapshotOptions & {
+    databaseUrl: string;
+    runtime: Runtime;
+    log?: Log | undefined;
+    /** For who only loads: the tables are made by others, and until then there are no snapshots. */
+    readOnly?: boolean;
+  },
+): Promise<Snapshots> {
+  const { databaseUrl, store, runtime, log, readOnly = false } = options;
+  const storeId = store.id;
+  const past = snapshotPast(store);
   const repeat = <T>(work: () => Promise<T>) => repeating(runtime, REPEAT_MS, work, { up: () => closed });
   let closed = false;
   if (!readOnly) await repeat(() => migrateState(databaseUrl));
@@ -44,7 +48,7 @@ export async function postgresSnapshots(options: {
       const remove = async ({ position }: Kept) => {
         if (!readOnly) await repeat(() => pool.query({ ...REMOVE, values: [...place, position] }));
       };
-      return firstReadable(name, generations, read, { log, remove });
+      return firstReadable(name, generations, read, { past, log, remove });
     },
     async save(name, snapshot) {
       const { kind, key } = name;
@@ -54,7 +58,9 @@ export async function postgresSnapshots(options: {
       }
       assertParts(`${kind} ${key}`, parts);
       const place = [...placeOf(name, storeId), cursor.position];
-      const values = [...place, revision, state, parts.length, stateChecksum(name, snapshot)];
+      const { landmark } = await past.cursor(cursor.position);
+      const rests = [landmark?.position ?? null, landmark?.commitId ?? null];
+      const values = [...place, revision, state, parts.length, stateChecksum(name, snapshot), ...rests];
       if (parts.length === 0) await repeat(() => pool.query({ ...SAVE, values }));
       else
         await repeat(() =>
@@ -101,6 +107,8 @@ type Row = {
   parts: number;
   checksum: string | null;
   saved_at: string;
+  landmark_position: string | null;
+  landmark_commit: string | null;
 };
 type PartRow = { part: number; bytes: Buffer; checksum: string | null };
 
@@ -153,7 +161,7 @@ function keptOf(name: SnapshotKey, storeId: string, row: Row, found: readonly Pa
   if (found.length !== row.parts) return damaged(`${found.length} of its ${row.parts} parts are there`);
   const parts = found.map(({ bytes }) => bytes);
   const snapshot: Snapshot = {
-    cursor: { storeId, position: at },
+    cursor: { storeId, position: at, ...landmarkOf(row) },
     revision,
     state: row.state,
     ...(parts.length > 0 ? { parts } : {}),
@@ -168,9 +176,14 @@ function keptOf(name: SnapshotKey, storeId: string, row: Row, found: readonly Pa
   return wrong >= 0 ? damaged(`its part ${wrong} is not what was saved`) : { position, snapshot };
 }
 
+const landmarkOf = ({ landmark_position: position, landmark_commit: commitId }: Row) =>
+  position === null || commitId === null ? {} : { landmark: { position: safeInteger(position), commitId } };
+
 const LOAD: pg.QueryConfig = {
   name: 'snapshot_load',
-  text: `select position, revision, state, parts, checksum, saved_at::text from state.snapshot
+  text: `select position, revision, state, parts, checksum, saved_at::text,
+                landmark_position, landmark_commit
+           from state.snapshot
           where kind = $1 and version = $2 and key = $3 and store_id = $4
             and ($5::bigint is null or position < $5)
           order by position desc limit 1`,
@@ -201,12 +214,14 @@ const SAVE: pg.QueryConfig = {
   name: 'snapshot_save',
   text: `
     with saved as (
-      insert into state.snapshot (kind, version, key, store_id, position, revision, state, parts, checksum)
-      select $1, $2, $3, $4, $5, $6, $7, $8, $9
+      insert into state.snapshot (kind, version, key, store_id, position, revision, state, parts, checksum,
+                                  landmark_position, landmark_commit)
+      select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11
        where not exists (select 1 from state.snapshot
                           where kind = $1 and version = $2 and key = $3 and store_id = $4 and position > $5)
       on conflict (kind, version, key, store_id, position)
         do update set revision = excluded.revision, state = excluded.state, parts = excluded.parts, checksum = excluded.checksum,
+                      landmark_position = excluded.landmark_position, landmark_commit = excluded.landmark_commit,
                       saved_at = clock_timestamp()
       returning position
     ), replaced as (

@@ -36,11 +36,14 @@ const DAMAGE: Record<Damage, (newest: GenerationInMemory, other: GenerationInMem
     newest.snapshot.state = newest.snapshot.state.slice(0, 5);
     newest.checksum = null;
   },
+  'it does not say what it rests on': ({ snapshot }) => {
+    delete snapshot.cursor.landmark;
+  },
 };
 
-snapshotsContract('memory', async (storeId, log) => {
+snapshotsContract('memory', async (store, log) => {
   const kinds: KeptInMemory = new Map();
-  const snapshots = memorySnapshots({ storeId, log, kinds });
+  const snapshots = memorySnapshots({ store, log, kinds });
   const newest = (key: string) => {
     const found = [...kinds.values()].flatMap((keys) => keys.get(key) ?? []).at(-1);
     if (!found) throw new Error(`nothing is kept of ${key}`);
@@ -48,7 +51,9 @@ snapshotsContract('memory', async (storeId, log) => {
   };
   return {
     snapshots,
-    damage: async (how, { key }) => DAMAGE[how](newest(key), newest('account-2')),
+    damage: async (how, { key }) =>
+      DAMAGE[how](newest(key), newest(how === 'it is that of another key' ? 'account-2' : key)),
+    again: async (other) => memorySnapshots({ store: other, log, kinds }),
     close: () => snapshots.close(),
   };
 });

@@ -1,9 +1,11 @@
+import { type Past, type PastOf, pastOf } from '../eventStore/past.ts';
 import type { Cursor } from '../feed/feed.ts';
 import type { Log } from '../runtime/log.ts';
 
 /**
- * The snapshot port: states kept so that nobody folds from the beginning of time. Never a truth: a snapshot of
- * another store or of another code version is not there, and neither is one that is damaged.
+ * The snapshot port: states and cursors kept so that nobody folds from the beginning of time. Never a truth: a snapshot of
+ * another store, of another past of this one (`past.ts`) or of another code version is not there, and neither is one that is
+ * damaged. So whoever keeps a cursor here finds one that stands in the store, or none, and begins anew.
  */
 export type SnapshotKey = {
   /** What it is of: `account`, `book`, `market-data`, `settlement`, … */
@@ -36,8 +38,9 @@ export function assertParts(name: string, parts: readonly Uint8Array[]): void {
 
 export type Snapshots = {
   /**
-   * The newest snapshot for this key and version from this store that is whole and that `read` understands, or null. One
-   * that is damaged in whatever way, or makes `read` throw, is a warning with its key; the one before it counts then.
+   * The newest snapshot for this key and version from this past of this store that is whole and that `read` understands,
+   * or null. One that is damaged in whatever way, or makes `read` throw, is a warning with its key; the one before it
+   * counts then, as before one of another past.
    */
   load<T>(key: SnapshotKey, read: (snapshot: Snapshot) => T): Promise<Loaded<T> | null>;
   /** Keeps it beside the one before (two generations); one older than the newest is dropped silently. */
@@ -47,27 +50,43 @@ export type Snapshots = {
   close(): Promise<void>;
 };
 
-/** `isNewest` is false where a newer one was damaged. */
+/** `isNewest` is false where a newer one was damaged, or of another past. */
 export type Loaded<T> = Pick<Snapshot, 'cursor' | 'revision'> & { state: T; isNewest: boolean };
 
 /** A snapshot as it lies there: whole, or what is wrong with it. */
 export type Kept = { position: string } & ({ snapshot: Snapshot } | { damage: string });
 
+/** What every adapter is given beside the place where it keeps them. */
+export type SnapshotOptions = {
+  /** Whose positions these are, and whose past they have to be of. */
+  store: PastOf;
+  log?: Pick<Log, 'warn'> | undefined;
+};
+
+/** What the adapters share: the past that is asked for, and of which kinds it was told that some were of another one. */
+export type SnapshotPast = Past & { toldOfKinds: Set<string> };
+export const snapshotPast = (store: PastOf): SnapshotPast => ({ ...pastOf(store), toldOfKinds: new Set() });
+
 /**
  * Reads the first of these that can be read, from the newest on: the rule of every adapter. `remove` takes away what is
- * damaged: a wrong position of it would keep newer ones out.
+ * damaged or of another past: its position would keep newer ones out.
  */
 export async function firstReadable<T>(
   { kind, key, version }: SnapshotKey,
   generations: AsyncIterable<Kept> | Iterable<Kept>,
   read: (snapshot: Snapshot) => T,
-  given: { log: Pick<Log, 'warn'> | undefined; remove(kept: Kept): Promise<void> },
+  given: { past: SnapshotPast; log: SnapshotOptions['log']; remove(kept: Kept): Promise<void> },
 ): Promise<Loaded<T> | null> {
   let isNewest = true;
   for await (const kept of generations) {
     const about = { snapshot: `${kind} ${key}`, version, position: kept.position };
     if ('damage' in kept) {
       given.log?.warn({ ...about, damage: kept.damage }, DAMAGED);
+      await given.remove(kept);
+    } else if (!(await given.past.stands(kept.snapshot.cursor))) {
+      // There may be one for each account: the first is told.
+      if (!given.past.toldOfKinds.has(kind)) given.log?.warn(about, OF_ANOTHER_PAST);
+      given.past.toldOfKinds.add(kind);
       await given.remove(kept);
     } else {
       const { cursor, revision } = kept.snapshot;
@@ -82,4 +101,6 @@ export async function firstReadable<T>(
   return null;
 }
 
+const OF_ANOTHER_PAST =
+  'snapshots of this kind are of another past of the event store, or do not say of which: their states are made anew';
 const DAMAGED = 'a snapshot is damaged and left out: its state is rebuilt from the event store';

@@ -1,13 +1,6 @@
 import assert from 'node:assert/strict';
-import { type Event, MARKET_DATA_EVENTS, MARKET_SNAPSHOT } from '@brokerx/contracts';
-import {
-  type Cursor,
-  type EventStore,
-  isOfThisPast,
-  type Landmark,
-  type Rests,
-  type Snapshots,
-} from '@brokerx/infra';
+import { type Event, MARKET_SNAPSHOT } from '@brokerx/contracts';
+import type { Cursor, EventStore, Landmark, Rests, Snapshots } from '@brokerx/infra';
 import type { Books } from './books.ts';
 import { restoreMarket, type SymbolMarket, storeMarket } from './symbolMarket.ts';
 
@@ -56,20 +49,15 @@ export type LoadedMarkets = {
 
 /**
  * What the snapshots give. Where one is missing that the mark names, or is older than it was, or the mark rests on no
- * event, the mark is worth nothing; where it rests on another past of the store, none of them is.
+ * event, the mark is worth nothing. What is of another past of the store the snapshots do not give.
  */
 export async function loadMarkets(
   snapshots: Snapshots,
-  store: Pick<EventStore<Event>, 'id' | 'head' | 'readAll'>,
+  store: Pick<EventStore<Event>, 'id'>,
 ): Promise<LoadedMarkets> {
   const markets = new Map<string, SymbolMarket>();
   const reflected = new Map<string, number>();
   const mark = await snapshots.load(of(MARK), ({ state }) => markFrom(state));
-  if (mark) {
-    const rests = { position: mark.cursor.position, landmark: mark.state.landmark };
-    const isOurs = rests.landmark === null || (await isOfThisPast(store, rests, MARKET_DATA_EVENTS));
-    if (!isOurs) return { markets, reflected, cursor: null };
-  }
   let isWhole = true;
   for (const key of await snapshots.keys(MARKET_SNAPSHOT.kind, MARKET_SNAPSHOT.version)) {
     if (key === MARK) continue;

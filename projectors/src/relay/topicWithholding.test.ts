@@ -2,9 +2,10 @@ import { partitionOf } from '@brokerx/contracts';
 import { cutInHalf, type KeptInMemory, memorySnapshots } from '@brokerx/infra';
 import { expect, test } from 'vitest';
 import { ALICE, story } from '../../test/given.ts';
+import { makeHistory } from '../../test/history.ts';
+import { appendAll, STORE_ID, storeInMemory } from '../../test/readModelsOf.ts';
 import { withholding } from './topicWithholding.ts';
 
-const STORE = '0f0e0d0c-0b0a-4908-8706-050403020100';
 const event = story().account(ALICE, {
   type: 'AccountOpened.v1',
   data: { accountId: ALICE, clientId: ALICE },
@@ -13,9 +14,11 @@ const TOPICS = [{ name: 'brokerx.orders', partitions: 16 }];
 
 test('where it is forgotten since when a key is withheld, all of it is, also by the relay after that', async () => {
   const kinds: KeptInMemory = new Map();
-  const snapshots = memorySnapshots({ storeId: STORE, kinds });
+  const store = storeInMemory();
+  await appendAll(store, makeHistory({ seed: 3, orders: 30 }).commits);
+  const snapshots = memorySnapshots({ store, kinds });
   const place = { topic: 'brokerx.orders', key: 'ACME', partition: partitionOf('ACME', 16) };
-  const given = { storeId: STORE, topics: TOPICS };
+  const given = { storeId: STORE_ID, topics: TOPICS };
   const first = await withholding(snapshots, given);
   await first.begin(place, { ...event, position: 50 }, 'too large');
   const next = await withholding(snapshots, given);

@@ -1,5 +1,5 @@
 import type { Event } from '@brokerx/contracts';
-import { asError, isTransient, type Recorded, transaction } from '@brokerx/infra';
+import { asError, isTransient, type Past, type Recorded, transaction } from '@brokerx/infra';
 import type pg from 'pg';
 import { CursorMoved, moveCursors } from './cursors.ts';
 import { type Change, keyOf, type TableProjection } from './projection.ts';
@@ -10,7 +10,7 @@ import { type Change, keyOf, type TableProjection } from './projection.ts';
  */
 export type Tables = {
   pool: pg.Pool;
-  storeId: string;
+  past: Past;
   onParked(projection: TableProjection, parked: readonly ParkedEvent[]): void;
 };
 
@@ -35,7 +35,7 @@ export class ProjectionFailed extends Error {
  * nothing is changed then.
  */
 export async function advance(
-  { pool, storeId }: Tables,
+  { pool, past }: Tables,
   projections: readonly TableProjection[],
   from: number,
   stretch: Stretch,
@@ -47,11 +47,12 @@ export async function advance(
       changes.push({ projection, change });
     }
   }
+  const to = await past.cursor(stretch.position, stretch.events);
   await transaction(
     pool,
     async (db) => {
       // All in one round trip, so nothing here waits for the statement before it.
-      const moved = moveCursors(db, storeId, projections, from, stretch.position);
+      const moved = moveCursors(db, projections, from, to);
       const writes = changes.map(({ projection, change }) => blaming(projection, () => change.write(db)));
       await firstFailure([moved, ...writes]);
     },

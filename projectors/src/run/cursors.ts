@@ -1,5 +1,5 @@
 import { PROJECTION_CHANNEL } from '@brokerx/contracts';
-import { safeInteger, transaction } from '@brokerx/infra';
+import { type Cursor, type Past, safeInteger, transaction } from '@brokerx/infra';
 import type pg from 'pg';
 import { column } from './columns.ts';
 import { type Database, keyOf, type TableProjection } from './projection.ts';
@@ -20,32 +20,88 @@ export class CursorMoved extends Error {
 
 /**
  * The positions of the projections, by key. One without a cursor begins: its tables are emptied and it stands at 0,
- * so that deleting a cursor is all it takes to rebuild. So does one that was built from another event store, of which
+ * so that deleting a cursor is all it takes to rebuild. So does one whose cursor does not stand in this event store, because
+ * it was built from another one, or from another past of it (one of them was put back to an earlier state), of which
  * `onForeign` is told: its positions mean nothing here.
  */
 export async function openCursors(
   pool: pg.Pool,
-  storeId: string,
+  past: Past,
   projections: readonly TableProjection[],
-  onForeign: (projection: TableProjection, builtFrom: string) => void = () => undefined,
+  onForeign: (projection: TableProjection, builtFrom: Cursor) => void = () => undefined,
 ): Promise<Map<string, number>> {
+  // The event store is not asked while others wait for the lock.
+  const known = await storedCursors(pool);
+  const ours = new Map<string, Cursor>();
+  for (const projection of projections) {
+    const row = known.get(keyOf(projection));
+    const cursor = row && (await ourCursor(past, row));
+    if (cursor) ours.set(keyOf(projection), cursor);
+    else if (row) onForeign(projection, cursorOf(row));
+  }
   return transaction(pool, async (db) => {
     // Against another process that begins the same projections now.
     await db.query('lock table read.projection in share row exclusive mode');
-    const { rows } = await db.query<{ name: string; version: number; store_id: string; position: string }>(
-      'select name, version, store_id, position from read.projection',
-    );
-    const standing = new Map(rows.map((row) => [keyOf(row), row]));
+    const standing = await storedCursors(db);
     const positions = new Map<string, number>();
     for (const projection of projections) {
-      const cursor = standing.get(keyOf(projection));
-      const isOurs = cursor?.store_id === storeId;
-      if (!isOurs) await begin(db, storeId, projection);
-      if (cursor && !isOurs) onForeign(projection, cursor.store_id);
-      positions.set(keyOf(projection), isOurs ? safeInteger(cursor.position) : 0);
+      const key = keyOf(projection);
+      const row = standing.get(key);
+      // What somebody has begun or moved meanwhile is believed: he has looked, too.
+      const isOurs = row !== undefined && (ours.has(key) || hasMoved(known.get(key), row));
+      if (!isOurs) await begin(db, past.storeId, projection);
+      const adopted = ours.get(key);
+      if (isOurs && adopted && row.landmark_position === BELIEVED) await adopt(db, projection, adopted);
+      positions.set(key, isOurs ? safeInteger(row.position) : 0);
     }
     return positions;
   });
+}
+
+type Row = {
+  name: string;
+  version: number;
+  store_id: string;
+  position: string;
+  landmark_position: string | null;
+  landmark_commit: string | null;
+};
+/** As the migration marks what an older version wrote. */
+const BELIEVED = '-1';
+
+async function storedCursors(db: Database | pg.Pool): Promise<Map<string, Row>> {
+  const { rows } = await db.query<Row>(
+    'select name, version, store_id, position, landmark_position, landmark_commit from read.projection',
+  );
+  return new Map(rows.map((row) => [keyOf(row), row]));
+}
+
+const hasMoved = (before: Row | undefined, now: Row): boolean =>
+  before?.store_id !== now.store_id ||
+  before.position !== now.position ||
+  before.landmark_commit !== now.landmark_commit;
+
+const cursorOf = (row: Row): Cursor => ({
+  storeId: row.store_id,
+  position: safeInteger(row.position),
+  ...(row.landmark_position !== null && row.landmark_commit !== null
+    ? { landmark: { position: safeInteger(row.landmark_position), commitId: row.landmark_commit } }
+    : {}),
+});
+
+/** The cursor where it stands in this store, else null. */
+async function ourCursor(past: Past, row: Row): Promise<Cursor | null> {
+  const kept = cursorOf(row);
+  const isBelieved = row.landmark_position === BELIEVED && row.store_id === past.storeId;
+  const cursor = isBelieved ? await past.cursor(kept.position) : kept;
+  return (await past.stands(cursor)) ? cursor : null;
+}
+
+async function adopt(db: Database, { name, version }: TableProjection, { landmark }: Cursor): Promise<void> {
+  await db.query(
+    'update read.projection set landmark_position = $3, landmark_commit = $4 where name = $1 and version = $2',
+    [name, version, landmark?.position ?? null, landmark?.commitId ?? null],
+  );
 }
 
 async function begin(
@@ -58,7 +114,8 @@ async function begin(
   await db.query(
     `insert into read.projection (name, version, status, store_id, position) values ($1, $2, 'live', $3, 0)
      on conflict (name, version) do update
-       set store_id = excluded.store_id, position = 0, updated_at = clock_timestamp()`,
+       set store_id = excluded.store_id, position = 0, landmark_position = null, landmark_commit = null,
+           updated_at = clock_timestamp()`,
     [name, version, storeId],
   );
 }
@@ -70,16 +127,16 @@ async function begin(
  */
 export async function moveCursors(
   db: Database,
-  storeId: string,
   projections: readonly TableProjection[],
   from: number,
-  to: number,
+  to: Cursor,
 ): Promise<void> {
   const { rows } = await db.query<{ moved: string[] | null }>({
     name: 'cursors_move',
     text: `
       with moved as (
-        update read.projection p set position = $4, updated_at = clock_timestamp()
+        update read.projection p
+           set position = $4, landmark_position = $6, landmark_commit = $7, updated_at = clock_timestamp()
           from unnest($1::text[], $2::integer[]) as u (name, version)
          where p.name = u.name and p.version = u.version and p.position = $3 and p.store_id = $5
         returning p.name, p.version
@@ -91,8 +148,10 @@ export async function moveCursors(
       column(projections.map(({ name }) => name)),
       column(projections.map(({ version }) => version)),
       from,
-      to,
-      storeId,
+      to.position,
+      to.storeId,
+      to.landmark?.position ?? null,
+      to.landmark?.commitId ?? null,
     ],
   });
   const moved = rows[0]?.moved ?? [];

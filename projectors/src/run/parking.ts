@@ -40,17 +40,18 @@ function* inPieces({ events, position }: Stretch): Generator<Stretch> {
 }
 
 async function advanceCarefully(
-  { pool, storeId, onParked }: Tables,
+  { pool, past, onParked }: Tables,
   projection: TableProjection,
   from: number,
   { events, position }: Stretch,
 ): Promise<void> {
   let parked: ParkedEvent[] = [];
+  const to = await past.cursor(position, events);
   try {
     await transaction(
       pool,
       async (db) => {
-        await moveCursors(db, storeId, [projection], from, position);
+        await moveCursors(db, [projection], from, to);
         parked = await foldApart(db, projection, events);
         if (parked.length > 0) await note(db, projection, parked);
       },

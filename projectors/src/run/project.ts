@@ -3,6 +3,7 @@ import {
   asError,
   type Batch,
   backOffMs,
+  type Cursor,
   type EventStore,
   type Feed,
   fairShare,
@@ -10,6 +11,7 @@ import {
   type Lease,
   type Leases,
   type Log,
+  pastOf,
   type Runtime,
   type Subscription,
   sleep,
@@ -72,6 +74,9 @@ const UNGROUPED_ATTEMPTS = 3;
 /** Begins the names of the leases: `projection:wallets:1`. */
 const ROLE = 'projection';
 
+const BUILT_ANEW =
+  'the tables were built from another event store, or from another past of it: they are built anew from this one';
+
 type Owned = { lease: Lease };
 type Lane = { members: TableProjection[]; position: number; subscription: Subscription };
 
@@ -96,9 +101,10 @@ export function startProjecting(options: Options): Projecting {
   const turnedAway = new Set<TableProjection>();
   const isHeld = (projection: TableProjection) => owned.get(keyOf(projection))?.lease.isHeld() ?? false;
 
+  const past = pastOf(store);
   const tables: Tables = {
     pool,
-    storeId: store.id,
+    past,
     onParked(projection, events) {
       apart.add(projection);
       metrics.parked(projection, events.length);
@@ -106,10 +112,8 @@ export function startProjecting(options: Options): Projecting {
     },
   };
 
-  const onForeign = (projection: TableProjection, builtFrom: string) => {
-    const about = { projection: keyOf(projection), builtFrom, store: store.id };
-    log.warn(about, 'the tables were built from another event store: they are built anew from this one');
-  };
+  const onForeign = (projection: TableProjection, builtFrom: Cursor) =>
+    log.warn({ projection: keyOf(projection), builtFrom, store: store.id }, BUILT_ANEW);
 
   /** `position`: where their stored cursors stand. */
   const laneOf = (members: TableProjection[], position: number): Lane => {
@@ -236,7 +240,7 @@ export function startProjecting(options: Options): Projecting {
       const mine = projections.filter((projection) => owned.has(keyOf(projection)));
       if (mine.length === 0) return;
       try {
-        const positions = await openCursors(pool, store.id, mine, onForeign);
+        const positions = await openCursors(pool, past, mine, onForeign);
         const standsAt = (projection: TableProjection) => positions.get(keyOf(projection)) ?? 0;
         leaveStanding(mine, standsAt);
         await bringTogether({

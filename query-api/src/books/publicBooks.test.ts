@@ -53,7 +53,7 @@ async function given({ booksMax = 10, kinds = new Map() }: { booksMax?: number; 
   const store = memoryEventStore<Event>({ id: randomUUID(), codec: eventCodec() });
   const feed = storeFeed({ store, runtime: realRuntime });
   const live = liveEvents({ store, feed, runtime: realRuntime, log });
-  const snapshots = memorySnapshots({ storeId: store.id, kinds });
+  const snapshots = memorySnapshots({ store, kinds });
   const clock = handClock();
   const books = publicBooks({ store, live, snapshots, runtime: clock, log, booksMax });
   onTestFinished(async () => {

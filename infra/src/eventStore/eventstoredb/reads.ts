@@ -23,6 +23,11 @@ export type EventStoreDbReads = {
   streamRevision(stream: string): Promise<number>;
   /** Events beyond the position, those of the server's own streams included. */
   beyond(position: number, eventsMax: number): Promise<{ events: PlacedEvent[]; atEnd: boolean }>;
+  /**
+   * The event at the position, where there is none the next one; then the page of events before the one that was given
+   * last, the newest first, and so on to the beginning. Nothing where the store ends before the position.
+   */
+  backFrom(position: number): AsyncGenerator<PlacedEvent>;
   /** Position of the last event below this one, or of all; 0 where there is none. */
   lastPosition(below?: bigint): Promise<number>;
 };
@@ -31,6 +36,8 @@ export type EventStoreDbReads = {
 export const REPEAT_MS = 10_000;
 /** A page of a few thousand events is read in far less: the way to the server is broken, and another one is tried. */
 const READ_LIMIT_MS = 5_000;
+/** Events of a page that is read backwards: beside ours there are few of the server's own. */
+const BACK_EVENTS = 32;
 const LEADER = { requiresLeader: true } as const;
 
 /** All events up to this one were given: where to go on. */
@@ -78,19 +85,14 @@ export function eventStoreDbReads(options: {
     async beyond(position, eventsMax) {
       // One more tells whether there is more; and reading begins with the event at the position itself.
       const count = position === 0 ? eventsMax + 1 : eventsMax + 2;
-      const readFrom = (start: number) => {
-        const from = { ...LEADER, fromPosition: positionAt(start), maxCount: count };
-        return all((client) => client.readAll(from));
-      };
-      const found = await readFrom(position).catch((error: unknown) => {
-        if (!isInvalidPosition(error)) throw error;
-        return readFrom(position + 1).catch((cause: unknown) => {
-          throw new RangeError(`the event store has no event at position ${position}`, { cause });
-        });
+      const found = await fromEvent(all, position, count).catch((cause: unknown) => {
+        if (!isInvalidPosition(cause)) throw cause;
+        throw new RangeError(`the event store has no event at position ${position}`, { cause });
       });
       const events = found.map(placed).filter((each) => each.position > position);
       return { events: events.slice(0, eventsMax), atEnd: found.length < count };
     },
+    backFrom: (position) => back(all, position),
     async lastPosition(below) {
       const fromPosition = below === undefined ? END : { commit: below, prepare: below };
       const last = { ...LEADER, fromPosition, direction: BACKWARDS, maxCount: 1 } as const;
@@ -98,6 +100,31 @@ export function eventStoreDbReads(options: {
       return found ? placed(found).position : 0;
     },
   };
+}
+
+type ReadAll = (read: Read) => Promise<ResolvedEvent[]>;
+
+/** From the event at the position on, or from the one just above it. */
+function fromEvent(all: ReadAll, position: number, maxCount: number): Promise<ResolvedEvent[]> {
+  const readFrom = (start: number) =>
+    all((client) => client.readAll({ ...LEADER, fromPosition: positionAt(start), maxCount }));
+  return readFrom(position).catch((error: unknown) => {
+    if (!isInvalidPosition(error)) throw error;
+    return readFrom(position + 1);
+  });
+}
+
+async function* back(all: ReadAll, position: number): AsyncGenerator<PlacedEvent> {
+  const here = await fromEvent(all, position, 1).catch((error: unknown) => {
+    if (isInvalidPosition(error)) return [];
+    throw error;
+  });
+  for (let page = here; page.length > 0; ) {
+    yield* page.map(placed);
+    const fromPosition = positionAt(placed(page.at(-1) as ResolvedEvent).position);
+    const earlier = { ...LEADER, fromPosition, direction: BACKWARDS, maxCount: BACK_EVENTS } as const;
+    page = await all((client) => client.readAll(earlier));
+  }
 }
 
 type Client = ReturnType<EventStoreDbConnection['client']>;
