@@ -6,8 +6,9 @@ import { type Api, brokerApi, idSource } from '@brokerx/client';
 import { mintId } from '@brokerx/contracts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { auditInstallation } from '../src/audit.ts';
-import { type Installation, REPOSITORY, startInstallation } from '../src/installation.ts';
+import { REPOSITORY } from '../src/config.ts';
 import { type Operator, operatorOf } from '../src/operator.ts';
+import { type Installation, startInstallation } from '../src/own/installation.ts';
 import { type Person, registerMany } from '../src/people.ts';
 import { type SmallDisk, smallDisk } from './smallDisk.ts';
 
