@@ -46,7 +46,7 @@ import {
   signInLimits,
 } from '../src/people/settings.ts';
 import { failedSignIns } from '../src/people/signIn/failedSignIns.ts';
-import { argon2Passwords } from '../src/people/signIn/passwords.ts';
+import { argon2Passwords, type HashCost } from '../src/people/signIn/passwords.ts';
 import { tokenIssuer } from '../src/people/signIn/tokens.ts';
 
 /** A clock that a test sets forward; timers stay real. */
@@ -102,6 +102,9 @@ export async function mailServer() {
   };
 }
 
+/** The least that Argon2 takes: what is tried here are hundreds of passwords, and not how hard a hash is to guess. */
+const CHEAP_HASHES: HashCost = { memoryCost: 8, timeCost: 1, parallelism: 1 };
+
 const installation = {
   BROKERX_MASTER_KEY: randomBytes(32).toString('base64'),
   AUTH_PRIVATE_JWK: JSON.stringify(
@@ -144,7 +147,7 @@ export async function peopleProcess(options: {
     log,
   });
   const found = lookups(settings.BROKERX_MASTER_KEY);
-  const passwords = argon2Passwords(runtime);
+  const passwords = argon2Passwords(runtime, CHEAP_HASHES);
   const who = people({
     ...ports,
     accounts,

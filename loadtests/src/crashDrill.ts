@@ -194,8 +194,18 @@ async function killing(
   return { kills, unexpectedExits };
 }
 
-/** Every process has its turn, in a random order, before any has a second one. */
-function inTurn(names: readonly string[], random: ReturnType<typeof seededRandom>): () => string {
+type Random = ReturnType<typeof seededRandom>;
+
+/** Every kind of process has its turn before any has a second one; so have the processes of a kind among themselves. */
+function inTurn(names: readonly string[], random: Random): () => string {
+  const kinds = Map.groupBy(names, (name) => name.replace(/-\d+$/, ''));
+  const nextOf = new Map(Array.from(kinds, ([kind, own]) => [kind, inRounds(own, random)]));
+  const nextKind = inRounds([...kinds.keys()], random);
+  return () => nextOf.get(nextKind())?.() ?? '';
+}
+
+/** Each once in a random order, and then again in another one. */
+function inRounds(names: readonly string[], random: Random): () => string {
   let round: string[] = [];
   return () => {
     if (round.length === 0) round = [...names];

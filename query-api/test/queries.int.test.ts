@@ -473,19 +473,22 @@ test.for(['{"symbol":"XEQ', '', 'null', '"text"'])(
   async (damaged) => {
     const { MARKET_DATA_VIEW } = await import('@brokerx/contracts');
     const view = api.hotStore.view(MARKET_DATA_VIEW.name, MARKET_DATA_VIEW.version);
-    const before = await view.read(['ticker:XEQT', 'depth:XEQT', 'trades:XEQT']);
+    const kinds = ['ticker', 'depth', 'trades'];
+    const keys = kinds.map((kind) => `${kind}:XEQT`);
+    const before = await view.read(keys);
     const cursor = before.cursor ?? { storeId: api.store.id, position: 1 };
-    const write = (set: Map<string, string>) => view.write({ from: before.cursor, to: cursor, set });
-    for (const key of ['ticker', 'depth', 'trades']) {
-      expect(await write(new Map([[`${key}:XEQT`, damaged]]))).toBe('ok');
-      const reply = await api.get(`/v1/symbols/XEQT/${key}?`);
-      expect([reply.status, ((await reply.json()) as { code: string }).code]).toEqual([
-        503,
-        'READ_MODEL_BEHIND',
-      ]);
-      await write(
-        new Map([[`${key}:XEQT`, before.values[['ticker', 'depth', 'trades'].indexOf(key)] ?? '{}']]),
-      );
-    }
+    const write = (values: readonly string[]) =>
+      view.write({
+        from: before.cursor,
+        to: cursor,
+        set: new Map(keys.map((key, i) => [key, values[i] ?? '{}'])),
+      });
+    expect(await write(keys.map(() => damaged))).toBe('ok');
+    const replies = await Promise.all(
+      kinds.map(async (kind) => json(await api.get(`/v1/symbols/XEQT/${kind}?`))),
+    );
+    const behind = { status: 503, body: { code: 'READ_MODEL_BEHIND' } };
+    expect(replies).toMatchObject(kinds.map(() => behind));
+    await write(before.values.map((value) => value ?? '{}'));
   },
 );

@@ -1,81 +1,63 @@
 import { execFile, execFileSync, spawn } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join, relative, resolve, sep } from 'node:path';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  type FreshClone,
+  freshClone,
+  INSTALL_MS,
+  newcomersEnvironment,
+  ROOT,
+  scripts,
+} from '../../test/freshClone.ts';
 
 /** The launcher as a newcomer meets it: a clone with nothing installed, the Node that was there, whatever shell. */
-const root = resolve(import.meta.dirname, '../../..');
-const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
-  scripts: Record<string, string>;
-};
-
-test.for(Object.entries(scripts))('%s is made of words that every shell takes alike', ([, script]) => {
-  for (const command of script.split(' && ')) {
-    expect(command).toMatch(/^(node infra\/launch\.mjs|npm run) [\w@./:=-]+( [\w@./:=-]+)*$/);
-  }
-});
-
-/** The programs of before the installation: a test run has those of node_modules in front of them. */
-const PATH = (process.env.PATH ?? '')
-  .split(delimiter)
-  .filter((folder) => !folder.includes('node_modules'))
-  .join(delimiter);
-const { HOME, npm_config_registry } = process.env;
-const env = { PATH, HOME, ...(npm_config_registry === undefined ? {} : { npm_config_registry }) };
-
-/** An installation from a warm store, on a machine that is busy. */
-const INSTALL_MS = 300_000;
+test.for(Object.entries(scripts))(
+  '%s is made of words that every shell takes alike, and runs what is there',
+  ([, script]) => {
+    for (const command of script.split(' && ')) {
+      expect(command).toMatch(/^(node infra\/launch\.mjs|npm run) [\w@./:=-]+( [\w@./:=-]+)*$/);
+      const [, file] = /^node infra\/launch\.mjs (\S+\.ts)/.exec(command) ?? [];
+      if (file !== undefined) expect(existsSync(join(ROOT, file)), file).toBe(true);
+    }
+  },
+);
 
 describe('on a fresh clone', () => {
-  let clone = '';
+  let clone: FreshClone;
   beforeAll(() => {
-    clone = mkdtempSync(join(tmpdir(), 'brokerx-clone-'));
-    const left = new Set(['node_modules', '.git', '.brokerx']);
-    const isPartOfIt = (path: string) =>
-      !relative(root, path)
-        .split(sep)
-        .some((part) => left.has(part));
-    cpSync(root, clone, { recursive: true, filter: isPartOfIt });
+    clone = freshClone();
   });
-  afterAll(() => rmSync(clone, { recursive: true, force: true }));
-
-  const help = async (script: string) => {
-    const { stdout, stderr } = await promisify(execFile)('npm', ['run', '--silent', script, '--', '--help'], {
-      cwd: clone,
-      env,
-      maxBuffer: 2 ** 24,
-    });
-    return { stdout, stderr };
-  };
+  afterAll(() => clone.remove());
 
   test(
     'the first command installs what is missing, says so beside its own output, and works',
     async () => {
-      const { stdout, stderr } = await help('replay');
+      const { stdout, stderr } = await clone.help('replay');
       expect(stdout).toMatch(/^Usage: replay /);
       expect(stderr).toContain('installing what is missing');
     },
     INSTALL_MS,
   );
 
-  // What `npm test` does is `check`, and then a tool.
-  test.for(Object.keys(scripts).filter((script) => script !== 'test'))(
+  // The product, a tool of another room, and the tools of others; every script has its turn in `launch.long.test.ts`.
+  test.for(['start', 'sim:engine', 'check'])(
     'npm run %s -- --help tells how it is used, and installs nothing more',
     { timeout: INSTALL_MS },
     async (script) => {
-      const { stdout, stderr } = await help(script);
+      const { stdout, stderr } = await clone.help(script);
       expect(stdout).toMatch(/usage|options|--help/i);
       expect(stderr).not.toContain('installing');
     },
   );
 
   test.runIf(process.platform !== 'win32')('./brokerx is the same from any folder', async () => {
-    const { stdout } = await promisify(execFile)(join(clone, 'brokerx'), ['start', '--help'], {
+    const { stdout } = await promisify(execFile)(join(clone.folder, 'brokerx'), ['start', '--help'], {
       cwd: '/',
-      env,
+      env: newcomersEnvironment,
     });
     expect(stdout).toMatch(/^Usage: brokerx start /);
   });
@@ -83,14 +65,14 @@ describe('on a fresh clone', () => {
   test(
     'what is to be installed has changed: it is installed anew, and a failure is told with its command',
     async () => {
-      const lock = join(clone, 'pnpm-lock.yaml');
+      const lock = join(clone.folder, 'pnpm-lock.yaml');
       writeFileSync(lock, 'nothing that pnpm reads: [');
-      await expect(help('audit')).rejects.toMatchObject({
+      await expect(clone.help('audit')).rejects.toMatchObject({
         code: expect.any(Number),
         stderr: expect.stringContaining('brokerx: the installation failed: npx --yes pnpm@'),
       });
-      cpSync(join(root, 'pnpm-lock.yaml'), lock);
-      const { stdout, stderr } = await help('audit');
+      cpSync(join(ROOT, 'pnpm-lock.yaml'), lock);
+      const { stdout, stderr } = await clone.help('audit');
       expect([stdout, stderr]).toEqual([
         expect.stringMatching(/^Usage: audit /),
         expect.stringContaining('installing'),
@@ -111,8 +93,11 @@ describe('between who calls and what runs', () => {
   function launched(text: string, args: string[] = []) {
     const script = join(folder, 'script.ts');
     writeFileSync(script, text);
-    const launcher = join(root, 'infra/launch.mjs');
-    const child = spawn('node', [launcher, script, ...args], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+    const launcher = join(ROOT, 'infra/launch.mjs');
+    const child = spawn('node', [launcher, script, ...args], {
+      env: newcomersEnvironment,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
     const ended = new Promise((done) => child.once('close', (code, signal) => done(code ?? signal)));
     const said = async () => String((await lines.next()).value);
@@ -156,8 +141,8 @@ describe('between who calls and what runs', () => {
       const data = join(folder, signal);
       const flags = ['--ports', 'free', '--no-traders', '--json-status', '--data', data];
       const child = spawn('npm', ['start', '--silent', '--', ...flags], {
-        cwd: root,
-        env,
+        cwd: ROOT,
+        env: newcomersEnvironment,
         detached: true,
         stdio: ['ignore', 'pipe', 'pipe'],
       });

@@ -20,8 +20,11 @@ export type Passwords = {
   ): Promise<boolean>;
 };
 
+/** What a hash takes: KiB of memory, passes over it, lanes. */
+export type HashCost = Readonly<Record<'memoryCost' | 'timeCost' | 'parallelism', number>>;
+
 /** OWASP's minimum: 19 MiB, two passes, one lane; some 25 ms of a core. */
-const ARGON2ID = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
+const ARGON2ID: HashCost = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
 const AT_A_TIME_MAX = 2;
 /** Of each kind. At 40 hashes a second on a shared core the last of two full lines waits less than three seconds. */
 const WAITING_PER_KIND_MAX = 50;
@@ -29,17 +32,17 @@ const DUMMY_PASSWORD_BYTES = 32;
 /** Whoever is no client, such as the start that makes the first operator. */
 const OURSELVES: Caller = { kind: 'own', address: '', isGone: () => false };
 
-export function argon2Passwords(runtime: Runtime): Passwords {
+export function argon2Passwords(runtime: Runtime, cost: HashCost = ARGON2ID): Passwords {
   const turns = fairTurns({ atATimeMax: AT_A_TIME_MAX, waitingPerKindMax: WAITING_PER_KIND_MAX });
   let dummy: Promise<string> | null = null;
 
   const dummyHash = () => {
-    dummy ??= hash(runtime.randomBytes(DUMMY_PASSWORD_BYTES), ARGON2ID);
+    dummy ??= hash(runtime.randomBytes(DUMMY_PASSWORD_BYTES), cost);
     return dummy;
   };
 
   return {
-    hash: (password, caller = OURSELVES) => turns.inTurn(caller, () => hash(password, ARGON2ID)),
+    hash: (password, caller = OURSELVES) => turns.inTurn(caller, () => hash(password, cost)),
     verify: (phc, password, begin = () => true, caller = OURSELVES) =>
       turns.inTurn(caller, async () => {
         if (!(await begin())) return false;
