@@ -119,7 +119,7 @@ test('a registration that nobody confirms: a reminder, the end, nothing readable
   await client.end();
   expect(rows.map(({ client_id }) => client_id)).toContain(next);
   expect(rows.map(({ client_id }) => client_id)).not.toContain(id);
-}, 60_000);
+}, 180_000);
 
 test('registrations of old end at the first start that knows how, and nobody gets a mail; who confirmed and the operator stay', async () => {
   const operator = { OPERATOR_EMAIL: 'operator@example.com', OPERATOR_PASSWORD: 'first operator password' };
@@ -156,4 +156,4 @@ test('registrations of old end at the first start that knows how, and nobody get
     expect((await two.post('/v1/sessions', { email, password })).status).toBe(201);
   }
   expect(mail.mails.length).toBe(mails);
-}, 60_000);
+}, 180_000);
