@@ -2,7 +2,7 @@ import { usageExit } from '@brokerx/infra/runtime/usageExit.ts';
 import { wholeNumber } from '@brokerx/infra/runtime/wholeNumber.ts';
 import { Command } from 'commander';
 import { differs, shrunk } from './shrink.ts';
-import { simulate } from './simulate.ts';
+import { type Outcome, simulate } from './simulate.ts';
 import { workload } from './workload.ts';
 
 /**
@@ -12,27 +12,66 @@ import { workload } from './workload.ts';
  */
 const INPUTS_PER_RUN = 25_000;
 
-const { seed: first, inputs } = new Command('sim:engine')
+type SimOptions = { seed: number; inputs: number; json: boolean };
+type Done = { seeds: number; inputs: number; outputs: number; trades: number; kinds: Record<string, number> };
+
+const options = new Command('sim:engine')
   .exitOverride(usageExit)
   .description('Compares the engine with the naive model, output by output and state by state.')
   .option('--seed <n>', 'of the first run; each run has the next one', wholeNumber(0), 1)
   .option('--inputs <n>', 'random inputs, over all runs', wholeNumber(1), 1_000_000)
+  .option('--json', 'one JSON object with `ok` on the last line', false)
   .parse()
-  .opts<{ seed: number; inputs: number }>();
-let done = 0;
-for (let seed = first; done < inputs; seed++) {
-  const count = Math.min(INPUTS_PER_RUN, inputs - done);
-  try {
-    const outcome = simulate({ seed, inputs: count });
-    done += outcome.inputs;
-    process.stdout.write(`${JSON.stringify({ seed, done, ...outcome })}\n`);
-  } catch (error) {
-    process.stderr.write(
-      `${String(error)}\n\nseed ${seed} fails (--seed ${seed} --inputs ${count}); shrinking\n`,
-    );
-    for (const input of shrunk([...workload(seed, 'SIM').take(count)], differs(seed))) {
-      process.stdout.write(`${JSON.stringify(input)}\n`);
+  .opts<SimOptions>();
+process.exitCode = main(options) ? 0 : 1;
+
+function main({ seed: first, inputs, json }: SimOptions): boolean {
+  const done: Done = { seeds: 0, inputs: 0, outputs: 0, trades: 0, kinds: {} };
+  while (done.inputs < inputs) {
+    const seed = first + done.seeds;
+    const count = Math.min(INPUTS_PER_RUN, inputs - done.inputs);
+    try {
+      add(done, simulate({ seed, inputs: count }));
+    } catch (error) {
+      tellFailed(error, { seed, inputs: count, json });
+      return false;
     }
-    process.exit(1);
+    process.stderr.write(`seed ${seed}: ${done.inputs} inputs, ${done.outputs} outputs, no difference\n`);
   }
+  const { kinds, ...figures } = done;
+  print(
+    json ? JSON.stringify({ ok: true, seed: first, ...done }) : table({ seed: first, ...figures, ...kinds }),
+  );
+  return true;
+}
+
+function add(done: Done, { inputs, outputs, trades, kinds }: Outcome): void {
+  done.seeds += 1;
+  done.inputs += inputs;
+  done.outputs += outputs;
+  done.trades += trades;
+  for (const [kind, count] of Object.entries(kinds)) done.kinds[kind] = (done.kinds[kind] ?? 0) + count;
+}
+
+function tellFailed(error: unknown, { seed, inputs, json }: SimOptions): void {
+  process.stderr.write(
+    `${String(error)}\n\nseed ${seed} fails (--seed ${seed} --inputs ${inputs}); shrinking\n`,
+  );
+  const shortest = shrunk([...workload(seed, 'SIM').take(inputs)], differs(seed));
+  if (json) print(JSON.stringify({ ok: false, seed, inputs, error: String(error), shortest }));
+  else for (const input of shortest) print(JSON.stringify(input));
+}
+
+function table(rows: Record<string, number>): string {
+  const entries = Object.entries(rows).map(([name, value]) => [name, value.toLocaleString('en-US')] as const);
+  const [widest, longest] = [0, 1].map((n) =>
+    Math.max(...entries.map((entry) => (entry[n] as string).length)),
+  );
+  return entries
+    .map(([name, value]) => `${name.padEnd(widest ?? 0)}  ${value.padStart(longest ?? 0)}`)
+    .join('\n');
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
 }
