@@ -34,7 +34,7 @@ export type Session = {
   ): Promise<Outcome<views.OrderResultsView>>;
   amend(orderId: string, change: AmendOrder, key?: string): Promise<Outcome<views.OrderChangeView>>;
   cancel(orderId: string, key?: string): Promise<Outcome<views.OrderChangeView>>;
-  cancelAll(filter?: CancelOrders, key?: string): Promise<Outcome<z.infer<typeof views.OrderCancelsView>>>;
+  cancelAll(filter?: CancelOrders, key?: string): Promise<Outcome<views.OrderCancelsView>>;
   /** How often a connection was opened, and how often one was lost. */
   stats(): { opened: number; lost: number };
   close(): void;

@@ -70,8 +70,9 @@ export function cancelOrders(
   command: { accountId: string; filter: CancelOrders },
 ): { facts: [CancelRequested, ...AccountFact[]] } {
   const { accountId, filter } = command;
-  const orders = [...Map.groupBy(ordersMet(account, filter), ({ symbol }) => symbol)].flatMap(
-    ([symbol, its]) => batches(its).map((orderIds) => ({ symbol, orderIds })),
+  const met = ordersMet(account, filter).slice(0, CANCELED_ORDERS_MAX);
+  const orders = [...Map.groupBy(met, ({ symbol }) => symbol)].flatMap(([symbol, its]) =>
+    batches(its).map((orderIds) => ({ symbol, orderIds })),
   );
   const [lowStopCents, highStopCents] = [centsOf(filter.stop_from), centsOf(filter.stop_to)];
   const asked: CancelRequested = {
@@ -92,12 +93,30 @@ export function cancelOrders(
 
 /** A commit has so many of them at most; what is beyond comes in further ones. */
 export const CANCELS_PER_COMMIT_MAX = 200;
+/**
+ * One command takes so many orders at most: their ids are some 400 kB of one event, which every server takes. Only an account
+ * without quotas has more; its rest needs another command, or the kill switch, which goes on until none is left.
+ */
+export const CANCELED_ORDERS_MAX = 10_000;
 
 function batches(orders: readonly OpenOrder[]): string[][] {
   const ids = orders.map(({ orderId }) => orderId);
   return Array.from({ length: Math.ceil(ids.length / CANCELS_PER_COMMIT_MAX) }, (_, n) =>
     ids.slice(n * CANCELS_PER_COMMIT_MAX, (n + 1) * CANCELS_PER_COMMIT_MAX),
   );
+}
+
+/** Cancels of one symbol's orders, as many as a commit takes; none once all have been asked for. */
+export function cancelsLeft({ accountId, orders }: Account): { facts: AccountFact[]; symbol: string | null } {
+  const facts: AccountFact[] = [];
+  let symbol: string | null = null;
+  for (const order of orders.values()) {
+    if (order.cancelPending || (symbol !== null && order.symbol !== symbol)) continue;
+    symbol = order.symbol;
+    facts.push({ type: 'OrderCancelRequested.v1', data: { orderId: order.orderId, accountId, symbol } });
+    if (facts.length === CANCELS_PER_COMMIT_MAX) break;
+  }
+  return { facts, symbol };
 }
 
 /** Cancels of those of these orders that are open and not being canceled. */

@@ -7,6 +7,7 @@ import {
   type views,
 } from '@brokerx/contracts';
 import type { FactOf } from '../commands/facts.ts';
+import { CANCELED_ORDERS_MAX } from './cancel.ts';
 
 /**
  * What the API answers, built from the recorded fact alone, so that a repetition is answered with the same words: the order;
@@ -75,8 +76,9 @@ export function orderChangeView(fact: FactOf<'OrderCancelRequested.v1' | 'OrderA
   };
 }
 
-export const orderCancelsView = ({ data }: FactOf<'OrdersCancelRequested.v1'>) => ({
-  items: data.orders.flatMap(({ symbol, orderIds }) =>
+export function orderCancelsView({ data }: FactOf<'OrdersCancelRequested.v1'>): views.OrderCancelsView {
+  const items = data.orders.flatMap(({ symbol, orderIds }) =>
     orderIds.map((id) => ({ id, symbol, status: 'pending_cancel' as const })),
-  ),
-});
+  );
+  return { items, more: items.length >= CANCELED_ORDERS_MAX };
+}

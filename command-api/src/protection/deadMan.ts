@@ -2,7 +2,7 @@ import { type AccountEvent, type AccountFact, type Cause, seal, timeOf } from '@
 import type { Runtime } from '@brokerx/infra';
 import type { Account } from '../account/account.ts';
 import type { Accounts } from '../account/accounts.ts';
-import { CANCELS_PER_COMMIT_MAX } from '../orders/cancel.ts';
+import { cancelsLeft } from '../orders/cancel.ts';
 import type { TaskList } from '../tasks/openTasks.ts';
 
 /*
@@ -30,15 +30,9 @@ export function fireDeadline(
 ): { facts: AccountFact[]; symbol: string | null } | null {
   const { accountId, deadlineAt } = account;
   if (deadlineAt === null || Date.parse(deadlineAt) > nowMs) return null;
-  const left = [...account.orders.values()].filter(({ cancelPending }) => !cancelPending);
-  const symbol = left[0]?.symbol ?? null;
-  if (symbol === null)
-    return { facts: [{ type: 'DeadManFired.v1', data: { accountId, deadlineAt } }], symbol };
-  const batch = left.filter((order) => order.symbol === symbol).slice(0, CANCELS_PER_COMMIT_MAX);
-  const facts = batch.map(
-    ({ orderId }): AccountFact => ({ type: 'OrderCancelRequested.v1', data: { orderId, accountId, symbol } }),
-  );
-  return { facts, symbol };
+  const left = cancelsLeft(account);
+  if (left.symbol !== null) return left;
+  return { facts: [{ type: 'DeadManFired.v1', data: { accountId, deadlineAt } }], symbol: null };
 }
 
 type DeadlineTask = {

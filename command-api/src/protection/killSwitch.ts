@@ -2,7 +2,7 @@ import { type AccountEvent, type AccountFact, type Cause, seal, timeOf } from '@
 import type { Runtime } from '@brokerx/infra';
 import type { Account } from '../account/account.ts';
 import type { Accounts } from '../account/accounts.ts';
-import { CANCELS_PER_COMMIT_MAX } from '../orders/cancel.ts';
+import { cancelsLeft } from '../orders/cancel.ts';
 import { refused } from '../refusal.ts';
 import type { TaskList } from '../tasks/openTasks.ts';
 
@@ -37,18 +37,6 @@ export function releaseKillSwitch(
     return refused('ReleaseKillSwitch', accountId, { code: 'FORBIDDEN', detail });
   }
   return { type: 'KillSwitchReleased.v1', data: { accountId, by } };
-}
-
-/** Cancels of one symbol's orders, as many as a commit takes; none once all have been asked for. */
-function cancelsLeft({ accountId, orders }: Account): { facts: AccountFact[]; symbol: string | null } {
-  const left = [...orders.values()].filter(({ cancelPending }) => !cancelPending);
-  const symbol = left[0]?.symbol ?? null;
-  if (symbol === null) return { facts: [], symbol };
-  const batch = left.filter((order) => order.symbol === symbol).slice(0, CANCELS_PER_COMMIT_MAX);
-  const facts = batch.map(
-    ({ orderId }): AccountFact => ({ type: 'OrderCancelRequested.v1', data: { orderId, accountId, symbol } }),
-  );
-  return { facts, symbol };
 }
 
 type KillTask = {

@@ -117,6 +117,11 @@ export const OrderCancelsView = z.object({
       }),
     )
     .describe('A result for each open order that the filters meet, by symbol, then in the order of placing.'),
+  more: z
+    .boolean()
+    .describe(
+      'It has as many as one command takes, 10,000: there may be more, which need another one with a new key.',
+    ),
 });
 export const OrderCancelsPreviewView = z.object({
   items: z
@@ -134,6 +139,7 @@ export const OrderCancelsPreviewView = z.object({
     )
     .describe('The orders that the cancel would answer, in the same order.'),
 });
+export type OrderCancelsView = z.infer<typeof OrderCancelsView>;
 export type OrderCancelsPreviewView = z.infer<typeof OrderCancelsPreviewView>;
 export type OrderChangeView = z.infer<typeof OrderChangeView>;
 

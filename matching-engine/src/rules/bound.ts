@@ -9,6 +9,8 @@ import type { Engine } from './state.ts';
  * 20,000 outputs are some 40 commits and a tenth of a second of matching.
  */
 export const OUTPUTS_MAX = 20_000;
+/** Where nothing is counted: more than memory holds, and still a small integer, which costs an engine's state nothing. */
+const UNBOUNDED = 2 ** 30 - 1;
 /** One more step tells no more: a match with what lists say of it, the ends of two orders, what the market does then. */
 const STEP_OUTPUTS_MAX = 16;
 
@@ -23,7 +25,7 @@ export const lookAheadMatches = ({ outputsEnd }: Engine): number =>
 /** Counts anew from here on; older rules count nothing. */
 export function countFrom(engine: Engine, told: number): void {
   const bounded = (engine.listing?.matchingRules ?? 0) >= 4;
-  engine.outputsEnd = bounded ? told + engine.outputsMax : Number.POSITIVE_INFINITY;
+  engine.outputsEnd = bounded ? told + engine.outputsMax : UNBOUNDED;
 }
 
 /** Carries out what tells into outputs of its own, behind so many that are told already. */

@@ -33,17 +33,23 @@ export {
 export function apply(engine: Engine, input: PlacedInput): BookFact[] {
   engine.band = null;
   countFrom(engine, 0);
-  const left = tellLeft(engine);
-  engine.outputsEnd -= left.length;
-  const own = carryOut(engine, input);
-  engine.outputsEnd += left.length;
-  const outputs = left.length > 0 ? left.concat(own) : own;
+  const outputs = hasLeft(engine) ? afterLeft(engine, input) : carryOut(engine, input);
   if (engine.stops.owed.size > 0) runOwed(engine, input.event.time, outputs);
   if (engine.lists.size > 0) followLists(engine, input.event, outputs);
   if (engine.call) tellIndicative(engine, engine.call, outputs);
   if (input.event.type !== 'TimeReached.v1' && hasLeft(engine))
     outputs.push(timeIsDue(engine, input.event.time));
   return outputs;
+}
+
+/** What inputs before had no room to tell comes first. */
+function afterLeft(engine: Engine, input: PlacedInput): BookFact[] {
+  const left = tellLeft(engine);
+  engine.outputsEnd -= left.length;
+  const own = carryOut(engine, input);
+  // An uncross has counted anew meanwhile.
+  engine.outputsEnd += left.length;
+  return left.concat(own);
 }
 
 function carryOut(engine: Engine, { event, revision }: PlacedInput): BookFact[] {

@@ -15,7 +15,6 @@ export function tellEnd(engine: Engine, end: BookFact, outputs: BookFact[]): voi
 /** What inputs before had no room for: ends that are not told, and orders for the closing call that has begun. */
 export function tellLeft(engine: Engine): BookFact[] {
   const outputs: BookFact[] = [];
-  if (!hasLeft(engine)) return outputs;
   let next = 0;
   while (next < engine.left.length && !isFull(engine, outputs)) outputs.push(engine.left[next++] as BookFact);
   engine.left = engine.left.slice(next);
