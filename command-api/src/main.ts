@@ -197,7 +197,7 @@ async function openMail(
       ? await developmentInbox({ runtime, log, listen: { host: LOOPBACK, port } })
       : null;
   if (inbox) shutdown.onShutdown('inbox', () => inbox.close());
-  const mailer = smtpMailer({ url: inbox?.url ?? SMTP_URL ?? '', from });
+  const mailer = smtpMailer({ url: inbox?.url ?? SMTP_URL ?? '', from, runtime, log });
   shutdown.onShutdown('mailer', () => mailer.close());
   return { inbox, mailer };
 }

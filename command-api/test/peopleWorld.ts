@@ -160,7 +160,12 @@ export async function peopleProcess(options: {
   const { OPERATOR_EMAIL: email, OPERATOR_PASSWORD: password } = settings;
   if (email && password) await bootstrapOperator(who, { email, password }, mintTraceparent(runtime));
   const inbox = settings.SMTP_URL === undefined ? await developmentInbox({ runtime, log }) : null;
-  const mailer = smtpMailer({ url: settings.SMTP_URL ?? inbox?.url ?? '', from: settings.MAIL_FROM });
+  const mailer = smtpMailer({
+    url: settings.SMTP_URL ?? inbox?.url ?? '',
+    from: settings.MAIL_FROM,
+    runtime,
+    log,
+  });
   const mails = startPasscodeMail({ ...ports, people: who, mailer });
   const deadlines = startRegistrationDeadlines({
     ...ports,

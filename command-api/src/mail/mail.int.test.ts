@@ -21,7 +21,7 @@ beforeEach(async () => {
     destination: { write: (line: string) => void logged.push(line) },
   });
   inbox = await developmentInbox({ runtime: realRuntime, log });
-  mailer = smtpMailer({ url: inbox.url, from: 'BrokerX <no-reply@brokerx.test>' });
+  mailer = smtpMailer({ url: inbox.url, from: 'BrokerX <no-reply@brokerx.test>', runtime: realRuntime });
   app = await buildHttp({
     title: 'Mail',
     version: 'test',
@@ -82,7 +82,7 @@ test('a browser gets a page, in which nothing that was mailed runs', async () =>
 test('a mail that the server does not take is told to the sender', async () => {
   await expect(mailer.send({ to: 'no address', subject: 'x', text: 'y' })).rejects.toThrow();
   await inbox.close();
-  const late = smtpMailer({ url: inbox.url, from: 'no-reply@brokerx.test' });
+  const late = smtpMailer({ url: inbox.url, from: 'no-reply@brokerx.test', runtime: realRuntime });
   await expect(late.send({ to: 'ann@example.com', subject: 'x', text: 'y' })).rejects.toThrow();
   await late.close();
 });

@@ -1,5 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { LOOPBACK } from '@brokerx/infra/runtime/ports.ts';
+import { realRuntime } from '@brokerx/infra/runtime/runtime.ts';
 import { afterEach, expect, test } from 'vitest';
 import { smtpMailer } from './mail.smtp.ts';
 import { MailNotTaken } from './mail.ts';
@@ -59,7 +60,7 @@ async function serverThat(does: Partial<Record<Step, string>>): Promise<string> 
 
 const CANARY = 'canary.bird@example.com';
 async function failureOf(url: string, to = CANARY): Promise<unknown> {
-  const mailer = smtpMailer({ url, from: 'BrokerX <no-reply@brokerx.test>' });
+  const mailer = smtpMailer({ url, from: 'BrokerX <no-reply@brokerx.test>', runtime: realRuntime });
   try {
     await mailer.send({ to, subject: '123456 is a secret', text: 'x' });
     return null;

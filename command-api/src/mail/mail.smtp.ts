@@ -1,28 +1,86 @@
-import { connectionFault, shownServer } from '@brokerx/infra/runtime/connectionFault.ts';
+import {
+  type ConnectionFault,
+  connectionFault,
+  FINAL_FAULTS,
+  shownServer,
+} from '@brokerx/infra/runtime/connectionFault.ts';
+import type { Log } from '@brokerx/infra/runtime/log.ts';
+import { sharedOutage } from '@brokerx/infra/runtime/outage.ts';
+import { type Runtime, sleep } from '@brokerx/infra/runtime/runtime.ts';
 import { type Mailer, MailNotTaken } from './mail.ts';
+
+type SmtpOptions = { url: string; from: string; runtime: Runtime; log?: Log | undefined };
 
 /**
  * Mail over SMTP. Every step of the conversation is bounded in time; a failed one is the caller's to repeat. What speaks it is
- * loaded for the first mail: a start does not wait for it.
+ * loaded for the first mail, or a while after the start: a start does not wait for it.
  */
-export function smtpMailer({ url, from }: { url: string; from: string }): Mailer {
+export function smtpMailer({ url, from, runtime, log }: SmtpOptions): Mailer {
   let transport: ReturnType<typeof openTransport> | null = null;
+  const opened = () => {
+    transport ??= openTransport(url);
+    return transport;
+  };
   const address = { tls: url.startsWith('smtps:'), shown: shownServer(url) };
+  const faultOf = (error: unknown) => connectionFault('SMTP_URL', error, address);
+  const away = sharedOutage({
+    log,
+    runtime,
+    server: `The mail server (${address.shown})`,
+    meaning: MEANING,
+    reasonOf: (error) => faultOf(error).message,
+    isFinal: (error) => FINAL_FAULTS.has(faultOf(error).kind),
+  });
+  const closing = new AbortController();
+  let looking: Promise<void> | null = null;
+  /** Nobody may have mail to send for hours: until it answers, the server is looked at without. */
+  const look = async () => {
+    for (let waitMs = LOOK_FIRST_MS; !closing.signal.aborted; waitMs = Math.min(LOOK_LAST_MS, waitMs * 2)) {
+      try {
+        await (await opened()).verify();
+        return away.answered();
+      } catch (error) {
+        if (closing.signal.aborted) return;
+        // What it refuses, it refuses because it is there.
+        if (refusalOf(error as SmtpError)) return away.answered();
+        away.failed(error);
+      }
+      await sleep(runtime, waitMs, closing.signal);
+    }
+  };
+  const lookUntilItAnswers = () => {
+    looking ??= look().finally(() => {
+      looking = null;
+    });
+  };
+  // A wrong address is told soon after the start, and not when somebody registers.
+  const cancelFirstLook = runtime.setTimer(LOOK_AFTER_START_MS, lookUntilItAnswers);
   return {
     async send(mail) {
-      transport ??= openTransport(url);
-      const opened = await transport;
+      const smtp = await opened();
       try {
-        await opened.sendMail({ from, ...mail });
+        await smtp.sendMail({ from, ...mail });
       } catch (error) {
-        throw refusalOf(error as SmtpError) ?? brokenOff(error as SmtpError, address);
+        const refusal = refusalOf(error as SmtpError);
+        if (refusal) throw refusal;
+        lookUntilItAnswers();
+        throw brokenOff(error as SmtpError, faultOf(error));
       }
     },
     async close() {
+      cancelFirstLook();
+      closing.abort();
       (await transport)?.close();
     },
   };
 }
+
+const MEANING =
+  'passcodes wait, so nobody can register or change an address; everything else goes on; mail is tried again for as long as its passcode is valid';
+const LOOK_AFTER_START_MS = 5_000;
+/** Milliseconds between two looks at a server that is away: doubled from the first to the last. */
+const LOOK_FIRST_MS = 250;
+const LOOK_LAST_MS = 10_000;
 
 async function openTransport(url: string) {
   const { createTransport } = await import('nodemailer');
@@ -66,10 +124,11 @@ const notTaken = (final: boolean, reply: string, step: string) =>
   );
 
 /** A conversation that ended without an answer: before it came to the mail, or in the middle of it. */
-function brokenOff(error: SmtpError, address: { tls: boolean; shown: string }): Error {
-  const { kind, message } = connectionFault('SMTP_URL', error, address);
+function brokenOff(error: SmtpError, { kind, message }: ConnectionFault): Error {
   const mayHaveTheMail = kind === 'closed' || kind === 'unknown' || error.message === SILENT_LATER;
-  return mayHaveTheMail ? new Error(message) : new MailNotTaken(message, { final: false, reply: kind });
+  return mayHaveTheMail
+    ? new Error(message)
+    : new MailNotTaken(message, { final: false, reply: kind, away: true });
 }
 /** What nodemailer says of a server that answered at first. */
 const SILENT_LATER = 'Timeout';

@@ -1,5 +1,6 @@
 import { errorsHeardElsewhere } from '@brokerx/infra';
 import { LOOPBACK } from '@brokerx/infra/runtime/ports.ts';
+import { realRuntime } from '@brokerx/infra/runtime/runtime.ts';
 import {
   type TemporaryCertificate,
   type TemporaryCertificates,
@@ -42,7 +43,7 @@ async function served(pair: TemporaryCertificate | null, use: (port: number) => 
 
 /** Null: the mail was taken; else the one line that is said. */
 async function sent(url: string): Promise<string | null> {
-  const mailer = smtpMailer({ url, from: 'BrokerX <no-reply@brokerx.test>' });
+  const mailer = smtpMailer({ url, from: 'BrokerX <no-reply@brokerx.test>', runtime: realRuntime });
   try {
     await mailer.send({ to: 'ann@example.com', subject: 'Hello', text: 'Hello' });
     return null;

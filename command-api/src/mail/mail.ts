@@ -21,10 +21,16 @@ export class MailNotTaken extends Error {
   readonly final: boolean;
   /** The codes of the server's reply, such as `550 5.1.1`; what is wrong with the connection where there was none. */
   readonly reply: string;
-  constructor(message: string, { final, reply }: { final: boolean; reply: string }) {
+  /** No server was spoken to, which the outage of the mail server tells. */
+  readonly away: boolean;
+  constructor(
+    message: string,
+    { final, reply, away = false }: { final: boolean; reply: string; away?: boolean },
+  ) {
     super(message);
     this.final = final;
     this.reply = reply;
+    this.away = away;
     // It is the server's doing: where it was heard of helps nobody.
     this.stack = message;
   }

@@ -13,7 +13,7 @@ import { topicTail } from './topic/tail.ts';
  */
 export function kafkaFeed<E>(options: {
   store: EventStore<E>;
-  kafka: Pick<KafkaClient, 'fetcher' | 'topicNames'>;
+  kafka: Pick<KafkaClient, 'fetcher' | 'topicNames' | 'outage'>;
   topic: FeedTopic;
   runtime: Runtime;
   log?: Log | undefined;

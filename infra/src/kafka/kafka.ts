@@ -1,7 +1,8 @@
 import { Kafka, type KafkaConfig, logLevel } from 'kafkajs';
 import type { KafkaSettings } from '../adapters.settings.ts';
-import { NoConnection } from '../runtime/connectionFault.ts';
+import { connectionFault, FINAL_FAULTS, NoConnection } from '../runtime/connectionFault.ts';
 import type { Log } from '../runtime/log.ts';
+import { isServerAway, type Outage, sharedOutage } from '../runtime/outage.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { type KafkaFetcher, kafkaFetcher } from './fetch.ts';
 import { kafkaLogCreator } from './log.ts';
@@ -13,6 +14,8 @@ import { deleteTopics, type KafkaTopic, type PreparedTopics, prepareTopics, topi
 export type KafkaClient = {
   /** For administration, and for consumers in groups. */
   readonly kafkajs: Kafka;
+  /** What is found out about the brokers by other calls than these is told here. */
+  readonly outage: Outage;
   /**
    * Makes the topics that are missing, waits until each partition has a leader, and compares partition counts. Throws
    * `KafkaUnusable` for what repeating cannot mend, anything else for what it may.
@@ -34,6 +37,16 @@ export function openKafka(
 ): KafkaClient {
   const { clientId, log, runtime } = options;
   patchKafkajs();
+  const outage = sharedOutage({
+    log,
+    runtime,
+    server: `Kafka (${settings.brokers.join(',')})`,
+    meaning: MEANING,
+    reasonOf: (error) => connectionFault('KAFKA_BROKERS', error, addressOf(settings)).message,
+    isFinal: (error) => FINAL_FAULTS.has(connectionFault('KAFKA_BROKERS', error, addressOf(settings)).kind),
+    settleMs: CONNECT_MS,
+  });
+  const explained = <T>(work: Promise<T>) => explainedCall(settings, outage, work);
   const kafkajs = new Kafka({
     clientId,
     brokers: [...settings.brokers],
@@ -48,27 +61,38 @@ export function openKafka(
   });
   return {
     kafkajs,
+    outage,
     prepareTopics: (topics) =>
-      explained(
-        settings,
-        prepareTopics(kafkajs, topics, { replication: settings.replication, runtime, log }),
-      ),
-    topicNames: () => explained(settings, topicNames(kafkajs, runtime)),
-    deleteTopics: (names) => explained(settings, deleteTopics(kafkajs, names, runtime)),
-    fetcher: (topics) => explained(settings, kafkaFetcher(kafkajs, topics, runtime)),
-    producer: (over) => explained(settings, kafkaProducer({ kafka: kafkajs, retry: RETRY, runtime, over })),
+      explained(prepareTopics(kafkajs, topics, { replication: settings.replication, runtime, log })),
+    topicNames: () => explained(topicNames(kafkajs, runtime)),
+    deleteTopics: (names) => explained(deleteTopics(kafkajs, names, runtime)),
+    fetcher: (topics) => explained(kafkaFetcher(kafkajs, topics, runtime)),
+    producer: (over) => explained(kafkaProducer({ kafka: kafkajs, retry: RETRY, runtime, over })),
   };
 }
 
 /** What kafkajs throws where no connection comes about, in words for whoever set the addresses; anything else as it is. */
-async function explained<T>({ ssl, brokers }: KafkaSettings, work: Promise<T>): Promise<T> {
+async function explainedCall<T>(settings: KafkaSettings, outage: Outage, work: Promise<T>): Promise<T> {
   try {
-    return await work;
+    const result = await work;
+    outage.answered();
+    return result;
   } catch (error) {
-    if (!(error instanceof Error) || !NO_CONNECTION.test(error.name)) throw error;
-    throw new NoConnection('KAFKA_BROKERS', error, { tls: ssl, shown: brokers.join(',') });
+    if (!(error instanceof Error) || !NO_CONNECTION.test(error.name)) {
+      if (isServerAway(error)) outage.failed(error);
+      throw error;
+    }
+    const fault = new NoConnection('KAFKA_BROKERS', error, addressOf(settings));
+    // Repetitions also end where the brokers answer, such as with a topic that has no leader yet.
+    if (fault.kind !== 'unknown') outage.failed(error);
+    throw fault;
   }
 }
+
+const addressOf = ({ ssl, brokers }: KafkaSettings) => ({ tls: ssl, shown: brokers.join(',') });
+
+const MEANING =
+  'engines and market data read the event store instead, and nobody else gets events; orders and everything else go on, and nothing is lost: the topics are filled as soon as it answers; it is tried again all the time';
 
 /** kafkajs' names for it. */
 const NO_CONNECTION =

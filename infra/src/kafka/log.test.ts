@@ -36,28 +36,34 @@ test.for([
   ['details', logLevel.DEBUG, 'debug'],
 ] as const)('%s', ([, level, ours]) => {
   const { say, read } = written();
-  say(level, 'Connection error: connect ECONNREFUSED', { broker: 'kafka:9092', stack: 'at …' });
+  say(level, 'The topic is not authorized', { broker: 'kafka:9092', stack: 'at …' });
   expect(read()).toEqual([
-    { level: ours, msg: 'Connection error: connect ECONNREFUSED', kafka: 'Connection', broker: 'kafka:9092' },
+    { level: ours, msg: 'The topic is not authorized', kafka: 'Connection', broker: 'kafka:9092' },
   ]);
 });
 
-test('an error in a reply is told by whoever is given it', () => {
+test.for([
+  'Response ListOffsets(key: 2, version: 3)',
+  'Connection error: connect ECONNREFUSED 127.0.0.1:9092',
+  'Connection timeout',
+  'Failed to connect to seed broker, trying another broker from the list: Connection error: read ECONNRESET',
+  'Failed to connect to broker, reconnecting',
+])('%s is a detail: whoever asked is given the error, and the outage is told', (line) => {
   const { say, read } = written();
-  say(logLevel.ERROR, 'Response ListOffsets(key: 2, version: 3)');
+  say(logLevel.ERROR, line);
   expect(read().map(({ level }) => level)).toEqual(['debug']);
 });
 
 test('a line that was just written is not written again, for half a minute', () => {
   const { say, read, later } = written();
   for (let i = 0; i < 20; i++) {
-    say(logLevel.ERROR, 'Connection timeout');
+    say(logLevel.ERROR, 'The topic is not authorized');
     later(1_000);
   }
   say(logLevel.ERROR, 'another line');
-  expect(read().map(({ msg }) => msg)).toEqual(['Connection timeout', 'another line']);
+  expect(read().map(({ msg }) => msg)).toEqual(['The topic is not authorized', 'another line']);
   later(10_000);
-  say(logLevel.ERROR, 'Connection timeout');
+  say(logLevel.ERROR, 'The topic is not authorized');
   expect(read()).toHaveLength(1);
 });
 

@@ -4,7 +4,7 @@ import type { Runtime } from '../runtime/runtime.ts';
 
 /**
  * kafkajs's lines in our log. It calls everything an error that it then repeats, and says so at each attempt: here its
- * errors are warnings (whoever called is told when it gives up), and a line that was just written is not written again.
+ * errors are warnings (whoever called is told when it gives up), what is said of connections is a detail, and a line that was just written is not written again.
  */
 export function kafkaLogCreator(log: Log | undefined, runtime: Runtime) {
   /** Monotonic time of the last writing of each line. */
@@ -13,7 +13,7 @@ export function kafkaLogCreator(log: Log | undefined, runtime: Runtime) {
     ({ namespace, level, log: entry }: LogEntry): void => {
       const { message, timestamp: _time, logger: _name, stack: _stack, ...about } = entry;
       if (!log || level === logLevel.NOTHING || NEEDLESS.some((part) => message.includes(part))) return;
-      const isDetail = level === logLevel.INFO || level === logLevel.DEBUG || message.startsWith(REPLY);
+      const isDetail = level === logLevel.INFO || level === logLevel.DEBUG || DETAIL.test(message);
       if (isDetail) {
         log.debug({ kafka: namespace, ...about }, message);
         return;
@@ -27,8 +27,12 @@ export function kafkaLogCreator(log: Log | undefined, runtime: Runtime) {
     };
 }
 
-/** An error in a broker's reply, which whoever asked is given. */
-const REPLY = 'Response ';
+/**
+ * What whoever asked is given: an error in a broker's reply, and a broker that does not answer, which is tried again, also
+ * another one. Where none does, the client's outage is told.
+ */
+const DETAIL =
+  /^(Response |Connection |Failed to connect |Broker not connected|Disconnect)|ECONN|ETIMEDOUT|timed? ?out/i;
 /** While a broker is away the same line comes several times a second. */
 const REPEAT_MS = 30_000;
 /** Lines hold addresses and numbers: they are not bounded by themselves. */

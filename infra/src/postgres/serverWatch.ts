@@ -1,7 +1,7 @@
 import pg from 'pg';
 import type { Log } from '../runtime/log.ts';
 import { mayFail } from '../runtime/mayFail.ts';
-import { type Outage, outage } from '../runtime/outage.ts';
+import { type Outage, sharedOutage } from '../runtime/outage.ts';
 import { realRuntime } from '../runtime/runtime.ts';
 import { foundFull, NO_SPACE_CODE } from './fullDisk.ts';
 import { serverOf } from './serverAddress.ts';
@@ -15,7 +15,12 @@ function connectionLost(databaseUrl: string, error: unknown, log: Log): void {
   const server = serverOf(databaseUrl);
   watches.get(server)?.failed(error);
   if (watches.has(server)) return;
-  const told = outage({ log, runtime: realRuntime, server: `PostgreSQL (${server})`, meaning: MEANING });
+  const told = sharedOutage({
+    log,
+    runtime: realRuntime,
+    server: `PostgreSQL (${server})`,
+    meaning: MEANING,
+  });
   watches.set(server, told);
   void watch(databaseUrl, told).then((failures) => {
     watches.delete(server);

@@ -1,8 +1,10 @@
 import { Redis } from 'ioredis';
 import { backOffMs } from '../postgres/postgres.ts';
+import { shownServer } from '../runtime/connectionFault.ts';
 import type { Log } from '../runtime/log.ts';
+import { sharedOutage } from '../runtime/outage.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { checkRedis, type RedisUnsuitable, redisFault, unusable } from './redisServer.ts';
+import { checkRedis, RedisUnsuitable, redisFault, unusable } from './redisServer.ts';
 
 /**
  * How this project talks to Redis: a connection that comes back by itself, on which no call hangs. While the server is
@@ -51,37 +53,33 @@ export async function openRedis(options: {
   runtime: Runtime;
   log?: Log | undefined;
 }): Promise<RedisConnection> {
-  const { runtime, log } = options;
+  const { runtime } = options;
   const client = connect(options);
   const listeners = new Set<() => void>();
   const first = Promise.withResolvers<RedisUnsuitable | 'usable' | 'away'>();
   const cancelWait = runtime.setTimer(START_WAIT_MS, () => first.resolve('away'));
-  let reason = redisFault(new Error('ETIMEDOUT'), options.url).message;
-  /** Why the connection is lost, as it was logged; each reason once, however often it is tried. */
-  let said: string | null = null;
+  const away = redisOutage(options);
+  let stood = false;
   let opened = false;
   let closing = false;
 
   client.on('error', (error: Error) => {
     const refused = unusable(error, options.url);
-    reason = redisFault(error, options.url).message;
     if (refused) first.resolve(refused);
+    // What is wrong at the start is thrown; a connection that stood may have been ended alone, and comes back at once.
+    if (!closing && !stood && (opened || !refused)) away.failed(error);
   });
   client.on('close', () => {
-    if (!closing && said !== reason) {
-      log?.warn({ reason, connection: options.name }, 'Redis (REDIS_URL) is away; it is tried again');
-      said = reason;
-    }
+    stood = false;
   });
   client.on('ready', () => {
-    if (said !== null) log?.info({ connection: options.name }, 'Redis answers');
-    said = null;
-    reason = 'it closed the connection';
+    stood = true;
     for (const listener of listeners) listener();
     checkRedis(client).then(
       (wrong) => {
         // At the start it is thrown instead.
-        if (wrong && opened) log?.error({ reason: wrong.message }, 'this Redis is not one to be used');
+        if (wrong && opened) away.failed(wrong);
+        else away.answered();
         first.resolve(wrong ?? 'usable');
       },
       // It went away again: the next connection is looked at.
@@ -97,7 +95,7 @@ export async function openRedis(options: {
     client.disconnect();
     throw found;
   }
-  if (found === 'away') log?.error({ reason }, 'going on without Redis (REDIS_URL) until it answers');
+  if (found === 'away') away.failed(new RedisAway(`it does not answer within ${START_WAIT_MS} ms`));
   return {
     client,
     onConnected(listener) {
@@ -112,6 +110,21 @@ export async function openRedis(options: {
     },
   };
 }
+
+/** All connections of a process to one server tell the same outage. */
+const redisOutage = ({ url, runtime, log }: { url: string; runtime: Runtime; log?: Log | undefined }) =>
+  sharedOutage({
+    log,
+    runtime,
+    server: `Redis (${shownServer(url)})`,
+    meaning: MEANING,
+    reasonOf: (error) => (error instanceof RedisUnsuitable ? error : redisFault(error as Error, url)).message,
+    isFinal: (error) => error instanceof RedisUnsuitable || unusable(error as Error, url) !== null,
+    settleMs: CONNECT_TIMEOUT_MS,
+  });
+
+const MEANING =
+  'depth, tickers and trades of markets wait, and each process has limits of its own; orders, accounts and everything else go on; it is tried again all the time';
 
 /** The call's result; what ioredis throws becomes an error of ours, without the command: that may hold anything. */
 export async function answerOf<T>(call: Promise<T>): Promise<T> {

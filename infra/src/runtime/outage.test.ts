@@ -1,12 +1,13 @@
 import { expect, test } from 'vitest';
 import { createLog } from './log.ts';
-import { outage, REMIND_EVERY_MS, unlessOutage } from './outage.ts';
+import { outage, REMIND_EVERY_MS, sharedOutage, unlessOutage } from './outage.ts';
 
-function outageWithClock() {
+function outageWithClock(options: Partial<Parameters<typeof outage>[0]> = {}) {
   const lines: { level: string; msg: string; reason?: string; failures?: number }[] = [];
   const destination = { write: (line: string) => void lines.push(JSON.parse(line)) };
   const clock = { ms: 5_000 };
   const server = outage({
+    ...options,
     log: createLog({ name: 'test', level: 'info', destination }),
     runtime: { monotonicMs: () => clock.ms },
     server: 'PostgreSQL (127.0.0.1:5432)',
@@ -71,6 +72,94 @@ test('the next outage begins anew', () => {
   expect(said()).toEqual([
     'warn PostgreSQL (127.0.0.1:5432) is away: until it answers, nothing is read or written',
     'info PostgreSQL (127.0.0.1:5432) answers again after 0.4 s',
+  ]);
+});
+
+test('one that comes and goes is told three times, and then once a minute', () => {
+  const { server, clock, said } = outageWithClock();
+  const away = (forMs: number) => {
+    server.failed(refused);
+    clock.ms += forMs;
+    server.answered();
+    clock.ms += 1_000;
+  };
+  for (let time = 1; time <= 20; time++) away(500);
+  expect(said()).toHaveLength(2 * 3);
+  clock.ms += REMIND_EVERY_MS;
+  away(500);
+  expect(said()).toEqual([
+    'warn PostgreSQL (127.0.0.1:5432) comes and goes (17 more times since it was last told), and is away: until it answers, nothing is read or written',
+    'info PostgreSQL (127.0.0.1:5432) answers again after 0.5 s',
+  ]);
+});
+
+test('one that comes and goes, and then stays away, is told within a minute', () => {
+  const { server, clock, said } = outageWithClock();
+  for (let time = 1; time <= 4; time++) {
+    server.answered();
+    server.failed(refused);
+    clock.ms += 100;
+  }
+  said();
+  clock.ms += REMIND_EVERY_MS;
+  server.failed(refused);
+  server.answered();
+  expect(said()).toEqual([
+    'warn PostgreSQL (127.0.0.1:5432) is away: until it answers, nothing is read or written',
+    'info PostgreSQL (127.0.0.1:5432) answers again after 1 min 0 s',
+  ]);
+});
+
+test('what does not pass by itself is told as that, also where the server was only away before', () => {
+  const wrongPassword = new Error('DATABASE_URL: the server does not let this user in. Check the password.');
+  const { server, lines, said } = outageWithClock({ isFinal: (error) => error === wrongPassword });
+  server.failed(wrongPassword);
+  server.failed(wrongPassword);
+  server.answered();
+  server.failed(refused);
+  server.failed(wrongPassword);
+  server.failed(wrongPassword);
+  expect(lines.map(({ reason }) => reason)).toEqual([
+    wrongPassword.message,
+    undefined,
+    'connect ECONNREFUSED 127.0.0.1:5432',
+    wrongPassword.message,
+  ]);
+  expect(said()[0]).toBe(
+    'warn PostgreSQL (127.0.0.1:5432) cannot be used: until that is mended, nothing is read or written',
+  );
+});
+
+test('an attempt that began before another was answered begins no outage', () => {
+  const { server, clock, said } = outageWithClock({ settleMs: 2_000 });
+  server.failed(refused);
+  server.answered();
+  server.failed(refused);
+  expect(said()).toHaveLength(2);
+  clock.ms += 2_000;
+  server.failed(refused);
+  expect(said()).toHaveLength(1);
+});
+
+test('all who call one server in a process tell one outage', () => {
+  const lines: string[] = [];
+  const log = createLog({
+    name: 'test',
+    level: 'info',
+    destination: { write: (line) => void lines.push(line) },
+  });
+  const [one, other, elsewhere] = ['Redis (a:1)', 'Redis (a:1)', 'Redis (b:1)'].map((server) =>
+    sharedOutage({ log, runtime: { monotonicMs: () => 0 }, server, meaning: 'views wait' }),
+  );
+  one?.failed(refused);
+  other?.failed(refused);
+  elsewhere?.failed(refused);
+  other?.answered();
+  one?.answered();
+  expect(lines.map((line) => JSON.parse(line).msg)).toEqual([
+    'Redis (a:1) is away: until it answers, views wait',
+    'Redis (b:1) is away: until it answers, views wait',
+    'Redis (a:1) answers again after 0.0 s',
   ]);
 });
 

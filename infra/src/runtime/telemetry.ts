@@ -1,7 +1,9 @@
 import type { Attributes, Link, Span, SpanContext, SpanKind } from '@opentelemetry/api';
+import { shownServer } from './connectionFault.ts';
 import type { Log } from './log.ts';
 import { mayFail } from './mayFail.ts';
-import { type Runtime, realRuntime } from './runtime.ts';
+import { sharedOutage } from './outage.ts';
+import { type Runtime, realRuntime, sleep } from './runtime.ts';
 import { formatTraceparent, mintTraceparent, parseTraceparent } from './traceparent.ts';
 
 /**
@@ -95,7 +97,11 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
     logRecordProcessors: [],
   });
   // The SDK would write to standard output, between the lines of our log.
-  const warn = (message: string) => log.warn({ detail: message }, 'tracing');
+  const collector = collectorWatch({ endpoint, log, runtime });
+  const warn = (message: string) => {
+    if (isCollectorAway(message)) collector.failed(message);
+    else log.warn({ detail: message }, 'tracing');
+  };
   const silent = () => {};
   const logger = { error: warn, warn, info: silent, debug: silent, verbose: silent };
   api.diag.setLogger(logger, { logLevel: api.DiagLogLevel.WARN, suppressOverrideMessage: true });
@@ -125,6 +131,7 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
       return finish(span, step, () => work(traceparentOf(span), step));
     },
     stop: async () => {
+      collector.stop();
       const { promise: late, resolve } = Promise.withResolvers<void>();
       const cancel = runtime.setTimer(FLUSH_MS, resolve);
       await Promise.race([mayFail(sdk.shutdown(), 'nobody there takes the last traces'), late]);
@@ -132,6 +139,49 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
     },
   };
 }
+
+/**
+ * The SDK tells of each failed sending and never of one that worked: while the collector is away it is asked now and then
+ * for anything at all, so that the end of its outage is told, too.
+ */
+function collectorWatch({ endpoint, log, runtime }: { endpoint: string; log: Log; runtime: Runtime }) {
+  const stopping = new AbortController();
+  const outage = sharedOutage({
+    log,
+    runtime,
+    server: `The collector of traces (${shownServer(endpoint)})`,
+    meaning: 'traces are lost; everything else goes on; the next ones are sent as usual',
+    reasonOf: (error) => AWAY.exec(String(error))?.[0] ?? 'it does not answer',
+  });
+  const look = async () => {
+    while (outage.isAway() && !stopping.signal.aborted) {
+      await sleep(runtime, LOOK_EVERY_MS, stopping.signal);
+      if (stopping.signal.aborted) return;
+      try {
+        await (await fetch(endpoint, { signal: AbortSignal.timeout(FLUSH_MS) })).arrayBuffer();
+        outage.answered();
+      } catch (error) {
+        outage.failed(error instanceof Error ? (error.cause ?? error) : error);
+      }
+    }
+  };
+  let looking: Promise<void> | null = null;
+  return {
+    failed(message: string) {
+      if (stopping.signal.aborted) return;
+      outage.failed(message);
+      looking ??= look().finally(() => {
+        looking = null;
+      });
+    },
+    stop: () => stopping.abort(),
+  };
+}
+
+const LOOK_EVERY_MS = 5_000;
+const AWAY =
+  /(connect|read|getaddrinfo) (ECONNREFUSED|ECONNRESET|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN)[^"\\]*|socket hang up|request timed out/i;
+const isCollectorAway = (message: string): boolean => AWAY.test(message);
 
 async function finish<T>(span: Span, step: SpanStep, work: () => Promise<T>): Promise<T> {
   try {

@@ -1,7 +1,8 @@
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
 import { startEventStoreDbServer } from '../../test/eventStoreDbServer.ts';
-import { eventStoreFault, reachEventStoreDb } from '../eventStore/eventstoredb/reachable.ts';
+import { eventStoreFault } from '../eventStore/eventstoredb/fault.ts';
+import { reachEventStoreDb } from '../eventStore/eventstoredb/reachable.ts';
 import { openKafka } from '../kafka/kafka.ts';
 import { migrate } from '../postgres/migrate.ts';
 import { openRedis } from '../redis/redis.ts';
@@ -191,7 +192,7 @@ describe.runIf(hasRedisServer())('Redis', () => {
   const reach = (url: string): Reached => {
     const reasons: string[] = [];
     const write = (line: string) => void reasons.push(JSON.parse(line).reason);
-    const noted = createLog({ name: 'test-tls', level: 'error', destination: { write } });
+    const noted = createLog({ name: 'test-tls', level: 'warn', destination: { write } });
     return said(
       openRedis({ url, name: 'test', runtime: realRuntime, log: noted }).then(async (connection) => {
         await connection.close();

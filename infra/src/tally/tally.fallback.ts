@@ -1,4 +1,5 @@
 import type { Log } from '../runtime/log.ts';
+import { unlessOutage } from '../runtime/outage.ts';
 import { type Runtime, sleep } from '../runtime/runtime.ts';
 import type { Standing, Tallies, Tally } from './tally.ts';
 
@@ -17,6 +18,7 @@ export function talliesWithFallback(options: {
   const { shared, own, runtime, log } = options;
   /** When one call is to find out whether the shared ones answer again; undefined while they do. */
   let nextTryMs: number | undefined;
+  let saidAt: 'warn' | 'debug' = 'debug';
 
   const sharedOrNull = async (call: () => Promise<Standing>): Promise<Standing | null> => {
     if (nextTryMs !== undefined) {
@@ -27,7 +29,10 @@ export function talliesWithFallback(options: {
     const late = sleep(runtime, ANSWER_WITHIN_MS, answered.signal).then(() => null);
     const standing = await Promise.race([
       call().catch((error: unknown) => {
-        if (nextTryMs === undefined) log?.warn({ err: error }, SAID_AWAY);
+        if (nextTryMs === undefined) {
+          saidAt = unlessOutage(error, 'warn');
+          log?.[saidAt]({ err: error }, SAID_AWAY);
+        }
         return null;
       }),
       late,
@@ -36,7 +41,7 @@ export function talliesWithFallback(options: {
     if (standing === null) nextTryMs = runtime.monotonicMs() + TRY_AGAIN_MS;
     else if (nextTryMs !== undefined) {
       nextTryMs = undefined;
-      log?.info('limits are shared among all processes again');
+      log?.[saidAt === 'warn' ? 'info' : 'debug']('limits are shared among all processes again');
     }
     return standing;
   };

@@ -16,7 +16,7 @@ import {
   sleep,
   type Telemetry,
 } from '@brokerx/infra';
-import { unlessOutage } from '@brokerx/infra/runtime/outage.ts';
+import { isServerAway, unlessOutage } from '@brokerx/infra/runtime/outage.ts';
 import type { RelayMetrics } from './metrics.ts';
 import { readFloors, type TopicFloors } from './topicFloors.ts';
 import {
@@ -64,6 +64,8 @@ const LEASE = 'relay';
 const RETRY_MS = 1_000;
 const RETRY_UNUSABLE_MS = 10_000;
 const CHECK_EVERY_MS = 10_000;
+/** Milliseconds for which leaders of partitions may be missing without a word. */
+const TELL_AFTER_MS = 10_000;
 
 export function startRelay(options: RelayOptions): Relay {
   const { leases, runtime, log, metrics } = options;
@@ -176,7 +178,8 @@ async function lead(options: RelayOptions, lease: Lease, stop: AbortSignal, tell
   } finally {
     await closed(ready);
   }
-  if (!stop.aborted) log.warn({ epoch: lease.epoch }, 'the lease of the relay was lost');
+  // Whoever holds leases tells of the loss.
+  if (!stop.aborted) log.debug({ epoch: lease.epoch }, 'the lease of the relay was lost');
 }
 
 /**
@@ -239,7 +242,8 @@ async function prepared(
   };
   const ended = aborted(over);
   let told = '';
-  for (let failures = 0; !over.aborted; failures++) {
+  let begunMs = runtime.monotonicMs();
+  while (!over.aborted) {
     const attempting = attempt();
     try {
       const ready = await Promise.race([attempting, ended]);
@@ -250,11 +254,14 @@ async function prepared(
       const isUnusable = err instanceof KafkaUnusable;
       const now = stateOf(err);
       tell.state(() => now);
-      // A topic that was just made often has no leader yet: that is not worth a line.
-      if (now !== told && (isUnusable || failures > 0)) {
-        log[isUnusable ? 'error' : 'warn']({ err }, 'the relay waits for Kafka');
+      // A topic that was just made, or a broker that was just started, often has no leader yet: that is not worth a line.
+      const isLong = runtime.monotonicMs() - begunMs >= TELL_AFTER_MS;
+      if (now !== told && (isUnusable || isLong)) {
+        log[isUnusable ? 'error' : unlessOutage(err, 'warn')]({ err }, 'the relay waits for Kafka');
         told = now;
       }
+      // Without brokers there are no leaders: their time begins when a broker answers.
+      if (isServerAway(err)) begunMs = runtime.monotonicMs();
       await sleep(runtime, isUnusable ? RETRY_UNUSABLE_MS : RETRY_MS, over);
     }
   }

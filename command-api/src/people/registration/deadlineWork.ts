@@ -1,5 +1,5 @@
 import { type Event, keyOfStream } from '@brokerx/contracts';
-import { isErased, type Recorded, sleep } from '@brokerx/infra';
+import { asError, isErased, type Recorded, sleep } from '@brokerx/infra';
 import { type Mail, type Mailer, MailNotTaken } from '../../mail/mail.ts';
 import { type DelayedWork, startDelayedWalk, type WalkDeps } from '../../tasks/delayedWalk.ts';
 import { evenPace } from '../../tasks/evenPace.ts';
@@ -118,11 +118,17 @@ async function mailOnce(
       return;
     } catch (err) {
       if (!(err instanceof MailNotTaken)) {
-        log.warn({ err }, 'a reminder may have been mailed or not; it is not mailed again');
+        log.warn(
+          { reason: asError(err).message },
+          'a reminder may have been mailed or not; it is not mailed again',
+        );
         return;
       }
       const isLast = err.final || attempt >= REMINDER_TRIES_MAX;
-      log.warn({ err, attempt }, isLast ? 'a reminder is not mailed' : 'a reminder is mailed again');
+      log[err.away ? 'debug' : 'warn'](
+        { reason: err.message, attempt },
+        isLast ? 'a reminder is not mailed' : 'a reminder is mailed again',
+      );
       if (isLast) return;
       await sleep(runtime, REMINDER_RETRY_MS, stopping);
     }

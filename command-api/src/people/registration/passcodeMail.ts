@@ -1,5 +1,5 @@
 import { clientStream } from '@brokerx/contracts';
-import { mintTraceparent } from '@brokerx/infra';
+import { asError, mintTraceparent } from '@brokerx/infra';
 import { type Mailer, MailNotTaken } from '../../mail/mail.ts';
 import { startTasks, type TaskDeps, type TaskList } from '../../tasks/openTasks.ts';
 import { type Client, isRegistered } from '../client.ts';
@@ -76,15 +76,15 @@ export function passcodeMail({ people, mailer }: { people: People; mailer: Maile
       } catch (error) {
         if (!(error instanceof MailNotTaken)) {
           log.warn(
-            { err: error, clientId },
+            { reason: asError(error).message, clientId },
             'a passcode may have been mailed or not; it is not mailed again',
           );
           return 'done';
         }
         const final = error.final || attempts >= MAIL_ATTEMPTS_MAX;
         await record(task, (state) => mailFailed(state, { passcodeId, final, reply: error.reply }));
-        log.warn(
-          { err: error, clientId, attempts },
+        log[error.away ? 'debug' : 'warn'](
+          { reason: error.message, clientId, attempts },
           final ? 'a passcode is not mailed' : 'a passcode is mailed again',
         );
         if (final) return 'done';

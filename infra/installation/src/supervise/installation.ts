@@ -1,5 +1,6 @@
 import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { eventStoreFault } from '@brokerx/infra/eventStore/eventstoredb/fault.ts';
 import { EmbeddedPostgresError } from '@brokerx/infra/postgres/failure.ts';
 import { isTransient, postgresSpeaksTls, repeating } from '@brokerx/infra/postgres/postgres.ts';
 import { connectionFault, shownServer } from '@brokerx/infra/runtime/connectionFault.ts';
@@ -305,9 +306,7 @@ async function refuseAbsentDatabase(url: string): Promise<void> {
 }
 
 async function refuseAbsentEventStore(url: string): Promise<void> {
-  const { eventStoreFault, reachEventStoreDb } = await import(
-    '@brokerx/infra/eventStore/eventstoredb/reachable.ts'
-  );
+  const { reachEventStoreDb } = await import('@brokerx/infra/eventStore/eventstoredb/reachable.ts');
   try {
     await reachEventStoreDb({ url, runtime: realRuntime });
   } catch (error) {

@@ -10,9 +10,12 @@ import {
   UnavailableError,
   UnknownError,
 } from '@eventstore/db-client';
+import { FINAL_FAULTS, shownServer } from '../../runtime/connectionFault.ts';
 import type { Log } from '../../runtime/log.ts';
 import { mayFail } from '../../runtime/mayFail.ts';
+import { sharedOutage } from '../../runtime/outage.ts';
 import { type Runtime, sleep } from '../../runtime/runtime.ts';
+import { eventStoreFault } from './fault.ts';
 import { patchGrpc } from './grpcPatch.ts';
 
 /**
@@ -50,6 +53,7 @@ export function eventStoreDbConnection(options: {
     guardAppends(client, log);
     return client;
   };
+  const away = eventStoreDbOutage(options);
   let current = open();
   let closed = false;
   /** Calls under way: a stream that is cancelled by its own client ends without a word. */
@@ -61,7 +65,7 @@ export function eventStoreDbConnection(options: {
   };
   const renew = (stuck: EventStoreDBClient) => {
     if (closed || stuck !== current) return;
-    log?.warn('EventStoreDB did not reply in time: connecting anew');
+    log?.debug('EventStoreDB did not reply in time: connecting anew');
     current = open();
     void giveUp(stuck, new NoReply('another call on this connection got no reply'));
   };
@@ -74,11 +78,23 @@ export function eventStoreDbConnection(options: {
         if (closed) throw new Error('the event store is closed');
         pending.set(reject, used);
         const cancel = runtime.setTimer(limitMs, () => {
-          reject(new NoReply(`no reply within ${limitMs} ms`));
+          const silent = new NoReply(`no reply within ${limitMs} ms`);
+          away.failed(silent);
+          reject(silent);
           renew(used);
         });
         Promise.try(call, used)
-          .then(resolve, reject)
+          .then(
+            (result) => {
+              away.answered();
+              resolve(result);
+            },
+            (error: unknown) => {
+              if (closed) return reject(error);
+              if (error instanceof UnavailableError) away.failed(error);
+              reject(error);
+            },
+          )
           .finally(() => {
             cancel();
             pending.delete(reject);
@@ -94,6 +110,28 @@ export function eventStoreDbConnection(options: {
     },
   };
 }
+
+/** A fault that a repetition mends is none: the server, or the way to it, is away where no connection comes about, or no reply. */
+const eventStoreDbOutage = ({
+  url,
+  runtime,
+  log,
+}: {
+  url: string;
+  runtime: Runtime;
+  log?: Log | undefined;
+}) =>
+  sharedOutage({
+    log,
+    runtime,
+    server: `EventStoreDB (${shownServer(url)})`,
+    meaning: MEANING,
+    reasonOf: (error) => eventStoreFault(url, error).message,
+    isFinal: (error) => FINAL_FAULTS.has(eventStoreFault(url, error).kind),
+  });
+
+const MEANING =
+  'no command is taken (503) and no order is matched; what was accepted is kept, views show what they have; it is tried again all the time';
 
 /** What still runs is cancelled, and nothing of it matters any more. */
 const CLOSE_LIMIT_MS = 2_000;

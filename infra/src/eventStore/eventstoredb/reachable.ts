@@ -1,6 +1,7 @@
-import { FINAL_FAULTS, NoConnection, shownServer } from '../../runtime/connectionFault.ts';
+import { FINAL_FAULTS } from '../../runtime/connectionFault.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { type EventStoreDbConnection, eventStoreDbConnection } from './client.ts';
+import { eventStoreFault } from './fault.ts';
 import { eventStoreDbReads } from './reads.ts';
 
 /** Whether the server at the address answers and lets us read everything; throws why not, within some ten seconds. */
@@ -22,10 +23,3 @@ export async function reachEventStoreDb({ url, runtime }: { url: string; runtime
     await connection.close();
   }
 }
-
-/** What stands in the way of a connection to the server of the address, said to a person. */
-export const eventStoreFault = (url: string, error: unknown): NoConnection =>
-  new NoConnection('EVENTSTORE_URL', error, {
-    tls: !/[?&]tls=false/i.test(url),
-    shown: shownServer(url),
-  });

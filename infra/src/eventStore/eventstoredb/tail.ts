@@ -2,9 +2,9 @@ import type { AllStreamResolvedEvent } from '@eventstore/db-client';
 import { firstAfter } from '../../feed/tail.ts';
 import { backOffMs } from '../../postgres/postgres.ts';
 import type { Log } from '../../runtime/log.ts';
-import { heardElsewhere } from '../../runtime/mayFail.ts';
+import { heardElsewhere, mayFail } from '../../runtime/mayFail.ts';
 import { type Runtime, sleep } from '../../runtime/runtime.ts';
-import type { EventStoreDbConnection } from './client.ts';
+import { type EventStoreDbConnection, isEventStoreDbAway } from './client.ts';
 import { type EventStoreDbReads, positionAt } from './reads.ts';
 import { type PlacedEvent, placed } from './wire.ts';
 
@@ -109,9 +109,13 @@ export function eventStoreDbTail(options: {
         await follow();
       } catch (error) {
         failures = window?.to === before ? failures + 1 : 1;
-        // Told once, not at every try while the server is away.
-        const level = failures === 1 ? 'warn' : 'debug';
-        if (!closing.signal.aborted) log?.[level]({ err: error }, 'the end of the store is followed anew');
+        // Told once, not at every try; a server that is away is told by whoever asks it next, which is done at once.
+        const isAway = isEventStoreDbAway(error);
+        const level = failures === 1 && !isAway ? 'warn' : 'debug';
+        if (!closing.signal.aborted) {
+          log?.[level]({ err: error }, 'the end of the store is followed anew');
+          if (isAway) await mayFail(reads.lastPosition(), 'the client tells of the outage');
+        }
       }
       await sleep(runtime, backOffMs(failures), closing.signal);
     }

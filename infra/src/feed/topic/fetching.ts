@@ -2,6 +2,7 @@ import type { FetchedMessage, KafkaFetcher } from '../../kafka/fetch.ts';
 import type { KafkaClient } from '../../kafka/kafka.ts';
 import { backOffMs } from '../../postgres/postgres.ts';
 import type { Log } from '../../runtime/log.ts';
+import { isServerAway } from '../../runtime/outage.ts';
 import { type Runtime, sleep } from '../../runtime/runtime.ts';
 import { generationName, newestGeneration } from './generations.ts';
 
@@ -16,7 +17,7 @@ export type TopicFetching = {
 };
 
 export type TopicFetchingOptions = {
-  kafka: Pick<KafkaClient, 'fetcher' | 'topicNames'>;
+  kafka: Pick<KafkaClient, 'fetcher' | 'topicNames' | 'outage'>;
   topic: { name: string; generation: number; partitions: number };
   /** Partitions to be read; asked before each fetch. */
   wanted: () => readonly number[];
@@ -57,7 +58,13 @@ export function topicFetching(options: TopicFetchingOptions): TopicFetching {
       onEnded();
       if (stopping.signal.aborted) return;
       const about = { err, topic: topic.name };
-      if (wasRead) {
+      if (err instanceof Silent) options.kafka.outage.failed(err);
+      if (err instanceof Silent || isServerAway(err)) {
+        // The outage tells it.
+        log?.debug(about, 'the brokers are away; the topic is opened again');
+        if (wasRead) failures = 1;
+        failingSinceMs = runtime.monotonicMs();
+      } else if (wasRead) {
         failures = 1;
         failingSinceMs = runtime.monotonicMs();
         isTold = false;
@@ -181,10 +188,15 @@ async function follow(options: Following): Promise<void> {
 const partitionsOf = ({ name, partitions }: { name: string; partitions: number }) =>
   Array.from({ length: partitions }, (_, partition) => ({ topic: name, partition }));
 
+/** The brokers say nothing, though the connection stands. */
+class Silent extends Error {
+  override name = 'Silent';
+}
+
 /** The promise's result, or an error when it takes longer. */
 function inTime<T>(runtime: Runtime, ms: number, work: Promise<T>, what: string): Promise<T> {
   return new Promise((resolve, reject) => {
-    const cancel = runtime.setTimer(ms, () => reject(new Error(`${what} within ${ms} ms`)));
+    const cancel = runtime.setTimer(ms, () => reject(new Silent(`${what} within ${ms} ms`)));
     work.finally(cancel).then(resolve, reject);
   });
 }

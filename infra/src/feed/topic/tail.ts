@@ -43,7 +43,7 @@ const LINGER_MS = 10_000;
 
 export function topicTail<E>(options: {
   store: EventStore<E>;
-  kafka: Pick<KafkaClient, 'fetcher' | 'topicNames'>;
+  kafka: Pick<KafkaClient, 'fetcher' | 'topicNames' | 'outage'>;
   topic: FeedTopic;
   runtime: Runtime;
   log?: Log | undefined;
@@ -73,6 +73,8 @@ export function topicTail<E>(options: {
   let reading: { isInTime(): boolean; stop(): Promise<void> } | null = null;
   let ending: Promise<void> = Promise.resolve();
   let cancelEnd: (() => void) | null = null;
+  /** Whether it was told that the store is read, so that the end of it is; at the start it is. */
+  let isStoreTold = true;
   /** What the fetching waits for, resolved by whoever takes something. */
   let taking: PromiseWithResolvers<void> | null = null;
   const taken = () => {
@@ -97,9 +99,11 @@ export function topicTail<E>(options: {
       reached: () => window.reached(wanted),
       isHeld: () => taking !== null,
       onChange(state) {
-        if (state === 'late')
-          log?.warn({ topic: topic.name }, 'the topic is late or away: the event store is read');
-        else log?.info({ topic: topic.name }, 'the topic is in time: it is read instead of the event store');
+        // During an outage of the brokers that is what its lines say.
+        if (state === 'late') isStoreTold = !options.kafka.outage.isAway();
+        const level = state === 'late' ? 'warn' : 'info';
+        log?.[isStoreTold ? level : 'debug']({ topic: topic.name }, READ_FROM[state]);
+        isStoreTold = state === 'late' && isStoreTold;
         tell();
       },
     });
@@ -183,6 +187,11 @@ export function topicTail<E>(options: {
     },
   };
 }
+
+const READ_FROM = {
+  late: 'the topic is late or away: the event store is read',
+  'in time': 'the topic is in time: it is read instead of the event store',
+};
 
 /** What every reader of a partition has of it. */
 function lowestPlaces<E>(readers: ReadonlySet<Reader<E>>, partitions: number): Places {
