@@ -1,4 +1,5 @@
-import { adapterVariables, loadConfig, portVariable, sharedVariables } from '@brokerx/infra';
+import { adapterVariables } from '@brokerx/infra/adapters.settings.ts';
+import { loadConfig, portVariable, sharedVariables, tellProblems } from '@brokerx/infra/runtime/config.ts';
 import { LOOPBACK } from '@brokerx/infra/runtime/ports.ts';
 import { z } from 'zod';
 import { deliveredMail, peopleVariables, reminderBeforeEnd, wholeOperator } from './people/settings.ts';
@@ -45,3 +46,5 @@ export function commandApiConfig(env?: NodeJS.ProcessEnv) {
   return Object.freeze({ ...given, AUTH_ISSUER });
 }
 export type CommandApiConfig = ReturnType<typeof commandApiConfig>;
+
+if (import.meta.main) tellProblems(commandApiConfig);

@@ -25,15 +25,26 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
   const parsed = Env.safeParse(given);
   if (parsed.success) return Object.freeze(parsed.data);
-  const lines = parsed.error.issues.map(({ path, message }) => `  ${String(path[0])}: ${message}`);
   throw new ConfigError(
-    `the configuration is not usable:\n${lines.join('\n')}\nEvery variable is explained in .env.example.`,
+    parsed.error.issues.map(({ path, message }) => ({
+      variable: String(path[0]),
+      rule: message,
+      remedy: 'See .env.example.',
+    })),
   );
 }
 
 /** The environment is not usable; the message names every variable and its rule. */
 export class ConfigError extends Error {
   override name = 'ConfigError';
+  readonly problems: readonly { variable: string; rule: string; remedy: string }[];
+  constructor(problems: ConfigError['problems']) {
+    const lines = problems.map(({ variable, rule }) => `  ${variable}: ${rule}`);
+    super(
+      `the configuration is not usable:\n${lines.join('\n')}\nEvery variable is explained in .env.example.`,
+    );
+    this.problems = problems;
+  }
 }
 /** Exit code of a process that was started wrongly: whoever keeps it running need not try again. */
 export const EXIT_USAGE = 2;
@@ -46,3 +57,16 @@ export function plainEnvironment(): NodeJS.ProcessEnv {
 
 /** The root of this repository, from which whole installations are started. */
 export const REPOSITORY = resolve(import.meta.dirname, '../..');
+
+/** What is wrong, as one JSON list, for whoever starts several services and hears of all of it first. */
+if (import.meta.main) process.stdout.write(JSON.stringify(problems()));
+
+function problems(): ConfigError['problems'] {
+  try {
+    loadConfig();
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+}

@@ -1,4 +1,5 @@
-import { adapterSettings, adapterVariables, loadConfig, sharedVariables } from '@brokerx/infra';
+import { adapterSettings, adapterVariables } from '@brokerx/infra/adapters.settings.ts';
+import { loadConfig, sharedVariables, tellProblems } from '@brokerx/infra/runtime/config.ts';
 import { z } from 'zod';
 
 /** What this process is told from outside. */
@@ -29,3 +30,5 @@ export const readConfig = (env: NodeJS.ProcessEnv = process.env) => {
     telemetryEndpoint: config.OTEL_EXPORTER_OTLP_ENDPOINT,
   });
 };
+
+if (import.meta.main) tellProblems(readConfig);

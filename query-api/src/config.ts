@@ -5,6 +5,7 @@ import {
   loadConfig,
   portVariable,
   sharedVariables,
+  tellProblems,
 } from '@brokerx/infra/runtime/config.ts';
 import { connectionBounds } from '@brokerx/infra/runtime/connectionBounds.ts';
 import { z } from 'zod';
@@ -44,7 +45,7 @@ const Variables = z.object({
     ),
   AUTH_ISSUER: z
     .string()
-    .min(1)
+    .regex(/^\S+$/, 'must be an address or a word, without spaces')
     .optional()
     .describe('The `iss` of access tokens, the same as command-api’s; not set: COMMAND_API_URL.'),
 });
@@ -70,3 +71,5 @@ export function queryConfig(env?: NodeJS.ProcessEnv) {
     telemetryEndpoint: given.OTEL_EXPORTER_OTLP_ENDPOINT,
   });
 }
+
+if (import.meta.main) tellProblems(queryConfig);

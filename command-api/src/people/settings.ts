@@ -1,5 +1,7 @@
 import { Email } from '@brokerx/contracts';
-import { MAIL_NEEDED, type Mode, parseMasterKey, portVariable } from '@brokerx/infra';
+import { portVariable } from '@brokerx/infra/runtime/config.ts';
+import { MAIL_NEEDED, type Mode } from '@brokerx/infra/runtime/mode.ts';
+import { parseMasterKey } from '@brokerx/infra/vault/sealing.ts';
 import type { JWK } from 'jose';
 import { z } from 'zod';
 import type { DeadlineSettings } from './registration/deadlineWork.ts';
@@ -31,7 +33,7 @@ export const peopleVariables = {
     .describe('Signs access tokens (ES256): a private JWK as JSON, with kty, crv, x, y and d.'),
   AUTH_ISSUER: z
     .string()
-    .min(1)
+    .regex(/^\S+$/, 'must be an address or a word, without spaces')
     .optional()
     .describe(
       'The `iss` of access tokens, the same for every service that verifies them; not set: where this command-api listens.',
@@ -57,7 +59,14 @@ export const peopleVariables = {
     .describe(
       'The command-api whose /dev/inbox this one shows, where SMTP_URL leads to that one’s mail server.',
     ),
-  MAIL_FROM: z.string().min(3).default('BrokerX <no-reply@brokerx.test>').describe('Sender of all mail.'),
+  MAIL_FROM: z
+    .string()
+    .regex(
+      /^(?:[^<>\r\n]*<[^<>@\s]+@[^<>@\s]+>|[^<>@\s]+@[^<>@\s]+)$/,
+      'must be an address such as no-reply@example.com, or BrokerX <no-reply@example.com>',
+    )
+    .default('BrokerX <no-reply@brokerx.test>')
+    .describe('Sender of all mail.'),
   OPERATOR_EMAIL: Email.optional().describe('E-mail address of the first operator, made at the start.'),
   OPERATOR_PASSWORD: z
     .string()

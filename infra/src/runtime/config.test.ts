@@ -14,12 +14,14 @@ test('what is set is parsed, what is empty counts as not set, and the result is 
   expect(Object.isFrozen(config)).toBe(true);
 });
 
-test('every variable that is wrong is named with its rule and what it is for, without its value', () => {
-  const load = () => loadConfig(schema, { PORT: 'canary' });
+test('every variable that is wrong is named with its rule and what it is for; a value is repeated that cannot be a secret', () => {
+  const load = () => loadConfig(schema, { PORT: 'many' });
   expect(load).toThrow(ConfigError);
   expect(load).toThrow('DATABASE_URL: is not set\n      The PostgreSQL database, such as postgres://');
-  expect(load).toThrow('PORT: must be a port, 0 to 65535\n      The port of the API.');
-  expect(load).not.toThrow('canary');
+  expect(load).toThrow('PORT: must be a port, 0 to 65535 (it is "many")\n      The port of the API.');
+  const canary = { DATABASE_URL: 'mysql://canary@host', PORT: '1' };
+  expect(() => loadConfig(schema, canary)).toThrow('DATABASE_URL: must begin with postgres://');
+  expect(() => loadConfig(schema, canary)).not.toThrow('canary');
 });
 
 test('a list of trusted proxies holds addresses and ranges, nothing else', () => {

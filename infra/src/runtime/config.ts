@@ -29,12 +29,20 @@ export function loadConfig<S extends z.ZodObject>(
       const isMissing = given[variable] === undefined && issue.code !== 'custom';
       return {
         variable,
-        rule: isMissing ? 'is not set' : issue.message,
+        rule: isMissing ? 'is not set' : `${issue.message}${shown(variable, given[variable])}`,
         remedy: descriptionOf(field) ?? 'See .env.example.',
       };
     }),
   );
 }
+
+/** What was given, where it is nobody's secret: addresses may hold a password, and an e-mail address is a person's. */
+const shown = (variable: string, value: string | undefined): string =>
+  value === undefined || /PASSWORD|KEY|JWK|URL|ENDPOINT|EMAIL|USERNAME/.test(variable)
+    ? ''
+    : ` (it is ${JSON.stringify(value.slice(0, SHOWN_CHARACTERS))})`;
+/** Enough to recognise it. */
+const SHOWN_CHARACTERS = 60;
 
 /** A default or an absence allowed wraps the described schema. */
 function descriptionOf(field: z.ZodType | undefined): string | undefined {
@@ -47,7 +55,7 @@ function descriptionOf(field: z.ZodType | undefined): string | undefined {
 
 export type ConfigProblem = {
   variable: string;
-  /** What is wrong. The value itself is not repeated: it may be a secret. */
+  /** What is wrong, with the value where it cannot be a secret. */
   rule: string;
   /** What the variable is for and looks like. */
   remedy: string;
@@ -66,6 +74,24 @@ export class ConfigError extends Error {
       `the configuration is not usable:\n${lines.join('\n')}\nEvery variable is explained in .env.example.`,
     );
     this.problems = problems;
+  }
+}
+
+/**
+ * `node SERVICE/src/config.ts` looks at a service's environment and does nothing else: one JSON list of what is wrong, so
+ * that whoever starts several services hears of all of it before anything is made.
+ */
+export function tellProblems(read: () => unknown): void {
+  process.stdout.write(JSON.stringify(problemsOf(read)));
+}
+
+export function problemsOf(read: () => unknown): readonly ConfigProblem[] {
+  try {
+    read();
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
   }
 }
 
@@ -105,6 +131,7 @@ export const countVariable = (what: string) =>
 export const listenVariable = (what: string) =>
   z
     .string()
+    .regex(/^[\w.:-]+$/, 'must be an address such as 127.0.0.1 or ::, or a name')
     .default(LOOPBACK)
     .transform((host) => (host === 'localhost' ? LOOPBACK : host))
     .describe(what);

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { ConfigError } from '@brokerx/infra/runtime/config.ts';
 import { MAIL_NEEDED } from '@brokerx/infra/runtime/mode.ts';
 import { realRuntime } from '@brokerx/infra/runtime/runtime.ts';
 import { EXIT_FAILED } from '@brokerx/infra/runtime/shutdown.ts';
@@ -13,6 +14,7 @@ import { type Deployment, DeploymentRefused, deploy, rollBack } from '../deploy/
 import { readEnvFile, setInEnvFile } from '../deploy/envFile.ts';
 import { addRelease, previousTag, readReleases } from '../deploy/releases.ts';
 import { ROLES } from '../deploy/roles.ts';
+import { wrongSettings } from '../supervise/wrongSettings.ts';
 import { ENV_FILE } from './makeEnv.ts';
 
 /** Longer than the gateway holds a failure against an API (2 s). */
@@ -66,6 +68,7 @@ async function deployAll(services: string[], options: DeployOptions): Promise<bo
   const tag = options.tag ?? (isDirty ? `${commit}-dirty-${stamp}` : commit);
   return locked(options, options.buildOption, async (around) => {
     refuseNoMail(resolve(options.envFile));
+    await refuseWrongSettings(resolve(options.envFile));
     if (options.tag !== undefined && !(await around.containers.hasImage(tag))) {
       throw new DeploymentRefused(`there is no image ${tag} here: docker images lists those there are`);
     }
@@ -80,6 +83,14 @@ function refuseNoMail(envFile: string): void {
   throw new DeploymentRefused(
     `SMTP_URL ${MAIL_NEEDED}: set it in ${envFile} (docs/deployment.md); for a demonstration make the file with npm run make-env -- --demo`,
   );
+}
+
+/** Each container would refuse to start by itself, after the image was built. */
+async function refuseWrongSettings(envFile: string): Promise<void> {
+  const env = readEnvFile(envFile);
+  const mode = env.BROKERX_MODE === 'development' ? 'development' : 'production';
+  const problems = await wrongSettings({ root: ROOT, env, mode, traders: false });
+  if (problems.length > 0) throw new DeploymentRefused(`${envFile}: ${new ConfigError(problems).message}`);
 }
 
 async function rollBackAll(words: readonly string[], options: Shared): Promise<boolean> {

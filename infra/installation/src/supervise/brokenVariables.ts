@@ -1,25 +1,73 @@
-import { adapterVariables } from '@brokerx/infra/adapters.settings.ts';
-import { ConfigError, loadConfig, sharedVariables } from '@brokerx/infra/runtime/config.ts';
-import { StartRefused } from '@brokerx/infra/runtime/startRefused.ts';
+import { adapterSettings, adapterVariables } from '@brokerx/infra/adapters.settings.ts';
+import {
+  type ConfigProblem,
+  loadConfig,
+  problemsOf,
+  sharedVariables,
+} from '@brokerx/infra/runtime/config.ts';
+import { MAIL_NEEDED } from '@brokerx/infra/runtime/mode.ts';
 import { parseMasterKey } from '@brokerx/infra/vault/sealing.ts';
 import { z } from 'zod';
 
-/** What services share is looked at before anything is made, and told once instead of by each of them. */
-export function refuseBrokenVariables(env: Readonly<Record<string, string | undefined>>): void {
-  // That of the database is looked at where it is used, with what is found there.
-  const { DATABASE_URL, ...adapters } = adapterVariables;
-  const { LOG_LEVEL, TRUSTED_PROXIES, OTEL_EXPORTER_OTLP_ENDPOINT } = sharedVariables;
-  const { CONNECTIONS_PER_ADDRESS_MAX, HALF_SENT_PER_ADDRESS_MAX } = sharedVariables;
-  const bounds = { TRUSTED_PROXIES, CONNECTIONS_PER_ADDRESS_MAX, HALF_SENT_PER_ADDRESS_MAX };
-  const shared = { LOG_LEVEL, OTEL_EXPORTER_OTLP_ENDPOINT, READ_DATABASE_URL: DATABASE_URL.optional() };
-  const BROKERX_MASTER_KEY = z
+export type Variables = Readonly<Record<string, string | undefined>>;
+
+const { DATABASE_URL, ...adapters } = adapterVariables;
+const { LOG_LEVEL, TRUSTED_PROXIES, OTEL_EXPORTER_OTLP_ENDPOINT } = sharedVariables;
+const { CONNECTIONS_PER_ADDRESS_MAX, HALF_SENT_PER_ADDRESS_MAX } = sharedVariables;
+const Shared = z.object({
+  ...adapters,
+  DATABASE_URL: DATABASE_URL.optional(),
+  READ_DATABASE_URL: DATABASE_URL.optional(),
+  LOG_LEVEL,
+  OTEL_EXPORTER_OTLP_ENDPOINT,
+  TRUSTED_PROXIES,
+  CONNECTIONS_PER_ADDRESS_MAX,
+  HALF_SENT_PER_ADDRESS_MAX,
+  BROKERX_MASTER_KEY: z
     .string()
     .refine((text) => parseMasterKey(text) !== undefined, 'must be base64 of 32 random bytes')
     .optional()
-    .describe('Wraps the keys of all personal data (openssl rand -base64 32).');
-  try {
-    loadConfig(z.object({ ...adapters, ...bounds, ...shared, BROKERX_MASTER_KEY }), env);
-  } catch (error) {
-    throw error instanceof ConfigError ? new StartRefused(error.message, { cause: error }) : error;
-  }
+    .describe('Wraps the keys of all personal data (openssl rand -base64 32).'),
+});
+
+/** What services share is known here: what is wrong of it costs nobody a question. */
+export const sharedProblems = (env: Variables): readonly ConfigProblem[] =>
+  problemsOf(() => {
+    const given = loadConfig(Shared, env);
+    adapterSettings({ ...given, DATABASE_URL: given.DATABASE_URL ?? '' });
+  });
+
+/** Those that `sharedProblems` looks at, and those that a start decides itself, whatever the environment says. */
+export const LOOKED_AT: ReadonlySet<string> = new Set([
+  ...Object.keys(Shared.shape),
+  'BROKERX_MODE',
+  'BROKERX_DATA',
+  'BROKERX_COMMAND_APIS',
+  'BROKERX_ENGINES',
+  'BROKERX_PROJECTORS',
+  'BROKERX_QUERY_APIS',
+  'BROKERX_INSTANCE',
+  'BROKERX_OPENING',
+  'COMMAND_API_PORT',
+  'QUERY_API_PORT',
+  'COMMAND_API_URL',
+  'QUERY_API_URL',
+  'HOST',
+]);
+
+/** The other half would be made up, and whoever set this one would not know it. */
+export function halfAnOperator({ OPERATOR_EMAIL, OPERATOR_PASSWORD }: Variables): ConfigProblem[] {
+  if (Boolean(OPERATOR_EMAIL) === Boolean(OPERATOR_PASSWORD)) return [];
+  const [variable, missing] = OPERATOR_EMAIL
+    ? ['OPERATOR_EMAIL', 'OPERATOR_PASSWORD']
+    : ['OPERATOR_PASSWORD', 'OPERATOR_EMAIL'];
+  const rule = `is set without ${missing}: set both or neither`;
+  return [{ variable, rule, remedy: 'The first operator’s sign-in; both are made up where neither is set.' }];
+}
+
+export function noMail(mode: string, { SMTP_URL }: Variables): ConfigProblem[] {
+  if (mode !== 'production' || SMTP_URL) return [];
+  const remedy =
+    'Set it to your mail server, such as smtps://user:password@mail.example.com; to try BrokerX without one, set BROKERX_MODE=development.';
+  return [{ variable: 'SMTP_URL', rule: MAIL_NEEDED, remedy }];
 }

@@ -3,9 +3,10 @@ import { dirname, join } from 'node:path';
 import { eventStoreFault } from '@brokerx/infra/eventStore/eventstoredb/fault.ts';
 import { EmbeddedPostgresError } from '@brokerx/infra/postgres/failure.ts';
 import { isTransient, postgresSpeaksTls, repeating } from '@brokerx/infra/postgres/postgres.ts';
+import { ConfigError } from '@brokerx/infra/runtime/config.ts';
 import { connectionFault, shownServer } from '@brokerx/infra/runtime/connectionFault.ts';
 import type { Log } from '@brokerx/infra/runtime/log.ts';
-import { MAIL_NEEDED, type Mode } from '@brokerx/infra/runtime/mode.ts';
+import type { Mode } from '@brokerx/infra/runtime/mode.ts';
 import { LOOPBACK } from '@brokerx/infra/runtime/ports.ts';
 import { realRuntime } from '@brokerx/infra/runtime/runtime.ts';
 import { StartRefused } from '@brokerx/infra/runtime/startRefused.ts';
@@ -22,13 +23,14 @@ import {
 } from '../database/databaseRoles.ts';
 import { prepareDatabase } from '../database/prepareDatabase.ts';
 import { apiPorts } from './apiPorts.ts';
-import { refuseBrokenVariables } from './brokenVariables.ts';
+import { halfAnOperator, noMail, sharedProblems } from './brokenVariables.ts';
 import { type Counts, ONE_OF_EACH } from './instances.ts';
 import { DATABASE_PROCESS, openRunFile, type RunFile, stopLeftovers } from './runFile.ts';
 import { keptSecrets } from './secrets.ts';
 import { brokerxServices, type Surroundings, showsInbox } from './serviceCatalog.ts';
 import { type ServiceSpec, startService } from './serviceProcess.ts';
 import { NotReady, type Running, type Supervised, supervise } from './supervisor.ts';
+import { wrongSettings } from './wrongSettings.ts';
 
 /** A whole BrokerX on this machine: its database and its services, each a process that is kept running. */
 export type Installation = {
@@ -86,9 +88,7 @@ const SERVICE_READY_TIMEOUT_MS = 120_000;
 
 export async function startInstallation(options: InstallationOptions): Promise<Installation> {
   const { dataDir, log } = options;
-  refuseHalfAnOperator(options.env);
-  refuseNoMail(options);
-  refuseBrokenVariables(options.env);
+  await refuseWrongSettings(options);
   const lock = lockFolder(dataDir);
   const started: Supervised[] = [];
   const stop = async () => {
@@ -251,20 +251,13 @@ function makeFolder(folder: string): void {
   mkdirSync(folder, { mode: 0o700 });
 }
 
-/** The other half would be made up, and whoever set this one would not know it. */
-function refuseHalfAnOperator({ OPERATOR_EMAIL, OPERATOR_PASSWORD }: InstallationOptions['env']): void {
-  if (Boolean(OPERATOR_EMAIL) === Boolean(OPERATOR_PASSWORD)) return;
-  const [set, missing] = OPERATOR_EMAIL
-    ? ['OPERATOR_EMAIL', 'OPERATOR_PASSWORD']
-    : ['OPERATOR_PASSWORD', 'OPERATOR_EMAIL'];
-  throw new StartRefused(`${set} is set without ${missing}: set both or neither.`);
-}
-
-function refuseNoMail({ mode, env }: InstallationOptions): void {
-  if (mode !== 'production' || env.SMTP_URL) return;
-  throw new StartRefused(
-    `SMTP_URL ${MAIL_NEEDED}. Set it to your mail server, such as smtps://user:password@mail.example.com; to try BrokerX without one, set BROKERX_MODE=development.`,
-  );
+/** Every wrong variable at once. What stands in for BrokerX' own services is not asked. */
+async function refuseWrongSettings(options: InstallationOptions): Promise<void> {
+  const { env, mode, services } = options;
+  const problems = services
+    ? [...sharedProblems(env), ...halfAnOperator(env), ...noMail(mode, env)]
+    : await wrongSettings(options);
+  if (problems.length > 0) throw new StartRefused(new ConfigError(problems).message);
 }
 
 /** Makes tables and roles as the owner of the database, and gives each service an address of its own. */
@@ -289,11 +282,6 @@ const DATABASE_BACK_MS = 60_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 
 async function refuseAbsentDatabase(url: string): Promise<void> {
-  if (!/^postgres(ql)?:\/\//.test(url)) {
-    throw new StartRefused(
-      'DATABASE_URL must begin with postgres://. Unset DATABASE_URL to use the embedded database.',
-    );
-  }
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
   try {
     await client.connect();

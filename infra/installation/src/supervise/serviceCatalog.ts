@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Mode } from '@brokerx/infra/runtime/mode.ts';
 import { LOOPBACK } from '@brokerx/infra/runtime/ports.ts';
 import { type DatabaseService, isDatabaseService } from '../database/databaseRoles.ts';
@@ -54,7 +54,9 @@ export function brokerxServices(surroundings: Surroundings): ServiceSpec[] {
       const { own = {}, ...spec } = each(n);
       const database: Variables = isDatabaseService(name) ? { DATABASE_URL: databaseUrls[name] } : {};
       const env = { ...shared, ...database, ...own, BROKERX_INSTANCE: instanceName(name, n) };
-      return { name: processName(name, n, count), script: join(root, file), ...spec, env };
+      const script = join(root, file);
+      const config = join(dirname(script), 'config.ts');
+      return { name: processName(name, n, count), script, config, ...spec, env };
     });
   // Who signs people in has the keys; nobody else is given them.
   const given = defined({ ...secrets, ...env });

@@ -11,6 +11,8 @@ export type ServiceSpec = {
   name: string;
   /** The file to run. */
   script: string;
+  /** The file that reads its settings: run by itself it tells what is wrong with them. */
+  config?: string;
   env: Readonly<Record<string, string>>;
   /** The port of its API; `'free'`: it has none, and is given a port for its health; null: it has neither. */
   port: number | 'free' | null;

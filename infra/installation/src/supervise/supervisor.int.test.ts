@@ -152,7 +152,7 @@ test.for([
 ] as const)('%s without %s is refused before anything is started', async ([set, missing]) => {
   const { ended, errors } = launch('a', { env: { [set]: 'half' } });
   expect(await ended).toBe(1);
-  expect(errors()).toContain(`${set} is set without ${missing}: set both or neither.`);
+  expect(errors()).toContain(`${set}: is set without ${missing}: set both or neither`);
   expect(existsSync(join(dataDir, 'notes'))).toBe(false);
 });
 

@@ -13,7 +13,7 @@ import {
 import { FINAL_FAULTS, shownServer } from '../../runtime/connectionFault.ts';
 import type { Log } from '../../runtime/log.ts';
 import { mayFail } from '../../runtime/mayFail.ts';
-import { sharedOutage } from '../../runtime/outage.ts';
+import { type Outage, sharedOutage } from '../../runtime/outage.ts';
 import { type Runtime, sleep } from '../../runtime/runtime.ts';
 import { eventStoreFault } from './fault.ts';
 import { patchGrpc } from './grpcPatch.ts';
@@ -83,18 +83,8 @@ export function eventStoreDbConnection(options: {
           reject(silent);
           renew(used);
         });
-        Promise.try(call, used)
-          .then(
-            (result) => {
-              away.answered();
-              resolve(result);
-            },
-            (error: unknown) => {
-              if (closed) return reject(error);
-              if (error instanceof UnavailableError) away.failed(error);
-              reject(error);
-            },
-          )
+        noted(away, Promise.try(call, used), () => closed)
+          .then(resolve, reject)
           .finally(() => {
             cancel();
             pending.delete(reject);
@@ -109,6 +99,15 @@ export function eventStoreDbConnection(options: {
       ended.abort();
     },
   };
+}
+
+/** The work as it is, and whether the server was there. */
+function noted<T>(away: Outage, work: Promise<T>, isOver: () => boolean): Promise<T> {
+  const failed = (error: unknown) => {
+    if (!isOver() && error instanceof UnavailableError) away.failed(error);
+  };
+  work.then(() => away.answered(), failed);
+  return work;
 }
 
 /** A fault that a repetition mends is none: the server, or the way to it, is away where no connection comes about, or no reply. */

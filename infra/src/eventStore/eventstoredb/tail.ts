@@ -109,13 +109,7 @@ export function eventStoreDbTail(options: {
         await follow();
       } catch (error) {
         failures = window?.to === before ? failures + 1 : 1;
-        // Told once, not at every try; a server that is away is told by whoever asks it next, which is done at once.
-        const isAway = isEventStoreDbAway(error);
-        const level = failures === 1 && !isAway ? 'warn' : 'debug';
-        if (!closing.signal.aborted) {
-          log?.[level]({ err: error }, 'the end of the store is followed anew');
-          if (isAway) await mayFail(reads.lastPosition(), 'the client tells of the outage');
-        }
+        if (!closing.signal.aborted) await broken(error, failures, options);
       }
       await sleep(runtime, backOffMs(failures), closing.signal);
     }
@@ -174,4 +168,16 @@ export function eventStoreDbTail(options: {
       await running;
     },
   };
+}
+
+/** Told once, not at every try; a server that is away is told by whoever asks it next, which is done at once. */
+async function broken(
+  error: unknown,
+  failures: number,
+  { reads, log }: { reads: EventStoreDbReads; log?: Log | undefined },
+): Promise<void> {
+  const isAway = isEventStoreDbAway(error);
+  const level = failures === 1 && !isAway ? 'warn' : 'debug';
+  log?.[level]({ err: error }, 'the end of the store is followed anew');
+  if (isAway) await mayFail(reads.lastPosition(), 'the client tells of the outage');
 }

@@ -73,8 +73,7 @@ export function topicTail<E>(options: {
   let reading: { isInTime(): boolean; stop(): Promise<void> } | null = null;
   let ending: Promise<void> = Promise.resolve();
   let cancelEnd: (() => void) | null = null;
-  /** Whether it was told that the store is read, so that the end of it is; at the start it is. */
-  let isStoreTold = true;
+  const tellState = toldState(options);
   /** What the fetching waits for, resolved by whoever takes something. */
   let taking: PromiseWithResolvers<void> | null = null;
   const taken = () => {
@@ -99,11 +98,7 @@ export function topicTail<E>(options: {
       reached: () => window.reached(wanted),
       isHeld: () => taking !== null,
       onChange(state) {
-        // During an outage of the brokers that is what its lines say.
-        if (state === 'late') isStoreTold = !options.kafka.outage.isAway();
-        const level = state === 'late' ? 'warn' : 'info';
-        log?.[isStoreTold ? level : 'debug']({ topic: topic.name }, READ_FROM[state]);
-        isStoreTold = state === 'late' && isStoreTold;
+        tellState(state);
         tell();
       },
     });
@@ -185,6 +180,19 @@ export function topicTail<E>(options: {
       end();
       await ending;
     },
+  };
+}
+
+/** Tells what is read; during an outage of the brokers that is what its lines say. */
+function toldState(options: { kafka: Pick<KafkaClient, 'outage'>; topic: FeedTopic; log?: Log | undefined }) {
+  const { kafka, topic, log } = options;
+  /** That the store is read: then the end of it is told, too. At the start it is. */
+  let isStoreTold = true;
+  return (state: keyof typeof READ_FROM): void => {
+    if (state === 'late') isStoreTold = !kafka.outage.isAway();
+    const level = state === 'late' ? 'warn' : 'info';
+    log?.[isStoreTold ? level : 'debug']({ topic: topic.name }, READ_FROM[state]);
+    isStoreTold = state === 'late' && isStoreTold;
   };
 }
 
