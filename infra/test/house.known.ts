@@ -107,7 +107,7 @@ export const longFunctions: Readonly<Record<string, number>> = {
   'query-api/src/events/routes.ts: eventRoutes': 116,
   'query-api/src/live/hotValues.ts: hotValues': 73,
   'query-api/src/live/liveEvents.ts: liveEvents': 93,
-  'query-api/src/market/liveCandle.ts: followCandle': 78,
+  'query-api/src/books/liveCandle.ts: followCandle': 78,
   'query-api/src/market/routes.ts: marketRoutes': 144,
   'query-api/src/reading/freshness.ts: freshness': 120,
   'query-api/src/reading/projectionPositions.ts: projectionPositions': 87,

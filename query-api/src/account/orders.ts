@@ -1,8 +1,6 @@
 import {
   averagePriceDecimal,
   decimalFromCents,
-  OPEN_STATUSES,
-  ORDER_STATUSES,
   percentFromPpm,
   type views,
 } from '@brokerx/contracts';
@@ -32,20 +30,6 @@ export function ordersToken(token: string): string | undefined {
   return key !== undefined && PLACE.test(key) ? key : undefined;
 }
 const PLACE = /^\d{1,15}\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-
-/** `open` and `closed` stand for groups; an unknown word gives undefined. */
-export function statusesOf(words: readonly string[]): string[] | undefined {
-  const statuses = words.flatMap(
-    (word) => GROUPS[word] ?? ORDER_STATUSES.filter((status) => status === word),
-  );
-  const known = words.every((word) => word in GROUPS || ORDER_STATUSES.some((status) => status === word));
-  return known ? [...new Set(statuses)].sort() : undefined;
-}
-const isOpen = (status: string) => OPEN_STATUSES.some((open) => open === status);
-const GROUPS: Readonly<Record<string, readonly string[]>> = Object.assign(Object.create(null), {
-  open: OPEN_STATUSES,
-  closed: ORDER_STATUSES.filter((status) => !isOpen(status)),
-});
 
 /** The newest first. */
 export async function readOrders(tables: Rows, query: OrdersQuery): Promise<Page<views.OrderView>> {

@@ -1,6 +1,5 @@
 import { views } from '@brokerx/contracts';
 import type { Http } from '@brokerx/infra/http/http.ts';
-import type { QueryDeps } from '../deps.ts';
 import { accountRead, EVERY_ROLE, mayReadAll } from '../http/actor.ts';
 import type { Page } from '../http/paging.ts';
 import {
@@ -13,6 +12,7 @@ import {
   WalletQuery,
 } from '../http/parameters.ts';
 import { invalidParameter, refused } from '../http/problems.ts';
+import type { EventReader } from '../reading/eventReader.ts';
 import { POSITION_REPLY_HEADERS, PositionHeaders, type Reading } from '../reading/reading.ts';
 import { executionsToken, readExecutions } from './executions.ts';
 import { holdingsToken, readHoldings } from './holdings.ts';
@@ -22,7 +22,7 @@ import { readTimeline } from './timeline.ts';
 import { readWallet, walletView } from './wallet.ts';
 
 /** What an account may read of itself, and operators and analysts of any. */
-export function accountRoutes(app: Http, { store }: QueryDeps, reads: Reading): void {
+export function accountRoutes(app: Http, { store }: { store: EventReader }, reads: Reading): void {
   const shared = { tags: ['Account'], headers: PositionHeaders };
   const config = { auth: EVERY_ROLE, replyHeaders: POSITION_REPLY_HEADERS };
 

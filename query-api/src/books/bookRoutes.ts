@@ -1,16 +1,16 @@
 import { centsFromDecimal, views } from '@brokerx/contracts';
 import type { Http } from '@brokerx/infra/http/http.ts';
-import type { QueryDeps } from '../deps.ts';
 import { BookQuery, SymbolPath, SymbolQuery } from '../http/parameters.ts';
 import { refused } from '../http/problems.ts';
-import { MARKET_DATA, marketLook } from '../market/marketData.ts';
+import { MARKET_DATA, type MarketLookFrom, marketLook } from '../market/marketData.ts';
 import { referencePrice } from '../market/referencePrice.ts';
 import { readSymbols } from '../market/symbols.ts';
 import { POSITION_REPLY_HEADERS, PositionHeaders, type Reading } from '../reading/reading.ts';
 import type { FollowedBook } from './followedBook.ts';
+import type { PublicBooks } from './publicBooks.ts';
 
 /** Snapshots of the public book, to begin a local one with, and what its prices are measured by. */
-export function bookRoutes(app: Http, deps: QueryDeps, reads: Reading): void {
+export function bookRoutes(app: Http, deps: MarketLookFrom & { books: PublicBooks }, reads: Reading): void {
   const { books } = deps;
   const shared = { tags: ['Market'] };
   const config = { auth: 'public', replyHeaders: POSITION_REPLY_HEADERS } as const;

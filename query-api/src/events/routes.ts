@@ -1,12 +1,15 @@
 import { Readable } from 'node:stream';
 import { views } from '@brokerx/contracts';
+import type { Runtime, SessionEnds } from '@brokerx/infra';
 import type { Http } from '@brokerx/infra/http/http.ts';
+import type { Log } from '@brokerx/infra/runtime/log.ts';
 import type { FastifyReply } from 'fastify';
-import type { QueryDeps } from '../deps.ts';
 import { STAFF } from '../http/actor.ts';
 import { EventsQuery } from '../http/parameters.ts';
 import { refused } from '../http/problems.ts';
+import type { EventReader } from '../reading/eventReader.ts';
 import { POSITION_REPLY_HEADERS, PositionHeaders, type Reading } from '../reading/reading.ts';
+import type { Shares } from '../reading/shares.ts';
 import { type ShareBounds, whyFull } from '../reading/shares.ts';
 import { rawEventLines } from './rawEvents.ts';
 
@@ -16,7 +19,16 @@ export const EXPORTS: ShareBounds = { max: 16, perAddressMax: 16, perAccountMax:
 const STALL_MS = 60_000;
 
 /** The history itself. */
-export function eventRoutes(app: Http, deps: QueryDeps, reads: Reading): void {
+export type EventRoutes = {
+  store: EventReader;
+  sessions: Pick<SessionEnds, 'onEnd'>;
+  /** Exports of events that run at once, in all and for each client. */
+  exportPlaces: Shares;
+  runtime: Runtime;
+  log: Log;
+};
+
+export function eventRoutes(app: Http, deps: EventRoutes, reads: Reading): void {
   const { store, sessions, exportPlaces, runtime, log } = deps;
   const open = new Set<AbortController>();
   app.addHook('preClose', async () => {

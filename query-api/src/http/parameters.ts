@@ -9,7 +9,7 @@ import {
   views,
 } from '@brokerx/contracts';
 import { z } from 'zod';
-import { statusesOf } from '../account/orders.ts';
+import { statusesOf } from './orderStatuses.ts';
 import { PAGE_DEFAULT, PAGE_MAX } from './paging.ts';
 
 const { Id, Instant, PageToken, StreamName, wholeOfText: whole } = domains;

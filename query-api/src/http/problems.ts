@@ -1,7 +1,5 @@
 import { REFUSALS, RETRYABLE, type RefusalCode } from '@brokerx/contracts';
-import { isTransient } from '@brokerx/infra';
 import { Problem } from '@brokerx/infra/http/problem.ts';
-import { ReadModelUnavailable } from '../reading/readDatabase.ts';
 
 /** How the reading side says no, over HTTP. */
 const STATUS = {
@@ -44,9 +42,3 @@ export const invalidParameter = (pointer: string, detail: string): Problem =>
     title: 'The request does not have the form that is expected.',
     errors: [{ pointer, code: 'INVALID_VALUE', detail }],
   });
-
-/** A database that is away is a moment's trouble, not a bug. */
-export function problemOf(error: unknown): unknown {
-  const away = error instanceof ReadModelUnavailable || isTransient(error);
-  return away ? refused('UNAVAILABLE', undefined, error) : error;
-}

@@ -1,5 +1,5 @@
 import { type Channel, RESUMABLE, type views } from '@brokerx/contracts';
-import { frame } from '../streams/sse.ts';
+import { frame } from './sseFrame.ts';
 
 /** One message of a channel, the same for everybody who is given it; each form of it is made once, when it is wanted. */
 export type StreamMessage = {

@@ -66,12 +66,10 @@ async function readMarketData(
 }
 
 /** A look at a symbol's market data, with the position that it is of. */
+export type MarketLookFrom = { hotView: Pick<OwnView, 'read'>; store: { id: string } };
+
 export const marketLook =
-  (
-    { hotView, store }: { hotView: Pick<OwnView, 'read'>; store: { id: string } },
-    symbol: string,
-    wanted: Wanted,
-  ) =>
+  ({ hotView, store }: MarketLookFrom, symbol: string, wanted: Wanted) =>
   async () => {
     const seen = await readMarketData(hotView, store.id, symbol, wanted);
     return { seen, position: seen.position };

@@ -1,9 +1,9 @@
 import { views } from '@brokerx/contracts';
+import type { Runtime } from '@brokerx/infra';
 import type { Http } from '@brokerx/infra/http/http.ts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { tokenKey } from '../account/routes.ts';
-import type { QueryDeps } from '../deps.ts';
 import {
   CandlesQuery,
   DepthQuery,
@@ -15,11 +15,18 @@ import {
 import { refused } from '../http/problems.ts';
 import { POSITION_REPLY_HEADERS, PositionHeaders, type Reading } from '../reading/reading.ts';
 import { candlesToken, readCandles } from './candles.ts';
-import { cutDepth, emptyDepth, MARKET_DATA, marketLook, newestTrades } from './marketData.ts';
+import {
+  cutDepth,
+  emptyDepth,
+  MARKET_DATA,
+  type MarketLookFrom,
+  marketLook,
+  newestTrades,
+} from './marketData.ts';
 import { readSymbols, symbolsToken } from './symbols.ts';
 
 /** What everybody may know of the market. */
-export function marketRoutes(app: Http, deps: QueryDeps, reads: Reading): void {
+export function marketRoutes(app: Http, deps: MarketLookFrom & { runtime: Runtime }, reads: Reading): void {
   const { runtime } = deps;
   const shared = { tags: ['Market'], headers: PositionHeaders };
   const config = { auth: 'public', replyHeaders: POSITION_REPLY_HEADERS } as const;

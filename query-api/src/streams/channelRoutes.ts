@@ -1,12 +1,16 @@
 import type { Http } from '@brokerx/infra/http/http.ts';
-import type { QueryDeps } from '../deps.ts';
+import type { Log } from '@brokerx/infra/runtime/log.ts';
 import { ChannelPath, ChannelStreamQuery } from '../http/parameters.ts';
 import { invalidParameter } from '../http/problems.ts';
+import type { Channels } from './channels.ts';
 import { EVENT_STREAM_RESPONSE, ResumeHeaders, resumeFrom, serveStream } from './eventStreamReply.ts';
+import type { OpenStreams } from './openStreams.ts';
 import { eventSink } from './sink.ts';
 
+export type ChannelRoutes = { channels: Channels; streams: OpenStreams; log: Log };
+
 /** Each public channel of a symbol as server-sent events. */
-export function channelRoutes(app: Http, deps: QueryDeps): void {
+export function channelRoutes(app: Http, deps: ChannelRoutes): void {
   const { channels, streams } = deps;
   app.get(
     '/v1/streams/symbols/:symbol/:channel',

@@ -9,12 +9,12 @@ import {
 import type { OwnView, Runtime } from '@brokerx/infra';
 import type { BookUpdate } from '../books/bookUpdate.ts';
 import type { FollowedBook } from '../books/followedBook.ts';
+import { followCandle } from '../books/liveCandle.ts';
 import type { BookUse, PublicBooks } from '../books/publicBooks.ts';
 import { refused } from '../http/problems.ts';
 import type { HotValues } from '../live/hotValues.ts';
 import type { LiveEvents } from '../live/liveEvents.ts';
 import { type StreamMessage, streamMessage } from '../live/streamMessage.ts';
-import { followCandle } from '../market/liveCandle.ts';
 import { MARKET_DATA, marketLook } from '../market/marketData.ts';
 import { referencePrice } from '../market/referencePrice.ts';
 import { readSymbols } from '../market/symbols.ts';

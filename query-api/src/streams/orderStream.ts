@@ -3,9 +3,10 @@ import type { Recorded } from '@brokerx/infra';
 import { orderEventView } from '../account/orderEvent.ts';
 import { follow } from '../live/follow.ts';
 import type { LiveEvents } from '../live/liveEvents.ts';
+import { frame } from '../live/sseFrame.ts';
 import type { EventReader } from '../reading/eventReader.ts';
 import { resumeAt } from './resume.ts';
-import { type EventStream, followedBy, frame } from './sse.ts';
+import { type EventStream, followedBy } from './sse.ts';
 
 /**
  * An account's orders and fills as they happen. `stream_ready` tells the id to resume from before anything has

@@ -1,20 +1,37 @@
 import { accountStream } from '@brokerx/contracts';
+import type { Runtime, SessionEnds } from '@brokerx/infra';
 import { NO_STREAM } from '@brokerx/infra';
 import type { Http } from '@brokerx/infra/http/http.ts';
+import type { Log } from '@brokerx/infra/runtime/log.ts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { QueryDeps } from '../deps.ts';
 import { accountRead, EVERY_ROLE } from '../http/actor.ts';
 import { OrderStreamQuery, SymbolPath, SymbolStreamQuery } from '../http/parameters.ts';
 import { refused } from '../http/problems.ts';
-import { MARKET_DATA, marketLook } from '../market/marketData.ts';
+import type { HotValues } from '../live/hotValues.ts';
+import type { LiveEvents } from '../live/liveEvents.ts';
+import { MARKET_DATA, type MarketLookFrom, marketLook } from '../market/marketData.ts';
+import type { EventReader } from '../reading/eventReader.ts';
+import type { Freshness } from '../reading/freshness.ts';
 import { freshLook } from '../reading/reading.ts';
 import { EVENT_STREAM_RESPONSE, ResumeHeaders, resumeFrom, serveStream } from './eventStreamReply.ts';
+import type { OpenStreams } from './openStreams.ts';
 import { streamOrders } from './orderStream.ts';
 import type { EventStream } from './sse.ts';
 import { streamSymbol } from './symbolStream.ts';
 
+export type StreamRoutes = MarketLookFrom & {
+  store: EventReader;
+  freshness: Freshness;
+  live: LiveEvents;
+  sessions: Pick<SessionEnds, 'onEnd'>;
+  hotValues: HotValues;
+  streams: OpenStreams;
+  runtime: Runtime;
+  log: Log;
+};
+
 /** Server-sent events. Whatever can be refused is refused before the first byte. */
-export function streamRoutes(app: Http, deps: QueryDeps): void {
+export function streamRoutes(app: Http, deps: StreamRoutes): void {
   const { store, live, sessions, hotValues, streams, runtime, log } = deps;
   const shared = { tags: ['Streams'], headers: ResumeHeaders };
   const response = EVENT_STREAM_RESPONSE;

@@ -1,7 +1,7 @@
 import type { ResyncReason } from '@brokerx/contracts';
+import { frame } from '../live/sseFrame.ts';
 import type { StreamMessage } from '../live/streamMessage.ts';
 import type { EventStream } from './sse.ts';
-import { frame } from './sse.ts';
 
 /** Where the messages of one channel go: to one client, over server-sent events or a WebSocket. */
 export type Sink = {

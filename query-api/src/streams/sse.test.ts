@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import { expect, test } from 'vitest';
 import { handClock } from '../../test/handClock.ts';
+import { frame } from '../live/sseFrame.ts';
 import { HEARTBEAT_MS, openStreams } from './openStreams.ts';
-import { eventStream, frame, LINGER_MS } from './sse.ts';
+import { eventStream, LINGER_MS } from './sse.ts';
 
 const HELLO = 'retry: 1000\n: connected\n\n';
 /** What a client can take now. */

@@ -128,10 +128,6 @@ export function eventStream(options: { runtime: Runtime; bufferBytesMax?: number
   };
 }
 
-/** One message; `data` is JSON text, which never holds a line break. */
-export const frame = (event: string, data: string, id?: number): string =>
-  id === undefined ? `event: ${event}\ndata: ${data}\n\n` : `id: ${id}\nevent: ${event}\ndata: ${data}\n\n`;
-
 /** For `follow`: as long as the client takes it. */
 export const followedBy = (to: EventStream) => ({
   ended: to.ended,

@@ -3,10 +3,11 @@ import type { Recorded } from '@brokerx/infra';
 import { follow } from '../live/follow.ts';
 import type { HotValues } from '../live/hotValues.ts';
 import type { LiveEvents } from '../live/liveEvents.ts';
+import { frame } from '../live/sseFrame.ts';
 import { type DepthView, emptyDepth, type MarketData, newestTrades } from '../market/marketData.ts';
 import type { EventReader } from '../reading/eventReader.ts';
 import { resumeAt } from './resume.ts';
-import { type EventStream, followedBy, frame } from './sse.ts';
+import { type EventStream, followedBy } from './sse.ts';
 
 /**
  * A symbol's market: `depth` tells the whole visible book whenever it changed (a newer one replaces an older one,

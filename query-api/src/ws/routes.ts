@@ -1,12 +1,15 @@
 import { BODY_BYTES_MAX, type Http } from '@brokerx/infra/http/http.ts';
 import websocket from '@fastify/websocket';
 import { z } from 'zod';
-import type { QueryDeps } from '../deps.ts';
 import { asyncApi } from './asyncApi.ts';
 import { handshakeRefusal, SOCKET_PATH, UPGRADE_REQUIRED } from './handshake.ts';
+import type { OpenSockets } from './openSockets.ts';
 
 /** The WebSocket, and the document that says what goes over it. */
-export async function webSocketRoutes(app: Http, { sockets, version }: QueryDeps): Promise<void> {
+export async function webSocketRoutes(
+  app: Http,
+  { sockets, version }: { sockets: OpenSockets; version: string },
+): Promise<void> {
   await app.register(websocket, {
     options: { maxPayload: BODY_BYTES_MAX, perMessageDeflate: false },
     // Told and closed by `OpenSockets`.

@@ -1,13 +1,13 @@
 import { views } from '@brokerx/contracts';
 import type { Runtime } from '@brokerx/infra';
-import type { RecordedTrade } from '../books/bookUpdate.ts';
-import type { FollowedBook } from '../books/followedBook.ts';
 import { type StreamMessage, streamMessage } from '../live/streamMessage.ts';
+import { addToCandle, type CandleFigures, candleView, readCandleAt } from '../market/candles.ts';
 import type { EventReader } from '../reading/eventReader.ts';
 import type { Freshness } from '../reading/freshness.ts';
 import type { ReadDatabase } from '../reading/readDatabase.ts';
 import { freshRows } from '../reading/reading.ts';
-import { addToCandle, type CandleFigures, candleView, readCandleAt } from './candles.ts';
+import type { RecordedTrade } from './bookUpdate.ts';
+import type { FollowedBook } from './followedBook.ts';
 
 /**
  * The candle of the present interval, as its trades happen, and once more when the interval is over. It begins with what

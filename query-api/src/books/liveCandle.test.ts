@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import { handClock, settle } from '../../test/handClock.ts';
-import type { BookUpdate, RecordedTrade } from '../books/bookUpdate.ts';
-import type { FollowedBook } from '../books/followedBook.ts';
 import type { StreamMessage } from '../live/streamMessage.ts';
 import { freshness } from '../reading/freshness.ts';
 import type { ReadDatabase } from '../reading/readDatabase.ts';
+import type { BookUpdate, RecordedTrade } from './bookUpdate.ts';
+import type { FollowedBook } from './followedBook.ts';
 import { followCandle } from './liveCandle.ts';
 
 const MINUTE = 60_000;
