@@ -2,14 +2,29 @@ import { join } from 'node:path';
 import { configDefaults, defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-/** Whole installations first, then single servers, then what runs in memory: so no long file is left alone at the end. */
+/** The longest first: what takes its minute is never left alone at the end, whatever else there is to run beside it. */
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const rank = ({ moduleId }: TestSpecification) => KINDS.findIndex((kind) => moduleId.includes(kind));
+    const rank = ({ moduleId }: TestSpecification) => ORDER.findIndex((part) => moduleId.includes(part));
     return (await super.sort(files)).toSorted((a, b) => rank(a) - rank(b));
   }
 }
-const KINDS = ['crash', '.sim.', '.e2e.', '.int.', ''];
+/** As measured; then by kind: whole installations, single servers, what runs in memory. */
+const ORDER = [
+  'loadtests/test/crashOfMany.e2e.test.ts',
+  'infra/src/runtime/launch.int.test.ts',
+  'infra/installation/src/cli/start.int.test.ts',
+  'command-api/src/people/people.int.test.ts',
+  'loadtests/test/crash.e2e.test.ts',
+  'loadtests/test/restored.e2e.test.ts',
+  'matching-engine/sim/engine.sim.test.ts',
+  'projectors/test/topicsBroker.int.test.ts',
+  'infra/src/servers/embeddedPostgres.int.test.ts',
+  'loadtests/test/generated/',
+  '.e2e.',
+  '.int.',
+  '',
+];
 
 export default defineConfig({
   test: {
