@@ -1,9 +1,4 @@
-import {
-  averagePriceDecimal,
-  decimalFromCents,
-  percentFromPpm,
-  type views,
-} from '@brokerx/contracts';
+import { averagePriceDecimal, decimalFromCents, percentFromPpm, type views } from '@brokerx/contracts';
 import { safeInteger } from '@brokerx/infra';
 import { keyOfToken, type Page, pageOf } from '../http/paging.ts';
 import type { Rows } from '../reading/readDatabase.ts';
