@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'vitest';
+import type { Cursor } from '../src/eventStore/cursor.ts';
 import { memoryEventStore } from '../src/eventStore/eventStore.memory.ts';
 import { type EventStore, NO_STREAM, type Recorded } from '../src/eventStore/eventStore.ts';
 import { collecting } from '../src/feed/feed.contract.ts';
 import { kafkaFeed } from '../src/feed/feed.kafka.ts';
-import type { Batch, Consumer, Cursor } from '../src/feed/feed.ts';
+import type { Batch, Consumer } from '../src/feed/feed.ts';
 import { realRuntime } from '../src/runtime/runtime.ts';
 import { commit, type Noted, notedCodec } from './noted.ts';
 import { clientFor, topicOf, topicWriter } from './topicWriter.ts';

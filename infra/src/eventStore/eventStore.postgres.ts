@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import type pg from 'pg';
 import { migrate } from '../postgres/migrate.ts';
-import { isTransient, openPool, repeating, safeInteger } from '../postgres/postgres.ts';
+import { isTransient, openPool, safeInteger } from '../postgres/postgres.ts';
 import type { Log } from '../runtime/log.ts';
+import { repeating } from '../runtime/retry.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { assertAppendable, previousOnStream } from './appendable.ts';
 import { appendWakeUps } from './appendWakeUps.ts';
@@ -33,7 +34,8 @@ export async function postgresEventStore<E>(options: {
   log?: Log | undefined;
 }): Promise<EventStore<E>> {
   const { databaseUrl, codec, runtime, log } = options;
-  const repeat = <T>(work: () => Promise<T>) => repeating(runtime, REPEAT_MS, work, { up: () => closed });
+  const repeat = <T>(work: () => Promise<T>) =>
+    repeating(runtime, REPEAT_MS, work, { isTransient, isOver: () => closed });
   let closed = false;
   await repeat(() =>
     migrate({ databaseUrl, directory: new URL('../../migrations/store', import.meta.url), name: 'store' }),

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { Cursor } from '../feed/feed.ts';
+import type { Cursor } from './cursor.ts';
 import type { EventStore, Filter, Landmark } from './eventStore.ts';
 
 /**

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
+import type { Cursor } from '../eventStore/cursor.ts';
 import type { Filter, Recorded } from '../eventStore/eventStore.ts';
-import type { Cursor } from './feed.ts';
 
 /**
  * A topic, as its readers see it: what of the store it carries, and how that is divided into partitions. Events of one

@@ -2,10 +2,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { commit as commitTo, type Noted } from '../../test/noted.ts';
 import { isOwn, named, ownEvents, type Stage } from '../../test/stage.ts';
+import { ForeignCursor } from '../eventStore/cursor.ts';
 import { type Commit, type EventStore, matcher, NO_STREAM, type Recorded } from '../eventStore/eventStore.ts';
 import { heardElsewhere } from '../runtime/mayFail.ts';
 import { QUIET_INTERVAL_MS } from './consumer.ts';
-import { type Batch, type Consumer, type Feed, ForeignCursor } from './feed.ts';
+import type { Batch, Consumer, Feed } from './feed.ts';
 
 /** What every adapter of the feed must do. `open` gives a store, of the test's own or shared, and a feed of it. */
 export function feedContract(

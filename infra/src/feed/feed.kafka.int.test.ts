@@ -13,13 +13,13 @@ import {
   openWorld,
 } from '../../test/topicWorld.ts';
 import { clientFor, eventMessage, topicOf, topicWriter, watermark } from '../../test/topicWriter.ts';
+import type { Cursor } from '../eventStore/cursor.ts';
 import { NO_STREAM, type Recorded } from '../eventStore/eventStore.ts';
 import { realRuntime } from '../runtime/runtime.ts';
 import type { FeedTopic } from './division.ts';
 import { feedContract } from './feed.contract.ts';
 import { kafkaFeed } from './feed.kafka.ts';
 import { storeFeed } from './feed.store.ts';
-import type { Cursor } from './feed.ts';
 
 const brokers = inject('kafkaBrokers') ?? '';
 

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
+import { ForeignCursor } from '../eventStore/cursor.ts';
 import type { EventStore } from '../eventStore/eventStore.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { feedConsumer, type Pump } from './consumer.ts';
 import { type FeedTopic, liesWithin, undivided } from './division.ts';
-import { type Feed, ForeignCursor } from './feed.ts';
+import type { Feed } from './feed.ts';
 import { feedTail } from './tail.ts';
 import type { TopicTail } from './topic/tail.ts';
 

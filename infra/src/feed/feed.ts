@@ -1,23 +1,10 @@
-import type { Filter, Landmark, Recorded } from '../eventStore/eventStore.ts';
+import type { Cursor } from '../eventStore/cursor.ts';
+import type { Filter, Recorded } from '../eventStore/eventStore.ts';
 
 /**
  * The feed port: everything after a cursor, in order, that matches a filter, in batches, for ever. One feed in a
  * process serves all its consumers: what several of them want is read and parsed once.
  */
-
-/** Where a consumer stands. A cursor of another store is refused with `ForeignCursor`: it means "rebuild". */
-export type Cursor = {
-  storeId: string;
-  /** Everything up to here has been given. */
-  position: number;
-  /**
-   * Of a topic's consumer: the same for each partition, the lowest of which is `position`. Absent: all of them stand
-   * there. A consumer that does not keep this is given again what partitions further on had brought it.
-   */
-  partitions?: readonly number[];
-  /** Where it is kept: the last event that what stands here rests on (`past.ts`). Feeds do not look at it. */
-  landmark?: Landmark;
-};
 
 export type Batch<E> = {
   /** Matching events in order; may be empty: quiet consumers are told positions too. */
@@ -64,7 +51,3 @@ export type Feed<E> = {
   head(): number;
   close(): Promise<void>;
 };
-
-export class ForeignCursor extends Error {
-  override name = 'ForeignCursor';
-}

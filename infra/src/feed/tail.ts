@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { type EventStore, type Filter, matcher, type Page, type Recorded } from '../eventStore/eventStore.ts';
-import { backOffMs } from '../postgres/postgres.ts';
+import { firstAfter } from '../eventStore/firstAfter.ts';
 import type { Log } from '../runtime/log.ts';
 import { unlessOutage } from '../runtime/outage.ts';
+import { backOffMs } from '../runtime/retry.ts';
 import { type Runtime, sleep } from '../runtime/runtime.ts';
 import { unionOf } from './filterUnion.ts';
 
@@ -174,16 +175,4 @@ export function feedTail<E>(options: {
       await running;
     },
   };
-}
-
-/** Index of the first event after the position. */
-export function firstAfter(events: readonly { position: number }[], position: number): number {
-  let low = 0;
-  let high = events.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((events[middle]?.position ?? 0) > position) high = middle;
-    else low = middle + 1;
-  }
-  return low;
 }

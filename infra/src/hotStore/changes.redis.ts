@@ -1,4 +1,4 @@
-import type { Cursor } from '../feed/feed.ts';
+import type { Cursor } from '../eventStore/cursor.ts';
 import { answerOf, openRedis, type RedisConnection } from '../redis/redis.ts';
 import type { Log } from '../runtime/log.ts';
 import { mayFail } from '../runtime/mayFail.ts';

@@ -1,4 +1,4 @@
-import type { Cursor } from '../feed/feed.ts';
+import type { Cursor } from '../eventStore/cursor.ts';
 import type { HotStore, HotView } from './hotStore.ts';
 
 /** The hot store in memory, for unit tests and simulation. */

@@ -1,9 +1,10 @@
 import type pg from 'pg';
-import type { Cursor } from '../feed/feed.ts';
+import type { Cursor } from '../eventStore/cursor.ts';
 import { migrate } from '../postgres/migrate.ts';
-import { type Listener, listen, openPool, repeating, safeInteger } from '../postgres/postgres.ts';
+import { isTransient, type Listener, listen, openPool, safeInteger } from '../postgres/postgres.ts';
 import type { Log } from '../runtime/log.ts';
 import { unlessOutage } from '../runtime/outage.ts';
+import { repeating } from '../runtime/retry.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { HotStore, HotView } from './hotStore.ts';
 
@@ -18,7 +19,8 @@ export async function postgresHotStore(options: {
   log?: Log | undefined;
 }): Promise<HotStore> {
   const { databaseUrl, runtime, log } = options;
-  const repeat = <T>(work: () => Promise<T>) => repeating(runtime, REPEAT_MS, work, { up: () => closed });
+  const repeat = <T>(work: () => Promise<T>) =>
+    repeating(runtime, REPEAT_MS, work, { isTransient, isOver: () => closed });
   let closed = false;
   await repeat(() =>
     migrate({ databaseUrl, directory: new URL('../../migrations/hot', import.meta.url), name: 'hot' }),

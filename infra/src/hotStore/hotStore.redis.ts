@@ -1,8 +1,9 @@
 import type { Result } from 'ioredis';
-import type { Cursor } from '../feed/feed.ts';
-import { repeating, safeInteger } from '../postgres/postgres.ts';
+import type { Cursor } from '../eventStore/cursor.ts';
+import { isTransient, safeInteger } from '../postgres/postgres.ts';
 import { answerOf, openRedis } from '../redis/redis.ts';
 import type { Log } from '../runtime/log.ts';
+import { repeating } from '../runtime/retry.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { type ChangeListener, redisChanges } from './changes.redis.ts';
 import type { HotStore, HotView } from './hotStore.ts';
@@ -29,7 +30,7 @@ export async function redisHotStore(options: {
   const changes = redisChanges(options);
   let closed = false;
   const repeat = <T>(call: () => Promise<T>) =>
-    repeating(runtime, REPEAT_MS, () => answerOf(call()), { up: () => closed });
+    repeating(runtime, REPEAT_MS, () => answerOf(call()), { isTransient, isOver: () => closed });
 
   const view = (name: string, version: number): HotView => {
     const key = `brokerx:${storeId}:{${name}:${version}}`;

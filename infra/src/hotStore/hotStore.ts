@@ -1,4 +1,4 @@
-import type { Cursor } from '../feed/feed.ts';
+import type { Cursor } from '../eventStore/cursor.ts';
 
 /**
  * The hot store port: small values by key for reading at once (depth, ticker, last trades). Values and the cursor

@@ -1,7 +1,8 @@
-import { openPool, repeating, safeInteger } from '../postgres/postgres.ts';
+import { isTransient, openPool, safeInteger } from '../postgres/postgres.ts';
+import { migrateState } from '../postgres/stateSchema.ts';
 import type { Log } from '../runtime/log.ts';
+import { repeating } from '../runtime/retry.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { migrateState } from '../snapshots/snapshots.postgres.ts';
 import { LEASE_TTL_MS, leasesOver, type Place } from './holding.ts';
 import { type Leases, MEMBER_MARK, type RunningLease } from './lease.ts';
 
@@ -15,7 +16,7 @@ export async function postgresLeases(options: {
   log?: Log | undefined;
 }): Promise<Leases> {
   const { databaseUrl, runtime, ttlMs = LEASE_TTL_MS, log } = options;
-  await repeating(runtime, REPEAT_MS, () => migrateState(databaseUrl));
+  await repeating(runtime, REPEAT_MS, () => migrateState(databaseUrl), { isTransient });
   const pool = openPool({
     databaseUrl,
     max: CONNECTIONS,
@@ -25,7 +26,7 @@ export async function postgresLeases(options: {
     log,
   });
 
-  await repeating(runtime, REPEAT_MS, () => pool.query(FORGET_MEMBERS));
+  await repeating(runtime, REPEAT_MS, () => pool.query(FORGET_MEMBERS), { isTransient });
 
   return leasesOver(
     {

@@ -2,12 +2,13 @@ import pg from 'pg';
 import type { Log } from '../runtime/log.ts';
 import { errorsHeardElsewhere, heardElsewhere, mayFail } from '../runtime/mayFail.ts';
 import { unlessOutage } from '../runtime/outage.ts';
-import { type Runtime, realRuntime, sleep } from '../runtime/runtime.ts';
+import { asError, backOffMs } from '../runtime/retry.ts';
+import { realRuntime, sleep } from '../runtime/runtime.ts';
 import { watchedClient } from './serverWatch.ts';
 
 /**
- * How this project talks to PostgreSQL: pools that survive a killed server, short transactions, bounded
- * repetition of what may be repeated, and a LISTEN connection that comes back by itself.
+ * How this project talks to PostgreSQL: pools that survive a killed server, short transactions, and a LISTEN connection
+ * that comes back by itself.
  */
 export type PoolOptions = {
   databaseUrl: string;
@@ -39,8 +40,6 @@ export const CONNECT_TIMEOUT_MS = SLOW_PROCESS_MS;
 const REPLY_GRACE_MS = SLOW_PROCESS_MS;
 /** Idle connections keep their prepared statements this long. */
 const IDLE_CONNECTION_MS = 60_000;
-const BACK_OFF_FIRST_MS = 20;
-const BACK_OFF_LAST_MS = 1_000;
 /** A silent LISTEN connection is asked this often whether it still lives (a lost peer sends nothing). */
 const LISTEN_PROBE_MS = 15_000;
 
@@ -132,32 +131,6 @@ const TRANSIENT_CODES = new Set([
   'ENOENT', // the unix socket of a stopped server
 ]);
 
-/**
- * Repeats `work` with back-off while it fails transiently, for at most `budgetMs`; then throws its last error.
- * Only for work that may be done twice.
- */
-export async function repeating<T>(
-  runtime: Runtime,
-  budgetMs: number,
-  work: () => Promise<T>,
-  given: { up?: () => boolean; isTransient?: (error: unknown) => boolean } = {},
-): Promise<T> {
-  const mayPass = given.isTransient ?? isTransient;
-  const deadlineMs = runtime.monotonicMs() + budgetMs;
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await work();
-    } catch (error) {
-      if (!mayPass(error) || given.up?.() || runtime.monotonicMs() >= deadlineMs) throw error;
-      await new Promise<void>((resolve) => runtime.setTimer(backOffMs(attempt), resolve));
-    }
-  }
-}
-
-/** Milliseconds to wait before try number `attempt + 1`: doubling, bounded. */
-export const backOffMs = (attempt: number): number =>
-  Math.min(BACK_OFF_LAST_MS, BACK_OFF_FIRST_MS * 2 ** Math.min(attempt - 1, 10));
-
 export type Listener = { close(): Promise<void> };
 
 /**
@@ -233,9 +206,6 @@ export function safeInteger(text: string | number): number {
   if (!Number.isSafeInteger(value)) throw new RangeError(`not a safe integer: ${text}`);
   return value;
 }
-
-export const asError = (thrown: unknown): Error =>
-  thrown instanceof Error ? thrown : new Error(String(thrown), { cause: thrown });
 
 function session(options: PoolOptions) {
   const { databaseUrl, applicationName, statementTimeoutMs = STATEMENT_TIMEOUT_MS } = options;

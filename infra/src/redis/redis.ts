@@ -1,8 +1,8 @@
 import { Redis } from 'ioredis';
-import { backOffMs } from '../postgres/postgres.ts';
 import { shownServer } from '../runtime/connectionFault.ts';
 import type { Log } from '../runtime/log.ts';
 import { sharedOutage } from '../runtime/outage.ts';
+import { backOffMs } from '../runtime/retry.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { checkRedis, RedisUnsuitable, redisFault, unusable } from './redisServer.ts';
 

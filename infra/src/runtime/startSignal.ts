@@ -1,5 +1,3 @@
-import type { Leases } from '../lease/lease.ts';
-
 /**
  * The moment at which everything of an installation is ready. On one machine a start is as long as what the processor
  * has to do until then; what nobody waits for (settling and projecting what happened before) begins afterwards.
@@ -24,19 +22,4 @@ export function opening(announced: typeof TOLD | undefined, ending: AbortSignal)
     process.on('message', hear);
     ending.addEventListener('abort', () => resolve(), { once: true });
   });
-}
-
-/** No lease is taken before the opening, so that whatever a process does by lease begins then. */
-export function leasesAfter(opened: Opening, leases: Leases): Leases {
-  return {
-    ...leases,
-    async tryAcquire(name) {
-      await opened;
-      return leases.tryAcquire(name);
-    },
-    async acquire(name, signal) {
-      await opened;
-      return leases.acquire(name, signal);
-    },
-  };
 }

@@ -1,7 +1,8 @@
 import type pg from 'pg';
-import { migrate } from '../postgres/migrate.ts';
-import { openPool, repeating, safeInteger, transaction } from '../postgres/postgres.ts';
+import { isTransient, openPool, safeInteger, transaction } from '../postgres/postgres.ts';
+import { migrateState } from '../postgres/stateSchema.ts';
 import type { Log } from '../runtime/log.ts';
+import { repeating } from '../runtime/retry.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { partChecksum, stateChecksum } from './checksum.ts';
 import {
@@ -31,7 +32,8 @@ export async function postgresSnapshots(
   const { databaseUrl, store, runtime, log, readOnly = false } = options;
   const storeId = store.id;
   const past = snapshotPast(store);
-  const repeat = <T>(work: () => Promise<T>) => repeating(runtime, REPEAT_MS, work, { up: () => closed });
+  const repeat = <T>(work: () => Promise<T>) =>
+    repeating(runtime, REPEAT_MS, work, { isTransient, isOver: () => closed });
   let closed = false;
   if (!readOnly) await repeat(() => migrateState(databaseUrl));
   const pool = openPool({
@@ -84,10 +86,6 @@ export async function postgresSnapshots(
     },
   };
 }
-
-/** The schema that snapshots and leases share. */
-export const migrateState = (databaseUrl: string) =>
-  migrate({ databaseUrl, directory: new URL('../../migrations/state', import.meta.url), name: 'state' });
 
 /** One for loads, one for a save beside them. */
 const CONNECTIONS = 2;

@@ -1,5 +1,5 @@
+import type { Cursor } from '../eventStore/cursor.ts';
 import { type Past, type PastOf, pastOf } from '../eventStore/past.ts';
-import type { Cursor } from '../feed/feed.ts';
 import type { Log } from '../runtime/log.ts';
 
 /**

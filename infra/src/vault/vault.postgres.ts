@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { LRUCache } from 'lru-cache';
 import { migrate } from '../postgres/migrate.ts';
-import { openPool, repeating } from '../postgres/postgres.ts';
+import { isTransient, openPool } from '../postgres/postgres.ts';
 import type { Log } from '../runtime/log.ts';
+import { repeating } from '../runtime/retry.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { type ClientKey, ERASED, type Erased, newClientKey, unwrapKey, wrapKey } from './sealing.ts';
 import { isErased, KEY_CACHE_MAX, KEY_CACHE_TTL_MS, type Vault } from './vault.ts';
@@ -20,7 +21,8 @@ export async function postgresVault(options: {
 }): Promise<Vault> {
   const { databaseUrl, masterKey, runtime, log } = options;
   let closed = false;
-  const repeat = <T>(work: () => Promise<T>) => repeating(runtime, REPEAT_MS, work, { up: () => closed });
+  const repeat = <T>(work: () => Promise<T>) =>
+    repeating(runtime, REPEAT_MS, work, { isTransient, isOver: () => closed });
   await repeat(() =>
     migrate({ databaseUrl, directory: new URL('../../migrations/vault', import.meta.url), name: 'vault' }),
   );

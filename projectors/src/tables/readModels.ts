@@ -10,7 +10,9 @@ export async function openReadModels(options: {
 }): Promise<pg.Pool> {
   const { databaseUrl, runtime } = options;
   const directory = new URL('../../migrations', import.meta.url);
-  await repeating(runtime, START_MS, () => migrate({ databaseUrl, directory, name: 'read' }));
+  await repeating(runtime, START_MS, () => migrate({ databaseUrl, directory, name: 'read' }), {
+    isTransient,
+  });
   return openPool({
     ...options,
     max: CONNECTIONS,

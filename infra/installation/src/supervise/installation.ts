@@ -2,12 +2,13 @@ import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path';
 import { eventStoreFault } from '@brokerx/infra/eventStore/eventstoredb/fault.ts';
 import { EmbeddedPostgresError } from '@brokerx/infra/postgres/failure.ts';
-import { isTransient, postgresSpeaksTls, repeating } from '@brokerx/infra/postgres/postgres.ts';
+import { isTransient, postgresSpeaksTls } from '@brokerx/infra/postgres/postgres.ts';
 import { ConfigError } from '@brokerx/infra/runtime/config.ts';
 import { connectionFault, shownServer } from '@brokerx/infra/runtime/connectionFault.ts';
 import type { Log } from '@brokerx/infra/runtime/log.ts';
 import type { Mode } from '@brokerx/infra/runtime/mode.ts';
 import { LOOPBACK } from '@brokerx/infra/runtime/ports.ts';
+import { repeating } from '@brokerx/infra/runtime/retry.ts';
 import { realRuntime } from '@brokerx/infra/runtime/runtime.ts';
 import { StartRefused } from '@brokerx/infra/runtime/startRefused.ts';
 import { startEmbeddedPostgres } from '@brokerx/infra/servers/embeddedPostgres.ts';

@@ -4,8 +4,8 @@ import {
   NO_STREAM as NO_STREAM_YET,
   WrongExpectedVersionError,
 } from '@eventstore/db-client';
-import { backOffMs } from '../../postgres/postgres.ts';
 import type { Log } from '../../runtime/log.ts';
+import { backOffMs } from '../../runtime/retry.ts';
 import { type Runtime, sleep } from '../../runtime/runtime.ts';
 import { assertAppendable } from '../appendable.ts';
 import {

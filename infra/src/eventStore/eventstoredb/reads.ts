@@ -6,7 +6,7 @@ import {
   START,
   StreamNotFoundError,
 } from '@eventstore/db-client';
-import { repeating } from '../../postgres/postgres.ts';
+import { repeating } from '../../runtime/retry.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { type EventStoreDbConnection, isEventStoreDbAway, isInvalidPosition, refusalOf } from './client.ts';
 import { numberOf, type PlacedEvent, placed, type WireEvent } from './wire.ts';
@@ -53,7 +53,7 @@ export function eventStoreDbReads(options: {
 
   const repeat = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
-      return await repeating(runtime, REPEAT_MS, work, { up: isClosed, isTransient: isEventStoreDbAway });
+      return await repeating(runtime, REPEAT_MS, work, { isOver: isClosed, isTransient: isEventStoreDbAway });
     } catch (error) {
       throw refusalOf(error) ?? error;
     }

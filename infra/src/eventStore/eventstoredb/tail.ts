@@ -1,9 +1,9 @@
 import type { AllStreamResolvedEvent } from '@eventstore/db-client';
-import { firstAfter } from '../../feed/tail.ts';
-import { backOffMs } from '../../postgres/postgres.ts';
 import type { Log } from '../../runtime/log.ts';
 import { heardElsewhere, mayFail } from '../../runtime/mayFail.ts';
+import { backOffMs } from '../../runtime/retry.ts';
 import { type Runtime, sleep } from '../../runtime/runtime.ts';
+import { firstAfter } from '../firstAfter.ts';
 import { type EventStoreDbConnection, isEventStoreDbAway } from './client.ts';
 import { type EventStoreDbReads, positionAt } from './reads.ts';
 import { type PlacedEvent, placed } from './wire.ts';

@@ -1,8 +1,8 @@
 import type { FetchedMessage, KafkaFetcher } from '../../kafka/fetch.ts';
 import type { KafkaClient } from '../../kafka/kafka.ts';
-import { backOffMs } from '../../postgres/postgres.ts';
 import type { Log } from '../../runtime/log.ts';
 import { isServerAway } from '../../runtime/outage.ts';
+import { backOffMs } from '../../runtime/retry.ts';
 import { type Runtime, sleep } from '../../runtime/runtime.ts';
 import { generationName, newestGeneration } from './generations.ts';
 

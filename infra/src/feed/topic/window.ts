@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { type Codec, type Filter, matcher, type Recorded } from '../../eventStore/eventStore.ts';
+import { firstAfter } from '../../eventStore/firstAfter.ts';
 import type { FetchedMessage } from '../../kafka/fetch.ts';
 import { type Gathered, lowest, type Places } from '../division.ts';
-import { firstAfter } from '../tail.ts';
 import { parseTopicMessage, type TopicEvent, type TopicMessage } from './message.ts';
 
 /**

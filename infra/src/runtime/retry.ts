@@ -1,0 +1,32 @@
+import { type Runtime, sleep } from './runtime.ts';
+
+/**
+ * Repeats `work` with back-off while it fails transiently, for at most `budgetMs`; then throws its last error. Only for
+ * work that may be done twice. `isOver`: nobody wants it any more.
+ */
+export async function repeating<T>(
+  runtime: Runtime,
+  budgetMs: number,
+  work: () => Promise<T>,
+  { isTransient, isOver }: { isTransient: (error: unknown) => boolean; isOver?: () => boolean },
+): Promise<T> {
+  const deadlineMs = runtime.monotonicMs() + budgetMs;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isTransient(error) || isOver?.() || runtime.monotonicMs() >= deadlineMs) throw error;
+      await sleep(runtime, backOffMs(attempt));
+    }
+  }
+}
+
+const BACK_OFF_FIRST_MS = 20;
+const BACK_OFF_LAST_MS = 1_000;
+
+/** Milliseconds to wait before try number `attempt + 1`: doubling, bounded. */
+export const backOffMs = (attempt: number): number =>
+  Math.min(BACK_OFF_LAST_MS, BACK_OFF_FIRST_MS * 2 ** Math.min(attempt - 1, 10));
+
+export const asError = (thrown: unknown): Error =>
+  thrown instanceof Error ? thrown : new Error(String(thrown), { cause: thrown });
