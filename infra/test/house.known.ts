@@ -150,7 +150,6 @@ export const ofComments: readonly string[] = [
   'infra/installation/src/supervise/serviceCatalog.ts',
   'infra/src/eventStore/eventStore.memory.ts',
   'infra/src/eventStore/eventstoredb/catchUp.ts',
-  'infra/src/feed/feed.ts',
   'infra/src/feed/topic/message.ts',
   'infra/src/hotStore/hotStore.redis.ts',
   'infra/src/http/connection.ts',

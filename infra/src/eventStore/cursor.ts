@@ -6,7 +6,7 @@ export type Cursor = {
   /** Everything up to here has been given. */
   position: number;
   /**
-   * Of a topic's consumer: the same for each partition, the lowest of which is `position`. Absent: all of them stand
+   * For a consumer of a topic: the same for each partition, the lowest of which is `position`. Absent: all of them stand
    * there. A consumer that does not keep this is given again what partitions further on had brought it.
    */
   partitions?: readonly number[];

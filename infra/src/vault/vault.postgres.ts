@@ -23,9 +23,8 @@ export async function postgresVault(options: {
   let closed = false;
   const repeat = <T>(work: () => Promise<T>) =>
     repeating(runtime, REPEAT_MS, work, { isTransient, isOver: () => closed });
-  await repeat(() =>
-    migrate({ databaseUrl, directory: new URL('../../migrations/vault', import.meta.url), name: 'vault' }),
-  );
+  const directory = new URL('../../migrations/vault', import.meta.url);
+  await repeat(() => migrate({ databaseUrl, directory, name: 'vault' }));
   const pool = openPool({ databaseUrl, max: CONNECTIONS, applicationName: 'brokerx vault', log });
   const cache = <T extends object>() =>
     new LRUCache<string, T>({
