@@ -18,7 +18,7 @@ import {
 import { bearerAuth } from '@brokerx/infra/auth/auth.ts';
 import { tokenVerifier } from '@brokerx/infra/auth/tokenVerifier.ts';
 import { buildQueryApi } from './app.ts';
-import { publicBooks } from './books/publicBooks.ts';
+import { PUBLIC_BOOKS, publicBooks } from './books/publicBooks.ts';
 import { EXPORTS } from './events/routes.ts';
 import { hotValues as createHotValues } from './live/hotValues.ts';
 import { liveEvents } from './live/liveEvents.ts';
@@ -115,7 +115,7 @@ export async function startQueryApi(options: QueryApiOptions): Promise<{ url: st
     freshness.moved(MARKET_DATA, position);
     hotValues.changed();
   });
-  const live = liveEvents({ store, feed, runtime, log });
+  const live = liveEvents({ store, feed, runtime, log, onMoved: (at) => freshness.moved(PUBLIC_BOOKS, at) });
   onShutdown('live events', () => live.close());
   const snapshots = await postgresSnapshots({
     databaseUrl: settings.databaseUrl,

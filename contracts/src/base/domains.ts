@@ -117,10 +117,10 @@ export const wholeOfText = (min: number, max: number) => {
 /** Of something that is counted: a safe integer, as JSON has it. */
 export const Count = z.int().min(0);
 
-/** `next` of a page: base64url. */
+/** `next` of a page, base64url: a row of a list, and the commit that the page reflected. */
 export const PageToken = z
   .string()
-  .max(200)
+  .max(500)
   .regex(/^[A-Za-z0-9_-]*$/, 'a page token, as `next` gave it');
 /** The name of a stream: a category, a dash, and a key (an id, a symbol, a keyed hash). */
 export const StreamName = z

@@ -1,5 +1,6 @@
 import { views } from '@brokerx/contracts';
 import type { Http } from '@brokerx/infra/http/http.ts';
+import type { z } from 'zod';
 import { accountRead, EVERY_ROLE, mayReadAll } from '../http/actor.ts';
 import type { Page } from '../http/paging.ts';
 import {
@@ -11,7 +12,7 @@ import {
   OrdersQuery,
   WalletQuery,
 } from '../http/parameters.ts';
-import { invalidParameter, refused } from '../http/problems.ts';
+import { refused } from '../http/problems.ts';
 import type { EventReader } from '../reading/eventReader.ts';
 import { POSITION_REPLY_HEADERS, PositionHeaders, type Reading } from '../reading/reading.ts';
 import { executionsToken, readExecutions } from './executions.ts';
@@ -62,10 +63,10 @@ export function accountRoutes(app: Http, { store }: { store: EventReader }, read
       },
     },
     async (request, reply) => {
-      const { account_id, limit, page_token } = request.query;
-      const accountId = accountRead(request.actor, account_id);
-      const tables = reads.of(request, reply, 'ledger');
-      return readLedger(tables, { accountId, limit, before: tokenKey(page_token, ledgerToken) });
+      const accountId = accountRead(request.actor, request.query.account_id);
+      const before = await reads.pageAsked(request, ledgerToken);
+      const query = { accountId, limit: request.query.limit, before };
+      return reads.page(reply, await readLedger(reads.of(request, reply, 'ledger'), query));
     },
   );
 
@@ -81,10 +82,10 @@ export function accountRoutes(app: Http, { store }: { store: EventReader }, read
       },
     },
     async (request, reply) => {
-      const { account_id, limit, page_token, symbol } = request.query;
+      const { account_id, limit, symbol } = request.query;
       const accountId = accountRead(request.actor, account_id);
-      const tables = reads.of(request, reply, 'holdings');
-      return readHoldings(tables, { accountId, symbol, limit, after: tokenKey(page_token, holdingsToken) });
+      const query = { accountId, symbol, limit, after: await reads.pageAsked(request, holdingsToken) };
+      return reads.page(reply, await readHoldings(reads.of(request, reply, 'holdings'), query));
     },
   );
 
@@ -101,19 +102,10 @@ export function accountRoutes(app: Http, { store }: { store: EventReader }, read
       },
     },
     async (request, reply): Promise<Page<views.OrderView>> => {
-      const { query } = request;
-      return readOrders(reads.of(request, reply, 'orders'), {
-        accountId: accountRead(request.actor, query.account_id),
-        statuses: query.status,
-        symbol: query.symbol,
-        side: query.side,
-        clientOrderId: query.client_order_id,
-        listId: query.list_id,
-        createdFrom: query.after,
-        createdBefore: query.before,
-        before: tokenKey(query.page_token, ordersToken),
-        limit: query.limit,
-      });
+      const accountId = accountRead(request.actor, request.query.account_id);
+      const query = { ...ordersAsked(request.query), before: await reads.pageAsked(request, ordersToken) };
+      const page = await readOrders(reads.of(request, reply, 'orders'), { accountId, ...query });
+      return reads.page(reply, page);
     },
   );
 
@@ -173,22 +165,22 @@ first 100 and the last).`,
       },
     },
     async (request, reply) => {
-      const { account_id, limit, page_token, symbol, order_id: orderId } = request.query;
+      const { account_id, limit, symbol, order_id: orderId } = request.query;
       const accountId = accountRead(request.actor, account_id);
-      const before = tokenKey(page_token, executionsToken);
-      const tables = reads.of(request, reply, 'executions');
-      return readExecutions(tables, { accountId, symbol, orderId, before, limit });
+      const before = await reads.pageAsked(request, executionsToken);
+      const query = { accountId, symbol, orderId, before, limit };
+      return reads.page(reply, await readExecutions(reads.of(request, reply, 'executions'), query));
     },
   );
 }
 
-export function tokenKey<K>(
-  token: string | undefined,
-  keyOf: (token: string) => K | undefined,
-): K | undefined {
-  if (token === undefined) return undefined;
-  const key = keyOf(token);
-  if (key === undefined)
-    throw invalidParameter('#/query/page_token', '`next` of an earlier page of this list');
-  return key;
-}
+const ordersAsked = (query: z.output<typeof OrdersQuery>) => ({
+  statuses: query.status,
+  symbol: query.symbol,
+  side: query.side,
+  clientOrderId: query.client_order_id,
+  listId: query.list_id,
+  createdFrom: query.after,
+  createdBefore: query.before,
+  limit: query.limit,
+});

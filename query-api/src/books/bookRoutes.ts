@@ -1,24 +1,33 @@
 import { centsFromDecimal, views } from '@brokerx/contracts';
 import type { Http } from '@brokerx/infra/http/http.ts';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { BookQuery, SymbolPath, SymbolQuery } from '../http/parameters.ts';
 import { refused } from '../http/problems.ts';
+import type { LiveEvents } from '../live/liveEvents.ts';
 import { MARKET_DATA, type MarketLookFrom, marketLook } from '../market/marketData.ts';
 import { referencePrice } from '../market/referencePrice.ts';
 import { readSymbols } from '../market/symbols.ts';
 import { POSITION_REPLY_HEADERS, PositionHeaders, type Reading } from '../reading/reading.ts';
 import type { FollowedBook } from './followedBook.ts';
-import type { PublicBooks } from './publicBooks.ts';
+import { PUBLIC_BOOKS, type PublicBooks } from './publicBooks.ts';
+
+type BookRequest = FastifyRequest & { params: { symbol: string } };
+type BookDeps = MarketLookFrom & { books: PublicBooks; live: Pick<LiveEvents, 'position'> };
 
 /** Snapshots of the public book, to begin a local one with, and what its prices are measured by. */
-export function bookRoutes(app: Http, deps: MarketLookFrom & { books: PublicBooks }, reads: Reading): void {
-  const { books } = deps;
-  const shared = { tags: ['Market'] };
+export function bookRoutes(app: Http, deps: BookDeps, reads: Reading): void {
+  const { books, live } = deps;
+  const shared = { tags: ['Market'], headers: PositionHeaders };
   const config = { auth: 'public', replyHeaders: POSITION_REPLY_HEADERS } as const;
-  const looked = async <T>(symbol: string, look: (book: FollowedBook) => T) => {
-    const { book, leave } = await books.use(symbol);
-    const seen = look(book);
-    leave();
-    return { seen, position: book.position() };
+  /** The book is opened first: only what is followed is heard to come as far as is asked for. */
+  const looked = async <T>(request: BookRequest, reply: FastifyReply, look: (book: FollowedBook) => T) => {
+    const { book, leave } = await books.use(request.params.symbol);
+    try {
+      const now = async () => ({ position: live.position(), seen: look(book) });
+      return await reads.look(request, reply, PUBLIC_BOOKS, now);
+    } finally {
+      leave();
+    }
   };
 
   app.get(
@@ -35,11 +44,7 @@ one is to be asked for again; updates with \`u\` at or below \`last_update_id\` 
         response: { 200: views.BookView },
       },
     },
-    async ({ params: { symbol }, query: { levels } }, reply) => {
-      const { seen, position } = await looked(symbol, (book) => book.view(levels));
-      reads.tell(reply, position);
-      return seen;
-    },
+    async (request, reply) => looked(request, reply, (book) => book.view(request.query.levels)),
   );
 
   app.get(
@@ -52,14 +57,11 @@ one is to be asked for again; updates with \`u\` at or below \`last_update_id\` 
         description: `Best price first, and at one price the order that came first. \`book_orders\` updates go on behind \`last_update_id\`,
 as those of \`depth\` do.`,
         params: SymbolPath,
+        querystring: SymbolQuery,
         response: { 200: views.BookOrdersView },
       },
     },
-    async ({ params: { symbol } }, reply) => {
-      const { seen, position } = await looked(symbol, (book) => book.ordersView());
-      reads.tell(reply, position);
-      return seen;
-    },
+    async (request, reply) => looked(request, reply, (book) => book.ordersView()),
   );
 
   app.get(
@@ -68,7 +70,6 @@ as those of \`depth\` do.`,
       config,
       schema: {
         ...shared,
-        headers: PositionHeaders,
         summary: 'What prices are measured by',
         params: SymbolPath,
         querystring: SymbolQuery,

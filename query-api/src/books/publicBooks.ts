@@ -25,6 +25,9 @@ export type PublicBooks = {
 };
 export type BookUse = { book: FollowedBook; failed: AbortSignal; leave(): void };
 
+/** The name under which `Freshness` knows how far the books are followed. */
+export const PUBLIC_BOOKS = 'books';
+
 /** A book costs some MB where it is busy, and a share of what is read. */
 const BOOKS_MAX = 1_000;
 /** Milliseconds that a book is followed on after the last one has left: who comes back finds it. */

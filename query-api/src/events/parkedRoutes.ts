@@ -2,7 +2,6 @@ import { views } from '@brokerx/contracts';
 import type { Http } from '@brokerx/infra/http/http.ts';
 import { STAFF } from '../http/actor.ts';
 import { ParkedEventsQuery } from '../http/parameters.ts';
-import { invalidParameter } from '../http/problems.ts';
 import { POSITION_REPLY_HEADERS, PositionHeaders, type Reading } from '../reading/reading.ts';
 import { parkedEventsToken, readParkedEvents } from './parkedEvents.ts';
 
@@ -26,11 +25,12 @@ export function parkedRoutes(app: Http, reads: Reading): void {
       },
     },
     async (request, reply) => {
-      const { page_token: token, limit } = request.query;
-      const after = token === undefined ? undefined : parkedEventsToken(token);
-      if (token !== undefined && after === undefined)
-        throw invalidParameter('#/query/page_token', 'a page token of this list');
-      return readParkedEvents(reads.of(request, reply, ...PROJECTIONS), { after, limit });
+      const { limit } = request.query;
+      const after = await reads.pageAsked(request, parkedEventsToken);
+      return reads.page(
+        reply,
+        await readParkedEvents(reads.of(request, reply, ...PROJECTIONS), { after, limit }),
+      );
     },
   );
 }

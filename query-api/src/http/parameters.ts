@@ -91,6 +91,7 @@ export const BookQuery = z.strictObject({
   levels: whole(1, views.BOOK_LEVELS_MAX)
     .optional()
     .describe(`Price levels a side, the best ones; at most ${views.BOOK_LEVELS_MAX}.`),
+  min_position: minPosition,
 });
 export const TradesQuery = z.strictObject({
   limit: whole(1, 100).optional().describe('The newest ones; at most 100.'),

@@ -16,6 +16,8 @@ export type LiveEvents = {
    * is called when the store had no more for now: the commit of the last event was given whole.
    */
   watch(stream: string, listener: Listener, settled?: () => void): Promise<() => void>;
+  /** Everything up to here was given to those who watch; what they missed of it they have read before. */
+  position(): number;
   /** Those who watch now. */
   count(): number;
   close(): Promise<void>;
@@ -27,12 +29,16 @@ type Watcher = { listener: Listener; settled: (() => void) | undefined };
 const GATHER_MS = 20;
 const BATCH_EVENTS_MAX = 1_000;
 
-export function liveEvents(options: {
+type LiveEventsOptions = {
   store: EventReader;
   feed: Feed<Event>;
   runtime: Runtime;
   log: Log;
-}): LiveEvents {
+  /** Told of each position. */
+  onMoved?: (position: number) => void;
+};
+
+export function liveEvents(options: LiveEventsOptions): LiveEvents {
   const { store, feed, runtime, log } = options;
   const watchers = new Map<string, Set<Watcher>>();
   /** Streams of which something was told since the end of the store was reached last. */
@@ -43,6 +49,7 @@ export function liveEvents(options: {
   /** The renewal that has not begun yet: it will cover every stream that is watched when it begins. */
   let nextRenewal: Promise<void> | null = null;
   let closed = false;
+  const { position: reached, moved } = progress(options.onMoved);
 
   const call = (stream: string, act: (watcher: Watcher) => void) => {
     for (const watcher of watchers.get(stream) ?? []) {
@@ -74,11 +81,13 @@ export function liveEvents(options: {
       after: { storeId: store.id, position },
       filter: { streams: [...watchers.keys()].sort() },
       batchEventsMax: BATCH_EVENTS_MAX,
-      handle: async ({ events, live }) => {
+      handle: async ({ events, position, live }) => {
         events.forEach(tell);
         if (live) settle();
+        moved(position);
       },
     });
+    moved(position);
   };
   const renewal = () => {
     if (!nextRenewal) {
@@ -111,12 +120,24 @@ export function liveEvents(options: {
       }
       return () => leave(stream, watcher);
     },
+    position: reached,
     count: () => watchers.values().reduce((sum, each) => sum + each.size, 0),
     async close() {
       closed = true;
       watchers.clear();
       await mayFail(renewing, 'whoever began to watch hears of it');
       await subscription?.stop();
+    },
+  };
+}
+
+function progress(onMoved: (position: number) => void = () => undefined) {
+  let reached = 0;
+  return {
+    position: () => reached,
+    moved(position: number) {
+      reached = Math.max(reached, position);
+      onMoved(reached);
     },
   };
 }

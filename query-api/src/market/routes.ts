@@ -3,7 +3,6 @@ import type { Runtime } from '@brokerx/infra';
 import type { Http } from '@brokerx/infra/http/http.ts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { tokenKey } from '../account/routes.ts';
 import {
   CandlesQuery,
   DepthQuery,
@@ -57,9 +56,9 @@ export function marketRoutes(app: Http, deps: MarketLookFrom & { runtime: Runtim
       },
     },
     async (request, reply) => {
-      const { limit, page_token } = request.query;
+      const after = await reads.pageAsked(request, symbolsToken);
       const tables = reads.of(request, reply, 'symbols');
-      return readSymbols(tables, { limit, after: tokenKey(page_token, symbolsToken) });
+      return reads.page(reply, await readSymbols(tables, { limit: request.query.limit, after }));
     },
   );
 
@@ -158,12 +157,12 @@ trade have none.`,
     },
     async (request, reply) => {
       const { symbol } = request.params;
-      const { interval, from, to, limit, page_token } = request.query;
+      const { interval, from, to, limit } = request.query;
       const tables = reads.of(request, reply, 'candles', 'symbols');
-      const after = tokenKey(page_token, candlesToken);
+      const after = await reads.pageAsked(request, candlesToken);
       const nowMs = runtime.nowMs();
       const page = await readCandles(tables, { symbol, interval, from, to, after, limit, nowMs });
-      if (page.items.length > 0) return page;
+      if (page.items.length > 0) return reads.page(reply, page);
       const { items } = await readSymbols(tables, { symbol, limit: 1 });
       if (items.length === 0) throw refused('UNKNOWN_SYMBOL', `there is no symbol ${symbol}`);
       return page;

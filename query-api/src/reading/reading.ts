@@ -1,11 +1,14 @@
 import { formatPosition, type PositionToken, parsePosition } from '@brokerx/contracts';
+import { pastOf } from '@brokerx/infra';
 import type { Actor } from '@brokerx/infra/auth/tokenVerifier.ts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { QueryConfig, QueryResultRow } from 'pg';
 import { z } from 'zod';
+import type { Page } from '../http/paging.ts';
 import { invalidParameter, refused } from '../http/problems.ts';
 import type { EventReader } from './eventReader.ts';
 import { type Behind, type Freshness, ofAnother, type Read, type Reader } from './freshness.ts';
+import { pageTokens } from './pageTokens.ts';
 import type { ReadDatabase, Rows } from './readDatabase.ts';
 
 /** The header that tells which position a reply reflects, and asks for one (as `min_position` does). */
@@ -30,20 +33,26 @@ export type Reading = {
   look<T>(request: FastifyRequest, reply: FastifyReply, source: string, look: Look<T>): Promise<T>;
   /** Refuses a request that asks for more than the store has, which is read up to this head, and says what it has. */
   ofStore(request: FastifyRequest, reply: FastifyReply, head: number): void;
+  /** What the `page_token` of a request names, as `keyOf` reads the list's own token. */
+  pageAsked<K>(request: FastifyRequest, keyOf: (token: string) => K | undefined): Promise<K | undefined>;
+  /** The page as it is given: its token says what the reply reflects. */
+  page<T>(reply: FastifyReply, page: Page<T>): Promise<Page<T>>;
   /** Says in the reply which position is reflected. */
   tell(reply: FastifyReply, position: number): void;
 };
 /** What was seen, and where its source stood in it; null: there was nothing of it. */
 export type Look<T> = () => Promise<{ seen: T; position: number | null }>;
 
+type Heading = Pick<EventReader, 'id' | 'head'>;
 type Parts = {
-  store: Pick<EventReader, 'id' | 'head'>;
+  store: Pick<EventReader, 'id' | 'head' | 'landmark'>;
   database: Pick<ReadDatabase, 'queryAt'>;
   freshness: Pick<Freshness, 'read'>;
 };
 
 export function reading(parts: Parts): Reading {
   const { store } = parts;
+  const tokens = pageTokens(pastOf(store));
   const told = new WeakMap<FastifyReply, number>();
   /** A reply that was read in several looks reflects the earliest of them. */
   const tell = (reply: FastifyReply, position: number) => {
@@ -78,13 +87,21 @@ export function reading(parts: Parts): Reading {
       if (min && min.position > head) throw refused('FOREIGN_POSITION', beyond(min, head));
       tell(reply, head);
     },
+    async pageAsked(request, keyOf) {
+      const { page_token: token } = request.query as { page_token?: string };
+      return token === undefined ? undefined : tokens.keyOf(token, keyOf);
+    },
+    async page(reply, page) {
+      if (page.next === null) return page;
+      return { ...page, next: await tokens.given(page.next, told.get(reply) ?? 0) };
+    },
     tell,
   };
 }
 
 /** Rows of tables that are never older than `min` and than what this process has shown before; else it throws a refusal. */
 export function freshRows(
-  parts: Parts,
+  parts: Omit<Parts, 'store'> & { store: Heading },
   projections: readonly string[],
   min: PositionToken | undefined,
   onRead: (position: number) => void,
@@ -106,7 +123,7 @@ export function freshRows(
 
 /** What a look sees of a source as soon as that is not older than `min` and than what was shown; else it throws a refusal. */
 export async function freshLook<T>(
-  { store, freshness }: Pick<Parts, 'store' | 'freshness'>,
+  { store, freshness }: { store: Heading } & Pick<Parts, 'freshness'>,
   source: string,
   look: Look<T>,
   min?: PositionToken,
@@ -121,7 +138,7 @@ export async function freshLook<T>(
 
 /** What lies beyond the end of the store never comes: whoever asks for it was told it by another past of the store. */
 async function orRefused<T>(
-  store: Parts['store'],
+  store: Heading,
   min: PositionToken | undefined,
   reading: Promise<Read<T> | Behind>,
 ): Promise<Read<T>> {
