@@ -109,20 +109,6 @@ test.for(files)('%s imports what its package may', (path) => {
 const isTestTooling = (path: string) =>
   isTest(path) || path.includes('/sim/') || /^infra\/src\/servers\/testServers(\.\w+)?\.ts$/.test(path);
 
-/** The deterministic core: no clock, no I/O, no waiting. */
-const pure = files.filter(
-  (path) => /\/(decider|book|levels|engine)\.ts$/.test(path) && /^(command-api|matching-engine)\//.test(path),
-);
-test.for(pure)('%s is pure', (path) => {
-  const text = withoutComments(read(path));
-  for (const specifier of imports(text)) {
-    expect(specifier, 'it imports contracts, asserts and files beside it only').toMatch(
-      /^(\.|@brokerx\/contracts|node:assert)/,
-    );
-  }
-  expect(text, 'it does not wait').not.toMatch(/\bawait\b|\basync\b/);
-});
-
 test('every variable that a config.ts reads is explained in .env.example', () => {
   const explained = new Set(
     [...read('.env.example').matchAll(/^#?\s?([A-Z][A-Z0-9_]+)=/gm)].map(([, name]) => name),

@@ -96,6 +96,39 @@ test.for(Object.entries(FLOORS))('%s: a folder imports only what stands below it
   expect(wrong).toEqual([]);
 });
 
+/** Folders that decide: the same inputs give the same result, so nothing in them waits, reads a clock or talks to a server. */
+const DECIDING = [
+  'contracts/src/**',
+  'matching-engine/src/{book,rules,snapshot}/**',
+  'command-api/src/{account,market,money,orders}/**',
+  'command-api/src/{keyLog,refusal}.ts',
+  'command-api/src/settlement/settle.ts',
+  'command-api/src/people/{client,decider}.ts',
+  'command-api/src/people/registration/{deadlines,reservation}.ts',
+];
+/** Files of those folders that carry out what is decided. */
+const CARRYING_OUT = [
+  '**/{routes,*Routes,request,place,recordedOrders}.ts',
+  'command-api/src/account/{accounts,accountSnapshots,rounds}.ts',
+  'command-api/src/market/{adoption,hydrate,markets,sharedReads,shownDepth,timer}.ts',
+];
+/** Contracts, assertions, and what computes: checksums, hashes, the form of a domain name. */
+const COMPUTES = /^(contracts|command-api|matching-engine)\/|^node:(assert|crypto|url|zlib)$|^zod$/;
+
+test.for(
+  product
+    .filter(({ path }) => DECIDING.some((glob) => matchesGlob(path, glob)))
+    .filter(({ path }) => !CARRYING_OUT.some((glob) => matchesGlob(path, glob))),
+)(
+  '$path decides: it does not wait, and takes nothing but types from the outside world',
+  ({ path, imports }) => {
+    const outside = imports.filter(({ isTypeOnly, target }) => !isTypeOnly && !COMPUTES.test(target));
+    expect(outside.map(({ target }) => target)).toEqual([]);
+    const code = readFileSync(join(root, path), 'utf8').replaceAll(/\/\*[\s\S]*?\*\/|(^|\s)\/\/ .*$/gm, '');
+    expect(code.match(/\b(await|async|setTimeout|setInterval|performance)\b/)?.[0]).toBeUndefined();
+  },
+);
+
 test('files import each other in no circle, types included', () => {
   const circles = circlesOf(product).map((circle) => circle.join(' '));
   expect(circles.filter((circle) => !knownCircles.includes(circle))).toEqual([]);
