@@ -11,7 +11,7 @@ import { modelAmend } from './modelAmend.ts';
 import { modelBook } from './modelBook.ts';
 import { modelBracket } from './modelBracket.ts';
 import { type ModelMarket, modelDay, notTaken } from './modelDay.ts';
-import { countedFrom } from './modelInput.ts';
+import { uncounted } from './modelInput.ts';
 import { modelNotional } from './modelNotional.ts';
 import { MODES, type Order } from './modelOrder.ts';
 import { modelPlaceList } from './modelPlaceList.ts';
@@ -303,9 +303,9 @@ export function model(symbol: string, outputsMax = 20_000): Model {
     const before = day.catchUp();
     book.rules.before = before.length;
     const facts = [...before, ...carryOut(input)];
-    book.rules.told = facts.length - countedFrom(facts);
+    book.rules.told = facts.length - uncounted(facts);
     facts.push(...book.carryOn(input.event.time));
-    book.rules.told = facts.length - countedFrom(facts);
+    book.rules.told = facts.length - uncounted(facts);
     bracket(facts, input.event.time);
     return [...facts, ...day.indicative(), ...day.askAgain(input.event)];
   }

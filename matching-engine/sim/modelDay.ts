@@ -114,14 +114,14 @@ export function modelDay(book: ReturnType<typeof modelBook>, market: ModelMarket
     const facts = [become(auction)];
     book.rules.told += 1;
     if (auction !== 'closing_auction') return facts;
-    return [...facts, ...letIn(false)];
+    return [...facts, ...letIn()];
   };
 
   /** Those for the closing call come in, as many as there is room for. */
-  const letIn = (isWhole: boolean): BookFact[] => {
+  const letIn = (): BookFact[] => {
     const facts: BookFact[] = [];
     for (const o of waiting) {
-      if (!isWhole && book.isFull()) break;
+      if (book.isFull()) break;
       waiting = waiting.filter((one) => one !== o);
       book.enter(o);
       book.rules.told += 1;
@@ -138,7 +138,7 @@ export function modelDay(book: ReturnType<typeof modelBook>, market: ModelMarket
     const ends = book.rules.left;
     book.rules.left = [];
     const facts = tellEnds(book.rules, ends);
-    return letsIn() ? [...facts, ...letIn(false)] : facts;
+    return letsIn() ? [...facts, ...letIn()] : facts;
   };
 
   /** Around the last trade, so many times as wide as the symbol's rules say. */
@@ -159,11 +159,8 @@ export function modelDay(book: ReturnType<typeof modelBook>, market: ModelMarket
   };
 
   const uncross = (auction: Auction, time: string): BookFact[] => {
-    const late = [...book.rules.left, ...(letsIn() ? letIn(true) : [])];
-    book.rules.left = [];
-    const over = [...late, ...book.endDue(() => true)];
     const result = priceOf(book.orders(), market.reference, book.effective);
-    const facts: BookFact[] = [...over, { type: 'AuctionUncrossed.v1', data: { auction, ...result } }];
+    const facts: BookFact[] = [{ type: 'AuctionUncrossed.v1', data: { auction, ...result } }];
     if (result.priceTicks !== null) {
       facts.push(
         ...pairAt(book, {
@@ -176,7 +173,6 @@ export function modelDay(book: ReturnType<typeof modelBook>, market: ModelMarket
       market.reference = result.priceTicks;
     }
     const meant = book.orders().filter((o) => o.endsWithCall);
-    book.rules.told = 0;
     return [
       ...facts,
       ...tellEnds(
@@ -184,6 +180,15 @@ export function modelDay(book: ReturnType<typeof modelBook>, market: ModelMarket
         meant.flatMap((o) => book.expire(o.id, 'AUCTION_ENDED')),
       ),
     ];
+  };
+
+  /** All that has ended by now is told, so that it is in no uncross; otherwise the call runs on, or begins. */
+  const before = (uncrossed: () => BookFact[]): BookFact[] => {
+    const over = isBehind() ? [] : book.endDue((told) => !book.isFull(told));
+    book.rules.told += over.length;
+    const isLate = isBehind() || book.stillOpen().some(([, end]) => end <= book.state().time);
+    if (!isLate) return [...over, ...uncrossed()];
+    return [...over, ...call(calls() ? (market.state as Auction) : 'opening_auction')];
   };
 
   const trade = (time: string): BookFact[] => {
@@ -262,8 +267,8 @@ export function modelDay(book: ReturnType<typeof modelBook>, market: ModelMarket
     market.phase = phase;
     if (fresh) market.opened = false;
     if (phase === 'pre_open') return [become('pre_open')];
-    if (phase === 'continuous') return trade(time);
-    if (phase === 'closed') return close(time);
+    if (phase === 'continuous') return before(() => trade(time));
+    if (phase === 'closed') return state === 'continuous' ? close(time) : before(() => close(time));
     return call(phase);
   }
 
@@ -302,17 +307,17 @@ export function modelDay(book: ReturnType<typeof modelBook>, market: ModelMarket
     endCall({ at }: Extract<EngineInput, { type: 'AuctionCallEnded.v1' }>['data'], time: string): BookFact[] {
       if (!calls()) return NOTED;
       book.later(at);
-      const over = book.endDue((told) => !book.isFull(told));
-      if (book.stillOpen().some(([, end]) => end <= book.state().time))
-        return [...over, become(market.state)];
-      const result = priceOf(book.orders(), market.reference, book.effective);
-      const [low, high] = band(2);
-      const far = result.priceTicks !== null && (result.priceTicks < low || result.priceTicks > high);
-      if (market.state === 'volatility_auction' && far && !extended) {
-        extended = true;
-        return [...over, { type: 'AuctionExtended.v1', data: result }];
-      }
-      return [...over, ...(market.state === 'closing_auction' ? close(time) : trade(time))];
+      return before(() => {
+        const result = priceOf(book.orders(), market.reference, book.effective);
+        const [low, high] = band(2);
+        const far = result.priceTicks !== null && (result.priceTicks < low || result.priceTicks > high);
+        const closes = market.state === 'closing_auction' || market.phase === 'closed';
+        if (market.state === 'volatility_auction' && far && !extended && !closes) {
+          extended = true;
+          return [{ type: 'AuctionExtended.v1', data: result }];
+        }
+        return closes ? close(time) : trade(time);
+      });
     },
     /** What the call would bring, where that is another thing than was told last. */
     indicative(): BookFact[] {

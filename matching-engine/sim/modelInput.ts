@@ -30,10 +30,12 @@ export function tellEnds(rules: InputRules, ends: readonly BookFact[]): BookFact
   });
 }
 
-/** What an uncross tells is whole: how much comes of an input is counted from its last trade on. */
-export function countedFrom(facts: readonly BookFact[]): number {
-  const uncrossed = facts.findIndex(({ type }) => type === 'AuctionUncrossed.v1');
-  return uncrossed < 0 ? 0 : facts.findIndex((fact, n) => n > uncrossed && !isOfUncross(fact));
+/** What an uncross tells is whole, and does not count. */
+export function uncounted(facts: readonly BookFact[]): number {
+  const from = facts.findIndex(({ type }) => type === 'AuctionUncrossed.v1');
+  if (from < 0) return 0;
+  const to = facts.findIndex((fact, n) => n > from && !isOfUncross(fact));
+  return (to < 0 ? facts.length : to) - from;
 }
 
 const isOfUncross = ({ type, data }: BookFact): boolean =>

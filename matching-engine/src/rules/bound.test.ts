@@ -217,6 +217,16 @@ test.for<[what: string, first: number, inputs: (d: Desk) => PlacedInput[]]>([
     5,
     (d) => [...called(d), ...days(d, 30, gtd), d.endCall('15:00:00')],
   ],
+  [
+    'a close by its phase and what is over by then',
+    5,
+    (d) => [...called(d), ...days(d, 30, gtd), d.phase('closed', '15:00:00')],
+  ],
+  [
+    'the beginning of trading and what is over by then',
+    5,
+    (d) => [...called(d), ...days(d, 30, gtd), d.phase('continuous', '15:00:00')],
+  ],
 ])(
   '%s with more ends than one input may tell: the next inputs tell them, none twice',
   ([, first, inputs]) => {
@@ -271,6 +281,63 @@ test('a call whose end would tell too much before it runs on, and says so', () =
   const { d, engine, told: first } = begun((d) => [...called(d), ...days(d, 8, gtd), d.endCall('15:00:00')]);
   expect(first.slice(5)).toEqual(['opening_auction']);
   expect(told(apply(engine, d.endCall('15:00:01'))).at(-1)).toBe('continuous');
+});
+
+test.for<[what: string, phase: 'closed' | 'continuous', before: (d: Desk) => PlacedInput[], runs: string]>([
+  ['a closing call', 'closed', (d) => [d.phase('closing_auction')], 'closing_auction'],
+  ['an opening call', 'continuous', called, 'opening_auction'],
+  ['an opening call that the day is over in', 'closed', called, 'opening_auction'],
+  [
+    'a market that never opened',
+    'closed',
+    (d) => [d.phase('closed'), d.phase('pre_open')],
+    'opening_auction',
+  ],
+  [
+    'a market without a call',
+    'continuous',
+    (d) => [d.phase('closed'), d.phase('pre_open')],
+    'opening_auction',
+  ],
+])('%s runs on where its end would tell too much, and then ends by its phase', ([, phase, before, runs]) => {
+  const gtc = { ...bob, timeInForce: 'gtc' } as const;
+  const { d, engine, facts } = begun((d) => [
+    ...before(d),
+    ...days(d, 12, gtd),
+    d.sell('S', 3, 1_000, gtc),
+    d.buy('B', 2, 1_000, { timeInForce: 'gtc' }),
+    d.phase(phase, '15:00:00'),
+  ]);
+  expect(facts.length).toBeLessThanOrEqual(NEAR);
+  expect(facts.filter(({ type }) => type === 'AuctionUncrossed.v1')).toEqual([]);
+  expect(engine.state).toBe(runs);
+  const again: Engine = restore(JSON.parse(JSON.stringify(snapshot(engine))));
+  again.outputsMax = NEAR;
+  expect(endsIn([...facts, ...apply(again, d.reach('15:00:01')), ...apply(again, d.reach('15:00:02'))])).toBe(
+    12,
+  );
+  expect(told(apply(again, d.endCall('15:00:03'))).slice(1)).toEqual([
+    'trade 1: 2 @ 1000, S sells to B (1 and 0 left)',
+    phase,
+  ]);
+});
+
+test('entries for a closing call and the ends of what was meant for it share the room of one input', () => {
+  const { d, engine, facts } = begun((d) => [
+    ...days(d, 40, { timeInForce: 'cls' }),
+    d.buy('B', 30, 1_050, { timeInForce: 'gtc' }),
+    d.phase('closing_auction'),
+  ]);
+  const ends = [facts];
+  const isPaired = ({ type }: BookFact) => type === 'TradeExecuted.v1' || type === 'AuctionUncrossed.v1';
+  while (ends.length < 20 && engine.state !== 'closed') ends.push(apply(engine, d.endCall()));
+  for (let n = 0; n < 3; n++) ends.push(apply(engine, d.reach('22:00:00')));
+  for (const some of ends) expect(some.filter((fact) => !isPaired(fact)).length).toBeLessThanOrEqual(NEAR);
+  const all = ends.flat();
+  const count = (wanted: string) => all.filter(({ type }) => type === wanted).length;
+  expect([count('OrderEntered.v1'), count('TradeExecuted.v1'), count('OrderExpired.v1')]).toEqual([
+    40, 30, 10,
+  ]);
 });
 
 test('older rules have no bound', () => {

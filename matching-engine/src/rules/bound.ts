@@ -4,8 +4,8 @@ import type { Engine } from './state.ts';
 /**
  * One input has bounded work, from version 4 of the matching rules on. Where its outputs would exceed this, the order
  * that is matched stops there and its rest expires; stops and brackets whose turn has not come keep it for the next
- * input, and so has what is left to tell of the end of a day or a call (`left.ts`). An uncross is done whole, and counts
- * for itself: each of its trades is of orders that were placed one by one.
+ * input, and so has what is left to tell of the end of a day or a call (`left.ts`). An uncross is done whole and does not
+ * count: each of its trades uses up an order, or a peak of one, that was placed by an input of its own.
  * 20,000 outputs are some 40 commits and a tenth of a second of matching.
  */
 export const OUTPUTS_MAX = 20_000;
@@ -22,10 +22,9 @@ export const isFull = ({ outputsEnd }: Engine, outputs: readonly BookFact[]): bo
 export const lookAheadMatches = ({ outputsEnd }: Engine): number =>
   Math.max(0, Math.floor((outputsEnd - STEP_OUTPUTS_MAX) / 2));
 
-/** Counts anew from here on; older rules count nothing. */
-export function countFrom(engine: Engine, told: number): void {
-  const bounded = (engine.listing?.matchingRules ?? 0) >= 4;
-  engine.outputsEnd = bounded ? told + engine.outputsMax : UNBOUNDED;
+/** Begins to count an input's outputs; older rules count nothing. */
+export function count(engine: Engine): void {
+  engine.outputsEnd = (engine.listing?.matchingRules ?? 0) >= 4 ? engine.outputsMax : UNBOUNDED;
 }
 
 /** Carries out what tells into outputs of its own, behind so many that are told already. */

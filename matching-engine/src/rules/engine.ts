@@ -3,7 +3,7 @@ import type { BookFact, EventOf, OrderRef } from '@brokerx/contracts';
 import { amend } from './amend.ts';
 import { tellIndicative } from './auction/auction.ts';
 import { beginPhase, endCall, halt, resume } from './auction/phases.ts';
-import { countFrom } from './bound.ts';
+import { count } from './bound.ts';
 import { dormantOf, dropDormant, followLists } from './bracket.ts';
 import { expireDay, reachTime, timeIsDue } from './expiry.ts';
 import { withdraw } from './iceberg.ts';
@@ -32,7 +32,7 @@ export {
 /** Applies one input and says what came of it. Throws only on bugs; the engine must not be used after that. */
 export function apply(engine: Engine, input: PlacedInput): BookFact[] {
   engine.band = null;
-  countFrom(engine, 0);
+  count(engine);
   const outputs = hasLeft(engine) ? afterLeft(engine, input) : carryOut(engine, input);
   if (engine.stops.owed.size > 0) runOwed(engine, input.event.time, outputs);
   if (engine.lists.size > 0) followLists(engine, input.event, outputs);
@@ -47,7 +47,7 @@ function afterLeft(engine: Engine, input: PlacedInput): BookFact[] {
   const left = tellLeft(engine);
   engine.outputsEnd -= left.length;
   const own = carryOut(engine, input);
-  // An uncross has counted anew meanwhile.
+  // An uncross has made room for itself meanwhile.
   engine.outputsEnd += left.length;
   return left.concat(own);
 }

@@ -22,13 +22,6 @@ export function tellLeft(engine: Engine): BookFact[] {
   return outputs;
 }
 
-/** An auction is executed whole, and what is to be told before it with it. */
-export function tellAllLeft(engine: Engine, outputs: BookFact[]): void {
-  for (const end of engine.left) outputs.push(end);
-  engine.left = [];
-  if (isEntering(engine)) enterWaiting(engine, outputs, () => false);
-}
-
 export const hasLeft = (engine: Engine): boolean => engine.left.length > 0 || isEntering(engine);
 
 /** An order has ended, and nobody was told. */

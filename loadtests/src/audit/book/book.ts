@@ -205,7 +205,7 @@ export function auditedBook(
 
   return {
     apply(event) {
-      input.told();
+      input.told(event);
       lists.before(event);
       switch (event.type) {
         case 'OrderAccepted.v1': {
@@ -253,7 +253,6 @@ export function auditedBook(
           state = event.data.state;
           return;
         case 'AuctionUncrossed.v1':
-          input.toldWhole();
           input.notOver(
             event,
             [...resting.keys()].flatMap((id) => orders.get(id) ?? []),

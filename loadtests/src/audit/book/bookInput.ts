@@ -11,19 +11,17 @@ export function auditedInput(symbol: string, found: Findings) {
   let version = 0;
   let time = '';
   let told = 0;
-  /** It is an uncross, which is told whole, however long. */
-  let isWhole = false;
+  /** An uncross is being told, whole, however long: it does not count. */
+  let isUncross = false;
   return {
     version: () => version,
     market({ type, data }: RawEvent) {
       if (type === 'SymbolListed.v1' || type === 'MatchingRulesAdopted.v1') version = data.matchingRules;
       if ('at' in data && data.at > time) time = data.at;
     },
-    told() {
-      told += 1;
-    },
-    toldWhole() {
-      isWhole = true;
+    told(event: RawEvent) {
+      isUncross = event.type === 'AuctionUncrossed.v1' || (isUncross && isOfUncross(event));
+      if (!isUncross) told += 1;
     },
     isFull: () => version >= 4 && told > OUTPUTS_MAX - NEARLY,
     /** What is over by the time of a call's end has expired before its uncross. */
@@ -35,10 +33,16 @@ export function auditedInput(symbol: string, found: Findings) {
       }
     },
     done() {
-      if (version >= 4 && told > OUTPUTS_MAX && !isWhole)
+      if (version >= 4 && told > OUTPUTS_MAX)
         found.add('mismatch', `${symbol}: one input has ${told} outputs`);
       told = 0;
-      isWhole = false;
+      isUncross = false;
     },
   };
 }
+
+/** Its trades, and what orders of a list have less by them. */
+const isOfUncross = ({ type, data }: RawEvent): boolean =>
+  type === 'TradeExecuted.v1' ||
+  type === 'OrderReduced.v1' ||
+  (type === 'OrderExpired.v1' && data.reason === 'OCO_TRIGGER');

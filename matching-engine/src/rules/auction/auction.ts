@@ -2,9 +2,7 @@ import type { Auction, BookFact, OrderRef } from '@brokerx/contracts';
 import { remove } from '../../book/book.ts';
 import { ENDS_WITH_CALL } from '../../book/flags.ts';
 import type { RestingOrder } from '../../book/levels.ts';
-import { countFrom } from '../bound.ts';
-import { expireDue } from '../expiry.ts';
-import { tellAllLeft, tellEnd } from '../left.ts';
+import { tellEnd } from '../left.ts';
 import { fillsListed, printed } from '../orderList.ts';
 import { type Engine, follows, lastPrice, listing, outputTime } from '../state.ts';
 import { ratchet, runTriggers } from '../stops/triggers.ts';
@@ -54,8 +52,7 @@ function uncross(engine: Engine, auction: Auction, time: string, outputs: BookFa
   const listed = engine.listing;
   if (!listed) return;
   engine.call = null;
-  tellAllLeft(engine, outputs);
-  if (follows(engine, 4)) expireDue(engine, outputs);
+  const toldBefore = outputs.length;
   const result = equilibriumOf(engine);
   outputs.push({ type: 'AuctionUncrossed.v1', data: { auction, ...result } });
   const { priceTicks } = result;
@@ -85,7 +82,8 @@ function uncross(engine: Engine, auction: Auction, time: string, outputs: BookFa
     engine.listing = listing({ ...listed, referenceTicks: priceTicks });
     if (engine.watched.size > 0) printed(engine, priceTicks, (entryId) => buyers.has(entryId));
   }
-  countFrom(engine, outputs.length);
+  // It is told whole, and takes no room of what else is told.
+  engine.outputsEnd += outputs.length - toldBefore;
   expireMeantForIt(engine, outputs);
 }
 

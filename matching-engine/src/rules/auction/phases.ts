@@ -1,6 +1,7 @@
-import type { BookFact, EventOf } from '@brokerx/contracts';
+import { type BookFact, type EventOf, isAuction } from '@brokerx/contracts';
 import { isFull } from '../bound.ts';
 import { expireDay, expireDue, isDue } from '../expiry.ts';
+import { hasLeft } from '../left.ts';
 import { type Engine, follows, NOTED } from '../state.ts';
 import { beginCall, beginContinuous, equilibriumOf, uncrossAtClose } from './auction.ts';
 import { isExtended } from './bands.ts';
@@ -31,7 +32,8 @@ export function beginPhase(engine: Engine, event: EventOf<'TradingPhaseBegan.v1'
       break;
     case 'continuous':
       if (state === 'continuous' || state === 'closing_auction') return [NOTED];
-      open(engine, event.time, outputs);
+      if (isReady(engine, outputs)) open(engine, event.time, outputs);
+      else runOn(engine, outputs);
       break;
     case 'closing_auction':
       if (state === 'closed' || state === 'closing_auction') return [NOTED];
@@ -39,7 +41,8 @@ export function beginPhase(engine: Engine, event: EventOf<'TradingPhaseBegan.v1'
       break;
     case 'closed':
       if (state === 'closed') return [NOTED];
-      close(engine, event.time, outputs);
+      if (state === 'continuous' || isReady(engine, outputs)) close(engine, event.time, outputs);
+      else runOn(engine, outputs);
       break;
   }
   engine.phase = phase;
@@ -51,14 +54,12 @@ export function endCall(engine: Engine, event: EventOf<'AuctionCallEnded.v1'>): 
   if (!engine.call) return [NOTED];
   passTime(engine, event.data.at);
   const outputs: BookFact[] = [];
-  // What ends by now is in no uncross, nor in the price that decides about one.
-  if (follows(engine, 4)) expireDue(engine, outputs, () => isFull(engine, outputs));
-  // The call runs on until all that has.
-  if (follows(engine, 4) && isDue(engine)) {
-    outputs.push({ type: 'MarketStateChanged.v1', data: { state: engine.state } });
+  if (!isReady(engine, outputs)) {
+    runOn(engine, outputs);
     return outputs;
   }
-  if (engine.state === 'closing_auction') {
+  // The market was to close before, and the call ran on.
+  if (engine.state === 'closing_auction' || engine.phase === 'closed') {
     close(engine, event.time, outputs);
     engine.phase = 'closed';
     return outputs;
@@ -75,6 +76,21 @@ export function endCall(engine: Engine, event: EventOf<'AuctionCallEnded.v1'>): 
   engine.phase = 'continuous';
   return outputs;
 }
+
+/**
+ * What has ended by now is in no uncross, nor in the price that decides about one, and what enters it is told before; false:
+ * there is no room for all of that.
+ */
+function isReady(engine: Engine, outputs: BookFact[]): boolean {
+  if (!follows(engine, 4)) return true;
+  if (hasLeft(engine)) return false;
+  expireDue(engine, outputs, () => isFull(engine, outputs));
+  return !isDue(engine);
+}
+
+/** The call runs for another while, or one begins: whoever keeps the market's time ends it. */
+const runOn = (engine: Engine, outputs: BookFact[]): void =>
+  beginCall(engine, isAuction(engine.state) ? engine.state : 'opening_auction', outputs);
 
 /** A call that runs goes with it: nothing is uncrossed. */
 export function halt(engine: Engine): BookFact[] {

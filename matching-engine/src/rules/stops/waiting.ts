@@ -9,14 +9,10 @@ import type { Engine } from '../state.ts';
  */
 export type Waiting = Map<string, NewOrder>;
 
-export function enterWaiting(
-  engine: Engine,
-  outputs: BookFact[],
-  isOver: () => boolean = () => isFull(engine, outputs),
-): void {
+export function enterWaiting(engine: Engine, outputs: BookFact[]): void {
   const { book, waiting } = engine;
   for (const order of waiting.values()) {
-    if (isOver()) return;
+    if (isFull(engine, outputs)) return;
     const { id: orderId, accountId, revision, side, priceTicks, leaves } = order;
     waiting.delete(orderId);
     rest(book, order);
