@@ -1,4 +1,4 @@
-import type { Event } from '@brokerx/contracts';
+import { columnName, type Event, ORDER_COLUMNS } from '@brokerx/contracts';
 import { createLog, type MemoryLeases, type Recorded } from '@brokerx/infra';
 import { expect, test } from 'vitest';
 import type { TableProjection } from '../src/run/projection.ts';
@@ -30,6 +30,21 @@ test('projected live in small batches, the tables show what happened, and a rebu
   await allReached(pool, await store.head());
   expect(await dump(pool)).toEqual(liveRows);
   expect((await pool.query('select * from read.parked')).rows).toEqual([]);
+});
+
+test('the database has the columns of an order as code names and types them', async () => {
+  const pool = await readModels();
+  const { rows } = await pool.query(`
+    select a.attname as name, format_type(a.atttypid, null) as type, t.attnotnull as filled
+      from pg_attribute a join pg_attribute t
+        on t.attrelid = 'read.orders_v1'::regclass and t.attname = a.attname
+     where a.attrelid = 'read.orders'::regclass and a.attnum > 0 order by 1`);
+  const words = Object.entries(ORDER_COLUMNS).map(([name, type]) => ({
+    name: columnName(name),
+    type: type.replace('?', '').replace('timestamptz', 'timestamp with time zone'),
+    filled: !type.endsWith('?'),
+  }));
+  expect(rows).toEqual(words.sort((a, b) => (a.name < b.name ? -1 : 1)));
 });
 
 test('a projection begins anew when its cursor is gone, while the others go on', async () => {
