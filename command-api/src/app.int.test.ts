@@ -200,9 +200,10 @@ test('many orders are canceled by one command, also when it is repeated; one by 
     { id: first, symbol: 'ACME', status: 'pending_cancel' },
     { id: other, symbol: 'SECOND', status: 'pending_cancel' },
   ];
-  expect([canceled.statusCode, canceled.json()]).toEqual([202, { items: asked }]);
+  expect([canceled.statusCode, canceled.json()]).toEqual([202, { items: asked, more: false }]);
   expect((await send(token, 'DELETE', '/v1/orders?all=true', undefined, key)).json()).toEqual({
     items: asked,
+    more: false,
   });
   const stored = await api.store.readStream(`account-${accountId}`, 2, 20);
   expect(stored.map(({ event, symbol }) => [event.type, symbol]).slice(-3)).toEqual([
@@ -270,7 +271,7 @@ test('everything is canceled only when it is asked for by name; a preview tells 
   expect((await preview({ side: 'sell' })).json()).toEqual({ items: [] });
   expect(await api.store.streamRevision(`account-${accountId}`)).toBe(revision);
   const canceled = await send(token, 'DELETE', '/v1/orders?all=true');
-  expect(canceled.json()).toEqual({ items: [{ id, symbol: 'ACME', status: 'pending_cancel' }] });
+  expect(canceled.json()).toEqual({ items: [{ id, symbol: 'ACME', status: 'pending_cancel' }], more: false });
 });
 
 test('a name that no address can bear is none; small letters are taken for a symbol', async () => {
