@@ -7,7 +7,7 @@ export default defineConfig({
     fileParallelism: false,
     // The servers of every run, for the long tests that share code with it.
     globalSetup: ['./infra/src/servers/testServers.ts'],
-    expect: { poll: { timeout: 25_000 } },
+    expect: { poll: { timeout: 100_000 } },
     // An hour for each: a suite of five minutes beside others that take every second moment of two cores.
     testTimeout: 3_600_000,
   },

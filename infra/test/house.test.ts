@@ -190,6 +190,14 @@ test('every file of TypeScript is checked by the compiler, and every test is run
   expect(tests.filter((path) => !matchesGlob(path, pattern))).toEqual([]);
 });
 
+test('no test waits for a condition less long than all do: a busy machine is slow, and not wrong', () => {
+  const short = /expect\s*\.poll\((?:(?!;\n)[\s\S])*?timeout: (?:\d{1,2}_)?\d{3}\b(?!_)/;
+  const hasty = trackedTypeScript.filter(
+    (path) => isTest(path) && short.test(readFileSync(join(root, path), 'utf8')),
+  );
+  expect(hasty, 'leave the time-out to vitest.config.ts').toEqual([]);
+});
+
 test('no comment begins with "Of": it says what the thing is or does', () => {
   const wrong = trackedTypeScript.filter((path) =>
     /(?:^\s*\/\/|^\s*\*|\/\*\*) Of\b/m.test(readFileSync(join(root, path), 'utf8')),

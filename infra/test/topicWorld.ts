@@ -35,7 +35,7 @@ export async function openWorld(options: {
   const kafka = clientFor(brokers);
   const feed = kafkaFeed({ store: counting, kafka, topic, runtime: realRuntime, ...ofFeed });
   await feed.subscribe(collecting({})).stop();
-  await expect.poll(feed.isInTime, { timeout: 10_000 }).toBe(true);
+  await expect.poll(feed.isInTime).toBe(true);
   return {
     store,
     feed,

@@ -41,7 +41,7 @@ export async function expectToSurvive(
       expect(result.audit.history.counts.trades).toBeGreaterThan(0);
       const api = brokerApi(installation.status);
       const ticker = async () => (await api.raw('query', { path: '/v1/symbols/DRILLA/ticker' })).status;
-      await expect.poll(ticker, { timeout: 15_000 }).toBe(200);
+      await expect.poll(ticker).toBe(200);
       await api.close();
     } finally {
       await installation.stop();

@@ -55,9 +55,9 @@ test('the program of docs/market-data.md is sound, and runs from a folder of the
       });
     }
     // All three: the outcome, the person's own channel, and the book.
-    await expect.poll(() => said, { timeout: 60_000 }).toMatch(/^ok \{/m);
-    await expect.poll(() => said, { timeout: 60_000 }).toMatch(/^mine order_placed/m);
-    await expect.poll(() => said, { timeout: 60_000 }).toMatch(/^book \[.*10\.10/ms);
+    await expect.poll(() => said).toMatch(/^ok \{/m);
+    await expect.poll(() => said).toMatch(/^mine order_placed/m);
+    await expect.poll(() => said).toMatch(/^book \[.*10\.10/ms);
     child.kill('SIGINT');
     await once(child, 'close');
   } finally {
@@ -73,7 +73,7 @@ test('what the README kills is the engine of this installation alone', async () 
     const before = installation.pids();
     execFileSync('/bin/sh', ['-c', command], { cwd: folder });
     await expect
-      .poll(() => installation.pids()['matching-engine'] ?? before['matching-engine'], { timeout: 60_000 })
+      .poll(() => installation.pids()['matching-engine'] ?? before['matching-engine'])
       .not.toBe(before['matching-engine']);
     const { 'matching-engine': _, ...others } = before;
     expect(installation.pids()).toMatchObject(others);

@@ -88,7 +88,7 @@ describe.runIf(disk !== null)('a full disk (a small one is mounted for it, which
 
   test('with space again it goes on by itself', async () => {
     disk?.free();
-    await expect.poll(async () => (await place()).status, { timeout: 10_000 }).toBe(202);
+    await expect.poll(async () => (await place()).status).toBe(202);
   });
 
   test('a database that stopped for want of space is started again until there is some', async () => {
@@ -99,12 +99,12 @@ describe.runIf(disk !== null)('a full disk (a small one is mounted for it, which
     } finally {
       disk?.free();
     }
-    await expect.poll(async () => (await place()).status, { timeout: 30_000 }).toBe(202);
+    await expect.poll(async () => (await place()).status).toBe(202);
   }, 60_000);
 
   /** What was on its way when the database stopped has an unknown outcome; after it the reason is known. */
   async function expectRefusalsUntilFree(): Promise<void> {
-    await expect.poll(async () => (await place()).text, { timeout: 10_000 }).toContain('is full');
+    await expect.poll(async () => (await place()).text).toContain('is full');
     for (let round = 0; round < 5; round++) {
       await expectRefusal();
       // Nothing can be read from a database that is away; that is said, and at once.

@@ -73,7 +73,7 @@ describe.runIf(disks.every(Boolean))('a full disk of a database of one’s own',
     storeDisk.fill();
     try {
       await expect
-        .poll(place, { timeout: 60_000, interval: 10 })
+        .poll(place, { interval: 10 })
         .toMatchObject({ status: 503, code: 'UNAVAILABLE', detail: FULL });
       for (let round = 0; round < 50; round++) expect(await place()).toMatchObject({ detail: FULL });
       expect(await readiness(installation.status.commandUrl)).toMatchObject([
@@ -91,7 +91,7 @@ describe.runIf(disks.every(Boolean))('a full disk of a database of one’s own',
     } finally {
       storeDisk.free();
     }
-    await expect.poll(place, { timeout: 20_000 }).toMatchObject({ status: 202 });
+    await expect.poll(place).toMatchObject({ status: 202 });
     await expect.poll(async () => (await readiness(installation.status.commandUrl))[0]).toBe(200);
   }, 120_000);
 
@@ -122,7 +122,7 @@ describe.runIf(disks.every(Boolean))('a full disk of a database of one’s own',
         const headers = { authorization: `Bearer ${await alice.token()}` };
         return (await api.raw('query', { path: `/v1/orders/${id}`, headers })).status;
       };
-      await expect.poll(read, { timeout: 30_000 }).toBe(200);
+      await expect.poll(read).toBe(200);
     }
     const { findings } = await auditInstallation({ api, operator: operator.person });
     expect(findings.list).toEqual([]);

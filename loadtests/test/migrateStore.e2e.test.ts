@@ -93,7 +93,7 @@ async function audited(): Promise<AuditResult> {
 async function becomes(which: number, id: string, status: string): Promise<void> {
   const read = async () =>
     (JSON.parse((await ask(which, `/v1/orders/${id}`)).text) as views.OrderView).status;
-  await expect.poll(read, { timeout: 30_000, interval: 50 }).toBe(status);
+  await expect.poll(read, { interval: 50 }).toBe(status);
 }
 
 test('a store is changed by a copy and a restart', { timeout: 300_000 }, async () => {
@@ -132,7 +132,7 @@ test('a store is changed by a copy and a restart', { timeout: 300_000 }, async (
 
   const after = await audited();
   expect({ ...after.history.counts, events: 0 }).toEqual({ ...before.history.counts, events: 0 });
-  await expect.poll(seen, { timeout: 30_000, interval: 200 }).toEqual(shown);
+  await expect.poll(seen, { interval: 200 }).toEqual(shown);
   const refused = await ask(BUYER, `/v1/wallet?min_position=${oldToken}`);
   expect(JSON.parse(refused.text)).toMatchObject({ code: 'FOREIGN_POSITION' });
 

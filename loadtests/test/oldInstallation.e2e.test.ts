@@ -125,8 +125,8 @@ test('a call that ran ends, with the trades that it owes', async () => {
     // Time may have ended it: what was due while nothing ran is made up for, and the clock goes on.
     if (outcome.kind !== 'ok') expect(outcome).toMatchObject({ code: 'TRADING_PHASE' });
   }
-  await expect.poll(() => statusOf('call-sell'), { timeout: 20_000 }).toBe('filled');
-  await expect.poll(() => statusOf('day-sell'), { timeout: 20_000 }).toBe('filled');
+  await expect.poll(() => statusOf('call-sell')).toBe('filled');
+  await expect.poll(() => statusOf('day-sell')).toBe('filled');
 });
 
 test('orders of then trade with orders of now, one with a hidden part among them', async () => {
@@ -145,12 +145,12 @@ test('orders of then trade with orders of now, one with a hidden part among them
     await api.command<{ id: string }>({ method: 'POST', path: '/v1/orders', body, token }),
   );
   const order = () => api.query<{ status: string; filled_qty: string }>(`/v1/orders/${placed.id}`, { token });
-  await expect.poll(async () => (await order()).status, { timeout: 20_000 }).toBe('filled');
-  await expect.poll(() => statusOf('partly-filled-sell'), { timeout: 20_000 }).toBe('filled');
-  await expect.poll(() => statusOf('iceberg'), { timeout: 20_000 }).toBe('partially_filled');
+  await expect.poll(async () => (await order()).status).toBe('filled');
+  await expect.poll(() => statusOf('partly-filled-sell')).toBe('filled');
+  await expect.poll(() => statusOf('iceberg')).toBe('partially_filled');
   const unnamed = { symbol: 'NULL', side: 'buy', type: 'limit', qty: '6', limit_price: '100.00' };
   succeeded('buying', await api.command({ method: 'POST', path: '/v1/orders', body: unnamed, token }));
-  await expect.poll(() => statusOf('null-sell'), { timeout: 20_000 }).toBe('filled');
+  await expect.poll(() => statusOf('null-sell')).toBe('filled');
 });
 
 test(

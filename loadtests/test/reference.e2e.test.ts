@@ -97,12 +97,10 @@ test('what is asked rightly is answered as described', async () => {
   const { body: bought } = await place(alice, market);
   const at = `/v1/orders/${resting.body.id}`;
   await expect
-    .poll(async () => JSON.parse((await ask(`/v1/orders/${bought.id}`, { by: alice })).text), {
-      timeout: 10_000,
-    })
+    .poll(async () => JSON.parse((await ask(`/v1/orders/${bought.id}`, { by: alice })).text))
     .toMatchObject({ status: 'filled' });
   await expect
-    .poll(async () => JSON.parse((await ask(`/v1/symbols/${SYMBOL}/ticker`)).text), { timeout: 10_000 })
+    .poll(async () => JSON.parse((await ask(`/v1/symbols/${SYMBOL}/ticker`)).text))
     .toMatchObject({ trades: 2 });
   const preview = await ask('/v1/orders/preview', { method: 'POST', by: alice, body: order('buy', '50.00') });
   expect(preview.status, preview.text).toBe(200);

@@ -78,7 +78,7 @@ function spansOf({ traceId, spanId }: Caller): string[] {
     .sort();
 }
 
-const soon = { timeout: 10_000 };
+const soon = { timeout: 100_000 };
 
 test('request, command, match and settlement are one trace, and every event from order to fill carries it', async () => {
   const [selling, buying] = [caller(), caller()];

@@ -62,7 +62,7 @@ test('it says that it is ready and what it does, ends when asked to, and goes on
   await vi.waitUntil(async () => (await answered()) >= expected.length, WAIT);
   expect(await (await get('/readyz'))?.json()).toEqual({
     status: 'ok',
-    dependencies: { shards: 'ok', [SYMBOL]: 'ok' },
+    dependencies: { disk: 'ok', shards: 'ok', [SYMBOL]: 'ok' },
   });
   const metrics = await (await get('/metrics'))?.text();
   expect(metrics).toMatch(/^brokerx_engine_markets\{service="matching-engine"\} 1$/m);
@@ -92,7 +92,12 @@ test('a market whose book was tampered with is named, and does not keep the proc
   await vi.waitUntil(async () => (await get())?.ok, WAIT);
   expect(await (await get())?.json()).toEqual({
     status: 'ok',
-    dependencies: { shards: 'ok', [`${SYMBOL} is stopped (see the log); the process`]: 'ok', OTHER: 'ok' },
+    dependencies: {
+      disk: 'ok',
+      shards: 'ok',
+      [`${SYMBOL} is stopped (see the log); the process`]: 'ok',
+      OTHER: 'ok',
+    },
   });
 });
 
@@ -114,7 +119,7 @@ test('started without a database it says what is missing and exits with 2', asyn
   expect((await text)?.join('')).toContain('DATABASE_URL: is not set');
 });
 
-const WAIT = { timeout: 40_000, interval: 20 };
+const WAIT = { timeout: 100_000, interval: 20 };
 const answered = async () => (await outputsOf(store, SYMBOL)).length;
 
 function startProcess(env: Record<string, string>, stderr: 'inherit' | 'pipe' = 'inherit'): ChildProcess {

@@ -21,7 +21,7 @@ import { hotExpected, hotShown } from './hotViewOf.ts';
 import { appendAll } from './readModelsOf.ts';
 
 /** A second to notice that a quiet view is lost, and as long again for a slow machine to write it. */
-const COMES_BACK = { timeout: 25_000, interval: 20 };
+const COMES_BACK = { timeout: 100_000, interval: 20 };
 
 describe.runIf(hasRedisServer())('market data in a Redis that loses everything', { timeout: 60_000 }, () => {
   let server: TemporaryRedis;

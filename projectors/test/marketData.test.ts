@@ -50,7 +50,7 @@ test('a lost view is written anew by itself, though nothing happens in the marke
   const whole = { storeId: STORE_ID, position: await given.store.head() };
   await expect.poll(() => view.cursor()).toEqual(expect.objectContaining(whole));
   await view.clear();
-  await expect.poll(() => view.cursor(), { timeout: 5_000 }).toEqual(expect.objectContaining(whole));
+  await expect.poll(() => view.cursor()).toEqual(expect.objectContaining(whole));
   expect(await hotShown(view, history)).toEqual(hotExpected(history));
 });
 

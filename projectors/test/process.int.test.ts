@@ -69,9 +69,7 @@ test('two processes, killed again and again while events come in: the read model
   const liveRows = await dump(pool);
 
   const view = hotStore.view(MARKET_DATA_VIEW.name, MARKET_DATA_VIEW.version);
-  await expect
-    .poll(() => view.cursor(), { timeout: 30_000 })
-    .toMatchObject({ storeId: store.id, position: head });
+  await expect.poll(() => view.cursor()).toMatchObject({ storeId: store.id, position: head });
   expect(await hotShown(view, history)).toEqual(hotExpected(history));
 
   // Started from nothing, it makes the same tables and the same view.
@@ -81,9 +79,7 @@ test('two processes, killed again and again while events come in: the read model
   start('projectors-2');
   await allReached(pool, head);
   expect(await dump(pool)).toEqual(liveRows);
-  await expect
-    .poll(() => view.cursor(), { timeout: 30_000 })
-    .toMatchObject({ storeId: store.id, position: head });
+  await expect.poll(() => view.cursor()).toMatchObject({ storeId: store.id, position: head });
   expect(await hotShown(view, history)).toEqual(hotExpected(history));
 
   // A process that is asked to stop ends well.

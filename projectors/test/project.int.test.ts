@@ -100,13 +100,13 @@ test('two processes share the projections while events come in; one goes on wher
   const parts = 6;
   const size = Math.ceil(history.commits.length / parts);
   for (let part = 0; part < parts; part++) {
-    if (part === 2) await expect.poll(counts, { timeout: 20_000 }).toEqual([4, 3]);
+    if (part === 2) await expect.poll(counts).toEqual([4, 3]);
     if (part === 4) await first.stop();
     await appendAll(store, history.commits.slice(part * size, (part + 1) * size));
   }
   await allReached(pool, await store.head());
   expect(await shown(pool)).toEqual(expected(history));
-  await expect.poll(counts, { timeout: 20_000 }).toEqual([0, 7]);
+  await expect.poll(counts).toEqual([0, 7]);
 });
 
 /** The projection, failing at the event of this position for as long as `isBroken` says. */
@@ -258,7 +258,7 @@ test('the ledger leaves nothing out: it halts, the others go on, and once mended
       (await pool.query('select position from read.projection where name = $1', [name])).rows[0]?.position ??
         0,
     );
-  await expect.poll(() => standing('wallets'), { timeout: 20_000 }).toBe(head);
+  await expect.poll(() => standing('wallets')).toBe(head);
   await expect.poll(() => projecting.halted()).toEqual(['ledger:1']);
   expect(await standing('ledger')).toBeLessThan(position);
   expect((await pool.query('select * from read.parked')).rows).toEqual([]);

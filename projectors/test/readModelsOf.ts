@@ -29,7 +29,7 @@ export async function allReached(
     const { rows } = await pool.query(REACHED, [position, storeId]).catch(() => ({ rows: [{ there: 0 }] }));
     return rows[0]?.there;
   };
-  await expect.poll(standing, { timeout: 25_000, interval: 20 }).toBe(count);
+  await expect.poll(standing, { interval: 20 }).toBe(count);
 }
 
 const REACHED = `select count(*)::int as there from read.projection

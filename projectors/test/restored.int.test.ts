@@ -46,7 +46,7 @@ test.for<[what: string, tables: number, restored: number, then: number, isAnew: 
     pool
       .query(`select count(*)::int as there from read.projection where position = $1`, [head])
       .then(({ rows }) => rows[0].there);
-  await expect.poll(stand, { timeout: 25_000 }).toBe(7);
+  await expect.poll(stand).toBe(7);
   const shownNow = await dump(pool);
   expect(warned.filter((line) => line.includes('another past')).length).toBe(isAnew ? 7 : 0);
   await second.stop();
@@ -72,7 +72,7 @@ test('what an older version wrote is believed once, and says from then on what i
       .query('select distinct landmark_position::int as at, landmark_commit as id from read.projection')
       .then(({ rows }) => rows);
   const { position: at, commitId: id } = (await store.landmark(await store.head())) ?? {};
-  await expect.poll(named, { timeout: 25_000 }).toEqual([{ at, id }]);
+  await expect.poll(named).toEqual([{ at, id }]);
   expect(await dump(pool)).toEqual(before);
   await second.stop();
   // The store ends before what it is said to reflect: it is not believed.
@@ -81,9 +81,7 @@ test('what an older version wrote is believed once, and says from then on what i
   project({ store: shorter, pool });
   const head = await shorter.head();
   await expect
-    .poll(() => pool.query('select distinct position::int as at from read.projection').then((r) => r.rows), {
-      timeout: 25_000,
-    })
+    .poll(() => pool.query('select distinct position::int as at from read.projection').then((r) => r.rows))
     .toEqual([{ at: head }]);
 
   expect((await shown(pool)).executions).not.toEqual(expected(history).executions);

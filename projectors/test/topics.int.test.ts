@@ -42,14 +42,14 @@ describe.runIf(brokers !== '')('the relay', { timeout: 90_000 }, () => {
     const relay = relayIn(world);
     const half = Math.ceil(history.commits.length / 2);
     await appendAll(store, history.commits.slice(0, half));
-    await expect.poll(() => relay.position(), { timeout: 60_000 }).toBe(await store.head());
+    await expect.poll(() => relay.position()).toBe(await store.head());
     await appendAll(store, history.commits.slice(half));
     const head = await store.head();
-    await expect.poll(() => relay.position(), { timeout: 60_000 }).toBe(head);
+    await expect.poll(() => relay.position()).toBe(head);
 
     const everywhere = () => readTopics(world);
     const reachedBy = async () => Math.min(...taken(await everywhere(), store.id).reached.values());
-    await expect.poll(reachedBy, { timeout: 20_000, interval: 250 }).toBe(head);
+    await expect.poll(reachedBy, { interval: 250 }).toBe(head);
 
     const messages = await everywhere();
     const events = messages.filter((message) => !isWatermark(message));
@@ -106,7 +106,7 @@ describe.runIf(brokers !== '')('the relay', { timeout: 90_000 }, () => {
     const world = topicsWorld({ store, brokers });
     await appendAll(store, makeHistory({ seed: 2, orders: 50 }).commits);
     const relay = relayIn(world);
-    await expect.poll(() => relay.position(), { timeout: 60_000 }).toBe(await store.head());
+    await expect.poll(() => relay.position()).toBe(await store.head());
     await relay.stop();
     const expected = (await readTopics(world)).filter(({ topic }) => topic === 'brokerx.orders');
     const page = readFileSync(join(import.meta.dirname, '../../docs/topics.md'), 'utf8').replaceAll(
@@ -157,13 +157,13 @@ describe.runIf(brokers !== '')('the relay', { timeout: 90_000 }, () => {
     const reached = async () => Math.min(...taken(await readTopics(world), store.id).reached.values());
     const { commits } = makeHistory({ seed: 3, orders: 20 });
     await appendAll(store, commits.slice(0, -1));
-    await expect.poll(reached, { timeout: 60_000, interval: 250 }).toBe(await store.head());
+    await expect.poll(reached, { interval: 250 }).toBe(await store.head());
     const [sendsBefore, messagesBefore] = [sends, (await readTopics(world)).length];
     await delay(1_000);
     expect([sends, (await readTopics(world)).length]).toEqual([sendsBefore, messagesBefore]);
 
     await appendAll(store, commits.slice(-1));
-    await expect.poll(reached, { timeout: 20_000, interval: 250 }).toBe(await store.head());
+    await expect.poll(reached, { interval: 250 }).toBe(await store.head());
     await delay(200);
     // The event with all watermarks, or watermarks in a second request; every partition is told once.
     expect(sends - sendsBefore).toBeLessThanOrEqual(2);
@@ -186,18 +186,18 @@ describe.runIf(brokers !== '')('the relay', { timeout: 90_000 }, () => {
 
     const relay = relayIn(world);
     await appendAll(store, commits.slice(0, at + 100));
-    await expect.poll(() => relay.position(), { timeout: 60_000 }).toBe(await store.head());
+    await expect.poll(() => relay.position()).toBe(await store.head());
     const keys = [`brokerx.orders/${large.symbol}`, `brokerx.accounts/${first.data.accountId}`].sort();
     const named = keys.map((key) => `${world.prefix}.${key}`);
     await expect
-      .poll(() => relay.state(), { timeout: 20_000 })
+      .poll(() => relay.state())
       .toBe(`an event could not be sent; withheld since: ${named.join(', ')}`);
     await relay.stop();
 
     // The next relay knows.
     const next = relayIn(world);
     await appendAll(store, commits.slice(at + 100));
-    await expect.poll(() => next.position(), { timeout: 60_000 }).toBe(await store.head());
+    await expect.poll(() => next.position()).toBe(await store.head());
     expect(next.state()).toBe(`an event could not be sent; withheld since: ${named.join(', ')}`);
     const { events } = await store.readAll(0, {}, 100_000).then((page) => page);
     const position = events.find(({ event }) => event.id === first.id)?.position ?? 0;
@@ -230,11 +230,11 @@ describe.runIf(brokers !== '')('the relay', { timeout: 90_000 }, () => {
     await appendAll(store, commits.slice(0, 100));
     const rows: MemoryLeases = new Map([['relay', { owner: null, epoch: 41, expiresAtMs: 0 }]]);
     const before = relayIn(world, { rows });
-    await expect.poll(() => before.position(), { timeout: 60_000 }).toBe(await store.head());
+    await expect.poll(() => before.position()).toBe(await store.head());
     await before.stop();
     await appendAll(store, commits.slice(100));
     const after = relayIn(world, { rows: new Map() });
-    await expect.poll(() => after.position(), { timeout: 60_000 }).toBe(await store.head());
+    await expect.poll(() => after.position()).toBe(await store.head());
     const messages = await readTopics(world);
     expect(placesOf(taken(messages, store.id).events)).toEqual(await placesInStore(store));
     expect(Math.max(...messages.map(({ headers }) => Number(headers.epoch)))).toBe(43);
@@ -245,13 +245,13 @@ describe.runIf(brokers !== '')('the relay', { timeout: 90_000 }, () => {
     const world = topicsWorld({ store, brokers });
     await appendAll(store, makeHistory({ seed: 6, orders: 30 }).commits);
     const relay = relayIn(world);
-    await expect.poll(() => relay.position(), { timeout: 60_000 }).toBe(await store.head());
+    await expect.poll(() => relay.position()).toBe(await store.head());
     await relay.stop();
     const id = '0f0e0d0c-0b0a-4908-8706-050403020100';
     const other = memoryEventStore<Event>({ id, codec: eventCodec() });
     await appendAll(other, makeHistory({ seed: 66, orders: 40 }).commits);
     const next = relayIn(world, { store: other, snapshots: memorySnapshots({ store: other }) });
-    await expect.poll(() => next.position(), { timeout: 60_000 }).toBe(await other.head());
+    await expect.poll(() => next.position()).toBe(await other.head());
     const messages = await readTopics(world);
     expect(placesOf(taken(messages, store.id).events)).toEqual(await placesInStore(store));
     expect(placesOf(taken(messages, id).events)).toEqual(await placesInStore(other));
@@ -270,13 +270,13 @@ describe.runIf(brokers !== '')('the relay', { timeout: 90_000 }, () => {
     const { commits } = makeHistory({ seed: 8, orders: 30 });
     await appendAll(store, commits);
     const relay = relayIn(world);
-    await expect.poll(() => relay.position(), { timeout: 60_000 }).toBe(await store.head());
+    await expect.poll(() => relay.position()).toBe(await store.head());
     await relay.stop();
 
     const restored = storeInMemory();
     await appendAll(restored, [...commits.slice(0, 50), ...since(commits.slice(50))]);
     const next = relayIn(world, { store: restored });
-    await expect.poll(() => next.position(), { timeout: 60_000 }).toBe(await restored.head());
+    await expect.poll(() => next.position()).toBe(await restored.head());
     const layout = topicLayout(world.nameOf, 2);
     const messages = await readTopics({ ...world, layout, nameOf: (topic) => `${world.nameOf(topic)}.2` });
     expect(placesOf(messages.filter((message) => !isWatermark(message)))).toEqual(
@@ -292,7 +292,7 @@ describe.runIf(brokers !== '')('the relay', { timeout: 90_000 }, () => {
 
     // The next start finds the new ones as they are.
     const last = relayIn(world, { store: restored });
-    await expect.poll(() => last.position(), { timeout: 60_000 }).toBe(await restored.head());
+    await expect.poll(() => last.position()).toBe(await restored.head());
     expect((await world.kafka.topicNames()).filter((name) => name.startsWith(world.prefix))).toHaveLength(3);
   });
 
@@ -303,12 +303,12 @@ describe.runIf(brokers !== '')('the relay', { timeout: 90_000 }, () => {
     const [one, two] = [relayIn(world, { owner: 'one' }), relayIn(world, { owner: 'two' })];
     await appendAll(store, commits.slice(0, 100));
     const working = () => [one, two].filter((relay) => relay.position() !== undefined);
-    await expect.poll(() => working()[0]?.position(), { timeout: 60_000 }).toBe(await store.head());
+    await expect.poll(() => working()[0]?.position()).toBe(await store.head());
     expect(working()).toHaveLength(1);
     expect([one.state(), two.state()]).toEqual(['ok', 'ok']);
     await working()[0]?.stop();
     await appendAll(store, commits.slice(100));
-    await expect.poll(() => working()[0]?.position(), { timeout: 60_000 }).toBe(await store.head());
+    await expect.poll(() => working()[0]?.position()).toBe(await store.head());
     expect(placesOf((await readTopics(world)).filter((message) => !isWatermark(message)))).toEqual(
       await placesInStore(store),
     );

@@ -16,7 +16,7 @@ import {
 
 const jars = inject('kafkaJars') ?? '';
 
-const PATIENCE = { timeout: 60_000, interval: 100 };
+const PATIENCE = { timeout: 100_000, interval: 100 };
 /** A broker that was away has no leader for its partitions for a moment, and says so. */
 const readAgain = (world: Parameters<typeof readTopics>[0]) => vi.waitFor(() => readTopics(world), PATIENCE);
 const standsAt = (relay: RunningRelay, position: number) =>

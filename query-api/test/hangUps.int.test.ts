@@ -79,7 +79,7 @@ async function held(): Promise<Record<string, number>> {
   return { ...gauges, watchers: (all['watchers'] ?? Number.NaN) - (all['books'] ?? 0) };
 }
 const NOTHING = Object.fromEntries([...GAUGES, 'watchers'].map((name) => [name, 0]));
-const nothingIsHeld = () => expect.poll(held, { timeout: 20_000 }).toEqual(NOTHING);
+const nothingIsHeld = () => expect.poll(held).toEqual(NOTHING);
 
 /** The poll of the projections' positions, which is off for the moment in which it reads. */
 const STANDING_TIMERS = 1;
@@ -137,9 +137,7 @@ test.for<[what: string, path: string, by: typeof ann | null]>([
   await nothingIsHeld();
   // What is left may be the book that lingers.
   const { books = 0 } = await figures();
-  await expect
-    .poll(() => timers.size, { timeout: 20_000 })
-    .toBeLessThanOrEqual(Math.max(before, STANDING_TIMERS) + books);
+  await expect.poll(() => timers.size).toBeLessThanOrEqual(Math.max(before, STANDING_TIMERS) + books);
 });
 
 test('a query that waits gives its place back as soon as its client has gone', async () => {
@@ -255,8 +253,6 @@ test.for<[what: string, messages: (token: string) => object[]]>([
       )
       .toEqual(NOTHING);
     const { books = 0 } = await figures();
-    await expect
-      .poll(() => timers.size, { timeout: 20_000 })
-      .toBeLessThanOrEqual(Math.max(before, STANDING_TIMERS) + books);
+    await expect.poll(() => timers.size).toBeLessThanOrEqual(Math.max(before, STANDING_TIMERS) + books);
   },
 );

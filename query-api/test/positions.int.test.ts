@@ -11,7 +11,7 @@ afterAll(() => api.close());
 
 /** Nobody waits for a position: what is told must come of the notifications alone. */
 const position = async () => (await api.get('/v1/wallet', ann)).headers.get('x-brokerx-position');
-const PATIENCE = { timeout: 5_000 };
+const PATIENCE = { timeout: 100_000 };
 
 test('a projection that begins after query-api has started is followed', async () => {
   const before = await api.get('/v1/wallet', ann);

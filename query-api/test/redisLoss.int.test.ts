@@ -17,7 +17,7 @@ import { ann, appendFacts, idOf } from './queryApi.ts';
 /** Projectors and query-api as processes over a PostgreSQL and a Redis, which is taken away from them in every way. */
 const script = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 /** What a process may take to notice a loss and make up for it, on a machine that is busy with other things. */
-const COMES_BACK = { timeout: 15_000, interval: 20 };
+const COMES_BACK = { timeout: 100_000, interval: 20 };
 
 describe.runIf(hasRedisServer())('market data without their Redis', { timeout: 90_000 }, () => {
   let database: FreshDatabase;

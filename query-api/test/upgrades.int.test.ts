@@ -27,7 +27,7 @@ async function client(): Promise<RawSocket> {
   onTestFinished(() => socket.leave('reset'));
   return socket;
 }
-const eventually = <T>(look: () => T | Promise<T>) => expect.poll(look, { timeout: 20_000 });
+const eventually = <T>(look: () => T | Promise<T>) => expect.poll(look);
 async function figure(name: string): Promise<number> {
   const text = await (await fetch(`${api.url}/metrics`)).text();
   return Number(new RegExp(`^${name}\\{[^}]*\\} (\\d+)$`, 'm').exec(text)?.[1]);

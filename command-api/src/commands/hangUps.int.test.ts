@@ -179,9 +179,7 @@ test.for(KINDS)(
       });
       await Promise.all(leaving);
     }
-    await expect
-      .poll(gauges, { timeout: 30_000 })
-      .toEqual({ requests_in_flight: 0, request_bytes_in_flight: 0 });
+    await expect.poll(gauges).toEqual({ requests_in_flight: 0, request_bytes_in_flight: 0 });
     expect((await fetch(`${base()}/readyz`)).status).toBe(200);
     expect(await signIn(TRADER)).not.toBe('');
   },
@@ -203,5 +201,5 @@ test('sixty who register at once from one address do not keep others from signin
   const signedIn = await Promise.all(Array.from({ length: 11 }, () => signIn(TRADER)));
   expect(signedIn.every((token) => token !== '')).toBe(true);
   for (const socket of sockets) socket.destroy();
-  await expect.poll(gauges, { timeout: 30_000 }).toMatchObject({ requests_in_flight: 0 });
+  await expect.poll(gauges).toMatchObject({ requests_in_flight: 0 });
 }, 60_000);

@@ -171,7 +171,7 @@ test('two processes share the symbols; one goes on where the other ends, and not
   const two = await installation(one.store, one.snapshots);
   const first = await one.settle({ rows });
   const second = await two.settle({ rows, owner: 'command-api-2' });
-  await vi.waitFor(() => expect([first.shards(), second.shards()]).toEqual([8, 8]), { timeout: 10_000 });
+  await vi.waitFor(() => expect([first.shards(), second.shards()]).toEqual([8, 8]), { timeout: 100_000 });
   const symbols = ['ACME', 'BOLT', 'CORE', 'DUNE', 'EPIC', 'FLUX', 'GRID', 'HALO'];
   const buyers = await Promise.all(
     symbols.map(async (symbol) => ({ symbol, order: await one.buyer(symbol) })),
@@ -184,7 +184,7 @@ test('two processes share the symbols; one goes on where the other ends, and not
   await settled(1);
   await first.stop();
   for (const { symbol, order } of buyers) await one.bookOf(symbol, trade(order, 2), expired(order, 2));
-  await vi.waitFor(() => expect(second.shards()).toBe(16), { timeout: 10_000 });
+  await vi.waitFor(() => expect(second.shards()).toBe(16), { timeout: 100_000 });
   await settled(3);
   const head = await one.store.head();
   await vi.waitFor(() => expect(second.position()).toBe(head), 10_000);

@@ -101,7 +101,7 @@ describe('on one PostgreSQL', () => {
     other.onAppend(() => {
       calls += 1;
     });
-    await expect.poll(listeners, { timeout: 5_000 }).toBe(1);
+    await expect.poll(listeners).toBe(1);
     const latenciesMs: number[] = [];
     for (let i = 0; i < 9; i++) {
       const before = calls;
@@ -120,13 +120,13 @@ describe('on one PostgreSQL', () => {
       other.onAppend(() => {
         calls += 1;
       });
-      await expect.poll(listeners, { timeout: 5_000 }).toBe(1);
+      await expect.poll(listeners).toBe(1);
       await client.query('select pg_notify($1, $2)', ['brokerx_store', payload]);
       for (let i = 0; i < 3; i++) {
         await delay(20);
         calls = 0;
         await store.append([commit('account-1', i - 1, ['x'])]);
-        await expect.poll(() => calls, { timeout: 5_000 }).toBeGreaterThan(0);
+        await expect.poll(() => calls).toBeGreaterThan(0);
       }
     },
   );
@@ -136,11 +136,11 @@ describe('on one PostgreSQL', () => {
     other.onAppend(() => {
       calls += 1;
     });
-    await expect.poll(listeners, { timeout: 5_000 }).toBe(1);
+    await expect.poll(listeners).toBe(1);
     await endListeners();
     await store.append([commit('account-1', NO_STREAM, ['while it is away'])]);
-    await expect.poll(() => calls, { timeout: 5_000 }).toBe(1);
-    await expect.poll(listeners, { timeout: 5_000 }).toBe(1);
+    await expect.poll(() => calls).toBe(1);
+    await expect.poll(listeners).toBe(1);
   });
 
   test('sessions that are ended under way cost a repetition, not an event', async () => {

@@ -177,11 +177,11 @@ test('a subscription that fell silent is replaced, and the next append wakes its
   server.silenceSubscriptions();
   const other = await open();
   await other.append([commit('account-1', 0, ['1'])]);
-  await expect.poll(() => consumer.events.length, { timeout: 10_000 }).toBe(2);
+  await expect.poll(() => consumer.events.length).toBe(2);
   // The silent one is given up, and another one brings what comes next.
   await other.append([commit('account-1', 1, ['2'])]);
-  await expect.poll(() => consumer.events.length, { timeout: 10_000 }).toBe(3);
-  await expect.poll(server.subscriptions, { timeout: 10_000 }).toBe(1);
+  await expect.poll(() => consumer.events.length).toBe(3);
+  await expect.poll(server.subscriptions).toBe(1);
   await other.close();
   expect(textsOf(consumer)).toEqual(numbers(3));
   await feed.close();

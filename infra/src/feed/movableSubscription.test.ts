@@ -7,7 +7,7 @@ import { realRuntime } from '../runtime/runtime.ts';
 import { storeFeed } from './feed.store.ts';
 import { movableSubscription } from './movableSubscription.ts';
 
-const WAIT = { timeout: 20_000 };
+const WAIT = { timeout: 100_000 };
 
 /** Each thing takes events in order, passes over what it has, and would notice a gap. */
 type Thing = { name: string; taken: string[]; position: number };

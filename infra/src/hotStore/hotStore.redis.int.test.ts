@@ -138,7 +138,7 @@ describe.runIf(hasRedisServer())('a Redis that has troubles', () => {
     heard.length = 0;
     await server.kill();
     await server.start();
-    await expect.poll(() => heard, { timeout: 5_000 }).toEqual([5]);
+    await expect.poll(() => heard).toEqual([5]);
     await view.write({ from: await view.cursor(), to: at(6), set: values({}) });
     await expect.poll(() => heard.at(-1)).toBe(6);
   });
@@ -150,7 +150,7 @@ describe.runIf(hasRedisServer())('a Redis that has troubles', () => {
     const id = /id=(\d+) .* name=brokerx-hot-changes /.exec(clients)?.[1] ?? '';
     heard.length = 0;
     await admin.client('KILL', 'ID', Number(id));
-    await expect.poll(() => heard, { timeout: 5_000 }).toEqual([5]);
+    await expect.poll(() => heard).toEqual([5]);
     await view.write({ from: at(5), to: at(6), set: values({}) });
     await expect.poll(() => heard.at(-1)).toBe(6);
   });
@@ -210,9 +210,7 @@ describe.runIf(hasRedisServer())('a Redis that has troubles', () => {
     await expect(view.write({ from: at(5), to: at(6), set: values({ secret }) })).rejects.toThrow(RedisAway);
     await expect(view.cursor()).rejects.toThrow(RedisAway);
     await server.start();
-    await expect
-      .poll(() => logged.some((line) => line.includes('answers again')), { timeout: 5_000 })
-      .toBe(true);
+    await expect.poll(() => logged.some((line) => line.includes('answers again'))).toBe(true);
     expect(logged.map((line) => JSON.parse(line))).toMatchObject([
       {
         level: 'warn',

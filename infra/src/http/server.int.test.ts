@@ -87,7 +87,7 @@ async function open(localAddress = '127.0.0.1'): Promise<Socket & { received(): 
   });
 }
 /** Waits for a condition on a machine that others use, too. */
-const eventually = <T>(look: () => T | Promise<T>) => expect.poll(look, { timeout: 20_000 });
+const eventually = <T>(look: () => T | Promise<T>) => expect.poll(look);
 const get = (path: string, headers = '') => `GET ${path} HTTP/1.1\r\nHost: a\r\n${headers}\r\n`;
 const post = (body: string, length = body.length) =>
   `POST /taken HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\n\r\n${body}`;

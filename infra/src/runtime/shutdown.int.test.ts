@@ -78,7 +78,7 @@ test('compiled code is kept while a process runs, so that the successor of one t
   onTestFinished(() => void child.kill('SIGKILL'));
   const kept = () =>
     readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-  await vi.waitUntil(() => kept().length > 0, { timeout: 20_000 });
+  await vi.waitUntil(() => kept().length > 0, { timeout: 100_000 });
   child.kill('SIGKILL');
   expect(await ended).toBe('SIGKILL');
 });

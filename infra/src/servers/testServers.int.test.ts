@@ -37,6 +37,6 @@ test.for(['database', ...(hasRedisServer() ? ['redis'] : [])])(
     const { pid, folder } = JSON.parse(line) as { pid: number; folder: string };
     expect(identify(pid)).not.toBeNull();
     user.kill('SIGKILL');
-    await expect.poll(() => identify(pid) === null && !existsSync(folder), { timeout: 15_000 }).toBe(true);
+    await expect.poll(() => identify(pid) === null && !existsSync(folder)).toBe(true);
   },
 );

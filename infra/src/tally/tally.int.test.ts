@@ -44,7 +44,7 @@ describe.runIf(hasRedisServer())('a Redis of its own', () => {
     const there = shared.tally('a', WINDOW);
     const goesOn = async () =>
       (await tally.count('x')).count > 4 && (await mayFail(there.read('x'), 'it comes back'))?.count;
-    await expect.poll(goesOn, { timeout: 10_000 }).toBeGreaterThan(0);
+    await expect.poll(goesOn).toBeGreaterThan(0);
 
     const before = (await tally.read('x')).count;
     const goOn = server.pause();

@@ -114,13 +114,13 @@ export async function whatIsTakenIsShown(installation: Installation, amounts: Am
     if (outcome.kind !== 'ok' || outcome.body.id === undefined) continue;
     const { id } = outcome.body;
     for (const path of [`/v1/orders/${id}`, `/v1/orders/${id}/events`]) {
-      await expect.poll(() => showing(path), { timeout: 30_000, message: JSON.stringify(body) }).toBe(200);
+      await expect.poll(() => showing(path), { message: JSON.stringify(body) }).toBe(200);
     }
   }
   for (const { body, outcome } of all.symbols) {
     if (outcome.kind !== 'ok') continue;
     const path = `/v1/symbols/${outcome.body.symbol}`;
-    await expect.poll(() => showing(path), { timeout: 30_000, message: JSON.stringify(body) }).toBe(200);
+    await expect.poll(() => showing(path), { message: JSON.stringify(body) }).toBe(200);
   }
   // It compares every order, the refused ones too, every wallet, ledger, holding, execution, candle and symbol.
   const audit = await auditInstallation({ api, operator: operator.person });

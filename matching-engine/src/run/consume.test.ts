@@ -117,9 +117,9 @@ test('an engine that slept while another took a shard over is fenced: it drops t
     expiresAtMs: realRuntime.monotonicMs() + 60_000,
   });
   const successor = await startEngine(world, 1, { rows, owner: 'engine-2' });
-  await vi.waitUntil(() => successor.markets()[SYMBOL] === 'ok', { timeout: 10_000 });
+  await vi.waitUntil(() => successor.markets()[SYMBOL] === 'ok', { timeout: 100_000 });
   await plant(world.store, [d.halt()]);
-  await vi.waitUntil(() => !sleeper.shards().includes(shard), { timeout: 10_000 });
+  await vi.waitUntil(() => !sleeper.shards().includes(shard), { timeout: 100_000 });
   await successor.caughtUp();
   expect(successor.shards()).toContain(shard);
   expect(await outputsOf(world.store, SYMBOL)).toEqual(await expectedOutputs(world.store, SYMBOL));
@@ -152,7 +152,7 @@ test('two engines share the symbols, see what is listed later, and one goes on w
   await first.caughtUp();
   const second = await startEngine(world, 1, { rows, owner: 'engine-2' });
   await plantSome(symbols);
-  await vi.waitUntil(() => second.isReady() && first.shards().length === 8, { timeout: 10_000 });
+  await vi.waitUntil(() => second.isReady() && first.shards().length === 8, { timeout: 100_000 });
   expect([...first.shards(), ...second.shards()].sort()).toEqual([...SHARDS].sort());
   await plantSome([...late, ...symbols]);
   await Promise.all([first.caughtUp(), second.caughtUp()]);
@@ -164,7 +164,7 @@ test('two engines share the symbols, see what is listed later, and one goes on w
 
   await first.stop();
   await plantSome(inputs.keys().toArray());
-  await vi.waitUntil(() => second.shards().length === SHARDS.length, { timeout: 10_000 });
+  await vi.waitUntil(() => second.shards().length === SHARDS.length, { timeout: 100_000 });
   await second.caughtUp();
   for (const symbol of inputs.keys()) {
     expect(await outputsOf(world.store, symbol)).toEqual(await expectedOutputs(world.store, symbol));

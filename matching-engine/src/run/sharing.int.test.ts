@@ -11,7 +11,7 @@ import { bookOf, expectedOutputs, outputsOf, plant } from '../../test/process.ts
 
 /** Several real engine processes on one real PostgreSQL: they come, go, die and sleep, and the books stay whole. */
 vi.setConfig({ testTimeout: 180_000 });
-const WAIT = { timeout: 60_000, interval: 20 };
+const WAIT = { timeout: 100_000, interval: 20 };
 
 let database: Awaited<ReturnType<typeof freshDatabase>>;
 let store: EventStore<Event>;

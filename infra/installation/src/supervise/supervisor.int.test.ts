@@ -66,7 +66,7 @@ test('services are started in order, begin their work when all are ready, and on
   const { pids: started } = await status;
   expect(Object.keys(started)).toEqual(['a', 'b', 'c']);
   expect(started).toEqual(pids());
-  await expect.poll(notes, { timeout: 5_000 }).toHaveLength(6);
+  await expect.poll(notes).toHaveLength(6);
   child.kill('SIGTERM');
   expect(await ended).toBe(0);
   const starts = ['a started', 'b started', 'c started'];
@@ -81,9 +81,9 @@ test('a service that dies is started again and begins its work, and run.json has
   const { status } = launch('a,b');
   const { pids: before } = await status;
   process.kill(before.b ?? 0, 'SIGKILL');
-  await expect.poll(() => pids().b ?? before.b, { timeout: 5_000 }).not.toBe(before.b);
+  await expect.poll(() => pids().b ?? before.b).not.toBe(before.b);
   expect(pids().a).toBe(before.a);
-  await expect.poll(() => notes().slice(-2), { timeout: 5_000 }).toEqual(['b started', 'b begins its work']);
+  await expect.poll(() => notes().slice(-2)).toEqual(['b started', 'b begins its work']);
 });
 
 test('a service that does not heed SIGTERM is killed after its deadline', async () => {
@@ -160,7 +160,7 @@ test('the embedded database is kept running on its port, and secrets are made on
   const first = launch('a', { database: '' });
   const before = await first.status;
   process.kill(before.pids.postgres ?? 0, 'SIGKILL');
-  await expect.poll(() => answers(before.databaseUrl), { timeout: 20_000 }).toBe(true);
+  await expect.poll(() => answers(before.databaseUrl)).toBe(true);
   await expect.poll(() => pids().postgres ?? before.pids.postgres).not.toBe(before.pids.postgres);
   expect(pids().a).toBe(before.pids.a);
   expect(statSync(join(dataDir, 'secrets.json')).mode & 0o777).toBe(0o600);
@@ -192,7 +192,7 @@ test('a database that is killed again and again while it starts is started again
     await nextTurn();
   }
   const { databaseUrl } = await status;
-  await expect.poll(() => answers(databaseUrl), { timeout: 60_000 }).toBe(true);
+  await expect.poll(() => answers(databaseUrl)).toBe(true);
   expect(errors()).toMatch(/postgres ended; starting it again/);
   child.kill('SIGTERM');
   expect(await ended).toBe(0);
