@@ -11,15 +11,7 @@ import {
 } from '../base/domains.ts';
 import { Email, SignInEmail } from '../base/email.ts';
 import { TradingPhase } from '../base/marketState.ts';
-import {
-  ClientOrderId,
-  hasLimit,
-  OrderType,
-  SelfTradeMode,
-  Side,
-  SymbolInput,
-  TimeInForce,
-} from '../base/order.ts';
+import { ClientOrderId, OrderType, SelfTradeMode, Side, SymbolInput, TimeInForce } from '../base/order.ts';
 import { NewPassword, PASSWORD_CHARACTERS_MAX } from '../base/password.ts';
 import { CLOCK_FACTOR_MAX, SessionFields, secondsOf } from '../base/tradingSession.ts';
 import {
@@ -29,11 +21,10 @@ import {
   ORDER_SHARES_MAX,
   PRICE_CENTS_MAX,
 } from '../base/units.ts';
-import { listFields, listMisfits } from './listCommand.ts';
+import { listFieldRules, listFields } from './listCommand.ts';
+import { orderFieldRules } from './orderFieldRules.ts';
 
-/**
- * Bodies of the commands of the HTTP API, made of the value domains. Unknown fields are refused.
- */
+/** Bodies of the HTTP API's commands, made of the value domains. Unknown fields are refused. */
 export const Price = money(PRICE_CENTS_MAX);
 export const Quantity = whole(ORDER_SHARES_MAX);
 
@@ -46,7 +37,7 @@ export const Register = z.strictObject({
   password: NewPassword,
 });
 export type Register = z.infer<typeof Register>;
-/** Whoever registers is an adult, as this clock has it. */
+/** The same, and whoever registers is an adult by this clock. */
 export const registerBy = (nowMs: () => number) => Register.extend({ birth_date: adultBirthDate(nowMs) });
 
 export const Verify = z.strictObject({ code: z.string().regex(/^\d{6}$/, 'the six digits of the passcode') });
@@ -96,13 +87,13 @@ export const PlaceOrder = z
     ),
   })
   .superRefine((order, context) => {
-    for (const [field, message] of [...misfits(order), ...listMisfits(order)]) {
-      context.addIssue({ code: 'custom', path: [field], message });
+    for (const [holds, field, message] of [...orderFieldRules(order), ...listFieldRules(order)]) {
+      if (!holds) context.addIssue({ code: 'custom', path: [field], message });
     }
   });
 export type PlaceOrder = z.infer<typeof PlaceOrder>;
 
-/** Their commits go out together: a few milliseconds of the account's time. */
+/** The commits of a batch are appended together, which takes a few milliseconds of the account's time. */
 export const ORDERS_PER_BATCH_MAX = 50;
 const batchOf = <T extends z.ZodType>(order: T) =>
   z.strictObject({
@@ -120,83 +111,8 @@ const batchOf = <T extends z.ZodType>(order: T) =>
   });
 export const PlaceOrders = batchOf(PlaceOrder);
 export type PlaceOrders = z.infer<typeof PlaceOrders>;
-/** The same, each order still to be looked at: one that is malformed is no reason to refuse the others. */
+/** A batch whose orders are not parsed yet: a malformed order is no reason to refuse the others. */
 export const OrderBatch = batchOf(z.unknown().describe('As the body of POST /v1/orders.'));
-
-/** Fields that do not fit together, each with what to do. */
-function misfits(order: {
-  order_class?: 'simple' | 'oco' | 'bracket' | undefined;
-  type: OrderType;
-  time_in_force: TimeInForce;
-  side: Side;
-  qty?: string | undefined;
-  notional?: string | undefined;
-  display_qty?: string | undefined;
-  stp_mode?: SelfTradeMode | undefined;
-  limit_price?: string | undefined;
-  stop_price?: string | undefined;
-  trail_price?: string | undefined;
-  trail_percent?: string | undefined;
-  expires_at?: string | undefined;
-  post_only?: boolean | undefined;
-  min_qty?: string | undefined;
-}): [field: string, message: string][] {
-  const { type, time_in_force: time, min_qty } = order;
-  const found: [string, string][] = [];
-  const must = (holds: boolean, field: string, message: string) => {
-    if (!holds) found.push([field, message]);
-  };
-  const stops = type === 'stop' || type === 'stop_limit';
-  const trails = type === 'trailing_stop';
-  const rests = type === 'limit' && (time === 'day' || time === 'gtc' || time === 'gtd');
-  const needs = hasLimit(type)
-    ? `a ${type} order needs a limit_price`
-    : `a ${type} order takes no limit_price`;
-  const listed = order.order_class === 'oco';
-  must(listed || (order.limit_price !== undefined) === hasLimit(type), 'limit_price', needs);
-  must(
-    (order.stop_price !== undefined) === stops,
-    'stop_price',
-    'stop and stop_limit have a stop_price, no other',
-  );
-  const distances = Number(order.trail_price !== undefined) + Number(order.trail_percent !== undefined);
-  must(
-    distances === Number(trails),
-    'trail_price',
-    'a trailing_stop has trail_price or trail_percent, no other',
-  );
-  must(!trails || Number(order.trail_percent ?? 1) > 0, 'trail_percent', 'trail_percent is above 0');
-  must(
-    (order.expires_at !== undefined) === (time === 'gtd'),
-    'expires_at',
-    'gtd orders have expires_at, no other',
-  );
-  must(!order.post_only || rests, 'post_only', 'only a limit order that may rest can be post_only');
-  const { qty, notional, display_qty } = order;
-  must(qty !== undefined || notional !== undefined, 'qty', 'give qty, or notional for a market buy');
-  if (notional !== undefined) {
-    must(qty === undefined, 'notional', 'give qty or notional, not both');
-    must(
-      type === 'market' && order.side === 'buy',
-      'notional',
-      'only a market buy can be for an amount of money',
-    );
-    must(time === 'day' || time === 'ioc', 'notional', 'an order for an amount of money is ioc');
-    must(min_qty === undefined, 'min_qty', 'an order for an amount of money takes no min_qty');
-    must(order.stp_mode !== 'decrement', 'stp_mode', 'decrement takes off shares, and notional is money');
-  }
-  if (display_qty !== undefined) {
-    must(rests, 'display_qty', 'only a limit order that may rest can be an iceberg');
-    must(Number(display_qty) < Number(qty), 'display_qty', 'display_qty is below qty');
-  }
-  if (min_qty === undefined) return found;
-  must(!order.post_only, 'min_qty', 'a post_only order never trades on entry, so it takes no min_qty');
-  must(!stops && !trails, 'min_qty', 'a stop does not trade on entry, so it takes no min_qty');
-  must(time !== 'opg' && time !== 'cls', 'min_qty', 'an order for an auction does not trade on entry');
-  must(time !== 'fok', 'min_qty', 'a fok order fills whole or not at all');
-  must(qty === undefined || Number(min_qty) <= Number(qty), 'min_qty', 'min_qty is at most qty');
-  return found;
-}
 
 export const AmendOrder = z
   .strictObject({
@@ -210,8 +126,8 @@ export const AmendOrder = z
 export type AmendOrder = z.infer<typeof AmendOrder>;
 
 /**
- * Which orders a cancel of many takes: those that all that is given holds for. Everything is asked for by name, so that no
- * filter that was lost or misspelt on its way becomes one.
+ * The filter of a command that cancels many orders: it cancels those that match every given field. To cancel all, the
+ * client must say so, so that a filter that was lost or misspelt never becomes "all".
  */
 export const CancelOrders = z
   .strictObject({
@@ -231,7 +147,7 @@ export const CancelOrders = z
     stop_to: Price.optional().describe('`stop_price` at or below this.'),
   })
   .superRefine(({ all, symbol, side, ...ranges }, context) => {
-    // A field that is misspelt is what is wrong, not that none is left.
+    // A misspelt field has been reported already; "no filter" would hide that.
     if (context.issues.length > 0) return;
     const refuse = (field: string, message: string) =>
       context.addIssue({ code: 'custom', path: [field], message });
@@ -243,7 +159,7 @@ export const CancelOrders = z
   });
 export type CancelOrders = z.infer<typeof CancelOrders>;
 
-/** A day: whoever wants more may renew once a day. */
+/** One day. A client that wants longer renews once a day. */
 const CANCEL_AFTER_SECONDS_MAX = 86_400;
 export const DeadManSwitch = z.strictObject({
   cancel_after_seconds: z

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { ClientOrderId } from '../base/order.ts';
 import { centsFromDecimal } from '../base/units.ts';
+import type { FieldRule } from './orderFieldRules.ts';
 
-/** What a command says of the orders of a list; `price` is the schema of prices. */
+/** The fields of a command that make its order a list; `price` is the schema of prices. */
 export const listFields = (price: z.ZodString) => ({
   order_class: z
     .enum(['simple', 'oco', 'bracket'])
@@ -24,7 +25,7 @@ export const listFields = (price: z.ZodString) => ({
     .describe('A stop on the other side of the market.'),
 });
 
-type Asked = {
+type ListRequest = {
   order_class?: 'simple' | 'oco' | 'bracket' | undefined;
   side: 'buy' | 'sell';
   type: string;
@@ -39,34 +40,47 @@ type Asked = {
   stop_loss?: { stop_price: string } | undefined;
 };
 
-/** Fields that do not fit what kind of order it is to be, each with what to do. */
-export function listMisfits(order: Asked): [field: string, message: string][] {
-  const { order_class: kind = 'simple', take_profit: profit, stop_loss: loss } = order;
-  const found: [string, string][] = [];
-  const must = (holds: boolean, field: string, message: string) => {
-    if (!holds) found.push([field, message]);
-  };
-  const listed = kind !== 'simple';
-  must((profit !== undefined) === listed, 'take_profit', 'oco and bracket have take_profit, no other');
-  must((loss !== undefined) === listed, 'stop_loss', 'oco and bracket have stop_loss, no other');
-  if (!listed) return found;
-  const { type, time_in_force: time } = order;
-  must(['day', 'gtc', 'gtd'].includes(time), 'time_in_force', `an ${kind} order is day, gtc or gtd`);
-  if (kind === 'bracket') {
-    must(order.side === 'buy', 'side', 'a bracket begins with a buy');
-    must(type === 'limit' || type === 'market', 'type', 'a bracket begins with a limit or a market order');
-    must(order.notional === undefined, 'notional', 'a bracket has qty');
-  } else {
-    must(type === 'limit', 'type', 'the type of an oco order is limit, that of its take_profit');
-    must(order.limit_price === undefined, 'limit_price', 'the limit of an oco order stands in take_profit');
-    const own = ['client_order_id', 'post_only', 'min_qty', 'display_qty'] as const;
-    const message = 'an oco order has none; names stand in take_profit and stop_loss';
-    for (const field of own) must(!order[field], field, message);
-  }
-  if (!profit || !loss) return found;
-  const above = (centsFromDecimal(profit.limit_price) ?? 0) - (centsFromDecimal(loss.stop_price) ?? 0);
-  const sells = order.side === 'sell' || kind === 'bracket';
-  const fits = sells ? above > 0 : above < 0;
-  must(fits, 'stop_loss', 'stop_price is below take_profit for what sells, above it for what buys');
-  return found;
+/** The rules on the fields of a list, and on an order that is none. */
+export function listFieldRules(order: ListRequest): FieldRule[] {
+  const { order_class: kind = 'simple', take_profit: profit, stop_loss: loss, time_in_force: time } = order;
+  const isList = kind !== 'simple';
+  const legs: FieldRule[] = [
+    [(profit !== undefined) === isList, 'take_profit', 'oco and bracket have take_profit, no other'],
+    [(loss !== undefined) === isList, 'stop_loss', 'oco and bracket have stop_loss, no other'],
+  ];
+  if (!isList) return legs;
+  return [
+    ...legs,
+    [['day', 'gtc', 'gtd'].includes(time), 'time_in_force', `an ${kind} order is day, gtc or gtd`],
+    ...(kind === 'bracket' ? bracketRules(order) : ocoRules(order)),
+    ...(profit && loss ? [pricesRule(order, profit.limit_price, loss.stop_price)] : []),
+  ];
+}
+
+function bracketRules({ side, type, notional }: ListRequest): FieldRule[] {
+  return [
+    [side === 'buy', 'side', 'a bracket begins with a buy'],
+    [type === 'limit' || type === 'market', 'type', 'a bracket begins with a limit or a market order'],
+    [notional === undefined, 'notional', 'a bracket has qty'],
+  ];
+}
+
+function ocoRules(order: ListRequest): FieldRule[] {
+  const legFields = ['client_order_id', 'post_only', 'min_qty', 'display_qty'] as const;
+  const message = 'an oco order has none; names stand in take_profit and stop_loss';
+  return [
+    [order.type === 'limit', 'type', 'the type of an oco order is limit, that of its take_profit'],
+    [order.limit_price === undefined, 'limit_price', 'the limit of an oco order stands in take_profit'],
+    ...legFields.map((field): FieldRule => [!order[field], field, message]),
+  ];
+}
+
+function pricesRule({ side, order_class }: ListRequest, profitPrice: string, stopPrice: string): FieldRule {
+  const difference = (centsFromDecimal(profitPrice) ?? 0) - (centsFromDecimal(stopPrice) ?? 0);
+  const sells = side === 'sell' || order_class === 'bracket';
+  return [
+    sells ? difference > 0 : difference < 0,
+    'stop_loss',
+    'stop_price is below take_profit for what sells, above it for what buys',
+  ];
 }

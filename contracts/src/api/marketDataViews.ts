@@ -4,8 +4,8 @@ import { Side } from '../base/order.ts';
 import { level, money, quantity } from '../base/wire.ts';
 
 /**
- * Public market data. A sequence is the revision of the symbol's book stream and is never reset: depth, orders, trades
- * and prices share it.
+ * Views of public market data. A sequence is a revision of the symbol's book stream and is never reset: depth, orders,
+ * trades and prices share it.
  */
 const crossed = z.boolean().describe('The best bid is at or above the best ask, as it may be in an auction.');
 const checksum = z
@@ -14,12 +14,12 @@ const checksum = z
     'CRC-32 of the text `<bids>|<asks>`: the ten best levels of each, `price:quantity` joined by commas.',
   );
 
-/** Levels a side in a snapshot of a book: more than a book has, but for one that is flooded; about 150 KB for both. */
+/** The most levels of each side in a snapshot: more than any book that is not flooded has; about 150 KB for both sides. */
 export const BOOK_LEVELS_MAX = 5_000;
-/** Orders a side in a snapshot of the orders; about 1.5 MB for both. */
+/** The most orders of each side in a snapshot of the orders; about 1.5 MB for both sides. */
 export const BOOK_ORDERS_MAX = 20_000;
 
-/** A snapshot to begin a local book with; updates of the depth channel go on behind `last_update_id`. */
+/** A snapshot that a local book begins with. Updates of the depth channel continue after `last_update_id`. */
 export const BookView = z.object({
   symbol: z.string(),
   last_update_id: z.int().describe('The sequence up to which it reflects the book.'),
@@ -30,12 +30,12 @@ export const BookView = z.object({
 });
 export type BookView = z.infer<typeof BookView>;
 
-/** What happened between two snapshots, private events (of which nothing is said) included. */
+/** The sequences that an update covers, those of private events included. */
 const range = {
   U: z.int().describe('The first sequence that it covers: one more than `u` of the message before.'),
   u: z.int().describe('The last one.'),
 };
-/** Quantities are those that stand now, not differences; `0`: there is nothing at this price any more. */
+/** The levels that changed. Quantities are absolute, not differences; `0` means that the level is gone. */
 export const DepthUpdate = z.object({
   ...range,
   crossed,
@@ -46,7 +46,7 @@ export const DepthUpdate = z.object({
 export type DepthUpdate = z.infer<typeof DepthUpdate>;
 
 const orderId = z.string().describe('Says nothing about whose it is; new whenever the order comes in anew.');
-/** Resting orders one by one: best price first, and at one price the one that came first. */
+/** Resting orders one by one: best price first, and within a level in the order of arrival. */
 export const BookOrder = z.object({ id: orderId, price: money, qty: quantity });
 export const BookOrdersView = z.object({
   symbol: z.string(),
@@ -55,7 +55,7 @@ export const BookOrdersView = z.object({
   asks: z.array(BookOrder),
 });
 export type BookOrdersView = z.infer<typeof BookOrdersView>;
-/** Changes in this order: what left, what has another quantity (and its place still), what came, behind all others. */
+/** Changes to apply in this order: removed orders, orders with another quantity in the same place, new orders at the back. */
 export const OrdersUpdate = z.object({
   ...range,
   removed: z.array(orderId),

@@ -4,8 +4,8 @@ import { money, quantity, time } from '../base/wire.ts';
 import { ListRole } from '../events/orderList.ts';
 
 /**
- * One event of an order's life, as its owner may read it: in the order's timeline and in the private stream. The
- * first group is told by the account (what was decided and settled), the second by the book (what the engine said).
+ * One event in the life of an order, as its owner reads it in the order's timeline and in the private stream. The names
+ * down to `order_closed` come from the account (decisions and settlement), the others from the book (the engine).
  */
 export const OrderEventName = z.enum([
   'order_placed',
@@ -34,7 +34,7 @@ export const OrderEventName = z.enum([
   'replace_rejected',
 ]);
 export type OrderEventName = z.infer<typeof OrderEventName>;
-const Told = z.object({
+const OrderEventFields = z.object({
   event: OrderEventName,
   source: z.enum(['account', 'book']),
   position: z.int().describe('Place in the whole event store.'),
@@ -42,7 +42,7 @@ const Told = z.object({
   time,
   order_id: z.string(),
   symbol: z.string(),
-  /** What the order is after this event, a pending cancel or change aside; absent where this event does not tell. */
+  /** The status after this event, a pending cancel or change aside; absent when this event does not determine it. */
   status: OrderStatus.optional(),
   client_order_id: z.string().nullable().optional(),
   side: Side.optional(),
@@ -55,7 +55,7 @@ const Told = z.object({
   protection_price: money.nullable().optional(),
   stop_price: money.nullable().optional(),
   expires_at: time.optional(),
-  /** Of this one fill or trade. */
+  /** The quantity, price and fee of this fill or trade alone. */
   last_qty: quantity.optional(),
   last_price: money.optional(),
   last_fee: money.optional(),
@@ -69,7 +69,7 @@ const Told = z.object({
   stp_mode: SelfTradeMode.optional(),
   post_only: z.boolean().optional(),
   min_qty: quantity.nullable().optional(),
-  /** Which change of the order it was (1 for the first). */
+  /** The number of this change of the order, from 1 on. */
   amendment: z.int().optional(),
   reason: z.string().nullable().optional(),
   detail: z.string().optional(),
@@ -77,9 +77,9 @@ const Told = z.object({
   list_id: z.string().optional(),
   list_role: ListRole.optional(),
 });
-export const OrderEventView = Told.extend({
+export const OrderEventView = OrderEventFields.extend({
   legs: z
-    .array(Told.omit({ event: true, source: true, position: true, revision: true, time: true }))
+    .array(OrderEventFields.omit({ event: true, source: true, position: true, revision: true, time: true }))
     .optional()
     .describe('The other orders of a list that was placed, where they are told with the first one.'),
   sibling: z

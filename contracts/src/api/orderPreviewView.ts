@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { OrderType, Side, TimeInForce } from '../base/order.ts';
 import { money, quantity } from '../base/wire.ts';
 
-/** What an order would do if it were placed now: the checks and holds are exact, the fill is what the shown book gives. */
+/** What an order would do if it were placed now. Checks and holds are exact; the fill is estimated from the shown book. */
 export const OrderPreviewView = z.object({
   symbol: z.string(),
   side: Side,

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { time } from '../base/wire.ts';
 
-/** An event that a projection could not fold: its tables are without what it says. Each is a defect to be looked at. */
+/** An event that a projection could not fold, so that its tables lack it. Each one is a defect to investigate. */
 export const ParkedEventView = z.object({
   projection: z.string().describe('The projection whose tables are without it.'),
   version: z.int(),

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Role } from '../events/client.ts';
 
-/** What the API of commands answers to people who register and sign in. */
+/** The replies of command-api to people who register and sign in. */
 export const RegistrationView = z.object({
   registration_id: z.string(),
   status: z.enum(['pending_verification', 'verified']),

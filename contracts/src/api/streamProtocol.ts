@@ -6,8 +6,8 @@ import { AmendOrder, CancelOrders, PlaceOrder } from './commands.ts';
 import * as views from './views.ts';
 
 /**
- * What goes over the WebSocket. A client sends requests with an id of its own and gets a reply to each; what it has
- * subscribed to comes as data. Server-sent events carry the same data under the same names.
+ * The messages of the WebSocket. A client sends requests, each with an id of its own, and gets a reply to each. Its
+ * subscriptions arrive as data messages. Server-sent events carry the same data under the same names.
  */
 export const PublicChannel = z.enum([
   'depth',
@@ -24,10 +24,10 @@ export type PublicChannel = z.infer<typeof PublicChannel>;
 export const Channel = z.enum([...PublicChannel.options, 'orders']);
 export type Channel = z.infer<typeof Channel>;
 
-/** Channels that resume behind a sequence: every message counts. The others tell how things stand. */
+/** Channels that can resume after a sequence, because every message counts. The others send the present state. */
 export const RESUMABLE: readonly Channel[] = ['depth', 'book_orders', 'trades', 'orders'];
 
-/** What is sent in each channel. */
+/** The data of each channel. */
 export const CHANNEL_DATA = {
   depth: views.DepthUpdate,
   book_orders: views.OrdersUpdate,
@@ -42,7 +42,7 @@ export const CHANNEL_DATA = {
 } as const satisfies Record<Channel, z.ZodType>;
 export type ChannelData = { [C in Channel]: z.infer<(typeof CHANNEL_DATA)[C]> };
 
-/** Enough for every symbol of a large screen, and a bound for one message. */
+/** Enough for the symbols of a large screen, and a bound on one message. */
 export const SUBSCRIPTIONS_PER_REQUEST_MAX = 100;
 
 const sequence = Count;
@@ -51,13 +51,13 @@ const subscriptionFields = {
   symbol: SymbolInput.optional().describe('Of every channel but `orders`.'),
   interval: CandleInterval.optional().describe('Of `candles`, and of no other channel.'),
 };
-const fits = (
-  given: { channel: Channel; symbol?: unknown; interval?: unknown },
+const checkSubscription = (
+  subscription: { channel: Channel; symbol?: unknown; interval?: unknown },
   context: z.RefinementCtx,
 ) => {
   const refuse = (field: string, message: string) =>
     context.addIssue({ code: 'custom', path: [field], message });
-  const { channel, symbol, interval } = given;
+  const { channel, symbol, interval } = subscription;
   if ((symbol === undefined) !== (channel === 'orders')) {
     refuse('symbol', channel === 'orders' ? 'orders are those of the account' : `${channel} has a symbol`);
   }
@@ -72,31 +72,31 @@ export const Subscribe = z
       .optional()
       .describe('The sequence of the last message that was received: resumes behind it.'),
   })
-  .superRefine((given, context) => {
-    fits(given, context);
-    if (given.after === undefined || RESUMABLE.includes(given.channel)) return;
-    const message = `${given.channel} tells how things stand: there is nothing to resume`;
+  .superRefine((subscription, context) => {
+    checkSubscription(subscription, context);
+    if (subscription.after === undefined || RESUMABLE.includes(subscription.channel)) return;
+    const message = `${subscription.channel} tells how things stand: there is nothing to resume`;
     context.addIssue({ code: 'custom', path: ['after'], message });
   });
 export type Subscribe = z.infer<typeof Subscribe>;
-export const Unsubscribe = z.strictObject(subscriptionFields).superRefine(fits);
+export const Unsubscribe = z.strictObject(subscriptionFields).superRefine(checkSubscription);
 export type Unsubscribe = z.infer<typeof Unsubscribe>;
 
-const some = <T extends z.ZodType>(item: T) =>
+const subscriptionsOf = <T extends z.ZodType>(item: T) =>
   z.strictObject({ subscriptions: z.array(item).min(1).max(SUBSCRIPTIONS_PER_REQUEST_MAX) });
 const idempotencyKey = word(100).optional().meta({
   format: 'uuid',
   description: 'As the header `Idempotency-Key` of the same command over HTTP, which must be there.',
 });
 
-/** What a client may ask, each with its parameters. Orders are checked by command-api, as over HTTP. */
+/** The methods that a client may call, each with its parameters. command-api checks the orders, as it does over HTTP. */
 export const REQUESTS = {
   authenticate: z.strictObject({
     token: word(8_192).min(1).describe('The access token, without `Bearer`.'),
   }),
   ping: z.strictObject({}),
-  subscribe: some(Subscribe),
-  unsubscribe: some(Unsubscribe),
+  subscribe: subscriptionsOf(Subscribe),
+  unsubscribe: subscriptionsOf(Unsubscribe),
   place_order: z.strictObject({ idempotency_key: idempotencyKey, order: z.unknown() }),
   place_orders: z.strictObject({ orders: z.unknown() }),
   amend_order: z.strictObject({
@@ -121,7 +121,7 @@ export const REQUESTS = {
 } as const;
 export type Method = keyof typeof REQUESTS;
 export const METHODS = Object.keys(REQUESTS) as [Method, ...Method[]];
-/** What is passed on as the body of the command: for documents. */
+/** The parameters that are passed to command-api as a command's body, for documents. */
 export const ORDER_BODIES = { order: PlaceOrder, change: AmendOrder } as const;
 
 export const RequestId = z.union([z.int(), text(64).min(1)]);
@@ -132,7 +132,7 @@ export const StreamRequest = z.strictObject({
   params: z.unknown().optional().describe('As the method has them; none when absent.'),
 });
 
-const about = {
+const subject = {
   channel: Channel,
   symbol: z.string().optional(),
   interval: CandleInterval.optional(),
@@ -147,33 +147,33 @@ export const StreamReply = z.object({
   error: views.Problem.optional().describe('Why not; exactly one of `result` and `error` is there.'),
 });
 export type StreamReply = z.infer<typeof StreamReply>;
-/** The result of `subscribe`: where each channel stands; what comes is behind that, or behind `after`. */
+/** The result of `subscribe`: the present sequence of each channel. Messages after it follow, or after `after` if given. */
 export const SubscribeResult = z.object({
-  subscriptions: z.array(z.object({ ...about, sequence: z.int().nullable() })),
+  subscriptions: z.array(z.object({ ...subject, sequence: z.int().nullable() })),
 });
 export type SubscribeResult = z.infer<typeof SubscribeResult>;
 export const StreamData = z.object({
   type: z.literal('data'),
-  ...about,
+  ...subject,
   sequence: z.int().describe('Resume behind it with `after`, in the channels that can.'),
   data: z.unknown(),
 });
 export type StreamData = z.infer<typeof StreamData>;
 
-/** Why messages are missing from a channel: fetch its snapshot, or subscribe again with `after`. */
+/** Why messages of a channel are missing. The client fetches a snapshot, or subscribes again with `after`. */
 export const ResyncReason = z.enum(['slow_consumer', 'too_old', 'unknown_sequence']);
 export type ResyncReason = z.infer<typeof ResyncReason>;
 export const Resync = z.object({
   type: z.literal('resync'),
-  ...about,
+  ...subject,
   reason: ResyncReason,
   sequence: z.int().nullable().describe('What comes next lies behind a gap that begins after this one.'),
 });
 export type Resync = z.infer<typeof Resync>;
-/** A subscription is over though the connection is not. */
+/** A subscription has ended although the connection has not. */
 export const Ended = z.object({
   type: z.literal('ended'),
-  ...about,
+  ...subject,
   reason: z.enum(['token_expired', 'session_ended', 'unavailable']),
 });
 export type Ended = z.infer<typeof Ended>;

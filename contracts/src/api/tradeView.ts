@@ -4,7 +4,7 @@ import { tradeId } from '../events/book.ts';
 import type { EventOf } from '../events/events.ts';
 import type { TradeView } from './views.ts';
 
-/** A trade as it goes over the wire, in the hot view and on streams alike. `revision` is its place in the book. */
+/** A trade as it goes over the wire, in the hot view and on streams. `revision` is that of its event in the book's stream. */
 export function tradeView(
   { data, time }: EventOf<'TradeExecuted.v1'>,
   { stream, revision }: { stream: string; revision: number },

@@ -7,7 +7,7 @@ import { ListRole } from '../events/orderList.ts';
 
 export * from './orderEventView.ts';
 
-/** What the HTTP APIs answer. Wire strings only: money and quantities are decimal strings, times RFC 3339 UTC. */
+/** The replies of the HTTP APIs. Money and quantities are decimal strings, times are RFC 3339 UTC. */
 
 export const Problem = z.object({
   type: z.string(),
@@ -42,7 +42,7 @@ export const AccountExemptionsView = z.object({
   quotas_off: z.boolean(),
 });
 
-/** An order; command-api answers what was decided, query-api everything that happened since. */
+/** An order. command-api shows it as decided, query-api with everything that has happened since. */
 export const OrderView = z.object({
   id: z.string(),
   client_order_id: z.string().nullable(),
@@ -77,14 +77,14 @@ export const OrderView = z.object({
   created_at: time,
   updated_at: time,
 });
-/** What `POST /v1/orders` answers: of a list the first order, and the others with it. */
+/** The reply of `POST /v1/orders`. For a list: its first order, with the others in `legs`. */
 export const PlacedOrderView = OrderView.extend({
   legs: z.array(OrderView).optional().describe('The other orders of its list.'),
 });
 export type PlacedOrderView = z.infer<typeof PlacedOrderView>;
 export type OrderView = z.infer<typeof OrderView>;
 
-/** What became of each order of a batch, in its order, as if it had come alone. */
+/** The result of each order of a batch, in the batch's order, as if the order had come alone. */
 export const OrderResultsView = z.object({
   items: z.array(
     z.object({
@@ -98,7 +98,7 @@ export const OrderResultsView = z.object({
 });
 export type OrderResultsView = z.infer<typeof OrderResultsView>;
 
-/** What command-api answers to a cancel or an amend: the request as it was recorded, and what was asked of which order. */
+/** command-api's reply to a cancel or an amend: the request as it was recorded. */
 export const OrderChangeView = z.object({
   id: z.string().describe('The order.'),
   account_id: z.string(),
@@ -171,7 +171,7 @@ export const HoldingView = z.object({
   held: quantity,
   available: quantity,
 });
-/** One journal entry: its postings sum to zero for cash and for the shares of its symbol. */
+/** One journal entry. Its postings sum to zero, for cash and for the shares of its symbol. */
 export const LedgerEntryView = z.object({
   id: z.string(),
   account_id: z.string(),
@@ -250,7 +250,7 @@ export const DepthView = z.object({
   symbol: z.string(),
   sequence: z.int(),
   last_update_id: z.int().describe('The same as `sequence`: updates of the depth stream go on behind it.'),
-  /** While orders gather and nothing is matched, bids may lie at or above asks. */
+  /** Bids may be at or above asks while orders gather and nothing is matched. */
   crossed: z.boolean(),
   bids: z.array(level),
   asks: z.array(level),
@@ -272,7 +272,7 @@ export const TickerView = z.object({
   change_percent: z.string().nullable(),
   volume: quantity,
   trades: z.int(),
-  /** While a call runs: what would be executed if it ended now. */
+  /** The result of a running call if it ended now. */
   indicative_price: money.nullable(),
   indicative_qty: quantity.nullable(),
   surplus_side: Side.nullable(),
@@ -296,10 +296,10 @@ export * from './orderPreviewView.ts';
 export * from './parkedEventView.ts';
 export * from './peopleViews.ts';
 
-/** A page; `next` is given to `page_token` for the page after it, null at the end. */
+/** A page of a list. Pass `next` as `page_token` to get the next page; it is null on the last one. */
 export const page = <T extends z.ZodType>(item: T) =>
   z.object({ items: z.array(item), next: z.string().nullable() });
-/** One event as operators and analysts read it (a line of NDJSON). */
+/** One event as operators and analysts read it: a line of NDJSON. */
 export const RawEventView = z.object({
   position: z.int(),
   stream: z.string(),
@@ -313,7 +313,7 @@ export const RawEventView = z.object({
   traceparent: z.string(),
   /** The command's Idempotency-Key and body hash, on the first event of its commit. */
   key: z.object({ id: z.string(), hash: z.string() }).optional(),
-  /** On the last event of a commit whose input has further outputs in the next commit. */
+  /** Set on the last event of a commit when the same input has further outputs in the next commit. */
   more: z.literal(true).optional(),
   data: z.unknown(),
 });

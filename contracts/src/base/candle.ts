@@ -1,14 +1,14 @@
 import { z } from 'zod';
 import { money, quantity, time } from './wire.ts';
 
-/** Candles: open, high, low, close and volume of an interval, by trade time, in UTC. Weeks begin on Mondays. */
+/** Candles: open, high, low, close and volume of an interval, by trade time in UTC. Weeks begin on Mondays. */
 export const CandleInterval = z.enum(['1s', '1m', '5m', '15m', '1h', '4h', '1d', '1w', '1M']);
 export type CandleInterval = z.infer<typeof CandleInterval>;
 
-/** Intervals that are stored; of the others each is made of several of one of these. */
+/** Intervals whose candles are stored. Candles of the other intervals are made of several stored ones. */
 export const STORED_INTERVALS = ['1s', '1m', '1h', '1d'] as const satisfies CandleInterval[];
 export type StoredInterval = (typeof STORED_INTERVALS)[number];
-/** What an interval is made of, and of how many at most. */
+/** The stored interval that each interval is made of, and the most candles of it. */
 export const CANDLE_PARTS: Record<CandleInterval, { of: StoredInterval; count: number }> = {
   '1s': { of: '1s', count: 1 },
   '1m': { of: '1m', count: 1 },
@@ -21,7 +21,7 @@ export const CANDLE_PARTS: Record<CandleInterval, { of: StoredInterval; count: n
   '1M': { of: '1d', count: 31 },
 };
 
-/** Candles of one second are kept for so long before their symbol's last trade: 86,400 of them at most. */
+/** One-second candles older than this before their symbol's last trade are deleted: at most 86,400 stay. */
 export const SECOND_CANDLES_KEPT_MS = 86_400_000;
 
 const DAY_MS = 86_400_000;
@@ -35,10 +35,10 @@ const LENGTH_MS = {
   '1d': DAY_MS,
   '1w': 7 * DAY_MS,
 } as const satisfies Record<Exclude<CandleInterval, '1M'>, number>;
-/** The first Monday of the epoch. */
+/** The first Monday after the Unix epoch, which was a Thursday. */
 const MONDAY_MS = 4 * DAY_MS;
 
-/** First moment of the interval in which this one lies. */
+/** The start of the interval that contains this time. */
 export function candleStart(interval: CandleInterval, ms: number): number {
   if (interval === '1M') {
     const at = new Date(ms);
@@ -49,7 +49,7 @@ export function candleStart(interval: CandleInterval, ms: number): number {
   return Math.floor((ms - origin) / length) * length + origin;
 }
 
-/** First moment after the interval that begins here. */
+/** The end of the interval that begins at this time: the start of the next one. */
 export function candleEnd(interval: CandleInterval, startMs: number): number {
   if (interval !== '1M') return startMs + LENGTH_MS[interval];
   const start = new Date(startMs);

@@ -2,28 +2,28 @@ import { domainToASCII, domainToUnicode } from 'node:url';
 import { z } from 'zod';
 
 /**
- * E-mail addresses: which ones are taken, and what makes two the same. A domain may be written in any script
- * (`почта@пример.рф`); it is kept and compared in its ASCII form. A sub-address (`ann+broker@…`) is an address of its
- * own: what a plus means is the mail server's matter. Only limits of mail count a mailbox as a whole.
+ * E-mail addresses: which ones are accepted, and when two are the same. A domain may be written in any script
+ * (`почта@пример.рф`) and is stored and compared in its ASCII form. A sub-address (`ann+broker@…`) counts as another
+ * address, because only the mail server knows what a plus means. Limits on mail count the whole mailbox.
  */
 
-/** RFC 5321 §4.5.3.1: octets of what stands before the @, of a label, of a domain, and of the whole (a path of 256 less `<>`). */
+/** RFC 5321 §4.5.3.1, in bytes: before the @, a label of the domain, the domain, the address (a path of 256 less `<>`). */
 const LOCAL_BYTES_MAX = 64;
 const LABEL_BYTES_MAX = 63;
 const DOMAIN_BYTES_MAX = 253;
 const ADDRESS_BYTES_MAX = 254;
-/** Characters as typed: a domain in another script is shorter than its ASCII form. */
+/** In characters as typed. A domain in another script is shorter than its ASCII form. */
 const TYPED_MAX = 254;
 
-/** RFC 5322's dot-atom, and letters and digits of every script (RFC 6531). */
+/** The part before the @: the dot-atom of RFC 5322, with letters and digits of every script (RFC 6531). */
 const LOCAL = /^(?!\.)(?!.*\.\.)(?!.*\.$)[\w!#$%&'*+/=?^`{|}~.\-\p{L}\p{M}\p{N}]+$/u;
 const LABEL = /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/;
 /** No top-level domain has digits, except in the ASCII form of another script. */
 const TOP_LEVEL = /^(?:[a-z]{2,}|xn--[a-z0-9-]+)$/;
-/** The only ASCII characters of a domain name. `domainToASCII` reads more into others: percent codes, paths, ports. */
+/** ASCII characters that no domain name has. `domainToASCII` would read them as percent codes, paths or ports. */
 const FOREIGN_ASCII = /(?![A-Za-z0-9.-])[\0-\x7f]/;
 
-/** The one form of an address: what mail is sent to, and what is compared. Null where no mail server takes it. */
+/** The form of an address that mail is sent to and that is compared; null for an address that no mail server takes. */
 export function canonicalEmail(typed: string): string | null {
   const address = typed.trim();
   const at = address.lastIndexOf('@');
@@ -34,16 +34,16 @@ export function canonicalEmail(typed: string): string | null {
   return Buffer.byteLength(canonical) <= ADDRESS_BYTES_MAX ? canonical : null;
 }
 
-/** As `canonicalEmail`; an address that was taken before there were rules for it is compared as it always was. */
+/** Like `canonicalEmail`, but an address older than these rules is only trimmed and lower-cased, as it always was. */
 export const comparableEmail = (typed: string): string => canonicalEmail(typed) ?? typed.trim().toLowerCase();
 
-/** The mailbox behind an address: without what follows a plus and, where dots mean nothing, without dots. */
+/** The mailbox of an address: without the sub-address after a plus and, for Gmail, without dots. */
 export function mailboxOf(address: string): string {
   const canonical = comparableEmail(address);
   const at = canonical.lastIndexOf('@');
   const domain = canonical.slice(at + 1);
   const [name = ''] = canonical.slice(0, at).split('+', 1);
-  // An address that begins with a plus has nothing before it that would name a mailbox.
+  // Where the plus comes first, no name stands before it: the whole part before the @ names the mailbox.
   const owner = name === '' ? canonical.slice(0, at) : name;
   return GOOGLE.has(domain) ? `${owner.replaceAll('.', '')}@gmail.com` : `${owner}@${domain}`;
 }
@@ -61,15 +61,15 @@ function asciiDomain(domain: string): string | null {
   return isName && labels.every(isDecodable) ? ascii : null;
 }
 
-/** Whether a label that looks like the ASCII form of another script is one: it leads there, and from there back. */
+/** Whether an `xn--` label really encodes a name in another script: decoding and encoding it gives the same label. */
 function isDecodable(label: string): boolean {
   if (!label.startsWith('xn--')) return true;
   const decoded = domainToUnicode(label);
-  // A label that cannot be decoded stays as it is.
+  // `domainToUnicode` returns a label that it cannot decode unchanged.
   return decoded !== label && domainToASCII(decoded) === label;
 }
 
-/** The address of somebody who is to get mail. */
+/** The address of a person who registers and gets mail. */
 export const Email = z
   .string()
   .max(TYPED_MAX)
@@ -79,7 +79,7 @@ export const Email = z
   )
   .meta({ format: 'idn-email', examples: ['ann@example.com'] });
 
-/** The address of somebody who signs in: it may be older than the rules above. */
+/** The address of a person who signs in. It may be older than the rules above. */
 export const SignInEmail = z
   .string()
   .max(TYPED_MAX)

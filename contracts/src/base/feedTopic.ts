@@ -1,7 +1,7 @@
 import { keyOfStream } from './streams.ts';
 import { partitionOf, TOPIC_CONTENTS, TOPICS, type Topic, topicsOf } from './topics.ts';
 
-/** What a reader of a topic has to know of it: its name, what of the store it carries, and how that is divided. */
+/** A topic as the feed needs it: its name, the events of the store that it carries, and how they are partitioned. */
 export function feedTopic(topic: Topic, name: string = topic) {
   const { generation, partitions } = TOPICS[topic];
   const { categories, inputs } = TOPIC_CONTENTS[topic];
@@ -16,7 +16,7 @@ export function feedTopic(topic: Topic, name: string = topic) {
       if (!place) throw new Error(`${topic} carries nothing of ${event.stream}`);
       return partitionOf(place.key, partitions);
     },
-    /** The partitions that can hold what is of these symbols and streams. */
+    /** The partitions that can hold events of these symbols or streams. */
     partitionsOf({ symbols, streams }: { symbols?: readonly string[] | 'any'; streams?: readonly string[] }) {
       const keys = inputs ? (symbols === 'any' ? undefined : symbols) : streams?.map(keyOfStream);
       return keys ? [...new Set(keys.map((key) => partitionOf(key, partitions)))] : all;

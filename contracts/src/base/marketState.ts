@@ -1,8 +1,8 @@
 import { z } from 'zod';
 
 /**
- * What a market does. The phases of a day are `pre_open` (orders are taken, nothing is matched), `opening_auction`,
- * `continuous`, `closing_auction` and `closed`; a `volatility_auction` and a `halt` interrupt them.
+ * The state of a market. The phases of a day are `pre_open` (orders are taken, nothing is matched), `opening_auction`,
+ * `continuous`, `closing_auction` and `closed`. A `volatility_auction` or a `halt` interrupts them.
  */
 export const MarketState = z.enum([
   'pre_open',
@@ -18,7 +18,7 @@ export type MarketState = z.infer<typeof MarketState>;
 export const TradingPhase = MarketState.exclude(['volatility_auction', 'halt']);
 export type TradingPhase = z.infer<typeof TradingPhase>;
 
-/** A call: orders gather, and are executed at one price when it ends. */
+/** States in which a call runs: orders gather, and are executed at one price when the call ends. */
 export const Auction = MarketState.extract(['opening_auction', 'volatility_auction', 'closing_auction']);
 export type Auction = z.infer<typeof Auction>;
 export const isAuction = (state: MarketState): state is Auction => state.endsWith('_auction');

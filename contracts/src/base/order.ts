@@ -2,26 +2,27 @@ import { z } from 'zod';
 import { Time } from './time.ts';
 import { ORDER_SHARES_MAX } from './units.ts';
 
-/** The vocabulary of orders, shared by events, commands and views. */
+/** The vocabulary of orders that events, commands and views share: sides, types, terms and statuses. */
 export const Side = z.enum(['buy', 'sell']);
 export type Side = z.infer<typeof Side>;
 export const OrderType = z.enum(['limit', 'market', 'stop', 'stop_limit', 'trailing_stop']);
 export type OrderType = z.infer<typeof OrderType>;
-/** It has a limit of the client's own; the others a protection price, beyond which they never trade. */
+/** Whether the client sets the limit. Other types get a protection price, beyond which they never trade. */
 export const hasLimit = (type: OrderType): boolean => type === 'limit' || type === 'stop_limit';
-/** It waits for a trade to reach its stop price. */
+/** Whether the order waits until a trade reaches its stop price. */
 export const isStop = (type: OrderType): boolean => type !== 'limit' && type !== 'market';
 /**
- * `day` ends with the trading day, `gtd` at its time, `gtc` stays, `ioc` fills what it can at once, `fok` all at once
- * or nothing; `opg` and `cls` are for the opening and the closing auction, and end with it.
+ * How long an order lives. `day`: until the trading day ends. `gtd`: until its `expiresAt`. `gtc`: until it is
+ * canceled. `ioc`: it fills what it can at once, the rest expires. `fok`: it fills completely at once or expires.
+ * `opg` and `cls`: until the opening or the closing auction ends.
  */
 export const TimeInForce = z.enum(['day', 'gtc', 'gtd', 'ioc', 'fok', 'opg', 'cls']);
 export type TimeInForce = z.infer<typeof TimeInForce>;
 
 /**
- * What happens where an order would trade with one of its own account; the arriving order's mode decides. `none`: they
- * trade. `cancel_newest`: the rest of the arriving one expires. `cancel_oldest`: the resting one expires and the
- * arriving one goes on. `cancel_both`: both expire. `decrement`: both lose the smaller one's quantity.
+ * What happens when two orders of one account would trade with each other. The arriving order's mode decides.
+ * `none`: they trade. `cancel_newest`: the rest of the arriving order expires. `cancel_oldest`: the resting order
+ * expires and the arriving order goes on. `cancel_both`: both expire. `decrement`: both lose the smaller quantity.
  */
 export const SELF_TRADE_MODES = [
   'none',
@@ -46,9 +47,9 @@ export const ORDER_STATUSES = [
   'pending_replace',
 ] as const;
 /**
- * `pending_new`: durable, the engine has not answered. `held`: it waits outside the book, a stop for its trigger, a `cls`
- * order for its call. `rejected`: refused by command-api or by the engine.
- * `pending_cancel` and `pending_replace` lie over a status that is still open.
+ * `pending_new`: the order is durable, the engine has not answered. `held`: the order waits outside the book, a stop
+ * for its trigger, a `cls` order for its call. `rejected`: command-api or the engine refused it. `pending_cancel` and
+ * `pending_replace` hide an open status until the engine has answered the request.
  */
 export const OrderStatus = z.enum(ORDER_STATUSES);
 export type OrderStatus = z.infer<typeof OrderStatus>;
@@ -62,9 +63,9 @@ export const OPEN_STATUSES = [
 ] as const;
 
 /**
- * What a status may be followed by: the whole status machine, documented in `docs/orders.md`. An answer that is
- * outstanding lies over the state beneath it, and that shows again where a change is refused. A cancel is refused only where
- * the order has ended.
+ * The statuses that may follow each status: the whole status machine, documented in `docs/orders.md`. While a request
+ * is unanswered its pending status hides the one beneath, which shows again when a change is refused. A cancel is
+ * refused only when the order has ended.
  */
 const ENDS = ['filled', 'canceled', 'expired', 'rejected'] as const;
 const OPEN = ['new', 'held', 'partially_filled', 'pending_cancel', 'pending_replace'] as const;
@@ -81,11 +82,11 @@ export const STATUS_NEXT: Readonly<Record<OrderStatus, readonly OrderStatus[]>> 
   rejected: [],
 };
 
-/** Which part an order had in a trade; in an auction both sides stood in the book. */
+/** The part that an order had in a trade. In an auction nobody takes: both orders were in the book. */
 export const Liquidity = z.enum(['maker', 'taker', 'auction']);
 export type Liquidity = z.infer<typeof Liquidity>;
 
-/** Why the unfilled rest of an order ended without being canceled. */
+/** Why the unfilled rest of an order expired. */
 export const ExpiryReason = z.enum([
   'UNFILLED_IOC_QUANTITY_EXPIRED',
   'UNFILLED_FOK_ORDER_EXPIRED',
@@ -102,45 +103,51 @@ export const ExpiryReason = z.enum([
 ]);
 export type ExpiryReason = z.infer<typeof ExpiryReason>;
 
-/** Peaks of an iceberg at most, its quantity over its display quantity: each is a trade of its own in whoever meets it. */
+/**
+ * The most peaks that an iceberg may have (quantity divided by display quantity). Each peak is a trade of its own for
+ * the order that takes it, so this bounds the work of one input.
+ */
 export const ICEBERG_PEAKS_MAX = 100;
-/** Ticks that the trade band reaches to each side at least, from version 4 of the matching rules on: a narrower one would stop every move. */
+/**
+ * The least width of the trade band to each side, in ticks, from version 4 of the matching rules on. In a band of no
+ * tick the price could never move.
+ */
 export const BAND_TICKS_MIN = 1;
 
-/** A client's own name for an order: unique among its open orders and kept keys. As events have it. */
+/** A client's own name for an order as events store it: unique among the account's open orders and remembered keys. */
 export const StoredClientOrderId = z
   .string()
   .regex(/^[A-Za-z0-9._:-]{1,48}$/, '1 to 48 of A-Z a-z 0-9 . _ : -');
-/** One that is asked for: `.` and `..` are none, because whatever normalises a path takes them off. */
+/** The name in a request. `.` and `..` are refused: programs that normalise a path would remove them. */
 export const ClientOrderId = z
   .string()
   .regex(/^(?!\.{1,2}$)[A-Za-z0-9._:-]{1,48}$/, '1 to 48 of A-Z a-z 0-9 . _ : - but not . or ..');
 export const SymbolName = z
   .string()
   .regex(/^[A-Z][A-Z0-9.]{0,11}$/, '1 to 12 of A-Z 0-9 . beginning with a letter');
-/** As it is asked for: small letters are taken for capital ones. */
+/** A symbol in a request: lower case is converted to upper case. */
 export const SymbolInput = z
   .string()
   .regex(/^[A-Za-z][A-Za-z0-9.]{0,11}$/, '1 to 12 of A-Z 0-9 . beginning with a letter')
   .toUpperCase();
-/** What an order may ask for besides; what is absent is not asked for. */
+/** Optional terms of an order. */
 export const orderTerms = {
-  /** Refused where it would trade at once: it only ever makes. */
+  /** The order is refused if it would trade at once: it is always the maker. */
   postOnly: z.literal(true).optional(),
-  /** Less than this at once, and it expires untouched; tested on entry alone. */
+  /** The order expires without a trade if it cannot fill this much at once. Checked on entry only. */
   minQuantity: z.int().min(1).optional(),
-  /** Absent is `none`. */
+  /** Defaults to `none`. */
   selfTrade: SelfTradeMode.optional(),
-  /** A stop's price; a trailing stop's first one, which later ones never fall behind. */
+  /** A stop's price. For a trailing stop the first one, from which it only moves closer to the market. */
   stopTicks: z.int().min(0).optional(),
   /** How far a trailing stop follows the market: in ticks, or in parts per million of the price. */
   trailTicks: z.int().min(1).optional(),
   trailPpm: z.int().min(1).max(999_999).optional(),
   /** When a `gtd` order ends. */
   expiresAt: Time.optional(),
-  /** An iceberg shows so much of itself at a time; below its quantity. */
+  /** The shares that an iceberg shows at a time: less than its quantity. */
   displayQuantity: z.int().min(1).optional(),
-  /** A market buy for so much money, fees aside; its quantity is 0. */
+  /** The money that a market buy may spend, without fees. Its quantity is then 0. */
   notionalCents: z.int().min(1).optional(),
 };
 export type OrderTerms = z.infer<z.ZodObject<typeof orderTerms>>;

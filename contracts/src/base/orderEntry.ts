@@ -3,8 +3,8 @@ import type { OrderType, TimeInForce } from './order.ts';
 import type { RefusalCode } from './refusals.ts';
 
 /**
- * Which orders a market takes, by order type, time in force, what else is asked for, and what the market does: the table
- * of `docs/orders.md`, from version 3 of the matching rules on. The engine's answer binds, command-api's is early.
+ * Decides which orders a market takes in its present state: the table in `docs/orders.md`, from version 3 of the
+ * matching rules on. The engine's answer is binding; command-api asks the same question to refuse early.
  */
 export type EntryTerms = {
   type: OrderType;
@@ -12,7 +12,7 @@ export type EntryTerms = {
   minQuantity?: number | undefined;
 };
 
-const TAKEN: Readonly<Record<OrderType, readonly TimeInForce[]>> = {
+const TIMES_IN_FORCE: Readonly<Record<OrderType, readonly TimeInForce[]>> = {
   limit: ['day', 'gtc', 'gtd', 'ioc', 'fok', 'opg', 'cls'],
   market: ['day', 'ioc', 'fok', 'opg', 'cls'],
   stop: ['day', 'gtc', 'gtd'],
@@ -20,12 +20,12 @@ const TAKEN: Readonly<Record<OrderType, readonly TimeInForce[]>> = {
   trailing_stop: ['day', 'gtc', 'gtd'],
 };
 
-/** Undefined: it is taken. */
+/** Why the market does not take the order; undefined when it does. */
 export function entryRefusal(order: EntryTerms, state: MarketState): RefusalCode | undefined {
   if (state === 'halt') return 'SYMBOL_HALTED';
   if (state === 'closed') return 'MARKET_CLOSED';
   const { type, timeInForce, minQuantity } = order;
-  if (!TAKEN[type].includes(timeInForce)) return 'TIME_IN_FORCE';
+  if (!TIMES_IN_FORCE[type].includes(timeInForce)) return 'TIME_IN_FORCE';
   const forOpening = timeInForce === 'opg';
   if (forOpening && state !== 'pre_open' && state !== 'opening_auction') return 'OPENING_OVER';
   const wantsTrades = timeInForce === 'ioc' || timeInForce === 'fok' || minQuantity !== undefined;
@@ -33,7 +33,7 @@ export function entryRefusal(order: EntryTerms, state: MarketState): RefusalCode
   return undefined;
 }
 
-/** It waits outside the book, unseen, for the closing call. */
+/** Whether the order waits, unseen and outside the book, for the closing call. */
 export const waitsForClosing = (
   { timeInForce }: Pick<EntryTerms, 'timeInForce'>,
   state: MarketState,

@@ -1,6 +1,6 @@
 /**
- * The position token of a command's reply (`X-BrokerX-Position`): the store's id and a position in it. A query given
- * one (`min_position`) waits until what it reads reflects it; a token of another store is refused.
+ * The position token that a command's reply carries (`X-BrokerX-Position`): the store's id and a position in it. A
+ * query with `min_position` waits until its data reflects that position. A token of another store is refused.
  */
 export type PositionToken = { storeId: string; position: number };
 

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 
 /**
- * Every reason for which BrokerX says no to a well-formed request, in order of precedence within its group. The
- * same word stands in events, in replies (`code`) and in documents.
+ * Every reason to refuse a well-formed request. Within a group the reasons are in order of precedence: where several
+ * apply, the first one is the answer. Events, replies (`code`) and documents use the same word.
  */
 export const REFUSALS = {
   // Requests
@@ -84,9 +84,9 @@ export const RefusalCode = z.enum(
 export type RefusalCode = z.infer<typeof RefusalCode>;
 
 /**
- * Whether the very same request, its key included, can succeed a little later although nobody changes anything. It cannot where the
- * refusal is recorded: a repetition is given the same answer. The record is total: a new code does not compile without it.
- * One occurrence knows better: a `STALE_REQUEST` of a key from the near future, which says when to come back.
+ * Whether the same request with the same key can succeed a little later without any change by the client. A recorded
+ * refusal cannot: a repetition gets the same answer. A new code does not compile without its line here. A reply may
+ * override its line: a `STALE_REQUEST` for a key from the near future says when to send it again.
  */
 export const RETRYABLE = {
   IDEMPOTENCY_KEY_REQUIRED: false,
@@ -99,7 +99,7 @@ export const RETRYABLE = {
   UNAVAILABLE: true,
   READ_MODEL_BEHIND: true,
   FOREIGN_POSITION: false,
-  // The connection itself must end one first; a stream may end elsewhere.
+  // Only this connection can end one of its subscriptions; another connection can end a stream.
   TOO_MANY_SUBSCRIPTIONS: false,
   TOO_MANY_STREAMS: true,
   UNAUTHENTICATED: false,

@@ -1,8 +1,8 @@
 import { partitionOf, TOPICS } from './topics.ts';
 
 /**
- * The shard of a symbol: what engines, and those who settle, share among themselves. It is the symbol's partition of
- * `brokerx.orders`, so that who owns a shard reads one partition.
+ * Shards: the sets of symbols that engines and settlers divide among themselves. A symbol's shard is its partition of
+ * `brokerx.orders`, so that the owner of a shard reads one partition.
  */
 export const shardOf = (symbol: string): string =>
   String(partitionOf(symbol, TOPICS['brokerx.orders'].partitions));

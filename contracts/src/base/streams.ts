@@ -1,4 +1,4 @@
-/** Stream names: a category, a dash, and the key. */
+/** Names of the event store's streams: a category, a dash, and the key. */
 export const clientStream = (clientId: string): string => `client-${clientId}`;
 export const accountStream = (accountId: string): string => `account-${accountId}`;
 export const marketStream = (symbol: string): string => `market-${symbol}`;

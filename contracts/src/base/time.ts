@@ -1,7 +1,7 @@
 import { EventTime } from './domains.ts';
 
-/** A moment as events tell it: RFC 3339 UTC with milliseconds, always 24 characters, so that times compare as text. */
+/** A time in an event: RFC 3339 UTC with milliseconds, always 24 characters, so that times compare as text. */
 export const Time = EventTime;
 
-/** Milliseconds since the Unix epoch as such a time. */
+/** Converts milliseconds since the Unix epoch to a time as events write it. */
 export const timeOf = (ms: number): string => new Date(ms).toISOString();

@@ -1,13 +1,12 @@
 import { type CATEGORIES, keyOfStream } from './streams.ts';
 
 /**
- * Kafka topics: projections of the event store for consumers of one key (docs/topics.md). What goes where is decided
- * here, for the relay that fills them and for all who read them.
+ * Kafka topics: copies of the event store for consumers of one key (docs/topics.md). This file decides which event
+ * goes to which topic and partition, for the relay that fills the topics and for their readers.
  *
- * Changing a partition count moves keys between partitions, so it is never an edit of the number alone: the generation
- * is raised with it, which makes a new topic beside the old one, filled from the store; readers of the old one change
- * over at a position of their own. What is stated here is the least generation: the relay makes later ones where the
- * store was put back to an earlier state.
+ * A new partition count moves keys between partitions, so raise the generation together with the count: that makes a
+ * new topic, which the relay fills from the store, and each reader changes over at a position of its own. The
+ * generation here is the lowest one; the relay makes later ones when the store was restored to an earlier state.
  */
 export const TOPICS = {
   /** Every engine input, by symbol. */
@@ -20,14 +19,14 @@ export const TOPICS = {
 
 export type Topic = keyof typeof TOPICS;
 
-/** What each topic carries, by category of the stream; `inputs`: of these only what is an input of an engine. */
+/** The stream categories that each topic carries. `inputs`: only those of their events that are engine inputs. */
 export const TOPIC_CONTENTS = {
   'brokerx.orders': { categories: ['account', 'market'], inputs: true },
   'brokerx.market': { categories: ['book', 'market'], inputs: false },
   'brokerx.accounts': { categories: ['account'], inputs: false },
 } as const satisfies Record<Topic, { categories: readonly (typeof CATEGORIES)[number][]; inputs: boolean }>;
 
-/** Where an event goes: its topics, and in each the key that decides the partition. */
+/** The topics of an event, each with the key that decides the partition. */
 export function topicsOf(event: {
   stream: string;
   symbol: string | null;
@@ -41,7 +40,7 @@ export function topicsOf(event: {
   return [];
 }
 
-/** FNV-1a (32 bit) of the key's UTF-8 bytes, modulo the partition count: small, and the same everywhere. */
+/** The key's partition: FNV-1a (32 bit) of its UTF-8 bytes, modulo the partition count. Every process gets the same. */
 export function partitionOf(key: string, partitions: number): number {
   let h = 0x811c9dc5;
   for (const byte of Buffer.from(key)) h = Math.imul(h ^ byte, 0x01000193) >>> 0;

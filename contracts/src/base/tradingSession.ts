@@ -1,29 +1,29 @@
 import { z } from 'zod';
 
 /**
- * A symbol's trading day: when its phases begin, in UTC and within one UTC day, and how long its calls run. A call's
- * length of 0 leaves it out. Without a session a market trades around the clock.
+ * A symbol's trading day: when its phases begin (in UTC, within one UTC day) and how long its auction calls run. A
+ * length of 0 means no such call. A market without a trading session trades around the clock.
  */
 const timeOfDay = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'a time of day in UTC, HH:MM');
 const CALL_SECONDS_MAX = 3_600;
 const callSeconds = z.int().min(0).max(CALL_SECONDS_MAX);
-/** The market's time passes so many times as fast as ours: a day in a second is the most. */
+/** The fastest that a market's clock may run, as a multiple of real time: one day in a second. */
 export const CLOCK_FACTOR_MAX = 86_400;
 
 const fields = {
   /** 1 is Monday, as in ISO 8601. */
   weekdays: z.array(z.int().min(1).max(7)).min(1).max(7),
-  /** Orders gather. */
+  /** Orders gather from here on; nothing is matched. */
   preOpen: timeOfDay,
   /** The opening call begins. */
   opens: timeOfDay,
   /** The closing call begins. */
   closes: timeOfDay,
   openingCallSeconds: callSeconds,
-  /** Of a volatility auction, and after a halt. */
+  /** The length of a volatility auction, and of the auction that ends a halt. */
   volatilityCallSeconds: callSeconds.min(1),
   closingCallSeconds: callSeconds,
-  /** What chance adds to a call, at most. */
+  /** The most seconds by which a call is prolonged at random. */
   randomEndSeconds: z.int().min(0).max(300),
 };
 
@@ -31,11 +31,11 @@ export const TradingSession = z.strictObject(fields);
 export type TradingSession = z.infer<typeof TradingSession>;
 
 const MINUTE_SECONDS = 60;
-/** Seconds from midnight. */
+/** A time of day (`HH:MM`) as seconds since midnight. */
 export const secondsOf = (time: string): number =>
   (Number(time.slice(0, 2)) * MINUTE_SECONDS + Number(time.slice(3))) * MINUTE_SECONDS;
 
-/** The same as it goes over the wire. */
+/** The same fields under their names on the wire. */
 export const SessionFields = {
   weekdays: fields.weekdays.describe('1 is Monday.'),
   pre_open: timeOfDay.describe('UTC: orders gather.'),

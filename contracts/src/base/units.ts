@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 
 /**
- * Money and quantities are safe integers in a named unit, decimal strings on the wire. A tick is a symbol's
- * smallest price step, a whole number of cents (`tickCents`), fixed when the symbol is listed.
+ * Money, prices and quantities. In code they are safe integers in a named unit; on the wire they are decimal strings.
+ * A tick is a symbol's smallest price step: a whole number of cents (`tickCents`), fixed when the symbol is listed.
  */
 declare const unit: unique symbol;
 export type Cents = number & { readonly [unit]: 'cents' };
@@ -12,13 +12,13 @@ export type Shares = number & { readonly [unit]: 'shares' };
 /** $100,000.00 a share. */
 export const PRICE_CENTS_MAX = 10_000_000;
 export const ORDER_SHARES_MAX = 1_000_000;
-/** $100 billion: no account, hold or clearing balance may pass it, so that sums of them stay exact. */
+/** $100 billion. No account, hold or clearing balance may exceed it, so that sums of them stay exact integers. */
 export const CASH_CENTS_MAX = 10_000_000_000_000;
 export const HOLDING_SHARES_MAX = 1_000_000_000_000;
-/** Fees and collars are parts per million; 100,000 is 10 %. */
+/** Fees and collars are parts per million (ppm); 100,000 ppm is 10 %. */
 export const FEE_PPM_MAX = 100_000;
 const MILLION = 1_000_000;
-// A notional is price × shares and carries fees: the largest of both must stay exact integers.
+// The largest order value (price × shares) and the largest fee on it must be exact integers.
 assert(Number.isSafeInteger(PRICE_CENTS_MAX * ORDER_SHARES_MAX));
 assert(Number.isSafeInteger(((PRICE_CENTS_MAX * ORDER_SHARES_MAX) / MILLION) * FEE_PPM_MAX));
 
@@ -36,20 +36,23 @@ export function shares(value: number): Shares {
 }
 
 export const priceCents = (price: Ticks, tickCents: number): Cents => cents(price * tickCents);
-/** The price in ticks, or undefined when it does not stand on the tick grid. */
+/** The price in ticks; undefined when it is not a multiple of the tick. */
 export const ticksOf = (price: Cents, tickCents: number): Ticks | undefined =>
   price % tickCents === 0 ? ticks(price / tickCents) : undefined;
 export const valueCents = (price: Ticks, tickCents: number, quantity: Shares): Cents =>
   cents(price * tickCents * quantity);
 
-/** ceil(value × ppm / 1,000,000) in exact integers. */
+/** The fee on an order value, ceil(value × ppm / 1,000,000). Splitting off whole millions keeps each product exact. */
 export function feeCents(value: Cents, feePpm: number): Cents {
   const millions = Math.floor(value / MILLION);
   const rest = value - millions * MILLION;
   return cents(millions * feePpm + Math.ceil((rest * feePpm) / MILLION));
 }
 
-/** A price moved by parts per million, rounded to a tick inward (towards the price it started from), but so many ticks at least. */
+/**
+ * One end of a collar: the reference price moved up or down by `ppm`, rounded to a tick towards the reference. The
+ * move is at least `leastTicks`, and a price is at least one tick.
+ */
 export function collarTicks(reference: Ticks, ppm: number, direction: 'up' | 'down', leastTicks = 0): Ticks {
   const step = Math.max(leastTicks, Math.floor((reference * ppm) / MILLION));
   return ticks(direction === 'up' ? reference + step : Math.max(1, reference - step));
@@ -71,8 +74,8 @@ export function decimalFromCents(value: number): string {
   return `${value < 0 ? '-' : ''}${whole}.${String(absolute - whole * 100).padStart(2, '0')}`;
 }
 /**
- * What a share cost on average, rounded half up to a hundredth of a cent: 2 to 4 decimals; null when nothing was
- * traded. 30001 cents for 2 shares → `"150.005"`.
+ * Average price of a share, rounded half up to a hundredth of a cent and written with 2 to 4 decimals. Null when
+ * nothing was traded. Example: 30001 cents for 2 shares → `"150.005"`.
  */
 export function averagePriceDecimal(value: number, quantity: number): string | null {
   if (quantity === 0) return null;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** Wire forms that views share: money and quantities are decimal strings, times RFC 3339 UTC. */
+/** Fields that all views share. Money and quantities are decimal strings, times are RFC 3339 UTC. */
 export const money = z.string().meta({ examples: ['150.25'] });
 export const quantity = z.string().meta({ examples: ['10'] });
 export const time = z.string().meta({ format: 'date-time' });

@@ -12,7 +12,7 @@ import {
 } from '../base/order.ts';
 import { RefusalCode } from '../base/refusals.ts';
 import { Time } from '../base/time.ts';
-import { ListedOrder, ListKind } from './orderList.ts';
+import { ListKind, OrderInList } from './orderList.ts';
 
 /**
  * Events of `account-<id>`: money, shares and orders of one account. A command may only raise a hold; only the
@@ -20,17 +20,17 @@ import { ListedOrder, ListKind } from './orderList.ts';
  */
 const int = z.int();
 const count = Count;
-/** Characters of a sentence that says why: a rule with its values, or a word of another service. */
+/** The longest explanation, in characters: a rule with its values, or the reason that another service gave. */
 const DETAIL_MAX = 2_000;
 
-/** What settlement says of any order that a book output touched. */
+/** The fields that settlement writes for every order in a book output. */
 const settled = {
   orderId: z.uuid(),
   symbol: SymbolName,
   side: Side,
-  /** Revision of the output in `book-<symbol>`: an order remembers the last one applied to it. */
+  /** Revision of the output in `book-<symbol>`. An order remembers the last one that was applied to it. */
   sequence: count,
-  /** What the hold goes down by (besides what the fill itself uses up). */
+  /** The amounts by which the hold is lowered, besides what a fill uses. */
   releasedCents: count,
   releasedShares: count,
 };
@@ -52,26 +52,26 @@ const data = {
     type: OrderType,
     timeInForce: TimeInForce,
     quantity: count,
-    /** A limit order's price; a market order's protection price, beyond which it never trades. */
+    /** A limit order's price. For a market order its protection price, beyond which it never trades. */
     limitTicks: count,
     tickCents: count,
-    /** The static reference price that the order was decided with. */
+    /** The static reference price when the order was accepted. */
     referenceTicks: count,
-    /** The entry collar was not checked and must not be: bands are off for the account or the symbol. */
+    /** The engine must not check the entry collar: bands are off for the account or the symbol. */
     bandExempt: z.boolean(),
     feePpm: count,
-    /** Cash held for a buy (worst case with fees), shares held for a sell; the other one is 0. */
+    /** Cash held for a buy (its worst case, with fees), or shares held for a sell. The other one is 0. */
     holdCents: count,
     holdShares: count,
     ...orderTerms,
   }),
-  /** Orders that belong together, and are one input of the book; what is held is held for all of them. */
+  /** A list of orders, which is one input of the book. Its hold is for all of its orders together. */
   'OrderListPlaced.v1': z.strictObject({
     listId: z.uuid(),
     accountId: z.uuid(),
     kind: ListKind,
     symbol: SymbolName,
-    /** Of each of its orders. */
+    /** Each order of the list has this quantity. */
     quantity: count,
     tickCents: count,
     referenceTicks: count,
@@ -79,21 +79,21 @@ const data = {
     feePpm: count,
     holdCents: count,
     holdShares: count,
-    /** The first one is what the command asked for above all. */
-    orders: z.array(ListedOrder).min(2).max(3),
+    /** The first one is the main order: the entry of a bracket, or the take-profit. */
+    orders: z.array(OrderInList).min(2).max(3),
   }),
-  /** No order is taken or changed, and all open ones are canceled: their cancels follow. */
+  /** From now on no order is taken or changed. All open orders are canceled: their cancel requests follow. */
   'KillSwitchActivated.v1': z.strictObject({
     accountId: z.uuid(),
     by: z.enum(['owner', 'operator']),
     reason: line(200).nullable(),
   }),
   'KillSwitchReleased.v1': z.strictObject({ accountId: z.uuid(), by: z.enum(['owner', 'operator']) }),
-  /** All open orders are canceled at the deadline unless another one is set before; null: switched off. */
+  /** All open orders are canceled at the deadline unless another deadline is set before; null switches this off. */
   'DeadManSet.v1': z.strictObject({ accountId: z.uuid(), deadlineAt: Time.nullable() }),
-  /** The deadline passed and cancels of all open orders were asked for. */
+  /** The deadline passed, and all open orders are canceled: their cancel requests follow. */
   'DeadManFired.v1': z.strictObject({ accountId: z.uuid(), deadlineAt: Time }),
-  /** A well-formed order that was not taken; it never reaches the engine. */
+  /** A well-formed order was refused; it never reaches the engine. */
   'OrderRefused.v1': z.strictObject({
     orderId: z.uuid(),
     accountId: z.uuid(),
@@ -103,30 +103,30 @@ const data = {
     type: OrderType,
     timeInForce: TimeInForce,
     quantity: count,
-    /** As asked, in cents; null for a market order. */
+    /** The requested limit in cents; null for a market order. */
     limitCents: count.nullable(),
     code: RefusalCode,
-    /** The failing rule's values, as they are told to the client. */
+    /** The rule that failed, with its values, as the client reads it. */
     detail: text(DETAIL_MAX),
     ...orderTerms,
-    /** It was to be the first of a list. */
+    /** Set when the refused request was a list, whose first order this is. */
     listKind: ListKind.optional(),
-    /** As asked, in cents; the terms have no prices here. */
+    /** The requested prices in cents. The terms' own price fields (in ticks) are absent here. */
     stopCents: count.optional(),
     trailCents: count.optional(),
   }),
-  /** One command that cancels many orders; a cancel of each of them follows. It holds the command's key. */
+  /** One command that cancels many orders. It carries the command's key; a cancel request for each order follows. */
   'OrdersCancelRequested.v1': z.strictObject({
     accountId: z.uuid(),
-    /** What was asked for; null: all. Prices in cents, both ends included. */
+    /** The filters of the command; null means any. Limit prices are in cents, both ends included. */
     symbol: SymbolName.nullable(),
     side: Side.nullable(),
     lowCents: count.nullable(),
     highCents: count.nullable(),
-    /** Of the stops; absent: not asked for. */
+    /** The filter on stop prices; absent when the command has none. */
     lowStopCents: count.optional(),
     highStopCents: count.optional(),
-    /** The orders that it met, in the batches in which they are canceled. */
+    /** The orders that match the filters, in the batches in which they are canceled. */
     orders: z.array(z.strictObject({ symbol: SymbolName, orderIds: z.array(z.uuid()) })),
   }),
   'OrderCancelRequested.v1': z.strictObject({ orderId: z.uuid(), accountId: z.uuid(), symbol: SymbolName }),
@@ -134,20 +134,20 @@ const data = {
     orderId: z.uuid(),
     accountId: z.uuid(),
     symbol: SymbolName,
-    /** 1 for the order's first amendment, and so on; its answer names it. */
+    /** 1 for the order's first amendment, and so on. The engine's answer names it. */
     amendment: count,
-    /** The new total quantity, what is filled included. */
+    /** The new total quantity, filled shares included. */
     quantity: count,
-    /** The new limit and its unit; absent: as it was. */
+    /** The new limit and its unit; absent when the limit stays. */
     limitTicks: count.optional(),
     tickCents: count.optional(),
-    /** Bands are off for the account or the symbol; absent: they count. */
+    /** Set when bands are off for the account or the symbol. */
     bandExempt: z.literal(true).optional(),
-    /** What the hold goes up by, so that it covers both versions until the answer; absent: nothing. */
+    /** The amounts by which the hold is raised, so that it covers both versions until the answer; absent: 0. */
     holdCents: count.optional(),
     holdShares: count.optional(),
   }),
-  /** Any other command on this account that was refused. */
+  /** A command other than placing an order was refused. */
   'CommandRefused.v1': z.strictObject({
     command: z.enum([
       'CancelOrder',
@@ -158,7 +158,7 @@ const data = {
       'TransferShares',
       'ReleaseKillSwitch',
     ]),
-    /** The order, deposit or transfer that it was about. */
+    /** The order, deposit or transfer that the command was for. */
     subjectId: z.uuid(),
     code: RefusalCode,
     detail: text(DETAIL_MAX),
@@ -166,7 +166,7 @@ const data = {
   'OrderFilled.v1': z.strictObject({
     ...settled,
     tradeId: word(100),
-    /** `auction`: paired at the end of a call. */
+    /** `auction`: the order was paired at the end of a call. */
     liquidity: Liquidity,
     priceTicks: count,
     tickCents: count,
@@ -178,11 +178,11 @@ const data = {
     filledValueCents: count,
     feesCents: count,
     leavesQuantity: count,
-    /** True on the last fill, which closes the order. */
+    /** True for the last fill, which closes the order. */
     closes: z.boolean(),
-    /** Bought shares of these that are held at once, for the orders of its bracket that will sell them. */
+    /** The bought shares that are held at once, because the other orders of the bracket will sell them. */
     heldShares: count.optional(),
-    /** The other order of its list, as this fill leaves it: less by the same shares. What is released is the list's. */
+    /** The other order of the list after this fill, which takes the same shares off it. The released hold is the list's. */
     sibling: z.strictObject({ orderId: z.uuid(), quantity: count, leavesQuantity: count }).optional(),
     tradedAt: Time,
   }),
@@ -191,23 +191,23 @@ const data = {
     amendment: count,
     quantity: count,
     leavesQuantity: count,
-    /** True when nothing is left: the order is `filled`, or `canceled` where all that it ever lost was prevented. */
+    /** True when nothing is left: the order is `filled`, or `canceled` if self-trade prevention took all of it. */
     closes: z.boolean(),
-    /** Taken off by self-trade prevention so far; absent: nothing. */
+    /** Shares that self-trade prevention has taken off so far; absent: 0. */
     preventedQuantity: count.optional(),
-    /** The new limit and its unit, where it changed. */
+    /** The new limit and its unit, if it changed. */
     limitTicks: count.optional(),
     tickCents: count.optional(),
   }),
-  /** A match with an order of the same account was prevented by taking it off both. */
+  /** The order met one of the same account: instead of a trade, both lost these shares. */
   'OrderDecremented.v1': z.strictObject({
     ...settled,
-    /** Shares taken off by this one, and by all so far: quantity = filled + prevented + leaves. */
+    /** Shares taken off now, and in total so far. The order's quantity is filled + prevented + leaves. */
     quantity: count,
     preventedQuantity: count,
     leavesQuantity: count,
   }),
-  /** Its bracket's entry has ended: it is for what that has bought from now on. */
+  /** The entry of the order's bracket has ended. The order is now live, for the quantity that the entry bought. */
   'OrderArmed.v1': z.strictObject({
     orderId: z.uuid(),
     symbol: SymbolName,
@@ -221,16 +221,16 @@ const data = {
     sequence: count,
     amendment: count,
     code: RefusalCode,
-    /** What was held for the amended version alone; absent: nothing. */
+    /** The amounts that were held for the refused version alone; absent: 0. */
     releasedCents: count.optional(),
     releasedShares: count.optional(),
   }),
-  /** Every end of an order but its last fill; `filled` where a market buy's money buys no further lot. */
+  /** Every end of an order except its last fill. `filled`: the rest of a market buy's money buys no further lot. */
   'OrderClosed.v1': z.strictObject({
     ...settled,
     status: z.enum(['canceled', 'expired', 'rejected', 'filled']),
     reason: z.union([RefusalCode, ExpiryReason]).nullable(),
-    /** Unfilled shares that will not trade any more. */
+    /** The unfilled shares, which will never trade. */
     unfilledQuantity: int,
   }),
 } as const;

@@ -6,33 +6,33 @@ import { RefusalCode } from '../base/refusals.ts';
 import { Time } from '../base/time.ts';
 
 /**
- * Events of `book-<symbol>`, written by the engine alone: its outputs. Each names its input by `causationId`, and
- * every input has at least one. Their revision is the sequence of market data. What they say is enough to follow
- * the book without any other stream: every change of resting quantity names side, price and amount.
+ * Events of `book-<symbol>`: the outputs of the engine, which alone writes them. Each names its input by `causationId`,
+ * and every input has at least one output. Their revision is the sequence of market data. The stream is enough to
+ * follow the book: every change of a resting quantity names side, price and amount.
  */
 const count = Count;
 
-/** The order and a revision of its account's stream at or after which the account knows it. */
+/** An order, its account, and the revision of the account's stream from which on the account has the order. */
 export const OrderRef = z.strictObject({ orderId: z.uuid(), accountId: z.uuid(), revision: count });
 export type OrderRef = z.infer<typeof OrderRef>;
 
-/** What of a quantity the book shows, where an iceberg hides the rest; absent: all of it. */
+/** The visible part of an iceberg's quantity; absent when all of it is visible. */
 const shownQuantity = count.optional();
-/** The maker is an iceberg that has shown all of its peak: so much is shown anew, behind all others at its price. */
+/** The size of the maker's next peak. The maker is an iceberg whose peak has traded; the next one goes to the back of its level. */
 const makerPeak = count.optional();
 
 /**
- * An order's part in a trade; `leaves` is what it still wants afterwards. A market buy for an amount of money wants
- * what the rest of it buys at the trade's price.
+ * One order of a trade; `leaves` is its open quantity after the trade. For a market buy for an amount of money that is
+ * what the rest of the money buys at the trade's price.
  */
 const TradeSide = z.strictObject({ orderId: z.uuid(), accountId: z.uuid(), revision: count, leaves: count });
 
-/** What a call would bring if it ended now, or has brought. */
+/** The result of an auction call: final, or as it would be if the call ended now. */
 const auctionResult = {
-  /** The one price; null where nothing can be executed. */
+  /** The single price at which all trades happen; null when nothing can be executed. */
   priceTicks: count.nullable(),
   quantity: count,
-  /** What more could be executed at this price, and the side that wants it; null where there is none. */
+  /** Quantity at this price that finds no counterparty, and its side; 0 and null when there is none. */
   surplus: count,
   surplusSide: Side.nullable(),
 };
@@ -44,45 +44,51 @@ const Arrival = z.strictObject({
   timeInForce: TimeInForce,
   quantity: count,
   limitTicks: count,
-  /** What enters the book at `limitTicks` once all trades of this input (which follow) have happened. */
+  /** The quantity that enters the book at `limitTicks` after the trades of this input, which follow. */
   restingQuantity: count,
   shownQuantity,
-  /** A market buy for so much money; `quantity` is 0. */
+  /** The money that a market buy may spend; `quantity` is then 0. */
   notionalCents: count.optional(),
-  /** Where matches were prevented: it enters after so many further outputs. Absent: once its trades leave so much. */
+  /**
+   * Outputs after which the rest enters the book; set when self-trade prevention stops matches. Absent: the rest enters
+   * with the trade that leaves exactly `restingQuantity`.
+   */
   entersAfter: count.optional(),
-  /** An order of a bracket that waits until its entry has ended; `held`, too. */
+  /** The order waits until the entry of its bracket has ended. Such an order is `held`, too. */
   dormant: z.literal(true).optional(),
-  /** It waits for its trigger, outside the book. */
+  /** The order waits for its trigger or its call, outside the book. */
   held: z.literal(true).optional(),
   expiresAt: Time.optional(),
 });
 
 const data = {
-  /** The first commit of an engine that took over: it fences the one before. */
+  /** The first commit of an engine that takes over a symbol. It fences the engine before. */
   'EngineStarted.v1': z.strictObject({ epoch: count, matchingRules: count }),
   'OrderAccepted.v1': Arrival,
-  /** An order of a bracket, whose entry has ended, for what that has bought: it arrives as if it were accepted now. */
+  /** The entry of a bracket has ended: this order arrives as if accepted now, for the quantity that the entry bought. */
   'OrderActivated.v1': Arrival,
-  /** A stop was reached: it arrives like an order of this limit (or protection), and the rest enters the book or expires. */
+  /** A stop was reached: it arrives as an order with this limit or protection price; its rest enters the book or expires. */
   'OrderTriggered.v1': z.strictObject({
     order: OrderRef,
     side: Side,
-    /** Where its stop stood, and the last trade's price; of a bracket's that was reached before it came, that print's. */
+    /**
+     * The stop price, and the price of the trade that triggered it. A bracket's stop may have been reached before the
+     * order arrived: then the price of that earlier trade.
+     */
     stopTicks: count,
     lastTicks: count,
     limitTicks: count,
     quantity: count,
     restingQuantity: count,
-    /** The rest enters after so many further outputs of this input. */
+    /** Outputs of this input after which the rest enters the book. */
     entersAfter: count,
   }),
-  /** What the other order of its list filled; it keeps its place, in the book or (`held`) outside of it. */
+  /** The other order of the list traded, so this one loses the same shares. It keeps its place, or stays `held`. */
   'OrderReduced.v1': z.strictObject({
     order: OrderRef,
     side: Side,
     priceTicks: count,
-    /** Shares taken off, and what is left. */
+    /** Shares taken off, and shares left. */
     quantity: count,
     leaves: count,
     held: z.literal(true).optional(),
@@ -99,65 +105,65 @@ const data = {
     maker: TradeSide,
     taker: TradeSide,
     makerPeak,
-    /** In an auction: the same of the seller. */
+    /** The size of the seller's next peak; only in an auction. */
     takerPeak: makerPeak,
     /**
-     * Paired at the end of a call: nobody took. `maker` is the buyer, `taker` the seller, and both stood in the book, at
-     * these limits.
+     * Set when the orders were paired at the end of a call, where nobody takes: `maker` is the buyer and `taker` the
+     * seller, and both were in the book at these limits.
      */
     auction: z.strictObject({ buyTicks: count, sellTicks: count }).optional(),
   }),
-  /** An order that waited for its call, outside the book, enters it. */
+  /** An order that waited outside the book for its call enters the book. */
   'OrderEntered.v1': z.strictObject({ order: OrderRef, side: Side, limitTicks: count, quantity: count }),
-  /** Told while a call runs, after each input that changed it. */
+  /** The present result of a running call. It follows each input that changes the result. */
   'IndicativePriceChanged.v1': z.strictObject(auctionResult),
-  /** Its price is too far from the last one: the volatility auction runs for another while, once. */
+  /** The result is too far from the last price: the volatility auction runs for one more period, once. */
   'AuctionExtended.v1': z.strictObject(auctionResult),
   /**
-   * A call has ended. Its trades follow, then the ends of the orders that were meant for it. A price becomes the static
-   * reference.
+   * A call has ended. Its trades follow, then the ends of the orders that were for this call alone. The price, if there
+   * is one, becomes the static reference.
    */
   'AuctionUncrossed.v1': z.strictObject({ auction: Auction, ...auctionResult }),
-  /** Two orders of one account met and did not trade. What the mode expires is told by the outputs that follow. */
+  /** Two orders of one account met and did not trade. Orders that the mode expires follow as outputs of their own. */
   'TradePrevented.v1': z.strictObject({
     mode: SelfTradeMode,
-    /** The maker's price, and what would have been traded. */
+    /** The maker's price, and the quantity that would have been traded. */
     priceTicks: count,
     quantity: count,
     takerSide: Side,
-    /** `leaves` after it: less by `quantity` where the mode is `decrement`, else as before. */
+    /** Their `leaves` afterwards: lower by `quantity` if the mode is `decrement`, else unchanged. */
     maker: TradeSide,
     taker: TradeSide,
     makerPeak,
   }),
   /**
-   * A resting order changed: `leaves` of it stay in the book at `priceTicks`. With `entry` it left that place with
-   * `leavesBefore` and comes in anew, like an order that arrives: it may trade, and the rest goes behind all others.
+   * A resting order was amended: `leaves` of it stay in the book at `priceTicks`. With `entry` it leaves that place
+   * (with `leavesBefore`) and arrives again: it may trade, and its rest goes to the back of its level.
    */
   'OrderReplaced.v1': z.strictObject({
     order: OrderRef,
     amendment: count,
     side: Side,
     priceTicks: count,
-    /** New total quantity, what is filled included. */
+    /** The new total quantity, filled shares included. */
     quantity: count,
     leavesBefore: count,
     leaves: count,
-    /** Of an iceberg: what of `leavesBefore` and `leaves` the book shows. */
+    /** The visible parts of `leavesBefore` and `leaves`, for an iceberg. */
     shownBefore: count.optional(),
     shown: count.optional(),
     entry: z
       .strictObject({
         priceTicks: count,
-        /** What enters the book there, after so many further outputs of this input. */
+        /** The quantity that enters the book there, after `entersAfter` further outputs of this input. */
         restingQuantity: count,
         shownQuantity,
         entersAfter: count,
       })
       .optional(),
-    /** It waits outside the book, and does so still: `priceTicks` is its stop price, or the limit that it had. */
+    /** The order waits outside the book and stays there: `priceTicks` is its stop price, or its limit before. */
     held: z.literal(true).optional(),
-    /** The new limit of a held order, where it changed. */
+    /** The new limit of a held order, if it changed. */
     limitTicks: count.optional(),
   }),
   'OrderCanceled.v1': z.strictObject({
@@ -166,7 +172,7 @@ const data = {
     priceTicks: count,
     quantity: count,
     shownQuantity,
-    /** It waited outside the book: nothing leaves that. */
+    /** The order waited outside the book, which does not change. */
     held: z.literal(true).optional(),
   }),
   'OrderExpired.v1': z.strictObject({
@@ -175,27 +181,27 @@ const data = {
     priceTicks: count,
     /** Unfilled shares that expire. */
     quantity: count,
-    /** True when they were in the book until now; false for the rest of an order that never entered it. */
+    /** True if these shares were in the book until now; false for the rest of an order that never entered it. */
     resting: z.boolean(),
     shownQuantity,
-    /** Of a market buy for an amount of money: what of it was not spent; `quantity` is 0. */
+    /** The unspent money of a market buy for an amount of money; `quantity` is then 0. */
     leftCents: count.optional(),
     reason: ExpiryReason,
   }),
-  /** A market buy for an amount of money is filled: what is left of the money buys no lot where it would trade next. */
+  /** A market buy for an amount of money is filled: the rest of its money buys no lot at the next price. */
   'OrderCompleted.v1': z.strictObject({ order: OrderRef, side: Side, leftCents: count }),
   'OrderCancelRejected.v1': z.strictObject({ order: OrderRef, code: RefusalCode }),
   'OrderReplaceRejected.v1': z.strictObject({ order: OrderRef, amendment: count, code: RefusalCode }),
-  /** The market's time, and the next moment at which an open order ends. */
+  /** The market's time moved on. `nextExpiresAt` is when the next open order ends. */
   'TimeApplied.v1': z.strictObject({
     at: Time,
     nextExpiresAt: Time.nullable(),
-    /** What the market does, and its static reference, for who has not followed it; absent under older rules. */
+    /** The state and the static reference, for readers that did not follow the market; absent under older rules. */
     state: MarketState.optional(),
     referenceTicks: count.optional(),
   }),
   'MarketStateChanged.v1': z.strictObject({ state: MarketState }),
-  /** The input was applied and there is nothing else to say of it. */
+  /** The input was applied and has no other output. */
   'InputNoted.v1': z.strictObject({}),
 } as const;
 

@@ -3,9 +3,10 @@ import { text, word } from '../base/domains.ts';
 import { Time } from '../base/time.ts';
 
 /**
- * Events of people: `client-<id>`, and `email-<hmac>`, which keeps an address with the client who proved that it is his.
- * Older registrations claimed addresses before that, and telephone numbers (`phone-<hmac>`), too. A sealed field is AES-256-GCM ciphertext under the client's own key, with
- * `clientId|eventId|field` as associated data: destroying the key erases the person and nothing else.
+ * Events of people: `client-<id>`, and `email-<hmac>`, which reserves an address for the client who proved to own it.
+ * Older registrations reserved addresses before that proof, and telephone numbers (`phone-<hmac>`) as well. A sealed
+ * field is AES-256-GCM ciphertext under the client's own key, with `clientId|eventId|field` as associated data:
+ * destroying the key erases the person and nothing else.
  */
 
 /** `enc.v1.<key id>.<nonce>.<ciphertext and tag>`, the last two base64url. */
@@ -28,34 +29,34 @@ const data = {
     phone: Sealed,
     /** Argon2id in PHC form. */
     passwordHash: Sealed,
-    /** Keyed hashes; the first names the stream of the address. */
+    /** Keyed hashes. That of the address is the key of its stream. */
     emailHmac: word(100),
     phoneHmac: word(100),
   }),
   'PasscodeIssued.v1': z.strictObject({ codeHmac: word(100), expiresAt: Time }),
   'PasscodeFailed.v1': z.strictObject({}),
-  /** From here on a mail server may have the mail of this passcode; without this it has none. */
+  /** From here on a mail server may have the mail with this passcode; before, none has it. */
   'PasscodeMailBegun.v1': z.strictObject({ passcodeId: z.uuid() }),
-  /** The mail server did not take it. `final`: and never will; `reply`: its codes, such as `550 5.1.1`. */
+  /** The mail server refused the mail. `final`: it always will. `reply`: the server's codes, such as `550 5.1.1`. */
   'PasscodeMailFailed.v1': z.strictObject({ passcodeId: z.uuid(), final: z.boolean(), reply: text(100) }),
   'ClientVerified.v1': z.strictObject({}),
-  /** From here on a mail server may have the mail that says when the registration ends; without this it has none. */
+  /** From here on a mail server may have the mail that says when the registration ends; before, none has it. */
   'RegistrationReminderBegun.v1': z.strictObject({}),
-  /** Nobody verified in time: the registration is over for ever, and the client's key is destroyed next. */
+  /** The client did not verify in time: the registration is over for ever, and the client's key is destroyed next. */
   'RegistrationExpired.v1': z.strictObject({}),
-  /** `network`: a keyed hash, under the client's own key, of where the sign-in came from. */
+  /** `network`: the network that the sign-in came from, hashed under the client's own key. */
   'SignedIn.v1': z.strictObject({
     sessionId: z.uuid(),
     expiresAt: Time,
     ip: Sealed,
     network: word(100).optional(),
   }),
-  /** The same password, hashed as passwords are hashed now. */
+  /** The same password, hashed again with the parameters that are used now. */
   'PasswordRehashed.v1': z.strictObject({ passwordHash: Sealed }),
   'SignInFailed.v1': z.strictObject({ ip: Sealed }),
-  /** The client ended this session; `expiresAt` is when it would have ended by itself. */
+  /** The client ended this session. `expiresAt` is when it would have expired. */
   'SignedOut.v1': z.strictObject({ sessionId: z.uuid(), expiresAt: Time }),
-  /** All sessions that began earlier in the stream are over; without this the last of them would be at `until`. */
+  /** All sessions that began earlier in the stream have ended. The last of them would have expired at `until`. */
   'SessionsEnded.v1': z.strictObject({ until: Time }),
 } as const;
 

@@ -2,23 +2,24 @@ import type { Event } from './events.ts';
 import { type Upcasters, upcast, upcasters } from './upcast.ts';
 
 /**
- * The stored form of a commit: a JSON array of envelopes. The text is kept as it was written (it is hashed later).
- * Reading trusts what was written, and upcasts; an event of an unknown type passes through, for readers that ignore it.
+ * Encodes and decodes commits. A stored commit is a JSON array of envelopes, whose text never changes, because hashes
+ * cover it. Decoding trusts what was written and upcasts it; events of unknown types pass, for readers that ignore them.
  */
 export function eventCodec(steps: Upcasters = upcasters) {
   const oldTypes = Object.keys(steps);
-  const plain = oldTypes.length === 0;
+  const hasNoOldTypes = oldTypes.length === 0;
   const storedTypesOf = (types: readonly string[]): string[] => [...new Set([...types, ...oldTypes])];
   return {
     encode: (events: readonly Event[]): string => JSON.stringify(events),
     decode: (text: string): Event[] => {
       const events = JSON.parse(text) as Event[];
-      return plain ? events : events.map((event) => upcast(event, steps) as Event);
+      return hasNoOldTypes ? events : events.map((event) => upcast(event, steps) as Event);
     },
     typeOf: (event: Event): string => event.type,
     /**
-     * One of these is in every text that holds an event of one of the types: quotes within JSON strings are escaped, so
-     * that only a property looks like this. What an old event becomes is known when it is read, not before.
+     * Substrings to search stored text for: an event of one of these types contains one of them. Only a property can look
+     * like this, because quotes within JSON strings are escaped. Old types are always included: what an old event
+     * becomes is known only once it is decoded.
      */
     marksOf: (types: readonly string[]): string[] =>
       storedTypesOf(types).map((type) => `"type":${JSON.stringify(type)}`),
@@ -26,7 +27,7 @@ export function eventCodec(steps: Upcasters = upcasters) {
     parts: ({ type, data, correlationId, causationId, ...rest }: Event): EventParts => ({
       type,
       data,
-      // By these two names other tools of that store know them.
+      // EventStoreDB's own tools know the two ids by these names.
       metadata: { ...rest, $correlationId: correlationId, $causationId: causationId },
     }),
     whole: ({ type, data, metadata }: EventParts): Event => {
@@ -43,10 +44,10 @@ export function eventCodec(steps: Upcasters = upcasters) {
         ...rest,
         data,
       } as Event;
-      return plain ? event : (upcast(event, steps) as Event);
+      return hasNoOldTypes ? event : (upcast(event, steps) as Event);
     },
   };
 }
 
-/** An event where it is a record of its own: its data, and the rest of the envelope. */
+/** The form of an event in a store with one record per event: its data, and the rest of the envelope as metadata. */
 type EventParts = { type: string; data: unknown; metadata: Readonly<Record<string, unknown>> };

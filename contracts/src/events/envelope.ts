@@ -4,7 +4,7 @@ import { deriveId } from '../base/ids.ts';
 import { Time } from '../base/time.ts';
 
 /**
- * What every event carries, whatever it says. `type` names the fact and the version of its shape
+ * The fields that every event has around its data. `type` names the fact and the version of its shape
  * (`OrderPlaced.v1`); that string is the same in code, in the store and on every wire.
  */
 export type Envelope<T extends string = string, D = unknown> = {
@@ -15,20 +15,20 @@ export type Envelope<T extends string = string, D = unknown> = {
   time: string;
   /** Who caused it: `client:<id>`, `operator:<id>`, or `system:<role>`. */
   actor: string;
-  /** Id of the request (or system task) at the beginning of the chain of causes. */
+  /** Id of the request or system task that began the chain of causes. */
   correlationId: string;
-  /** Id of the event or request that caused this one directly; for a book output the id of its input. */
+  /** Id of the event or request that caused this event directly; for a book output the id of its input. */
   causationId: string;
   /** W3C trace context of the cause, sampled or not. */
   traceparent: string;
-  /** The command's Idempotency-Key and the hash of its body; on the first event of the command's commit. */
+  /** The command's Idempotency-Key and the hash of its body; only on the first event of the command's commit. */
   key?: { id: string; hash: string };
-  /** On the last event of a commit whose input has further outputs in the next commit. */
+  /** Set on the last event of a commit when the same input has further outputs in the next commit. */
   more?: true;
   data: D;
 };
 
-/** The envelope's schema around a data schema: for documents, fixtures and audits, not for the read path. */
+/** The schema of a whole event. Documents, fixtures and audits use it; the read path trusts what was written. */
 export const envelope = <T extends string, D extends z.ZodType>(type: T, data: D) =>
   z.strictObject({
     id: z.uuid(),
@@ -43,7 +43,7 @@ export const envelope = <T extends string, D extends z.ZodType>(type: T, data: D
     data,
   });
 
-/** Where the events of one commit come from. */
+/** What caused the events of a commit: the envelope fields that they share. */
 export type Cause = {
   time: string;
   actor: string;
@@ -54,8 +54,8 @@ export type Cause = {
 };
 
 /**
- * Puts facts (type and data) into envelopes, as the events of the commit `commitId` from index `from` on (a commit
- * whose events have different causes is sealed in parts).
+ * Makes events of facts (type and data): wraps each in an envelope. The events belong to the commit `commitId`, from
+ * index `from` on; a commit whose events have different causes is sealed in several calls.
  */
 export function seal<F extends { type: string; data: unknown }>(
   commitId: string,

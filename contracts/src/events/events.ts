@@ -5,7 +5,7 @@ import { type ClientFact, clientEvents } from './client.ts';
 import { type Envelope, envelope } from './envelope.ts';
 import { type MarketFact, marketEvents } from './market.ts';
 
-/** Every event that BrokerX writes today. */
+/** All events: the unions of their types, and their schemas by type. A fact is an event without its envelope. */
 export type Fact = ClientFact | AccountFact | MarketFact | BookFact;
 type InEnvelope<F> = F extends { type: infer T extends string; data: infer D } ? Envelope<T, D> : never;
 export type Event = InEnvelope<Fact>;
@@ -15,7 +15,7 @@ export type MarketEvent = InEnvelope<MarketFact>;
 export type BookEvent = InEnvelope<BookFact>;
 export type EventOf<T extends Event['type']> = Extract<Event, { type: T }>;
 
-/** What a matching engine takes, all of one symbol, in the order of the store. */
+/** The events that a matching engine applies, in the order of the store. Each belongs to one symbol. */
 export const ENGINE_INPUTS = [
   'OrderPlaced.v1',
   'OrderListPlaced.v1',

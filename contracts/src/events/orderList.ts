@@ -2,17 +2,17 @@ import { z } from 'zod';
 import { OrderType, orderTerms, Side, StoredClientOrderId, TimeInForce } from '../base/order.ts';
 
 /**
- * Orders that belong together: placed by one command, taken by one book as one input. `oco`: a take-profit limit and a
- * stop-loss of the same quantity; what one of them fills the other has less. `bracket`: a buy, and two such orders that
- * sell what it has bought, once it has ended.
+ * Lists of orders: one command places them, and one book takes them as one input. `oco` (one cancels the other): a
+ * take-profit limit and a stop-loss of the same quantity; each loses what the other fills. `bracket`: a buy (the
+ * entry), and a take-profit and a stop-loss that sell what the entry has bought, once it has ended.
  */
 export const ListKind = z.enum(['oco', 'bracket']);
 export type ListKind = z.infer<typeof ListKind>;
 export const ListRole = z.enum(['entry', 'take_profit', 'stop_loss']);
 export type ListRole = z.infer<typeof ListRole>;
 
-/** What an order of a list has for itself; everything else is the list's. */
-export const ListedOrder = z.strictObject({
+/** The fields of one order of a list. It shares all others with the list. */
+export const OrderInList = z.strictObject({
   orderId: z.uuid(),
   clientOrderId: StoredClientOrderId.nullable(),
   role: ListRole,

@@ -3,12 +3,12 @@ import type { ListRole } from './orderList.ts';
 
 type List = Extract<AccountFact, { type: 'OrderListPlaced.v1' }>['data'];
 type Order = Extract<AccountFact, { type: 'OrderPlaced.v1' }>['data'];
-/** Where an order belongs. */
+/** The list that an order belongs to, and its role there. */
 export type Listed = { listId: string; role: ListRole };
 
 /**
- * The orders of a list, each as if it were placed by itself. Only the entry of a bracket holds; what is held for the
- * others is the list's.
+ * The orders of a list, each as if it had been placed alone. The entry of a bracket carries the list's hold; for the
+ * other orders the list itself holds.
  */
 export function placedOrders(list: List): (Order & Listed)[] {
   const { listId, accountId, symbol, quantity, tickCents, referenceTicks, bandExempt, feePpm } = list;

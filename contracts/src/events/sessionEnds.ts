@@ -2,8 +2,8 @@ import { clientStream, keyOfStream } from '../base/streams.ts';
 import type { Event, Fact } from './events.ts';
 
 /**
- * Where the ends of sessions are told. A token names its session and the revision of the `SignedIn` that began it: an end
- * of all sessions ends those that began before it in the client's stream, whatever the clocks of processes say.
+ * Where a token verifier reads that sessions have ended. A token names its session and the revision of its `SignedIn`:
+ * an end of all sessions ends those that began before it in the client's stream. Clocks play no part.
  */
 export const SESSION_ENDS = {
   category: 'client',
@@ -13,10 +13,10 @@ export const SESSION_ENDS = {
   endOf: sessionEndOf,
 };
 
-/** `sessionId` null: all that began before. `untilMs`: when no token of theirs is valid any more anyway. */
+/** `sessionId` null: all earlier sessions. `untilMs`: their last token has expired by then, so the end may be forgotten. */
 export type SessionEnd = { sessionId: string | null; untilMs: number };
 
-/** What the fact ends; null where it ends nothing. */
+/** The sessions that the fact ends; null if it ends none. */
 export function sessionEndOf(fact: Fact): SessionEnd | null {
   if (fact.type === 'SignedOut.v1') {
     return { sessionId: fact.data.sessionId, untilMs: Date.parse(fact.data.expiresAt) };

@@ -1,9 +1,9 @@
 import type { Envelope } from './envelope.ts';
 
 /**
- * Old shapes become today's here and nowhere else. An upcaster takes an event of the version in its key and returns
- * the next version; chains are followed. A published version is never edited: it gets an entry here and keeps
- * its fixture.
+ * Turns events of old versions into today's; no other code does. An upcaster takes an event of the version in its key
+ * and returns the next version, so several may apply in turn. A published version is never edited: it gets an entry
+ * here and keeps its fixture.
  */
 export type Upcasters = Readonly<Record<string, (event: Envelope) => Envelope>>;
 

@@ -1,38 +1,39 @@
 import assert from 'node:assert/strict';
 import type { Side } from '../base/order.ts';
-import type { BookEvent } from '../events/events.ts';
+import type { BookEvent, EventOf } from '../events/events.ts';
 import { type Levels, levelsOf, noLevels, putLevel, takeLevel } from './publicLevels.ts';
 
 /**
- * What everybody may see of one book, followed from the book's own events: the resting orders in the order in which
- * they came, and the shares at each price. Prices are ticks, quantities shares. An accepted order comes before its
- * trades but rests only what they leave, so the rest is entered once the last of them is seen: what is published
- * between two inputs is never crossed, but while orders gather for an auction. Of an iceberg its peak alone is here;
- * each peak is an order of its own.
+ * The public state of one book, folded from the book's own events: the resting orders in the order of arrival, and the
+ * shares at each price. Prices are ticks, quantities are shares.
+ *
+ * An `OrderAccepted` comes before the trades of its order, and only what they leave rests. The rest therefore enters
+ * after the last of them, so that the book between two inputs is never crossed, except while orders gather for an
+ * auction. Of an iceberg only the peak is here; each peak counts as an order of its own.
  */
 export type PublicBook = {
   bids: Levels;
   asks: Levels;
-  /** By the order's own id, which is not public; at one price the first one has come first. */
+  /** Keyed by the order's own id, which is not public. Within a level the Map is in the order of arrival. */
   orders: Map<string, RestingOrder>;
   /**
-   * The rest of an order of which more is told before it enters: `after` so many events, or (null) with the trade that
-   * leaves so much.
+   * The rest of an arriving order that enters later: `after` this many events, or (null) with the trade that leaves
+   * exactly its quantity.
    */
   coming: (Entry & { after: number | null }) | null;
-  /** What changed since this was set; null where nobody wants to know. */
+  /** The changes since this was set; null when nobody publishes them. */
   touched: Touched | null;
 };
 
 export type RestingOrder = {
-  /** Its public name: the sequence at which it was told. An order that comes in anew has another one. */
+  /** The public id: the sequence of the event that entered the order. An order that enters again gets a new one. */
   id: string;
   side: Side;
   ticks: number;
   quantity: number;
 };
 
-/** Prices and orders that are not as they were. An order in both `added` and `removed` came and went. */
+/** Prices and orders that changed. An order in both `added` and `removed` came and left in between. */
 export type Touched = {
   bids: Set<number>;
   asks: Set<number>;
@@ -41,7 +42,7 @@ export type Touched = {
   removed: Set<string>;
 };
 
-/** `shown` of the quantity will be seen. */
+/** An order on its way into the book; `shown` of its quantity is visible there. */
 type Entry = {
   orderId: string;
   sequence: number;
@@ -66,7 +67,7 @@ export const nothingTouched = (): Touched => ({
   removed: new Set(),
 });
 
-/** Follows the book by one event, in place; `sequence` is its revision. Throws where it does not fit. */
+/** Applies one event to the book in place; `sequence` is its revision. Throws if the event contradicts the book. */
 export function evolveBook(book: PublicBook, event: BookEvent, sequence: number): void {
   switch (event.type) {
     case 'OrderActivated.v1':
@@ -84,32 +85,11 @@ export function evolveBook(book: PublicBook, event: BookEvent, sequence: number)
       enter(book, { orderId: order.orderId, sequence, side, ticks, quantity, shown: quantity });
       break;
     }
-    case 'TradeExecuted.v1': {
-      const { taker, auction, quantity, takerPeak } = event.data;
-      met(book, event.data, sequence);
-      if (auction) {
-        // Both stood in the book, each at its own limit.
-        reduce(book, taker.orderId, quantity);
-        if (takerPeak !== undefined) {
-          const seller = {
-            orderId: taker.orderId,
-            sequence,
-            side: 'sell',
-            ticks: auction.sellTicks,
-          } as const;
-          // The buyer may have shown a peak with this very event.
-          enter(book, { ...seller, quantity: takerPeak, shown: takerPeak }, `${sequence}-2`);
-        }
-        break;
-      }
-      const { coming } = book;
-      if (coming?.after === null && coming.orderId === taker.orderId && taker.leaves === coming.quantity) {
-        arrive(book, coming);
-      }
+    case 'TradeExecuted.v1':
+      applyTrade(book, event.data, sequence);
       break;
-    }
     case 'TradePrevented.v1': {
-      if (event.data.mode === 'decrement') met(book, event.data, sequence);
+      if (event.data.mode === 'decrement') reduceMaker(book, event.data, sequence);
       break;
     }
     case 'OrderReplaced.v1': {
@@ -121,12 +101,12 @@ export function evolveBook(book: PublicBook, event: BookEvent, sequence: number)
       const { priceTicks: ticks, restingQuantity: quantity, shownQuantity = quantity } = entry;
       const { orderId } = order;
       const coming = { orderId, sequence, side, ticks, quantity, shown: shownQuantity };
-      return awaited(book, coming, entry.entersAfter);
+      return enterAfter(book, coming, entry.entersAfter);
     }
     case 'OrderTriggered.v1': {
       const { order, side, limitTicks: ticks, restingQuantity: quantity, entersAfter: after } = event.data;
       const { orderId } = order;
-      return awaited(book, { orderId, sequence, side, ticks, quantity, shown: quantity }, after);
+      return enterAfter(book, { orderId, sequence, side, ticks, quantity, shown: quantity }, after);
     }
     case 'OrderReduced.v1':
       if (!event.data.held) reduce(book, event.data.order.orderId, event.data.quantity);
@@ -138,28 +118,46 @@ export function evolveBook(book: PublicBook, event: BookEvent, sequence: number)
       if (event.data.resting) withdraw(book, event.data);
       break;
     case 'EngineStarted.v1':
-      // No output of an input.
+      // This is not an output of an input, so it does not count for `coming`.
       return;
   }
   const { coming } = book;
   if (!coming || coming.after === null) return;
   coming.after -= 1;
-  if (coming.after === 0) arrive(book, coming);
+  if (coming.after === 0) enterComing(book, coming);
 }
 
-function awaited(book: PublicBook, entry: Entry, after: number): void {
+function applyTrade(book: PublicBook, trade: EventOf<'TradeExecuted.v1'>['data'], sequence: number): void {
+  const { taker, auction, quantity, takerPeak } = trade;
+  reduceMaker(book, trade, sequence);
+  const { coming } = book;
+  if (!auction) {
+    const isComing = coming?.after === null && coming.orderId === taker.orderId;
+    if (isComing && taker.leaves === coming.quantity) enterComing(book, coming);
+    return;
+  }
+  // Both orders were in the book, each at its own limit.
+  reduce(book, taker.orderId, quantity);
+  if (takerPeak === undefined) return;
+  const peak = { orderId: taker.orderId, sequence, side: 'sell', ticks: auction.sellTicks } as const;
+  // The buyer's next peak may have entered with this same event, under the plain sequence.
+  enter(book, { ...peak, quantity: takerPeak, shown: takerPeak }, `${sequence}-2`);
+}
+
+/** Enters an order after this many further events. */
+function enterAfter(book: PublicBook, entry: Entry, after: number): void {
   if (entry.quantity === 0) return;
   if (after === 0) enter(book, entry);
   else book.coming = { ...entry, after };
 }
 
-function arrive(book: PublicBook, entry: Entry): void {
+function enterComing(book: PublicBook, entry: Entry): void {
   book.coming = null;
   enter(book, entry);
 }
 
-/** The maker has so much less; what an iceberg then shows anew comes behind all others. */
-function met(
+/** Takes the traded or prevented shares off the maker. An iceberg's next peak goes to the back of its level. */
+function reduceMaker(
   book: PublicBook,
   {
     maker: { orderId },
@@ -180,22 +178,26 @@ function met(
 
 const withdraw = (
   book: PublicBook,
-  gone: Extract<BookEvent, { type: 'OrderCanceled.v1' | 'OrderExpired.v1' }>['data'],
-): void => reduce(book, gone.order.orderId, gone.shownQuantity ?? gone.quantity);
+  {
+    order,
+    quantity,
+    shownQuantity,
+  }: Extract<BookEvent, { type: 'OrderCanceled.v1' | 'OrderExpired.v1' }>['data'],
+): void => reduce(book, order.orderId, shownQuantity ?? quantity);
 
 function enter(
   book: PublicBook,
   { orderId, sequence, side, ticks, shown: quantity }: Entry,
-  id = String(sequence),
+  publicId = String(sequence),
 ): void {
   assert(!book.orders.has(orderId), `order ${orderId} enters the book twice`);
-  const order = { id, side, ticks, quantity };
+  const order = { id: publicId, side, ticks, quantity };
   book.orders.set(orderId, order);
   putLevel(sideOf(book, side), side, ticks, quantity);
   touch(book, side, ticks)?.added.set(order.id, order);
 }
 
-/** Takes so many shares off a resting order; what has none left is gone. */
+/** Takes shares off a resting order, and the order out of the book when none are left. */
 function reduce(book: PublicBook, orderId: string, quantity: number): void {
   if (quantity === 0) return;
   const order = book.orders.get(orderId);
@@ -219,7 +221,7 @@ function touch(book: PublicBook, side: Side, ticks: number): Touched | null {
 
 const sideOf = (book: PublicBook, side: Side): Levels => (side === 'buy' ? book.bids : book.asks);
 
-/** Plain form for snapshots: each order's own id, public id, side, price and quantity, in the order of coming. */
+/** The book in plain form, for snapshots: its orders in the order of arrival. */
 export type StoredBook = {
   orders: [orderId: string, id: string, side: Side, ticks: number, quantity: number][];
   coming: PublicBook['coming'];
@@ -239,10 +241,10 @@ export function bookOf({ orders, coming }: StoredBook): PublicBook {
   const resting = orders.map(
     ([orderId, id, side, ticks, quantity]) => [orderId, { id, side, ticks, quantity }] as const,
   );
-  const of = (side: Side) =>
+  const levels = (side: Side) =>
     levelsOf(
       side,
       resting.flatMap(([, order]) => (order.side === side ? [order] : [])),
     );
-  return { bids: of('buy'), asks: of('sell'), orders: new Map(resting), coming, touched: null };
+  return { bids: levels('buy'), asks: levels('sell'), orders: new Map(resting), coming, touched: null };
 }

@@ -30,7 +30,7 @@ export function takeLevel(levels: Levels, side: Side, ticks: number, quantity: n
   prices.splice(placeOf(prices, side, ticks), 1);
 }
 
-/** The levels that these orders of one side make. */
+/** The levels of these orders, all of one side. */
 export function levelsOf(side: Side, orders: readonly { ticks: number; quantity: number }[]): Levels {
   const quantities = new Map<number, number>();
   for (const { ticks, quantity } of orders) quantities.set(ticks, (quantities.get(ticks) ?? 0) + quantity);
@@ -38,7 +38,7 @@ export function levelsOf(side: Side, orders: readonly { ticks: number; quantity:
   return { prices, quantities };
 }
 
-/** Index of the price, or where it belongs: bids fall, asks rise. */
+/** The index of the price, or the index at which to insert it. Bids fall, asks rise. */
 export function placeOf(prices: readonly number[], side: Side, ticks: number): number {
   let low = 0;
   let high = prices.length;
@@ -51,7 +51,7 @@ export function placeOf(prices: readonly number[], side: Side, ticks: number): n
   return low;
 }
 
-/** Price and quantity as decimal strings. */
+/** A level on the wire: price and quantity as decimal strings. */
 export type WireLevel = [price: string, quantity: string];
 
 /** The best levels of a side, best first. */
@@ -60,12 +60,13 @@ export const topLevels = (levels: Levels, tickCents: number, count: number): Wir
     .slice(0, count)
     .map((ticks) => [decimalFromCents(ticks * tickCents), String(levels.quantities.get(ticks))]);
 
-/** Levels a side that the checksum covers. */
+/** The best levels of each side that the checksum covers. */
 export const CHECKSUM_LEVELS = 10;
 
 /**
- * CRC-32 (the one of zip, gzip and PNG) of the text `<bids>|<asks>`: of each side the ten best levels, best first, as
- * `price:quantity` joined by commas, digits exactly as in the messages. An empty book's text is `|`.
+ * The checksum of a book: the CRC-32 of zip, gzip and PNG over the text `<bids>|<asks>`. Each side is its ten best
+ * levels, best first, as `price:quantity` joined by commas, with digits exactly as in the messages. An empty book's
+ * text is `|`.
  */
 export function bookChecksum({
   bids,
