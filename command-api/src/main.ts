@@ -2,9 +2,6 @@ import { type Event, eventCodec, SESSION_ENDS } from '@brokerx/contracts';
 import {
   adapterSettings,
   connectionBounds,
-  createLog,
-  createMetrics,
-  createShutdown,
   type DiskSpace,
   databaseDisk,
   deriveKey,
@@ -18,7 +15,6 @@ import {
   openEventStore,
   openFeed,
   openHotStore,
-  opening,
   openTallies,
   postgresLeases,
   postgresSnapshots,
@@ -28,11 +24,12 @@ import {
   runMain,
   type Shutdown,
   sessionEnds,
-  sleep,
-  startTelemetry,
+  startProcess,
+  startSignal,
 } from '@brokerx/infra';
 import { tokenVerifier } from '@brokerx/infra/auth/tokenVerifier.ts';
 import { LOOPBACK } from '@brokerx/infra/runtime/ports.ts';
+import { withinTime } from '@brokerx/infra/runtime/waiting.ts';
 import { buildApp } from './app.ts';
 import { type CommandApiConfig, commandApiConfig } from './config.ts';
 import { inboxRoutes } from './mail/inboxRoutes.ts';
@@ -66,78 +63,63 @@ async function main(): Promise<void> {
   const { BROKERX_INSTANCE: instance, BROKERX_MODE: mode } = config;
   const settings = adapterSettings(config);
   const { databaseUrl } = settings;
-  const runtime = realRuntime;
-  const log = createLog({ name: SERVICE, level: config.LOG_LEVEL, instance });
-  const shutdown = createShutdown(log);
-  const metrics = createMetrics(SERVICE, VERSION);
-  const telemetry = await startTelemetry({
-    endpoint: config.OTEL_EXPORTER_OTLP_ENDPOINT,
+  const { runtime, log, shutdown, metrics, telemetry } = await startProcess({
     service: SERVICE,
     version: VERSION,
     instance,
-    log,
-    runtime,
+    logLevel: config.LOG_LEVEL,
+    telemetryEndpoint: config.OTEL_EXPORTER_OTLP_ENDPOINT,
   });
-  shutdown.onShutdown('tracing', () => telemetry.stop());
+  const { keep } = shutdown;
 
-  const store = await openEventStore<Event>({ settings, codec: eventCodec(), runtime, log });
-  shutdown.onShutdown('event store', () => store.close());
+  const codec = eventCodec();
+  const store = keep('event store', await openEventStore<Event>({ settings, codec, runtime, log }));
   const storeId = store.id;
-  const snapshots = await postgresSnapshots({ databaseUrl, store, runtime, log });
-  shutdown.onShutdown('snapshots', () => snapshots.close());
-  const opened = opening(config.BROKERX_OPENING, shutdown.signal);
-  const leases = leasesAfter(opened, await postgresLeases({ databaseUrl, owner: instance, runtime, log }));
-  shutdown.onShutdown('leases', () => leases.close());
+  const snapshots = keep('snapshots', await postgresSnapshots({ databaseUrl, store, runtime, log }));
+  const started = startSignal(config.BROKERX_OPENING, shutdown.signal);
+  const allLeases = await postgresLeases({ databaseUrl, owner: instance, runtime, log });
+  const leases = keep('leases', leasesAfter(started, allLeases));
   const masterKey = config.BROKERX_MASTER_KEY;
   const vaultUrl = config.VAULT_URL ?? databaseUrl;
-  const vault = await postgresVault({ databaseUrl: vaultUrl, masterKey, runtime, log });
-  shutdown.onShutdown('vault', () => vault.close());
-  const appender = groupCommit(measured(store, metrics, runtime), { runtime, log });
-  shutdown.onShutdown('appends', () => appender.close());
-  const feed = await openFeed({ settings, store, runtime, log });
-  shutdown.onShutdown('feed', () => feed.close());
+  const vault = keep('vault', await postgresVault({ databaseUrl: vaultUrl, masterKey, runtime, log }));
+  const appender = keep('appends', groupCommit(measured(store, metrics, runtime), { runtime, log }));
+  const feed = keep('feed', await openFeed({ settings, store, runtime, log }));
 
   const ports = { store, storeId, appender, feed, snapshots, leases, runtime, log };
-  const trading = await startTrading({
-    ...ports,
-    telemetry,
-    metrics,
-    refusalsPerMinute: config.REFUSAL_RATE_PER_MINUTE,
-    adoptsMatchingRules: mode === 'development',
-  });
-  shutdown.onShutdown('trading', () => trading.stop());
+  const trading = keep(
+    'trading',
+    await startTrading({
+      ...ports,
+      telemetry,
+      metrics,
+      refusalsPerMinute: config.REFUSAL_RATE_PER_MINUTE,
+      adoptsMatchingRules: mode === 'development',
+    }),
+  );
   const { accounts } = trading;
 
   const passwords = argon2Passwords(runtime);
   const secret = deriveKey(masterKey, 'tally');
-  const tallies = await openTallies({ settings, storeId, secret, runtime, log });
-  shutdown.onShutdown('tallies', () => tallies.close());
-  const found = lookups(masterKey);
+  const tallies = keep('tallies', await openTallies({ settings, storeId, secret, runtime, log }));
+  const peopleLookups = lookups(masterKey);
   const people = peopleOver({
     ...ports,
     accounts,
     vault,
-    lookups: found,
+    lookups: peopleLookups,
     passwords,
-    mailLimits: mailLimits(tallies, mailLimitSettings(config), found),
+    mailLimits: mailLimits(tallies, mailLimitSettings(config), peopleLookups),
     openMs: registrationOpenMs(config),
   });
   const { inbox, mailer } = await openMail(config, { runtime, log, shutdown });
-  const passcodeMail = startPasscodeMail({ ...ports, people, mailer });
-  shutdown.onShutdown('passcode mail', () => passcodeMail.close());
-  const deadlines = startRegistrationDeadlines({
-    ...ports,
-    people,
-    mailer,
-    settings: deadlineSettings(config),
-  });
-  shutdown.onShutdown('registration deadlines', () => deadlines.close());
-  const payments = startPayments({
-    ...ports,
-    accounts,
-    payments: simulatedPayments({ runtime, delayMs: config.PAYMENTS_DELAY_MS }),
-  });
-  shutdown.onShutdown('payments', () => payments.close());
+  keep('passcode mail', startPasscodeMail({ ...ports, people, mailer }));
+  const deadlines = deadlineSettings(config);
+  keep(
+    'registration deadlines',
+    startRegistrationDeadlines({ ...ports, people, mailer, settings: deadlines }),
+  );
+  const payments = simulatedPayments({ runtime, delayMs: config.PAYMENTS_DELAY_MS });
+  keep('payments', startPayments({ ...ports, accounts, payments }));
 
   const { OPERATOR_EMAIL: email, OPERATOR_PASSWORD: password } = config;
   if (email !== undefined && password !== undefined) {
@@ -147,15 +129,9 @@ async function main(): Promise<void> {
   const disk = eventsDisk({ ...settings, folder: config.DATABASE_FOLDER, log });
   const issuer = config.AUTH_ISSUER;
   const tokens = await tokenIssuer({ privateJwk: config.AUTH_PRIVATE_JWK, issuer, runtime });
-  const sessions = await sessionEnds({ ...ports, told: SESSION_ENDS });
-  shutdown.onShutdown('session ends', () => sessions.close());
-  const hotStore = await openHotStore({
-    settings: { ...settings, databaseUrl: config.READ_DATABASE_URL ?? databaseUrl },
-    storeId,
-    runtime,
-    log,
-  });
-  shutdown.onShutdown('hot store', () => hotStore.close());
+  const sessions = keep('session ends', await sessionEnds({ ...ports, told: SESSION_ENDS }));
+  const readSettings = { ...settings, databaseUrl: config.READ_DATABASE_URL ?? databaseUrl };
+  const hotStore = keep('hot store', await openHotStore({ settings: readSettings, storeId, runtime, log }));
   const app = await buildApp({
     ...ports,
     ...trading,
@@ -196,9 +172,9 @@ async function openMail(
     SMTP_URL === undefined
       ? await developmentInbox({ runtime, log, listen: { host: LOOPBACK, port } })
       : null;
-  if (inbox) shutdown.onShutdown('inbox', () => inbox.close());
-  const mailer = smtpMailer({ url: inbox?.url ?? SMTP_URL ?? '', from, runtime, log });
-  shutdown.onShutdown('mailer', () => mailer.close());
+  if (inbox) shutdown.keep('inbox', inbox);
+  const url = inbox?.url ?? SMTP_URL ?? '';
+  const mailer = shutdown.keep('mailer', smtpMailer({ url, from, runtime, log }));
   return { inbox, mailer };
 }
 
@@ -216,16 +192,15 @@ function eventsDisk(where: {
   ]);
 }
 
-/** Readiness is asked often and must not hang while the event store is away. */
+/** Milliseconds that `/readyz` waits for the event store: probes come often and must not pile up while it is away. */
 const STORE_ANSWERS_MS = 1_000;
 
 async function answers(store: EventStore<Event>): Promise<string> {
-  const late = sleep(realRuntime, STORE_ANSWERS_MS).then(() => 'does not answer');
   const head = store.head().then(
     () => 'ok',
     (error: unknown) => `away: ${error instanceof Error ? error.message : String(error)}`,
   );
-  return Promise.race([head, late]);
+  return withinTime(realRuntime, STORE_ANSWERS_MS, head, () => 'does not answer');
 }
 
 await runMain(main);

@@ -60,6 +60,7 @@ export * from './runtime/traceparent.ts';
 export * from './snapshots/snapshots.memory.ts';
 export * from './snapshots/snapshots.postgres.ts';
 export * from './snapshots/snapshots.ts';
+export * from './startProcess.ts';
 export * from './tally/tally.fallback.ts';
 export * from './tally/tally.memory.ts';
 export * from './tally/tally.ts';

@@ -83,7 +83,6 @@ export const longFunctions: Readonly<Record<string, number>> = {
   'loadtests/src/replay.ts: send': 73,
   'loadtests/src/traders.ts: main': 100,
   'loadtests/src/traders/market.ts: simulatedMarket': 85,
-  'matching-engine/src/main.ts: main': 73,
   'matching-engine/src/rules/stops/triggers.ts: trigger': 76,
   'matching-engine/src/run/consume.ts: consume': 118,
   'matching-engine/src/run/shard.ts: openShard': 75,

@@ -22,6 +22,7 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
   'infra/src': [
     'index',
     'servers',
+    'startProcess',
     'adapters',
     'auth',
     'http',

@@ -1,23 +1,19 @@
 import { eventCodec, feedTopic } from '@brokerx/contracts';
 import {
   calmAppends,
-  createLog,
-  createMetrics,
-  createShutdown,
   databaseDisk,
   EXIT_FAILED,
   leasesAfter,
   openEventStore,
   openFeed,
   openHotStore,
-  opening,
   openTopics,
   postgresLeases,
   postgresSnapshots,
   runMain,
-  realRuntime as runtime,
   startHealthServer,
-  startTelemetry,
+  startProcess,
+  startSignal,
 } from '@brokerx/infra';
 import packageJson from '../package.json' with { type: 'json' };
 import { readConfig } from './config.ts';
@@ -30,10 +26,9 @@ import { type Projecting, startProjecting } from './run/project.ts';
 import { allProjections } from './tables/allProjections.ts';
 import { openReadModels, readModelsState } from './tables/readModels.ts';
 
-const SERVICE = 'projectors';
-/** Below the pace of the flushes, so that reading adds little to what a reader waits. */
+/** Milliseconds between two reads: below the pace of the flushes, so that reading adds little to a reader's wait. */
 const READ_EVERY_MS = 20;
-/** An order's match waits for the relay. */
+/** Milliseconds between two reads where the relay reads, too: orders wait for it before they are matched. */
 const READ_FOR_RELAY_EVERY_MS = 10;
 
 /** Read models, market data and Kafka's topics, from the event store's one order. */
@@ -41,74 +36,55 @@ await runMain(async () => {
   const config = readConfig();
   const { settings, readDatabaseUrl, instance } = config;
   const { databaseUrl } = settings;
-  const log = createLog({ name: SERVICE, level: config.logLevel, instance });
-  const shutdown = createShutdown(log);
-  const metrics = createMetrics(SERVICE, packageJson.version);
-  const about = { service: SERVICE, version: packageJson.version, instance, log, runtime };
-  const telemetry = await startTelemetry({ ...about, endpoint: config.telemetryEndpoint });
-  shutdown.onShutdown('telemetry', () => telemetry.stop());
+  const { runtime, log, shutdown, metrics, telemetry } = await startProcess({
+    service: 'projectors',
+    version: packageJson.version,
+    ...config,
+  });
+  const { keep } = shutdown;
 
-  const store = await openEventStore({ settings, codec: eventCodec(), runtime, log });
-  shutdown.onShutdown('event store', () => store.close());
+  const store = keep('event store', await openEventStore({ settings, codec: eventCodec(), runtime, log }));
   const pool = await openReadModels({ databaseUrl: readDatabaseUrl, runtime, log });
   shutdown.onShutdown('read models', () => pool.end());
-  const hotStore = await openHotStore({
-    settings: { ...settings, databaseUrl: readDatabaseUrl },
-    storeId: store.id,
-    runtime,
-    log,
-  });
-  shutdown.onShutdown('hot store', () => hotStore.close());
-  const snapshots = await postgresSnapshots({ databaseUrl, store, runtime, log });
-  shutdown.onShutdown('snapshots', () => snapshots.close());
-  const leases = await postgresLeases({ databaseUrl, owner: instance, runtime, log });
-  shutdown.onShutdown('leases', () => leases.close());
-  const readEveryMs = settings.kafka ? READ_FOR_RELAY_EVERY_MS : READ_EVERY_MS;
-  const feed = await openFeed({ settings, store: calmAppends(store, runtime, readEveryMs), runtime, log });
-  shutdown.onShutdown('feed', () => feed.close());
+  const readSettings = { ...settings, databaseUrl: readDatabaseUrl };
+  const hotStore = keep(
+    'hot store',
+    await openHotStore({ settings: readSettings, storeId: store.id, runtime, log }),
+  );
+  const snapshots = keep('snapshots', await postgresSnapshots({ databaseUrl, store, runtime, log }));
+  const leases = keep('leases', await postgresLeases({ databaseUrl, owner: instance, runtime, log }));
+  const calmStore = calmAppends(store, runtime, settings.kafka ? READ_FOR_RELAY_EVERY_MS : READ_EVERY_MS);
+  const feed = keep('feed', await openFeed({ settings, store: calmStore, runtime, log }));
 
   // Market data needs order within a book only; without Kafka it shares what the projections read.
-  const marketFeed = settings.kafka
-    ? await openFeed({
-        settings,
-        store: calmAppends(store, runtime, READ_EVERY_MS),
-        runtime,
-        log,
-        metrics,
-        topic: feedTopic('brokerx.market'),
-        paceMs: READ_EVERY_MS,
-      })
-    : feed;
-  if (marketFeed !== feed) shutdown.onShutdown('market feed', () => marketFeed.close());
+  const openMarketFeed = () =>
+    openFeed({
+      settings,
+      store: calmAppends(store, runtime, READ_EVERY_MS),
+      runtime,
+      log,
+      metrics,
+      topic: feedTopic('brokerx.market'),
+      paceMs: READ_EVERY_MS,
+    });
+  const marketFeed = settings.kafka ? keep('market feed', await openMarketFeed()) : feed;
 
-  // The relay carries what engines wait for; the rest begins when all are ready.
-  const opened = opening(config.opening, shutdown.signal);
-  const shared = { store, feed, leases: leasesAfter(opened, leases), snapshots, telemetry, runtime, log };
+  // The relay works at once, because engines wait for what it carries; the rest begins with the start signal.
+  const started = startSignal(config.opening, shutdown.signal);
+  const shared = { store, feed, leases: leasesAfter(started, leases), snapshots, telemetry, runtime, log };
   const projecting = startProjecting({
     ...shared,
     projections: allProjections(),
     pool,
     metrics: projectionMetrics(metrics, () => feed.head()),
   });
-  shutdown.onShutdown('projections', () => projecting.stop());
-  const marketData = startMarketData({
-    ...shared,
-    feed: marketFeed,
-    hotStore,
-    metrics: marketDataMetrics(metrics),
-  });
-  shutdown.onShutdown('market data', () => marketData.stop());
-  // Its client is loaded only where there is a Kafka.
+  keep('projections', projecting);
+  const hotMetrics = marketDataMetrics(metrics);
+  keep('market data', startMarketData({ ...shared, feed: marketFeed, hotStore, metrics: hotMetrics }));
+  // Kafka's client is loaded only where there is a Kafka.
   const kafka = await openTopics({ settings, clientId: `brokerx-${instance}`, log, runtime });
-  const relay =
-    kafka &&
-    startRelay({
-      ...shared,
-      leases,
-      kafka,
-      metrics: relayMetrics(metrics, runtime, () => feed.head()),
-    });
-  if (relay) shutdown.onShutdown('relay', () => relay.stop());
+  const metricsOfRelay = () => relayMetrics(metrics, runtime, () => feed.head());
+  const relay = kafka && keep('relay', startRelay({ ...shared, leases, kafka, metrics: metricsOfRelay() }));
   projecting.ended.catch((err: unknown) => {
     log.fatal({ err }, 'the projections cannot go on');
     void shutdown.begin('the projections cannot go on', EXIT_FAILED);
@@ -122,19 +98,13 @@ await runMain(async () => {
         ...(relay ? { relay: withoutNeed(relay.state()) } : {}),
       };
     };
-    const health = await startHealthServer({
-      port: config.healthPort,
-      host: config.host,
-      ready,
-      metrics,
-      log,
-    });
-    shutdown.onShutdown('health', () => health.close());
+    const { healthPort: port, host } = config;
+    keep('health', await startHealthServer({ port, host, ready, metrics, log }));
   }
   log.info({ store: store.id }, 'ready');
 });
 
-/** `ok`, or which projections do not get on. */
+/** `ok`, or which projections make no progress. */
 function projectionsState(projecting: Projecting): string {
   const [halted, standing] = [projecting.halted(), projecting.standing()];
   const troubles = [
@@ -144,7 +114,7 @@ function projectionsState(projecting: Projecting): string {
   return troubles.join('; ') || 'ok';
 }
 
-/** Who reads topics reads the store while they are not filled: nothing has to wait for the relay. */
+/** Readers of topics read the store while the topics are not filled, so the process is ready without the relay. */
 function withoutNeed(state: string): string {
   return state === 'ok' ? state : `ok: Kafka's topics are not filled: ${state}`;
 }

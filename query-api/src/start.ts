@@ -3,9 +3,10 @@ import {
   type AdapterSettings,
   type ConnectionBounds,
   calmAppends,
-  createMetrics,
   type Http,
+  keepWith,
   type Log,
+  type Metrics,
   openEventStore,
   openFeed,
   openHotStore,
@@ -51,42 +52,37 @@ export type QueryApiOptions = {
   runtime: Runtime;
   log: Log;
   telemetry: Telemetry;
-  /** Told, in the order of opening, how to close what was opened. */
+  metrics: Metrics;
+  /** Registers closers, in the order of opening. */
   onShutdown: Shutdown['onShutdown'];
   /** Bytes that an event stream may hold for a client; the standard when absent. */
   bufferBytesMax?: number;
 };
 
-/** Sessions that were ended are heard of within a second of it, and a store under load is looked through so often only. */
+/** Milliseconds between two looks for ended sessions: each ends here within a second, and a busy store is read no more often. */
 const SESSION_ENDS_EVERY_MS = 250;
 
-/** Opens everything that is read from, then the API, then the port; gives the address it answers at. */
+/** Opens everything that is read from, then the API, then the port; returns the address it answers at. */
 export async function startQueryApi(options: QueryApiOptions): Promise<{ url: string; app: Http }> {
-  const { settings, readDatabaseUrl, queryBounds: bounds = QUERY_BOUNDS, runtime, log, onShutdown } = options;
-  const metrics = createMetrics('query-api', options.version);
+  const { settings, readDatabaseUrl: databaseUrl, queryBounds: bounds = QUERY_BOUNDS } = options;
+  const { runtime, log, metrics, onShutdown } = options;
+  const keep = keepWith(onShutdown);
 
-  const store = await openEventStore({ settings, codec: eventCodec(), runtime, log });
-  onShutdown('event store', () => store.close());
-  const feed = await openFeed({ settings, store, runtime, log });
-  onShutdown('feed', () => feed.close());
-  // A feed of its own: what ends sessions may take a moment, and is not worth a look at every append.
-  const calmStore = calmAppends(store, runtime, SESSION_ENDS_EVERY_MS);
-  const calmFeed = await openFeed({ settings, store: calmStore, runtime, log });
-  onShutdown('calm feed', () => calmFeed.close());
-  const sessions = await sessionEnds({ store, feed: calmFeed, told: SESSION_ENDS, runtime, log });
-  onShutdown('session ends', () => sessions.close());
-  const hotStore = await openHotStore({
-    settings: { ...settings, databaseUrl: readDatabaseUrl },
-    storeId: store.id,
-    runtime,
-    log,
-  });
-  onShutdown('hot store', () => hotStore.close());
-  const hotView = marketDataView(hotStore, store);
-  const database = openReadDatabase({ databaseUrl: readDatabaseUrl, store, log });
-  onShutdown('read database', () => database.close());
-
+  const store = keep('event store', await openEventStore({ settings, codec: eventCodec(), runtime, log }));
   const storeId = store.id;
+  const feed = keep('feed', await openFeed({ settings, store, runtime, log }));
+  // A feed of its own: ends of sessions may be read a moment later, and are not worth a look at every append.
+  const calmStore = calmAppends(store, runtime, SESSION_ENDS_EVERY_MS);
+  const calmFeed = keep('calm feed', await openFeed({ settings, store: calmStore, runtime, log }));
+  const sessions = keep(
+    'session ends',
+    await sessionEnds({ store, feed: calmFeed, told: SESSION_ENDS, runtime, log }),
+  );
+  const readSettings = { ...settings, databaseUrl };
+  const hotStore = keep('hot store', await openHotStore({ settings: readSettings, storeId, runtime, log }));
+  const hotView = marketDataView(hotStore, store);
+  const database = keep('read database', openReadDatabase({ databaseUrl, store, log }));
+
   const freshness = createFreshness({
     storeId,
     shownBefore: await store.head(),
@@ -95,42 +91,39 @@ export async function startQueryApi(options: QueryApiOptions): Promise<{ url: st
     onWaited: waitCounter(metrics),
     bounds: bounds.waiters,
   });
-  const positions = projectionPositions({
-    databaseUrl: readDatabaseUrl,
-    database,
-    storeId,
-    freshness,
-    runtime,
-    log,
-  });
-  onShutdown('projection positions', () => positions.close());
-  const hotValues = createHotValues({
-    view: hotView,
-    shows: (cursor) => cursor?.storeId === storeId && freshness.shows(MARKET_DATA, cursor.position),
-    runtime,
-    log,
-  });
-  onShutdown('hot values', () => hotValues.close());
+  const positions = keep(
+    'projection positions',
+    projectionPositions({ databaseUrl, database, storeId, freshness, runtime, log }),
+  );
+  const hotValues = keep(
+    'hot values',
+    createHotValues({
+      view: hotView,
+      shows: (cursor) => cursor?.storeId === storeId && freshness.shows(MARKET_DATA, cursor.position),
+      runtime,
+      log,
+    }),
+  );
   hotView.onChange((position) => {
     freshness.moved(MARKET_DATA, position);
     hotValues.changed();
   });
-  const live = liveEvents({ store, feed, runtime, log, onMoved: (at) => freshness.moved(PUBLIC_BOOKS, at) });
-  onShutdown('live events', () => live.close());
-  const snapshots = await postgresSnapshots({
-    databaseUrl: settings.databaseUrl,
-    store,
-    runtime,
-    log,
-    readOnly: true,
-  });
-  onShutdown('snapshots', () => snapshots.close());
-  const books = publicBooks({ store, live, snapshots, runtime, log });
-  onShutdown('books', () => books.close());
+  const onMoved = (position: number) => freshness.moved(PUBLIC_BOOKS, position);
+  const live = keep('live events', liveEvents({ store, feed, runtime, log, onMoved }));
+  const snapshots = keep(
+    'snapshots',
+    await postgresSnapshots({
+      databaseUrl: settings.databaseUrl,
+      store,
+      runtime,
+      log,
+      readOnly: true,
+    }),
+  );
+  const books = keep('books', publicBooks({ store, live, snapshots, runtime, log }));
   const channels = createChannels({ store, live, books, hotView, hotValues, database, freshness, runtime });
 
-  const commands = commandApi(options.commandUrl);
-  onShutdown('command-api', () => commands.close());
+  const commands = keep('command-api', commandApi(options.commandUrl));
   const verifier = tokenVerifier({ ...options, sessions });
   const sockets = openSockets({
     ...options,
@@ -158,7 +151,6 @@ export async function startQueryApi(options: QueryApiOptions): Promise<{ url: st
     exportPlaces: shares(EXPORTS),
     commands,
     sockets,
-    metrics,
     ready: async () => ({ 'read model': (await positions.reread()) ? 'ok' : 'does not answer' }),
     authenticate: bearerAuth(verifier),
   });
@@ -166,7 +158,7 @@ export async function startQueryApi(options: QueryApiOptions): Promise<{ url: st
     freshness.close();
     await app.close();
   });
-  // What is behind then is told by the replies; the projectors may not have started yet.
+  // Replies say what is still behind: the projectors may not have started yet.
   await positions.reread();
   return { url: await app.listen({ host: options.host, port: options.port }), app };
 }

@@ -12,6 +12,7 @@ import {
   seal,
 } from '@brokerx/contracts';
 import {
+  createMetrics,
   type EventStore,
   landmarks,
   migrate,
@@ -82,6 +83,7 @@ export async function startTestQueryApi(
     runtime,
     log,
     telemetry: noTelemetry(runtime),
+    metrics: createMetrics('query-api', '0.0.0'),
     onShutdown: (_name, close) => void closers.push(close),
     ...given,
   });

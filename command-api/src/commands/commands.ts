@@ -21,6 +21,7 @@ import {
   type Telemetry,
   UnknownOutcome,
 } from '@brokerx/infra';
+import { withinTime } from '@brokerx/infra/runtime/waiting.ts';
 import type { Account } from '../account/account.ts';
 import { AccountBusy, type Accounts } from '../account/accounts.ts';
 import { type KeyLog, recall } from '../keyLog.ts';
@@ -273,18 +274,14 @@ function symbolOf(fact: AccountFact): string | null {
 
 /** Waits for an outcome, but not for ever; what goes on afterwards goes on. */
 async function inTime<T>(runtime: Runtime, outcome: Promise<T>): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const cancel = runtime.setTimer(COMMAND_TIMEOUT_MS, () => {
-    reject(
-      tryLater(runtime, 'UNAVAILABLE', { detail: 'the outcome is not known yet: repeat with the same key' }),
-    );
-  });
   try {
-    return await Promise.race([outcome, promise]);
+    return await withinTime(runtime, COMMAND_TIMEOUT_MS, outcome, () => {
+      throw tryLater(runtime, 'UNAVAILABLE', {
+        detail: 'the outcome is not known yet: repeat with the same key',
+      });
+    });
   } catch (error) {
     throw known(runtime, error);
-  } finally {
-    cancel();
   }
 }
 

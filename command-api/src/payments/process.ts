@@ -7,6 +7,7 @@ import {
   timeOf,
 } from '@brokerx/contracts';
 import type { Runtime } from '@brokerx/infra';
+import { withinTime } from '@brokerx/infra/runtime/waiting.ts';
 import type { Account } from '../account/account.ts';
 import type { Accounts } from '../account/accounts.ts';
 import { rejectDeposit, settleDeposit } from '../money/money.ts';
@@ -95,14 +96,7 @@ const causeOf = (task: DepositTask, runtime: Runtime): Cause => ({
   traceparent: task.traceparent,
 });
 
-async function inTime(runtime: Runtime, asked: Promise<PaymentOutcome>): Promise<PaymentOutcome> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const cancel = runtime.setTimer(COLLECT_TIMEOUT_MS, () =>
-    reject(new PaymentsUnavailable(`no answer in ${COLLECT_TIMEOUT_MS} ms`)),
-  );
-  try {
-    return await Promise.race([asked, late]);
-  } finally {
-    cancel();
-  }
-}
+const inTime = (runtime: Runtime, outcome: Promise<PaymentOutcome>): Promise<PaymentOutcome> =>
+  withinTime(runtime, COLLECT_TIMEOUT_MS, outcome, () => {
+    throw new PaymentsUnavailable(`no answer in ${COLLECT_TIMEOUT_MS} ms`);
+  });

@@ -1,4 +1,5 @@
 import { AppenderClosed, AppendQueueFull, isTransient, type Runtime, UnknownOutcome } from '@brokerx/infra';
+import { withinTime } from '@brokerx/infra/runtime/waiting.ts';
 import { AccountBusy } from '../account/accounts.ts';
 import { problemOf, tryLater } from '../commands/refusals.ts';
 import { StreamContended } from './foldedStreams.ts';
@@ -13,20 +14,16 @@ const PEOPLE_TIMEOUT_MS = 8_000;
  * a refusal, and the same key then tells what became of it.
  */
 export async function outcomeOf<T>(runtime: Runtime, work: Promise<T>): Promise<T> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const cancel = runtime.setTimer(PEOPLE_TIMEOUT_MS, () => {
-    reject(tryLater(runtime, 'UNAVAILABLE', { detail: 'the outcome is not known yet' }));
-  });
   try {
-    return await Promise.race([work, late]);
+    return await withinTime(runtime, PEOPLE_TIMEOUT_MS, work, () => {
+      throw tryLater(runtime, 'UNAVAILABLE', { detail: 'the outcome is not known yet' });
+    });
   } catch (cause) {
     if (cause instanceof NoTurn || cause instanceof AppendQueueFull) {
       throw tryLater(runtime, 'OVERLOADED', { cause });
     }
     if (passes(cause)) throw tryLater(runtime, 'UNAVAILABLE', { cause });
     throw cause;
-  } finally {
-    cancel();
   }
 }
 

@@ -9,6 +9,7 @@ import {
   sleep,
 } from '@brokerx/infra';
 import { unlessOutage } from '@brokerx/infra/runtime/outage.ts';
+import { withinTime } from '@brokerx/infra/runtime/waiting.ts';
 import pLimit from 'p-limit';
 import { ownRole } from './owner.ts';
 
@@ -67,7 +68,7 @@ export function startDelayedWalk(list: DelayedWork, deps: WalkDeps): { close(): 
       return {
         async stop() {
           stopping.abort();
-          await Promise.race([walking, sleep(runtime, FINISH_WITHIN_MS)]);
+          await withinTime(runtime, FINISH_WITHIN_MS, walking, () => undefined);
         },
       };
     },

@@ -8,9 +8,9 @@ import {
   type Runtime,
   type Snapshots,
   type Subscription,
-  sleep,
 } from '@brokerx/infra';
 import { unlessOutage } from '@brokerx/infra/runtime/outage.ts';
+import { withinTime } from '@brokerx/infra/runtime/waiting.ts';
 import { ownRole } from './owner.ts';
 
 /**
@@ -209,7 +209,7 @@ async function takeUp<T extends { id: string }>(
       stopping.abort();
       cancelTimer();
       await subscription.stop();
-      await Promise.race([Promise.all(attending), sleep(runtime, FINISH_WITHIN_MS)]);
+      await withinTime(runtime, FINISH_WITHIN_MS, Promise.all(attending), () => undefined);
       await save().catch((err: unknown) =>
         log[unlessOutage(err, 'warn')]({ err, list: list.name }, 'open tasks were not saved'),
       );

@@ -1,5 +1,6 @@
 import type { Leases, Log } from '@brokerx/infra';
 import { unlessOutage } from '@brokerx/infra/runtime/outage.ts';
+import { aborted } from '@brokerx/infra/runtime/waiting.ts';
 
 /**
  * A role that one process has at a time: taken when its lease is free, given up the moment the lease is lost, and
@@ -46,9 +47,3 @@ export function ownRole(options: {
     },
   };
 }
-
-const aborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });

@@ -1,10 +1,10 @@
 import { appendFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { opening, TOLD } from '@brokerx/infra/runtime/startSignal.ts';
+import { startSignal, WAITS_FOR_SIGNAL } from '@brokerx/infra/runtime/startSignal.ts';
 
 /**
- * A service as the supervisor sees one: says that it is ready, hears of the opening, stops when asked, and notes all in
- * a file. `MODE`:
+ * A service as the supervisor sees one: says that it is ready, receives the start signal, stops when asked, and notes all
+ * in a file. `MODE`:
  * `stubborn` does not heed SIGTERM, `broken` ends at once, `misconfigured` ends with exit code 2.
  */
 const { NAME = '', NOTES = '', MODE = '', HEALTH_PORT = '0', BROKERX_OPENING } = process.env;
@@ -15,8 +15,8 @@ if (MODE === 'misconfigured') {
   process.exit(2);
 }
 note('started');
-const told = BROKERX_OPENING === TOLD ? TOLD : undefined;
-void opening(told, new AbortController().signal).then(() => note('begins its work'));
+const setting = BROKERX_OPENING === WAITS_FOR_SIGNAL ? WAITS_FOR_SIGNAL : undefined;
+void startSignal(setting, new AbortController().signal).then(() => note('begins its work'));
 process.on('SIGTERM', () => {
   if (MODE === 'stubborn') return;
   note('stopped');

@@ -1,7 +1,8 @@
 import type { EventStore, Recorded } from '../eventStore/eventStore.ts';
 import type { Feed } from '../feed/feed.ts';
 import type { Log } from '../runtime/log.ts';
-import { type Runtime, sleep } from '../runtime/runtime.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import { withinTime } from '../runtime/waiting.ts';
 
 /**
  * Sessions that were ended before their tokens expire. The truth is in the clients' streams: for a token that a process
@@ -118,16 +119,12 @@ export async function sessionEnds<E>(options: {
   return {
     hasEnded,
     async learn(session) {
-      const done = new AbortController();
-      const late = sleep(runtime, LEARN_WITHIN_MS, done.signal).then(() => {
-        if (!done.signal.aborted) throw new SessionUnknown(UNKNOWN);
-      });
       try {
-        await Promise.race([read(session), late]);
+        await withinTime(runtime, LEARN_WITHIN_MS, read(session), () => {
+          throw new SessionUnknown(UNKNOWN);
+        });
       } catch (cause) {
         throw cause instanceof SessionUnknown ? cause : new SessionUnknown(UNKNOWN, { cause });
-      } finally {
-        done.abort();
       }
     },
     era: () => era,

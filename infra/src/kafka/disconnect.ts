@@ -1,18 +1,15 @@
 import { mayFail } from '../runtime/mayFail.ts';
-import { type Runtime, sleep } from '../runtime/runtime.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import { withinTime } from '../runtime/waiting.ts';
 
-/** kafkajs waits for every answer that is still to come, also from a broker that hangs. */
+/** Disconnects, but not for ever: kafkajs would wait for every pending reply, even from a broker that hangs. */
 export async function disconnected(
   connected: { disconnect(): Promise<void> },
   runtime: Runtime,
 ): Promise<void> {
-  const waiting = new AbortController();
-  await Promise.race([
-    mayFail(connected.disconnect(), 'it is given up either way'),
-    sleep(runtime, DISCONNECT_MS, waiting.signal),
-  ]);
-  waiting.abort();
+  const disconnecting = mayFail(connected.disconnect(), 'the connection is given up either way');
+  await withinTime(runtime, DISCONNECT_MS, disconnecting, () => undefined);
 }
 
-/** Milliseconds to say goodbye in order. */
+/** Milliseconds for an orderly disconnect. */
 const DISCONNECT_MS = 2_000;

@@ -1,16 +1,16 @@
-import type { Opening } from '../runtime/startSignal.ts';
+import type { StartSignal } from '../runtime/startSignal.ts';
 import type { Leases } from './lease.ts';
 
-/** No lease is taken before the opening, so that whatever a process does by lease begins then. */
-export function leasesAfter(opened: Opening, leases: Leases): Leases {
+/** Leases that nobody gets before the start signal: so all work that a process does by lease begins with it. */
+export function leasesAfter(started: StartSignal, leases: Leases): Leases {
   return {
     ...leases,
     async tryAcquire(name) {
-      await opened;
+      await started;
       return leases.tryAcquire(name);
     },
     async acquire(name, signal) {
-      await opened;
+      await started;
       return leases.acquire(name, signal);
     },
   };

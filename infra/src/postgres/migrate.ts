@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { NoConnection, shownServer } from '../runtime/connectionFault.ts';
 import { errorsHeardElsewhere } from '../runtime/mayFail.ts';
-import { StartRefused } from '../runtime/startRefused.ts';
+import { StartRefused } from '../runtime/shutdown.ts';
 import { CONNECT_TIMEOUT_MS, postgresSpeaksTls } from './postgres.ts';
 
 /**

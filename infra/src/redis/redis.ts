@@ -1,9 +1,11 @@
 import { Redis } from 'ioredis';
 import { shownServer } from '../runtime/connectionFault.ts';
 import type { Log } from '../runtime/log.ts';
+import { mayFail } from '../runtime/mayFail.ts';
 import { sharedOutage } from '../runtime/outage.ts';
 import { backOffMs } from '../runtime/retry.ts';
 import type { Runtime } from '../runtime/runtime.ts';
+import { withinTime } from '../runtime/waiting.ts';
 import { checkRedis, RedisUnsuitable, redisFault, unusable } from './redisServer.ts';
 
 /**
@@ -166,16 +168,8 @@ function connect({ url, name }: { url: string; name: string }): Redis {
 
 async function goodbye(client: Redis, runtime: Runtime): Promise<void> {
   if (client.status === 'ready') {
-    const { promise: late, resolve } = Promise.withResolvers<void>();
-    const cancel = runtime.setTimer(QUIT_TIMEOUT_MS, resolve);
-    await Promise.race([
-      client.quit().then(
-        () => undefined,
-        () => undefined,
-      ),
-      late,
-    ]);
-    cancel();
+    const quitting = mayFail(client.quit(), 'the connection is closed either way');
+    await withinTime(runtime, QUIT_TIMEOUT_MS, quitting, () => undefined);
   }
   client.disconnect();
 }

@@ -4,7 +4,7 @@ import { CONNECTION_BOUNDS } from './connectionBounds.ts';
 import { LOG_LEVELS } from './log.ts';
 import { MODES } from './mode.ts';
 import { LOOPBACK, PORT_MAX } from './ports.ts';
-import { TOLD } from './startSignal.ts';
+import { WAITS_FOR_SIGNAL } from './startSignal.ts';
 
 /**
  * Configuration is parsed once at start, fails loudly and is frozen. A service's own `config.ts` names its
@@ -173,9 +173,11 @@ export const sharedVariables = {
     .optional()
     .describe('The name of this process, the same after a restart, such as command-api-1.'),
   BROKERX_OPENING: z
-    .enum([TOLD])
+    .enum([WAITS_FOR_SIGNAL])
     .optional()
-    .describe(`${TOLD}: whoever started this process tells it when all are ready; unset: it begins at once.`),
+    .describe(
+      `${WAITS_FOR_SIGNAL}: whoever started this process tells it when all are ready; unset: it begins at once.`,
+    ),
   OTEL_EXPORTER_OTLP_ENDPOINT: z
     .url()
     .optional()

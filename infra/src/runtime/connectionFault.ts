@@ -1,4 +1,4 @@
-import { StartRefused } from './startRefused.ts';
+import { StartRefused } from './shutdown.ts';
 
 /**
  * Why a connection to a server does not come about, for the person who set its address: one line that names the

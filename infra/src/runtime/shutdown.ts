@@ -1,29 +1,49 @@
 import { flushCompileCache } from 'node:module';
 import { ConfigError, EXIT_USAGE } from './config.ts';
 import type { Log } from './log.ts';
-import { StartRefused } from './startRefused.ts';
 
 /**
- * How a process ends. Closers run in reverse order of registration, so that what was opened last (the listener) is
- * closed first and the database last. Nothing here is needed for safety: a killed process loses nothing either.
+ * How a process ends. Closers run in reverse order of registration: the listener, opened last, is closed first, and the
+ * database last. Safety does not depend on any of it: a killed process loses nothing either.
  */
 export type Shutdown = {
-  /** Aborted when the end begins: long waits give up. */
+  /** Aborted when the shutdown begins: long waits give up. */
   readonly signal: AbortSignal;
+  /** Registers a closer; its name is for the log. */
   onShutdown(name: string, close: () => Promise<void> | void): void;
   /** Closes everything, then exits with `exitCode`; calling it again changes nothing. */
   begin(reason: string, exitCode?: number): Promise<void>;
+  /** Registers the resource to be closed, and returns it. */
+  keep: Keep;
 };
 
-/** Then the process exits whatever still hangs: below the 10 s after which process managers kill. */
+export type Keep = <R extends { close(): Promise<void> | void } | { stop(): Promise<void> }>(
+  name: string,
+  resource: R,
+) => R;
+
+/** Registers resources, which know how they are closed, where only closers can be registered. */
+export const keepWith =
+  (onShutdown: Shutdown['onShutdown']): Keep =>
+  (name, resource) => {
+    onShutdown(name, () => ('close' in resource ? resource.close() : resource.stop()));
+    return resource;
+  };
+
+/** Milliseconds for all closers together; then the process exits. Process managers kill after 10 s. */
 export const SHUTDOWN_DEADLINE_MS = 9_500;
 export const EXIT_FAILED = 1;
-/** A command was interrupted before it was done; shells say the same of Ctrl-C. */
+/** A command was interrupted before it was done: 128 + SIGINT, as shells have it. */
 export const EXIT_INTERRUPTED = 130;
-/** A Ctrl-C may arrive twice, from the terminal and passed on by npm: what follows so soon is the same one. */
+/** Milliseconds in which a second Ctrl-C counts as the first: it may come from the terminal and again through npm. */
 export const SIGNAL_REPEAT_MS = 500;
 
-/** Takes over SIGINT, SIGTERM and what nobody caught. A second signal exits at once, unless it is the first one's echo. */
+/** Why a start is refused, in words for a person. `runMain` prints them without a stack. */
+export class StartRefused extends Error {
+  override name = 'StartRefused';
+}
+
+/** Handles SIGINT, SIGTERM and uncaught errors. A second signal exits at once, unless it repeats the first. */
 export function createShutdown(log: Log, exit: (code: number) => void = process.exit): Shutdown {
   const closers: { name: string; close: () => Promise<void> | void }[] = [];
   const aborter = new AbortController();
@@ -54,18 +74,18 @@ export function createShutdown(log: Log, exit: (code: number) => void = process.
     return ending;
   };
 
-  let firstMs = 0;
+  let firstSignalMs = 0;
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
       if (!ending) {
-        firstMs = performance.now();
+        firstSignalMs = performance.now();
         void begin(signal);
-      } else if (performance.now() - firstMs > SIGNAL_REPEAT_MS) {
+      } else if (performance.now() - firstSignalMs > SIGNAL_REPEAT_MS) {
         exit(EXIT_FAILED);
       }
     });
   }
-  // Whoever started this process and meant to look after it was killed: nobody would restart or stop it.
+  // The supervisor of this process was killed: nothing else would restart or stop it.
   if (process.connected) {
     process.once('disconnect', () => void begin('the supervisor is gone'));
     process.channel?.unref();
@@ -79,24 +99,25 @@ export function createShutdown(log: Log, exit: (code: number) => void = process.
     log.fatal({ err }, 'unhandled rejection');
     exit(EXIT_FAILED);
   });
-  return { signal: aborter.signal, onShutdown: (name, close) => void closers.push({ name, close }), begin };
+  const onShutdown: Shutdown['onShutdown'] = (name, close) => void closers.push({ name, close });
+  return { signal: aborter.signal, onShutdown, begin, keep: keepWith(onShutdown) };
 }
 
 /**
- * Node keeps compiled code when a process ends by itself, which one that is killed never does: its successor, which somebody
- * waits for, would compile everything anew. By then the code that a start runs has run, and is kept compiled, too.
+ * Milliseconds after a start at which its compiled code is written to Node's cache: all that a start runs has run by then.
+ * Node itself writes it only when a process ends in order, so the successor of a killed one would compile everything again.
  */
-const COMPILED_KEPT_AFTER_MS = 5_000;
+const COMPILE_CACHE_AFTER_MS = 5_000;
 
-/** Runs a service's `main`; a failed start is told in words on standard error: exit code 2 for configuration, else 1. */
+/** Runs a service's `main`. Prints on standard error why a start failed; exit code 2 for configuration, else 1. */
 export async function runMain(main: () => Promise<void>): Promise<void> {
   try {
     await main();
-    setTimeout(flushCompileCache, COMPILED_KEPT_AFTER_MS).unref();
+    setTimeout(flushCompileCache, COMPILE_CACHE_AFTER_MS).unref();
   } catch (error) {
     const isUsage = error instanceof ConfigError;
-    const isSaid = isUsage || error instanceof StartRefused;
-    process.stderr.write(`${isSaid ? error.message : describe(error)}\n`);
+    const isForPeople = isUsage || error instanceof StartRefused;
+    process.stderr.write(`${isForPeople ? error.message : describe(error)}\n`);
     process.exit(isUsage ? EXIT_USAGE : EXIT_FAILED);
   }
 }

@@ -1,25 +1,28 @@
 /**
- * The moment at which everything of an installation is ready. On one machine a start is as long as what the processor
- * has to do until then; what nobody waits for (settling and projecting what happened before) begins afterwards.
- * The supervisor tells it over the channel to its child; a process that has no such supervisor begins at once.
+ * The start signal: the supervisor sends it to each service over the channel to its child once the whole installation is
+ * ready. Until then the processor is left to what people wait for; settling and projecting what happened before begins
+ * afterwards. A process without such a supervisor begins at once.
  */
-export type Opening = Promise<void>;
+export type StartSignal = Promise<void>;
 
-/** `BROKERX_OPENING` of a process that will be told. */
-export const TOLD = 'told';
-/** What it is told. */
-export const OPEN = 'open';
+/** `BROKERX_OPENING` of a process that has to wait for the signal. */
+export const WAITS_FOR_SIGNAL = 'told';
+/** The message that is the signal. */
+export const START_MESSAGE = 'open';
 
-/** Resolves at the opening, or when `ending` is aborted; at once where nobody will tell of it. */
-export function opening(announced: typeof TOLD | undefined, ending: AbortSignal): Opening {
-  if (announced !== TOLD || !process.connected) return Promise.resolve();
+/** Resolves with the start signal or when `stopping` is aborted; at once in a process that nobody will send it to. */
+export function startSignal(
+  setting: typeof WAITS_FOR_SIGNAL | undefined,
+  stopping: AbortSignal,
+): StartSignal {
+  if (setting !== WAITS_FOR_SIGNAL || !process.connected) return Promise.resolve();
   return new Promise((resolve) => {
-    const hear = (message: unknown) => {
-      if (message !== OPEN) return;
-      process.off('message', hear);
+    const onMessage = (message: unknown) => {
+      if (message !== START_MESSAGE) return;
+      process.off('message', onMessage);
       resolve();
     };
-    process.on('message', hear);
-    ending.addEventListener('abort', () => resolve(), { once: true });
+    process.on('message', onMessage);
+    stopping.addEventListener('abort', () => resolve(), { once: true });
   });
 }

@@ -5,6 +5,7 @@ import { mayFail } from './mayFail.ts';
 import { sharedOutage } from './outage.ts';
 import { type Runtime, realRuntime, sleep } from './runtime.ts';
 import { formatTraceparent, mintTraceparent, parseTraceparent } from './traceparent.ts';
+import { withinTime } from './waiting.ts';
 
 /**
  * Traces, by hand at our ports: one span for each step that waits or that costs. With no collector configured
@@ -132,10 +133,8 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
     },
     stop: async () => {
       collector.stop();
-      const { promise: late, resolve } = Promise.withResolvers<void>();
-      const cancel = runtime.setTimer(FLUSH_MS, resolve);
-      await Promise.race([mayFail(sdk.shutdown(), 'nobody there takes the last traces'), late]);
-      cancel();
+      const flushing = mayFail(sdk.shutdown(), 'nobody there takes the last traces');
+      await withinTime(runtime, FLUSH_MS, flushing, () => undefined);
     },
   };
 }

@@ -1,6 +1,7 @@
 import type { Log } from '../runtime/log.ts';
 import { unlessOutage } from '../runtime/outage.ts';
-import { type Runtime, sleep } from '../runtime/runtime.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import { withinTime } from '../runtime/waiting.ts';
 import type { Standing, Tallies, Tally } from './tally.ts';
 
 /**
@@ -25,19 +26,14 @@ export function talliesWithFallback(options: {
       if (runtime.monotonicMs() < nextTryMs) return null;
       nextTryMs = runtime.monotonicMs() + TRY_AGAIN_MS;
     }
-    const answered = new AbortController();
-    const late = sleep(runtime, ANSWER_WITHIN_MS, answered.signal).then(() => null);
-    const standing = await Promise.race([
-      call().catch((error: unknown) => {
-        if (nextTryMs === undefined) {
-          saidAt = unlessOutage(error, 'warn');
-          log?.[saidAt]({ err: error }, SAID_AWAY);
-        }
-        return null;
-      }),
-      late,
-    ]);
-    answered.abort();
+    const answer = call().catch((error: unknown) => {
+      if (nextTryMs === undefined) {
+        saidAt = unlessOutage(error, 'warn');
+        log?.[saidAt]({ err: error }, SAID_AWAY);
+      }
+      return null;
+    });
+    const standing = await withinTime(runtime, ANSWER_WITHIN_MS, answer, () => null);
     if (standing === null) nextTryMs = runtime.monotonicMs() + TRY_AGAIN_MS;
     else if (nextTryMs !== undefined) {
       nextTryMs = undefined;

@@ -17,6 +17,7 @@ import {
   type Telemetry,
 } from '@brokerx/infra';
 import { isServerAway, unlessOutage } from '@brokerx/infra/runtime/outage.ts';
+import { aborted } from '@brokerx/infra/runtime/waiting.ts';
 import type { RelayMetrics } from './metrics.ts';
 import { readFloors, type TopicFloors } from './topicFloors.ts';
 import {
@@ -304,9 +305,3 @@ const stateOf = (error: unknown): string => (error instanceof Error ? error.mess
 
 const withheldState = (keys: readonly string[]): string =>
   keys.length === 0 ? 'ok' : `an event could not be sent; withheld since: ${keys.join(', ')}`;
-
-const aborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });

@@ -1,4 +1,5 @@
 import { addressShares, errorsHeardElsewhere, type Place, type Runtime } from '@brokerx/infra';
+import { withinTime } from '@brokerx/infra/runtime/waiting.ts';
 import type { WebSocket } from 'ws';
 import { QUERY_BOUNDS } from '../reading/bounds.ts';
 import { accountShares, type ShareBounds } from '../reading/shares.ts';
@@ -102,10 +103,7 @@ export function openSockets(
       closed = true;
       const all = [...entries];
       const answered = Promise.all(all.map(({ connection: each }) => each.shutDown()));
-      const { promise: patience, resolve } = Promise.withResolvers<void>();
-      const cancel = runtime.setTimer(ANSWER_MS, resolve);
-      await Promise.race([answered, patience]);
-      cancel();
+      await withinTime(runtime, ANSWER_MS, answered, () => undefined);
       for (const { socket } of all) end(socket, GOING_AWAY, 'serverShutdown');
     },
   };

@@ -1,8 +1,7 @@
 import { resolve } from 'node:path';
 import { ConfigError, EXIT_USAGE, loadConfig, sharedVariables } from '@brokerx/infra/runtime/config.ts';
 import { createLog } from '@brokerx/infra/runtime/log.ts';
-import { EXIT_FAILED } from '@brokerx/infra/runtime/shutdown.ts';
-import { StartRefused } from '@brokerx/infra/runtime/startRefused.ts';
+import { EXIT_FAILED, StartRefused } from '@brokerx/infra/runtime/shutdown.ts';
 import { parseMasterKey } from '@brokerx/infra/vault/sealing.ts';
 import type { Command } from 'commander';
 import { z } from 'zod';

@@ -4,8 +4,12 @@ import { EmbeddedPostgresError } from '@brokerx/infra/postgres/failure.ts';
 import { createLog, LOG_LEVELS, type LogLevel } from '@brokerx/infra/runtime/log.ts';
 import { MODES, type Mode } from '@brokerx/infra/runtime/mode.ts';
 import { PORT_MAX } from '@brokerx/infra/runtime/ports.ts';
-import { EXIT_FAILED, EXIT_INTERRUPTED, SIGNAL_REPEAT_MS } from '@brokerx/infra/runtime/shutdown.ts';
-import { StartRefused } from '@brokerx/infra/runtime/startRefused.ts';
+import {
+  EXIT_FAILED,
+  EXIT_INTERRUPTED,
+  SIGNAL_REPEAT_MS,
+  StartRefused,
+} from '@brokerx/infra/runtime/shutdown.ts';
 import { wholeNumber } from '@brokerx/infra/runtime/wholeNumber.ts';
 import { type Command, Option } from 'commander';
 import { type Installation, startInstallation } from '../supervise/installation.ts';

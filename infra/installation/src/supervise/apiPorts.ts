@@ -1,5 +1,5 @@
 import { freePort, PORT_MAX, portTaken } from '@brokerx/infra/runtime/ports.ts';
-import { StartRefused } from '@brokerx/infra/runtime/startRefused.ts';
+import { StartRefused } from '@brokerx/infra/runtime/shutdown.ts';
 import type { Counts } from './instances.ts';
 
 /** Ports of the APIs of an installation: the first of each list is that of the first process of its kind. */

@@ -10,7 +10,7 @@ import type { Mode } from '@brokerx/infra/runtime/mode.ts';
 import { LOOPBACK } from '@brokerx/infra/runtime/ports.ts';
 import { repeating } from '@brokerx/infra/runtime/retry.ts';
 import { realRuntime } from '@brokerx/infra/runtime/runtime.ts';
-import { StartRefused } from '@brokerx/infra/runtime/startRefused.ts';
+import { StartRefused } from '@brokerx/infra/runtime/shutdown.ts';
 import { startEmbeddedPostgres } from '@brokerx/infra/servers/embeddedPostgres.ts';
 import { acquireLock, type FolderLock, LockHeld } from '@brokerx/infra/servers/folderLock.ts';
 import { parseMasterKey } from '@brokerx/infra/vault/sealing.ts';
@@ -128,7 +128,7 @@ export async function startInstallation(options: InstallationOptions): Promise<I
     }
     await Promise.race([Promise.all(needed), abandoned(options.signal)]);
     shared.isOpen = true;
-    for (const service of started) service.current()?.open?.();
+    for (const service of started) service.current()?.sendStartSignal?.();
     const of = (name: keyof typeof secrets) => env[name] || secrets[name];
     const urlsOf = (numbers: readonly number[]) => numbers.map((port) => `http://${LOOPBACK}:${port}`);
     const [commandUrls, queryUrls] = [urlsOf(ports.command), urlsOf(ports.query)];
@@ -205,7 +205,7 @@ function superviseService(
     runtime: realRuntime,
     onProcess: (running) => {
       shared.run.set(spec.name, running?.pid ?? null);
-      if (shared.isOpen) running?.open?.();
+      if (shared.isOpen) running?.sendStartSignal?.();
       launched.resolve();
     },
   });

@@ -1,7 +1,7 @@
 import { generateKeyPairSync, randomBytes, randomInt } from 'node:crypto';
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { StartRefused } from '@brokerx/infra/runtime/startRefused.ts';
+import { StartRefused } from '@brokerx/infra/runtime/shutdown.ts';
 
 /** What an installation makes up once and keeps to itself, as environment variables of its services. */
 export type Secrets = {

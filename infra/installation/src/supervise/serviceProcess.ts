@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { freePort, LOOPBACK } from '@brokerx/infra/runtime/ports.ts';
-import { OPEN, TOLD } from '@brokerx/infra/runtime/startSignal.ts';
+import { START_MESSAGE, WAITS_FOR_SIGNAL } from '@brokerx/infra/runtime/startSignal.ts';
 import { identify, type ProcessIdentity, stopProcess } from '@brokerx/infra/servers/processes.ts';
 import type { Ended, Running } from './supervisor.ts';
 
@@ -34,9 +34,9 @@ export async function startService(
 ): Promise<Running> {
   const port = spec.port === 'free' ? await unreservedPort(reserved) : spec.port;
   const health = spec.port === 'free' ? { HEALTH_PORT: String(port) } : {};
-  const env = { ...spec.env, ...health, BROKERX_OPENING: TOLD };
+  const env = { ...spec.env, ...health, BROKERX_OPENING: WAITS_FOR_SIGNAL };
   // A session of its own: Ctrl-C reaches the supervisor alone, which stops the services in order. The channel
-  // carries the opening, and its end tells a service that the supervisor is gone.
+  // carries the start signal, and its end tells a service that the supervisor is gone.
   const child = spawn(process.execPath, [spec.script], {
     env,
     detached: true,
@@ -63,8 +63,8 @@ export async function startService(
     pid,
     readyUrl: port === null ? null : `http://${LOOPBACK}:${port}/readyz`,
     exited,
-    // A child that is ending hears nothing, and need not.
-    open: () => void child.send(OPEN, () => {}),
+    // A child that is ending does not receive it, and need not.
+    sendStartSignal: () => void child.send(START_MESSAGE, () => {}),
     stop: async () => {
       if (identity) await stopFirmly(identity);
       await exited;

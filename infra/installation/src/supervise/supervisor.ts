@@ -12,8 +12,8 @@ export type Running = {
   readyUrl: string | null;
   /** Settles with the reason when it has ended, however that came. */
   exited: Promise<Ended>;
-  /** Tells it that everything is ready. */
-  open?(): void;
+  /** Tells it that the whole installation is ready. */
+  sendStartSignal?(): void;
   /** Ends it, by force if need be. */
   stop(): Promise<void>;
 };

@@ -14,7 +14,8 @@ import { FINAL_FAULTS, shownServer } from '../../runtime/connectionFault.ts';
 import type { Log } from '../../runtime/log.ts';
 import { mayFail } from '../../runtime/mayFail.ts';
 import { type Outage, sharedOutage } from '../../runtime/outage.ts';
-import { type Runtime, sleep } from '../../runtime/runtime.ts';
+import type { Runtime } from '../../runtime/runtime.ts';
+import { withinTime } from '../../runtime/waiting.ts';
 import { eventStoreFault } from './fault.ts';
 import { patchGrpc } from './grpcPatch.ts';
 
@@ -93,10 +94,8 @@ export function eventStoreDbConnection(options: {
     },
     async close() {
       closed = true;
-      const ended = new AbortController();
-      const late = sleep(runtime, CLOSE_LIMIT_MS, ended.signal);
-      await Promise.race([giveUp(current, new Error('the event store is closed')), late]);
-      ended.abort();
+      const closing = giveUp(current, new Error('the event store is closed'));
+      await withinTime(runtime, CLOSE_LIMIT_MS, closing, () => undefined);
     },
   };
 }

@@ -4,6 +4,7 @@ import type { Log } from '../../runtime/log.ts';
 import { isServerAway } from '../../runtime/outage.ts';
 import { backOffMs } from '../../runtime/retry.ts';
 import { type Runtime, sleep } from '../../runtime/runtime.ts';
+import { aborted, withinTime } from '../../runtime/waiting.ts';
 import { generationName, newestGeneration } from './generations.ts';
 
 /**
@@ -193,16 +194,8 @@ class Silent extends Error {
   override name = 'Silent';
 }
 
-/** The promise's result, or an error when it takes longer. */
-function inTime<T>(runtime: Runtime, ms: number, work: Promise<T>, what: string): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const cancel = runtime.setTimer(ms, () => reject(new Silent(`${what} within ${ms} ms`)));
-    work.finally(cancel).then(resolve, reject);
-  });
-}
-
-const aborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
+/** The work's result, or `Silent` after `ms`: `silence` says in words what did not happen. */
+const inTime = <T>(runtime: Runtime, ms: number, work: Promise<T>, silence: string): Promise<T> =>
+  withinTime(runtime, ms, work, () => {
+    throw new Silent(`${silence} within ${ms} ms`);
   });
