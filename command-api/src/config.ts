@@ -1,5 +1,5 @@
 import { adapterVariables } from '@brokerx/infra/adapters.settings.ts';
-import { loadConfig, portVariable, sharedVariables, tellProblems } from '@brokerx/infra/runtime/config.ts';
+import { loadConfig, portVariable, printProblems, sharedVariables } from '@brokerx/infra/runtime/config.ts';
 import { LOOPBACK } from '@brokerx/infra/runtime/ports.ts';
 import { z } from 'zod';
 import { deliveredMail, peopleVariables, reminderBeforeEnd, wholeOperator } from './people/settings.ts';
@@ -47,4 +47,4 @@ export function commandApiConfig(env?: NodeJS.ProcessEnv) {
 }
 export type CommandApiConfig = ReturnType<typeof commandApiConfig>;
 
-if (import.meta.main) tellProblems(commandApiConfig);
+if (import.meta.main) printProblems(commandApiConfig);

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { eventStoreDb } from '../src/eventStore/eventStore.eventstoredb.ts';
-import { circumstances } from '../src/runtime/benchEnvironment.ts';
+import { benchEnvironment } from '../src/runtime/benchEnvironment.ts';
 import { realRuntime } from '../src/runtime/runtime.ts';
 import { usageExit } from '../src/runtime/usageExit.ts';
 import { wholeNumber } from '../src/runtime/wholeNumber.ts';
@@ -15,7 +15,7 @@ What it does not show: what the server costs, many appenders contending, a netwo
 
 async function bench(url: string, { seconds, seed, json }: BenchOptions): Promise<void> {
   const store = await eventStoreDb({ url, codec, runtime: realRuntime });
-  const about = { ...circumstances(seed), seconds };
+  const about = { ...benchEnvironment(seed), seconds };
   console.log(
     Object.entries(about)
       .map(([name, value]) => `${name}: ${value}`)

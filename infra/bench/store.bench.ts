@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import type pg from 'pg';
 import { postgresEventStore } from '../src/eventStore/eventStore.postgres.ts';
 import { openPool } from '../src/postgres/postgres.ts';
-import { circumstances } from '../src/runtime/benchEnvironment.ts';
+import { benchEnvironment } from '../src/runtime/benchEnvironment.ts';
 import { createLog } from '../src/runtime/log.ts';
 import { realRuntime } from '../src/runtime/runtime.ts';
 import { usageExit } from '../src/runtime/usageExit.ts';
@@ -49,7 +49,7 @@ async function bench({ seconds, seed, json }: BenchOptions): Promise<void> {
   try {
     const pool = openPool({ databaseUrl: server.url, max: 1, applicationName: 'brokerx raw limit' });
     const store = await postgresEventStore({ databaseUrl: server.url, codec, runtime: realRuntime });
-    const about = { ...circumstances(seed), postgres: await version(pool), seconds };
+    const about = { ...benchEnvironment(seed), postgres: await version(pool), seconds };
     console.log(
       Object.entries(about)
         .map(([name, value]) => `${name}: ${value}`)

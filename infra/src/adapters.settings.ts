@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { ConfigError, sharedVariables } from './runtime/config.ts';
 
 /**
- * Which adapter stands behind each port: PostgreSQL for all of them, unless the address of another one is set. Each
- * address switches one piece, independently of the others.
+ * The settings that choose the adapters: PostgreSQL for every port, unless another server's address is set. Each address
+ * switches its port alone.
  */
 export const adapterVariables = {
   DATABASE_URL: sharedVariables.DATABASE_URL,
@@ -47,7 +47,7 @@ export const adapterVariables = {
     ),
 } as const;
 
-/** Behind the host there may be the number of a database and nothing else; a password with `#` or `/` is to be escaped. */
+/** After the host comes a database number or nothing; in a password `#` and `/` must be escaped. */
 function isRedisAddress(text: string): boolean {
   const url = URL.parse(text);
   return url !== null && url.hostname !== '' && /^(\/\d*)?$/.test(url.pathname) && url.hash === '';

@@ -16,28 +16,28 @@ import { memoryTallies } from './tally/tally.memory.ts';
 import type { Tallies } from './tally/tally.ts';
 
 /**
- * The one place where configuration chooses adapters. Services ask for a port and are given whatever the settings
- * name; nothing else knows which one it is. What is not PostgreSQL's is loaded only where it is used: the clients of others are
- * larger than all the rest, and every start would wait for them.
+ * The one place where settings choose adapters: services open a port and never learn which adapter stands behind it.
+ * The clients of other servers than PostgreSQL are imported only when used, because they are larger than all the rest and
+ * would slow every start.
  */
-type Around = { settings: AdapterSettings; runtime: Runtime; log?: Log | undefined };
+type Options = { settings: AdapterSettings; runtime: Runtime; log?: Log | undefined };
 
 export async function openEventStore<E>({
   settings,
   ...rest
-}: Around & { codec: Codec<E> }): Promise<EventStore<E>> {
+}: Options & { codec: Codec<E> }): Promise<EventStore<E>> {
   const { eventStoreUrl: url, databaseUrl } = settings;
   if (url === undefined) return postgresEventStore({ databaseUrl, ...rest });
   const { eventStoreDb } = await import('./eventStore/eventStore.eventstoredb.ts');
   return eventStoreDb({ url, ...rest });
 }
 
-/** `storeId`: of the event store that its views are made from. */
+/** `storeId`: the event store that the views are made from. */
 export async function openHotStore({
   settings,
   storeId,
   ...rest
-}: Around & { storeId: string }): Promise<HotStore> {
+}: Options & { storeId: string }): Promise<HotStore> {
   const { redisUrl: url, databaseUrl } = settings;
   if (!url) return postgresHotStore({ databaseUrl, ...rest });
   const { redisHotStore } = await import('./hotStore/hotStore.redis.ts');
@@ -45,8 +45,8 @@ export async function openHotStore({
 }
 
 /**
- * The feed of consumers that read the store's own order; with a topic, of those that want only what it carries and need
- * order within a key only: then it is Kafka's, where there is one. `paceMs`: time between two reads of Kafka that find something.
+ * Opens a feed in the store's own order. With `topic` it carries only that topic's events, in order within each key, and comes
+ * from Kafka where there is one. `paceMs`: milliseconds between two reads of Kafka that return events.
  */
 export async function openFeed<E>({
   settings,
@@ -54,7 +54,7 @@ export async function openFeed<E>({
   metrics,
   paceMs = 0,
   ...rest
-}: Around & {
+}: Options & {
   store: EventStore<E>;
   topic?: FeedTopic;
   metrics?: Metrics;
@@ -69,21 +69,21 @@ export async function openFeed<E>({
   return feed;
 }
 
-/** The client of Kafka, for topics themselves; null where there is no Kafka. */
+/** Opens Kafka's client, for work on the topics themselves; null where there is no Kafka. */
 export async function openTopics({
   settings,
   ...rest
-}: Around & { clientId: string }): Promise<KafkaClient | null> {
+}: Options & { clientId: string }): Promise<KafkaClient | null> {
   if (!settings.kafka) return null;
   const { openKafka } = await import('./kafka/kafka.ts');
   return openKafka(settings.kafka, rest);
 }
 
-/** What limits rest on: shared among all processes where there is a Redis. `secret` hides what is counted from it. */
+/** Opens the counters that rate limits use, shared by all processes if there is a Redis. `secret` hides the keys from it. */
 export async function openTallies({
   settings,
   ...rest
-}: Around & { storeId: string; secret: Buffer }): Promise<Tallies> {
+}: Options & { storeId: string; secret: Buffer }): Promise<Tallies> {
   const own = memoryTallies(rest.runtime);
   const { redisUrl: url } = settings;
   if (!url) return own;

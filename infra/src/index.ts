@@ -1,6 +1,6 @@
 /**
- * What most processes need. What brings a large library along (the HTTP kit, tokens, Kafka, Redis) has its types here alone:
- * whoever uses it imports its file, and nobody else's start waits for it.
+ * What most processes need. Parts that load a large library (the HTTP kit, tokens, Kafka, Redis) export only their types
+ * here: a process that uses one imports its file, and no other process's start waits for it.
  */
 export * from './adapters.settings.ts';
 export * from './adapters.ts';

@@ -137,7 +137,6 @@ export const ofComments: readonly string[] = [
   'infra/installation/src/supervise/apiPorts.ts',
   'infra/installation/src/supervise/installation.ts',
   'infra/installation/src/supervise/serviceCatalog.ts',
-  'infra/src/eventStore/eventStore.memory.ts',
   'infra/src/eventStore/eventstoredb/catchUp.ts',
   'infra/src/feed/topic/message.ts',
   'infra/src/hotStore/hotStore.redis.ts',

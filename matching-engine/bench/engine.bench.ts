@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { circumstances } from '@brokerx/infra/runtime/benchEnvironment.ts';
+import { benchEnvironment } from '@brokerx/infra/runtime/benchEnvironment.ts';
 import { usageExit } from '@brokerx/infra/runtime/usageExit.ts';
 import { wholeNumber } from '@brokerx/infra/runtime/wholeNumber.ts';
 import { Command, InvalidArgumentError, Option } from 'commander';
@@ -80,7 +80,7 @@ async function main(): Promise<boolean> {
   const path = flowFile(options.flowFile);
   const recorded = recordedFlow(path);
   if (!recorded && options.flowFile) program.error(`error: --flow-file: ${path} is not there`);
-  const surroundings = { ...circumstances(seed), rounds };
+  const surroundings = { ...benchEnvironment(seed), rounds };
   print(
     Object.entries(surroundings)
       .map(([name, value]) => `${name} ${value}`)

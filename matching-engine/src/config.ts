@@ -1,5 +1,5 @@
 import { adapterVariables } from '@brokerx/infra/adapters.settings.ts';
-import { loadConfig, sharedVariables, tellProblems } from '@brokerx/infra/runtime/config.ts';
+import { loadConfig, printProblems, sharedVariables } from '@brokerx/infra/runtime/config.ts';
 import { z } from 'zod';
 
 const { LOG_LEVEL, HOST, HEALTH_PORT, BROKERX_INSTANCE, OTEL_EXPORTER_OTLP_ENDPOINT } = sharedVariables;
@@ -16,4 +16,4 @@ const schema = z.object({
 /** Throws `ConfigError`, which names every variable that is wrong. */
 export const matchingEngineConfig = (env: NodeJS.ProcessEnv = process.env) => loadConfig(schema, env);
 
-if (import.meta.main) tellProblems(matchingEngineConfig);
+if (import.meta.main) printProblems(matchingEngineConfig);

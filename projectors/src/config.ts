@@ -1,5 +1,5 @@
 import { adapterSettings, adapterVariables } from '@brokerx/infra/adapters.settings.ts';
-import { loadConfig, sharedVariables, tellProblems } from '@brokerx/infra/runtime/config.ts';
+import { loadConfig, printProblems, sharedVariables } from '@brokerx/infra/runtime/config.ts';
 import { z } from 'zod';
 
 /** What this process is told from outside. */
@@ -31,4 +31,4 @@ export const readConfig = (env: NodeJS.ProcessEnv = process.env) => {
   });
 };
 
-if (import.meta.main) tellProblems(readConfig);
+if (import.meta.main) printProblems(readConfig);

@@ -4,8 +4,8 @@ import {
   listVariable,
   loadConfig,
   portVariable,
+  printProblems,
   sharedVariables,
-  tellProblems,
 } from '@brokerx/infra/runtime/config.ts';
 import { connectionBounds } from '@brokerx/infra/runtime/connectionBounds.ts';
 import { z } from 'zod';
@@ -72,4 +72,4 @@ export function queryConfig(env?: NodeJS.ProcessEnv) {
   });
 }
 
-if (import.meta.main) tellProblems(queryConfig);
+if (import.meta.main) printProblems(queryConfig);

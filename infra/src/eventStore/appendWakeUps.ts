@@ -3,8 +3,8 @@ import type { Log } from '../runtime/log.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 
 /**
- * Tells at once that something was appended: by this process, by another one (NOTIFY), or, should a
- * notification be lost, found by a look at the head once a second. Nobody listening costs nothing.
+ * Wakes readers as soon as anything was appended: by this process, or by another one, which PostgreSQL announces (NOTIFY).
+ * In case a notification is lost, it also reads the head once a second. Without listeners it does nothing.
  */
 export function appendWakeUps(options: {
   databaseUrl: string;
@@ -18,12 +18,12 @@ export function appendWakeUps(options: {
   let cancelPoll: (() => void) | null = null;
   let closed = false;
 
-  const known = knownHead(() => {
+  const knownHead = trackHead(() => {
     for (const listener of listeners) queueMicrotask(listener);
   });
   const look = async () => {
     try {
-      known.read(await readHead());
+      knownHead.read(await readHead());
     } catch (error) {
       if (!closed) log?.debug({ err: error }, 'the head could not be read; it is read again');
     }
@@ -39,7 +39,7 @@ export function appendWakeUps(options: {
       databaseUrl,
       channel: 'brokerx_store',
       applicationName: 'brokerx listen',
-      onNotify: (payload) => known.announced(Number(payload)),
+      onNotify: (payload) => knownHead.announced(Number(payload)),
       onConnected: () => void look(),
       log,
     });
@@ -47,7 +47,7 @@ export function appendWakeUps(options: {
   };
 
   return {
-    advanced: known.advanced,
+    advanced: knownHead.advanced,
     onAppend(listener: () => void): () => void {
       listeners.add(listener);
       if (!connection && !closed) start();
@@ -63,11 +63,11 @@ export function appendWakeUps(options: {
 }
 
 /**
- * Where the head is, as far as it is known. One's own append arrives a second time as a notification: only what is new
- * wakes anybody. Anybody may notify, so what is announced and not there must not hide what comes after: it counts until
- * the next look.
+ * Follows the head and wakes the readers once for each advance: this process's own appends are announced a second time by
+ * PostgreSQL. An announced position is only a hint until the head is read, because every user of the database may notify:
+ * a false one must not hide later appends.
  */
-function knownHead(wake: () => void) {
+function trackHead(wake: () => void) {
   let head = 0;
   let hint = 0;
   const advanced = (position: number) => {
@@ -91,5 +91,5 @@ function knownHead(wake: () => void) {
   };
 }
 
-/** A lost notification delays a reader by this long at most; the look itself is one index entry. */
+/** Milliseconds by which a lost notification delays a reader, at most; reading the head costs one index entry. */
 const SAFETY_POLL_MS = 1_000;

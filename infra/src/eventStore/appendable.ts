@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { COMMITS_PER_APPEND_MAX, type Commit, EVENTS_PER_COMMIT_MAX, NO_STREAM } from './eventStore.ts';
 
-/** What every store asserts of an append before it does anything. A failure is a bug of the caller. */
+/** Asserts what every store requires of an append. A failure is a bug of the caller. */
 export function assertAppendable<E>(commits: readonly Commit<E>[]): void {
   assert(commits.length <= COMMITS_PER_APPEND_MAX, `${commits.length} commits in one append`);
   for (const { id, stream, expectedRevision, symbol, events } of commits) {
@@ -20,8 +20,8 @@ export function assertAppendable<E>(commits: readonly Commit<E>[]): void {
 }
 
 /**
- * For each commit, the index of the one before it on the same stream in the same call, counted from 1; 0 when
- * there is none.
+ * For each commit, the place (counted from 1) of the previous commit to the same stream in the same call; 0 if there is
+ * none.
  */
 export function previousOnStream(commits: readonly { stream: string }[]): number[] {
   const latest = new Map<string, number>();

@@ -2,29 +2,29 @@ import type { Runtime } from '../runtime/runtime.ts';
 import type { EventStore } from './eventStore.ts';
 
 /**
- * The store, telling of appends at most every `everyMs`: the first one at once, what follows together. Under load
- * several processes append hundreds of times a second, and reading the head after each of them would cost
- * more than projecting what is read.
+ * The store with at most one append notification every `everyMs`: the first at once, later ones together. Under load several
+ * processes append hundreds of times a second, and reading the head after each append would cost more than projecting what
+ * was read.
  */
 export function calmAppends<E>(store: EventStore<E>, runtime: Runtime, everyMs: number): EventStore<E> {
   return {
     ...store,
     onAppend(listener) {
-      let toldMs = Number.NEGATIVE_INFINITY;
+      let notifiedMs = Number.NEGATIVE_INFINITY;
       let cancel: (() => void) | null = null;
-      const tell = () => {
+      const notify = () => {
         cancel = null;
-        toldMs = runtime.monotonicMs();
+        notifiedMs = runtime.monotonicMs();
         listener();
       };
-      const leave = store.onAppend(() => {
+      const unsubscribe = store.onAppend(() => {
         if (cancel) return;
-        const waitMs = toldMs + everyMs - runtime.monotonicMs();
-        if (waitMs <= 0) tell();
-        else cancel = runtime.setTimer(waitMs, tell);
+        const waitMs = notifiedMs + everyMs - runtime.monotonicMs();
+        if (waitMs <= 0) notify();
+        else cancel = runtime.setTimer(waitMs, notify);
       });
       return () => {
-        leave();
+        unsubscribe();
         cancel?.();
       };
     },

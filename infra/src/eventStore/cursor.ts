@@ -1,19 +1,20 @@
 import type { Landmark } from './eventStore.ts';
 
-/** Where a consumer stands. A cursor of another store is refused with `ForeignCursor`: it means "rebuild". */
+/** How far a consumer has come. */
 export type Cursor = {
   storeId: string;
-  /** Everything up to here has been given. */
+  /** The consumer has received everything up to and including this position. */
   position: number;
   /**
-   * For a consumer of a topic: the same for each partition, the lowest of which is `position`. Absent: all of them stand
-   * there. A consumer that does not keep this is given again what partitions further on had brought it.
+   * For a topic's consumer: the position reached in each partition; the lowest is `position`. Absent: all partitions are at
+   * `position`. A consumer that does not save it receives again what partitions further on had already delivered.
    */
   partitions?: readonly number[];
-  /** Where it is kept: the last event that what stands here rests on (`past.ts`). Feeds do not look at it. */
+  /** In saved cursors: the last event that the saved state rests on (`past.ts`). Feeds ignore it. */
   landmark?: Landmark;
 };
 
+/** The cursor belongs to another store: whatever was made from that one has to be rebuilt. */
 export class ForeignCursor extends Error {
   override name = 'ForeignCursor';
 }

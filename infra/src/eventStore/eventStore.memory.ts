@@ -16,8 +16,8 @@ import {
 } from './eventStore.ts';
 
 /**
- * The event store in memory, for unit tests and simulation: the same rules, no durability. Events are kept as
- * the codec's text, so that nobody can change what was stored through a reference that he kept.
+ * The event store in memory, for unit tests and simulation: the same rules without durability. It keeps events as the
+ * codec's text, so that no caller can change a stored event through a reference of its own.
  */
 export function memoryEventStore<E>({ id, codec }: { id: string; codec: Codec<E> }): EventStore<E> {
   const rows: Row[] = [];
@@ -42,9 +42,9 @@ export function memoryEventStore<E>({ id, codec }: { id: string; codec: Codec<E>
       streams.set(stream, [...(streams.get(stream) ?? []), row]);
       return { verdict: 'ok', revision: lastRevision(row), position: row.lastPosition };
     }
-    const standing = streams.get(stream)?.find((row) => row.revision === expectedRevision + 1);
-    if (standing?.id === commit.id && standing.events === commit.events.length) {
-      return { verdict: 'duplicate', revision: lastRevision(standing), position: standing.lastPosition };
+    const stored = streams.get(stream)?.find((row) => row.revision === expectedRevision + 1);
+    if (stored?.id === commit.id && stored.events === commit.events.length) {
+      return { verdict: 'duplicate', revision: lastRevision(stored), position: stored.lastPosition };
     }
     return { verdict: 'conflict', actualRevision: actualRevision(stream) };
   };
@@ -60,8 +60,8 @@ export function memoryEventStore<E>({ id, codec }: { id: string; codec: Codec<E>
       const previous = previousOnStream(commits);
       commits.forEach((commit, i) => {
         const link = commit.chained ? verdicts[(previous[i] ?? 0) - 1]?.verdict : undefined;
-        const broken = link === 'conflict' || link === 'broken-chain';
-        verdicts.push(broken ? { verdict: 'broken-chain' } : place(commit, bodies[i] ?? ''));
+        const isBroken = link === 'conflict' || link === 'broken-chain';
+        verdicts.push(isBroken ? { verdict: 'broken-chain' } : place(commit, bodies[i] ?? ''));
       });
       if (head() > before) for (const listener of listeners) queueMicrotask(listener);
       return verdicts;
@@ -100,8 +100,9 @@ type Row = {
   stream: string;
   symbol: string | null;
   body: string;
+  /** How many events the commit has. */
   events: number;
-  /** Of its first event. */
+  /** The first event's. */
   revision: number;
   lastPosition: number;
 };
@@ -118,8 +119,8 @@ function page<E>(
   const isWanted = matcher(filter, codec);
   const mayHold = filtersOf(filter).map((each) => {
     const marks = each.types && codec.marksOf(each.types);
-    const isOf = commitMatcher(each);
-    return (row: Row) => isOf(row) && (!marks || marks.some((mark) => row.body.includes(mark)));
+    const matchesCommit = commitMatcher(each);
+    return (row: Row) => matchesCommit(row) && (!marks || marks.some((mark) => row.body.includes(mark)));
   });
   for (let i = firstBeyond(rows, after); i < rows.length; i++) {
     const row = rows[i];

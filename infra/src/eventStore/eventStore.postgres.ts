@@ -22,10 +22,10 @@ import {
 } from './eventStore.ts';
 
 /**
- * The event store on PostgreSQL: a row is a commit, one head row is locked for each append, so positions grow in
- * commit order and no reader ever meets a late one (`migrations/store`). One append call is one round trip and
- * one flush to disk. A killed and restarted server is met again by itself: what may be repeated is repeated for
- * a bounded time, an append included, because a repeated one is recognised.
+ * The event store on PostgreSQL. A row is a commit. Every append locks the one head row, so positions grow in commit order
+ * and no reader ever meets a late one (`migrations/store`). One append call is one round trip and one flush to disk.
+ * Calls survive a restart of the server: they are repeated for a bounded time, appends too, because a repeated append is
+ * recognised.
  */
 export async function postgresEventStore<E>(options: {
   databaseUrl: string;
@@ -40,7 +40,7 @@ export async function postgresEventStore<E>(options: {
   await repeat(() =>
     migrate({ databaseUrl, directory: new URL('../../migrations/store', import.meta.url), name: 'store' }),
   );
-  // Apart, so that an append never waits behind readers that catch up.
+  // Two pools, so that an append never waits behind readers that catch up.
   const appends = openPool({ ...options, ...SESSION, max: APPENDERS, applicationName: 'brokerx append' });
   const reads = openPool({ ...options, ...SESSION, max: READERS, applicationName: 'brokerx read' });
   const readHead = async () => safeInteger((await reads.query<[string]>(HEAD)).rows[0]?.[0] ?? 0);
@@ -80,16 +80,16 @@ export async function postgresEventStore<E>(options: {
       assert(rows[0], 'a page has at least the row of its bounds');
       const head = safeInteger(rows[0][0] ?? 0);
       const bound = Math.max(after, safeInteger(rows[0][1] ?? 0));
-      const found = rows.filter(isFound).map(([, , ...row]) => row);
+      const commits = rows.filter(hasCommit).map(([, , ...row]) => row);
       const isWanted = matcher(filter, codec);
-      const matching = found
+      const matching = commits
         .flatMap((row) => recorded(codec, row))
         .filter((event) => event.position > after && isWanted(event));
       const events = matching.slice(0, eventsMax);
-      // Commits are left out of a page only where those before them, wanted or not, fill it.
-      const filled = found.reduce((sum, row) => sum + row[3], 0) >= eventsMax;
-      const given = filled ? safeInteger(found.at(-1)?.[0] ?? 0) : bound;
-      const position = matching.length > eventsMax ? (events.at(-1)?.position ?? after) : given;
+      // The query leaves out commits within the bound only when those before them, matching or not, fill the page.
+      const isFull = commits.reduce((sum, row) => sum + row[3], 0) >= eventsMax;
+      const readTo = isFull ? safeInteger(commits.at(-1)?.[0] ?? 0) : bound;
+      const position = matching.length > eventsMax ? (events.at(-1)?.position ?? after) : readTo;
       return { events, position, atEnd: position >= head };
     },
     head: () => repeat(readHead),
@@ -104,18 +104,18 @@ export async function postgresEventStore<E>(options: {
   };
 }
 
-/** Two, so that one process may append beside its group commit; more would only wait for the head row. */
+/** Connections that append: one for the group commit and one beside it; more would only wait for the head row. */
 const APPENDERS = 2;
-/** One reads the tail, the others hydrate and catch up. */
+/** Connections that read: one follows the tail, the others hydrate and catch up. */
 const READERS = 4;
 /** Milliseconds for which a call is repeated while the server is away: longer than a restart takes. */
 const REPEAT_MS = 10_000;
-/** Positions that one page may move through, so that a rare match never makes a statement long (≈50 ms, 150 ms by type). */
+/** Positions that one page may move through, so that rare matches never make a statement long (≈ 50 ms, by type 150 ms). */
 const SCAN_POSITIONS_MAX = 100_000;
 const EVENTS_SEPARATOR = '\x1e';
 /**
- * Every statement here is served by an index in order. Plans are cached while the tables are still empty, when
- * the planner would rather scan and sort.
+ * Every statement here is served by an index in order. Without this, plans cached while the tables are still empty would
+ * scan and sort.
  */
 const SESSION = { settings: { enable_seqscan: 'off', enable_bitmapscan: 'off' } };
 
@@ -137,7 +137,7 @@ async function landmarkAt(reads: pg.Pool, position: number): Promise<Landmark | 
   return rows[0] ? { position, commitId: rows[0][0] } : null;
 }
 
-/** Positions are dense here: the commit that holds this one. */
+/** The commit that holds the position: positions are dense in this store. */
 const LANDMARK = {
   name: 'store_landmark',
   text: `select commit_id from store.commit where last_position >= $1::bigint order by last_position limit 1`,
@@ -152,7 +152,7 @@ const STREAM_REVISION = {
 
 const COLUMNS = 'c.last_position, c.stream, c.revision, c.events, c.commit_id, c.symbol, c.body';
 
-/** From the commit that holds the revision. */
+/** Reads from the commit that holds the revision. */
 const READ_STREAM = {
   name: 'store_read_stream',
   text: `
@@ -174,13 +174,14 @@ type Row = [
   symbol: string | null,
   body: string,
 ];
-type Nothing = [null, null, null, null, null, null, null];
+/** The bounds without a commit. */
+type NoRow = [null, null, null, null, null, null, null];
 type PageRow =
   | [head: string | null, bound: string | null, ...row: Row]
-  | [string | null, string | null, ...Nothing];
+  | [string | null, string | null, ...NoRow];
 type AppendRow = [verdicts: string, actuals: string, positions: string];
 
-const isFound = (row: PageRow): row is [string | null, string | null, ...Row] => row[2] !== null;
+const hasCommit = (row: PageRow): row is [string | null, string | null, ...Row] => row[2] !== null;
 
 function appendCall<E>(commits: readonly Commit<E>[], codec: Codec<E>): pg.QueryArrayConfig<unknown[]> {
   const bodies = commits.map(({ events, text }) => text ?? codec.encode(events));
@@ -202,7 +203,7 @@ function appendCall<E>(commits: readonly Commit<E>[], codec: Codec<E>): pg.Query
   };
 }
 
-/** For numbers, booleans and UUIDs, which need no quotes. */
+/** PostgreSQL's array literal of numbers, booleans or UUIDs, which need no quotes. */
 const arrayLiteral = (values: readonly (number | boolean | string)[]) => `{${values.join(',')}}`;
 
 function parseVerdicts<E>(
@@ -225,9 +226,8 @@ function parseVerdicts<E>(
 }
 
 /**
- * One statement for each shape of filters. `head` and `bound` are always told; bodies are sent only of the
- * commits that the page will hold. Those that cannot hold an event of a wanted type are looked through where they
- * lie, which costs a tenth of sending and parsing them.
+ * One statement for each shape of filters. It always returns `head` and `bound`, and the bodies of only those commits that
+ * the page will hold. PostgreSQL itself searches bodies for the marks of types: a tenth of the cost of sending and parsing.
  */
 function readAllQuery<E>(
   after: number,
@@ -236,27 +236,28 @@ function readAllQuery<E>(
   codec: Pick<Codec<E>, 'marksOf'>,
 ) {
   const values: unknown[] = [after, eventsMax];
-  const given = (value: readonly string[]) => `$${values.push(value)}::text[]`;
+  const parameter = (value: readonly string[]) => `$${values.push(value)}::text[]`;
   const condition = ({ categories, streams, symbols, types }: Filter): string => {
     const conditions = [
-      categories && `split_part(c.stream, '-', 1) = any (${given(categories)})`,
-      streams && `c.stream = any (${given(streams)})`,
-      symbols && (symbols === 'any' ? 'c.symbol is not null' : `c.symbol = any (${given(symbols)})`),
-      types && `exists (select from unnest(${given(codec.marksOf(types))}) m where strpos(c.body, m) > 0)`,
+      categories && `split_part(c.stream, '-', 1) = any (${parameter(categories)})`,
+      streams && `c.stream = any (${parameter(streams)})`,
+      symbols && (symbols === 'any' ? 'c.symbol is not null' : `c.symbol = any (${parameter(symbols)})`),
+      types &&
+        `exists (select from unnest(${parameter(codec.marksOf(types))}) m where strpos(c.body, m) > 0)`,
     ];
     return conditions.filter(Boolean).join(' and ') || 'true';
   };
   const isAll = filters.some((filter) => shapeOf(filter) === '');
-  const wanted = isAll ? '' : ` and (${filters.map(condition).join(' or ') || 'false'})`;
+  const filtered = isAll ? '' : ` and (${filters.map(condition).join(' or ') || 'false'})`;
   // Positions are dense here: without a filter they count the events.
   const last =
-    wanted === ''
+    filtered === ''
       ? `(select min(w.last_position) from store.commit w where w.last_position >= $1::bigint + $2::bigint)`
       : `coalesce((select max(w.last_position) from (
             select c.last_position,
                    sum(c.events) over (order by c.last_position rows unbounded preceding) - c.events as before
               from store.commit c
-             where c.last_position > $1::bigint and c.last_position <= b.bound${wanted}
+             where c.last_position > $1::bigint and c.last_position <= b.bound${filtered}
              order by c.last_position limit $2::bigint) w
           where w.before < $2::bigint), 0)`;
   return {
@@ -269,14 +270,14 @@ function readAllQuery<E>(
         left join lateral (
           select ${COLUMNS} from store.commit c
            where c.last_position > $1::bigint
-             and c.last_position <= least(b.bound, ${last})${wanted}
+             and c.last_position <= least(b.bound, ${last})${filtered}
            order by c.last_position) c on true`,
     values,
     rowMode: 'array',
   } as const;
 }
 
-/** A letter for each condition; PostgreSQL knows statements by their first 63 characters. */
+/** A letter for each condition: PostgreSQL tells statements apart by the first 63 characters of their names. */
 const shapeOf = ({ categories, streams, symbols, types }: Filter): string =>
   `${categories ? 'c' : ''}${streams ? 't' : ''}${symbols === 'any' ? 'a' : symbols ? 's' : ''}${types ? 'y' : ''}`;
 

@@ -1,4 +1,4 @@
-/** Index of the first event after the position. */
+/** Index of the first event after the position, by binary search: events lie in the order of their positions. */
 export function firstAfter(events: readonly { position: number }[], position: number): number {
   let low = 0;
   let high = events.length;

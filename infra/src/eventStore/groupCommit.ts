@@ -12,21 +12,20 @@ import {
 } from './eventStore.ts';
 
 /**
- * Group commit: one append call is in flight at a time, and all that arrives meanwhile goes out in the next one.
- * So the cost of a round trip and of a flush to disk is shared by as many commits as the load brings, and a
- * lone commit waits for nobody.
+ * Group commit: one append call is in flight at a time, and the commits that arrive meanwhile share the next one. So under
+ * load many commits share the cost of a round trip and a flush to disk, and a lone commit waits for no other.
  *
- * A commit with `chained: true` was decided on the state after the previous commit that this appender was given
- * for the stream. Where that one failed, it gets `broken-chain`, whether both travel in one call or not.
+ * A commit with `chained: true` was decided on the state after the stream's previous commit through this appender. If that
+ * one failed, this one gets `broken-chain`, whether both travel in one call or not.
  */
 export type Appender<E> = {
   /**
-   * Resolves with the commit's verdict once it is durable (or has failed). While the store does not answer, the
-   * call is repeated until it does. Rejects with `AppendQueueFull`, `AppenderClosed` (both: not appended), or
-   * `UnknownOutcome` when the appender was closed before the store had answered.
+   * Resolves with the commit's verdict once it is durable or has failed. Repeats the call until the store answers. Rejects
+   * with `AppendQueueFull` or `AppenderClosed`, which both mean not appended, or with `UnknownOutcome` if the appender was
+   * closed before the store answered.
    */
   append(commit: Commit<E>): Promise<Verdict>;
-  /** Appends what is queued, then ends; ends at once when the store does not answer. */
+  /** Appends the queued commits, then ends; ends at once if the store does not answer. */
   close(): Promise<void>;
 };
 
@@ -38,13 +37,13 @@ export class AppenderClosed extends Error {
   override name = 'AppenderClosed';
 }
 
-/** Commits waiting: some 30 MB and a third of a second of work; beyond it waiting longer helps nobody. */
+/** Waiting commits: some 30 MB and a third of a second of work; a longer queue would help nobody. */
 export const APPEND_QUEUE_COMMITS_MAX = 10_000;
-/** Characters of text in one call, some 2,000 events of orders, so that one append stays below some 20 ms. */
+/** Characters of text in one call, some 2,000 events of orders, so that one append takes less than some 20 ms. */
 export const APPEND_TEXT_MAX = 1_048_576;
-/** Streams whose last commit failed are remembered; the oldest is forgotten beyond this many (≈10 MB). */
+/** Streams remembered because their last commit failed (≈ 10 MB); beyond this many the oldest is forgotten. */
 const BROKEN_STREAMS_MAX = 100_000;
-/** Milliseconds between repetitions of a call without an answer; the store's adapter waits too. */
+/** Milliseconds before an unanswered call is repeated, doubling between these; the store's adapter waits, too. */
 const REPEAT_AFTER_MS = 100;
 const REPEAT_AFTER_MAX_MS = 2_000;
 
@@ -60,18 +59,18 @@ export function groupCommit<E>(
 ): Appender<E> {
   const { runtime = realRuntime, log, queueCommitsMax = APPEND_QUEUE_COMMITS_MAX } = options;
   const queue: Entry<E>[] = [];
-  // Chains broken in a call, and those broken by a commit that was never queued.
-  const failed = boundedSet(BROKEN_STREAMS_MAX);
-  const refused = boundedSet(BROKEN_STREAMS_MAX);
+  // Streams whose chain broke in a call, and streams whose chain broke because the queue was full.
+  const failedStreams = boundedSet(BROKEN_STREAMS_MAX);
+  const refusedStreams = boundedSet(BROKEN_STREAMS_MAX);
   const closing = new AbortController();
   let running: Promise<void> | null = null;
 
   const run = async () => {
     while (queue.length > 0) {
-      const call = takeCall(queue, failed);
+      const call = takeCall(queue, failedStreams);
       if (call.length > 0) await appendCall(call);
     }
-    // In the same breath as the look at the queue: a commit that comes later starts the next run.
+    // No await since the queue was empty: a commit that comes later starts the next run.
     running = null;
   };
 
@@ -82,13 +81,13 @@ export function groupCommit<E>(
       call.forEach(({ commit, resolve }, i) => {
         const verdict = verdicts[i];
         assert(verdict, 'a verdict for each commit');
-        if (verdict.verdict === 'ok' || verdict.verdict === 'duplicate') failed.delete(commit.stream);
-        else failed.add(commit.stream);
+        if (verdict.verdict === 'ok' || verdict.verdict === 'duplicate') failedStreams.delete(commit.stream);
+        else failedStreams.add(commit.stream);
         resolve(verdict);
       });
     } catch (error) {
       for (const { commit, reject } of call) {
-        failed.add(commit.stream);
+        failedStreams.add(commit.stream);
         reject(error);
       }
       if (closing.signal.aborted) {
@@ -116,17 +115,17 @@ export function groupCommit<E>(
     async append(commit) {
       assertAppendable([commit]);
       if (closing.signal.aborted) throw new AppenderClosed('this appender is closed');
-      if (!commit.chained) refused.delete(commit.stream);
-      else if (refused.has(commit.stream)) return { verdict: 'broken-chain' };
+      if (!commit.chained) refusedStreams.delete(commit.stream);
+      else if (refusedStreams.has(commit.stream)) return { verdict: 'broken-chain' };
       if (queue.length >= queueCommitsMax) {
-        refused.add(commit.stream);
+        refusedStreams.add(commit.stream);
         throw new AppendQueueFull(`${queue.length} commits are waiting already`);
       }
       const { promise, resolve, reject } = Promise.withResolvers<Verdict>();
-      // Once for all: the bound counts it, and the store takes it as it is, also when the call is repeated.
+      // Encoded once: the bound on a call counts it, and the store uses it, also when the call is repeated.
       const text = store.codec.encode(commit.events);
       queue.push({ commit: { ...commit, text }, resolve, reject });
-      // Begins a moment later, so that what is submitted together travels together.
+      // Starts in a later microtask, so that commits submitted together travel together.
       running ??= Promise.resolve().then(run);
       return promise;
     },
@@ -137,15 +136,15 @@ export function groupCommit<E>(
   };
 }
 
-/** Takes the next call's commits off the queue, answering those whose chain is broken already. */
-function takeCall<E>(queue: Entry<E>[], failed: BoundedSet): Entry<E>[] {
+/** Takes the next call's commits off the queue. Commits whose chain is already broken get their verdict here. */
+function takeCall<E>(queue: Entry<E>[], failedStreams: BoundedSet): Entry<E>[] {
   const call: Entry<E>[] = [];
   let length = 0;
   let taken = 0;
   for (const entry of queue) {
     const { stream, chained } = entry.commit;
-    if (!chained) failed.delete(stream);
-    if (failed.has(stream)) {
+    if (!chained) failedStreams.delete(stream);
+    if (failedStreams.has(stream)) {
       entry.resolve({ verdict: 'broken-chain' });
     } else {
       length += entry.commit.text.length;
@@ -158,7 +157,7 @@ function takeCall<E>(queue: Entry<E>[], failed: BoundedSet): Entry<E>[] {
   return call;
 }
 
-/** A chain into an earlier call, which succeeded, is none for the store. */
+/** Clears `chained` on commits whose predecessor went out in an earlier call, and succeeded: the store cannot know of it. */
 function linked<E>(commits: readonly Commit<E>[]): Commit<E>[] {
   const present = new Set<string>();
   return commits.map((commit) => {

@@ -3,40 +3,40 @@ import type { Cursor } from './cursor.ts';
 import type { EventStore, Filter, Landmark } from './eventStore.ts';
 
 /**
- * A store that is put back to an earlier state (a backup) keeps its id and gives its positions a second time. So whatever is
- * kept beside the store, a snapshot, a table, a view, a topic, a page token, says with its position the last commit that
- * it rests on, and is believed only where the store has that commit in that place. Here is the one check for all of them.
+ * Checks that saved state still belongs to its store. A store restored from a backup keeps its id and uses the same positions
+ * again. So everything saved beside the store (a snapshot, a table, a view, a topic, a page token) names the last commit
+ * that it rests on as well as its position, and is valid only while the store has that commit at that position.
  */
 export type Past = {
   readonly storeId: string;
   /**
-   * The cursor at this position, as it is kept: with the last commit that it rests on. `events`: the last ones before it,
-   * where they are at hand.
+   * The cursor to save for this position: with the last commit that it rests on. `events`: the last events up to there, if
+   * the caller has them.
    */
   cursor(position: number, events?: readonly Landmark[]): Promise<Cursor>;
   /**
-   * Whether a cursor that was kept stands in this store: it is of this store and not beyond its end, and the commit at
-   * its place is the one that it names. One that names none stands at the beginning alone.
+   * Whether a saved cursor is valid: it is this store's, not beyond its end, and the commit at its position is the one
+   * that it names. A cursor without a commit is valid at position 0 alone.
    */
-  stands(kept: Cursor): Promise<boolean>;
+  stands(saved: Cursor): Promise<boolean>;
 };
 
-/** What has a past. */
+/** The part of an event store that the check needs. */
 export type PastOf = Pick<EventStore<unknown>, 'id' | 'head' | 'landmark'>;
 
-/** Those of many shards and symbols stand at the same few places. */
+/** Landmarks remembered: the cursors of many shards and symbols have the same few positions. */
 const LANDMARKS_MAX = 1_000;
 
 export function pastOf(store: PastOf): Past {
   const { id: storeId } = store;
-  const named = new LRUCache<number, Landmark>({ max: LANDMARKS_MAX });
+  const cache = new LRUCache<number, Landmark>({ max: LANDMARKS_MAX });
   const landmarkAt = async (position: number, events: readonly Landmark[]): Promise<Landmark | null> => {
     const last = events.at(-1);
     if (last?.position === position) return { position, commitId: last.commitId };
-    const known = named.get(position);
-    if (known) return known;
+    const cached = cache.get(position);
+    if (cached) return cached;
     const landmark = await store.landmark(position);
-    if (landmark) named.set(position, landmark);
+    if (landmark) cache.set(position, landmark);
     return landmark;
   };
   return {
@@ -45,52 +45,53 @@ export function pastOf(store: PastOf): Past {
       const landmark = await landmarkAt(position, events);
       return landmark ? { storeId, position, landmark } : { storeId, position };
     },
-    async stands({ storeId: of, position, landmark }) {
-      if (of !== storeId) return false;
+    async stands({ storeId: cursorStoreId, position, landmark }) {
+      if (cursorStoreId !== storeId) return false;
       if (position === 0) return true;
       if (!landmark || position > (await store.head())) return false;
-      const there = await store.landmark(position);
-      return there?.position === landmark.position && there.commitId === landmark.commitId;
+      const actual = await store.landmark(position);
+      return actual?.position === landmark.position && actual.commitId === landmark.commitId;
     },
   };
 }
 
 /**
- * Whether cursors of one thing that is looked at again and again stand; null: there is none now. Where it was found to stand
- * and goes on from there, it was written on by somebody who had looked, too.
+ * Checks the cursor of one thing again and again; null: it has none now. A cursor that only advanced since the last check is
+ * not checked again: its writers check, too.
  */
 export function standing(
-  stands: (kept: Cursor) => Promise<boolean>,
-): (kept: Cursor | null) => Promise<boolean> {
+  stands: (saved: Cursor) => Promise<boolean>,
+): (saved: Cursor | null) => Promise<boolean> {
   let trusted: Cursor | null = null;
-  return async (kept) => {
-    const goesOn = trusted !== null && trusted.storeId === kept?.storeId && kept.position >= trusted.position;
-    const isOurs = kept !== null && (goesOn || (await stands(kept)));
-    trusted = isOurs ? kept : null;
+  return async (saved) => {
+    const isAdvanced =
+      trusted !== null && trusted.storeId === saved?.storeId && saved.position >= trusted.position;
+    const isOurs = saved !== null && (isAdvanced || (await stands(saved)));
+    trusted = isOurs ? saved : null;
     return isOurs;
   };
 }
 
-/** What something kept beside the store rests on that follows some events alone: all that it wants, up to a position. */
-export type Rests = {
+/** The past of saved state that follows a filter: it has seen every matching event up to a position. */
+export type FilteredPast = {
   position: number;
-  /** The last event up to there that it wanted; null: there was none. */
+  /** The last matching event up to there; null: there was none. */
   landmark: Landmark | null;
 };
 
-/** Whether the store still has the past that this rests on: the same last event, and nothing more up to the position. */
+/** Whether the store still has this past: the same last matching event, and no further one up to the position. */
 export async function isOfThisPast(
   store: Pick<EventStore<unknown>, 'head' | 'readAll'>,
-  { position, landmark }: Rests,
-  wanted: Filter,
+  { position, landmark }: FilteredPast,
+  filter: Filter,
 ): Promise<boolean> {
   if (position > (await store.head())) return false;
   if (landmark) {
-    const { events } = await store.readAll(landmark.position - 1, wanted, 1);
+    const { events } = await store.readAll(landmark.position - 1, filter, 1);
     if (events[0]?.position !== landmark.position || events[0].commitId !== landmark.commitId) return false;
   }
   for (let after = landmark?.position ?? 0; after < position; ) {
-    const page = await store.readAll(after, wanted, 1);
+    const page = await store.readAll(after, filter, 1);
     const [next] = page.events;
     if (next) return next.position > position;
     if (page.atEnd) break;
@@ -99,11 +100,11 @@ export async function isOfThisPast(
   return true;
 }
 
-/** The landmarks of a consumer, whose events may be ahead of the position that it has reached as a whole. */
+/** Landmarks of a consumer that may receive events ahead of its position, such as from the partitions of a topic. */
 export type Landmarks = {
-  /** It was given these. */
+  /** Adds events that the consumer received. */
   add(events: readonly Landmark[]): void;
-  /** The last event up to this position, which is not below one asked for before. */
+  /** The last event up to this position. Positions must not decrease from call to call. */
   at(position: number): Landmark | null;
 };
 

@@ -3,24 +3,24 @@ import type { Cursor } from '../eventStore/cursor.ts';
 import type { Filter, Recorded } from '../eventStore/eventStore.ts';
 
 /**
- * A topic, as its readers see it: what of the store it carries, and how that is divided into partitions. Events of one
+ * A topic as its readers see it: which events of the store it carries, and how they are divided into partitions. Events of one
  * key are in one partition, in order; between partitions there is no order.
  */
 export type FeedTopic = Division & {
-  /** As the brokers know its first generation. */
+  /** The name of the topic's first generation at the brokers. */
   name: string;
-  /** The least that is read; a newer one is, where there is one. */
+  /** The oldest generation that may be read; a newer one is read if there is one. */
   generation: number;
-  /** Everything that the topic carries matches this, and everything in the store that matches it is carried. */
+  /** The topic carries exactly the events of the store that match this. */
   filter: Filter;
 };
 
 /** How events are divided among partitions. */
 export type Division = {
-  /** Their number. */
+  /** The number of partitions. */
   partitions: number;
   partitionOf(event: Pick<Recorded<unknown>, 'stream' | 'symbol'>): number;
-  /** The partitions that can hold what matches the filter. */
+  /** The partitions that may hold events matching the filter. */
   partitionsOf(filter: Filter): readonly number[];
 };
 
@@ -30,15 +30,15 @@ export const undivided: Division = { partitions: 1, partitionOf: () => 0, partit
 /** Store positions of a consumer, one for each partition of a division. */
 export type Places = readonly number[];
 
-/** Some events that a consumer wants, those of a partition in order, and where they bring it. */
+/** Events for a consumer, in order within each partition, and the places that it reaches by them. */
 export type Gathered<E> = {
   events: Recorded<E>[];
   places: Places;
-  /** Nothing is left that was known. */
+  /** True when no later event was known. */
   live: boolean;
 };
 
-/** Where a cursor stands. Throws where it is of another division: nobody knows what it has been given. */
+/** A cursor's places. Throws if it was made with another number of partitions: nobody knows what its consumer has received. */
 export function placesOf(cursor: Cursor | null, { partitions }: Division): Places {
   const places = cursor?.partitions;
   if (!places) return Array.from({ length: partitions }, () => cursor?.position ?? 0);
@@ -49,10 +49,11 @@ export function placesOf(cursor: Cursor | null, { partitions }: Division): Place
   return places;
 }
 
-/** All places at least at the position. */
+/** The places, each moved to the position if it is below it. */
 export const advanced = (places: Places, position: number): Places =>
   places.map((place) => Math.max(place, position));
 
+/** For each partition the further one of two places. */
 export const furthest = (one: Places, other: Places): Places =>
   one.map((place, partition) => Math.max(place, other[partition] ?? 0));
 
@@ -63,7 +64,7 @@ export function lowest(places: Places, partitions: readonly number[]): number {
   return low;
 }
 
-/** Whether everything that matches the one filter matches the other, as far as their conditions show it. */
+/** Whether every event that matches the filter surely matches the wider one, judged by their conditions alone. */
 export function liesWithin(filter: Filter, wider: Filter): boolean {
   const lists = (['categories', 'streams', 'types'] as const).every((name) =>
     isSubset(filter[name], wider[name]),

@@ -8,8 +8,8 @@ import type { Feed } from './feed.ts';
 import { topicTail } from './topic/tail.ts';
 
 /**
- * The feed of a topic's consumers: live events come from Kafka, everything else from the store, which is also read
- * while Kafka, or what fills it, is away or late. What it gives is in order for each key, not between keys.
+ * The feed of one topic. Live events come from Kafka; everything else comes from the store, live events too while Kafka or
+ * the relay that fills it is away or late. Events are in order for each key, not between keys.
  */
 export function kafkaFeed<E>(options: {
   store: EventStore<E>;
@@ -17,11 +17,11 @@ export function kafkaFeed<E>(options: {
   topic: FeedTopic;
   runtime: Runtime;
   log?: Log | undefined;
-  /** Events that are kept for live consumers. */
+  /** Events kept in memory for live consumers. */
   windowEventsMax?: number;
-  /** Milliseconds that the topic may be behind the store before the store is read instead. */
+  /** Milliseconds by which the topic may be behind the store before the store is read instead. */
   lateAfterMs?: number;
-  /** Milliseconds between two fetches that find something. */
+  /** Milliseconds between two fetches that return events. */
   paceMs?: number;
 }): Feed<E> & {
   /** Whether the topic follows the store closely enough to be read. */

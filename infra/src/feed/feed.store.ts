@@ -10,20 +10,20 @@ import { feedTail } from './tail.ts';
 import type { TopicTail } from './topic/tail.ts';
 
 /**
- * The feed that reads the store itself. One reader (the tail) follows the head with the union of what the live
- * consumers want and keeps the newest events in a bounded window, parsed once for all. A consumer whose position
- * the window does not cover reads pages of its own, with its own filter, until it does. A slow one falls off the
- * window and catches up again by itself, so neither time nor memory of the others depends on it.
+ * The feed that reads the store itself. One reader, the tail, follows the head with the union of the live consumers' filters
+ * and keeps the newest events, parsed once, in a bounded window. A consumer whose position the window does not cover reads
+ * pages of its own, with its own filter, until the window covers it. A slow consumer drops out of the window and catches up
+ * again, so that it costs the others neither time nor memory.
  */
 export function storeFeed<E>(options: {
   store: EventStore<E>;
   runtime: Runtime;
   log?: Log | undefined;
-  /** Events that a live consumer may lag behind before it reads for itself. */
+  /** Events by which a live consumer may lag before it reads pages of its own. */
   windowEventsMax?: number;
-  /** All consumers are of this topic: their cursors have a place for each of its partitions. */
+  /** The topic that all consumers read: their cursors have a position for each of its partitions. */
   topic?: FeedTopic;
-  /** Where live ones are given their events instead, as long as it goes on from where they stand. */
+  /** Serves live consumers instead of the tail, while it continues exactly where they are. */
   topicTail?: TopicTail<E>;
 }): Feed<E> {
   const { store, log, topic } = options;

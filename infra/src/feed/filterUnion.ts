@@ -1,8 +1,8 @@
 import type { Filter } from '../eventStore/eventStore.ts';
 
 /**
- * Filters that together let through what any of the given ones does: exactly that, so that nobody reads or parses
- * what nobody wants. Those that differ in one condition alone become one filter.
+ * Filters that together match exactly what any of these filters matches, so that no unwanted event is read or parsed.
+ * Filters that differ in one condition alone are merged into one.
  */
 export function unionOf(filters: readonly Filter[]): readonly Filter[] {
   if (filters.length === 1) return filters;
@@ -12,10 +12,10 @@ export function unionOf(filters: readonly Filter[]): readonly Filter[] {
 }
 
 const CONDITIONS = ['categories', 'streams', 'symbols', 'types'] as const;
-/** Beyond as many the question costs more than the answer, and everything is read: no process has such consumers. */
+/** With more filters the query would cost more than reading everything, which is then done. No process has that many. */
 const FILTERS_MAX = 8;
 
-/** Puts together those that are alike in all but this condition. */
+/** Merges the filters that are equal except for this condition. */
 function merged(filters: readonly Filter[], condition: (typeof CONDITIONS)[number]): readonly Filter[] {
   const alike = new Map<string, Filter>();
   for (const filter of filters) {
@@ -30,7 +30,7 @@ function merged(filters: readonly Filter[], condition: (typeof CONDITIONS)[numbe
 const inOrder = (condition: readonly string[] | 'any' | undefined) =>
   typeof condition === 'object' ? condition.toSorted() : (condition ?? null);
 
-/** The one condition, as wide as both; none where one of them has none. */
+/** A condition as wide as both filters'; none if one of them has none. */
 function either(a: Filter, b: Filter, condition: (typeof CONDITIONS)[number]): Filter {
   const [one, two] = [a[condition], b[condition]];
   if (!one || !two) return {};

@@ -1,7 +1,7 @@
 import { Gauge } from 'prom-client';
 import type { Metrics } from '../runtime/metrics.ts';
 
-/** Tells at `/metrics` where the live events of a topic's consumers come from. */
+/** A gauge that shows where the consumers of a topic get their live events from. */
 export function watchTopicFeed({ registry }: Metrics, topic: string, isInTime: () => boolean): void {
   new Gauge({
     name: 'brokerx_feed_topic_in_time',

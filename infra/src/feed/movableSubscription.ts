@@ -2,16 +2,16 @@ import type { Filter } from '../eventStore/eventStore.ts';
 import type { Consumer, Feed, Subscription } from './feed.ts';
 
 /**
- * One subscription for a changing set of things, such as the symbols that a process owns: when the set changes it is
- * ended and begun anew, early enough for those that have joined. So the same events may be given again, and what they
- * are given to must pass over what it has. Changes that come together share one new beginning.
+ * One subscription for a changing set of things, such as the symbols that a process owns. When the set changes, the
+ * subscription ends and a new one begins, early enough for the members that joined. So events may come again, and handlers
+ * must skip those that they already have. Changes that come together share one restart.
  */
 export type MovableSubscription = {
-  /** Position given (and handled) so far; null while nothing is wanted. */
+  /** Position up to which everything has been handled; null while the set is empty. */
   position(): number | null;
   /**
-   * Begins anew at the lower one of `from` and where it stood. Resolves when that is done. To be called in the same
-   * breath as the set is changed; a handler must not await it.
+   * Restarts at `from` or at the current position, whichever is lower; resolves when the new subscription has begun. Call it
+   * without an await after changing the set. A handler must not await it.
    */
   move(from?: number): Promise<void>;
   stop(): Promise<void>;
@@ -19,8 +19,8 @@ export type MovableSubscription = {
 
 export type MovableConsumer<E> = Pick<Consumer<E>, 'name' | 'batchEventsMax'> & {
   /**
-   * What is wanted now, and who is given it: those of this very moment, for what has joined later may lack what
-   * came before. Null: nothing is wanted.
+   * The filter and the handler for the set as it is at this moment; null if it is empty. The handler must serve only these
+   * members: one that joins later may lack earlier events.
    */
   begin(): (Pick<Consumer<E>, 'handle'> & { filter: Filter }) | null;
 };

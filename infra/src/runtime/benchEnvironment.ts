@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { cpus, totalmem } from 'node:os';
 
-/** What a figure depends on: two figures compare only where these are equal. */
-export function circumstances(seed: number) {
+/** What a benchmark's figures depend on: two figures are comparable only if these are equal. */
+export function benchEnvironment(seed: number) {
   const processors = cpus();
   return {
     machine: `${processors.length} × ${processors[0]?.model.trim() ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB`,
@@ -18,7 +18,7 @@ function commit(): string {
       execFileSync('git', rest, { cwd: import.meta.dirname, encoding: 'utf8', stdio: 'pipe' }).trim();
     return `${git('rev-parse', '--short', 'HEAD')}${git('status', '--porcelain') ? ' with changes' : ''}`;
   } catch {
-    // Not a clone.
+    // This is not a clone of the repository.
     return 'unknown';
   }
 }

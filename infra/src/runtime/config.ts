@@ -7,44 +7,44 @@ import { LOOPBACK, PORT_MAX } from './ports.ts';
 import { WAITS_FOR_SIGNAL } from './startSignal.ts';
 
 /**
- * Configuration is parsed once at start, fails loudly and is frozen. A service's own `config.ts` names its
- * variables, some of them from `sharedVariables`, and passes them on as values.
+ * Reads the configuration from the environment, once, at the start; throws `ConfigError` or returns it frozen. Each service's
+ * `config.ts` names its variables, some of them from `sharedVariables`, and passes their values on.
  */
 export function loadConfig<S extends z.ZodObject>(
   schema: S,
   env: NodeJS.ProcessEnv = process.env,
 ): Readonly<z.output<S>> {
-  // A variable set to nothing counts as not set: that is what `FOO=` in a file means to people.
-  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
-  const parsed = schema.safeParse(given);
+  // An empty variable counts as unset: that is what people mean by `FOO=` in a file.
+  const variables = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  const parsed = schema.safeParse(variables);
   if (parsed.success) return Object.freeze(parsed.data);
-  // What breaks one rule of a variable may break its others for that alone: the first one is told.
+  // One mistake often breaks several rules of a variable: report the first.
   const isFirst = ({ path: [name] }: z.core.$ZodIssue, at: number, all: readonly z.core.$ZodIssue[]) =>
     all.findIndex(({ path }) => path[0] === name) === at;
   throw new ConfigError(
     parsed.error.issues.filter(isFirst).map((issue) => {
       const variable = String(issue.path[0] ?? '');
       const field = schema.shape[variable] as z.ZodType | undefined;
-      // A rule of our own says itself what it means that a variable is missing.
-      const isMissing = given[variable] === undefined && issue.code !== 'custom';
+      // Our own rules word a missing variable themselves.
+      const isMissing = variables[variable] === undefined && issue.code !== 'custom';
       return {
         variable,
-        rule: isMissing ? 'is not set' : `${issue.message}${shown(variable, given[variable])}`,
+        rule: isMissing ? 'is not set' : `${issue.message}${shownValue(variable, variables[variable])}`,
         remedy: descriptionOf(field) ?? 'See .env.example.',
       };
     }),
   );
 }
 
-/** What was given, where it is nobody's secret: addresses may hold a password, and an e-mail address is a person's. */
-const shown = (variable: string, value: string | undefined): string =>
+/** The value for the message, unless it may be secret or personal: an address may contain a password. */
+const shownValue = (variable: string, value: string | undefined): string =>
   value === undefined || /PASSWORD|KEY|JWK|URL|ENDPOINT|EMAIL|USERNAME/.test(variable)
     ? ''
     : ` (it is ${JSON.stringify(value.slice(0, SHOWN_CHARACTERS))})`;
-/** Enough to recognise it. */
+/** Characters of a value in a message: enough to recognise it. */
 const SHOWN_CHARACTERS = 60;
 
-/** A default or an absence allowed wraps the described schema. */
+/** A variable's description, also where a default or `optional` wraps the described schema. */
 function descriptionOf(field: z.ZodType | undefined): string | undefined {
   if (field?.description !== undefined) return field.description;
   if (field instanceof z.ZodDefault || field instanceof z.ZodOptional) {
@@ -55,16 +55,16 @@ function descriptionOf(field: z.ZodType | undefined): string | undefined {
 
 export type ConfigProblem = {
   variable: string;
-  /** What is wrong, with the value where it cannot be a secret. */
+  /** The rule that is broken, with the value where it cannot be a secret. */
   rule: string;
-  /** What the variable is for and looks like. */
+  /** What the variable is for, and an example. */
   remedy: string;
 };
 
-/** Exit code of a process that was started wrongly. */
+/** Exit code of a process whose configuration or arguments are wrong. */
 export const EXIT_USAGE = 2;
 
-/** The environment is not usable. The message names every variable, its rule and what to set. */
+/** The configuration is unusable. The message names every wrong variable, the rule that it breaks and what to set. */
 export class ConfigError extends Error {
   override name = 'ConfigError';
   readonly problems: readonly ConfigProblem[];
@@ -78,10 +78,10 @@ export class ConfigError extends Error {
 }
 
 /**
- * `node SERVICE/src/config.ts` looks at a service's environment and does nothing else: one JSON list of what is wrong, so
- * that whoever starts several services hears of all of it before anything is made.
+ * Prints what is wrong with a service's configuration as one JSON list. `node SERVICE/src/config.ts` does only this, so that
+ * a command that starts several services can report all mistakes before it starts any.
  */
-export function tellProblems(read: () => unknown): void {
+export function printProblems(read: () => unknown): void {
   process.stdout.write(JSON.stringify(problemsOf(read)));
 }
 
@@ -103,7 +103,7 @@ export const portVariable = (what: string) =>
     .max(PORT_MAX)
     .describe(what);
 
-/** `10.0.0.7` or `10.0.0.0/24`, of either kind of address. */
+/** Whether the text is an IPv4 or IPv6 address or range, such as `10.0.0.7` or `10.0.0.0/24`. */
 export function isAddressRange(text: string): boolean {
   const [address = '', bits, ...more] = text.split('/');
   const bitsMax = isIP(address) === 6 ? 128 : 32;
@@ -111,7 +111,7 @@ export function isAddressRange(text: string): boolean {
   return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= bitsMax);
 }
 
-/** What is listed with commas, spaces around them or not. */
+/** A list separated by commas, with or without spaces around them. */
 export const listVariable = (item: z.ZodType<string, string>) =>
   z
     .string()
@@ -127,7 +127,7 @@ export const countVariable = (what: string) =>
     .max(1_000_000)
     .describe(what);
 
-/** Where an API listens. A name with two addresses would be two listeners, each with bounds of its own. */
+/** Where an API listens. `localhost` means IPv4 alone: with two addresses it would be two listeners, each with its own bounds. */
 export const listenVariable = (what: string) =>
   z
     .string()
@@ -136,7 +136,7 @@ export const listenVariable = (what: string) =>
     .transform((host) => (host === 'localhost' ? LOOPBACK : host))
     .describe(what);
 
-/** What several services read. */
+/** Variables that several services read. */
 export const sharedVariables = {
   DATABASE_URL: z
     .string()
@@ -187,12 +187,12 @@ export const sharedVariables = {
 } as const;
 
 /**
- * Servers that tests are told to use instead of starting some of their own. Taken out of the environment: a process that
- * a test starts uses what that test gives it, and writes to no other.
+ * Servers that tests use instead of starting their own. They are removed from the environment, so that a process started by a
+ * test uses only the servers which that test names.
  */
 export function testAddresses(): TestAddresses {
-  taken ??= takenFrom(process.env);
-  return taken;
+  testServers ??= removeAddresses(process.env);
+  return testServers;
 }
 
 const TEST_ADDRESSES = [
@@ -203,13 +203,13 @@ const TEST_ADDRESSES = [
   'REDIS_URL',
 ] as const;
 type TestAddresses = Partial<Record<(typeof TEST_ADDRESSES)[number], string>>;
-let taken: TestAddresses | undefined;
+let testServers: TestAddresses | undefined;
 
-function takenFrom(env: NodeJS.ProcessEnv): TestAddresses {
+function removeAddresses(env: NodeJS.ProcessEnv): TestAddresses {
   const addresses: TestAddresses = {};
   for (const name of TEST_ADDRESSES) {
-    const given = env[name];
-    if (given) addresses[name] = given;
+    const address = env[name];
+    if (address) addresses[name] = address;
     delete env[name];
   }
   return addresses;

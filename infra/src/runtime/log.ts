@@ -1,8 +1,8 @@
 import { type DestinationStream, type Logger, pino } from 'pino';
 
 /**
- * Structured logs: one JSON object a line on standard output, so that nothing a client sends can forge a line.
- * Personal fields and secrets are replaced wherever a logged object carries them, down to two levels.
+ * Structured logs: one JSON object a line on standard output, so that no client input can forge a line. Personal fields and
+ * secrets are replaced wherever a logged object carries them, down to two levels.
  */
 export type Log = Logger;
 
@@ -28,12 +28,12 @@ export function createLog({ name, level, instance, destination }: LogOptions): L
       formatters: { level: (label) => ({ level: label }) },
       redact: { paths: redactedPaths, censor: '[redacted]' },
     },
-    // Written at once: the lines before a crash are the ones that matter.
+    // Synchronous: the lines just before a crash matter most.
     destination ?? pino.destination({ fd: 1, sync: true }),
   );
 }
 
-/** A field of such a name never reaches a log: at the top, one or two levels down. */
+/** Fields with these names are never logged: neither at the top nor one or two levels down. */
 export const REDACTED_FIELDS = [
   'password',
   'new_password',
@@ -56,9 +56,9 @@ export const REDACTED_FIELDS = [
   'birthDate',
 ] as const;
 
-/** As above, but not directly inside another object: there `name` and `code` are what kind of error it is. */
+/** Fields redacted at the top and in client data. In any other object `name` and `code` say which kind of error it is. */
 export const REDACTED_OUTSIDE_ERRORS = ['name', 'code'] as const;
-/** Objects that hold what a client sent, where they are redacted nevertheless. */
+/** Objects that hold client input. */
 const CLIENT_DATA = ['body', 'client', 'registration', 'command', 'payload'] as const;
 
 const redactedPaths = [

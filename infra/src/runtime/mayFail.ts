@@ -1,18 +1,18 @@
 import type { EventEmitter } from 'node:events';
 
 /**
- * The only place where an error is passed over, and only with the reason why nobody has to hear of it. `because` is for
- * whoever reads the code that calls; a test forbids every other way.
+ * The only place that drops errors. Each caller has to say why nobody needs to know: `because` is for readers of the code.
+ * A test forbids any other way.
  */
 
-/** The result, or undefined where there is none. */
+/** The work's result, or undefined if it failed. */
 export const mayFail = <T>(work: Promise<T>, _because: string): Promise<T | undefined> =>
   work.catch(() => undefined);
 
-/** Whoever waits for it hears of its failure; that nobody waits yet, or any more, must not end the process. */
+/** Keeps a failure from ending the process while nobody awaits the work. Whoever awaits it still gets the failure. */
 export const heardElsewhere = (work: Promise<unknown>): void => void work.catch(() => undefined);
 
-/** Its errors are followed by something that is listened to, such as its close. */
+/** For emitters whose errors are followed by another event that the caller handles, such as `close`. */
 export function errorsHeardElsewhere<E extends Pick<EventEmitter, 'on'>>(emitter: E): E {
   emitter.on('error', () => undefined);
   return emitter;

@@ -1,15 +1,15 @@
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 
-/** The metrics of one process, in Prometheus' text form at `/metrics`. Only what is asked for costs anything. */
+/** The metrics of one process, for Prometheus at `/metrics`. */
 export type Metrics = {
   registry: Registry;
-  /** The text of a scrape and its content type. */
+  /** Collects all metrics now: their text, and its content type. */
   scrape(): Promise<{ contentType: string; text: string }>;
 };
 
 /**
- * How often the delay of the event loop is looked at. Every 10 ms, as prom-client would, is 0.35 % of a core for each
- * idle process; every 50 ms is 0.08 %.
+ * Milliseconds between two measurements of the event loop's delay. Measured on an idle process: 0.08 % of a core, against
+ * 0.35 % with prom-client's default of 10 ms.
  */
 const EVENT_LOOP_LOOK_MS = 50;
 

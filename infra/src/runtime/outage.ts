@@ -2,14 +2,14 @@ import type { Log } from './log.ts';
 import type { Runtime } from './runtime.ts';
 
 /**
- * What a process says while a server is away: one warning that names the server and what its absence means, at most one
- * reminder a minute, and one line once it answers again, with how long that took. Everybody in the process who calls
- * that server tells the same outage, so the log has these lines once, however many calls fail meanwhile.
+ * Logs one outage of a server: a warning with the server and what its absence means, at most one reminder a minute, and a
+ * line with the duration once it answers again. All callers of the server in a process share the outage, so that the log
+ * has these lines once, however many calls fail.
  */
 export type Outage = {
   /** A call failed because the server, or the way to it, is away. */
   failed(error: unknown): void;
-  /** A call was answered. Costs nothing while the server is not away. */
+  /** A call was answered. Cheap, so that it can be called for every answer. */
   answered(): void;
   isAway(): boolean;
 };
@@ -17,29 +17,32 @@ export type Outage = {
 export type OutageOptions = {
   log: Log;
   runtime: Pick<Runtime, 'monotonicMs'>;
-  /** Begins the lines: `PostgreSQL (127.0.0.1:5432)`. No user and no password. */
+  /** The server, as every line begins: `PostgreSQL (127.0.0.1:5432)`. No user and no password. */
   server: string;
-  /** What does not happen until it answers, what goes on, and what is done: `nothing is read or written`. */
+  /** What the outage means: what stops, what goes on, what is done about it. Such as `nothing is read or written`. */
   meaning: string;
-  /** What it is, until when, and what it then does: `away`, `it answers` and `answers again` when absent. */
+  /** The server's trouble; `away` when absent. */
   trouble?: string;
+  /** What ends the trouble; `it answers` when absent. */
   until?: string;
+  /** What the line about the end says; `answers again` when absent. */
   over?: string;
-  /** Says an error in a few words; the first line of its message when absent. */
+  /** An error's reason in a few words; the first line of its message when absent. */
   reasonOf?: (error: unknown) => string;
-  /** Whether somebody has to mend a setting or the server before it can answer us; nobody has to when absent. */
+  /** Whether only a person can end this failure, by a setting or on the server; never when absent. */
   isFinal?: (error: unknown) => boolean;
   /**
-   * Milliseconds after an answer in which a failure begins no outage: where several connections are tried at the same
-   * time, the attempt of one may have begun before another was answered.
+   * Milliseconds after an answer in which a failure begins no outage: with several connections, the failed attempt may have
+   * begun before the answered one.
    */
   settleMs?: number;
 };
 
 /** Milliseconds: often enough to find an outage in the last screenful of a log, seldom enough not to fill it. */
 export const REMIND_EVERY_MS = 60_000;
-/** A server that comes and goes: so many outages in this time are told each; then at most one in `REMIND_EVERY_MS`. */
-export const TOLD_EACH_MAX = 3;
+/** Outages in `FLAPPING_MS` that are all logged; while the server comes and goes, at most one in `REMIND_EVERY_MS` is. */
+export const LOGGED_EACH_MAX = 3;
+/** Milliseconds. */
 export const FLAPPING_MS = 300_000;
 
 export function outage(options: OutageOptions): Outage {
@@ -55,21 +58,23 @@ export function outage(options: OutageOptions): Outage {
     isFinal = () => false,
     settleMs = 0,
   } = options;
-  let away: { sinceMs: number; failures: number; said: { ms: number; final: boolean } | null } | null = null;
+  let away: { sinceMs: number; failures: number; warning: { ms: number; final: boolean } | null } | null =
+    null;
   let answeredMs = Number.NEGATIVE_INFINITY;
-  /** When the last ones that were told began, and how many ended untold since. */
-  let told: number[] = [];
-  let untold = 0;
+  /** When the outages that were logged lately began. */
+  let loggedMs: number[] = [];
+  /** How many outages have ended without a line since then. */
+  let unlogged = 0;
 
   const begin = (nowMs: number, error: unknown, failures: number) => {
-    told = told.filter((ms) => nowMs - ms < FLAPPING_MS);
-    if (told.length >= TOLD_EACH_MAX && nowMs - (told.at(-1) ?? 0) < REMIND_EVERY_MS) return null;
-    told.push(nowMs);
+    loggedMs = loggedMs.filter((ms) => nowMs - ms < FLAPPING_MS);
+    if (loggedMs.length >= LOGGED_EACH_MAX && nowMs - (loggedMs.at(-1) ?? 0) < REMIND_EVERY_MS) return null;
+    loggedMs.push(nowMs);
     const final = isFinal(error);
-    const what = final ? 'cannot be used: until that is mended' : `is ${trouble}: until ${until}`;
-    const again = untold > 0 ? ` comes and goes (${untold} more times since it was last told), and` : '';
-    log.warn({ reason: reasonOf(error), failures }, `${server}${again} ${what}, ${meaning}`);
-    untold = 0;
+    const state = final ? 'cannot be used: until that is mended' : `is ${trouble}: until ${until}`;
+    const again = unlogged > 0 ? ` comes and goes (${unlogged} more times since it was last told), and` : '';
+    log.warn({ reason: reasonOf(error), failures }, `${server}${again} ${state}, ${meaning}`);
+    unlogged = 0;
     return { ms: nowMs, final };
   };
 
@@ -77,26 +82,26 @@ export function outage(options: OutageOptions): Outage {
     failed(error) {
       const nowMs = runtime.monotonicMs();
       if (away === null && nowMs - answeredMs < settleMs) return;
-      away ??= { sinceMs: nowMs, failures: 0, said: null };
+      away ??= { sinceMs: nowMs, failures: 0, warning: null };
       away.failures += 1;
-      const { sinceMs, failures, said } = away;
-      if (said === null) {
-        away.said = begin(nowMs, error, failures);
+      const { sinceMs, failures, warning } = away;
+      if (warning === null) {
+        away.warning = begin(nowMs, error, failures);
         return;
       }
-      // The cause may have become one that does not pass by itself.
-      const isWorse = isFinal(error) && !said.final;
-      if (nowMs - said.ms < REMIND_EVERY_MS && !isWorse) return;
-      away.said = { ms: nowMs, final: said.final || isWorse };
-      const about = { reason: reasonOf(error), failures };
-      log.warn(about, `${server} is still ${trouble}, for ${lasting(nowMs - sinceMs)}: ${meaning}`);
+      // The cause may now be one that only a person can end.
+      const isWorse = isFinal(error) && !warning.final;
+      if (nowMs - warning.ms < REMIND_EVERY_MS && !isWorse) return;
+      away.warning = { ms: nowMs, final: warning.final || isWorse };
+      const fields = { reason: reasonOf(error), failures };
+      log.warn(fields, `${server} is still ${trouble}, for ${lasting(nowMs - sinceMs)}: ${meaning}`);
     },
     answered() {
       if (away === null) return;
-      const { sinceMs, failures, said } = away;
+      const { sinceMs, failures, warning } = away;
       away = null;
       answeredMs = runtime.monotonicMs();
-      if (said === null) untold += 1;
+      if (warning === null) unlogged += 1;
       else log.info({ failures }, `${server} ${over} after ${lasting(answeredMs - sinceMs)}`);
     },
     isAway: () => away !== null,
@@ -104,33 +109,33 @@ export function outage(options: OutageOptions): Outage {
 }
 
 /**
- * The outage of a server that all who call it in this process tell together: whoever fails first begins it, whoever is
- * answered first ends it.
+ * The outage that all callers of a server in this process share: the first failed call begins it, the first answered call
+ * ends it.
  */
 export function sharedOutage({
   log,
   ...options
 }: Omit<OutageOptions, 'log'> & { log: Log | undefined }): Outage {
-  if (!log) return UNHEARD;
-  const ofThisLog = shared.get(log) ?? new Map<string, Outage>();
-  shared.set(log, ofThisLog);
-  const known = ofThisLog.get(options.server) ?? outage({ log, ...options });
-  ofThisLog.set(options.server, known);
-  return known;
+  if (!log) return UNLOGGED;
+  const byServer = outagesByLog.get(log) ?? new Map<string, Outage>();
+  outagesByLog.set(log, byServer);
+  const shared = byServer.get(options.server) ?? outage({ log, ...options });
+  byServer.set(options.server, shared);
+  return shared;
 }
 
 /** A process has one log; tests have one each. */
-const shared = new WeakMap<Log, Map<string, Outage>>();
-const UNHEARD: Outage = { failed: () => {}, answered: () => {}, isAway: () => false };
+const outagesByLog = new WeakMap<Log, Map<string, Outage>>();
+const UNLOGGED: Outage = { failed: () => {}, answered: () => {}, isAway: () => false };
 
 /**
- * The level at which a call's failure is told: a detail where the server was away, which the outage's own lines tell; the
- * client that noticed it has seen to those. Any other failure has the level that is given.
+ * The level at which to log a call's failure: `debug` if the server was away, because the client has logged the outage
+ * itself; else `level`.
  */
 export const unlessOutage = <L extends 'warn' | 'error'>(error: unknown, level: L): L | 'debug' =>
   isServerAway(error) ? 'debug' : level;
 
-/** The server or the way to it is away, or has no space, rather than that it refused; also where that is only the cause. */
+/** Whether an error, or its cause, means that the server or the way to it is away, or that its disk is full. Refusals do not. */
 export function isServerAway(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
@@ -140,10 +145,10 @@ export function isServerAway(error: unknown): boolean {
 }
 
 const AWAY_CODES = new Set([
-  '53100', // PostgreSQL: its disk is full, which the pools' clients have told
-  '57P01', // the administrator ends the connection
-  '57P02', // a crash ends it
-  '57P03', // it is starting or stopping
+  '53100', // PostgreSQL's disk is full, which the pools have logged
+  '57P01', // an administrator ended the connection
+  '57P02', // a crash ended the connection
+  '57P03', // PostgreSQL is starting or stopping
   'ECONNREFUSED',
   'ECONNRESET',
   'EPIPE',
@@ -153,7 +158,7 @@ const AWAY_CODES = new Set([
   'ENOTFOUND',
   'EAI_AGAIN',
 ]);
-/** Errors of clients that have no code: of pg, kafkajs and EventStoreDB. */
+/** Messages of errors without a code, from pg, kafkajs and EventStoreDB. */
 const BROKEN_WAY =
   /connection (terminated|ended)|timeout exceeded when trying to connect|client has encountered a connection error|^closed connection|^connection timeout|^request \w+\(.*\) timed out|\bUNAVAILABLE\b|^no reply within|got no reply\b|nothing listens at this address/i;
 

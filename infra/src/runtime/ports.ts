@@ -1,13 +1,13 @@
 import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 
-/** Everything that the local installation opens is for this machine alone. */
+/** The local installation listens here alone, so that no other machine can reach it. */
 export const LOOPBACK = '127.0.0.1';
 export const PORT_MAX = 65_535;
 
 /**
- * A TCP port that nobody listens on now, below those that systems give to outgoing connections: one of these may last for
- * as long as a server wants its port back. Somebody may take it before it is used: be ready to ask again.
+ * A TCP port that nobody listens on now. Another process may take it before it is used: be ready to ask again. The port lies
+ * below those of outgoing connections: one of these could hold it when a restarted server wants it back.
  */
 export async function freePort(host: string = LOOPBACK): Promise<number> {
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
@@ -18,9 +18,9 @@ export async function freePort(host: string = LOOPBACK): Promise<number> {
 }
 
 const FREE_PORT_FIRST = 10_240;
-/** Where Linux begins (`ip_local_port_range`); others begin higher. */
+/** Where the ports of outgoing connections begin on Linux (`ip_local_port_range`); other systems begin higher. */
 const EPHEMERAL_PORT_FIRST = 32_768;
-/** So many taken in a row is no accident: then whatever the system has. */
+/** Random ports tried. If all are taken it is no accident, and the system chooses. */
 const ATTEMPTS_MAX = 50;
 
 function anyPort(host: string): Promise<number> {

@@ -1,8 +1,8 @@
 import { type Runtime, sleep } from './runtime.ts';
 
 /**
- * Repeats `work` with back-off while it fails transiently, for at most `budgetMs`; then throws its last error. Only for
- * work that may be done twice. `isOver`: nobody wants it any more.
+ * Repeats `work`, with back-off, while its failures are transient, for at most `budgetMs`; then throws the last error.
+ * Only for work that may be done twice. `isOver` ends the repetition early: nobody wants the result any more.
  */
 export async function repeating<T>(
   runtime: Runtime,
@@ -24,7 +24,7 @@ export async function repeating<T>(
 const BACK_OFF_FIRST_MS = 20;
 const BACK_OFF_LAST_MS = 1_000;
 
-/** Milliseconds to wait before try number `attempt + 1`: doubling, bounded. */
+/** Milliseconds to wait after failed attempt number `attempt`, counted from 1: doubling, from 20 to 1,000. */
 export const backOffMs = (attempt: number): number =>
   Math.min(BACK_OFF_LAST_MS, BACK_OFF_FIRST_MS * 2 ** Math.min(attempt - 1, 10));
 

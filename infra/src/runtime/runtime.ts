@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
 
 /**
- * Clock, timers and randomness as parameters, so that a whole system can be run from a seed. Only this file
- * touches the real ones.
+ * Clock, timers and randomness as a parameter, so that a whole system can run from a seed. Only this file touches the real
+ * ones.
  */
 export type Runtime = {
   /** Milliseconds since the Unix epoch (wall clock): for times in events and expiry of keys. */
   nowMs(): number;
-  /** Milliseconds of a clock that never goes back: for durations. */
+  /** Milliseconds on a clock that never goes back: for durations. */
   monotonicMs(): number;
   /** `count` random bytes. */
   randomBytes(count: number): Uint8Array;
@@ -30,7 +30,7 @@ export const realRuntime: Runtime = {
   },
 };
 
-/** Milliseconds, 25 days: what is longer, as after a clock that went back by months, Node would call back at once. */
+/** Milliseconds, 25 days: Node fires a longer timer at once, such as one computed while the clock was months off. */
 const TIMEOUT_MAX_MS = 2 ** 31 - 1;
 
 /** Resolves after `ms`, or as soon as `signal` is aborted. */
@@ -46,12 +46,12 @@ export const sleep = (runtime: Runtime, ms: number, signal?: AbortSignal): Promi
     signal?.addEventListener('abort', done, { once: true });
   });
 
-/** Bytes fetched from the system at a time: a call costs 2 µs, and every event needs a few for ids and traces. */
+/** Random bytes fetched from the system at a time: a call costs 2 µs, and every event needs a few for ids and traces. */
 const POOL_BYTES = 4_096;
 let pool = new Uint8Array(0);
 let poolUsed = 0;
 
-/** No byte is given twice: a used-up pool is left to those who hold parts of it. */
+/** Never returns a byte twice: a used-up pool stays with its callers and is replaced by a new one. */
 function pooledRandomBytes(count: number): Uint8Array {
   if (count > POOL_BYTES / 4) return randomBytes(count);
   if (poolUsed + count > pool.length) {

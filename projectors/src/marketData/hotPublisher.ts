@@ -1,5 +1,5 @@
 import { type Event, MARKET_DATA_EVENTS } from '@brokerx/contracts';
-import { type Cursor, type EventStore, type HotView, isOfThisPast, type Rests } from '@brokerx/infra';
+import { type Cursor, type EventStore, type FilteredPast, type HotView, isOfThisPast } from '@brokerx/infra';
 import { type Books, keysOf } from './books.ts';
 import type { SymbolMarket } from './symbolMarket.ts';
 
@@ -14,7 +14,7 @@ export type HotPublisher = {
    */
   publish(
     books: Books,
-    reached: Rests,
+    reached: FilteredPast,
     values: (market: SymbolMarket) => [key: string, text: string][],
   ): Promise<number>;
 };

@@ -3,13 +3,13 @@ import {
   type Batch,
   type EventStore,
   type Feed,
+  type FilteredPast,
   type HotStore,
   type Lease,
   type Leases,
   type Log,
   landmarks,
   mayFail,
-  type Rests,
   type Runtime,
   type Snapshots,
   sleep,
@@ -134,7 +134,7 @@ async function lead(
   });
   let position = loaded.cursor?.position ?? 0;
   const followed = landmarks(loaded.cursor?.landmark ?? null);
-  const reachedNow = (): Rests => ({ position, landmark: followed.at(position) });
+  const reachedNow = (): FilteredPast => ({ position, landmark: followed.at(position) });
   let moved = new AbortController();
   const subscription = feed.subscribe({
     name: `${MARKET_DATA_VIEW.name}:${MARKET_DATA_VIEW.version}`,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type Event, MARKET_SNAPSHOT } from '@brokerx/contracts';
-import type { Cursor, EventStore, Landmark, Rests, Snapshots } from '@brokerx/infra';
+import type { Cursor, EventStore, FilteredPast, Landmark, Snapshots } from '@brokerx/infra';
 import type { Books } from './books.ts';
 import { restoreMarket, type SymbolMarket, storeMarket } from './symbolMarket.ts';
 
@@ -16,7 +16,7 @@ const MARK = '*';
 /** Saves what changed since the last time. Throws what the snapshots throw; what was not saved stays due. */
 export function marketSnapshots(snapshots: Snapshots, storeId: string) {
   return {
-    async save(books: Books, reached: () => Rests): Promise<void> {
+    async save(books: Books, reached: () => FilteredPast): Promise<void> {
       if (books.unkept.size === 0) return;
       const { position: complete, landmark } = reached();
       const state = JSON.stringify({ symbols: [...books.markets.keys()].sort(), landmark } satisfies Mark);
