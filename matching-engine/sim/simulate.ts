@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import type { BookFact } from '@brokerx/contracts';
 import { bestLevel } from '../src/book/levels.ts';
-import { OUTPUTS_MAX } from '../src/rules/bound.ts';
 import { apply, type Engine, newEngine, type PlacedInput } from '../src/rules/engine.ts';
 import { openOf } from '../src/rules/iceberg.ts';
-import { follows } from '../src/rules/state.ts';
+import { follows, OUTPUTS_MAX } from '../src/rules/state.ts';
 import { unpacked } from '../src/snapshot/packedState.ts';
 import { type EngineSnapshot, snapshot, stateHash } from '../src/snapshot/snapshot.ts';
 import { packedAtOnce } from '../test/packedAtOnce.ts';

@@ -2,8 +2,8 @@ import type { BookFact } from '@brokerx/contracts';
 import { expect, test } from 'vitest';
 import { desk, SYMBOL, told } from '../../test/desk.ts';
 import { restore, snapshot } from '../snapshot/snapshot.ts';
-import { OUTPUTS_MAX } from './bound.ts';
 import { apply, type Engine, newEngine, type PlacedInput } from './engine.ts';
+import { OUTPUTS_MAX } from './state.ts';
 
 /** What happens where one input would bring about more than it may. Twenty outputs: four, and room for one more step. */
 type Desk = ReturnType<typeof desk>;

@@ -6,9 +6,9 @@ import type { Engine } from './state.ts';
  * that is matched stops there and its rest expires; stops and brackets whose turn has not come keep it for the next
  * input, and so has what is left to tell of the end of a day or a call (`left.ts`). An uncross is done whole and does not
  * count: each of its trades uses up an order, or a peak of one, that was placed by an input of its own.
- * 20,000 outputs are some 40 commits and a tenth of a second of matching.
+ * The bound is `OUTPUTS_MAX` (20,000): some 40 commits and a tenth of a second of matching.
  */
-export const OUTPUTS_MAX = 20_000;
+
 /** Where nothing is counted: more than memory holds, and still a small integer, which costs an engine's state nothing. */
 const UNBOUNDED = 2 ** 30 - 1;
 /** One more step tells no more: a match with what lists say of it, the ends of two orders, what the market does then. */

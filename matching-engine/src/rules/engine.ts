@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { BookFact, EventOf, OrderRef } from '@brokerx/contracts';
 import { amend } from './amend.ts';
-import { tellIndicative } from './auction/auction.ts';
+import { tellIndicative } from './auction/call.ts';
 import { beginPhase, endCall, halt, resume } from './auction/phases.ts';
 import { count } from './bound.ts';
 import { dormantOf, dropDormant, followLists } from './bracket.ts';
@@ -12,7 +12,8 @@ import { siblingsOf, watchFromHere } from './orderList.ts';
 import { place } from './place.ts';
 import { placeList } from './placeList.ts';
 import { type Engine, follows, listing, NOTED, type PlacedInput } from './state.ts';
-import { removeStop, runOwed } from './stops/triggers.ts';
+import { removeStop } from './stops/stops.ts';
+import { runOwed } from './stops/triggers.ts';
 
 /**
  * The matching engine of one symbol: a pure state machine. No clock, no randomness, no I/O: the same inputs in the

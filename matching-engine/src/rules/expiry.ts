@@ -13,7 +13,7 @@ import {
 import { withdraw } from './iceberg.ts';
 import { hasLeft, tellEnd } from './left.ts';
 import { type Engine, follows } from './state.ts';
-import { removeStop, stopsByArrival } from './stops/triggers.ts';
+import { removeStop, stopsByArrival } from './stops/stops.ts';
 
 /**
  * Ends that come with time. Only what `market-<symbol>` says moves it: an order whose time has come is open, and

@@ -1,44 +1,14 @@
-import type { BookFact, SelfTradeMode } from '@brokerx/contracts';
+import type { BookFact } from '@brokerx/contracts';
 import { fill, matchable } from '../book/book.ts';
 import { ICEBERG } from '../book/flags.ts';
-import type { Side } from '../book/levels.ts';
-import { type Band, isOutside } from './auction/band.ts';
+import { isOutside } from './auction/band.ts';
 import { isFull } from './bound.ts';
 import { nextPeak, openOf } from './iceberg.ts';
-import { affordable, type Budget, spend } from './notional.ts';
+import type { Incoming } from './incoming.ts';
+import { affordable, spend } from './notional.ts';
 import { fillsListed, printed, printedBefore } from './orderList.ts';
 import { prevent } from './selfTrade.ts';
 import { type Engine, outputTime } from './state.ts';
-
-/** An order on its way into the book: one that arrives, or one whose change gave it a new priority. */
-export type Incoming = {
-  readonly orderId: string;
-  readonly accountId: string;
-  /** A revision at or after which its account knows it. */
-  readonly revision: number;
-  readonly side: Side;
-  readonly limitTicks: number;
-  readonly tickCents: number;
-  readonly selfTrade: SelfTradeMode;
-  /** Of the input. */
-  readonly time: string;
-  /** What it still wants; of a budget, what that buys at the price looked at last. */
-  leaves: number;
-  /** Within which it trades; null: wherever its limit reaches. */
-  readonly band: Band | null;
-  /** It is for an amount of money. */
-  readonly budget: Budget | null;
-  /** Self-trade prevention has ended it, and its end is told. */
-  ended: boolean;
-  /** It met somebody outside the band, and stopped there. */
-  outside: boolean;
-  /** There was more to match than one input may bring about: its rest expires. */
-  bounded: boolean;
-  /** More than its trades is told before it rests: matches were prevented, or other orders have less by its trades. */
-  prevented: boolean;
-  /** Price of its first trade; 0 before. The last one's is the engine's. */
-  firstTicks: number;
-};
 
 /** Trades at the makers' prices, best price and then oldest order first, until nothing is left or nobody is met. */
 export function match(engine: Engine, incoming: Incoming, outputs: BookFact[]): void {

@@ -1,30 +1,15 @@
 import assert from 'node:assert/strict';
 import type { BookFact, EventOf, OrderRef, RefusalCode } from '@brokerx/contracts';
 import { lookAheadMatches } from './bound.ts';
-import { type Stopped, type Sweeper, sweepAhead } from './lookAhead.ts';
-import type { Incoming } from './match.ts';
+import type { Budget, Incoming } from './incoming.ts';
+import { type Sweeper, sweepAhead } from './lookAhead.ts';
+
 import { type Engine, follows, type Listing } from './state.ts';
 
 /**
  * Market buys for an amount of money. At each price the money is floored to whole lots; it is never spent beyond. What
  * is left below one lot makes the order `filled`; more than that expires where there is nobody left to trade with.
  */
-export type Budget = {
-  cents: number;
-  readonly lotShares: number;
-  /** Shares bought beyond whole lots: the whole is to be lots. Older rules leave it 0, and floor what is still to buy. */
-  odd: number;
-  readonly countsOdd: boolean;
-  /** What an order of the symbol may still buy. */
-  sharesLeft: number;
-  /** What it may still buy for the whole to be lots, where its sweep would end beyond them; else without end. */
-  lotsLeft: number;
-  /** Why that sweep would end. */
-  stopped: Stopped | null;
-  /** A trade has said that nothing is left to want. */
-  closed: boolean;
-};
-
 type Placed = EventOf<'OrderPlaced.v1'>['data'];
 
 export const budgetOf = (notionalCents: number, { rules, matchingRules }: Listing): Budget => ({

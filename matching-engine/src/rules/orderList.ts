@@ -2,44 +2,15 @@ import { type BookFact, type EventOf, isStop, type OrderRef, type RefusalCode } 
 import { reduce } from '../book/book.ts';
 import type { RestingOrder } from '../book/levels.ts';
 import { openOf, withdraw } from './iceberg.ts';
-import { type Engine, follows, lastPrice } from './state.ts';
-import { removeStop } from './stops/triggers.ts';
-
-/**
- * Orders that belong together. A fill of one takes the same shares off the other at once, before any trigger is looked
- * at, wherever it is: in the book, waiting for its trigger, or triggered and waiting for its turn. To cancel one is to
- * cancel both; what ends otherwise leaves the other as it is. Those of a bracket are dormant until its entry has ended
- * (`bracket.ts`).
- */
-export type OrderList = {
-  readonly listId: string;
-  /** Counts lists as they were placed; no state. */
-  readonly number: number;
-  /** Those that are open, the entry of a bracket aside. */
-  readonly legs: string[];
-  /** Until the entry has ended and what it bought is offered. */
-  entry: Entry | null;
-};
-
-export type Entry = {
-  readonly orderId: string;
-  filled: number;
-  /** It has ended; the others wait for continuous trading. */
-  isOver: boolean;
-  /** Of the account's stream that placed the list. */
-  readonly revision: number;
-  readonly dormant: readonly Dormant[];
-  /**
-   * The lowest print since its first fill that was none of its own: what it pays on its way is no fall. 0: there was
-   * none. Version 4 of the rules.
-   */
-  lowTicks: number;
-};
-export type Dormant = EventOf<'OrderPlaced.v1'>['data'];
-
-/** The list of each open order that has one. */
-export type Lists = Map<string, OrderList>;
-export type KeptList = Omit<OrderList, 'number'>;
+import {
+  type Engine,
+  type Entry,
+  follows,
+  type KeptList,
+  lastPrice,
+  type OrderList,
+} from './state.ts';
+import { removeStop } from './stops/stops.ts';
 
 /** Why the orders of a list do not fit together. */
 export function listRefusal(list: EventOf<'OrderListPlaced.v1'>['data']): RefusalCode | undefined {

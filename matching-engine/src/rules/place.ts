@@ -11,22 +11,17 @@ import {
 } from '@brokerx/contracts';
 import { matchable, type NewOrder } from '../book/book.ts';
 import { flagsOf } from '../book/flags.ts';
-import { beginCall } from './auction/auction.ts';
 import { bandOf } from './auction/bands.ts';
+import { beginCall } from './auction/call.ts';
 import { lookAheadMatches } from './bound.ts';
 import { icebergRefusal, restShown } from './iceberg.ts';
+import type { Incoming } from './incoming.ts';
 import { canTrade } from './lookAhead.ts';
-import { type Incoming, match } from './match.ts';
+import { match } from './match.ts';
 import { affordable, budgetOf, endOfBudget, keepToLots, notionalRefusal } from './notional.ts';
 import { type Engine, follows, lastPrice } from './state.ts';
-import {
-  addStop,
-  markBehind,
-  runTriggers,
-  type StopTerms,
-  trailedStop,
-  triggersAt,
-} from './stops/triggers.ts';
+import { addStop, markBehind, type StopTerms, trailedStop, triggersAt } from './stops/stops.ts';
+import { runTriggers } from './stops/triggers.ts';
 
 type Placed = EventOf<'OrderPlaced.v1'>;
 type Accepted = Extract<BookFact, { type: 'OrderAccepted.v1' }>['data'];

@@ -8,9 +8,9 @@ import {
   type RefusalCode,
 } from '@brokerx/contracts';
 import { behind } from './bound.ts';
-import { addList, type Dormant, listRefusal } from './orderList.ts';
+import { addList, listRefusal } from './orderList.ts';
 import { enter, refusal } from './place.ts';
-import type { Engine } from './state.ts';
+import type { Dormant, Engine } from './state.ts';
 
 /** A list of orders: all of them are taken, or none. The stop waits before the other one may trade. */
 export function placeList(

@@ -2,7 +2,7 @@ import type { BookFact } from '@brokerx/contracts';
 import { fill } from '../book/book.ts';
 import type { RestingOrder } from '../book/levels.ts';
 import { nextPeak, openOf, withdraw } from './iceberg.ts';
-import type { Incoming } from './match.ts';
+import type { Incoming } from './incoming.ts';
 import type { Engine } from './state.ts';
 
 /**

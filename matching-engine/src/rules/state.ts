@@ -2,19 +2,16 @@ import {
   type BookFact,
   collarTicksLeast,
   type EngineInput,
+  type EventOf,
   type MarketState,
   type SymbolRules,
   type TradingPhase,
 } from '@brokerx/contracts';
-import { type Book, emptyBook } from '../book/book.ts';
-import type { Call } from './auction/auction.ts';
+import { type Book, emptyBook, type NewOrder } from '../book/book.ts';
 import type { Band } from './auction/band.ts';
-import { OUTPUTS_MAX } from './bound.ts';
 import { type Collar, collarAround } from './collar.ts';
 import type { Icebergs } from './iceberg.ts';
-import type { Lists, OrderList } from './orderList.ts';
-import { noStops, type Stops } from './stops/triggers.ts';
-import type { Waiting } from './stops/waiting.ts';
+import { noStops, type Stops } from './stops/stops.ts';
 
 /**
  * What an engine knows of its symbol. States: not listed (`listing` is null; every order is rejected) →
@@ -38,7 +35,7 @@ export type Engine = {
   /** Ends by order, of open orders that have one (and of some that ended before it), by arrival. */
   readonly expiries: Map<string, string>;
   /** Orders that wait for the closing call, by arrival. */
-  readonly waiting: Waiting;
+  readonly waiting: Map<string, NewOrder>;
   /** Ends that inputs before had no room to tell, in their order. */
   left: BookFact[];
   listing: Listing | null;
@@ -67,6 +64,63 @@ export type Engine = {
   lastTradeTime: string;
 };
 
+export type Call = {
+  /** What was told of it last. */
+  indicative: Equilibrium;
+  /** Its time was up once. */
+  extended: boolean;
+};
+
+/**
+ * What the two sides of a book agree on at one price: the price at which most can be executed; of several, the one with
+ * the least surplus; of several still, the highest where all of them leave buyers, the lowest where all leave sellers,
+ * else the one nearest the static reference. Prices that count are all limits and the reference itself, brought to
+ * where the sides overlap. Where only orders without a limit of their own would trade, it is the reference.
+ */
+export type Equilibrium = {
+  priceTicks: number | null;
+  quantity: number;
+  /** Shares that one side wants more of at this price. */
+  surplus: number;
+  surplusSide: 'buy' | 'sell' | null;
+};
+
+/**
+ * Orders that belong together. A fill of one takes the same shares off the other at once, before any trigger is looked
+ * at, wherever it is: in the book, waiting for its trigger, or triggered and waiting for its turn. To cancel one is to
+ * cancel both; what ends otherwise leaves the other as it is. Those of a bracket are dormant until its entry has ended
+ * (`bracket.ts`).
+ */
+export type OrderList = {
+  readonly listId: string;
+  /** Counts lists as they were placed; no state. */
+  readonly number: number;
+  /** Those that are open, the entry of a bracket aside. */
+  readonly legs: string[];
+  /** Until the entry has ended and what it bought is offered. */
+  entry: Entry | null;
+};
+
+export type Entry = {
+  readonly orderId: string;
+  filled: number;
+  /** It has ended; the others wait for continuous trading. */
+  isOver: boolean;
+  /** The revision of the account's stream that placed the list. */
+  readonly revision: number;
+  readonly dormant: readonly Dormant[];
+  /**
+   * The lowest print since its first fill that was none of its own: what it pays on its way is no fall. 0: there was
+   * none. Version 4 of the rules.
+   */
+  lowTicks: number;
+};
+export type Dormant = EventOf<'OrderPlaced.v1'>['data'];
+
+/** The list of each open order that has one. */
+export type Lists = Map<string, OrderList>;
+export type KeptList = Omit<OrderList, 'number'>;
+
 export type Listing = {
   readonly rules: SymbolRules;
   /** Version of the matching rules, adopted with the listing or by an event of its own. */
@@ -81,6 +135,9 @@ export type PlacedInput<E extends EngineInput = EngineInput> = {
   readonly event: E;
   readonly revision: number;
 };
+
+/** Outputs of one input; what happens at this bound stands in `bound.ts`. */
+export const OUTPUTS_MAX = 20_000;
 
 /** The matching rules that this engine can run. A published version is never changed: a new one is added. */
 export const KNOWN_MATCHING_RULES: readonly number[] = [1, 2, 3, 4];

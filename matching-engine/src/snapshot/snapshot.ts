@@ -2,11 +2,11 @@ import { hash } from 'node:crypto';
 import type { BookFact, MarketState, SymbolRules, TradingPhase } from '@brokerx/contracts';
 import { type NewOrder, rest } from '../book/book.ts';
 import { ICEBERG } from '../book/flags.ts';
-import type { Call } from '../rules/auction/auction.ts';
 import { type Engine, listing, newEngine } from '../rules/engine.ts';
 import { openExpiries } from '../rules/expiry.ts';
-import { addList, type KeptList, watchLists } from '../rules/orderList.ts';
-import { addStop, type StopTerms, stopsByArrival } from '../rules/stops/triggers.ts';
+import { addList, watchLists } from '../rules/orderList.ts';
+import type { Call, KeptList } from '../rules/state.ts';
+import { addStop, type StopTerms, stopsByArrival } from '../rules/stops/stops.ts';
 
 /**
  * An engine's whole state as plain JSON, and back. The orders stand in priority in time, so that a restored book is

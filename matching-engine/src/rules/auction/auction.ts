@@ -5,44 +5,10 @@ import type { RestingOrder } from '../../book/levels.ts';
 import { tellEnd } from '../left.ts';
 import { fillsListed, printed } from '../orderList.ts';
 import { type Engine, follows, lastPrice, listing, outputTime } from '../state.ts';
-import { ratchet, runTriggers } from '../stops/triggers.ts';
-import { enterWaiting } from '../stops/waiting.ts';
-import { type Equilibrium, equilibrium, NO_CROSS, pair } from './uncross.ts';
-
-/**
- * Call auctions. While a call runs orders gather in the book, which may be crossed; its end executes what it can at one
- * price. Orders meant for it expire then; the others stay, and the book is not crossed any more.
- */
-export type Call = {
-  /** What was told of it last. */
-  indicative: Equilibrium;
-  /** Its time was up once. */
-  extended: boolean;
-};
-
-export function beginCall(engine: Engine, auction: Auction, outputs: BookFact[]): void {
-  engine.state = auction;
-  engine.call ??= { indicative: NO_CROSS, extended: false };
-  outputs.push({ type: 'MarketStateChanged.v1', data: { state: auction } });
-  if (auction === 'closing_auction') enterWaiting(engine, outputs);
-}
-
-/** What the call would bring, where that is not what was told last. */
-export function tellIndicative(engine: Engine, call: Call, outputs: BookFact[]): void {
-  const now = equilibriumOf(engine);
-  const { priceTicks, quantity, surplus, surplusSide } = call.indicative;
-  const same =
-    now.priceTicks === priceTicks &&
-    now.quantity === quantity &&
-    now.surplus === surplus &&
-    now.surplusSide === surplusSide;
-  if (same) return;
-  call.indicative = now;
-  outputs.push({ type: 'IndicativePriceChanged.v1', data: { ...now } });
-}
-
-export const equilibriumOf = (engine: Engine): Equilibrium =>
-  equilibrium(engine, engine.listing?.referenceTicks ?? 0, engine.listing?.matchingRules);
+import { ratchet } from '../stops/stops.ts';
+import { runTriggers } from '../stops/triggers.ts';
+import { equilibriumOf } from './call.ts';
+import { pair } from './uncross.ts';
 
 /**
  * Executes the call: trades at one price, which becomes the static reference, then the ends of the orders meant for it.

@@ -1,7 +1,6 @@
 import { BAND_TICKS_MIN, collarTicks, ticks } from '@brokerx/contracts';
-import { type Engine, follows, lastPrice } from '../state.ts';
+import { type Engine, type Equilibrium, follows, lastPrice } from '../state.ts';
 import { type Band, isOutside } from './band.ts';
-import type { Equilibrium } from './uncross.ts';
 
 /** The trade band of an input; null where there is none: the symbol has none, or an operator has switched bands off for it or for the account. */
 export function bandOf(engine: Engine, exempt: boolean): Band | null {

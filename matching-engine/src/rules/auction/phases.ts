@@ -3,8 +3,9 @@ import { isFull } from '../bound.ts';
 import { expireDay, expireDue, isDue } from '../expiry.ts';
 import { hasLeft } from '../left.ts';
 import { type Engine, follows, NOTED } from '../state.ts';
-import { beginCall, beginContinuous, equilibriumOf, uncrossAtClose } from './auction.ts';
+import { beginContinuous, uncrossAtClose } from './auction.ts';
 import { isExtended } from './bands.ts';
+import { beginCall, equilibriumOf } from './call.ts';
 
 /**
  * The trading day, from version 3 of the matching rules on: pre_open → opening_auction → continuous → closing_auction →

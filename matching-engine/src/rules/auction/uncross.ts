@@ -3,24 +3,10 @@ import { type Book, fill } from '../../book/book.ts';
 import { ICEBERG, UNPRICED } from '../../book/flags.ts';
 import { bestLevel, type Level, type Levels, type RestingOrder } from '../../book/levels.ts';
 import { type Iced, nextPeak, openOf } from '../iceberg.ts';
-import type { Lists, OrderList } from '../orderList.ts';
+import type { Equilibrium, Lists, OrderList } from '../state.ts';
 
 /** A book with what is beside it. */
 type Called = Iced & { readonly lists?: Lists };
-
-/**
- * What the two sides of a book agree on at one price: the price at which most can be executed; of several, the one with
- * the least surplus; of several still, the highest where all of them leave buyers, the lowest where all leave sellers,
- * else the one nearest the static reference. Prices that count are all limits and the reference itself, brought to
- * where the sides overlap. Where only orders without a limit of their own would trade, it is the reference.
- */
-export type Equilibrium = {
-  priceTicks: number | null;
-  quantity: number;
-  /** Shares that one side wants more of at this price. */
-  surplus: number;
-  surplusSide: 'buy' | 'sell' | null;
-};
 
 export const NO_CROSS: Equilibrium = { priceTicks: null, quantity: 0, surplus: 0, surplusSide: null };
 

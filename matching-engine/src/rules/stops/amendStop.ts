@@ -5,7 +5,7 @@ import type { RestingOrder } from '../../book/levels.ts';
 import { againstRules } from '../amendRefusal.ts';
 import { expireAtNewPlace } from '../expiry.ts';
 import { type Engine, follows } from '../state.ts';
-import { addStop, removeStop, type StopTerms } from './triggers.ts';
+import { addStop, removeStop, type StopTerms } from './stops.ts';
 
 type Amend = EventOf<'OrderAmendRequested.v1'>;
 

@@ -1,5 +1,5 @@
 import type { BookFact } from '@brokerx/contracts';
-import { type NewOrder, rest } from '../../book/book.ts';
+import { rest } from '../../book/book.ts';
 import { isFull } from '../bound.ts';
 import type { Engine } from '../state.ts';
 
@@ -7,8 +7,6 @@ import type { Engine } from '../state.ts';
  * Orders for the closing auction, outside the book and unseen until its call begins: then they enter by arrival, behind
  * what stands at their price; those that an input has no room for enter with the next ones.
  */
-export type Waiting = Map<string, NewOrder>;
-
 export function enterWaiting(engine: Engine, outputs: BookFact[]): void {
   const { book, waiting } = engine;
   for (const order of waiting.values()) {
