@@ -2,14 +2,7 @@ import { type BookFact, type EventOf, isStop, type OrderRef, type RefusalCode } 
 import { reduce } from '../book/book.ts';
 import type { RestingOrder } from '../book/levels.ts';
 import { openOf, withdraw } from './iceberg.ts';
-import {
-  type Engine,
-  type Entry,
-  follows,
-  type KeptList,
-  lastPrice,
-  type OrderList,
-} from './state.ts';
+import { type Engine, type Entry, follows, type KeptList, lastPrice, type OrderList } from './state.ts';
 import { removeStop } from './stops/stops.ts';
 
 /** Why the orders of a list do not fit together. */
