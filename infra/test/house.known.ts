@@ -154,10 +154,4 @@ export const ofComments: readonly string[] = [
   'projectors/test/project.int.test.ts',
   'projectors/test/topics.int.test.ts',
   'projectors/test/topicsBroker.int.test.ts',
-  'query-api/src/books/bookUpdate.ts',
-  'query-api/src/deps.ts',
-  'query-api/src/http/paging.ts',
-  'query-api/src/ws/openSockets.ts',
-  'query-api/src/ws/ownOrders.ts',
-  'query-api/src/ws/subscription.ts',
 ];

@@ -14,7 +14,7 @@ import type { OpenStreams } from './streams/openStreams.ts';
 import type { CommandApi } from './ws/commandApi.ts';
 import type { OpenSockets } from './ws/openSockets.ts';
 
-/** What the routes answer from; nothing in here can write. */
+/** Everything that the routes read from and stream from. Nothing in here can write. */
 export type QueryDeps = {
   store: EventReader;
   database: ReadDatabase;
@@ -26,7 +26,7 @@ export type QueryDeps = {
   books: PublicBooks;
   channels: Channels;
   streams: OpenStreams;
-  /** Of exports of events. */
+  /** Places for exports of events: each client has a few. */
   exportPlaces: Shares;
   commands: Pick<CommandApi, 'inFlight'>;
   sockets: OpenSockets;
@@ -36,7 +36,7 @@ export type QueryDeps = {
   telemetry: Telemetry;
   ready: HttpOptions['ready'];
   authenticate: HttpOptions['authenticate'];
-  /** Origins of pages that may call from a browser, besides the API's own. */
+  /** Origins of web pages that may call the API from a browser, beside its own. */
   corsOrigins: readonly string[];
   trustedProxies?: readonly string[];
   bounds?: HttpOptions['bounds'];

@@ -64,7 +64,7 @@ export function accountRoutes(app: Http, { store }: { store: EventReader }, read
     },
     async (request, reply) => {
       const accountId = accountRead(request.actor, request.query.account_id);
-      const before = await reads.pageAsked(request, ledgerToken);
+      const before = await reads.requestedPage(request, ledgerToken);
       const query = { accountId, limit: request.query.limit, before };
       return reads.page(reply, await readLedger(reads.of(request, reply, 'ledger'), query));
     },
@@ -84,7 +84,7 @@ export function accountRoutes(app: Http, { store }: { store: EventReader }, read
     async (request, reply) => {
       const { account_id, limit, symbol } = request.query;
       const accountId = accountRead(request.actor, account_id);
-      const query = { accountId, symbol, limit, after: await reads.pageAsked(request, holdingsToken) };
+      const query = { accountId, symbol, limit, after: await reads.requestedPage(request, holdingsToken) };
       return reads.page(reply, await readHoldings(reads.of(request, reply, 'holdings'), query));
     },
   );
@@ -103,7 +103,10 @@ export function accountRoutes(app: Http, { store }: { store: EventReader }, read
     },
     async (request, reply): Promise<Page<views.OrderView>> => {
       const accountId = accountRead(request.actor, request.query.account_id);
-      const query = { ...ordersAsked(request.query), before: await reads.pageAsked(request, ordersToken) };
+      const query = {
+        ...ordersAsked(request.query),
+        before: await reads.requestedPage(request, ordersToken),
+      };
       const page = await readOrders(reads.of(request, reply, 'orders'), { accountId, ...query });
       return reads.page(reply, page);
     },
@@ -167,7 +170,7 @@ first 100 and the last).`,
     async (request, reply) => {
       const { account_id, limit, symbol, order_id: orderId } = request.query;
       const accountId = accountRead(request.actor, account_id);
-      const before = await reads.pageAsked(request, executionsToken);
+      const before = await reads.requestedPage(request, executionsToken);
       const query = { accountId, symbol, orderId, before, limit };
       return reads.page(reply, await readExecutions(reads.of(request, reply, 'executions'), query));
     },

@@ -26,7 +26,7 @@ export function parkedRoutes(app: Http, reads: Reading): void {
     },
     async (request, reply) => {
       const { limit } = request.query;
-      const after = await reads.pageAsked(request, parkedEventsToken);
+      const after = await reads.requestedPage(request, parkedEventsToken);
       return reads.page(
         reply,
         await readParkedEvents(reads.of(request, reply, ...PROJECTIONS), { after, limit }),

@@ -10,7 +10,7 @@ import { refused } from '../http/problems.ts';
 import type { EventReader } from '../reading/eventReader.ts';
 import { POSITION_REPLY_HEADERS, PositionHeaders, type Reading } from '../reading/reading.ts';
 import type { Shares } from '../reading/shares.ts';
-import { type ShareBounds, whyFull } from '../reading/shares.ts';
+import { fullDetail, type ShareBounds } from '../reading/shares.ts';
 import { rawEventLines } from './rawEvents.ts';
 
 /** Each holds a page of events and asks the store without a pause; one analyst leaves room for another. */
@@ -61,7 +61,7 @@ with \`follow=true\` for ever. Positions need not be dense. A reply that is cut 
       if (typeof place === 'string') {
         throw refused(
           place === 'ACCOUNT_FULL' ? 'TOO_MANY_STREAMS' : 'OVERLOADED',
-          whyFull('exports', place, EXPORTS),
+          fullDetail('exports', place, EXPORTS),
         );
       }
       const { after, until, category, stream, type, limit, follow } = request.query;

@@ -1,13 +1,13 @@
 import type { Http } from '@brokerx/infra/http/http.ts';
 
-/** Seconds for which a browser remembers the answer to its question. */
+/** Seconds for which a browser caches the answer to a preflight request. */
 const MAX_AGE_SECONDS = 600;
 
-/** Lets pages of exactly these origins read the API from a browser. None: nothing is said, and browsers refuse. */
+/** Lets web pages of exactly these origins read the API. Without any, no CORS header is sent, and browsers refuse. */
 export function allowOrigins(app: Http, origins: readonly string[]): void {
   if (origins.length === 0) return;
   const allowed = new Set(origins);
-  // On the way out, so that refusals can be read, too.
+  // On every reply, so that pages can read refusals, too.
   app.addHook('onSend', async (request, reply) => {
     const { origin } = request.headers;
     reply.header('vary', 'Origin');

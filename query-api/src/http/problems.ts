@@ -1,7 +1,7 @@
 import { REFUSALS, RETRYABLE, type RefusalCode } from '@brokerx/contracts';
 import { Problem } from '@brokerx/infra/http/problem.ts';
 
-/** How the reading side says no, over HTTP. */
+/** The refusals of this service, each with its HTTP status. */
 const STATUS = {
   READ_MODEL_BEHIND: 503,
   FOREIGN_POSITION: 409,
@@ -18,7 +18,7 @@ const STATUS = {
 } as const satisfies Partial<Record<RefusalCode, number>>;
 export type QueryRefusal = keyof typeof STATUS;
 
-/** Seconds after which what is missing now may be there. */
+/** Seconds after which a client may try again: projections and servers are rarely behind for longer. */
 const RETRY_AFTER_SECONDS = 1;
 
 export function refused(code: QueryRefusal, detail?: string, cause?: unknown): Problem {
@@ -34,7 +34,7 @@ export function refused(code: QueryRefusal, detail?: string, cause?: unknown): P
   });
 }
 
-/** A parameter that has the right form but no meaning. */
+/** Refuses a parameter that has the right type and no valid value. */
 export const invalidParameter = (pointer: string, detail: string): Problem =>
   new Problem({
     status: 400,

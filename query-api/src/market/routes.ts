@@ -56,7 +56,7 @@ export function marketRoutes(app: Http, deps: MarketLookFrom & { runtime: Runtim
       },
     },
     async (request, reply) => {
-      const after = await reads.pageAsked(request, symbolsToken);
+      const after = await reads.requestedPage(request, symbolsToken);
       const tables = reads.of(request, reply, 'symbols');
       return reads.page(reply, await readSymbols(tables, { limit: request.query.limit, after }));
     },
@@ -159,7 +159,7 @@ trade have none.`,
       const { symbol } = request.params;
       const { interval, from, to, limit } = request.query;
       const tables = reads.of(request, reply, 'candles', 'symbols');
-      const after = await reads.pageAsked(request, candlesToken);
+      const after = await reads.requestedPage(request, candlesToken);
       const nowMs = runtime.nowMs();
       const page = await readCandles(tables, { symbol, interval, from, to, after, limit, nowMs });
       if (page.items.length > 0) return reads.page(reply, page);

@@ -1,7 +1,7 @@
 import { countVariable } from '@brokerx/infra/runtime/config.ts';
 import type { ShareBounds } from './shares.ts';
 
-/** What one address, and one account, may have of this process, beside the bounds of the process itself. */
+/** The bounds of this process, of one client address, and of one account, for each kind of place. */
 export type QueryBounds = { waiters: ShareBounds; streams: ShareBounds; webSockets: ShareBounds };
 
 /**
@@ -17,7 +17,7 @@ export const QUERY_BOUNDS: QueryBounds = {
 
 const { waiters, streams, webSockets } = QUERY_BOUNDS;
 
-/** As the environment names them. */
+/** The variables of the environment that set these bounds. */
 export const boundVariables = {
   WAITERS_PER_ADDRESS_MAX: countVariable(
     'Queries of one address that may wait until what they read has reached their min_position.',
@@ -35,20 +35,20 @@ export const boundVariables = {
   ),
 };
 
-export const queryBounds = (given: { [Name in keyof typeof boundVariables]: number }): QueryBounds => ({
+export const queryBounds = (variables: { [Name in keyof typeof boundVariables]: number }): QueryBounds => ({
   waiters: {
     ...waiters,
-    perAddressMax: given.WAITERS_PER_ADDRESS_MAX,
-    perAccountMax: given.WAITERS_PER_ACCOUNT_MAX,
+    perAddressMax: variables.WAITERS_PER_ADDRESS_MAX,
+    perAccountMax: variables.WAITERS_PER_ACCOUNT_MAX,
   },
   streams: {
     ...streams,
-    perAddressMax: given.STREAMS_PER_ADDRESS_MAX,
-    perAccountMax: given.STREAMS_PER_ACCOUNT_MAX,
+    perAddressMax: variables.STREAMS_PER_ADDRESS_MAX,
+    perAccountMax: variables.STREAMS_PER_ACCOUNT_MAX,
   },
   webSockets: {
     ...webSockets,
-    perAddressMax: given.WEBSOCKETS_PER_ADDRESS_MAX,
-    perAccountMax: given.WEBSOCKETS_PER_ACCOUNT_MAX,
+    perAddressMax: variables.WEBSOCKETS_PER_ADDRESS_MAX,
+    perAccountMax: variables.WEBSOCKETS_PER_ACCOUNT_MAX,
   },
 });

@@ -2,29 +2,29 @@ import type { Cursor, Past } from '@brokerx/infra';
 import { invalidParameter, refused } from '../http/problems.ts';
 
 /**
- * A list's own page token names a row; what clients are given says beside it which commit the page reflected. Rows are in
- * the places of one past of one store: in another one the next page would leave out what lies elsewhere there.
+ * Wraps a list's own page token, which names a row, for the client: the wrapped one names, too, the commit that the page
+ * reflected. Rows have their places in one past of one store; with a token from another past, the next page could leave rows out.
  */
 export type PageTokens = {
-  /** The list's token, to be given to a client with a page that reflects this position. */
-  given(token: string, position: number): Promise<string>;
+  /** Wraps the list's token for a page that reflects this position. */
+  toClient(token: string, position: number): Promise<string>;
   /**
-   * What the list's token names in what a client sent. Throws `FOREIGN_POSITION` where the store does not have that past, and
-   * `INVALID_REQUEST` where it is no token of this list.
+   * The key in a client's token. Throws `FOREIGN_POSITION` where the store does not have that past, and `INVALID_REQUEST` where
+   * it is no token of this list.
    */
-  keyOf<K>(given: string, keyOf: (token: string) => K | undefined): Promise<K>;
+  keyOf<K>(clientToken: string, keyOf: (token: string) => K | undefined): Promise<K>;
 };
 
 export function pageTokens(past: Past): PageTokens {
   return {
-    async given(token, position) {
+    async toClient(token, position) {
       const { landmark } = await past.cursor(position);
       const parts = [token, past.storeId, position, landmark?.position ?? '', landmark?.commitId ?? ''];
       return Buffer.from(parts.join(':')).toString('base64url');
     },
-    async keyOf(given, keyOf) {
+    async keyOf(clientToken, keyOf) {
       const [, token, storeId = '', position, at, commitId] =
-        PARTS.exec(Buffer.from(given, 'base64url').toString()) ?? [];
+        PARTS.exec(Buffer.from(clientToken, 'base64url').toString()) ?? [];
       const key = token === undefined ? undefined : keyOf(token);
       if (key === undefined) throw invalidParameter('#/query/page_token', NOT_ONE);
       const landmark = at && commitId ? { landmark: { position: Number(at), commitId } } : {};

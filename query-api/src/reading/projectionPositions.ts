@@ -6,21 +6,21 @@ import type { Freshness } from './freshness.ts';
 import type { ReadDatabase } from './readDatabase.ts';
 
 /**
- * Keeps `Freshness` told where the projections' tables stand: notifications move it, and the table of positions is
- * read at every (re)connect, because notifications sent meanwhile are lost, now and then while somebody waits, and
- * when one tells of a projection that was not there, or was not the live one, at the last look.
+ * Passes the positions of the projections on to `Freshness`. A projection announces each by a notification of PostgreSQL. The
+ * table of positions is read as well: at every connect, since notifications sent before are lost; now and then while a reader
+ * waits; and when a notification is of a projection that the last read did not have, or not as the live version.
  */
 export type ProjectionPositions = {
-  /** Resolves when the positions have been read once; tells whether the read model is there at all. */
+  /** Reads the table of positions; false: the read model does not answer. */
   reread(): Promise<boolean>;
-  /** Looks again now and then while true. */
+  /** While on, reads the table every `SAFETY_POLL_MS`. */
   poll(on: boolean): void;
   close(): Promise<void>;
 };
 
-/** Milliseconds between looks while a reader waits, in case a notification was lost. */
+/** Milliseconds between reads while a reader waits, in case a notification was lost. */
 const SAFETY_POLL_MS = 250;
-/** Milliseconds from a notification of an unknown projection to a look: what a new one's first reader may miss. */
+/** Milliseconds from a notification of an unknown projection to a read: so much later its first reader hears of it. */
 const UNKNOWN_LOOK_MS = 100;
 
 export function projectionPositions(options: {
@@ -33,19 +33,19 @@ export function projectionPositions(options: {
 }): ProjectionPositions {
   const { databaseUrl, database, storeId, freshness, runtime, log } = options;
   const live = new Map<string, number>();
-  /** Told by a notification since the running look began: newer than what that look will find. */
-  let toldMeanwhile = new Set<string>();
+  /** Projections announced since the read under way began: their positions are newer than what it will find. */
+  let announcedMeanwhile = new Set<string>();
   let looking: Promise<boolean> | null = null;
   let cancelPoll: (() => void) | null = null;
   let cancelLook: (() => void) | null = null;
 
   const look = async () => {
-    toldMeanwhile = new Set();
+    announcedMeanwhile = new Set();
     try {
       const rows = await database.query<Row>({ name: 'projection_positions', text: LIVE, values: [] });
-      const known = new Set(rows.map(({ name }) => name));
+      const names = new Set(rows.map(({ name }) => name));
       for (const name of live.keys()) {
-        if (known.has(name)) continue;
+        if (names.has(name)) continue;
         live.delete(name);
         freshness.moved(name, 0);
       }
@@ -54,7 +54,7 @@ export function projectionPositions(options: {
         live.set(name, version);
         // Tables folded from another store say nothing about this one.
         if (store_id !== storeId) freshness.moved(name, 0);
-        else if (switched || !toldMeanwhile.has(name)) freshness.moved(name, safeInteger(position));
+        else if (switched || !announcedMeanwhile.has(name)) freshness.moved(name, safeInteger(position));
       }
       return true;
     } catch (error) {
@@ -78,7 +78,7 @@ export function projectionPositions(options: {
         })
       : null;
   };
-  /** One that is being rebuilt tells of itself all the time: the table is read for it so often only. */
+  /** Bounds the reads that a projection under rebuild causes, since it announces its position all the time. */
   const lookSoon = () => {
     cancelLook ??= runtime.setTimer(UNKNOWN_LOOK_MS, () => {
       cancelLook = null;
@@ -91,11 +91,11 @@ export function projectionPositions(options: {
     applicationName: 'brokerx query positions',
     onConnected: () => void reread(),
     onNotify: (payload) => {
-      const told = parseMove(payload);
-      if (!told) return;
-      if (live.get(told.name) !== told.version) return lookSoon();
-      toldMeanwhile.add(told.name);
-      freshness.moved(told.name, told.position);
+      const move = parseMove(payload);
+      if (!move) return;
+      if (live.get(move.name) !== move.version) return lookSoon();
+      announcedMeanwhile.add(move.name);
+      freshness.moved(move.name, move.position);
     },
     log,
   });
@@ -111,7 +111,7 @@ export function projectionPositions(options: {
   };
 }
 
-/** `orders:1:42` → the projection `orders`, version 1, at position 42. */
+/** `orders:1:42` means: the projection `orders`, version 1, is at position 42. */
 function parseMove(payload: string): { name: string; version: number; position: number } | undefined {
   const match = /^([a-z_-]+):(\d{1,9}):(\d{1,15})$/.exec(payload);
   if (!match?.[1]) return undefined;

@@ -10,11 +10,11 @@ import {
 import type { Log } from '@brokerx/infra/runtime/log.ts';
 import type { QueryConfig, QueryResultRow } from 'pg';
 
-/** The read model's PostgreSQL, for reading only: the server itself refuses a write in these sessions. */
+/** The PostgreSQL of the read model. The server itself refuses writes in these sessions. */
 export type ReadDatabase = Rows & {
   /**
-   * Rows of one statement, and where each of these projections stood in the very snapshot that the rows are of; null
-   * where its tables are not there or were made from another event store, or from another past of it.
+   * Runs one statement, and returns its rows together with the position of each projection in the same snapshot. A
+   * position is null where the projection's tables are missing, or were made from another event store or another past of it.
    */
   queryAt<R extends QueryResultRow>(
     statement: QueryConfig,
@@ -24,32 +24,32 @@ export type ReadDatabase = Rows & {
 };
 
 export type Rows = {
-  /** Rows of one statement; throws `ReadModelUnavailable` when the server or the tables are not there now. */
+  /** Runs one statement; throws `ReadModelUnavailable` while the server or the tables are missing. */
   query<R extends QueryResultRow>(statement: QueryConfig): Promise<R[]>;
 };
 
-/** The server is away, or its tables have not been made yet: asking again later may help. */
+/** The server is away, or the projectors have not made its tables yet: a later try may succeed. */
 export class ReadModelUnavailable extends Error {
   override name = 'ReadModelUnavailable';
 }
 
-/** Every query is one statement served by an index, so few connections answer many requests. */
+/** Every query is one statement that an index serves, so a few connections answer many requests. */
 const CONNECTIONS_MAX = 8;
-/** Milliseconds; a query of a page takes about one. */
+/** Milliseconds; the query of a page takes about one. */
 const QUERY_TIMEOUT_MS = 5_000;
 
 export function openReadDatabase(options: {
   databaseUrl: string;
-  /** The event store that the tables have to be made from. */
+  /** The event store that the tables must be made from. */
   store: PastOf;
   log: Log;
 }): ReadDatabase {
   const past = pastOf(options.store);
-  const ours = new Map<string, ReturnType<typeof standing>>();
-  const isOurs = (projection: string, cursor: Cursor | null) => {
-    const stands = ours.get(projection) ?? standing(past.stands);
-    ours.set(projection, stands);
-    return stands(cursor);
+  const checks = new Map<string, ReturnType<typeof standing>>();
+  const isOfThisStore = (projection: string, cursor: Cursor | null) => {
+    const check = checks.get(projection) ?? standing(past.stands);
+    checks.set(projection, check);
+    return check(cursor);
   };
   const pool = openPool({
     ...options,
@@ -72,20 +72,23 @@ export function openReadDatabase(options: {
   return {
     query,
     async queryAt<R extends QueryResultRow>(statement: QueryConfig, projections: readonly string[]) {
-      const found = await query<R & Reflected>(reflecting(statement, projections));
-      const places = found[0]?.reflected_places ?? [];
+      const rows = await query<R & WithCursors>(withCursors(statement, projections));
+      const places = rows[0]?.reflected_places ?? [];
       const positions = places.map(async (place, i) => {
         const cursor = place === null ? null : cursorOf(place);
-        return (await isOurs(projections[i] ?? '', cursor)) && cursor ? cursor.position : null;
+        return (await isOfThisStore(projections[i] ?? '', cursor)) && cursor ? cursor.position : null;
       });
-      return { rows: found.filter(({ is_row }) => is_row), positions: await Promise.all(positions) };
+      return { rows: rows.filter(({ is_row }) => is_row), positions: await Promise.all(positions) };
     },
     close: () => pool.end(),
   };
 }
 
-/** The statement with the cursors beside each of its rows, or beside none: one statement is one snapshot. */
-function reflecting({ name, text, values = [] }: QueryConfig, projections: readonly string[]): QueryConfig {
+/**
+ * Extends a statement by the projections' cursors, since one statement reads one snapshot. Each row has them; a result without
+ * rows has them in one row of their own.
+ */
+function withCursors({ name, text, values = [] }: QueryConfig, projections: readonly string[]): QueryConfig {
   const names = `$${values.length + 1}`;
   return {
     name: `${name}_at`,
@@ -99,15 +102,15 @@ function reflecting({ name, text, values = [] }: QueryConfig, projections: reado
     values: [...values, projections],
   };
 }
-type Reflected = { reflected_places: (string | null)[] | null; is_row: boolean | null };
+type WithCursors = { reflected_places: (string | null)[] | null; is_row: boolean | null };
 
-/** `<store>:<position>:<landmark's position>:<its commit>`, the last two empty where there is none. */
+/** Parses `<store>:<position>:<landmark's position>:<landmark's commit>`; the last two are empty without a landmark. */
 function cursorOf(place: string): Cursor {
   const [storeId = '', position = '', at = '', commitId = ''] = place.split(':');
   const landmark = commitId === '' ? {} : { landmark: { position: safeInteger(at), commitId } };
   return { storeId, position: safeInteger(position), ...landmark };
 }
 
-/** The projectors have not made their schema or tables yet. */
+/** PostgreSQL's codes for a missing table or schema: the projectors have not made it yet. */
 const isMissing = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && (error.code === '42P01' || error.code === '3F000');

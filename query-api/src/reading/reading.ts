@@ -11,10 +11,10 @@ import { type Behind, type Freshness, ofAnother, type Read, type Reader } from '
 import { pageTokens } from './pageTokens.ts';
 import type { ReadDatabase, Rows } from './readDatabase.ts';
 
-/** The header that tells which position a reply reflects, and asks for one (as `min_position` does). */
+/** In a reply: the position that it reflects. In a request: the same as `min_position`. */
 const POSITION_HEADER = 'x-brokerx-position';
 
-/** For the reference: what every reply says, and what may be asked for. */
+/** The header for the API reference. */
 export const POSITION_REPLY_HEADERS = {
   'X-BrokerX-Position': 'The position of the event store that this reply reflects.',
 } as const;
@@ -23,24 +23,24 @@ export const PositionHeaders = z.looseObject({
 });
 
 /**
- * How a request reads: what it is given is at least as new as what it asks for and as what this process ever answered,
- * and the reply says which position that is, taken from the snapshot that was read.
+ * How routes read. Data are at least as new as the position that the request names, and as anything that this process has
+ * answered before; the reply states their position, taken from the snapshot that was read.
  */
 export type Reading = {
-  /** The tables of these projections, for this request. */
+  /** The tables of these projections, read for this request. */
   of(request: FastifyRequest, reply: FastifyReply, ...projections: string[]): Rows;
-  /** The same of anything else that has positions. */
+  /** Reads a source that is no table but has positions, for this request. */
   look<T>(request: FastifyRequest, reply: FastifyReply, source: string, look: Look<T>): Promise<T>;
-  /** Refuses a request that asks for more than the store has, which is read up to this head, and says what it has. */
+  /** For replies read from the store up to `head`: refuses a request for a later position, and states the head in the reply. */
   ofStore(request: FastifyRequest, reply: FastifyReply, head: number): void;
-  /** What the `page_token` of a request names, as `keyOf` reads the list's own token. */
-  pageAsked<K>(request: FastifyRequest, keyOf: (token: string) => K | undefined): Promise<K | undefined>;
-  /** The page as it is given: its token says what the reply reflects. */
+  /** The key in the request's `page_token`; `keyOf` parses the list's own token. */
+  requestedPage<K>(request: FastifyRequest, keyOf: (token: string) => K | undefined): Promise<K | undefined>;
+  /** The page for the client: its token states, too, what the reply reflects. */
   page<T>(reply: FastifyReply, page: Page<T>): Promise<Page<T>>;
-  /** Says in the reply which position is reflected. */
+  /** States in the reply's header the position that it reflects. */
   tell(reply: FastifyReply, position: number): void;
 };
-/** What was seen, and where its source stood in it; null: there was nothing of it. */
+/** Returns what it saw, and the source's position in it; null: the source is not there. */
 export type Look<T> = () => Promise<{ seen: T; position: number | null }>;
 
 type Heading = Pick<EventReader, 'id' | 'head'>;
@@ -53,11 +53,11 @@ type Parts = {
 export function reading(parts: Parts): Reading {
   const { store } = parts;
   const tokens = pageTokens(pastOf(store));
-  const told = new WeakMap<FastifyReply, number>();
-  /** A reply that was read in several looks reflects the earliest of them. */
+  const reflected = new WeakMap<FastifyReply, number>();
+  /** A reply made of several reads reflects the lowest of their positions. */
   const tell = (reply: FastifyReply, position: number) => {
-    const lowest = Math.min(position, told.get(reply) ?? position);
-    told.set(reply, lowest);
+    const lowest = Math.min(position, reflected.get(reply) ?? position);
+    reflected.set(reply, lowest);
     reply.header(POSITION_HEADER, formatPosition({ storeId: store.id, position: lowest }));
   };
   return {
@@ -65,7 +65,7 @@ export function reading(parts: Parts): Reading {
       freshRows(
         parts,
         projections,
-        positionAsked(request),
+        requestedPosition(request),
         (position) => tell(reply, position),
         readerOf(request),
       ),
@@ -74,32 +74,32 @@ export function reading(parts: Parts): Reading {
         parts,
         source,
         look,
-        positionAsked(request),
+        requestedPosition(request),
         readerOf(request),
       );
       tell(reply, position);
       return seen;
     },
     ofStore(request, reply, head) {
-      const min = positionAsked(request);
+      const min = requestedPosition(request);
       if (min && min.storeId !== store.id)
         throw refused('FOREIGN_POSITION', ofAnother(min.storeId, store.id));
       if (min && min.position > head) throw refused('FOREIGN_POSITION', beyond(min, head));
       tell(reply, head);
     },
-    async pageAsked(request, keyOf) {
+    async requestedPage(request, keyOf) {
       const { page_token: token } = request.query as { page_token?: string };
       return token === undefined ? undefined : tokens.keyOf(token, keyOf);
     },
     async page(reply, page) {
       if (page.next === null) return page;
-      return { ...page, next: await tokens.given(page.next, told.get(reply) ?? 0) };
+      return { ...page, next: await tokens.toClient(page.next, reflected.get(reply) ?? 0) };
     },
     tell,
   };
 }
 
-/** Rows of tables that are never older than `min` and than what this process has shown before; else it throws a refusal. */
+/** Tables whose rows are never older than `min`, or than what this process has shown before; a query throws a refusal instead. */
 export function freshRows(
   parts: Omit<Parts, 'store'> & { store: Heading },
   projections: readonly string[],
@@ -121,7 +121,7 @@ export function freshRows(
   };
 }
 
-/** What a look sees of a source as soon as that is not older than `min` and than what was shown; else it throws a refusal. */
+/** Reads a source once it is not older than `min`, or than what was shown before; throws a refusal otherwise. */
 export async function freshLook<T>(
   { store, freshness }: { store: Heading } & Pick<Parts, 'freshness'>,
   source: string,
@@ -136,7 +136,7 @@ export async function freshLook<T>(
   return orRefused(store, min, freshness.read([source], min, wholeLook, reader));
 }
 
-/** What lies beyond the end of the store never comes: whoever asks for it was told it by another past of the store. */
+/** A position beyond the end of the store never comes: the client has it from another past of the store. */
 async function orRefused<T>(
   store: Heading,
   min: PositionToken | undefined,
@@ -154,10 +154,10 @@ async function orRefused<T>(
 const beyond = ({ position }: PositionToken, head: number) =>
   `asked for ${position}, but the event store ends at ${head}: it was put back to an earlier state`;
 
-/** Who asks, and until when: a connection that closes, however it does, takes all its requests along. */
+/** The client of a request; it has gone once its connection has closed. */
 const readerOf = ({ ip, actor, raw: { socket } }: FastifyRequest): Reader => ({
   address: ip,
-  // Only routes that are not public know who asks.
+  // Public routes do not know the account.
   accountId: (actor as Actor | undefined)?.accountId ?? null,
   onGone(listener) {
     if (socket.destroyed) queueMicrotask(listener);
@@ -166,8 +166,8 @@ const readerOf = ({ ip, actor, raw: { socket } }: FastifyRequest): Reader => ({
   },
 });
 
-/** The parameter comes before the header; the parameter's form was checked with the route's schema. */
-function positionAsked(request: FastifyRequest): PositionToken | undefined {
+/** The position that a request names: the parameter, whose form the route's schema has checked, or else the header. */
+function requestedPosition(request: FastifyRequest): PositionToken | undefined {
   const { min_position: parameter } = request.query as { min_position?: string };
   const header = request.headers[POSITION_HEADER];
   const text = parameter ?? (typeof header === 'string' ? header : undefined);

@@ -1,16 +1,16 @@
 import { addressShares, type Place } from '@brokerx/infra';
 
-/** Who takes a place: where the client is, and which account it has signed in to; null: none. */
+/** A client: its IP address, and the account that it is signed in to; null: none. */
 export type Client = { address: string; accountId: string | null };
 
 /**
- * Places of one kind that clients share (waiters, streams, connections): bounded for the process, and beside it for each
- * client address and each account, so that neither one address nor a few accounts take what all share.
+ * Places of one kind that clients share (waiters, streams, connections). The process has a bound, and so have each client
+ * address and each account, so that one address or a few accounts cannot take all.
  */
 export type Shares = {
-  /** A place, to be given back however the client goes; or which bound refuses it. */
+  /** Takes a place, which the caller gives back however the client goes; or names the bound that is reached. */
   take(client: Client): Place | FullShare;
-  /** Places taken now. */
+  /** Places in use now. */
   count(): number;
 };
 export type FullShare = 'FULL' | 'ADDRESS_FULL' | 'ACCOUNT_FULL';
@@ -32,32 +32,32 @@ export function shares({ max, perAddressMax, perAccountMax }: ShareBounds): Shar
   };
 }
 
-/** What each account has of one kind, for those who sign in later than they come. */
+/** Places counted by account alone, for connections whose client signs in after it has connected. */
 export type AccountShares = { take(accountId: string): Place | null };
 
 export function accountShares(max: number): AccountShares {
-  const taken = new Map<string, number>();
+  const counts = new Map<string, number>();
   return {
     take(accountId) {
-      const own = taken.get(accountId) ?? 0;
+      const own = counts.get(accountId) ?? 0;
       if (own >= max) return null;
-      taken.set(accountId, own + 1);
-      let isLeft = false;
+      counts.set(accountId, own + 1);
+      let hasLeft = false;
       return {
         leave() {
-          if (isLeft) return;
-          isLeft = true;
-          const rest = (taken.get(accountId) ?? 1) - 1;
-          if (rest === 0) taken.delete(accountId);
-          else taken.set(accountId, rest);
+          if (hasLeft) return;
+          hasLeft = true;
+          const rest = (counts.get(accountId) ?? 1) - 1;
+          if (rest === 0) counts.delete(accountId);
+          else counts.set(accountId, rest);
         },
       };
     },
   };
 }
 
-/** What is said to whom a bound refuses; `what` such as `streams`. */
-export const whyFull = (what: string, full: FullShare, bounds: ShareBounds): string =>
+/** The detail of a refusal by a bound; `what` names the places, such as `streams`. */
+export const fullDetail = (what: string, full: FullShare, bounds: ShareBounds): string =>
   full === 'FULL'
     ? `${bounds.max} ${what} of all clients together are as many as there may be`
     : full === 'ADDRESS_FULL'

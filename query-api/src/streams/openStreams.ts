@@ -1,7 +1,7 @@
 import type { Place, Runtime } from '@brokerx/infra';
 import { refused } from '../http/problems.ts';
 import { QUERY_BOUNDS } from '../reading/bounds.ts';
-import { type Client, type ShareBounds, shares, whyFull } from '../reading/shares.ts';
+import { type Client, fullDetail, type ShareBounds, shares } from '../reading/shares.ts';
 import { type EventStream, eventStream } from './sse.ts';
 
 /** All event streams of this process: how many there may be, their heartbeat, and their common end. */
@@ -47,7 +47,7 @@ export function openStreams(options: {
       const place = places.take(client);
       if (typeof place === 'string') {
         const code = place === 'FULL' ? 'OVERLOADED' : 'TOO_MANY_STREAMS';
-        throw refused(code, whyFull('event streams', place, bounds));
+        throw refused(code, fullDetail('event streams', place, bounds));
       }
       const stream = eventStream(options);
       streams.add(stream);

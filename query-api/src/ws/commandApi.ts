@@ -1,6 +1,6 @@
 import { Pool } from 'undici';
 import { refused } from '../http/problems.ts';
-import { type Client, type ShareBounds, shares, whyFull } from '../reading/shares.ts';
+import { type Client, fullDetail, type ShareBounds, shares } from '../reading/shares.ts';
 import type { CommandRequest } from './commandRequests.ts';
 
 /**
@@ -41,7 +41,7 @@ export function commandApi(url: string): CommandApi {
     async send({ method, path, key, body }, token, by) {
       const place = places.take(by);
       if (typeof place === 'string') {
-        throw refused('OVERLOADED', whyFull('commands on their way', place, COMMANDS_IN_FLIGHT));
+        throw refused('OVERLOADED', fullDetail('commands on their way', place, COMMANDS_IN_FLIGHT));
       }
       try {
         const reply = await pool.request({

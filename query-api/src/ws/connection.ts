@@ -21,14 +21,14 @@ import { type Misunderstood, type Request, readRequest } from './requests.ts';
 import { signIn } from './signIn.ts';
 import { type Subscription, subscription } from './subscription.ts';
 
-/** What connections work with. */
+/** What all connections of a process work with, and the address of this one. */
 export type ConnectionDeps = {
   store: EventReader;
   live: LiveEvents;
   channels: Channels;
   verifier: TokenVerifier;
   sessions: Pick<SessionEnds, 'onEnd'>;
-  /** Where the client is. */
+  /** The client's IP address. */
   address: string;
   /** How many connections each account may have. */
   accounts: AccountShares;
@@ -37,23 +37,25 @@ export type ConnectionDeps = {
   log: Log;
   bufferBytesMax?: number | undefined;
 };
-/** One client's WebSocket, from its first message to its end. */
+/**
+ * One client's WebSocket, from its first message to its end: reads requests, answers them, and keeps the subscriptions.
+ */
 export type Connection = {
   message(text: string): void;
-  /** Says that the server stops, answers what was asked, and resolves when that is done. */
+  /** Announces that the server stops; resolves when every request under way is answered. */
   shutDown(): Promise<void>;
-  /** The socket is gone. */
+  /** The socket has closed. */
   closed(): void;
   stats(): { subscriptions: number; requests: number };
 };
 
-/** What a large screen has, twice. */
+/** Twice what a large screen has. */
 export const SUBSCRIPTIONS_MAX = 500;
-/** Requests of one connection that are not answered yet: more than a market maker's ladders of a moment. */
+/** Unanswered requests of one connection: more than a market maker sends to move all its quotes. */
 const IN_FLIGHT_MAX = 256;
 /** Messages of one connection in a second. */
 export const MESSAGES_PER_SECOND_MAX = 2_000;
-/** Clients of a server that stops come back spread over this time. */
+/** Milliseconds over which the clients of a server that stops spread their reconnects. */
 const RECONNECT_MS_MAX = 2_000;
 
 export function connection(
@@ -64,18 +66,18 @@ export function connection(
   const { runtime, log, channels, commands } = deps;
   const out: Outbox = outbox({ ...deps, socket, cutOff: () => close('slow_consumer') });
   const subscriptions = new Map<string, Subscription>();
-  /** What only who is signed in may hear. */
+  /** Subscriptions that need a sign-in. */
   const own = new Set<Subscription>();
   const room = places(subscriptions, SUBSCRIPTIONS_MAX);
   const answering = new Set<Promise<void>>();
   let stopping = false;
-  let over = false;
+  let isClosed = false;
   let second = 0;
   let messages = 0;
 
   const signedIn = signIn({
     ...deps,
-    over(reason) {
+    onEnd(reason) {
       const open = new Set(subscriptions.values());
       for (const each of own) {
         if (open.has(each)) each.end(reason);
@@ -97,42 +99,43 @@ export function connection(
     return current;
   };
 
-  const open = async (asked: Subscribe, to: Sink): Promise<OpenChannel> => {
-    if (asked.channel !== 'orders') return channels.open(asked as PublicSubscription, to);
+  const open = async (request: Subscribe, to: Sink): Promise<OpenChannel> => {
+    if (request.channel !== 'orders') return channels.open(request as PublicSubscription, to);
     const { actor } = mustBeSignedIn();
     if (!EVERY_ROLE.some((role) => actor.roles.includes(role))) throw refused('FORBIDDEN');
     const revision = await deps.store.streamRevision(accountStream(actor.accountId));
     if (revision === NO_STREAM) throw refused('ACCOUNT_NOT_FOUND');
-    return ownOrders({ ...deps, accountId: actor.accountId, after: asked.after, revision, to });
+    return ownOrders({ ...deps, accountId: actor.accountId, after: request.after, revision, to });
   };
-  const subscribe = async (asked: readonly Subscribe[]): Promise<[SubscribeResult, () => void]> => {
-    const names = new Map(asked.map((each) => [keyOf(each), each]));
-    const leave = room.claim(names.keys());
+  /** Opens all channels of a request, or none; the function of the result starts them, once the reply is sent. */
+  const subscribe = async (requests: readonly Subscribe[]): Promise<[SubscribeResult, () => void]> => {
+    const byKey = new Map(requests.map((request) => [keyOf(request), request]));
+    const leave = room.claim(byKey.keys());
     if (!leave) throw refused('TOO_MANY_SUBSCRIPTIONS');
-    const opened: { key: string; subject: Unsubscribe; channel: OpenChannel; its: Subscription }[] = [];
-    const begun: Subscription[] = [];
+    const opened: { key: string; subject: Unsubscribe; channel: OpenChannel; candidate: Subscription }[] = [];
+    const candidates: Subscription[] = [];
     try {
-      for (const [key, each] of names) {
-        const { channel, symbol, interval } = each;
+      for (const [key, request] of byKey) {
+        const { channel, symbol, interval } = request;
         const subject = { channel, symbol, interval };
-        const its: Subscription = subscription(subject, out, () => {
-          own.delete(its);
-          if (subscriptions.get(key) === its) subscriptions.delete(key);
+        const candidate: Subscription = subscription(subject, out, () => {
+          own.delete(candidate);
+          if (subscriptions.get(key) === candidate) subscriptions.delete(key);
         });
-        begun.push(its);
-        if (channel === 'orders') own.add(its);
-        opened.push({ key, subject, its, channel: await open(each, its.sink) });
-        if (over) throw refused('UNAVAILABLE', 'the connection is over');
+        candidates.push(candidate);
+        if (channel === 'orders') own.add(candidate);
+        opened.push({ key, subject, candidate, channel: await open(request, candidate.sink) });
+        if (isClosed) throw refused('UNAVAILABLE', 'the connection is over');
       }
-      if (begun.some(({ sink }) => sink.ended.aborted))
+      if (candidates.some(({ sink }) => sink.ended.aborted))
         throw refused('UNAUTHENTICATED', 'the sign-in is over');
-      // One that is subscribed to again begins anew.
-      for (const { key, its } of opened) {
+      // A channel that the client subscribes to again begins anew.
+      for (const { key, candidate } of opened) {
         subscriptions.get(key)?.close();
-        subscriptions.set(key, its);
+        subscriptions.set(key, candidate);
       }
     } catch (error) {
-      for (const its of begun) its.close();
+      for (const candidate of candidates) candidate.close();
       throw error;
     } finally {
       leave();
@@ -165,8 +168,7 @@ export function connection(
       default: {
         const { actor, token } = mustBeSignedIn();
         const by = { address: deps.address, accountId: actor.accountId };
-        const reached = await commands.send(commandRequest(request), token, by);
-        const { status, text, position, replayed } = reached;
+        const { status, text, position, replayed } = await commands.send(commandRequest(request), token, by);
         const body = text === '' ? {} : (JSON.parse(text) as unknown);
         return reply(id, {
           status,
@@ -187,8 +189,8 @@ export function connection(
       reply(request.id, { ...status, error: problemBody(problem) });
     }
   };
-  /** Why it is not even begun. */
-  const turnedAway = (request: Request | Misunderstood): Problem | null => {
+  /** Why a message is refused before any work is done for it; null: it is not. */
+  const messageRefusal = (request: Request | Misunderstood): Problem | null => {
     const now = Math.floor(runtime.monotonicMs() / 1_000);
     if (now !== second) [second, messages] = [now, 0];
     messages += 1;
@@ -204,13 +206,13 @@ export function connection(
   return {
     message(text) {
       const request = readRequest(text);
-      const problem = turnedAway(request);
+      const problem = messageRefusal(request);
       if (problem || 'problem' in request) {
         if (problem) refuse(request.id, problem);
         return;
       }
-      const answered: Promise<void> = carryOut(request).finally(() => answering.delete(answered));
-      answering.add(answered);
+      const answer: Promise<void> = carryOut(request).finally(() => answering.delete(answer));
+      answering.add(answer);
     },
     async shutDown() {
       stopping = true;
@@ -222,7 +224,7 @@ export function connection(
     },
     stats: () => ({ subscriptions: subscriptions.size, requests: answering.size }),
     closed() {
-      over = true;
+      isClosed = true;
       signedIn.close();
       out.close();
       for (const each of subscriptions.values()) each.close();

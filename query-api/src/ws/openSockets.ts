@@ -7,22 +7,22 @@ import { type Connection, type ConnectionDeps, connection } from './connection.t
 
 /** All WebSockets of this process: how many there may be, their heartbeat, and their common end. */
 export type OpenSockets = {
-  /** Takes the socket over, or closes it (1013, 1008 where it is the address that has no room). */
+  /** Serves the socket, or closes it: with 1013 where the process has no room, with 1008 where the address has none. */
   take(socket: WebSocket, address: string): void;
   count(): number;
-  /** Of all of them together: channels that are open, and requests that are not answered. */
+  /** Open channels and unanswered requests of all connections together. */
   stats(): { subscriptions: number; requests: number };
-  /** Tells all of them `serverShutdown`, answers what was asked, and closes them (1001). */
+  /** Announces `serverShutdown` to all, lets requests under way be answered, and closes all with 1001. */
   close(): Promise<void>;
 };
 
 /** Milliseconds between pings: below the half minute after which proxies drop a silent connection. */
 const PING_MS = 15_000;
-/** Milliseconds for what is under way when the server stops, and then for the closing handshake. */
+/** Milliseconds for requests under way when the server stops, and then for the closing handshake. */
 const ANSWER_MS = 5_000;
 const CLOSE_MS = 2_000;
 
-/** RFC 6455 §7.4.1, and 1013 of its registry. */
+/** Close codes of RFC 6455 §7.4.1, and 1013 of its registry. */
 const GOING_AWAY = 1001;
 const POLICY = 1008;
 const UNSUPPORTED = 1003;
@@ -40,7 +40,7 @@ export function openSockets(
   let cancelPing: (() => void) | null = null;
   let closed = false;
 
-  /** Who has not answered the ping before is gone. */
+  /** A client that has not answered the previous ping is gone. */
   const beat = () => {
     cancelPing = runtime.setTimer(PING_MS, () => {
       for (const entry of entries) {
@@ -71,7 +71,7 @@ export function openSockets(
 
   return {
     take(socket, address) {
-      // Such as a message that is too long: the library closes with the reason.
+      // For example a message that is too long: the library closes the socket with the reason.
       errorsHeardElsewhere(socket);
       const place = closed ? 'FULL' : places.take(address);
       if (place === 'FULL') return end(socket, TRY_LATER, 'OVERLOADED');
@@ -102,8 +102,8 @@ export function openSockets(
     async close() {
       closed = true;
       const all = [...entries];
-      const answered = Promise.all(all.map(({ connection: each }) => each.shutDown()));
-      await withinTime(runtime, ANSWER_MS, answered, () => undefined);
+      const answers = Promise.all(all.map(({ connection: each }) => each.shutDown()));
+      await withinTime(runtime, ANSWER_MS, answers, () => undefined);
       for (const { socket } of all) end(socket, GOING_AWAY, 'serverShutdown');
     },
   };

@@ -1,43 +1,43 @@
 import type { Runtime } from '@brokerx/infra';
 
 /**
- * What goes out over one WebSocket, with a bound: who does not take what is sent is *behind*. Then offers are turned down,
- * so that whoever made them can say later what is missing; replies still go, up to a bound of their own.
+ * Sends over one WebSocket, within a bound. A client that takes too little is *behind*: then the outbox declines offers, so
+ * that their sender can say later what is missing. Replies still go out, within a bound of their own.
  */
 export type Outbox = {
-  /** Goes out unless the connection is over; one that has far too much waiting is cut off. */
+  /** Sends a reply. Cuts the connection off where `REPLIES_BYTES_MAX` are waiting already. */
   reply(text: string): void;
-  /** False: the client is behind, and this was not sent. */
+  /** Sends a message of a channel; false: the client is behind, and nothing was sent. */
   offer(text: string): boolean;
   /** Bytes that wait for the client. */
   waiting(): number;
   /** Called whenever there is room again. */
   onRoom(listener: () => void): void;
-  /** Resolves when less than so much is waiting; false when the connection ended instead. */
+  /** Resolves when at most this many bytes wait; with false when the connection has closed instead. */
   below(bytes: number): Promise<boolean>;
   /** Nothing is sent any more. */
   close(): void;
 };
 
-/** What is needed of a socket. */
+/** The part of a WebSocket that the outbox uses. */
 export type Socket = {
   readonly bufferedAmount: number;
   send(text: string, sent: () => void): void;
 };
 
-/** Seconds of a busy symbol. */
+/** A client is behind once more bytes wait: some seconds of a busy symbol. */
 const BUFFER_BYTES_MAX = 1024 * 1024;
-/** What a client must have come down to before more is sent. */
+/** A client is no longer behind once at most this many bytes wait. */
 export const ROOM_BYTES = 64 * 1024;
-/** Replies are few; who lets so much wait has gone. */
+/** Replies are few: a client that lets this many bytes wait has gone. */
 export const REPLIES_BYTES_MAX = 4 * BUFFER_BYTES_MAX;
-/** Milliseconds that a client may stay behind. */
+/** Milliseconds that a client may stay behind before it is cut off. */
 export const BEHIND_MS_MAX = 30_000;
 
 export function outbox(options: {
   socket: Socket;
   runtime: Runtime;
-  /** The client is too slow to be kept. */
+  /** Closes the connection of a client that is too slow. */
   cutOff: () => void;
   bufferBytesMax?: number | undefined;
 }): Outbox {
@@ -48,8 +48,8 @@ export function outbox(options: {
   let closed = false;
   let cancelPatience: (() => void) | null = null;
 
-  const send = (text: string) => socket.send(text, taken);
-  const taken = () => {
+  const send = (text: string) => socket.send(text, afterSend);
+  const afterSend = () => {
     if (closed) return;
     const waiting = socket.bufferedAmount;
     if (behind && waiting <= ROOM_BYTES) {

@@ -8,25 +8,26 @@ import type { OpenChannel } from '../streams/channels.ts';
 import { RESUME_EVENTS_MAX } from '../streams/resume.ts';
 import type { Sink } from '../streams/sink.ts';
 
-/** The orders and fills of an account, as they happen or behind a sequence: a revision of the account's stream. */
+/**
+ * The channel of an account's own orders and fills, live or from a sequence on. A sequence is a revision of the account's
+ * stream; one that the stream does not have, or one too far back, is answered by a `resync`, and the channel starts live.
+ */
 export function ownOrders(options: {
   store: EventReader;
   live: LiveEvents;
   accountId: string;
   after: number | undefined;
-  /** Of the account's stream, as read a moment ago. */
+  /** The newest revision of the account's stream, read a moment ago. */
   revision: number;
   to: Sink;
 }): OpenChannel {
   const { accountId, after, revision, to } = options;
-  const isUnknown = after !== undefined && after > revision;
-  const isTooOld = after !== undefined && revision - after > RESUME_EVENTS_MAX;
-  const from = after === undefined || isUnknown || isTooOld ? revision : after;
+  const mode = startMode(after, revision);
+  const from = mode === 'resume' ? (after ?? revision) : revision;
   return {
     sequence: () => revision,
     begin() {
-      if (isUnknown) to.resync('unknown_sequence', after);
-      if (isTooOld) to.resync('too_old', after);
+      if (after !== undefined && mode !== 'live' && mode !== 'resume') to.resync(mode, after);
       follow({
         ...options,
         stream: accountStream(accountId),
@@ -41,4 +42,10 @@ export function ownOrders(options: {
       }).catch(to.fail);
     },
   };
+}
+
+function startMode(after: number | undefined, revision: number) {
+  if (after === undefined) return 'live';
+  if (after > revision) return 'unknown_sequence';
+  return revision - after > RESUME_EVENTS_MAX ? 'too_old' : 'resume';
 }

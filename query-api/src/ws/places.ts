@@ -1,9 +1,12 @@
 /**
- * Places for what is open under a name, counted from the moment it is asked for: what is still being opened has its place
- * already, and one that is opened again has one place, whatever happens to the first meanwhile.
+ * Counts places for things that are open under a name. A name has its place from the moment of its request, so what is
+ * still being opened counts; a name that is opened again counts once.
  */
 export type Places = {
-  /** A place for each of these names, to be given back once they are open or are not; null: there is no room. */
+  /**
+   * Takes a place for each name; null: there is no room. The caller runs the returned function once the names are open, or
+   * have failed to open.
+   */
   claim(names: Iterable<string>): (() => void) | null;
 };
 
@@ -11,9 +14,9 @@ export function places(open: ReadonlyMap<string, unknown>, max: number): Places 
   const claimed = new Set<ReadonlySet<string>>();
   let underWay = 0;
   return {
-    claim(given) {
-      const names = new Set(given);
-      // Names that are opened again and again take no place, but work.
+    claim(requested) {
+      const names = new Set(requested);
+      // Opening the same name over and over takes no further place, but it takes work.
       if (underWay + names.size > max) return null;
       const all = new Set([...open.keys(), ...names]);
       for (const others of claimed) for (const name of others) all.add(name);

@@ -5,17 +5,17 @@ import { refused } from '../http/problems.ts';
 import type { AccountShares } from '../reading/shares.ts';
 
 /**
- * Who speaks on a connection. A token can be followed by a newer one of the same client, so that a connection outlives
- * its tokens; when one expires, or its session ends, the connection is nobody's again.
+ * The client that is signed in on a WebSocket connection. It may replace its token by a newer one, so a connection outlives
+ * its tokens. When the token expires, or its session ends, nobody is signed in any more.
  */
 export type SignIn = {
   current(): { actor: Actor; token: string } | null;
-  /** Throws the refusal of a token that is not good here. */
+  /** Signs in, or replaces the token; throws a refusal for a token that is not valid here. */
   renew(token: string): Promise<Actor>;
   close(): void;
 };
 
-const WHY_NOT = {
+const TOKEN_REFUSAL = {
   expired: 'The token has expired; sign in again.',
   ended: 'The session was ended; sign in again.',
   invalid: 'The token is not valid here.',
@@ -27,12 +27,12 @@ export function signIn(options: {
   /** How many connections each account may have. */
   accounts: AccountShares;
   runtime: Runtime;
-  /** Nobody is signed in any more. */
-  over: (reason: 'token_expired' | 'session_ended') => void;
+  /** Called when the sign-in has ended by itself. */
+  onEnd: (reason: 'token_expired' | 'session_ended') => void;
 }): SignIn {
-  const { verifier, sessions, accounts, runtime, over } = options;
+  const { verifier, sessions, accounts, runtime, onEnd } = options;
   let current: { actor: Actor; token: string } | null = null;
-  let forget = (): void => undefined;
+  let stopWatching = (): void => undefined;
   let place: Place | null = null;
   let closed = false;
 
@@ -40,22 +40,22 @@ export function signIn(options: {
     try {
       const verdict = await verifier.verify(token);
       if (typeof verdict === 'object') return verdict;
-      throw refused('UNAUTHENTICATED', WHY_NOT[verdict]);
+      throw refused('UNAUTHENTICATED', TOKEN_REFUSAL[verdict]);
     } catch (cause) {
       if (cause instanceof KeysUnavailable || cause instanceof SessionUnknown)
         throw refused('UNAVAILABLE', cause.message, cause);
       throw cause;
     }
   };
-  const giveUp = () => {
-    forget();
+  const signOut = () => {
+    stopWatching();
     current = null;
     place?.leave();
     place = null;
   };
   const end = (reason: 'token_expired' | 'session_ended') => {
-    giveUp();
-    over(reason);
+    signOut();
+    onEnd(reason);
   };
 
   return {
@@ -70,13 +70,13 @@ export function signIn(options: {
       if (!place) {
         throw refused('TOO_MANY_STREAMS', 'this account has as many connections as it may have');
       }
-      forget();
+      stopWatching();
       current = { actor, token };
       const cancel = runtime.setTimer(Math.max(0, actor.expiresAtMs - runtime.nowMs()), () =>
         end('token_expired'),
       );
       let leave = (): void => undefined;
-      forget = () => {
+      stopWatching = () => {
         cancel();
         leave();
       };
@@ -85,7 +85,7 @@ export function signIn(options: {
     },
     close() {
       closed = true;
-      giveUp();
+      signOut();
     },
   };
 }

@@ -4,66 +4,72 @@ import type { Sink } from '../streams/sink.ts';
 import { type Outbox, ROOM_BYTES } from './outbox.ts';
 
 /**
- * One channel of one connection. Where the client is behind, messages that count are left out, and once there is room the
- * client is told from where on they are missing (`resync`); of those that tell how things stand the newest is kept.
+ * One channel of one WebSocket connection, in one of three modes:
+ * - *flowing*: messages go out as they come. Where the client is too slow for one, the mode becomes *gap*.
+ * - *gap*: messages are left out. Once there is room, a `resync` says after which sequence they are missing, and it flows again.
+ * - *ended*: nothing goes out any more.
+ * Messages that replace each other need no gap: the newest waits until there is room.
  */
 export type Subscription = {
   readonly sink: Sink;
   /** There is room again. */
   room(): void;
-  /** Says why, and ends. */
+  /** Tells the client why the channel ends, and ends it. */
   end(reason: Ended['reason']): void;
-  /** Ends without a word. */
+  /** Ends the channel without a message. */
   close(): void;
 };
 
-/** Of the past so much may wait: well below what makes a client slow. */
+type Gap = { reason: ResyncReason; sequence: number | null };
+type Mode = { name: 'flowing' } | { name: 'gap'; gap: Gap } | { name: 'ended' };
+const FLOWING: Mode = { name: 'flowing' };
+
+/** Messages of the past pause while more bytes than this wait: far fewer than make a client slow. */
 const PAST_BYTES_MAX = 2 * ROOM_BYTES;
 
-export function subscription(subject: Subject, to: Outbox, ended: () => void): Subscription {
-  const over = new AbortController();
-  let last: number | null = null;
-  let lost: { reason: ResyncReason; sequence: number | null } | null = null;
-  let state: StreamMessage | null = null;
+export function subscription(subject: Subject, to: Outbox, onEnd: () => void): Subscription {
+  const ended = new AbortController();
+  let mode: Mode = FLOWING;
+  let lastSequence: number | null = null;
+  let waitingState: StreamMessage | null = null;
 
   const close = () => {
-    if (over.signal.aborted) return;
-    over.abort();
-    ended();
+    if (mode.name === 'ended') return;
+    mode = { name: 'ended' };
+    ended.abort();
+    onEnd();
   };
   const end = (reason: Ended['reason']) => {
-    if (over.signal.aborted) return;
+    if (mode.name === 'ended') return;
     to.reply(`${aboutText('ended', subject)},"reason":"${reason}"}`);
     close();
   };
-  const told = ({ reason, sequence }: NonNullable<typeof lost>) =>
+  const offerResync = ({ reason, sequence }: Gap): boolean =>
     to.offer(`${aboutText('resync', subject)},"reason":"${reason}","sequence":${sequence}}`);
-  const send = (message: StreamMessage) => {
-    if (over.signal.aborted || lost) return;
-    if (to.offer(message.text())) last = message.sequence;
-    else lost = { reason: 'slow_consumer', sequence: last };
-  };
 
   return {
     sink: {
-      ended: over.signal,
-      send,
+      ended: ended.signal,
+      send(message) {
+        if (mode.name !== 'flowing') return;
+        if (to.offer(message.text())) lastSequence = message.sequence;
+        else mode = { name: 'gap', gap: { reason: 'slow_consumer', sequence: lastSequence } };
+      },
       sendState(message) {
-        if (over.signal.aborted) return;
-        if (to.waiting() > ROOM_BYTES || !to.offer(message.text())) state = message;
-        else state = null;
+        if (mode.name === 'ended') return;
+        waitingState = to.waiting() > ROOM_BYTES || !to.offer(message.text()) ? message : null;
       },
       resync(reason, sequence) {
-        if (over.signal.aborted) return;
-        const missing = { reason, sequence };
-        if (!told(missing)) lost = missing;
+        if (mode.name === 'ended') return;
+        const gap = { reason, sequence };
+        if (!offerResync(gap)) mode = { name: 'gap', gap };
       },
-      room: async () => !over.signal.aborted && (await to.below(PAST_BYTES_MAX)) && !over.signal.aborted,
+      room: async () => mode.name !== 'ended' && (await to.below(PAST_BYTES_MAX)) && !ended.signal.aborted,
       fail: () => end('unavailable'),
     },
     room() {
-      if (lost && told(lost)) lost = null;
-      if (state && to.offer(state.text())) state = null;
+      if (mode.name === 'gap' && offerResync(mode.gap)) mode = FLOWING;
+      if (waitingState && to.offer(waitingState.text())) waitingState = null;
     },
     end,
     close,
