@@ -15,7 +15,7 @@ import { streamRoutes } from './streams/routes.ts';
 import { becomesSocket } from './ws/handshake.ts';
 import { webSocketRoutes } from './ws/routes.ts';
 
-/** The whole API, not yet listening. */
+/** Builds the whole API; it does not listen yet. */
 export async function buildQueryApi(deps: QueryDeps): Promise<Http> {
   const app = await buildHttp({
     ...deps,
@@ -26,7 +26,7 @@ export async function buildQueryApi(deps: QueryDeps): Promise<Http> {
   });
   queryMetrics(deps);
   allowOrigins(app, deps.corsOrigins);
-  // Before the connections are waited for: an open stream would hold the stop up.
+  // Streams end before fastify waits for its connections: an open stream would delay the stop.
   app.addHook('preClose', async () => {
     deps.streams.close();
     await deps.sockets.close();

@@ -3,7 +3,7 @@ import { Counter, Gauge } from 'prom-client';
 import type { QueryDeps } from './deps.ts';
 import type { WaitOutcome } from './reading/freshness.ts';
 
-/** Requests are counted by the HTTP kit; here stands what only this service knows. */
+/** The metrics of this service alone; `infra` counts the requests. */
 export function queryMetrics(deps: QueryDeps): void {
   const { metrics, freshness, streams, exportPlaces, sockets, commands, books, live, hotValues } = deps;
   const gauge = (name: string, help: string, value: () => number) =>

@@ -15,13 +15,13 @@ import type { Recorded } from '@brokerx/infra';
 type OrderEventView = views.OrderEventView;
 
 /**
- * An event as the owner of the order may read it, in wire units; undefined when it is not about an order, or not
- * about `orderId`. Of a trade only one's own side is told: who stood on the other is nobody's business.
+ * An event as the owner of an order may read it, in wire units. Undefined where the event is not about an order, or not about
+ * `orderId`. A trade shows the owner's side alone: the other party stays private.
  */
 export function orderEventView(recorded: Recorded<Event>, orderId?: string): OrderEventView | undefined {
-  const told = tell(recorded.event, recorded, orderId);
-  if (!told || (orderId !== undefined && told.order_id !== orderId)) return undefined;
-  const { event, order_id, symbol, ...rest } = told;
+  const body = bodyOf(recorded.event, recorded, orderId);
+  if (!body || (orderId !== undefined && body.order_id !== orderId)) return undefined;
+  const { event, order_id, symbol, ...rest } = body;
   return {
     event,
     source: recorded.stream.startsWith('book-') ? 'book' : 'account',
@@ -34,9 +34,9 @@ export function orderEventView(recorded: Recorded<Event>, orderId?: string): Ord
   };
 }
 
-type Told = Omit<OrderEventView, 'source' | 'position' | 'revision' | 'time'>;
+type Body = Omit<OrderEventView, 'source' | 'position' | 'revision' | 'time'>;
 
-function tell(event: Event, at: Recorded<Event>, orderId: string | undefined): Told | undefined {
+function bodyOf(event: Event, at: Recorded<Event>, orderId: string | undefined): Body | undefined {
   switch (event.type) {
     case 'OrderPlaced.v1':
       return { event: 'order_placed', ...placed(event.data) };
@@ -51,7 +51,7 @@ function tell(event: Event, at: Recorded<Event>, orderId: string | undefined): T
       const { data } = event;
       return {
         event: 'order_refused',
-        ...asked(data),
+        ...terms(data),
         limit_price: data.limitCents === null ? null : decimalFromCents(data.limitCents),
         status: 'rejected',
         filled_qty: '0',
@@ -70,14 +70,14 @@ function tell(event: Event, at: Recorded<Event>, orderId: string | undefined): T
     case 'OrderFilled.v1': {
       const { data } = event;
       const { sibling } = data;
-      const lessened = sibling && {
+      const reduced = sibling && {
         order_id: sibling.orderId,
         qty: String(sibling.quantity),
         leaves_qty: String(sibling.leavesQuantity),
       };
-      if (lessened && orderId === lessened.order_id) {
+      if (reduced && orderId === reduced.order_id) {
         const { symbol, side, sequence } = data;
-        return { event: 'order_reduced', ...lessened, symbol, side, sequence };
+        return { event: 'order_reduced', ...reduced, symbol, side, sequence };
       }
       return {
         event: 'order_filled',
@@ -95,7 +95,7 @@ function tell(event: Event, at: Recorded<Event>, orderId: string | undefined): T
         leaves_qty: String(data.leavesQuantity),
         fees: decimalFromCents(data.feesCents),
         sequence: data.sequence,
-        ...(lessened ? { sibling: lessened } : {}),
+        ...(reduced ? { sibling: reduced } : {}),
       };
     }
     case 'OrderAmended.v1': {
@@ -142,16 +142,16 @@ function tell(event: Event, at: Recorded<Event>, orderId: string | undefined): T
       return { event: 'order_closed', order_id, symbol, side, status, leaves_qty: '0', reason, sequence };
     }
     default:
-      return tellOfBook(event, at, orderId);
+      return bookBodyOf(event, at, orderId);
   }
 }
 
-function tellOfBook(event: Event, at: Recorded<Event>, orderId: string | undefined): Told | undefined {
+function bookBodyOf(event: Event, at: Recorded<Event>, orderId: string | undefined): Body | undefined {
   const of = (order: OrderRef) => ({ order_id: order.orderId, symbol: keyOfStream(at.stream) });
   switch (event.type) {
     case 'OrderAccepted.v1': {
       const { order, side, type, timeInForce, quantity, notionalCents } = event.data;
-      const wanted =
+      const size =
         notionalCents === undefined
           ? { qty: String(quantity) }
           : { notional: decimalFromCents(notionalCents) };
@@ -162,7 +162,7 @@ function tellOfBook(event: Event, at: Recorded<Event>, orderId: string | undefin
         side,
         type,
         time_in_force: timeInForce,
-        ...wanted,
+        ...size,
       };
     }
     case 'OrderTriggered.v1': {
@@ -247,7 +247,7 @@ function tellOfBook(event: Event, at: Recorded<Event>, orderId: string | undefin
 const placed = (data: Extract<Event, { type: 'OrderPlaced.v1' }>['data'] & Partial<Listed>) => {
   const price = money(data.limitTicks, data.tickCents);
   return {
-    ...asked(data),
+    ...terms(data),
     limit_price: hasLimit(data.type) ? price : null,
     protection_price: hasLimit(data.type) ? null : price,
     ...(data.stopTicks === undefined ? {} : { stop_price: money(data.stopTicks, data.tickCents) }),
@@ -258,7 +258,7 @@ const placed = (data: Extract<Event, { type: 'OrderPlaced.v1' }>['data'] & Parti
   };
 };
 
-const asked = (data: {
+const terms = (data: {
   orderId: string;
   clientOrderId: string | null;
   symbol: string;
@@ -289,7 +289,7 @@ const asked = (data: {
   ...(data.expiresAt ? { expires_at: data.expiresAt } : {}),
 });
 
-/** A change to what is done already ends the order; where nothing was filled it was taken back. */
+/** An amendment down to the filled quantity closes the order; without any fill it counts as canceled. */
 function amendedStatus(closes: boolean, filled: number): OrderEventView['status'] {
   if (filled === 0) return closes ? 'canceled' : 'new';
   return closes ? 'filled' : 'partially_filled';

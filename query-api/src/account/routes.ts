@@ -1,5 +1,6 @@
 import { views } from '@brokerx/contracts';
 import type { Http } from '@brokerx/infra/http/http.ts';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { accountRead, EVERY_ROLE, mayReadAll } from '../http/actor.ts';
 import type { Page } from '../http/paging.ts';
@@ -22,10 +23,20 @@ import { ordersToken, readOrder, readOrders } from './orders.ts';
 import { readTimeline } from './timeline.ts';
 import { readWallet, walletView } from './wallet.ts';
 
-/** What an account may read of itself, and operators and analysts of any. */
+type OrderRequest = FastifyRequest & { params: { id: string } };
+
+/** The routes by which a client reads its own account, and operators and analysts read any. */
 export function accountRoutes(app: Http, { store }: { store: EventReader }, reads: Reading): void {
   const shared = { tags: ['Account'], headers: PositionHeaders };
   const config = { auth: EVERY_ROLE, replyHeaders: POSITION_REPLY_HEADERS };
+
+  /** The order of the path; for a client that may not read it, it does not exist. */
+  const readableOrder = async (request: OrderRequest, reply: FastifyReply) => {
+    const row = await readOrder(reads.of(request, reply, 'orders'), request.params.id);
+    const { actor } = request;
+    if (row && (row.order.account_id === actor.accountId || mayReadAll(actor))) return row;
+    throw refused('ORDER_NOT_FOUND');
+  };
 
   app.get(
     '/v1/wallet',
@@ -44,7 +55,7 @@ export function accountRoutes(app: Http, { store }: { store: EventReader }, read
       const accountId = accountRead(actor, request.query.account_id);
       const wallet = await readWallet(reads.of(request, reply, 'wallets'), accountId);
       if (wallet) return wallet;
-      // One's own account exists: the token says so. Nothing has come into it yet.
+      // The token proves that the client's own account exists, even before its first event is projected.
       if (accountId === actor.accountId) return walletView(accountId, 0, 0);
       throw refused('ACCOUNT_NOT_FOUND');
     },
@@ -104,7 +115,7 @@ export function accountRoutes(app: Http, { store }: { store: EventReader }, read
     async (request, reply): Promise<Page<views.OrderView>> => {
       const accountId = accountRead(request.actor, request.query.account_id);
       const query = {
-        ...ordersAsked(request.query),
+        ...filtersOf(request.query),
         before: await reads.requestedPage(request, ordersToken),
       };
       const page = await readOrders(reads.of(request, reply, 'orders'), { accountId, ...query });
@@ -125,10 +136,8 @@ export function accountRoutes(app: Http, { store }: { store: EventReader }, read
       },
     },
     async (request, reply) => {
-      const found = await readOrder(reads.of(request, reply, 'orders'), request.params.id);
-      const actor = request.actor;
-      if (found && (found.order.account_id === actor.accountId || mayReadAll(actor))) return found.order;
-      throw refused('ORDER_NOT_FOUND');
+      const { order } = await readableOrder(request, reply);
+      return order;
     },
   );
 
@@ -147,12 +156,8 @@ first 100 and the last).`,
       },
     },
     async (request, reply) => {
-      const found = await readOrder(reads.of(request, reply, 'orders'), request.params.id);
-      const actor = request.actor;
-      if (!found || (found.order.account_id !== actor.accountId && !mayReadAll(actor))) {
-        throw refused('ORDER_NOT_FOUND');
-      }
-      return { items: await readTimeline(store, found.order.id, found.eventPositions), next: null };
+      const { order, eventPositions } = await readableOrder(request, reply);
+      return { items: await readTimeline(store, order.id, eventPositions), next: null };
     },
   );
 
@@ -177,7 +182,7 @@ first 100 and the last).`,
   );
 }
 
-const ordersAsked = (query: z.output<typeof OrdersQuery>) => ({
+const filtersOf = (query: z.output<typeof OrdersQuery>) => ({
   statuses: query.status,
   symbol: query.symbol,
   side: query.side,

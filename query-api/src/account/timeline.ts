@@ -2,7 +2,7 @@ import type { views } from '@brokerx/contracts';
 import type { EventReader } from '../reading/eventReader.ts';
 import { orderEventView } from './orderEvent.ts';
 
-/** Events read at once: neighbours of one order mostly lie within a few commits of each other. */
+/** Events that one read fetches: an order's events mostly lie within a few commits of each other. */
 const PAGE_EVENTS = 32;
 
 /** The events at these positions of the store, as the owner of the order may read them, oldest first. */
@@ -11,18 +11,18 @@ export async function readTimeline(
   orderId: string,
   eventPositions: readonly number[],
 ): Promise<views.OrderEventView[]> {
-  const wanted = [...new Set(eventPositions)].sort((a, b) => a - b);
+  const positions = [...new Set(eventPositions)].sort((a, b) => a - b);
   const items: views.OrderEventView[] = [];
-  for (let i = 0; i < wanted.length; ) {
-    const first = wanted[i] ?? 0;
+  for (let i = 0; i < positions.length; ) {
+    const first = positions[i] ?? 0;
     const { events, position } = await store.readAll(
       first - 1,
       { categories: ['account', 'book'] },
       PAGE_EVENTS,
     );
-    for (; i < wanted.length && (wanted[i] ?? 0) <= Math.max(first, position); i++) {
-      const found = events.find((event) => event.position === wanted[i]);
-      const view = found && orderEventView(found, orderId);
+    for (; i < positions.length && (positions[i] ?? 0) <= Math.max(first, position); i++) {
+      const event = events.find(({ position: at }) => at === positions[i]);
+      const view = event && orderEventView(event, orderId);
       if (view) items.push(view);
     }
   }

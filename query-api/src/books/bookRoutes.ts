@@ -14,13 +14,13 @@ import { PUBLIC_BOOKS, type PublicBooks } from './publicBooks.ts';
 type BookRequest = FastifyRequest & { params: { symbol: string } };
 type BookDeps = MarketLookFrom & { books: PublicBooks; live: Pick<LiveEvents, 'position'> };
 
-/** Snapshots of the public book, to begin a local one with, and what its prices are measured by. */
+/** Routes for snapshots of the public book, with which clients begin a local copy, and for its reference prices. */
 export function bookRoutes(app: Http, deps: BookDeps, reads: Reading): void {
   const { books, live } = deps;
   const shared = { tags: ['Market'], headers: PositionHeaders };
   const config = { auth: 'public', replyHeaders: POSITION_REPLY_HEADERS } as const;
-  /** The book is opened first: only what is followed is heard to come as far as is asked for. */
-  const looked = async <T>(request: BookRequest, reply: FastifyReply, look: (book: FollowedBook) => T) => {
+  /** Opens the book before it waits for `min_position`: only a followed book announces positions. */
+  const readBook = async <T>(request: BookRequest, reply: FastifyReply, look: (book: FollowedBook) => T) => {
     const { book, leave } = await books.use(request.params.symbol);
     try {
       const now = async () => ({ position: live.position(), seen: look(book) });
@@ -44,7 +44,7 @@ one is to be asked for again; updates with \`u\` at or below \`last_update_id\` 
         response: { 200: views.BookView },
       },
     },
-    async (request, reply) => looked(request, reply, (book) => book.view(request.query.levels)),
+    async (request, reply) => readBook(request, reply, (book) => book.view(request.query.levels)),
   );
 
   app.get(
@@ -61,7 +61,7 @@ as those of \`depth\` do.`,
         response: { 200: views.BookOrdersView },
       },
     },
-    async (request, reply) => looked(request, reply, (book) => book.ordersView()),
+    async (request, reply) => readBook(request, reply, (book) => book.ordersView()),
   );
 
   app.get(

@@ -21,22 +21,22 @@ import { type StreamMessage, streamMessage } from '../live/streamMessage.ts';
 /** A trade with its place in the store. */
 export type RecordedTrade = Recorded<EventOf<'TradeExecuted.v1'>>;
 
-/** What is said of a book's events from `U` to `u`, once for all who watch it. */
+/** One update of a public book: its events from `U` to `u` as messages, made once for all watchers. */
 export type BookUpdate = {
   U: number;
   u: number;
-  /** Of the last event in it. */
+  /** Position of its last event in the store. */
   position: number;
   depth: StreamMessage;
   orders: StreamMessage;
   trades: readonly StreamMessage[];
-  /** The trades as they happened, for who works figures out of them. */
+  /** The recorded trades, for candles. */
   traded: readonly RecordedTrade[];
   /** Characters of its messages. */
   size: number;
 };
 
-/** Of a book that has just come from `U - 1` to `u`; what it has touched is told and forgotten. */
+/** Makes the update of a book that has just come from `U - 1` to `u`, from what it has touched since. */
 export function bookUpdate(
   { symbol, tickCents, book }: { symbol: string; tickCents: number; book: PublicBook },
   range: { U: number; u: number; position: number },
@@ -120,7 +120,7 @@ export function bookView(
   };
 }
 
-/** Resting orders of each side, at most so many: best price first, and at one price the one that came first. */
+/** At most `count` resting orders of each side: the best price first, and at one price the oldest order first. */
 export function bookOrdersView(
   symbol: string,
   sequence: number,

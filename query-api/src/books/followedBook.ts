@@ -22,47 +22,47 @@ import {
 } from './bookUpdate.ts';
 
 /**
- * One public book in memory, followed from its events. What an input did is told after its last output, never half of it;
- * what happens within `UPDATE_INTERVAL_MS` is one update, which says what stands at its end. Private events are in it,
- * though it says nothing of them, so that the sequences of updates have no gap.
+ * One public book in memory, folded from its events, and the updates that its watchers get. An update never shows half of what
+ * an input did. All changes within `UPDATE_INTERVAL_MS` are one update, which shows the book at its end. It counts private
+ * events, too, without showing them, so that the sequences of updates have no gap.
  */
 export type FollowedBook = {
   readonly symbol: string;
   readonly tickCents: number;
-  /** What was told last. */
+  /** Sequence of the last update. */
   sequence(): number;
-  /** Position of the event at that sequence; 0 where nothing was followed yet. */
+  /** Position of the event at that sequence; 0 before the first update. */
   position(): number;
   /** Price of the last trade. */
   lastTicks(): number | null;
-  /** As of now, which is told to everybody else at once. */
+  /** The book as of now. All watchers get the update up to here at once. */
   view(levels?: number): views.BookView;
   ordersView(): views.BookOrdersView;
   best(): StreamMessage;
   auction(): StreamMessage;
-  /** Updates that follow this sequence, as far back as they are kept; null: not that far. */
+  /** The updates behind this sequence; null: they are no longer in memory. */
   since(sequence: number): readonly BookUpdate[] | null;
-  /** Hears every update from now on; returns the function that ends it. */
+  /** Calls the listener with every update from now on; returns the function that removes it. */
   watch(listener: (update: BookUpdate) => void): () => void;
 };
 
-/** The inside, for who feeds it. */
+/** A followed book with the methods of its feeder. */
 export type BookFollower = FollowedBook & {
-  /** The next event. Throws where it does not fit: then the book is not to be shown any more. */
+  /** Takes the next event. Throws where the event does not fit: then the book must not be shown any more. */
   take(recorded: Recorded<Event>): void;
-  /** The commit of the last event was given whole. */
+  /** The commit of the last event is complete. */
   settled(): void;
-  /** It has caught up: from now on it tells. */
+  /** The book has caught up: from now on it makes updates. */
   begin(): void;
   close(): void;
 };
 
-/** Milliseconds: forty updates a second are more than anybody reads, and let a busy book's changes share a message. */
+/** Milliseconds: forty updates a second are more than anybody reads, and a busy book's changes share a message. */
 export const UPDATE_INTERVAL_MS = 25;
-/** Kept to resume from: half a minute of a busy symbol. */
+/** Updates in memory, for clients that resume: half a minute of a busy symbol. */
 export const UPDATES_KEPT_MAX = 1_200;
-/** Characters of them: what a hundred busy symbols keep is 100 MB. */
-const UPDATE_CHARACTERS_KEPT_MAX = 1_000_000;
+/** Characters of these updates: a hundred busy symbols have 100 MB. */
+const UPDATE_CHARACTERS_MAX = 1_000_000;
 
 export function followedBook(stored: StoredMarket, runtime: Runtime): BookFollower {
   const { symbol, tickCents } = stored;
@@ -70,44 +70,45 @@ export function followedBook(stored: StoredMarket, runtime: Runtime): BookFollow
   const listeners = new Set<(update: BookUpdate) => void>();
   let updates: BookUpdate[] = [];
   let size = 0;
-  let [taken, folded, told] = [stored.sequence, stored.sequence, stored.sequence];
-  let [foldedAt, toldAt] = [0, 0];
-  /** Outputs of one input, of which there may be more. */
-  let held: Recorded<Event>[] = [];
-  let traded: RecordedTrade[] = [];
+  let lastRevision = stored.sequence;
+  let folded = { sequence: stored.sequence, position: 0 };
+  let published = folded;
+  /** Outputs of one input, which may have more: they are folded together. */
+  let pending: Recorded<Event>[] = [];
+  let trades: RecordedTrade[] = [];
   let { lastTicks } = stored.ticker;
   let best: StreamMessage | null = null;
   let { state, indicative = null } = stored;
-  let toldAtMs = Number.NEGATIVE_INFINITY;
+  let publishedMs = Number.NEGATIVE_INFINITY;
   let cancelTimer: (() => void) | null = null;
-  let begun = false;
+  let isLive = false;
 
   const fold = () => {
-    for (const recorded of held) {
+    for (const recorded of pending) {
       evolveBook(book, recorded.event as BookEvent, recorded.revision);
       const { event } = recorded;
-      if (event.type === 'TradeExecuted.v1') traded.push(recorded as RecordedTrade);
+      if (event.type === 'TradeExecuted.v1') trades.push(recorded as RecordedTrade);
       if (event.type === 'IndicativePriceChanged.v1') indicative = event.data;
       if (event.type === 'MarketStateChanged.v1') {
         state = event.data.state;
         if (!isAuction(state)) indicative = null;
       }
-      folded = recorded.revision;
-      foldedAt = recorded.position;
+      folded = { sequence: recorded.revision, position: recorded.position };
     }
-    held = [];
+    pending = [];
   };
-  const tell = () => {
+  const publish = () => {
     cancelTimer = null;
     const update = bookUpdate(
       { symbol, tickCents, book },
-      { U: told + 1, u: folded, position: foldedAt },
-      traded,
+      { U: published.sequence + 1, u: folded.sequence, position: folded.position },
+      trades,
     );
     book.touched = nothingTouched();
-    lastTicks = traded.at(-1)?.event.data.priceTicks ?? lastTicks;
-    traded = [];
-    [told, toldAt, toldAtMs] = [folded, foldedAt, runtime.monotonicMs()];
+    lastTicks = trades.at(-1)?.event.data.priceTicks ?? lastTicks;
+    trades = [];
+    published = folded;
+    publishedMs = runtime.monotonicMs();
     best = null;
     keep(update);
     for (const listener of listeners) listener(update);
@@ -116,50 +117,54 @@ export function followedBook(stored: StoredMarket, runtime: Runtime): BookFollow
     updates.push(update);
     size += update.size;
     let needless = Math.max(0, updates.length - UPDATES_KEPT_MAX);
-    for (let n = 0; n < updates.length && (n < needless || size > UPDATE_CHARACTERS_KEPT_MAX); n++) {
+    for (let n = 0; n < updates.length && (n < needless || size > UPDATE_CHARACTERS_MAX); n++) {
       size -= updates[n]?.size ?? 0;
       needless = Math.max(needless, n + 1);
     }
     if (needless > 0) updates = updates.slice(needless);
   };
-  const now = () => {
-    if (!begun || folded === told) return;
+  const publishNow = () => {
+    if (!isLive || folded === published) return;
     cancelTimer?.();
-    tell();
+    publish();
   };
-  const due = () => {
-    if (!begun || folded === told || cancelTimer) return;
-    const waitMs = toldAtMs + UPDATE_INTERVAL_MS - runtime.monotonicMs();
-    if (waitMs <= 0) tell();
-    else cancelTimer = runtime.setTimer(waitMs, tell);
+  const publishSoon = () => {
+    if (!isLive || folded === published || cancelTimer) return;
+    const waitMs = publishedMs + UPDATE_INTERVAL_MS - runtime.monotonicMs();
+    if (waitMs <= 0) publish();
+    else cancelTimer = runtime.setTimer(waitMs, publish);
   };
 
   return {
     symbol,
     tickCents,
-    sequence: () => told,
-    position: () => toldAt,
+    sequence: () => published.sequence,
+    position: () => published.position,
     lastTicks: () => lastTicks,
     view(levels = views.BOOK_LEVELS_MAX) {
-      now();
-      return bookView(symbol, told, book, tickCents, levels);
+      publishNow();
+      return bookView(symbol, published.sequence, book, tickCents, levels);
     },
     ordersView() {
-      now();
-      return bookOrdersView(symbol, told, book, tickCents, views.BOOK_ORDERS_MAX);
+      publishNow();
+      return bookOrdersView(symbol, published.sequence, book, tickCents, views.BOOK_ORDERS_MAX);
     },
     best() {
-      now();
+      publishNow();
       const prices = bestPrices(book, tickCents);
-      return (best ??= streamMessage({ channel: 'best_prices', symbol }, told, JSON.stringify(prices)));
+      return (best ??= streamMessage(
+        { channel: 'best_prices', symbol },
+        published.sequence,
+        JSON.stringify(prices),
+      ));
     },
     auction() {
-      now();
+      publishNow();
       const data = JSON.stringify(auctionView(state, indicative, tickCents));
-      return streamMessage({ channel: 'auction', symbol }, told, data);
+      return streamMessage({ channel: 'auction', symbol }, published.sequence, data);
     },
     since(sequence) {
-      if (sequence >= told) return [];
+      if (sequence >= published.sequence) return [];
       const first = updates.findIndex(({ u }) => u > sequence);
       const from = updates[first];
       return from && from.U <= sequence + 1 ? updates.slice(first) : null;
@@ -169,27 +174,27 @@ export function followedBook(stored: StoredMarket, runtime: Runtime): BookFollow
       return () => listeners.delete(listener);
     },
     take(recorded) {
-      assert.equal(recorded.revision, taken + 1, `the book of ${symbol} has a gap`);
-      taken = recorded.revision;
-      if (held[0] && held[0].event.causationId !== recorded.event.causationId) {
+      assert.equal(recorded.revision, lastRevision + 1, `the book of ${symbol} has a gap`);
+      lastRevision = recorded.revision;
+      if (pending[0] && pending[0].event.causationId !== recorded.event.causationId) {
         fold();
-        due();
+        publishSoon();
       }
-      held.push(recorded);
+      pending.push(recorded);
     },
     settled() {
-      if (!held.at(-1)?.event.more) fold();
-      due();
+      if (!pending.at(-1)?.event.more) fold();
+      publishSoon();
     },
     begin() {
-      begun = true;
+      isLive = true;
       book.touched = nothingTouched();
-      lastTicks = traded.at(-1)?.event.data.priceTicks ?? lastTicks;
-      traded = [];
-      [told, toldAt] = [folded, foldedAt];
+      lastTicks = trades.at(-1)?.event.data.priceTicks ?? lastTicks;
+      trades = [];
+      published = folded;
     },
     close() {
-      begun = false;
+      isLive = false;
       cancelTimer?.();
       listeners.clear();
     },

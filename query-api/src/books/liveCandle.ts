@@ -10,9 +10,9 @@ import type { RecordedTrade } from './bookUpdate.ts';
 import type { FollowedBook } from './followedBook.ts';
 
 /**
- * The candle of the present interval, as its trades happen, and once more when the interval is over. It begins with what
- * the projection has, and adds the trades beyond the position that this reflects. A trade that reaches the market in the
- * last moments of an interval may come after its candle was told as closed: then that is told again.
+ * Sends the candle of the current interval with every trade, and once more when the interval ends. It begins with the
+ * projection's candle, and adds the trades behind the position which that reflects. A trade of the last moments of an interval
+ * may arrive after the closed candle was sent; then the closed candle is sent again.
  */
 export async function followCandle(options: {
   store: Pick<EventReader, 'id' | 'head'>;
@@ -26,24 +26,24 @@ export async function followCandle(options: {
 }): Promise<void> {
   const { store, runtime, book, interval, send, ended } = options;
   const { symbol } = book;
-  /** Trades that came while the beginning was read. */
+  /** Trades that arrived while the projection's candle was being read. */
   let early: RecordedTrade[] | null = [];
   let candle: CandleFigures | null = null;
   let cancelTimer = (): void => undefined;
 
-  const tell = (told: CandleFigures) => {
-    const data = JSON.stringify(candleView(interval, told, runtime.nowMs()));
+  const publish = (figures: CandleFigures) => {
+    const data = JSON.stringify(candleView(interval, figures, runtime.nowMs()));
     send(streamMessage({ channel: 'candles', symbol, interval }, book.sequence(), data));
   };
-  /** When the interval of the candle ends: told once more. */
-  const awaitEnd = (watched: CandleFigures) => {
+  /** Sends the candle once more when its interval ends. */
+  const awaitEnd = (current: CandleFigures) => {
     cancelTimer();
-    const waitMs = views.candleEnd(interval, watched.startMs) - runtime.nowMs();
+    const waitMs = views.candleEnd(interval, current.startMs) - runtime.nowMs();
     if (waitMs <= 0) return;
-    // Timers count to 24 days; a month is longer.
+    // A timer counts to 24 days; a month is longer.
     cancelTimer = runtime.setTimer(Math.min(waitMs, TIMER_MS_MAX), () => {
-      if (waitMs > TIMER_MS_MAX) awaitEnd(watched);
-      else if (candle === watched) tell(watched);
+      if (waitMs > TIMER_MS_MAX) awaitEnd(current);
+      else if (candle === current) publish(current);
     });
   };
   const add = (trades: readonly RecordedTrade[]) => {
@@ -60,12 +60,12 @@ export async function followCandle(options: {
       };
       if (candle && candle.startMs >= startMs) addToCandle(candle, figures);
       else {
-        if (candle) tell(candle);
+        if (candle) publish(candle);
         candle = { startMs, ...figures };
         awaitEnd(candle);
       }
     }
-    if (candle && trades.length > 0) tell(candle);
+    if (candle && trades.length > 0) publish(candle);
   };
 
   const unwatch = book.watch(({ traded }) => {
@@ -88,10 +88,10 @@ export async function followCandle(options: {
   if (ended.aborted) return;
   const beyond = early.filter(({ position }) => position > reflected);
   early = null;
-  if (candle && beyond.length === 0) tell(candle);
+  if (candle && beyond.length === 0) publish(candle);
   if (candle) awaitEnd(candle);
   add(beyond);
 }
 
-/** What `setTimeout` takes at most. */
+/** Milliseconds: the most that `setTimeout` takes, 2³¹ − 1. */
 const TIMER_MS_MAX = 2_147_483_647;

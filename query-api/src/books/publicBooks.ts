@@ -8,29 +8,29 @@ import type { EventReader } from '../reading/eventReader.ts';
 import { type BookFollower, type FollowedBook, followedBook } from './followedBook.ts';
 
 /**
- * The public books that somebody here watches or has asked for a moment ago, each followed once for all. A book begins
- * with the projectors' newest snapshot and the events since; where there is none yet, with its first event.
+ * The public books that clients of this process watch, or have read a moment ago. Each book is followed once for all of them.
+ * It starts from the projectors' newest snapshot, or where there is none, from its first event.
  */
 export type PublicBooks = {
   /**
-   * The book of a symbol, up to date; `failed` is aborted where it can be followed no longer. `leave` says that it is not
-   * needed any more. Throws `UNKNOWN_SYMBOL`, `OVERLOADED`, and what reading the store throws.
+   * The book of a symbol, up to date. `failed` is aborted when the book can no longer be followed; the user calls `leave` when
+   * it no longer needs it. Throws `UNKNOWN_SYMBOL`, `OVERLOADED`, or what reading the store throws.
    */
   use(symbol: string): Promise<BookUse>;
   /** Books followed now. */
   count(): number;
-  /** Uses of them. */
+  /** Users of all books together. */
   users(): number;
   close(): void;
 };
 export type BookUse = { book: FollowedBook; failed: AbortSignal; leave(): void };
 
-/** The name under which `Freshness` knows how far the books are followed. */
+/** The books' name as a source of `Freshness`. */
 export const PUBLIC_BOOKS = 'books';
 
-/** A book costs some MB where it is busy, and a share of what is read. */
+/** A busy book takes some MB, and a share of the work of reading the store. */
 const BOOKS_MAX = 1_000;
-/** Milliseconds that a book is followed on after the last one has left: who comes back finds it. */
+/** Milliseconds that a book is still followed after its last user has left, for users that come back. */
 export const LINGER_MS = 60_000;
 
 type Entry = {
@@ -82,7 +82,7 @@ export function publicBooks(options: {
     const start = await stored(symbol);
     const book = followedBook(start, runtime);
     let caughtUp = false;
-    /** What goes wrong at first is the opener's to hear, and later everybody's. */
+    /** Until the book has caught up, an error goes to the caller that opens it; later it fails the book for all users. */
     const guarded = (act: () => void) => {
       try {
         act();
@@ -121,7 +121,7 @@ export function publicBooks(options: {
     entry.opened.catch(() => drop(symbol, entry));
     return entry;
   };
-  /** One that nobody uses goes first. */
+  /** Drops the oldest book without users. */
   const makeRoom = () => {
     for (const [symbol, entry] of entries) if (entry.users === 0) return drop(symbol, entry);
   };
@@ -132,10 +132,10 @@ export function publicBooks(options: {
       entry.users += 1;
       entry.cancelLinger?.();
       entry.cancelLinger = null;
-      let left = false;
+      let hasLeft = false;
       const leave = () => {
-        if (left) return;
-        left = true;
+        if (hasLeft) return;
+        hasLeft = true;
         entry.users -= 1;
         if (entry.users > 0 || entry.over.signal.aborted) return;
         entry.cancelLinger = runtime.setTimer(LINGER_MS, () => drop(symbol, entry));

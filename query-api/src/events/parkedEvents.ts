@@ -4,7 +4,7 @@ import { keyOfToken, type Page, pageOf } from '../http/paging.ts';
 import type { Rows } from '../reading/readDatabase.ts';
 import { statement } from '../reading/statement.ts';
 
-/** The place of a parked event: its position, the projection and its version. */
+/** The place of a parked event, from a page token: its position, its projection, and that projection's version. */
 export function parkedEventsToken(token: string): string | undefined {
   const key = keyOfToken('parked', token);
   return key !== undefined && PLACE.test(key) ? key : undefined;

@@ -5,10 +5,10 @@ import { ParkedEventsQuery } from '../http/parameters.ts';
 import { POSITION_REPLY_HEADERS, PositionHeaders, type Reading } from '../reading/reading.ts';
 import { parkedEventsToken, readParkedEvents } from './parkedEvents.ts';
 
-/** All that write tables: what is parked of any of them is known up to the position of the reply. */
+/** All table projections: the reply's position is the lowest of theirs, and parked events are complete up to it. */
 const PROJECTIONS = ['candles', 'executions', 'holdings', 'ledger', 'orders', 'symbols', 'wallets'];
 
-/** What the read models are without. */
+/** The route of parked events: those that a projection could not fold, and left out. */
 export function parkedRoutes(app: Http, reads: Reading): void {
   app.get(
     '/v1/parked-events',

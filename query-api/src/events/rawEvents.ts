@@ -3,22 +3,22 @@ import type { Filter, Recorded } from '@brokerx/infra';
 import type { EventReader } from '../reading/eventReader.ts';
 
 /**
- * Raw events as lines of JSON, a page of the store at a time: each page is read when the reader has taken the one
- * before, so a slow reader costs one page of memory and holds no transaction open.
+ * Exports raw events as lines of JSON. The next page of the store is read when the reader has taken the previous one, so a slow
+ * reader takes one page of memory and keeps no transaction open.
  */
 export type RawEventsQuery = {
-  /** Position before the first event. */
+  /** Events behind this position. */
   after: number;
-  /** Position of the last event at most. */
+  /** Events up to this position; undefined: no bound. */
   until: number | undefined;
-  /** Waits for what is appended instead of ending at the end of the store. */
+  /** At the end of the store, waits for new events instead of ending. */
   follow: boolean;
   filter: Filter;
   /** Lines at most. */
   limit: number | undefined;
 };
 
-/** About 0.5 MB of text. */
+/** Events of a page: about 0.5 MB of text. */
 const PAGE_EVENTS = 500;
 
 export async function* rawEventLines(
@@ -34,15 +34,15 @@ export async function* rawEventLines(
       ? await appendedBeyond(store, after, filter, signal)
       : await store.readAll(after, filter, PAGE_EVENTS);
     if (!page) return;
-    const given = page.events.filter(({ position }) => position <= until).slice(0, limit - lines);
-    lines += given.length;
-    if (given.length > 0) yield given.map(rawEventLine).join('');
+    const pageEvents = page.events.filter(({ position }) => position <= until).slice(0, limit - lines);
+    lines += pageEvents.length;
+    if (pageEvents.length > 0) yield pageEvents.map(rawEventLine).join('');
     after = page.position;
     if (page.atEnd && !query.follow) return;
   }
 }
 
-/** The next page, waited for; undefined when aborted. */
+/** Waits for the next page; undefined when aborted. */
 async function appendedBeyond(store: EventReader, after: number, filter: Filter, signal: AbortSignal) {
   let appended = false;
   let wake: () => void = () => undefined;

@@ -13,16 +13,16 @@ import type { Shares } from '../reading/shares.ts';
 import { fullDetail, type ShareBounds } from '../reading/shares.ts';
 import { rawEventLines } from './rawEvents.ts';
 
-/** Each holds a page of events and asks the store without a pause; one analyst leaves room for another. */
+/** Exports at once. Each keeps a page in memory and reads the store without a pause; one analyst leaves room for another. */
 export const EXPORTS: ShareBounds = { max: 16, perAddressMax: 16, perAccountMax: 8 };
-/** Milliseconds that a reader may take nothing of a page that waits for him. */
+/** Milliseconds that a reader may take nothing of a waiting page before the export ends. */
 const STALL_MS = 60_000;
 
-/** The history itself. */
+/** What the route of the event history works with. */
 export type EventRoutes = {
   store: EventReader;
   sessions: Pick<SessionEnds, 'onEnd'>;
-  /** Exports of events that run at once, in all and for each client. */
+  /** Places for exports, in all and for each client. */
   exportPlaces: Shares;
   runtime: Runtime;
   log: Log;

@@ -3,33 +3,35 @@ import type { Recorded } from '@brokerx/infra';
 import type { EventReader } from '../reading/eventReader.ts';
 import type { LiveEvents } from './liveEvents.ts';
 
-/** Events of the past in one read. */
+/** Stored events that one read fetches. */
 const PAGE_EVENTS = 500;
 
 /**
- * Gives every event of one stream from a revision on, each exactly once and in order: first what is stored, as fast as it
- * is taken, then what happens. States: *catching up* (reads the store, only notes how far live events have come) until a
- * read finds nothing and nothing live was noted beyond it; then *live*, where each event follows the one before it, or
- * else it catches up again. Resolves when it is live for the first time.
+ * Follows one stream from a revision on: calls `give` with each event exactly once and in order, stored events first, then new
+ * ones. It is in one of two states:
+ * - *catching up*: reads the store, as fast as the receiver takes events, and notes the newest live revision. Once a read finds
+ *   nothing, and no live event lies beyond it, it is live.
+ * - *live*: passes live events on. An event that does not follow the one before it makes it catch up again.
+ * Resolves when it is live for the first time.
  */
 export async function follow(options: {
   store: EventReader;
   live: LiveEvents;
   stream: string;
   fromRevision: number;
-  /** Ends it. */
+  /** Aborted to end it. */
   ended: AbortSignal;
   give: (event: Recorded<Event>) => void;
-  /** The store had no more for now. */
+  /** Called when the store has no more events for now. */
   settled?: () => void;
-  /** Asked before each event of the past; false: it has ended. */
+  /** Called before each stored event: resolves once the receiver has room; with false when it has ended. */
   room?: () => Promise<boolean>;
-  /** It cannot go on. */
+  /** Called with the error when it cannot go on. */
   failed: (error: unknown) => void;
 }): Promise<void> {
   const { store, live, stream, ended, settled, room, failed } = options;
   let next = options.fromRevision;
-  let noted = next - 1;
+  let newestLive = next - 1;
   let state: 'catching-up' | 'live' = 'catching-up';
 
   const give = (event: Recorded<Event>) => {
@@ -45,7 +47,7 @@ export async function follow(options: {
         if (room && !(await room())) return;
         give(event);
       }
-      if (events.length === 0 && noted < next) break;
+      if (events.length === 0 && newestLive < next) break;
     }
     state = 'live';
     settled?.();
@@ -53,7 +55,7 @@ export async function follow(options: {
   const unwatch = await live.watch(
     stream,
     (event) => {
-      noted = Math.max(noted, event.revision);
+      newestLive = Math.max(newestLive, event.revision);
       if (state === 'catching-up') return;
       if (event.revision > next) catchUp().catch(failed);
       else give(event);

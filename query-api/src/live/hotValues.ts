@@ -3,25 +3,25 @@ import type { Log } from '@brokerx/infra/runtime/log.ts';
 import { unlessOutage } from '@brokerx/infra/runtime/outage.ts';
 
 /**
- * The newest values of the hot view's keys that somebody here watches (depth, ticker), read once for all watchers when the
- * view tells that it changed, at most every `READ_INTERVAL_MS`. What nobody watches is not read.
+ * Passes the newest values of watched keys of the hot view (depth, ticker) on to their watchers. All watched keys are read
+ * together when the view announces a change, at most every `READ_INTERVAL_MS`; other keys are not read.
  */
 export type HotValues = {
-  /** Calls back with the JSON text of the key's value whenever it is another one; returns the function that ends it. */
+  /** Calls the listener with the JSON text of the key's value whenever it changes; returns the function that ends it. */
   watch(key: string, listener: (text: string) => void): () => void;
-  /** The hot view moved. */
+  /** The hot view has changed. */
   changed(): void;
-  /** Those who watch now. */
+  /** Watchers at this moment. */
   count(): number;
   close(): void;
 };
 
-/** Milliseconds: ten a second is as much as an eye can follow. */
+/** Milliseconds: an eye follows ten changes a second at most. */
 export const READ_INTERVAL_MS = 100;
 
 export function hotValues(options: {
   view: Pick<OwnView, 'read'>;
-  /** Whether values that reflect this may be shown: they may be of a view that goes back. */
+  /** True where values at this cursor may be shown: none newer were, since a view that is rebuilt goes back. */
   shows: (cursor: Cursor | null) => boolean;
   runtime: Runtime;
   log: Log;
@@ -41,7 +41,7 @@ export function hotValues(options: {
     const keys = [...watched.keys()];
     try {
       const { values, cursor } = keys.length > 0 ? await view.read(keys) : { values: [], cursor: null };
-      // Where they may not be, the view is being written again, and tells of each step.
+      // A view whose values may not be shown is being rebuilt, and announces each step.
       const shown = keys.length > 0 && shows(cursor) ? keys : [];
       shown.forEach((key, i) => {
         const entry = watched.get(key);

@@ -5,27 +5,27 @@ import { unlessOutage } from '@brokerx/infra/runtime/outage.ts';
 import type { EventReader } from '../reading/eventReader.ts';
 
 /**
- * New events of the store's streams that somebody here watches, over one subscription to the feed: what nobody
- * watches is neither read nor parsed. Who begins to watch makes the subscription be renewed with his stream in it,
- * from the very position that it had reached, so nobody misses anything.
+ * Passes new events of watched streams on to their watchers, over one subscription to the feed. Other streams are neither read
+ * nor parsed. A new watcher makes the subscription be renewed with its stream added, from the position that the subscription
+ * had reached, so no watcher misses an event.
  */
 export type LiveEvents = {
   /**
-   * Calls `listener` with every event of the stream that is appended after this resolves (and maybe with some
-   * before it), in order; returns the function that ends it. Read what was there before after this resolves. `settled`
-   * is called when the store had no more for now: the commit of the last event was given whole.
+   * Calls `listener` with every event that is appended to the stream after this resolves (and perhaps with some from before),
+   * in order; returns the function that ends it. Callers read older events after this resolves. `settled` is called when the
+   * store has no more for now, so the commit of the last event is complete.
    */
   watch(stream: string, listener: Listener, settled?: () => void): Promise<() => void>;
-  /** Everything up to here was given to those who watch; what they missed of it they have read before. */
+  /** The watchers have been given every event up to this position that they had not read themselves. */
   position(): number;
-  /** Those who watch now. */
+  /** Watchers at this moment. */
   count(): number;
   close(): Promise<void>;
 };
 type Listener = (event: Recorded<Event>) => void;
 type Watcher = { listener: Listener; settled: (() => void) | undefined };
 
-/** Milliseconds: watchers that come together (all clients after a restart) share one renewal. */
+/** Milliseconds: watchers that come at about the same time (all clients after a restart) share one renewal. */
 const GATHER_MS = 20;
 const BATCH_EVENTS_MAX = 1_000;
 
@@ -34,19 +34,19 @@ type LiveEventsOptions = {
   feed: Feed<Event>;
   runtime: Runtime;
   log: Log;
-  /** Told of each position. */
+  /** Called with each position that is reached. */
   onMoved?: (position: number) => void;
 };
 
 export function liveEvents(options: LiveEventsOptions): LiveEvents {
   const { store, feed, runtime, log } = options;
   const watchers = new Map<string, Set<Watcher>>();
-  /** Streams of which something was told since the end of the store was reached last. */
+  /** Streams with events since the end of the store was last reached. */
   const unsettled = new Set<string>();
   let subscription: Subscription | null = null;
-  /** The last renewal that was asked for; when it succeeds, everything that was watched as it began is covered. */
+  /** The newest renewal; once it succeeds, the subscription covers every stream that was watched when it began. */
   let renewing: Promise<void> = Promise.resolve();
-  /** The renewal that has not begun yet: it will cover every stream that is watched when it begins. */
+  /** A renewal that has not begun yet; it will cover every stream that is watched when it begins. */
   let nextRenewal: Promise<void> | null = null;
   let closed = false;
   const { position: reached, moved } = progress(options.onMoved);
@@ -60,7 +60,7 @@ export function liveEvents(options: LiveEventsOptions): LiveEvents {
       }
     }
   };
-  const tell = (event: Recorded<Event>) => {
+  const pass = (event: Recorded<Event>) => {
     unsettled.add(event.stream);
     call(event.stream, ({ listener }) => listener(event));
   };
@@ -82,7 +82,7 @@ export function liveEvents(options: LiveEventsOptions): LiveEvents {
       filter: { streams: [...watchers.keys()].sort() },
       batchEventsMax: BATCH_EVENTS_MAX,
       handle: async ({ events, position, live }) => {
-        events.forEach(tell);
+        events.forEach(pass);
         if (live) settle();
         moved(position);
       },
@@ -112,7 +112,7 @@ export function liveEvents(options: LiveEventsOptions): LiveEvents {
       if (listeners) listeners.add(watcher);
       else watchers.set(stream, new Set([watcher]));
       try {
-        // Others may have asked for this stream a moment ago, and their renewal may not have come yet.
+        // Another watcher may have requested this stream a moment ago, and its renewal may still be under way.
         await (listeners && !nextRenewal ? renewing : renewal());
       } catch (error) {
         leave(stream, watcher);

@@ -1,18 +1,18 @@
 import { type Channel, RESUMABLE, type views } from '@brokerx/contracts';
 import { frame } from './sseFrame.ts';
 
-/** One message of a channel, the same for everybody who is given it; each form of it is made once, when it is wanted. */
+/** One message of a channel, shared by all its receivers. Each of its text forms is made once, on first use. */
 export type StreamMessage = {
   readonly sequence: number;
   /** JSON text. */
   readonly data: string;
-  /** For the WebSocket: a `StreamData`. */
+  /** The `StreamData` for a WebSocket. */
   text(): string;
-  /** For server-sent events: `data` alone, under the channel's name. */
+  /** The server-sent event: `data` alone, named for the channel. */
   frame(): string;
 };
 
-/** What a message is about, besides its sequence. */
+/** The channel of a message, with its parameters. */
 export type Subject = {
   channel: Channel;
   symbol?: string | undefined;
@@ -32,7 +32,7 @@ export function streamMessage(subject: Subject, sequence: number, data: string):
   };
 }
 
-/** The beginning of a message's JSON text, to be gone on with. */
+/** The beginning of a message's JSON text; the caller appends further fields and the closing brace. */
 export const aboutText = (type: string, { channel, symbol, interval }: Subject): string =>
   `{"type":"${type}","channel":"${channel}"${symbol === undefined ? '' : `,"symbol":"${symbol}"`}${
     interval === undefined ? '' : `,"interval":"${interval}"`

@@ -7,10 +7,11 @@ import { statement } from '../reading/statement.ts';
 export type CandlesQuery = {
   symbol: string;
   interval: views.CandleInterval;
-  /** RFC 3339: start at or after, and before. */
+  /** RFC 3339; candles that start at this time are included. */
   from?: string | undefined;
+  /** RFC 3339; candles that start at this time are left out. */
   to?: string | undefined;
-  /** RFC 3339 start of the last candle of the page before. */
+  /** RFC 3339 start of the last candle of the previous page. */
   after?: string | undefined;
   limit: number;
   nowMs: number;
@@ -23,9 +24,9 @@ export function candlesToken(token: string): string | undefined {
 }
 
 /**
- * Candles in the order of time; intervals without a trade have none. With `from` the page begins there and others
- * follow; without, it is the newest ones, and `to` set to its first start gives those before. What is not stored is
- * made of its parts: no page needs more of them than fit into its candles.
+ * Reads candles in the order of time; intervals without a trade have none. With `from` the page begins there, and others
+ * follow. Without it the page has the newest candles, and a client pages back by `to`. An interval that is not stored is put
+ * together from stored ones, of which a page needs no more than fit into its candles.
  */
 export async function readCandles(tables: Rows, query: CandlesQuery): Promise<Page<views.CandleView>> {
   const { symbol, interval, limit } = query;
@@ -46,17 +47,17 @@ export async function readCandles(tables: Rows, query: CandlesQuery): Promise<Pa
     limit: wanted * count,
   });
   const rows = await tables.query<Row>(parts);
-  const found = inIntervals(interval, (forward ? rows : rows.toReversed()).map(figuresOf));
-  const given = forward ? found.slice(0, limit) : found.slice(-limit);
-  const last = given.at(-1);
-  const more = forward && found.length > limit && last !== undefined;
+  const candles = inIntervals(interval, (forward ? rows : rows.toReversed()).map(figuresOf));
+  const pageCandles = forward ? candles.slice(0, limit) : candles.slice(-limit);
+  const last = pageCandles.at(-1);
+  const more = forward && candles.length > limit && last !== undefined;
   return {
-    items: given.map((candle) => candleView(interval, candle, query.nowMs)),
+    items: pageCandles.map((candle) => candleView(interval, candle, query.nowMs)),
     next: more ? pageToken('candles', last.startMs) : null,
   };
 }
 
-/** The candle of the interval that lies at this moment. */
+/** Reads the candle of the interval that contains this moment; null where nothing was traded in it. */
 export async function readCandleAt(
   tables: Rows,
   { symbol, interval, atMs }: { symbol: string; interval: views.CandleInterval; atMs: number },
@@ -90,7 +91,7 @@ export type CandleFigures = {
   trades: number;
 };
 
-/** Whether one is closed follows from the clock. */
+/** The clock decides whether a candle is closed. */
 export const candleView = (
   interval: views.CandleInterval,
   { startMs, open, high, low, close, volume, trades }: CandleFigures,
@@ -106,7 +107,7 @@ export const candleView = (
   closed: views.candleEnd(interval, startMs) <= nowMs,
 });
 
-/** Adds what came after it, in place. */
+/** Adds later figures to a candle, in place. */
 export function addToCandle(candle: CandleFigures, next: Omit<CandleFigures, 'startMs'>): void {
   candle.high = Math.max(candle.high, next.high);
   candle.low = Math.min(candle.low, next.low);
@@ -115,7 +116,7 @@ export function addToCandle(candle: CandleFigures, next: Omit<CandleFigures, 'st
   candle.trades += next.trades;
 }
 
-/** Parts in the order of time, put together. */
+/** Puts parts, in the order of time, together to candles of the interval. */
 function inIntervals(interval: views.CandleInterval, parts: readonly CandleFigures[]): CandleFigures[] {
   const candles: CandleFigures[] = [];
   for (const part of parts) {

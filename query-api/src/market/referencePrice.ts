@@ -8,7 +8,7 @@ import {
 } from '@brokerx/contracts';
 import type { SymbolView } from './symbols.ts';
 
-/** What prices are measured by: the symbol as it is read, and the last trade (null: none yet). */
+/** A symbol's reference prices and the bounds around them; `lastCents` is the price of the last trade, null before any. */
 export function referencePrice(symbol: SymbolView, lastCents: number | null): views.ReferencePriceView {
   const staticCents = centsFromDecimal(symbol.reference_price) ?? 0;
   const tickCents = centsFromDecimal(symbol.tick_size) ?? 1;

@@ -24,13 +24,13 @@ import {
 } from './marketData.ts';
 import { readSymbols, symbolsToken } from './symbols.ts';
 
-/** What everybody may know of the market. */
+/** The public routes of market data. */
 export function marketRoutes(app: Http, deps: MarketLookFrom & { runtime: Runtime }, reads: Reading): void {
   const { runtime } = deps;
   const shared = { tags: ['Market'], headers: PositionHeaders };
   const config = { auth: 'public', replyHeaders: POSITION_REPLY_HEADERS } as const;
 
-  /** The reply's position is the one that came with the values. */
+  /** Reads a symbol's market data; the reply states the position that was read with them. */
   const market = async (
     request: FastifyRequest,
     reply: FastifyReply,

@@ -9,7 +9,7 @@ export type SymbolView = z.infer<typeof views.SymbolView>;
 
 export const symbolsToken = (token: string): string | undefined => symbolOfToken('symbols', token);
 
-/** In alphabetical order. */
+/** Reads a page of symbols in alphabetical order. */
 export async function readSymbols(
   tables: Rows,
   query: { symbol?: string | undefined; after?: string | undefined; limit: number },

@@ -9,7 +9,7 @@ import { eventSink } from './sink.ts';
 
 export type ChannelRoutes = { channels: Channels; streams: OpenStreams; log: Log };
 
-/** Each public channel of a symbol as server-sent events. */
+/** The route that serves each public channel of a symbol as server-sent events. */
 export function channelRoutes(app: Http, deps: ChannelRoutes): void {
   const { channels, streams } = deps;
   app.get(

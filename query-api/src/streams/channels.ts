@@ -27,15 +27,12 @@ import type { Sink } from './sink.ts';
 
 /** The public channels, the same for server-sent events and the WebSocket. */
 export type Channels = {
-  /**
-   * Looks whether the channel can be given, and throws the refusal where it cannot; `begin` then gives it, until the sink
-   * has ended.
-   */
-  open(asked: PublicSubscription, to: Sink): Promise<OpenChannel>;
+  /** Opens a channel, or throws a refusal; `begin` then sends its messages until the sink has ended. */
+  open(request: PublicSubscription, to: Sink): Promise<OpenChannel>;
 };
 export type PublicSubscription = Subscribe & { channel: PublicChannel; symbol: string };
 export type OpenChannel = {
-  /** Where the channel stands; null where it has no sequence. */
+  /** The channel's newest sequence; null where it has none. */
   sequence(): number | null;
   begin(): void;
 };
@@ -53,27 +50,27 @@ type Parts = {
 
 export function channels(parts: Parts): Channels {
   return {
-    open: async (asked, to) => {
-      switch (asked.channel) {
+    open: async (request, to) => {
+      switch (request.channel) {
         case 'ticker':
-          return openTicker(parts, asked.symbol, to);
+          return openTicker(parts, request.symbol, to);
         case 'rules':
-          return openRules(parts, asked.symbol, to);
+          return openRules(parts, request.symbol, to);
         default:
-          return openOnBook(parts, asked, to);
+          return openOnBook(parts, request, to);
       }
     },
   };
 }
 
-/** Channels that follow the book: their sequence is the book's. */
-async function openOnBook(parts: Parts, asked: PublicSubscription, to: Sink): Promise<OpenChannel> {
-  const { symbol, channel, interval, after } = asked;
+/** Opens a channel that follows the book: its sequence is the book's. */
+async function openOnBook(parts: Parts, request: PublicSubscription, to: Sink): Promise<OpenChannel> {
+  const { symbol, channel, interval, after } = request;
   const use = await parts.books.use(symbol);
   to.ended.addEventListener('abort', use.leave, { once: true });
   if (to.ended.aborted) use.leave();
   const { book } = use;
-  // A sequence beyond the book's is one of another store, or this process is behind the one that told it.
+  // A sequence beyond the book's is of another store, or this process is behind the one that sent it.
   const revision =
     after !== undefined && after > book.sequence() ? await parts.store.streamRevision(bookStream(symbol)) : 0;
   const isUnknown = after !== undefined && after > Math.max(revision, book.sequence());
@@ -113,7 +110,7 @@ function giveUpdates(
   whileOpen(to, book.watch(give));
 }
 
-/** What the book does not keep any more is read from its stream. */
+/** Sends trades; those that the book in memory no longer has are read from its stream. */
 async function giveTrades(
   { store }: Parts,
   book: FollowedBook,
@@ -226,10 +223,10 @@ async function openRules(parts: Parts, symbol: string, to: Sink): Promise<OpenCh
   };
 }
 
-/** What the book says of the symbol itself. */
+/** Events of the book that change what a symbol's rules show. */
 const RULES_OF_BOOK: readonly string[] = ['MarketStateChanged.v1', 'AuctionUncrossed.v1'];
 
-/** Reads the symbol again whenever its market, or its book, says something of it, and once at the beginning. */
+/** Reads the symbol once at the beginning, and again at every event of its market, or of its book, that changes it. */
 async function watchSymbol(
   parts: Parts,
   symbol: string,
@@ -247,15 +244,15 @@ async function watchSymbol(
     last = last.then(() => refresh(revision, position)).catch(() => to.fail());
   };
   const stream = marketStream(symbol);
-  const told = await live.watch(stream, (recorded) => {
+  const leaveMarket = await live.watch(stream, (recorded) => {
     revision = recorded.revision;
     due(recorded.position);
   });
-  whileOpen(to, told);
-  const ofBook = await live.watch(bookStream(symbol), ({ event, position }) => {
+  whileOpen(to, leaveMarket);
+  const leaveBook = await live.watch(bookStream(symbol), ({ event, position }) => {
     if (RULES_OF_BOOK.includes(event.type)) due(position);
   });
-  whileOpen(to, ofBook);
+  whileOpen(to, leaveBook);
   revision = Math.max(revision, await store.streamRevision(stream));
   await refresh(revision, 0);
 }

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { invalidParameter } from '../http/problems.ts';
 import type { EventStream } from './sse.ts';
 
-/** What all replies of server-sent events have in common. */
+/** The parts that all replies of server-sent events share. */
 export const EVENT_STREAM_RESPONSE = {
   200: { description: 'Server-sent events.', content: { 'text/event-stream': { schema: z.string() } } },
 };
@@ -18,7 +18,7 @@ export const ResumeHeaders = z.looseObject({
     ),
 });
 
-/** Sends what `work` writes until the stream ends. A failure is told to the client, who comes back. */
+/** Replies with the stream, which `work` writes to. A failure ends it as `unavailable`, and the client connects again. */
 export function serveStream(
   { log }: { log: Log },
   to: EventStream,
@@ -33,7 +33,7 @@ export function serveStream(
   return reply.type('text/event-stream; charset=utf-8').header('x-accel-buffering', 'no').send(to.body);
 }
 
-/** The parameter comes before the header: where a page cannot set headers, it resumes with the parameter. */
+/** The id to resume from: the parameter, for web pages that cannot set headers, or else the header. */
 export function resumeFrom(request: FastifyRequest, parameter: number | undefined): number | undefined {
   const header = request.headers['last-event-id'];
   // A browser that has had no id yet sends none or an empty one.

@@ -4,12 +4,12 @@ import { QUERY_BOUNDS } from '../reading/bounds.ts';
 import { type Client, fullDetail, type ShareBounds, shares } from '../reading/shares.ts';
 import { type EventStream, eventStream } from './sse.ts';
 
-/** All event streams of this process: how many there may be, their heartbeat, and their common end. */
+/** All event streams of this process: bounds their number, sends their heartbeat, and ends them together. */
 export type OpenStreams = {
-  /** A new stream for this client; throws the refusal where there is no room. */
+  /** Opens a stream for this client; throws a refusal where there is no room. */
   open(client: Client): EventStream;
   count(): number;
-  /** Ends all of them with `server_shutdown`; no others are opened. */
+  /** Ends all streams with `server_shutdown`, and opens no more. */
   close(): void;
 };
 

@@ -9,8 +9,8 @@ import { resumeAt } from './resume.ts';
 import { type EventStream, followedBy } from './sse.ts';
 
 /**
- * An account's orders and fills as they happen. `stream_ready` tells the id to resume from before anything has
- * happened; `resync_required` that the id given is not one to resume from: ask for the orders, then go on.
+ * Streams an account's orders and fills. `stream_ready` has the first id to resume from, before any event has come.
+ * `resync_required` means that the client's id is no place to resume from: it reads the orders anew, and then goes on.
  */
 export async function streamOrders(options: {
   store: EventReader;

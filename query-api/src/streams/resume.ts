@@ -1,12 +1,12 @@
 import type { EventReader } from '../reading/eventReader.ts';
 
 /**
- * Where a client that comes back goes on. A message's id is the revision of its event in the stream; one that the
- * stream does not have (another store), or one so old that a fresh start is quicker, makes the client start anew.
+ * Where a returning client goes on. A message's id is the revision of its event in the stream. An id that the stream does not
+ * have (it is of another store), or one so old that a fresh start is quicker, makes the client start anew.
  */
 export type Resume = { from: number } | { resync: 'unknown_id' | 'too_old' };
 
-/** Revisions that are given again at most: half a minute of a very busy symbol. */
+/** Revisions that are sent again at most: half a minute of a very busy symbol. */
 export const RESUME_EVENTS_MAX = 100_000;
 
 export async function resumeAt(store: EventReader, stream: string, lastEventId: number): Promise<Resume> {

@@ -30,7 +30,7 @@ export type StreamRoutes = MarketLookFrom & {
   log: Log;
 };
 
-/** Server-sent events. Whatever can be refused is refused before the first byte. */
+/** The routes of an account's orders and a symbol's market as server-sent events. Refusals come before the first byte. */
 export function streamRoutes(app: Http, deps: StreamRoutes): void {
   const { store, live, sessions, hotValues, streams, runtime, log } = deps;
   const shared = { tags: ['Streams'], headers: ResumeHeaders };

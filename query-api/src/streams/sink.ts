@@ -3,23 +3,23 @@ import { frame } from '../live/sseFrame.ts';
 import type { StreamMessage } from '../live/streamMessage.ts';
 import type { EventStream } from './sse.ts';
 
-/** Where the messages of one channel go: to one client, over server-sent events or a WebSocket. */
+/** Takes the messages of one channel for one client, over server-sent events or a WebSocket. */
 export type Sink = {
-  /** Aborted when nothing is to be sent any more. */
+  /** Aborted when the channel has ended: nothing is sent any more. */
   readonly ended: AbortSignal;
-  /** A message that must not be left out unless the client is told so. */
+  /** Sends a message. Where it has to be left out, the client is told so. */
   send(message: StreamMessage): void;
-  /** A message that replaces the one before it: where the client is slow, only the newest is kept. */
+  /** Sends a message that replaces the one before it: a slow client gets only the newest. */
   sendState(message: StreamMessage): void;
-  /** Messages behind this sequence are missing. */
+  /** Tells the client that messages behind this sequence are missing. */
   resync(reason: ResyncReason, sequence: number): void;
-  /** Before each message of the past: resolves when there is room for it; false when it has ended. */
+  /** Resolves when there is room for another message of the past; with false when the channel has ended. */
   room(): Promise<boolean>;
-  /** What is sent cannot be read any more. */
+  /** Ends the channel because its data cannot be read any more. */
   fail(): void;
 };
 
-/** Server-sent events: who does not keep up is cut off, to resume by `Last-Event-ID`. */
+/** The sink of a server-sent events response: a client that is too slow is cut off, and resumes by `Last-Event-ID`. */
 export const eventSink = (to: EventStream): Sink => ({
   ended: to.ended,
   send: (message) => to.send(message.frame()),

@@ -2,33 +2,33 @@ import { Readable } from 'node:stream';
 import type { Runtime } from '@brokerx/infra';
 
 /**
- * One server-sent-events response (HTML Living Standard §9.2): a bounded buffer between what happens and what the
- * client takes. Who does not keep up is told so and cut off, to resume by `Last-Event-ID`; nobody else waits.
+ * One server-sent-events response (HTML Living Standard §9.2), with a bounded buffer. A client that does not keep up is told so
+ * and cut off, and resumes by `Last-Event-ID`; no other client waits for it.
  */
 export type EventStream = {
   /** The response body. */
   readonly body: Readable;
-  /** Aborted when the stream has ended, whoever ended it. */
+  /** Aborted when the stream has ended, whichever side ended it. */
   readonly ended: AbortSignal;
-  /** A message that must not be left out; a full buffer ends the stream as `slow_consumer`. */
+  /** Sends a message that must not be left out; a full buffer ends the stream as `slow_consumer`. */
   send(frame: string): void;
-  /** A message that replaces the one before it: where the client is slow, only the newest is kept. */
+  /** Sends a message that replaces the one before it: a slow client gets only the newest. */
   sendState(frame: string): void;
-  /** A sign of life, left out where the client has enough to read. */
+  /** Sends a sign of life, unless other bytes wait for the client anyway. */
   beat(): void;
-  /** Resolves when the client has taken what was sent, or most of it; false when the stream ended instead. */
+  /** Resolves when the client has taken most of what was sent; with false when the stream has ended instead. */
   drained(): Promise<boolean>;
   /**
-   * Before each message of the past: resolves at once, or where much is waiting when it was taken. The past waits for the
-   * client, it is not slow.
+   * Resolves when there is room for another message of the past; with false when the stream has ended. Messages of the past
+   * wait for the client, so they never make it slow.
    */
   room(): Promise<boolean>;
-  /** Ends with one last message that says why. */
+  /** Ends the stream with a last message that states the reason. */
   end(reason: EndReason): void;
-  /** It was never sent: the request was refused. */
+  /** Drops a stream whose request was refused before it began. */
   discard(): void;
 };
-/** `unavailable`: what is streamed cannot be read now; connect again. */
+/** `unavailable`: the data cannot be read now; the client connects again. */
 export type EndReason =
   | 'slow_consumer'
   | 'token_expired'
@@ -36,17 +36,17 @@ export type EndReason =
   | 'server_shutdown'
   | 'unavailable';
 
-/** About 2,000 messages: seconds of a busy symbol. */
+/** About 2,000 messages: some seconds of a busy symbol. */
 const BUFFER_BYTES_MAX = 512 * 1024;
-/** Replaceable messages wait until the client has taken all but this much. */
+/** A message that replaces another waits until at most this many bytes are in the buffer. */
 const STATE_BUFFER_BYTES_MAX = 64 * 1024;
-/** Below the buffer's bound by more than the longest message. */
+/** Messages of the past wait above this many bytes: lower than the buffer's bound by more than the longest message. */
 const PAST_BUFFER_BYTES_MAX = 128 * 1024;
 /** Milliseconds that a client has to take the last message before its connection is cut. */
 export const LINGER_MS = 5_000;
-/** Milliseconds that a client may take nothing at all while a page of the past is waiting for it. */
+/** Milliseconds that a client may take nothing while messages of the past wait for it. */
 const STALL_MS = 30_000;
-/** What a browser waits before it connects again. */
+/** Milliseconds that a browser waits before it connects again. */
 const RECONNECT_MS = 1_000;
 
 export function eventStream(options: { runtime: Runtime; bufferBytesMax?: number }): EventStream {
@@ -57,7 +57,7 @@ export function eventStream(options: { runtime: Runtime; bufferBytesMax?: number
 
   const body = new Readable({
     highWaterMark: STATE_BUFFER_BYTES_MAX,
-    // Called when less than the mark will be left, the chunk that is being taken not counted.
+    // Node calls this when fewer bytes than the mark remain beside the chunk that it is taking.
     read: () => {
       if (state !== null) {
         const frame = state;
@@ -128,7 +128,7 @@ export function eventStream(options: { runtime: Runtime; bufferBytesMax?: number
   };
 }
 
-/** For `follow`: as long as the client takes it. */
+/** The options of `follow` for a stream: it goes on for as long as the client takes events. */
 export const followedBy = (to: EventStream) => ({
   ended: to.ended,
   room: to.room,

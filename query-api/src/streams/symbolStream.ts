@@ -10,9 +10,9 @@ import { resumeAt } from './resume.ts';
 import { type EventStream, followedBy } from './sse.ts';
 
 /**
- * A symbol's market: `depth` tells the whole visible book whenever it changed (a newer one replaces an older one,
- * at most ten a second), `trade` every trade, with the book's revision as id, so that none is missed after a
- * break. Without an id it begins with the last trades, the oldest first.
+ * Streams a symbol's market. `depth` has the whole visible book whenever it has changed, at most ten times a second; a newer one
+ * replaces an older one. `trade` has each trade, with the book's revision as id, so that a client misses none after a break.
+ * Without an id the stream begins with the last trades, the oldest first.
  */
 export async function streamSymbol(options: {
   store: EventReader;
@@ -21,7 +21,7 @@ export async function streamSymbol(options: {
   to: EventStream;
   symbol: string;
   lastEventId: number | undefined;
-  /** As read a moment ago. */
+  /** The symbol's market, read a moment ago. */
   market: Extract<MarketData, { state: 'found' }>;
 }): Promise<void> {
   const { store, hotValues, to, symbol, lastEventId, market } = options;
@@ -61,15 +61,15 @@ export async function streamSymbol(options: {
   });
 }
 
-/** A screenful. */
+/** Trades that a stream begins with: a screenful. */
 const INITIAL_TRADES = 50;
 
-/** The same event is told to every watcher of its symbol. */
+/** All watchers of a symbol get the same event, so its frame is made once. */
 const frames = new WeakMap<Recorded<Event>, string | null>();
 
 function tradeFrame(recorded: Recorded<Event>): string | null {
-  const known = frames.get(recorded);
-  if (known !== undefined) return known;
+  const cachedFrame = frames.get(recorded);
+  if (cachedFrame !== undefined) return cachedFrame;
   const { event, revision } = recorded;
   const isTrade = event.type === 'TradeExecuted.v1';
   const message = isTrade ? frame('trade', JSON.stringify(tradeView(event, recorded)), revision) : null;

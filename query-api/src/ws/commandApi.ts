@@ -4,8 +4,8 @@ import { type Client, fullDetail, type ShareBounds, shares } from '../reading/sh
 import type { CommandRequest } from './commandRequests.ts';
 
 /**
- * The way to command-api for orders that come over a WebSocket: the client's own token and key go along, and what comes
- * back is passed on. How many are on their way at once is bounded; what is beyond is refused at once.
+ * Forwards commands that come over a WebSocket to command-api, with the client's own token and key, and returns the reply.
+ * The number of commands on their way is bounded; a command beyond the bound is refused at once.
  */
 export type CommandApi = {
   send(request: CommandRequest, token: string, by: Client): Promise<CommandReply>;
@@ -15,17 +15,20 @@ export type CommandApi = {
 };
 export type CommandReply = {
   status: number;
-  /** JSON text: what was decided, or the problem. */
+  /** JSON text: the decided resource, or the problem. */
   text: string;
   position: string | undefined;
   replayed: boolean;
 };
 
-/** Each has one command on its way; a command takes a few milliseconds, so these are thousands a second. */
+/** Each connection carries one command at a time, for a few milliseconds: together they carry thousands a second. */
 const CONNECTIONS = 64;
-/** A second's worth of all clients together; command-api meets them all at one address, so their shares are counted here. */
+/**
+ * Commands of about a second. Command-api sees all of them come from one address, so the shares of client addresses are counted
+ * here.
+ */
 const COMMANDS_IN_FLIGHT: ShareBounds = { max: 2_000, perAddressMax: 512, perAccountMax: 256 };
-/** Milliseconds: longer than command-api takes to say that it does not know. */
+/** Milliseconds: longer than command-api takes to answer that an outcome is unknown. */
 const TIMEOUT_MS = 10_000;
 
 export function commandApi(url: string): CommandApi {

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { Problem } from '@brokerx/infra/http/problem.ts';
 
-/** The beginning of a WebSocket (RFC 6455 §4.2.1): which requests become one, and why the others do not. */
+/** The handshake of a WebSocket (RFC 6455 §4.2.1): which requests become one, and the refusal of the others. */
 export const SOCKET_PATH = '/v1/ws';
 
 export const becomesSocket = (request: IncomingMessage): boolean =>
@@ -24,7 +24,7 @@ export function handshakeRefusal({ headers }: Pick<IncomingMessage, 'headers'>):
   return hasBody ? badHandshake('there must be no body') : null;
 }
 
-/** Where the headers are right and the connection is not: it still has requests to answer, or no such option. */
+/** Also for a valid handshake on a connection that cannot switch, for example since it has requests to answer. */
 export const UPGRADE_REQUIRED = new Problem({
   status: 426,
   code: 'UPGRADE_REQUIRED',
@@ -32,7 +32,7 @@ export const UPGRADE_REQUIRED = new Problem({
   headers: { upgrade: 'websocket', connection: 'upgrade' },
 });
 
-/** The standard's, and its last draft's. */
+/** The versions of the standard and of its last draft. */
 const VERSIONS = ['13', '8'];
 const WRONG_VERSION = new Problem({
   status: 426,

@@ -5,14 +5,14 @@ import { asyncApi } from './asyncApi.ts';
 import { handshakeRefusal, SOCKET_PATH, UPGRADE_REQUIRED } from './handshake.ts';
 import type { OpenSockets } from './openSockets.ts';
 
-/** The WebSocket, and the document that says what goes over it. */
+/** The route of the WebSocket, and the document that describes its messages. */
 export async function webSocketRoutes(
   app: Http,
   { sockets, version }: { sockets: OpenSockets; version: string },
 ): Promise<void> {
   await app.register(websocket, {
     options: { maxPayload: BODY_BYTES_MAX, perMessageDeflate: false },
-    // Told and closed by `OpenSockets`.
+    // `OpenSockets` announces the end and closes them.
     preClose: (done) => done(),
     // A message that breaks the rules: the library closes with the reason.
     errorHandler: () => undefined,
