@@ -78,7 +78,7 @@ export const longFunctions: Readonly<Record<string, number>> = {
   'query-api/src/account/orderEvent.ts: bookBodyOf': 97,
   'query-api/src/account/routes.ts: accountRoutes': 159,
   'query-api/src/books/bookRoutes.ts: bookRoutes': 76,
-  'query-api/src/books/followedBook.ts: followedBook': 131,
+  'query-api/src/books/followedBook.ts: followedBook': 120,
   'query-api/src/books/publicBooks.ts: publicBooks': 114,
   'query-api/src/events/routes.ts: eventRoutes': 116,
   'query-api/src/live/hotValues.ts: hotValues': 73,

@@ -68,8 +68,7 @@ export function followedBook(stored: StoredMarket, runtime: Runtime): BookFollow
   const { symbol, tickCents } = stored;
   const book = bookOf(stored.book);
   const listeners = new Set<(update: BookUpdate) => void>();
-  let updates: BookUpdate[] = [];
-  let size = 0;
+  const updates = newestUpdates();
   let lastRevision = stored.sequence;
   let folded = { sequence: stored.sequence, position: 0 };
   let published = folded;
@@ -110,18 +109,8 @@ export function followedBook(stored: StoredMarket, runtime: Runtime): BookFollow
     published = folded;
     publishedMs = runtime.monotonicMs();
     best = null;
-    keep(update);
+    updates.add(update);
     for (const listener of listeners) listener(update);
-  };
-  const keep = (update: BookUpdate) => {
-    updates.push(update);
-    size += update.size;
-    let needless = Math.max(0, updates.length - UPDATES_KEPT_MAX);
-    for (let n = 0; n < updates.length && (n < needless || size > UPDATE_CHARACTERS_MAX); n++) {
-      size -= updates[n]?.size ?? 0;
-      needless = Math.max(needless, n + 1);
-    }
-    if (needless > 0) updates = updates.slice(needless);
   };
   const publishNow = () => {
     if (!isLive || folded === published) return;
@@ -163,12 +152,7 @@ export function followedBook(stored: StoredMarket, runtime: Runtime): BookFollow
       const data = JSON.stringify(auctionView(state, indicative, tickCents));
       return streamMessage({ channel: 'auction', symbol }, published.sequence, data);
     },
-    since(sequence) {
-      if (sequence >= published.sequence) return [];
-      const first = updates.findIndex(({ u }) => u > sequence);
-      const from = updates[first];
-      return from && from.U <= sequence + 1 ? updates.slice(first) : null;
-    },
+    since: (sequence) => (sequence >= published.sequence ? [] : updates.since(sequence)),
     watch(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -197,6 +181,30 @@ export function followedBook(stored: StoredMarket, runtime: Runtime): BookFollow
       isLive = false;
       cancelTimer?.();
       listeners.clear();
+    },
+  };
+}
+
+/** The newest updates of one book, within the bounds above. */
+function newestUpdates() {
+  let updates: BookUpdate[] = [];
+  let characters = 0;
+  return {
+    add(update: BookUpdate) {
+      updates.push(update);
+      characters += update.size;
+      let excess = Math.max(0, updates.length - UPDATES_KEPT_MAX);
+      for (let n = 0; n < updates.length && (n < excess || characters > UPDATE_CHARACTERS_MAX); n++) {
+        characters -= updates[n]?.size ?? 0;
+        excess = Math.max(excess, n + 1);
+      }
+      if (excess > 0) updates = updates.slice(excess);
+    },
+    /** The updates behind a sequence; null: the first of them is gone. */
+    since(sequence: number): readonly BookUpdate[] | null {
+      const first = updates.findIndex(({ u }) => u > sequence);
+      const from = updates[first];
+      return from && from.U <= sequence + 1 ? updates.slice(first) : null;
     },
   };
 }
