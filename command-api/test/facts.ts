@@ -8,27 +8,20 @@ import {
   type SymbolRules,
   seal,
 } from '@brokerx/contracts';
+import { uuidOf as at, CAUSE, orderPlaced, symbolRules } from '@brokerx/contracts/testing/facts.ts';
 import { type Account, evolve, initialAccount } from '../src/account/account.ts';
 import { emptyKeyLog } from '../src/keyLog.ts';
 import { REAL_TIME } from '../src/market/calendar.ts';
 import type { Market } from '../src/market/market.ts';
 
-/** Facts and states for examples: account 1 of client 9 trades ACME at 10.00, ticks of a cent, fee 0.1 %. */
-export const T0 = '2026-03-02T14:30:00.000Z';
-/** A UUID for each small number. */
-export const at = (n: number): string => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
+export { at };
 
-const cause = {
-  time: T0,
-  actor: 'client:test',
-  correlationId: at(0),
-  causationId: at(0),
-  traceparent: `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`,
-};
+/** Facts and states for examples: account 1 of client 9 trades ACME at 10.00, ticks of a cent, fee 0.1 %. */
+export const T0: string = CAUSE.time;
 
 export const eventOf = (fact: AccountFact, key?: { id: string; hash: string }, time = T0): AccountEvent =>
-  seal(at(7), { ...cause, time, key }, [fact])[0] as AccountEvent;
-export const bookEvent = (fact: BookFact): BookEvent => seal(at(8), cause, [fact])[0] as BookEvent;
+  seal(at(7), { ...CAUSE, time, key }, [fact])[0] as AccountEvent;
+export const bookEvent = (fact: BookFact): BookEvent => seal(at(8), CAUSE, [fact])[0] as BookEvent;
 
 /** Account 1, open, after these facts. */
 export function accountWith(...facts: AccountFact[]): Account {
@@ -41,29 +34,7 @@ export function accountWith(...facts: AccountFact[]): Account {
 type Placed = Extract<AccountFact, { type: 'OrderPlaced.v1' }>['data'];
 
 /** A buy of 10 at 10.00 by account 1. */
-export function placed(given: Partial<Placed> = {}): AccountFact {
-  return {
-    type: 'OrderPlaced.v1',
-    data: {
-      orderId: at(5),
-      accountId: at(1),
-      clientOrderId: null,
-      symbol: 'ACME',
-      side: 'buy',
-      type: 'limit',
-      timeInForce: 'day',
-      quantity: 10,
-      limitTicks: 1_000,
-      tickCents: 1,
-      referenceTicks: 1_000,
-      bandExempt: false,
-      feePpm: 1_000,
-      holdCents: 10_010,
-      holdShares: 0,
-      ...given,
-    },
-  };
-}
+export const placed = (given: Partial<Placed> = {}): AccountFact => orderPlaced(given);
 
 export function market(
   given: {
@@ -85,15 +56,7 @@ export function market(
   return {
     symbol: 'ACME',
     name: 'Acme Inc.',
-    rules: {
-      tickCents,
-      listingTicks: 1_000 / tickCents,
-      collarPpm: 100_000,
-      feePpm: 1_000,
-      orderSharesMax: 5_000,
-      dailyClose: '21:00',
-      ...given.rules,
-    },
+    rules: symbolRules({ tickCents, listingTicks: 1_000 / tickCents, ...given.rules }),
     matchingRules,
     state,
     halted: state === 'halt',

@@ -20,7 +20,7 @@ const files = packages.flatMap((name) =>
 );
 const packageOf = (path: string) =>
   packages.find((name) => path.startsWith(`${name}/`)) as (typeof packages)[number];
-const isTest = (path: string) => /\.test\.ts$|\.contract\.ts$|\/test\//.test(path);
+const isTest = (path: string) => /\.test\.ts$|\.contract\.ts$|\/(test|testing)\//.test(path);
 const read = (path: string) => readFileSync(join(root, path), 'utf8');
 
 /** The aim is 300; what is cohesive may go a little beyond. */

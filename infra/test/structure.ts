@@ -35,7 +35,7 @@ export const trackedTypeScript: readonly string[] = execFileSync('git', ['ls-fil
   .filter((path) => path !== '' && !path.endsWith('.d.ts'));
 
 export const isTest = (path: string): boolean =>
-  /\.test\.ts$|\.contract\.ts$|^[^/]+(\/installation)?\/(test|bench|sim)\//.test(path);
+  /\.test\.ts$|\.contract\.ts$|^[^/]+(\/installation)?\/(test|bench|sim)\/|\/src\/testing\//.test(path);
 
 let parsed: ReadonlyMap<string, SourceFile> | undefined;
 

@@ -1,17 +1,11 @@
 import type { BookFact, EngineInput, EventOf, OrderRef, SymbolRules, TradingPhase } from '@brokerx/contracts';
+import { orderPlaced, symbolRules } from '@brokerx/contracts/testing/facts.ts';
 import type { PlacedInput } from '../src/rules/engine.ts';
 
 /** Inputs as a trader would say them, for tests. Orders are named by letters; a letter is an order's UUID in short. */
 export const SYMBOL = 'ACME';
 export const ACCOUNT = '0000acc0-0000-4000-8000-000000000001';
-export const RULES: SymbolRules = {
-  tickCents: 1,
-  listingTicks: 1_000,
-  collarPpm: 100_000,
-  feePpm: 1_000,
-  orderSharesMax: 10_000,
-  dailyClose: '21:00',
-};
+export const RULES = symbolRules({ orderSharesMax: 10_000 });
 
 export const idOf = (name: string): string =>
   `00000000-0000-4000-8000-${Buffer.from(name).toString('hex').padStart(12, '0')}`;
@@ -48,27 +42,18 @@ export function desk(symbol = SYMBOL) {
   const order =
     (side: 'buy' | 'sell') =>
     (name: string, quantity: number, limitTicks: number, terms: OrderTerms = {}) =>
-      input({
-        type: 'OrderPlaced.v1',
-        data: {
+      input(
+        orderPlaced({
           orderId: idOf(name),
           accountId: ACCOUNT,
-          clientOrderId: null,
           symbol,
           side,
-          type: 'limit',
-          timeInForce: 'day',
           quantity,
           limitTicks,
-          tickCents: 1,
-          referenceTicks: 1_000,
-          bandExempt: false,
-          feePpm: 1_000,
           holdCents: 0,
-          holdShares: 0,
           ...terms,
-        },
-      });
+        }),
+      );
   /** A take-profit P and a stop-loss L of one quantity. */
   const oco =
     (side: 'buy' | 'sell') =>

@@ -10,6 +10,7 @@ import {
   marketStream,
   seal,
 } from '@brokerx/contracts';
+import { orderPlaced } from '@brokerx/contracts/testing/facts.ts';
 import type { Recorded } from '@brokerx/infra';
 
 /** Facts as they are read from the store: each at the next position, a second after the one before it. */
@@ -52,27 +53,19 @@ export const ORDER = id('an order');
 export const OTHER = id('another order');
 
 /** 100 shares of AAPL at $150.00 or better, ticks of a cent, 0.05 % fees: $15,007.50 are held. */
-export const aliceBuys = (change: object = {}): AccountFact => ({
-  type: 'OrderPlaced.v1',
-  data: {
+export const aliceBuys = (change: Parameters<typeof orderPlaced>[0] = {}): AccountFact =>
+  orderPlaced({
     orderId: ORDER,
     accountId: ALICE,
     clientOrderId: 'mine-1',
     symbol: 'AAPL',
-    side: 'buy',
-    type: 'limit',
-    timeInForce: 'day',
     quantity: 100,
     limitTicks: 15_000,
-    tickCents: 1,
     referenceTicks: 15_000,
-    bandExempt: false,
     feePpm: 500,
     holdCents: 1_500_750,
-    holdShares: 0,
     ...change,
-  },
-});
+  });
 export const aliceIsRefused = (change: object = {}): AccountFact => ({
   type: 'OrderRefused.v1',
   data: {
