@@ -8,19 +8,19 @@ import type { FeedTail, Membership } from './tail.ts';
 import type { TopicTail } from './topic/tail.ts';
 
 /**
- * Gives one consumer its batches, one at a time. States: *catching up* (pages of its own from the store) until a
- * page reaches the end of the store; then *live* (a member of the shared tail) until the tail's window no longer
- * reaches back to it, which makes it catch up again. Whenever the topic, where there is one, goes on from exactly
- * where the consumer stands, it is *on the topic* and asks the store for nothing.
+ * Delivers one consumer's batches, one at a time. The consumer first *catches up* by pages of its own from the store. When a
+ * page reaches the end of the store it is *live*, a member of the shared tail, until the tail's window no longer reaches
+ * back to it; then it catches up again. While a topic continues exactly where the consumer is, it is *on the topic* and does
+ * not read the store.
  */
 export type Pump = Subscription & {
   /** The tail or the topic moved. */
   advanced(): void;
 };
 
-/** Milliseconds between two batches without events: what a reader waits for a quiet consumer, at most. */
+/** Milliseconds between two batches without events: a reader waits no longer for a quiet consumer's position. */
 export const QUIET_INTERVAL_MS = 20;
-/** Milliseconds before the events of a rejected batch are given again: doubling between these. */
+/** Milliseconds before a rejected batch is delivered again, doubling between these. */
 const RETRY_FIRST_MS = 50;
 const RETRY_LAST_MS = 5_000;
 
@@ -40,7 +40,7 @@ export function feedConsumer<E>(options: {
   const signal = wakeUp(runtime, stopping.signal);
   const progress = positionWaiters(runtime, consumer.name);
   let places = placesOf(consumer.after, division);
-  /** Nothing between the places and here concerns this consumer: it need not be looked at again. */
+  /** No event between `places` and here concerns this consumer: reading goes on from here. */
   let quietTo = places;
   let handledAtMs = Number.NEGATIVE_INFINITY;
   let membership: Membership<E> | null = null;
@@ -59,11 +59,11 @@ export function feedConsumer<E>(options: {
     }
   };
 
-  /** The next batch, or null after a wait: look again. */
+  /** The next batch, or null after a wait: call it again. */
   const nextBatch = async (): Promise<Gathered<E> | null> => {
     signal.clear();
     const window = fromTopic() ?? fromTail();
-    if (!window) return pageOfItsOwn();
+    if (!window) return pageOfStore();
     if (window.events.length > 0) return window;
     quietTo = furthest(quietTo, window.places);
     const isQuietFurther = lowest(quietTo, partitions) > position();
@@ -90,11 +90,14 @@ export function feedConsumer<E>(options: {
         'the shared window has left it behind: catching up',
       );
     }
-    return typeof window === 'string' ? null : broughtBy(window);
+    return typeof window === 'string' ? null : newOf(window);
   };
 
-  /** What the store gives is in its own order: of a partition that was further on, the first ones are known. */
-  const broughtBy = (page: Page<E>): Gathered<E> => {
+  /**
+   * The page's events that are new to the consumer: the store's pages begin at the lowest place, and the consumer already has
+   * some events of the partitions that are further on.
+   */
+  const newOf = (page: Page<E>): Gathered<E> => {
     const from = quietTo;
     const isUneven = from.some((place) => place !== from[0]);
     const events = isUneven
@@ -108,14 +111,14 @@ export function feedConsumer<E>(options: {
     membership = null;
   };
 
-  const pageOfItsOwn = async (): Promise<Gathered<E> | null> => {
+  const pageOfStore = async (): Promise<Gathered<E> | null> => {
     try {
       const page = await store.readAll(lowest(quietTo, partitions), filter, batchEventsMax);
       tail.seen(page.position);
       if (page.atEnd) membership ??= tail.join(filter, page.position);
-      const brought = broughtBy(page);
-      if (brought.events.length === 0) quietTo = brought.places;
-      if (lowest(brought.places, partitions) > position()) return brought;
+      const gathered = newOf(page);
+      if (gathered.events.length === 0) quietTo = gathered.places;
+      if (lowest(gathered.places, partitions) > position()) return gathered;
       await signal.wait(null);
     } catch (error) {
       if (stopping.signal.aborted) return null;
@@ -128,7 +131,7 @@ export function feedConsumer<E>(options: {
     return null;
   };
 
-  /** Hands the batch over until the handler takes it; false when stopped before it did. */
+  /** Delivers the batch until the handler accepts it; false when stopped before that. */
   const handled = async ({ events, places: to, live }: Gathered<E>): Promise<boolean> => {
     const batch: Batch<E> = { events, position: lowest(to, partitions), live };
     if (division.partitions > 1) batch.partitions = to;
@@ -148,11 +151,11 @@ export function feedConsumer<E>(options: {
     }
   };
 
-  // Begins a moment later, so that the subscription is in the caller's hands before the first batch.
+  // Starts in a later microtask, so that the caller has the subscription before the first batch.
   const running = Promise.resolve().then(run);
   return {
     position,
-    reached: (wanted, timeoutMs) => progress.reached(position(), wanted, timeoutMs),
+    reached: (target, timeoutMs) => progress.reached(position(), target, timeoutMs),
     advanced: signal.set,
     async stop() {
       stopping.abort();
@@ -164,7 +167,7 @@ export function feedConsumer<E>(options: {
   };
 }
 
-/** A flag that can be waited for, with or without a time limit. */
+/** A flag that can be awaited, with or without a time limit. */
 function wakeUp(runtime: Runtime, stop: AbortSignal) {
   let isSet = false;
   let wake: (() => void) | null = null;
@@ -192,35 +195,35 @@ function wakeUp(runtime: Runtime, stop: AbortSignal) {
   };
 }
 
-/** Promises for "this position has been handled". */
+/** Callers that wait until a position has been handled. */
 function positionWaiters(runtime: Runtime, name: string) {
-  type Waiter = { wanted: number; settle: (error?: Error) => void };
+  type Waiter = { target: number; end: (error?: Error) => void };
   const waiters = new Set<Waiter>();
   let ended = false;
   return {
-    reached(position: number, wanted: number, timeoutMs: number): Promise<void> {
-      if (position >= wanted) return Promise.resolve();
+    reached(position: number, target: number, timeoutMs: number): Promise<void> {
+      if (position >= target) return Promise.resolve();
       if (ended) return Promise.reject(new Error(`${name} has stopped`));
       return new Promise((resolve, reject) => {
-        const settle = (error?: Error) => {
+        const end = (error?: Error) => {
           waiters.delete(waiter);
           cancel();
           if (error) reject(error);
           else resolve();
         };
-        const waiter = { wanted, settle };
+        const waiter = { target, end };
         const cancel = runtime.setTimer(timeoutMs, () =>
-          settle(new Error(`${name} did not reach ${wanted} within ${timeoutMs} ms`)),
+          end(new Error(`${name} did not reach ${target} within ${timeoutMs} ms`)),
         );
         waiters.add(waiter);
       });
     },
     moved(position: number) {
-      for (const { wanted, settle } of waiters) if (position >= wanted) settle();
+      for (const { target, end } of waiters) if (position >= target) end();
     },
     end() {
       ended = true;
-      for (const { settle } of waiters) settle(new Error(`${name} has stopped`));
+      for (const { end } of waiters) end(new Error(`${name} has stopped`));
     },
   };
 }

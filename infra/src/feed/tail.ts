@@ -8,29 +8,29 @@ import { type Runtime, sleep } from '../runtime/runtime.ts';
 import { unionOf } from './filterUnion.ts';
 
 /**
- * The one reader of the head that a process's live consumers share. It holds the newest events that any member
- * wants, parsed, in a window. Without members it does nothing.
+ * The one reader of the store's head that a process's live consumers, its members, share. It keeps the newest events that
+ * any member wants, parsed, in a window. Without members it does nothing.
  */
 export type FeedTail<E> = {
-  /** A consumer that has come to the end, at `position`, shares the window from now on. */
+  /** Admits a consumer that has read to the end of the store, at `position`. */
   join(filter: Filter, position: number): Membership<E>;
-  /** Position of the newest event known. */
+  /** Position of the newest event that this process knows of. */
   head(): number;
-  /** Tells of a position read elsewhere. */
+  /** Reports a position that was read elsewhere. */
   seen(position: number): void;
   close(): Promise<void>;
 };
 
 export type Membership<E> = {
   /**
-   * What the window holds for this member after the position: `uncovered` while it was not yet read for it from there
-   * on (page on), `lost` where it no longer reaches back to there (leave).
+   * The member's events in the window after the position. `uncovered`: the window was not yet read with the member's filter
+   * from there on; go on reading pages. `lost`: the window no longer reaches back to there; leave.
    */
   since(position: number, eventsMax: number): Page<E> | 'uncovered' | 'lost';
   leave(): void;
 };
 
-/** Parsed events kept for consumers that lag a little: some 20 MB. */
+/** Parsed events in the window, for consumers that lag a little: some 20 MB. */
 const WINDOW_EVENTS_MAX = 20_000;
 /** Events in one read of the head. */
 const TAIL_PAGE_EVENTS_MAX = 1_000;
@@ -40,9 +40,9 @@ export function feedTail<E>(options: {
   runtime: Runtime;
   log?: Log | undefined;
   windowEventsMax?: number;
-  /** The window grew, or members were let in. */
+  /** The window grew, or members were admitted. */
   onAdvance: () => void;
-  /** The lowest position of any consumer: what lies before it is not needed. */
+  /** The lowest position of any consumer: earlier events are not needed. */
   lowest: () => number;
 }): FeedTail<E> {
   const { store, runtime, log, onAdvance, windowEventsMax = WINDOW_EVENTS_MAX } = options;
@@ -50,12 +50,12 @@ export function feedTail<E>(options: {
     filter: Filter;
     isWanted: ReturnType<typeof matcher<E>>;
     position: number;
-    /** The window holds what this member wants after this position; null until it is read for it, too. */
+    /** The window has all of this member's events after this position; null until it is read with the member's filter. */
     coveredFrom: number | null;
   };
   const members = new Set<Member>();
-  /** What they want together; null when it has to be worked out again. */
-  let wanted: readonly Filter[] | null = null;
+  /** The union of the members' filters; null when it has to be computed again. */
+  let filters: readonly Filter[] | null = null;
   let events: Recorded<E>[] = [];
   let from = 0;
   let to = 0;
@@ -91,7 +91,7 @@ export function feedTail<E>(options: {
     running = null;
   };
 
-  /** New members are covered from the next read on, which is the first one made with their filter. */
+  /** Covers new members from the next read on, the first that is made with their filters. */
   const admit = () => {
     const waiting = [...members].filter(({ coveredFrom }) => coveredFrom === null);
     if (waiting.length === 0) return;
@@ -105,8 +105,8 @@ export function feedTail<E>(options: {
 
   /** Reads one page; true at the end of the store. */
   const advance = async (): Promise<boolean> => {
-    wanted ??= unionOf([...members].map(({ filter }) => filter));
-    const page = await store.readAll(to, wanted, TAIL_PAGE_EVENTS_MAX);
+    filters ??= unionOf([...members].map(({ filter }) => filter));
+    const page = await store.readAll(to, filters, TAIL_PAGE_EVENTS_MAX);
     assert(page.position >= to, 'the store went backwards');
     if (page.position > to) {
       events.push(...page.events);
@@ -118,10 +118,10 @@ export function feedTail<E>(options: {
     return page.atEnd;
   };
 
-  /** Drops what every consumer has, and the oldest of what is too much. */
+  /** Drops the events that every consumer has, and the oldest ones beyond the window's bound. */
   const forget = () => {
     const needless = Math.max(firstAfter(events, options.lowest()), events.length - windowEventsMax);
-    // Seldom enough for the move of the rest to cost nothing.
+    // Rarely enough that copying the rest costs next to nothing.
     if (needless < events.length && needless < windowEventsMax / 10) return;
     from =
       needless === events.length
@@ -133,16 +133,16 @@ export function feedTail<E>(options: {
   const since = (member: Member, position: number, eventsMax: number): Page<E> | 'uncovered' | 'lost' => {
     if (member.coveredFrom === null || position < member.coveredFrom) return 'uncovered';
     if (position < from) return 'lost';
-    const found: Recorded<E>[] = [];
+    const matching: Recorded<E>[] = [];
     for (let i = firstAfter(events, position); i < events.length; i++) {
       const recorded = events[i];
       if (!recorded || !member.isWanted(recorded)) continue;
-      if (found.length === eventsMax) {
-        return { events: found, position: found.at(-1)?.position ?? position, atEnd: false };
+      if (matching.length === eventsMax) {
+        return { events: matching, position: matching.at(-1)?.position ?? position, atEnd: false };
       }
-      found.push(recorded);
+      matching.push(recorded);
     }
-    return { events: found, position: to, atEnd: true };
+    return { events: matching, position: to, atEnd: true };
   };
 
   return {
@@ -154,14 +154,14 @@ export function feedTail<E>(options: {
         coveredFrom: null,
       };
       members.add(member);
-      wanted = null;
+      filters = null;
       leaveStore ??= store.onAppend(poke);
       poke();
       return {
         since: (after, eventsMax) => since(member, after, eventsMax),
         leave() {
           members.delete(member);
-          wanted = null;
+          filters = null;
         },
       };
     },

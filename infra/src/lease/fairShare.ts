@@ -6,20 +6,20 @@ import { LEASE_TTL_MS } from './holding.ts';
 import { type Lease, type Leases, MEMBER_MARK, type RunningLease } from './lease.ts';
 
 /**
- * Shares the units of a role (shards of symbols, projections) among the processes that have it, evenly: each unit is
- * a lease, and so is being a member. A member looks around now and then, takes units that are free up to its share,
- * and gives back what is above it, work on it finished, when a member has joined. Members never speak to each other:
- * two who count differently for a moment want the same unit at worst, and the lease decides.
+ * Divides the units of a role (shards of symbols, projections) evenly among its members, the processes that work on it. Each
+ * unit is a lease, and so is each membership. Every second a member reads the leases, takes free units up to its share, and
+ * when another member has joined finishes and gives back the units above its share. Members never talk to each other: if two
+ * of them count differently for a moment, they want the same unit at worst, and the lease decides.
  *
- * A unit is: starting (its lease is held, its work is being taken up) → running → leaving (finishing, or cleaning up
- * where the lease is lost) → gone. It is not taken again before it is gone.
+ * A unit is starting (the lease is held, the work is being taken up), then running, then leaving (finishing, or cleaning up
+ * after a lost lease), then gone. Only then can it be taken again.
  */
 export type FairShare = {
-  /** Units that this process has, taken up or about to be. */
+  /** This process's units, starting or running. */
   units(): string[];
-  /** Whether it is a member, and had its share once: from then on it is the others' business, too, who has what. */
+  /** Whether this process is a member and has had its full share once; later its share also depends on the other members. */
   isReady(): boolean;
-  /** Finishes and gives back everything. */
+  /** Finishes and gives back all units. */
   stop(): Promise<void>;
 };
 
@@ -27,26 +27,26 @@ export type FairShareOptions = {
   leases: Leases;
   runtime: Runtime;
   log: Log;
-  /** Begins the names of its leases: `<role>:<unit>`, and `<role>#<owner>` for a member. */
+  /** The prefix of the leases' names: `<role>:<unit>` for a unit, `<role>#<owner>` for a member. */
   role: string;
   units: readonly string[];
   /**
-   * Takes a unit up; what it resolves with puts it down, in good order while the lease is held, else by forgetting
-   * it. Whatever is done meanwhile must stop at once when `lease.lost` is aborted. A rejection gives the unit back
-   * for a while. Those that are taken together are given in one go, before anything else happens.
+   * Starts the work on a unit, and resolves with the function that ends it: in good order while the lease is held, else by
+   * dropping it. The work must stop at once when `lease.lost` is aborted. A rejection gives the unit back for a while.
+   * For units acquired together it is called without an await in between.
    */
   takeUp(unit: string, lease: Lease): Promise<() => Promise<void>>;
 };
 
-/** A member looks around this often; so long, at most, it goes without noticing that another one came or went. */
+/** Milliseconds between two looks at the leases: a member notices within this time that another one came or went. */
 export const LOOK_EVERY_MS = 1_000;
-/** While it has less than its share: others are about to give back. */
+/** Milliseconds between two looks while a member has less than its share: others are about to give units back. */
 const LOOK_WHEN_SHORT_MS = 200;
-/** A unit that could not be taken up is left for so long: another member may be luckier. */
+/** Milliseconds for which a member leaves a unit alone that it could not start: another member may succeed. */
 const FAILED_UNIT_REST_MS = 5_000;
 /**
- * The units of a member that died or fell asleep are in other hands so long after its last renewal, at most: its
- * leases run out, and the others look. Then comes what taking them up takes.
+ * Milliseconds after a dead or suspended member's last renewal within which others acquire its units: its leases expire, then
+ * the others look. Starting the work comes on top.
  */
 export const TAKEN_OVER_WITHIN_MS = LEASE_TTL_MS + LOOK_EVERY_MS;
 
@@ -60,16 +60,16 @@ export function fairShare(options: FairShareOptions): FairShare {
   let member: Lease | null = null;
   let hadItsShare = false;
   let nap = new AbortController();
-  let told = '';
+  let loggedUnits = '';
 
-  /** Once for each change, when it is complete. */
-  const tell = (members: number) => {
-    const now = kept().sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
-    if (now.join() === told) return;
-    told = now.join();
+  /** Logs the share after it has changed. */
+  const logShare = (members: number) => {
+    const now = activeUnits().sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
+    if (now.join() === loggedUnits) return;
+    loggedUnits = now.join();
     log.info({ role, units: now, members }, 'has its share');
   };
-  const kept = () => [...held].filter(([, { leaving }]) => !leaving).map(([unit]) => unit);
+  const activeUnits = () => [...held].filter(([, { leaving }]) => !leaving).map(([unit]) => unit);
 
   const run = async () => {
     while (!stopping.signal.aborted) {
@@ -88,17 +88,17 @@ export function fairShare(options: FairShareOptions): FairShare {
     }
   };
 
-  /** Gives back what is too much, takes what is missing; true while something is missing still. */
+  /** Gives back the units above the share and takes missing ones; true while units are still missing. */
   const look = async (): Promise<boolean> => {
     if (!member?.isHeld()) member = await leases.tryAcquire(memberPrefix + leases.owner);
     const running = await leases.running();
     if (!member?.isHeld() || stopping.signal.aborted) return true;
     const members = membersOf(running);
     const share = shareOf(leases.owner, members, units.length);
-    for (const unit of kept().slice(share)) void leave(unit, 'another member has joined');
-    const before = kept().length;
+    for (const unit of activeUnits().slice(share)) void leave(unit, 'another member has joined');
+    const before = activeUnits().length;
     const missing = share - before - (await take(running, share - before));
-    if (missing <= 0) tell(members.length);
+    if (missing <= 0) logShare(members.length);
     if (missing <= 0 && Array.from(held.values()).every(({ isRunning }) => isRunning)) hadItsShare = true;
     return missing > 0 || !hadItsShare;
   };
@@ -106,7 +106,7 @@ export function fairShare(options: FairShareOptions): FairShare {
   const membersOf = (running: readonly RunningLease[]): string[] =>
     running.filter(({ name }) => name.startsWith(memberPrefix)).map(({ owner }) => owner);
 
-  /** Takes up to `count` free units; gives how many it got. */
+  /** Acquires up to `count` free units; returns how many it got. */
   const take = async (running: readonly RunningLease[], count: number): Promise<number> => {
     const owners = new Map(running.map(({ name, owner }) => [name, owner]));
     const isFree = (unit: string) => {
@@ -117,7 +117,7 @@ export function fairShare(options: FairShareOptions): FairShare {
         (restUntilMs.get(unit) ?? 0) <= runtime.monotonicMs()
       );
     };
-    // First those that a former self of the same name has left; members begin at different ends of the others.
+    // First the units that a former process of this name has left; for the rest, members begin at different places.
     const rank = membersOf(running).sort().indexOf(leases.owner);
     const begin = Math.floor((units.length * Math.max(0, rank)) / Math.max(1, membersOf(running).length));
     const inOrder = [...units.slice(begin), ...units.slice(0, begin)].filter(isFree);
@@ -125,32 +125,32 @@ export function fairShare(options: FairShareOptions): FairShare {
       inOrder.filter((unit) => (owners.get(nameOf(unit)) === leases.owner) === isOwn),
     );
     const wanted = [...own, ...free].slice(0, Math.max(0, count));
-    const asked = await Promise.allSettled(
+    const attempts = await Promise.allSettled(
       wanted.map(async (unit) => ({ unit, lease: await leases.tryAcquire(nameOf(unit)) })),
     );
-    let got = 0;
-    for (const result of asked) {
+    let acquired = 0;
+    for (const result of attempts) {
       if (result.status === 'rejected' || !result.value.lease) continue;
       const { unit, lease } = result.value;
-      // One may be lost while the others are asked for: nobody would be told of that any more.
+      // A lease may have been lost while the others were acquired: it would never signal that again.
       if (stopping.signal.aborted || lease.lost.aborted) {
         await lease.release();
         continue;
       }
-      begun(unit, lease);
-      got += 1;
+      start(unit, lease);
+      acquired += 1;
     }
-    return got;
+    return acquired;
   };
 
-  const begun = (unit: string, lease: Lease) => {
+  const start = (unit: string, lease: Lease) => {
     const up = takeUp(unit, lease);
-    const its: Held = { lease, up, isRunning: false, leaving: null };
-    held.set(unit, its);
+    const holding: Held = { lease, up, isRunning: false, leaving: null };
+    held.set(unit, holding);
     lease.lost.addEventListener('abort', () => void leave(unit, 'its lease was lost'), { once: true });
     up.then(
       () => {
-        its.isRunning = true;
+        holding.isRunning = true;
         nap.abort();
       },
       (err: unknown) => {
@@ -166,16 +166,16 @@ export function fairShare(options: FairShareOptions): FairShare {
   };
 
   const leave = (unit: string, why: string): Promise<void> => {
-    const its = held.get(unit);
-    if (!its) return Promise.resolve();
-    its.leaving ??= putDown(unit, its, why);
-    return its.leaving;
+    const holding = held.get(unit);
+    if (!holding) return Promise.resolve();
+    holding.leaving ??= putDown(unit, holding, why);
+    return holding.leaving;
   };
 
   const putDown = async (unit: string, { lease, up }: Held, why: string): Promise<void> => {
     log.debug({ role, unit, epoch: lease.epoch, why }, 'a unit is put down');
     try {
-      const down = await mayFail(up, 'whoever put it up has told the log');
+      const down = await mayFail(up, '`start` has logged it');
       await down?.();
     } catch (err) {
       log[unlessOutage(err, 'error')]({ err, role, unit }, 'a unit could not be put down in good order');
@@ -187,12 +187,12 @@ export function fairShare(options: FairShareOptions): FairShare {
 
   const looking = run();
   return {
-    units: kept,
+    units: activeUnits,
     isReady: () => hadItsShare && (member?.isHeld() ?? false),
     async stop() {
       stopping.abort();
       await looking;
-      // The others' shares grow from now on, and each unit is taken over as soon as it is finished.
+      // First the membership: the others' shares grow, so that they take each unit over as soon as it is finished.
       await member?.release();
       await Promise.all(Array.from(held.keys(), (unit) => leave(unit, 'this process stops')));
     },
@@ -206,7 +206,7 @@ type Held = {
   leaving: Promise<void> | null;
 };
 
-/** Members in the order of their names: the first ones have one more where it does not come out even. */
+/** How many units the owner may have. In the order of their names, the first members have one more if it is not even. */
 export function shareOf(owner: string, members: readonly string[], units: number): number {
   const rank = members.toSorted().indexOf(owner);
   if (rank === -1) return 0;

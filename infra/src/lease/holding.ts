@@ -3,40 +3,39 @@ import { isServerAway, unlessOutage } from '../runtime/outage.ts';
 import { type Runtime, sleep } from '../runtime/runtime.ts';
 import type { Lease, Leases, RunningLease } from './lease.ts';
 
-/** Where leases are written down; its own clock decides when one has expired. */
+/** The table in which leases are stored. Its own clock decides when a lease has expired. */
 export type LeaseTable = {
-  /** The new epoch, or null while another owner's lease runs. */
+  /** Takes a lease: returns its new epoch, or null while another owner's lease runs. */
   take(name: string, owner: string, ttlMs: number): Promise<number | null>;
-  /** Renews all of them in one step; gives the names of those that are still this owner's, of this epoch. */
+  /** Renews the leases in one step; returns the names of those that still have this owner and epoch. */
   renew(owner: string, held: readonly Place[], ttlMs: number): Promise<ReadonlySet<string>>;
-  /** Frees those that are still this owner's, of this epoch. */
+  /** Frees the leases that still have this owner and epoch. */
   free(owner: string, held: readonly Place[]): Promise<void>;
   running(): Promise<RunningLease[]>;
   close(): Promise<void>;
 };
 export type Place = { name: string; epoch: number };
 
-/** A dead owner's role stands still for this long at most; three renewals may fail within it. */
+/** Milliseconds for which a dead owner's role stands still, at most; three renewals may fail within it. */
 export const LEASE_TTL_MS = 5_000;
-/** Milliseconds between looks of those who wait for leases; all that a process waits for is one look. */
+/** Milliseconds between two looks for awaited leases; one look serves all that a process waits for. */
 const WAITING_LOOK_MS = 500;
-/** Leases that are lost within so long are told in one line: what one is lost by, all are. */
+/** Leases lost within these milliseconds are logged in one line: they have one cause. */
 const LOST_TOGETHER_MS = 50;
-/** Milliseconds by which a timer is late where a process is slow: what is over then may be over by its own fault. */
+/** A timer this many milliseconds late means that the process itself is slow: it may have missed its own deadlines. */
 const SLOW_MS = 250;
-/** A lease stays in doubt for so many TTLs at most. */
+/** How many TTLs a lease may stay in doubt. */
 const DOUBT_TTLS = 6;
-/** An owner gives up when this share of the TTL has passed since it last asked: before anybody else may begin. */
+/** The share of the TTL, counted from the last request, after which an owner gives up: before another may begin. */
 const GIVE_UP_AT = 0.8;
 
 /**
- * Leases over a table. The owner trusts only its own monotonic clock, counted from before it asked: so it stops
- * earlier than the table lets another one begin, also when the table cannot be reached.
+ * Leases over a table, all of a process's leases renewed together. An owner measures with its own monotonic clock, from before
+ * each request, so that it stops before the table lets another owner begin, even when it cannot reach the table.
  *
- * A process that was too slow to renew in time is another matter: nothing is known then. Its leases are in doubt, and held
- * no more, until the table has said whose they are: an epoch that stands there still was nobody else's meanwhile. What it
- * does before is recognised by the epoch, or by the revision it expects. However many leases a process holds, they are
- * renewed together.
+ * If a process was too slow to renew in time, its leases are *in doubt*: not held, and not lost, until the table tells whose
+ * they are. An epoch that is still in the table shows that nobody else had the lease meanwhile. Whatever the process writes
+ * while in doubt is recognised by its epoch, or by the revision that it expects.
  */
 export function leasesOver(
   table: LeaseTable,
@@ -47,19 +46,19 @@ export function leasesOver(
   const waiting = new Set<Waiting>();
   const closing = new AbortController();
   let lost: { lease: string; epoch: number; why: string }[] = [];
-  /** Why the last renewal failed; undefined where it did not. */
+  /** The last renewal's error; undefined if it succeeded. */
   let failure: unknown;
-  /** When a timer was found late. */
+  /** When a timer was last late. */
   let slowAtMs = Number.NEGATIVE_INFINITY;
   let nap = new AbortController();
   let renewing: Promise<void> | null = null;
   let looking: Promise<void> | null = null;
 
-  const onLost = (what: (typeof lost)[number]) => {
-    lost.push(what);
+  const onLost = (loss: (typeof lost)[number]) => {
+    lost.push(loss);
     if (lost.length > 1) return;
     runtime.setTimer(LOST_TOGETHER_MS, () => {
-      // In an outage nobody else has them either: it has told of itself.
+      // In an outage nobody else has the leases either, and the outage is logged already.
       log?.[isServerAway(failure) ? 'info' : 'error']({ leases: lost }, 'leases were lost');
       lost = [];
     });
@@ -74,16 +73,16 @@ export function leasesOver(
       });
     },
     wasSlow: () => runtime.monotonicMs() - slowAtMs < ttlMs,
-    askNow: () => nap.abort(),
+    renewNow: () => nap.abort(),
   };
 
   const tryAcquire = async (name: string): Promise<Lease | null> => {
-    const askedAtMs = runtime.monotonicMs();
+    const requestedAtMs = runtime.monotonicMs();
     const epoch = await table.take(name, owner, ttlMs);
     if (epoch === null) return null;
-    // An earlier lease of one's own has been overtaken.
+    // The new epoch replaces an earlier lease of this process.
     held.get(name)?.end('overtaken');
-    const holding = hold({ table, name, owner, epoch, ttlMs, askedAtMs, runtime, clock, log, onLost });
+    const holding = hold({ table, name, owner, epoch, ttlMs, requestedAtMs, runtime, clock, log, onLost });
     held.set(name, holding);
     holding.lease.lost.addEventListener(
       'abort',
@@ -103,20 +102,20 @@ export function leasesOver(
         ttlMs / 3,
         AbortSignal.any([closing.signal, nap.signal]),
       );
-      // Whoever wants another look from here on gets one after this one.
+      // A renewal that is requested from here on comes after this one.
       nap = new AbortController();
-      const asked = [...held.values()];
-      if (asked.length === 0 || closing.signal.aborted) break;
-      const askedAtMs = runtime.monotonicMs();
+      const holdings = [...held.values()];
+      if (holdings.length === 0 || closing.signal.aborted) break;
+      const requestedAtMs = runtime.monotonicMs();
       try {
         const renewed = await table.renew(
           owner,
-          asked.map(({ lease: { name, epoch } }) => ({ name, epoch })),
+          holdings.map(({ lease: { name, epoch } }) => ({ name, epoch })),
           ttlMs,
         );
         failure = undefined;
-        for (const holding of asked) {
-          if (renewed.has(holding.lease.name)) holding.renewed(askedAtMs);
+        for (const holding of holdings) {
+          if (renewed.has(holding.lease.name)) holding.renewed(requestedAtMs);
           else holding.lose('another process has it, perhaps one of the same name');
         }
       } catch (err) {
@@ -129,7 +128,7 @@ export function leasesOver(
     renewing = null;
   };
 
-  /** Takes what others have let go, for all who wait. */
+  /** Acquires for all waiters the leases that became free. */
   const look = async () => {
     while (waiting.size > 0) {
       try {
@@ -186,7 +185,7 @@ export function leasesOver(
       for (const holding of released) holding.end('released');
       await renewing;
       const places = released.map(({ lease: { name, epoch } }) => ({ name, epoch }));
-      // What cannot be freed expires.
+      // A lease that cannot be freed expires.
       if (places.length > 0) {
         await table
           .free(owner, places)
@@ -202,20 +201,20 @@ export function leasesOver(
 type Waiting = { name: string; give(lease: Lease): Promise<void> };
 
 type LeaseClock = {
-  /** A timer that is heeded when it is late. */
+  /** A timer that notes when it fires late. */
   timer(ms: number, callback: () => void): () => void;
-  /** Whether this process was lately late itself. */
+  /** Whether a timer of this process was late within the last TTL. */
   wasSlow(): boolean;
-  /** Lets the table be asked before it would be time. */
-  askNow(): void;
+  /** Renews now, before it is time. */
+  renewNow(): void;
 };
 
 type Holding = {
   lease: Lease;
-  /** It was renewed, by a call that began at this time. */
-  renewed(askedAtMs: number): void;
+  /** The table renewed the lease, by a call that began at this time. */
+  renewed(requestedAtMs: number): void;
   lose(why: string): void;
-  /** Ends it, which is nobody's loss. */
+  /** Ends the lease on purpose. */
   end(why: string): void;
 };
 
@@ -225,16 +224,16 @@ function hold(options: {
   owner: string;
   epoch: number;
   ttlMs: number;
-  /** Monotonic time just before the table was asked. */
-  askedAtMs: number;
+  /** Monotonic time just before the request to the table. */
+  requestedAtMs: number;
   runtime: Runtime;
   clock: LeaseClock;
   log?: Log | undefined;
-  onLost(what: { lease: string; epoch: number; why: string }): void;
+  onLost(loss: { lease: string; epoch: number; why: string }): void;
 }): Holding {
   const { table, name, owner, epoch, ttlMs, runtime, clock, log, onLost } = options;
   const lost = new AbortController();
-  let heldUntilMs = options.askedAtMs + ttlMs * GIVE_UP_AT;
+  let heldUntilMs = options.requestedAtMs + ttlMs * GIVE_UP_AT;
   let cancelDeadline = () => {};
   let doubtSinceMs: number | null = null;
 
@@ -248,7 +247,7 @@ function hold(options: {
     onLost({ lease: name, epoch, why });
     end(why);
   };
-  /** Watches the time for which it is held, and then the time for which it may be in doubt. */
+  /** Waits for the end of the time for which the lease is held, or may be in doubt. */
   const watch = (untilMs: number) => {
     cancelDeadline();
     cancelDeadline = clock.timer(Math.max(0, untilMs - runtime.monotonicMs()), () => {
@@ -261,7 +260,7 @@ function hold(options: {
     const nowMs = runtime.monotonicMs();
     doubtSinceMs ??= nowMs;
     if (nowMs - doubtSinceMs > ttlMs * DOUBT_TTLS) return lose('it was in doubt for too long');
-    clock.askNow();
+    clock.renewNow();
     watch(nowMs + ttlMs);
   };
 
@@ -269,10 +268,10 @@ function hold(options: {
   return {
     lose,
     end,
-    renewed(askedAtMs) {
+    renewed(requestedAtMs) {
       if (lost.signal.aborted) return;
-      heldUntilMs = Math.max(heldUntilMs, askedAtMs + ttlMs * GIVE_UP_AT);
-      // It was its own when the table said so, and the answer may be read too late to rest on it.
+      heldUntilMs = Math.max(heldUntilMs, requestedAtMs + ttlMs * GIVE_UP_AT);
+      // The table renewed it, but the reply was read too late to rely on.
       if (!isHeld()) return doubt();
       doubtSinceMs = null;
       watch(heldUntilMs);
@@ -284,7 +283,7 @@ function hold(options: {
       isHeld,
       async release() {
         end('released');
-        // What cannot be freed expires.
+        // A lease that cannot be freed expires.
         await table.free(owner, [{ name, epoch }]).catch((error: unknown) => {
           log?.[unlessOutage(error, 'warn')](
             { err: error, lease: name, epoch },

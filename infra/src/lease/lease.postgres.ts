@@ -6,10 +6,10 @@ import type { Runtime } from '../runtime/runtime.ts';
 import { LEASE_TTL_MS, leasesOver, type Place } from './holding.ts';
 import { type Leases, MEMBER_MARK, type RunningLease } from './lease.ts';
 
-/** Leases in PostgreSQL (`state.lease`): a row for each name, and the database's clock for all owners. */
+/** Leases in PostgreSQL (`state.lease`): one row for each name, with the database's clock for all owners. */
 export async function postgresLeases(options: {
   databaseUrl: string;
-  /** The same for a restarted process as for the one before it; different for each process that runs. */
+  /** The process's name: a restarted process has the same one, and no two running processes share one. */
   owner: string;
   runtime: Runtime;
   ttlMs?: number;
@@ -21,7 +21,7 @@ export async function postgresLeases(options: {
     databaseUrl,
     max: CONNECTIONS,
     applicationName: 'brokerx lease',
-    // A renewal that takes longer is tried again while there is still time.
+    // A slower renewal is given up and repeated while there is still time.
     statementTimeoutMs: Math.ceil(ttlMs / 3),
     log,
   });
@@ -59,12 +59,12 @@ export async function postgresLeases(options: {
   );
 }
 
-/** One renews while the other asks. */
+/** Connections: one renews while the other acquires. */
 const CONNECTIONS = 2;
 /** Milliseconds for which the start waits for a server that is away. */
 const REPEAT_MS = 10_000;
 
-/** Always in the same order, so that two processes that both believe to hold leases never wait for each other. */
+/** Always in the same order, so that two processes which both believe that they hold leases never deadlock. */
 function columnsOf(held: readonly Place[]): [names: string[], epochs: number[]] {
   const sorted = held.toSorted((a, b) => (a.name < b.name ? -1 : 1));
   return [sorted.map(({ name }) => name), sorted.map(({ epoch }) => epoch)];
@@ -73,8 +73,8 @@ function columnsOf(held: readonly Place[]): [names: string[], epochs: number[]] 
 const TTL = `interval '1 millisecond'`;
 
 /**
- * A lease that ends later than anybody can have asked for was taken before the database's clock went back: nobody waits
- * until that time has come again. A small step back is no reason to take one from who renews it.
+ * How many TTLs ahead an expiry may lie. One further ahead was written before the database's clock went back, and counts as
+ * expired: nobody waits until that time has come again. After a small step back the owner keeps its lease.
  */
 const AHEAD_TTLS = 3;
 const runs = (expiresAt: string, ttl: string) =>
@@ -97,7 +97,7 @@ const FREE = `update state.lease l set owner = null ${HELD}`;
 
 const RUNNING = `select name, owner from state.lease where owner is not null and ${runs('expires_at', '$1')}`;
 
-/** Where every new process has a new name, rows of members would pile up for ever. */
+/** Deletes old rows of members: where every new process has a new name, they would pile up for ever. */
 const FORGET_MEMBERS = `
   delete from state.lease
    where strpos(name, '${MEMBER_MARK}') > 0 and expires_at < clock_timestamp() - interval '1 day'`;
