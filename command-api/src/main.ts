@@ -129,7 +129,7 @@ async function main(): Promise<void> {
   const disk = eventsDisk({ ...settings, folder: config.DATABASE_FOLDER, log });
   const issuer = config.AUTH_ISSUER;
   const tokens = await tokenIssuer({ privateJwk: config.AUTH_PRIVATE_JWK, issuer, runtime });
-  const sessions = keep('session ends', await sessionEnds({ ...ports, told: SESSION_ENDS }));
+  const sessions = keep('session ends', await sessionEnds({ ...ports, ends: SESSION_ENDS }));
   const readSettings = { ...settings, databaseUrl: config.READ_DATABASE_URL ?? databaseUrl };
   const hotStore = keep('hot store', await openHotStore({ settings: readSettings, storeId, runtime, log }));
   const app = await buildApp({

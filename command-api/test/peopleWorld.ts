@@ -180,7 +180,7 @@ export async function peopleProcess(options: {
   });
   const issuer = settings.AUTH_ISSUER ?? 'http://127.0.0.1:8001';
   const tokens = await tokenIssuer({ privateJwk: settings.AUTH_PRIVATE_JWK, issuer, runtime });
-  const sessions = await sessionEnds({ ...ports, told: SESSION_ENDS });
+  const sessions = await sessionEnds({ ...ports, ends: SESSION_ENDS });
   const app = await buildHttp({
     title: 'People',
     version: 'test',

@@ -68,7 +68,7 @@ export async function commandApi(options: {
     refusalsPerMinute: options.refusalsPerMinute ?? 300,
   });
   const issuer = await tokenIssuer({ privateJwk: testKey, issuer: ISSUER, runtime });
-  const sessions = await sessionEnds({ store, feed, told: SESSION_ENDS, runtime });
+  const sessions = await sessionEnds({ store, feed, ends: SESSION_ENDS, runtime });
   const app: Http = await buildApp({
     commands,
     markets,

@@ -19,7 +19,7 @@ export async function sessionsInMemory(options: {
     ...options,
     store,
     feed,
-    told: {
+    ends: {
       category: 'client',
       types: ['ended'],
       streamOf: (clientId) => `client-${clientId}`,

@@ -4,7 +4,6 @@ import {
   createLog,
   type EventStore,
   groupCommit,
-  type KeptInMemory,
   type MemoryLeases,
   memoryEventStore,
   memoryLeases,
@@ -13,6 +12,7 @@ import {
   type Recorded,
   realRuntime,
   type Snapshots,
+  type SnapshotsInMemory,
   storeFeed,
 } from '@brokerx/infra';
 import { Registry } from 'prom-client';
@@ -27,7 +27,7 @@ const runtime = realRuntime;
 const log = createLog({ name: 'test', level: 'silent' });
 const CATCH_UP_MS = 10_000;
 
-export function newWorld(id = mintId(runtime), kinds?: KeptInMemory): World {
+export function newWorld(id = mintId(runtime), kinds?: SnapshotsInMemory): World {
   const store = memoryEventStore<Event>({ id, codec: eventCodec() });
   return { store, snapshots: memorySnapshots({ store, ...(kinds ? { kinds } : {}) }) };
 }

@@ -4,11 +4,11 @@ import { type Event, keyOfStream, MARKET_DATA_EVENTS, MARKET_DATA_VIEW } from '@
 import type { EventStore } from '@brokerx/infra';
 import {
   cutInHalf,
-  type KeptInMemory,
   landmarks,
   memoryHotStore,
   memorySnapshots,
   ofOwnPast,
+  type SnapshotsInMemory,
 } from '@brokerx/infra';
 import { expect, test } from 'vitest';
 import { keysOf } from '../src/marketData/books.ts';
@@ -17,7 +17,7 @@ import { makeHistory } from './history.ts';
 import { hotExpected, hotShown } from './hotViewOf.ts';
 import { appendAll, STORE_ID, storeInMemory } from './readModelsOf.ts';
 
-const memory = (kinds: KeptInMemory = new Map()) => {
+const memory = (kinds: SnapshotsInMemory = new Map()) => {
   const hotStore = memoryHotStore();
   const view = hotStore.view(MARKET_DATA_VIEW.name, MARKET_DATA_VIEW.version);
   const store = storeInMemory();
@@ -55,7 +55,7 @@ test('a lost view is written anew by itself, though nothing happens in the marke
 });
 
 test('a start on damaged snapshots folds everything, and publishes the same', async () => {
-  const kinds: KeptInMemory = new Map();
+  const kinds: SnapshotsInMemory = new Map();
   const { view, ...given } = memory(kinds);
   const history = makeHistory({ seed: 36, orders: 300, symbols: 3 });
   const half = history.commits.length >> 1;
@@ -172,7 +172,7 @@ test.for([
   ['ends before the view does', 0],
   ['has gone on elsewhere, as far as the view', 1],
 ] as const)('a view of a store that was put back, and %s, is made anew', async ([, goesOn]) => {
-  const kinds: KeptInMemory = new Map();
+  const kinds: SnapshotsInMemory = new Map();
   const { view, snapshots, ...given } = memory(kinds);
   const { commits } = makeHistory({ seed: 37, orders: 300 });
   await appendAll(given.store, commits);

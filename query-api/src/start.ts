@@ -76,7 +76,7 @@ export async function startQueryApi(options: QueryApiOptions): Promise<{ url: st
   const calmFeed = keep('calm feed', await openFeed({ settings, store: calmStore, runtime, log }));
   const sessions = keep(
     'session ends',
-    await sessionEnds({ store, feed: calmFeed, told: SESSION_ENDS, runtime, log }),
+    await sessionEnds({ store, feed: calmFeed, ends: SESSION_ENDS, runtime, log }),
   );
   const readSettings = { ...settings, databaseUrl };
   const hotStore = keep('hot store', await openHotStore({ settings: readSettings, storeId, runtime, log }));

@@ -11,10 +11,10 @@ import {
   cutInHalf,
   type EventStore,
   groupCommit,
-  type KeptInMemory,
   memoryEventStore,
   memorySnapshots,
   realRuntime,
+  type SnapshotsInMemory,
 } from '@brokerx/infra';
 import { expect, test } from 'vitest';
 import { quiet, testCause } from '../../test/world.ts';
@@ -208,7 +208,7 @@ test('an account is taken up from its snapshot and the events after it', async (
 
 test('an account whose snapshot is damaged is folded from its first event', async () => {
   const store = newStore();
-  const kinds: KeptInMemory = new Map();
+  const kinds: SnapshotsInMemory = new Map();
   const snapshots = memorySnapshots({ store, kinds });
   const first = instance(store, snapshots);
   await first.execute(ACCOUNT, open);

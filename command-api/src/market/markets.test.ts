@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type Event, eventCodec, type MarketEvent, seal } from '@brokerx/contracts';
-import { cutInHalf, type KeptInMemory, memoryEventStore, memorySnapshots } from '@brokerx/infra';
+import { cutInHalf, memoryEventStore, memorySnapshots, type SnapshotsInMemory } from '@brokerx/infra';
 import { expect, onTestFinished, test } from 'vitest';
 import { commandApi, testCause } from '../../test/world.ts';
 import { haltTrading, resumeTrading } from './marketDecider.ts';
@@ -58,7 +58,7 @@ test('changes of one market that come at once follow each other, and none is in 
 
 test('markets whose snapshot is damaged are read from their streams', async () => {
   const store = memoryEventStore<Event>({ id: randomUUID(), codec: eventCodec() });
-  const kinds: KeptInMemory = new Map();
+  const kinds: SnapshotsInMemory = new Map();
   const snapshots = memorySnapshots({ store, kinds });
   const first = await commandApi({ store, snapshots });
   const reply = await first.app.inject({

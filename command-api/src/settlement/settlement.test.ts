@@ -13,13 +13,13 @@ import {
 import {
   cutInHalf,
   groupCommit,
-  type KeptInMemory,
   type MemoryLeases,
   memoryEventStore,
   memoryLeases,
   memorySnapshots,
   noTelemetry,
   realRuntime,
+  type SnapshotsInMemory,
   storeFeed,
 } from '@brokerx/infra';
 import { afterEach, expect, test, vi } from 'vitest';
@@ -209,7 +209,7 @@ test('a shard begins where all symbols stood together, before they were shared',
 });
 
 test('where the cursors are damaged all outputs are looked at again, and nothing is settled twice', async () => {
-  const kinds: KeptInMemory = new Map();
+  const kinds: SnapshotsInMemory = new Map();
   const kept = memoryEventStore<Event>({ id: randomUUID(), codec: eventCodec() });
   const snapshots = memorySnapshots({ store: kept, kinds });
   const { book, buyer, settle, typesOf } = await installation(kept, snapshots);

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type ClientFact, clientStream, type Event, eventCodec, seal, timeOf } from '@brokerx/contracts';
-import { type KeptInMemory, memoryEventStore, memoryLeases, memorySnapshots } from '@brokerx/infra';
+import { memoryEventStore, memoryLeases, memorySnapshots, type SnapshotsInMemory } from '@brokerx/infra';
 import { expect, onTestFinished, test } from 'vitest';
 import { virtualTime } from '../../test/virtualTime.ts';
 import { quiet, testCause } from '../../test/world.ts';
@@ -30,7 +30,7 @@ function given() {
       return page;
     },
   };
-  const kinds: KeptInMemory = new Map();
+  const kinds: SnapshotsInMemory = new Map();
   const record = async (...facts: ClientFact[]) => {
     const [id, client] = [randomUUID(), randomUUID()];
     const events = seal(id, testCause(timeOf(runtime.nowMs())), facts) as Event[];

@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { type AccountFact, accountStream, type Event, eventCodec, seal } from '@brokerx/contracts';
 import {
   cutInHalf,
-  type KeptInMemory,
   memoryEventStore,
   memoryLeases,
   memorySnapshots,
   realRuntime,
+  type SnapshotsInMemory,
   storeFeed,
 } from '@brokerx/infra';
 import { expect, onTestFinished, test, vi } from 'vitest';
@@ -15,7 +15,7 @@ import { startTasks, type TaskList } from './openTasks.ts';
 
 test('tasks whose snapshot is damaged are found in the events again: those that are open, and no others', async () => {
   const store = memoryEventStore<Event>({ id: randomUUID(), codec: eventCodec() });
-  const kinds: KeptInMemory = new Map();
+  const kinds: SnapshotsInMemory = new Map();
   const snapshots = memorySnapshots({ store, kinds });
   const account = randomUUID();
   const [done, open] = [randomUUID(), randomUUID()];

@@ -5,17 +5,17 @@ import { SessionUnknown } from './sessionEnds.ts';
 import { type Actor, KeysUnavailable, type TokenVerdict, type TokenVerifier } from './tokenVerifier.ts';
 
 /**
- * Who calls: the bearer token of a request, verified, as `request.actor`. A route names the roles that may call it;
- * a token that is known costs one look-up and no promise.
+ * Verifies a request's bearer token and sets the caller as `request.actor`. A route names the roles that may call it. A token
+ * that was verified before costs one look-up and no promise.
  */
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Who signed the request in; only on routes that are not public. */
+    /** The caller; only on routes that are not public. */
     actor: Actor;
   }
 }
 
-/** For `buildHttp`. */
+/** The `authenticate` of `buildHttp`. */
 export function bearerAuth(verifier: TokenVerifier): HttpOptions['authenticate'] {
   return (request, roles) => {
     const verdict = verifier.verify(bearerToken(request));
@@ -47,7 +47,7 @@ function admit(request: FastifyRequest, roles: readonly string[], verdict: Token
 
 const SCHEME = 'bearer ';
 
-/** RFC 6750 §2.1; the scheme's name in any case. */
+/** The token in the Authorization header (RFC 6750 §2.1); the scheme's name may be in any case. */
 function bearerToken(request: FastifyRequest): string {
   const { authorization } = request.headers;
   if (authorization === undefined) throw unauthenticated('Send Authorization: Bearer <access_token>.');

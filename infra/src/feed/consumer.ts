@@ -93,10 +93,7 @@ export function feedConsumer<E>(options: {
     return typeof window === 'string' ? null : newOf(window);
   };
 
-  /**
-   * The page's events that are new to the consumer: the store's pages begin at the lowest place, and the consumer already has
-   * some events of the partitions that are further on.
-   */
+  /** The page's events that are new: the page begins at the lowest place, and some partitions are further on. */
   const newOf = (page: Page<E>): Gathered<E> => {
     const from = quietTo;
     const isUneven = from.some((place) => place !== from[0]);

@@ -3,24 +3,21 @@ import { isOfThisPast, standing } from '../eventStore/past.ts';
 import type { HotView } from './hotStore.ts';
 
 /**
- * A view for reading, of which nothing is given that is of another store, or of another past of this one, or damaged: all
- * three are as if the view were empty, and is written anew.
+ * A view for reading that is empty while the stored one is damaged, or belongs to another store or to another past of this
+ * store: the writer will write it anew.
  */
 export type OwnView = Pick<HotView, 'read' | 'onChange'>;
 
-/**
- * A view that was found to be of this past is written on by those who looked at it, too: it is looked at again where it
- * does not go on from there.
- */
+/** Makes a view safe to read. */
 export function ofOwnPast(
   view: HotView,
   store: Pick<EventStore<unknown>, 'id' | 'head' | 'readAll'>,
-  /** All that the view rests on. */
-  wanted: Filter,
+  /** The events that the view is made from. */
+  filter: Filter,
 ): OwnView {
   const isOurs = standing(
     async ({ storeId, position, landmark }) =>
-      storeId === store.id && (await isOfThisPast(store, { position, landmark: landmark ?? null }, wanted)),
+      storeId === store.id && (await isOfThisPast(store, { position, landmark: landmark ?? null }, filter)),
   );
   return {
     onChange: (listener) => view.onChange(listener),
@@ -34,7 +31,7 @@ export function ofOwnPast(
   };
 }
 
-/** Values are JSON of objects and lists; a damaged one is replaced with the next change, or at the latest in some minutes. */
+/** Whether a value is JSON of an object or list. A damaged one is replaced by the next change, or after some minutes. */
 function isReadable(value: string | null): boolean {
   if (value === null) return true;
   try {

@@ -9,16 +9,16 @@ import { type ChangeListener, redisChanges } from './changes.redis.ts';
 import type { HotStore, HotView } from './hotStore.ts';
 
 /**
- * The hot store in Redis. A view is one key: a hash of its values with the cursor among them. So they are lost together
- * whatever happens to the key, one command reads them as of one moment, and a view lies on one node of a cluster.
+ * The hot store in Redis. A view is one key: a hash of its values and its cursor. So they can only be lost together, one
+ * command reads them all at the same moment, and a view lies on one node of a cluster.
  *
  *     brokerx:<store id>:{<view>:<version>}     cursor → "<store id> <position> <landmark>", v:<key> → value
  *
- * Installations that share a Redis are kept apart by the store's id. Changes are announced by publishing the position.
+ * The store's id separates installations that share a Redis. A change is announced by publishing the position.
  */
 export async function redisHotStore(options: {
   url: string;
-  /** Of the event store that all views are made from. */
+  /** The id of the event store that all views are made from. */
   storeId: string;
   runtime: Runtime;
   log?: Log | undefined;
@@ -34,28 +34,28 @@ export async function redisHotStore(options: {
 
   const view = (name: string, version: number): HotView => {
     const key = `brokerx:${storeId}:{${name}:${version}}`;
-    // Publishing knows no databases: the number keeps those apart that share a server and a copy of a store.
+    // Channels span a server's databases: the number separates installations that share a server and a copy of a store.
     const channel = `${key}:${client.options.db ?? 0}`;
     const cursor = async () => {
       const text = await repeat(() => client.hget(key, CURSOR));
-      const found = cursorOf(text);
-      if (text !== null && found === null) {
+      const stored = cursorOf(text);
+      if (text !== null && stored === null) {
         options.log?.warn(
           { view: `${name}:${version}` },
           'the cursor of a hot view is damaged: it is written anew',
         );
         await repeat(() => client.unlink(key));
       }
-      return found;
+      return stored;
     };
     return {
       cursor,
-      // Not repeated here: after a lost reply the caller reads the cursor again, which tells whether it was done.
+      // Not repeated: after a lost reply the caller reads the cursor, which shows whether the write was done.
       async write({ from, to, set, remove = [] }) {
         const values = [...set].flatMap(([field, value]) => [VALUE + field, value]);
-        const gone = remove.filter((field) => !set.has(field)).map((field) => VALUE + field);
-        const moved = [textOf(from), textOf(to), to.position, channel, UNUSED_VIEW_MS];
-        const written = await answerOf(client.brokerxHotWrite(key, [...moved, set.size, ...values, ...gone]));
+        const removed = remove.filter((field) => !set.has(field)).map((field) => VALUE + field);
+        const head = [textOf(from), textOf(to), to.position, channel, UNUSED_VIEW_MS, set.size];
+        const written = await answerOf(client.brokerxHotWrite(key, [...head, ...values, ...removed]));
         return written === 1 ? 'ok' : 'stale';
       },
       async read(keys) {
@@ -63,7 +63,7 @@ export async function redisHotStore(options: {
         const [at = null, ...values] = await repeat(() => client.hmget(key, ...fields));
         return { values, cursor: cursorOf(at) };
       },
-      // Freed beside the server's other work, so that a large view holds nobody up.
+      // UNLINK frees memory in the background, so that a large view does not block the server.
       async clear() {
         await repeat(() => client.unlink(key));
       },
@@ -82,18 +82,18 @@ export async function redisHotStore(options: {
   };
 }
 
-/** Milliseconds for which a read is repeated while the server is away: a restart takes less, and a client waits as long. */
+/** Milliseconds for which a read is repeated while the server is away: longer than a restart, and clients wait this long. */
 const REPEAT_MS = 3_000;
 /**
- * A view that nobody has written for this long is of a version or an installation that is no more. Where one that is in
- * use stood still for so long, it is written anew.
+ * Milliseconds after which an unwritten view expires: its version or its installation no longer exists. If a view that is in
+ * use expires, it is written anew.
  */
 const UNUSED_VIEW_MS = 30 * 24 * 3_600_000;
 
 const CURSOR = 'cursor';
 const VALUE = 'v:';
 
-/** An empty view's cursor is no text. */
+/** The text of a cursor; an empty view's is empty. */
 function textOf(cursor: Cursor | null): string {
   if (!cursor) return '';
   const { storeId, position, landmark } = cursor;
@@ -101,7 +101,7 @@ function textOf(cursor: Cursor | null): string {
   return `${storeId} ${position}${place}`;
 }
 
-/** A damaged cursor is none: the view is written anew. */
+/** Parses a cursor; a damaged one counts as none, and the view is written anew. */
 function cursorOf(text: string | null): Cursor | null {
   const match = CURSOR_TEXT.exec(text ?? '');
   const [, storeId = '', position = '', at, commitId = ''] = match ?? [];
@@ -116,9 +116,10 @@ function cursorOf(text: string | null): Cursor | null {
 const CURSOR_TEXT = /^([0-9a-f-]{36}) (\d{1,16})(?: (\d{1,16}):(\S+))?$/;
 
 /**
- * Moves the cursor of the view KEYS[1] from ARGV[1] to ARGV[2] and changes its values, or does nothing: 0. ARGV[3] is the
- * new position for the channel ARGV[4], ARGV[5] the life of the key, ARGV[6] the number of fields that are set: pairs
- * from ARGV[7] on, and behind them the fields that are removed. One by one, because unpack has only some thousand places.
+ * Moves the cursor of the view KEYS[1] from ARGV[1] to ARGV[2] and changes its values; or does nothing and returns 0.
+ * ARGV[3] is the new position for the channel ARGV[4], ARGV[5] the life of the key in milliseconds, ARGV[6] the number of
+ * fields to set: pairs from ARGV[7] on, followed by the fields to remove. One by one, because Lua's unpack takes only some
+ * thousand values.
  */
 const WRITE = `
 local view = KEYS[1]

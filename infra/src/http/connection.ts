@@ -6,48 +6,48 @@ import { pacedReading } from './pacedReading.ts';
 import type { ReadyReply } from './readyReply.ts';
 
 /**
- * The requests of one connection. A few are worked on at once; while more have come, the connection is not read, and what
- * cannot be let in waits for those before it. Every request ends exactly once: with its reply, or with the connection,
- * whatever it was at.
+ * The requests of one connection. A few are in work at a time; while more have arrived, the connection is not read, and a
+ * request that is not admitted waits for those before it. Every request ends exactly once: with its reply, or with the
+ * connection, whatever its state.
  */
 export type Exchange = {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  /** Monotonic time at which its head had been read. */
+  /** Monotonic time at which the request's head was complete. */
   readonly receivedMs: number;
 };
 
 export type HttpConnection = {
   readonly socket: Socket;
   readonly connectedMs: number;
-  /** The newest request, its body perhaps still on the way. */
+  /** The newest request; its body may still be arriving. */
   newest(): Exchange | null;
-  /** The reply that the client is being sent: complete, and not yet taken by it. */
+  /** The request whose reply is complete but not yet wholly received by the client. */
   untakenReply(): Exchange | null;
   /**
-   * Since when the client could have gone on sending: while a connection is not read, that something is missing is no fault
-   * of the client's. Null: it is not read now.
+   * Monotonic time since which the connection has been read; null: it is not read now. A client is blamed for an incomplete
+   * request only while we read.
    */
   readSinceMs(): number | null;
-  /** False: it cannot become something else, because something that it was sent is under way. */
+  /** Hands the socket over to another protocol; false while a request is in work or waiting. */
   giveAway(): boolean;
   received(exchange: Exchange): void;
 };
 
-/** What is done with requests, apart from their order. */
+/** The server's work on requests; the connection decides their order. */
 export type ExchangeWork = {
-  /** Null: it is let in, and `end` follows when it is over. */
+  /** Admits a request: null, and `end` follows when it is over. Or returns the reply that refuses it. */
   enter(exchange: Exchange): ReadyReply | null;
   refuse(exchange: Exchange, reply: ReadyReply): void;
   begin(exchange: Exchange): void;
   end(exchange: Exchange): void;
 };
 
-/** Of one connection, worked on at once: a client's libraries send up to ten ahead; more gain nothing. */
+/** Requests of one connection in work at a time: clients' libraries send up to ten ahead, and more would gain nothing. */
 export const IN_WORK_PER_CONNECTION_MAX = 8;
 /**
- * Milliseconds for which a connection is not read after a refusal, doubled by each one that follows: shorter than any
- * Retry-After, so that only who does not heed it notices, and whoever sends on and on costs next to nothing.
+ * Milliseconds for which a connection is not read after a refusal, doubling with each further one. They are shorter than any
+ * Retry-After, so that only clients that ignore it notice; a client that keeps sending costs next to nothing.
  */
 const REST_FIRST_MS = 100;
 const REST_LAST_MS = 2_000;
@@ -84,7 +84,7 @@ export function httpConnection(
       goOn();
     });
   };
-  /** False: it has to wait, though there is nothing before it that waits. */
+  /** Admits or refuses the first request in line; false if it has to wait. */
   const begin = (exchange: Exchange): boolean => {
     if (cancelRest !== null || inWork.size >= IN_WORK_PER_CONNECTION_MAX) return false;
     const refusal = work.enter(exchange);
@@ -113,7 +113,7 @@ export function httpConnection(
     waiting.length = 0;
     cancelRest?.();
     for (const { response } of inWork) {
-      // Node tells it of the reply whose turn it was, and not of those that were to come after it.
+      // Node emits `close` on the reply whose turn it was, but not on those behind it.
       if (response.socket === null) response.emit('close');
     }
   });
@@ -136,7 +136,7 @@ export function httpConnection(
       return null;
     },
     received(exchange) {
-      // What was read before the connection was given up.
+      // This request was read before the connection was given up.
       if (socket.writableEnded) return;
       newest = exchange;
       if (waiting.length > 0 || !begin(exchange)) waiting.push(exchange);

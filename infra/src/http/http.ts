@@ -25,45 +25,45 @@ import { boundedServer, type Gate } from './server.ts';
 import { traceRequests } from './tracing.ts';
 
 /**
- * The HTTP kit: a fastify instance on which every route has schemas and says who may call it, every failure is a
- * problem reply, and everything a client can make grow has a bound.
+ * The HTTP kit: a fastify instance on which every route has schemas and names who may call it, every failure is a problem
+ * reply, and everything that a client can make grow has a bound.
  */
 export type { Http } from './instance.ts';
 
 export type HttpOptions = ApiDescription & {
   log: Log;
   metrics: Metrics;
-  /** What `/readyz` says: `ok`, or why not, for each thing that requests depend on. */
+  /** For `/readyz`: `ok` or the trouble of each thing that requests depend on. */
   ready: Readiness;
   /**
-   * Called before the body is read, for every route that is not public, with the route's scopes; throws a
-   * `Problem` (401, 403) to refuse.
+   * Checks each request to a route that is not public, before the body is read, against the route's scopes. Throws a `Problem`
+   * (401, 403) to refuse it.
    */
   authenticate(request: FastifyRequest, scopes: readonly string[]): void | Promise<void>;
-  /** Proxies whose word counts for the client's address, protocol and host; absent: nobody's does. */
+  /** Proxies whose headers are believed for the client's address, protocol and host; none when absent. */
   trustedProxies?: readonly string[];
-  /** Asked for each request before anything is done for it; absent: all are let in. */
+  /** Admits each request, before any work is done for it; absent: all are admitted. */
   gate?: Gate;
-  /** Requests that may become something else than HTTP, such as a WebSocket; absent: none. */
+  /** Whether a request may leave HTTP, such as for a WebSocket; none may when absent. */
   upgrades?: (request: IncomingMessage) => boolean;
   bounds?: ConnectionBounds;
   runtime?: Runtime;
-  /** Where requests are traced; absent: nowhere. */
+  /** Traces requests; absent: they are not traced. */
   telemetry?: Telemetry;
 };
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Who may call the route: anybody, or who has one of these scopes. A route without it does not start. */
+    /** Who may call the route: anybody, or callers with one of these scopes. Without it the process does not start. */
     auth?: 'public' | readonly string[];
-    /** Headers of a page, set by @fastify/helmet instead of those for data. */
+    /** Security headers for a page, set by @fastify/helmet; all other replies get `securityHeaders`. */
     helmet?: typeof docsHelmet;
   }
 }
 
-/** A command is some hundred bytes; what is larger is no command. */
+/** Bytes of a request's body: a command has some hundred, a batch of them fits. */
 export const BODY_BYTES_MAX = 64 * 1024;
-/** Ids and symbols. */
+/** Characters of an id or a symbol in a path. */
 const PATH_PARAMETER_CHARACTERS_MAX = 200;
 
 export async function buildHttp(options: HttpOptions): Promise<Http> {
@@ -73,7 +73,7 @@ export async function buildHttp(options: HttpOptions): Promise<Http> {
   const app: Http = fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
-    // One logger for all: a child per request costs more than a whole small request. Errors carry the id.
+    // One logger for all requests: a child logger costs more than a whole small request. Logged errors name the request.
     childLoggerFactory: (logger) => logger,
     genReqId: requestIds(runtime),
     trustProxy: trustedProxies.length > 0 ? clients.isProxy : false,
@@ -93,7 +93,7 @@ export async function buildHttp(options: HttpOptions): Promise<Http> {
     onConstructorPoisoning: 'error',
     return503OnClosing: false,
     forceCloseConnections: 'idle',
-    // The server has its own.
+    // `boundedServer` answers broken connections itself.
     clientErrorHandler: () => undefined,
     frameworkErrors: (error, request, reply) => {
       sendProblem(error, request as FastifyRequest, reply as FastifyReply, log);
@@ -119,8 +119,8 @@ export async function buildHttp(options: HttpOptions): Promise<Http> {
     if (verdict === undefined) return done();
     verdict.then(() => done(), done);
   });
-  // Who stops still answers what reaches it, each request as the last on its connection: whoever balances goes elsewhere
-  // with the next one, and no client is turned away.
+  // A stopping process still answers every request, but closes its connection after the reply: load balancers send the next
+  // request elsewhere, and no client is turned away.
   app.addHook('onSend', (_request, reply, payload, done) => {
     if (stopping) reply.header('connection', 'close');
     done(null, payload);
@@ -134,7 +134,7 @@ export async function buildHttp(options: HttpOptions): Promise<Http> {
   return app;
 }
 
-/** Deny by default: a route says who may call it and what it answers, or the process does not start. */
+/** Denies by default: the process does not start if a route does not declare who may call it and what it replies. */
 function demandDeclarations(route: RouteOptions): void {
   if (route.url === DOCS_PATH || route.url.startsWith(`${DOCS_PATH}/`)) {
     route.config = { ...route.config, auth: 'public', helmet: docsHelmet };
@@ -173,7 +173,7 @@ const validate = ({ schema, httpPart }: { schema: unknown; httpPart?: string }) 
   };
 };
 
-/** For replies that are data and never a page. */
+/** Headers of replies that are data, never a page. */
 const securityHeaders = {
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
   'x-content-type-options': 'nosniff',
@@ -181,7 +181,7 @@ const securityHeaders = {
   'cache-control': 'no-store',
 } as const;
 
-/** Unique for ever with a random beginning for each process; counting on costs nothing. */
+/** Makes ids that are unique for ever: each process has a random prefix and then counts, which costs nothing. */
 function requestIds(runtime: Runtime): () => string {
   const prefix = Buffer.from(runtime.randomBytes(9)).toString('base64url');
   let count = 0;
@@ -191,7 +191,7 @@ function requestIds(runtime: Runtime): () => string {
   };
 }
 
-/** Requests are counted always and logged at debug only. */
+/** Measures each request, and logs it at debug level. */
 function observe(metrics: Metrics, log: Log) {
   const seconds = new Histogram({
     name: 'brokerx_http_request_seconds',

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 
 /**
- * A reply that says no, as RFC 9457 has it, with a `code` that programs can rely on. Services throw one; the HTTP
- * kit turns every other error into one.
+ * A problem reply (RFC 9457) with a `code` that programs can rely on. Services throw a `Problem`; the HTTP kit turns every
+ * other error into one.
  */
 export class Problem extends Error {
   override name = 'Problem';
@@ -28,34 +28,34 @@ export class Problem extends Error {
 
 export type ProblemInit = {
   status: number;
-  /** UPPER_SNAKE, stable for ever. */
+  /** The kind of problem, UPPER_SNAKE and stable for ever. */
   code: string;
-  /** The same sentence for every occurrence of the code. */
+  /** One sentence, the same for every occurrence of the code. */
   title: string;
-  /** About this occurrence. */
+  /** What went wrong this time. */
   detail?: string;
   errors?: readonly FieldError[];
-  /** Such as `retry-after`. */
+  /** Headers of the reply, such as `retry-after`. */
   headers?: Readonly<Record<string, string>>;
-  /** Whether the very same request may succeed later; by the status when absent. */
+  /** Whether the very same request may succeed later; follows from the status when absent. */
   retryable?: boolean;
   cause?: unknown;
 };
 
-/** One thing that is wrong with a request. */
+/** One mistake in a request. */
 export type FieldError = {
   /**
-   * JSON pointer (RFC 6901 §6) into the body: `#/limit_price`; into the rest of the request: `#/query/limit`,
+   * JSON pointer (RFC 6901 §6) into the body, such as `#/limit_price`, or into the rest of the request: `#/query/limit`,
    * `#/path/id`, `#/headers/…`.
    */
   pointer: string;
   /** The rule that is broken, UPPER_SNAKE. */
   code: string;
-  /** What is expected. */
+  /** What is expected instead. */
   detail: string;
 };
 
-/** 408 timeout, 425 too early, 429 too many, 500 bug, 502–504 not now. */
+/** 408 timeout, 425 too early, 429 too many requests, 500 bug, 502 to 504 unavailable for the moment. */
 const RETRYABLE_STATUSES = new Set([408, 425, 429, 500, 502, 503, 504]);
 
 /** The body of a problem reply. */
@@ -92,7 +92,7 @@ export function problemBody(problem: Problem, instance?: string, requestId?: str
   };
 }
 
-/** In the body, too: a batch and a WebSocket have no headers of their own for each answer. */
+/** `Retry-After` as a field of the body: in a batch and on a WebSocket a single reply has no headers. */
 function retryAfter({ headers }: Problem): { retry_after?: number } {
   const seconds = Number(headers['retry-after']);
   return Number.isSafeInteger(seconds) ? { retry_after: seconds } : {};

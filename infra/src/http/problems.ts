@@ -4,12 +4,12 @@ import { z } from 'zod';
 import type { Log } from '../runtime/log.ts';
 import { type FieldError, PROBLEM_JSON, Problem, problemBody } from './problem.ts';
 
-/** Every way in which a request fails, as a problem: the framework's own errors and bugs included. */
+/** Turns every failure of a request into a problem: ours, the framework's errors, and bugs. */
 export function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
   const { code = '', statusCode = 500, message } = error as Partial<FastifyError>;
-  const known = frameworkProblems[code];
-  if (known) return new Problem({ ...known, cause: error });
+  const problem = frameworkProblems[code];
+  if (problem) return new Problem({ ...problem, cause: error });
   if (error instanceof SyntaxError && statusCode === 400)
     return new Problem({ ...malformedJson, cause: error });
   if (statusCode >= 400 && statusCode < 500) {
@@ -28,7 +28,7 @@ export function toProblem(error: unknown): Problem {
   return new Problem({ ...unexpected, cause: error });
 }
 
-/** Sends it. What is nobody's mistake but ours is logged here, whole and once; the client learns the request id. */
+/** Sends the error as a problem. A bug of ours is logged here, whole and once; the client gets the request id. */
 export function sendProblem(
   error: unknown,
   request: FastifyRequest,
@@ -41,7 +41,7 @@ export function sendProblem(
     log.error({ err: error, request_id: id, method, route: routeOptions.url }, 'unexpected error');
   }
   const path = request.url.split('?', 1)[0];
-  // As text: the reply schemas of the route are for what it answers when it says yes.
+  // Serialized here: the route's reply schemas do not describe problems.
   return reply
     .code(problem.status)
     .headers(problem.headers)
@@ -67,19 +67,19 @@ const pointerRoots: Record<RequestPart, string> = {
   headers: '#/headers',
 };
 
-/** A request that does not fit its schema: one entry for each field and rule. */
+/** The problem of a request that does not match its schema: one entry for each field and rule. */
 export function invalidRequest(
   issues: readonly z.core.$ZodIssue[],
   part: RequestPart,
   value: unknown,
 ): Problem {
   const errors = issues.flatMap((issue): FieldError[] => {
-    const at = (path: readonly PropertyKey[]) =>
+    const pointerTo = (path: readonly PropertyKey[]) =>
       pointerRoots[part] +
       path.map((step) => `/${String(step).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
     if (issue.code === 'unrecognized_keys') {
       return issue.keys.map((key) => ({
-        pointer: at([...issue.path, key]),
+        pointer: pointerTo([...issue.path, key]),
         code: 'UNKNOWN_FIELD',
         detail: 'There is no such field.',
       }));
@@ -88,7 +88,7 @@ export function invalidRequest(
     const rule = issue.code === 'custom' ? 'INVALID_VALUE' : issue.code.toUpperCase();
     const code = isMissing ? 'REQUIRED' : rule;
     const detail = isMissing ? issue.message.replace(', received undefined', '') : issue.message;
-    return [{ pointer: at(issue.path), code, detail }];
+    return [{ pointer: pointerTo(issue.path), code, detail }];
   });
   return new Problem({
     status: 400,
@@ -99,15 +99,15 @@ export function invalidRequest(
 }
 
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
-  let at = value;
+  let current = value;
   for (const step of path) {
-    if (at === null || typeof at !== 'object') return undefined;
-    at = (at as Record<PropertyKey, unknown>)[step];
+    if (current === null || typeof current !== 'object') return undefined;
+    current = (current as Record<PropertyKey, unknown>)[step];
   }
-  return at;
+  return current;
 }
 
-/** A reply for bytes that are not HTTP, too slow or too big in the head: there is no request to reply to yet. */
+/** Replies on a connection whose bytes are not HTTP, come too slowly, or have too large a head: there is no request yet. */
 export function answerBrokenConnection(error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
@@ -122,12 +122,12 @@ export function answerBrokenConnection(error: NodeJS.ErrnoException, socket: Soc
   const body = JSON.stringify(problemBody(new Problem({ status, code, title })));
   const head = `HTTP/1.1 ${status} ${code}\r\nContent-Type: ${PROBLEM_JSON}\r\nConnection: close`;
   socket.end(`${head}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
-  // Some go on sending without an end: who has not closed by then is cut off.
+  // A client may go on sending for ever: its connection is cut after this time.
   const linger = setTimeout(() => socket.destroy(), LINGER_MS);
   socket.once('close', () => clearTimeout(linger));
 }
 
-/** For the reply to reach a client that is still sending: a connection that is closed at once may take it along. */
+/** Milliseconds in which a client that is still sending can read the reply: closing at once could destroy it. */
 const LINGER_MS = 1_000;
 
 const malformedJson = { status: 400, code: 'MALFORMED_JSON', title: 'The body is not valid JSON.' };

@@ -5,12 +5,12 @@ import { LOOPBACK } from '../runtime/ports.ts';
 import type { Http } from './instance.ts';
 
 /**
- * `ok`, or why not, for each thing that the process depends on; `ok: …` says what is to be known of something that others
- * can do without. Must answer within a second or so.
+ * `ok` or the trouble of each thing that the process depends on; `ok: …` describes trouble that it can work with. Must answer
+ * within a second or so.
  */
 export type Readiness = () => Promise<Record<string, string>>;
 
-/** `/livez`: the process answers. `/readyz`: it can do its work. `/metrics`: what it did. */
+/** Adds `/livez` (the process answers), `/readyz` (it can do its work) and `/metrics`. */
 export function readiness(app: Http, ready: Readiness, isStopping: () => boolean, metrics: Metrics): void {
   const options = { config: { auth: 'public' }, schema: { hide: true } } as const;
   app.get('/livez', options, () => ({ status: 'ok' }));
@@ -26,7 +26,7 @@ export function readiness(app: Http, ready: Readiness, isStopping: () => boolean
 
 export type HealthServer = { port: number; close(): Promise<void> };
 
-/** The same three for a process that has no API. On the loopback address only; port 0 means: any free one. */
+/** Serves the same three routes for a process without an API, by default to this machine alone; port 0: any free one. */
 export async function startHealthServer(options: {
   port: number;
   host?: string;
@@ -68,7 +68,7 @@ export async function startHealthServer(options: {
   };
 }
 
-/** A supervisor, a scraper and a person. */
+/** Connections at a time: more than a supervisor, a scraper and a person need. */
 const HEALTH_CONNECTIONS_MAX = 50;
 const JSON_TYPE = 'application/json; charset=utf-8';
 

@@ -4,22 +4,23 @@ import { disconnected } from './disconnect.ts';
 import type { KafkaTopic } from './topics.ts';
 
 /**
- * Reading partitions from offsets that the caller knows, without a consumer group: nobody decides who reads what, and
- * nothing is committed. kafkajs has no such reader, but has all that one is made of; this reaches for it, which is
- * as safe as the exact version that patch.ts insists on.
+ * Reads partitions from given offsets, without a consumer group: nothing assigns partitions, and no offsets are committed.
+ * kafkajs has no such reader; this one is made of kafkajs's inner parts, which is safe because patch.ts insists on the exact
+ * version.
  */
 export type KafkaFetcher = {
-  /** What each partition holds: the oldest offset that is kept and the one that comes next. */
+  /** For each partition the oldest offset that it still holds and the next one to be written. */
   bounds(topics: readonly KafkaTopic[]): Promise<(PartitionOf & { first: bigint; next: bigint })[]>;
   /**
-   * Messages from these offsets on, of each partition in order; a partition may be missing in the reply, then ask again.
-   * Waits for up to `waitMs` while there are none. Throws with `type` `OFFSET_OUT_OF_RANGE` where an offset is not there (any more).
+   * Messages from these offsets on, in order within each partition. A partition may be missing in the reply: then fetch again.
+   * Waits up to `waitMs` while there are no messages. Throws an error with `type` `OFFSET_OUT_OF_RANGE` if a partition does
+   * not hold an offset, or no longer holds it.
    */
   fetch(
     places: readonly (PartitionOf & { offset: bigint })[],
     limits: { waitMs: number; bytesMax: number },
   ): Promise<(PartitionOf & { messages: FetchedMessage[] })[]>;
-  /** The partitions in groups, one for each broker that leads some: a fetch of one group waits for one broker alone. */
+  /** Groups partitions by the broker that leads them: a fetch of one group waits for that broker alone. */
   byLeader(partitions: readonly PartitionOf[]): PartitionOf[][];
   close(): Promise<void>;
 };
@@ -30,12 +31,12 @@ export type FetchedMessage = {
   offset: bigint;
   key: Buffer | null;
   value: Buffer | null;
-  /** Headers are text with us. */
+  /** Our headers are all text. */
   headers: Readonly<Record<string, string>>;
   timestampMs: number;
 };
 
-/** `topics`: all that it will be asked for. */
+/** `topics`: every topic that the fetcher will read. */
 export async function kafkaFetcher(
   kafka: Kafka,
   topics: readonly KafkaTopic[],
@@ -44,7 +45,7 @@ export async function kafkaFetcher(
   const cluster = clusterOf(kafka);
   await cluster.connect();
 
-  /** Divides what is asked for among the brokers that lead it, and puts the answers together. */
+  /** Sends a request for partitions to the brokers that lead them, and joins the replies. */
   const fromLeaders = async <P extends PartitionOf, R>(
     partitions: readonly P[],
     ask: (broker: Broker, part: Map<string, P[]>) => Promise<R[]>,
@@ -57,7 +58,7 @@ export async function kafkaFetcher(
       );
       return answers.flat();
     } catch (error) {
-      // Brokers or leaders may have changed: the next attempt goes by what holds then.
+      // Brokers or leaders may have changed: the next attempt uses fresh metadata.
       if (!cluster.isConnected()) await cluster.connect();
       await cluster.refreshMetadata();
       throw error;
@@ -82,8 +83,8 @@ export async function kafkaFetcher(
     throw error;
   }
   return {
-    async bounds(wanted) {
-      const all = wanted.flatMap(({ name, partitions }) =>
+    async bounds(boundTopics) {
+      const all = boundTopics.flatMap(({ name, partitions }) =>
         Array.from({ length: partitions }, (_, partition) => ({ topic: name, partition })),
       );
       const first = byPartition(await offsets(all, EARLIEST));
@@ -113,11 +114,11 @@ export async function kafkaFetcher(
         return responses.flatMap(({ topicName: topic, partitions }) =>
           partitions.map(({ partition, messages }) => {
             const { offset = 0n } = from.get(partitionKey({ topic, partition })) ?? {};
-            // A broker gives whole batches: they may begin before what was asked for.
+            // A broker sends whole batches, which may begin before the requested offset.
             return {
               topic,
               partition,
-              messages: messages.map(fetched).filter((one) => one.offset >= offset),
+              messages: messages.map(parseMessage).filter((message) => message.offset >= offset),
             };
           }),
         );
@@ -131,7 +132,7 @@ export async function kafkaFetcher(
   };
 }
 
-/** By node id and topic. */
+/** Partitions by their leader's node id, then by topic. */
 function byLeader<P extends PartitionOf>(
   cluster: Cluster,
   partitions: readonly P[],
@@ -156,8 +157,8 @@ export const partitionKey = ({ topic, partition }: PartitionOf): string => `${to
 const byPartition = <P extends PartitionOf>(all: readonly P[]): Map<string, P> =>
   new Map(all.map((each) => [partitionKey(each), each]));
 
-const topicsOf = <P, Q>(part: Map<string, P[]>, asked: (each: P) => Q) =>
-  [...part].map(([topic, partitions]) => ({ topic, partitions: partitions.map(asked) }));
+const topicsOf = <P, Q>(part: Map<string, P[]>, toRequest: (partition: P) => Q) =>
+  [...part].map(([topic, partitions]) => ({ topic, partitions: partitions.map(toRequest) }));
 
 function grouped<T>(all: readonly T[], keyOf: (each: T) => string): Map<string, T[]> {
   const groups = new Map<string, T[]>();
@@ -165,7 +166,7 @@ function grouped<T>(all: readonly T[], keyOf: (each: T) => string): Map<string, 
   return groups;
 }
 
-function fetched({ offset, key, value, headers = {}, timestamp }: RawMessage): FetchedMessage {
+function parseMessage({ offset, key, value, headers = {}, timestamp }: RawMessage): FetchedMessage {
   const text: Record<string, string> = {};
   for (const name of Object.keys(headers)) text[name] = String(headers[name]);
   return { offset: BigInt(offset), key, value, headers: text, timestampMs: Number(timestamp) };
@@ -173,7 +174,7 @@ function fetched({ offset, key, value, headers = {}, timestamp }: RawMessage): F
 
 const EARLIEST = -2;
 const LATEST = -1;
-/** We write no transactions: there is nothing uncommitted. */
+/** We use no transactions, so no message is ever uncommitted. */
 const READ_UNCOMMITTED = 0;
 
 type RawMessage = {
@@ -184,7 +185,7 @@ type RawMessage = {
   timestamp: string;
 };
 
-/** What is used of kafkajs's `Broker`. */
+/** The parts of kafkajs's `Broker` that this file uses. */
 type Broker = {
   listOffsets(request: {
     isolationLevel: number;
@@ -201,7 +202,7 @@ type Broker = {
   }>;
 };
 
-/** What is used of kafkajs's `Cluster`. */
+/** The parts of kafkajs's `Cluster` that this file uses. */
 type Cluster = {
   connect(): Promise<void>;
   disconnect(): Promise<void>;
@@ -213,7 +214,7 @@ type Cluster = {
   findBroker(by: { nodeId: string }): Promise<Broker>;
 };
 
-/** Connections of their own, with all settings of the client: made by the function that its consumers use. */
+/** Makes connections with all of the client's settings, by the inner function that kafkajs's consumers use. */
 function clusterOf(kafka: Kafka): Cluster {
   const symbol = Object.getOwnPropertySymbols(kafka).find(
     ({ description }) => description === 'private:Kafka:createCluster',
@@ -223,5 +224,5 @@ function clusterOf(kafka: Kafka): Cluster {
   return create({ metadataMaxAge: METADATA_MS, allowAutoTopicCreation: false });
 }
 
-/** Milliseconds after which brokers and leaders are asked for again also when nothing failed. */
+/** Milliseconds after which brokers and leaders are looked up again even if nothing failed. */
 const METADATA_MS = 300_000;

@@ -10,27 +10,27 @@ import { patchKafkajs } from './patch.ts';
 import { type KafkaProducer, kafkaProducer } from './producer.ts';
 import { deleteTopics, type KafkaTopic, type PreparedTopics, prepareTopics, topicNames } from './topics.ts';
 
-/** The Kafka client: kafkajs with its faults mended, our log and our limits. It holds no connection of its own. */
+/** The Kafka client: kafkajs with its faults mended, our log and our limits. It has no connection until it is used. */
 export type KafkaClient = {
   /** For administration, and for consumers in groups. */
   readonly kafkajs: Kafka;
-  /** What is found out about the brokers by other calls than these is told here. */
+  /** The brokers' outage: users that call kafkajs themselves report answers and failures here. */
   readonly outage: Outage;
   /**
-   * Makes the topics that are missing, waits until each partition has a leader, and compares partition counts. Throws
-   * `KafkaUnusable` for what repeating cannot mend, anything else for what it may.
+   * Creates missing topics, waits until each partition has a leader, and compares partition counts. Throws `KafkaUnusable` for
+   * what only a person can mend, and any other error for what a repetition may mend.
    */
   prepareTopics(topics: readonly KafkaTopic[]): Promise<PreparedTopics>;
-  /** The names of all topics that there are. */
+  /** The names of all topics at the brokers. */
   topicNames(): Promise<string[]>;
   deleteTopics(names: readonly string[]): Promise<void>;
-  /** Reads partitions of these topics from offsets that are known. */
+  /** Opens a reader of these topics' partitions from given offsets. */
   fetcher(topics: readonly KafkaTopic[]): Promise<KafkaFetcher>;
-  /** Sends to partitions, until `over` is aborted. */
+  /** Opens a producer that sends until `over` is aborted. */
   producer(over: AbortSignal): Promise<KafkaProducer>;
 };
 
-/** Nothing is connected yet; what the brokers speak is checked with each connection. */
+/** Makes the client without connecting. Each connection checks that the brokers' versions are supported. */
 export function openKafka(
   settings: KafkaSettings,
   options: { clientId: string; log?: Log | undefined; runtime: Runtime },
@@ -71,7 +71,7 @@ export function openKafka(
   };
 }
 
-/** What kafkajs throws where no connection comes about, in words for whoever set the addresses; anything else as it is. */
+/** Rethrows kafkajs's connection errors in words for the person who set the addresses; other errors pass unchanged. */
 async function explainedCall<T>(settings: KafkaSettings, outage: Outage, work: Promise<T>): Promise<T> {
   try {
     const result = await work;
@@ -83,7 +83,7 @@ async function explainedCall<T>(settings: KafkaSettings, outage: Outage, work: P
       throw error;
     }
     const fault = new NoConnection('KAFKA_BROKERS', error, addressOf(settings));
-    // Repetitions also end where the brokers answer, such as with a topic that has no leader yet.
+    // kafkajs also runs out of repetitions when the brokers do answer, such as while a topic has no leader.
     if (fault.kind !== 'unknown') outage.failed(error);
     throw fault;
   }
@@ -94,16 +94,16 @@ const addressOf = ({ ssl, brokers }: KafkaSettings) => ({ tls: ssl, shown: broke
 const MEANING =
   'engines and market data read the event store instead, and nobody else gets events; orders and everything else go on, and nothing is lost: the topics are filled as soon as it answers; it is tried again all the time';
 
-/** kafkajs' names for it. */
+/** The names of kafkajs's connection errors. */
 const NO_CONNECTION =
   /^KafkaJS(NumberOfRetriesExceeded|Connection|ConnectionClosed|SASLAuthentication)(Error)?$/;
 
-/** Milliseconds for a connection and for signing in: a second, kafkajs's default, is short for a loaded machine. */
+/** Milliseconds for a connection, and for signing in: kafkajs's default of a second is short on a loaded machine. */
 const CONNECT_MS = 5_000;
-/** Milliseconds for an answer to any one request, beyond what the request itself says it may wait. */
+/** Milliseconds for the reply to a request, beyond the wait that the request itself allows. */
 const REQUEST_MS = 10_000;
 /**
- * Repetitions inside kafkajs bridge a change of leader (some 3 s in all); a longer outage is the caller's, who has a
- * state to show and a way to stop. Written out because kafkajs has other defaults when it is tested.
+ * Repetitions inside kafkajs bridge a change of leader (some 3 s in all). Callers handle longer outages: they can show their
+ * state and stop. Every value is set because kafkajs has other defaults when it detects a test run.
  */
 const RETRY = { initialRetryTime: 100, multiplier: 2, factor: 0.2, maxRetryTime: 1_000, retries: 5 };

@@ -1,13 +1,13 @@
 import { crc32c } from './crc32c.ts';
 
 /**
- * The body of a Produce request (versions 3 to 7) in one piece. kafkajs makes the same bytes at five times the cost: it
- * allocates half a kilobyte for each header and copies the whole eight times. This one knows what we send: text, each
- * message with its time, not compressed, in no transaction.
+ * Encodes a Produce request (versions 3 to 7) in one piece. kafkajs makes the same bytes at five times the cost: it allocates
+ * half a kilobyte for each header and copies the whole eight times. This encoder handles only what we send: text messages
+ * with a time each, without compression or transactions.
  */
 export type ProduceRequest = {
   acks: number;
-  /** Milliseconds that the brokers may take. */
+  /** Milliseconds that the brokers may take to acknowledge. */
   timeout: number;
   producerId: string;
   producerEpoch: number;
@@ -111,11 +111,11 @@ export function encodeProduce(request: ProduceRequest): Buffer {
     const first = times.reduce((least, time) => Math.min(least, time));
     const last = times.reduce((most, time) => Math.max(most, time));
     room(BATCH_HEAD);
-    int64(0n); // The first offset: the broker's business.
+    int64(0n); // The first offset, which the broker sets.
     const lengthAt = at;
     int32(0);
-    int32(0); // The leader's epoch: the broker's business, too.
-    bytes[at++] = 2; // Magic: the version of the form.
+    int32(0); // The leader's epoch, which the broker sets.
+    bytes[at++] = 2; // Magic: the version of the format.
     const sumAt = at;
     int32(0);
     int16(0); // Attributes: not compressed, the sender's times, no transaction.
@@ -155,9 +155,9 @@ export function encodeProduce(request: ProduceRequest): Buffer {
 
 /** Bytes before the records of a batch. */
 const BATCH_HEAD = 61;
-/** Of 32 bits, as all lengths are. */
+/** Bytes of the longest varint: all lengths have 32 bits. */
 const VAR_INT_MAX = 5;
-/** Lengths, offset and time of a record, and of a header. */
+/** Estimated bytes of a record's lengths, offset and time, and of a header's lengths. */
 const RECORD_HEAD = 24;
 const HEADER_HEAD = 3;
 
@@ -177,7 +177,7 @@ function estimate({ topicData }: ProduceRequest): number {
   return bytes;
 }
 
-/** Small numbers of either sign are small: 0, -1, 1, -2, … become 0, 1, 2, 3, … */
+/** Maps numbers near zero, of either sign, to small positive ones: 0, -1, 1, -2, … become 0, 1, 2, 3, … */
 const zigzag = (value: number): number => (value >= 0 ? value * 2 : -value * 2 - 1);
 
 function varIntLength(value: number): number {

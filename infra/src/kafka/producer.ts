@@ -1,20 +1,21 @@
 import assert from 'node:assert/strict';
 import type { Kafka, PartitionerArgs, Producer, RetryOptions } from 'kafkajs';
 import type { Runtime } from '../runtime/runtime.ts';
+import { withinTime } from '../runtime/waiting.ts';
 import { disconnected } from './disconnect.ts';
 
 /**
- * A producer: idempotent, one request at a time, all replicas asked. kafkajs never gives a producer a new
- * identity, neither after an error that one needs nor before its sequence numbers run out, so this makes new ones; and what
- * kafkajs would wait for without end has a limit here.
+ * An idempotent producer: one request at a time, acknowledged by all replicas. kafkajs never gives a producer a new identity,
+ * neither after an error that requires one nor before its sequence numbers run out, so this replaces the producer; and it
+ * bounds waits that kafkajs leaves endless.
  */
 export type KafkaProducer = {
-  /** Resolves when every message is acknowledged. After a rejection nobody knows which are: begin anew from the topics. */
+  /** Resolves when every message is acknowledged. After a rejection nobody knows which are: read the topics to go on. */
   send(messages: Outgoing): Promise<void>;
   close(): Promise<void>;
 };
 
-/** By topic. */
+/** Messages by topic. */
 export type Outgoing = ReadonlyMap<string, readonly OutgoingMessage[]>;
 
 export type OutgoingMessage = {
@@ -26,13 +27,13 @@ export type OutgoingMessage = {
   timestamp: string;
 };
 
-/** Milliseconds for one send with all repetitions inside kafkajs. Beyond it the topics are asked what they have. */
+/** Milliseconds for one send, with all repetitions inside kafkajs. After that the topics show what was stored. */
 const SEND_MS = 30_000;
-/** Milliseconds that the brokers may take to have it on all replicas. */
+/** Milliseconds that the brokers may take to store messages on all replicas. */
 const ACKNOWLEDGE_MS = 10_000;
 /**
- * A producer's life. Brokers forget an identity after a day without messages and then take no higher sequence number of
- * it; and sequence numbers of a partition end at 2^31, where kafkajs and the brokers go on differently.
+ * A producer's life. Brokers forget an identity after a day without messages, and then accept no higher sequence number from
+ * it. A partition's sequence numbers end at 2^31, where kafkajs and the brokers continue differently.
  */
 const LIFE_MS = 12 * 3_600_000;
 const LIFE_MESSAGES = 1_000_000_000;
@@ -41,7 +42,7 @@ export async function kafkaProducer(options: {
   kafka: Kafka;
   retry: RetryOptions;
   runtime: Runtime;
-  /** Aborted: nothing is sent any more, and nothing waited for. */
+  /** When aborted, sends are refused and pending ones rejected. */
   over: AbortSignal;
 }): Promise<KafkaProducer> {
   const { kafka, retry, runtime, over } = options;
@@ -61,45 +62,40 @@ export async function kafkaProducer(options: {
     }
     return { producer, madeMs: runtime.monotonicMs(), messages: 0 };
   };
-  /** As the work, but rejects when it takes too long or is not wanted any more. */
-  const withinTime = <T>(work: Promise<T>): Promise<T> =>
-    new Promise((resolve, reject) => {
-      const stop = () => settle(() => reject(new Error('nothing is to be sent any more')));
-      const cancel = runtime.setTimer(SEND_MS, () =>
-        settle(() => reject(new Error(`the brokers did not acknowledge within ${SEND_MS} ms`))),
-      );
-      const settle = (how: () => void) => {
-        cancel();
-        over.removeEventListener('abort', stop);
-        how();
-      };
-      over.addEventListener('abort', stop, { once: true });
-      work.then(
-        (value) => settle(() => resolve(value)),
-        (error: unknown) => settle(() => reject(error)),
-      );
-      if (over.aborted) stop();
-    });
+  /** Awaits the sending, but rejects when it takes too long or `over` is aborted. */
+  const inTime = async (sending: Promise<unknown>): Promise<void> => {
+    const stopped = Promise.withResolvers<never>();
+    const stop = () => stopped.reject(new Error('nothing is to be sent any more'));
+    over.addEventListener('abort', stop, { once: true });
+    if (over.aborted) stop();
+    try {
+      await withinTime(runtime, SEND_MS, Promise.race([sending, stopped.promise]), () => {
+        throw new Error(`the brokers did not acknowledge within ${SEND_MS} ms`);
+      });
+    } finally {
+      over.removeEventListener('abort', stop);
+    }
+  };
 
   let current = await connected();
   return {
     async send(messages) {
       over.throwIfAborted();
       if (current.messages >= LIFE_MESSAGES || runtime.monotonicMs() - current.madeMs >= LIFE_MS) {
-        // Nothing is on its way: the next identity cannot overtake this one.
+        // No message is in flight: those of the next identity cannot overtake it.
         await disconnected(current.producer, runtime);
         current = await connected();
       }
       const topicMessages = [...messages].map(([topic, some]) => ({ topic, messages: [...some] }));
       for (const { messages: some } of topicMessages) current.messages += some.length;
       const sending = current.producer.sendBatch({ acks: -1, timeout: ACKNOWLEDGE_MS, topicMessages });
-      await withinTime(sending);
+      await inTime(sending);
     },
     close: () => disconnected(current.producer, runtime),
   };
 }
 
-/** Every message says where it goes. kafkajs's own way looks at all partitions first, for each message. */
+/** Takes the partition from the message. kafkajs's own partitioner looks at all partitions for each message. */
 const partitionStated = ({ message: { partition } }: PartitionerArgs): number => {
   assert(partition !== undefined, 'a message without a partition');
   return partition;

@@ -7,22 +7,22 @@ import { disconnected } from './disconnect.ts';
 export type KafkaTopic = { name: string; partitions: number };
 
 export type PreparedTopics = {
-  /** The largest request to one partition that every one of the topics takes. */
+  /** Bytes of the largest request to one partition that all of the topics accept. */
   messageBytesMax: number;
 };
 
 /**
- * Bytes kept of each partition. Topics are for live readers, the store for everybody else: at full load (some 22 MB/s
- * over 64 partitions) this reaches back a quarter of an hour, which is longer than a restart takes. By size
- * and not by time, because a topic always keeps its newest messages this way: an installation that was off for a week still
- * finds where its relay stood. All topics together stay below 20 GB on each broker that has a copy of all.
+ * Bytes that a partition keeps. Topics serve live readers; all others read the store. At full load (some 22 MB/s over 64
+ * partitions) this reaches back a quarter of an hour, longer than a restart takes. The bound is a size and not an age, so
+ * that a topic always keeps its newest messages: after a week off, an installation still finds how far its relay had come.
+ * A broker with a copy of every topic keeps less than 20 GB.
  */
 const RETENTION_BYTES = 256 * 1024 * 1024;
-/** Retention takes away whole segments, and what is being written stays: a quarter of what is kept. */
+/** Bytes of a segment. Retention removes whole segments but never the one being written, so it is a quarter of the whole. */
 const SEGMENT_BYTES = RETENTION_BYTES / 4;
-/** Bytes of one request to one partition; twice the largest that the relay makes. */
+/** Bytes of one request to one partition: twice the largest that the relay makes. */
 const MESSAGE_BYTES_MAX = 2 * 1024 * 1024;
-/** Milliseconds until a new topic is known to all brokers and has its leaders. */
+/** Milliseconds in which a new topic has to be known to all brokers and have its leaders. */
 const LEADERS_MS = 15_000;
 const LOOK_AGAIN_MS = 100;
 
@@ -32,13 +32,13 @@ export async function prepareTopics(
   options: { replication: number; runtime: Runtime; log?: Log | undefined },
 ): Promise<PreparedTopics> {
   return asAdmin(kafka, options.runtime, async (admin) => {
-    const known = await admin.listTopics();
-    const missing = topics.filter(({ name }) => !known.includes(name));
+    const existing = await admin.listTopics();
+    const missing = topics.filter(({ name }) => !existing.includes(name));
     if (missing.length > 0) {
       options.log?.info({ topics: missing, replication: options.replication }, 'Kafka topics are made');
       await create(admin, missing, options.replication);
     }
-    await leaders(admin, topics, options.runtime);
+    await awaitLeaders(admin, topics, options.runtime);
     return { messageBytesMax: await messageBytesMax(admin, topics) };
   });
 }
@@ -64,7 +64,7 @@ async function asAdmin<T>(kafka: Kafka, runtime: Runtime, work: (admin: Admin) =
 }
 
 async function create(admin: Admin, topics: readonly KafkaTopic[], replication: number): Promise<void> {
-  // Three copies with two written survive the loss of one broker without losing or refusing anything.
+  // With three copies, two of them written, the loss of one broker loses no message and blocks no write.
   const writtenCopies = replication >= 3 ? 2 : 1;
   const config = {
     'cleanup.policy': 'delete',
@@ -73,12 +73,12 @@ async function create(admin: Admin, topics: readonly KafkaTopic[], replication: 
     'segment.bytes': String(SEGMENT_BYTES),
     'max.message.bytes': String(MESSAGE_BYTES_MAX),
     'min.insync.replicas': String(writtenCopies),
-    // An event's time is the time of the clock that made it, however far ahead of the broker's that may be.
+    // A message has its event's time, whose clock may be ahead of the broker's.
     'message.timestamp.after.max.ms': String(Number.MAX_SAFE_INTEGER),
   };
   const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
   try {
-    // Another process may make them at the same time: that is as good. Leaders are waited for below.
+    // Another process may create them at the same time, which is no error. `awaitLeaders` follows.
     await admin.createTopics({
       waitForLeaders: false,
       topics: topics.map(({ name, partitions }) => ({
@@ -116,23 +116,23 @@ function explained(error: unknown, replication: number): KafkaUnusable | null {
 }
 
 /** Waits until all brokers know all topics and each partition has a leader. */
-async function leaders(admin: Admin, topics: readonly KafkaTopic[], runtime: Runtime): Promise<void> {
+async function awaitLeaders(admin: Admin, topics: readonly KafkaTopic[], runtime: Runtime): Promise<void> {
   const deadlineMs = runtime.monotonicMs() + LEADERS_MS;
   for (;;) {
-    const found = await admin
+    const metadata = await admin
       .fetchTopicMetadata({ topics: topics.map(({ name }) => name) })
-      // Right after a topic was made a broker may not know it yet, or say so by a reply that kafkajs drops.
+      // A broker may not know a new topic yet, and may say so in a reply that kafkajs drops.
       .catch((error: unknown) => error as Error);
-    if (!(found instanceof Error)) {
+    if (!(metadata instanceof Error)) {
       for (const { name, partitions } of topics) {
-        const actual = found.topics.find((topic) => topic.name === name)?.partitions.length;
+        const actual = metadata.topics.find((topic) => topic.name === name)?.partitions.length;
         if (actual && actual !== partitions) throw wrongCount(name, actual, partitions);
       }
-      const led = found.topics.flatMap((topic) => topic.partitions.filter(({ leader }) => leader >= 0));
+      const led = metadata.topics.flatMap((topic) => topic.partitions.filter(({ leader }) => leader >= 0));
       if (led.length === topics.reduce((sum, { partitions }) => sum + partitions, 0)) return;
     }
     if (runtime.monotonicMs() > deadlineMs) {
-      const cause = found instanceof Error ? found : undefined;
+      const cause = metadata instanceof Error ? metadata : undefined;
       throw new Error('some partitions of the topics have no leader: is a broker down?', { cause });
     }
     await sleep(runtime, LOOK_AGAIN_MS);
@@ -145,7 +145,7 @@ const wrongCount = (name: string, actual: number, stated: number) =>
       'Nothing in it is precious: stop BrokerX, delete the topic and start again (it is filled from the event store), or name another Kafka in KAFKA_BROKERS.',
   );
 
-/** kafkajs exports this enumeration in its types alone. */
+/** kafkajs exports this enumeration as a type only. */
 const RESOURCE_TOPIC = 2 as ConfigResourceTypes.TOPIC;
 
 async function messageBytesMax(admin: Admin, topics: readonly KafkaTopic[]): Promise<number> {

@@ -7,12 +7,12 @@ import { realRuntime, sleep } from '../runtime/runtime.ts';
 import { watchedClient } from './serverWatch.ts';
 
 /**
- * How this project talks to PostgreSQL: pools that survive a killed server, short transactions, and a LISTEN connection
- * that comes back by itself.
+ * The project's way to PostgreSQL: pools that survive a killed server, short transactions, and a LISTEN connection that
+ * reconnects by itself.
  */
 export type PoolOptions = {
   databaseUrl: string;
-  /** Connections at most. */
+  /** Most connections. */
   max: number;
   /** Shown in `pg_stat_activity`. */
   applicationName: string;
@@ -20,27 +20,27 @@ export type PoolOptions = {
   statementTimeoutMs?: number;
   /** Server settings of every session, such as `enable_seqscan: 'off'`. */
   settings?: Readonly<Record<string, string>>;
-  /** Statements are sent at once, each without waiting for the one before it: one round trip for many writes. */
+  /** Sends statements without waiting for the replies to earlier ones: one round trip for many writes. */
   pipeline?: boolean;
   log?: Log | undefined;
 };
 
-/** No statement of ours is meant to take longer than a second; what does is stuck. */
+/** Milliseconds. Every statement is meant to take less than a second; one that takes this long is stuck. */
 export const STATEMENT_TIMEOUT_MS = 15_000;
 /**
- * What a process may be late by its own fault, as under far too much load: a limit that is counted on its own clock, or
- * while another waits for it, says nothing of the server before this is over.
+ * Milliseconds by which this process itself may be late under far too much load. A shorter time limit on its own clock would
+ * blame the server for that.
  */
 const SLOW_PROCESS_MS = 15_000;
-/** No transaction is left open for longer than that: it holds back vacuum. */
+/** The server ends a session that idles in a transaction for longer, because that holds back vacuum. */
 export const IDLE_IN_TRANSACTION_TIMEOUT_MS = SLOW_PROCESS_MS;
-/** A server that does not answer a connection attempt within this is treated as down. */
+/** A server that does not answer a connection attempt within this time counts as down. */
 export const CONNECT_TIMEOUT_MS = SLOW_PROCESS_MS;
-/** A reply that is this late after the server's own limit never comes: the way to it is broken. */
+/** A reply this late after the server's own time limit will never come: the way to the server is broken. */
 const REPLY_GRACE_MS = SLOW_PROCESS_MS;
-/** Idle connections keep their prepared statements this long. */
+/** Milliseconds for which idle connections, and so their prepared statements, are kept. */
 const IDLE_CONNECTION_MS = 60_000;
-/** A silent LISTEN connection is asked this often whether it still lives (a lost peer sends nothing). */
+/** Milliseconds between probes of a LISTEN connection: a lost peer sends nothing, so silence proves nothing. */
 const LISTEN_PROBE_MS = 15_000;
 
 export function openPool(options: PoolOptions): pg.Pool {
@@ -48,26 +48,26 @@ export function openPool(options: PoolOptions): pg.Pool {
   const Client = watchedClient(options.databaseUrl, options.log);
   const limits = { max, pipeline, idleTimeoutMillis: IDLE_CONNECTION_MS };
   const pool = new pg.Pool({ ...session(options), ...limits, Client });
-  // Without a listener, a connection that dies while nobody uses it ends the process. The client has told of it.
+  // Without a listener the death of an idle connection would end the process. `watchedClient` has logged it.
   errorsHeardElsewhere(pool);
-  // The pool stops listening while a connection is checked out: there the caller's query tells the error.
+  // The pool stops listening while a connection is checked out: then the caller's query rejects with the error.
   pool.on('connect', errorsHeardElsewhere);
   return pool;
 }
 
-/** Whether an address asks for TLS, as libpq's sslmode and `ssl` do. */
+/** Whether an address demands TLS, by libpq's `sslmode` or by `ssl`. */
 export function postgresSpeaksTls(databaseUrl: string): boolean {
-  const asked = URL.parse(databaseUrl)?.searchParams;
-  const mode = asked?.get('sslmode') ?? asked?.get('ssl') ?? 'disable';
+  const parameters = URL.parse(databaseUrl)?.searchParams;
+  const mode = parameters?.get('sslmode') ?? parameters?.get('ssl') ?? 'disable';
   return !['disable', 'false', '0'].includes(mode);
 }
 
 export type TransactionOptions = {
-  /** `off` for what can be rebuilt: the order of commits is kept, the last moments may be lost. */
+  /** `off` for data that can be rebuilt: a crash may lose the newest commits, but keeps their order. */
   synchronousCommit?: 'on' | 'off';
 };
 
-/** Runs `work` in one READ COMMITTED transaction; anything it throws rolls back and is thrown on. */
+/** Runs `work` in one READ COMMITTED transaction. If it throws, the transaction is rolled back and the error rethrown. */
 export async function transaction<T>(
   pool: pg.Pool,
   work: (client: pg.PoolClient) => Promise<T>,
@@ -95,8 +95,8 @@ export async function transaction<T>(
 }
 
 /**
- * True when the server or the way to it failed, rather than the statement: repeating may help, and whether the
- * statement took effect is not known.
+ * Whether the server or the way to it failed, and not the statement itself: a repetition may help, and nobody knows whether
+ * the statement took effect.
  */
 export function isTransient(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
@@ -106,21 +106,21 @@ export function isTransient(error: unknown): boolean {
   return error instanceof AggregateError && error.errors.some(isTransient);
 }
 
-/** Errors of the client that have no code. */
+/** Messages of the client's errors without a code. */
 const BROKEN_WAY =
   /connection (terminated|ended)|timeout exceeded when trying to connect|query read timeout/i;
 
 const TRANSIENT_CODES = new Set([
-  '57P01', // the administrator ends the connection
-  '57P02', // a crash ends it
+  '57P01', // an administrator ended the connection
+  '57P02', // a crash ended the connection
   '57P03', // the server is starting or stopping
   '57014', // the statement timed out
   '53100', // the disk is full
   '53300', // too many connections
-  '55P03', // a lock was not given
+  '55P03', // a lock was not granted
   '25P03', // idle in transaction for too long
-  '40001',
-  '40P01',
+  '40001', // a serialization failure
+  '40P01', // a deadlock
   'ECONNREFUSED',
   'ECONNRESET',
   'EPIPE',
@@ -134,8 +134,8 @@ const TRANSIENT_CODES = new Set([
 export type Listener = { close(): Promise<void> };
 
 /**
- * LISTENs on a connection of its own, reconnecting for ever. Notifications sent while it is away are lost, so
- * `onConnected` is called after every (re)connect: look for yourself then.
+ * LISTENs on a connection of its own and reconnects for ever. Notifications sent while it is disconnected are lost, so
+ * `onConnected` is called after every connect: the caller then has to read the state itself.
  */
 export function listen(options: {
   databaseUrl: string;
@@ -153,8 +153,8 @@ export function listen(options: {
           attempt = 0;
         });
       } catch (error) {
-        const about = { err: error, channel: options.channel };
-        options.log?.[unlessOutage(error, 'warn')](about, 'the LISTEN connection was lost');
+        const fields = { err: error, channel: options.channel };
+        options.log?.[unlessOutage(error, 'warn')](fields, 'the LISTEN connection was lost');
       }
       attempt += 1;
       await sleep(realRuntime, backOffMs(attempt), closing.signal);
@@ -168,7 +168,7 @@ export function listen(options: {
   };
 }
 
-/** One life of a LISTEN connection: returns when `signal` is aborted, throws when the connection is lost. */
+/** LISTENs on one connection: returns when `signal` is aborted, throws when the connection is lost. */
 async function listenOnce(
   options: Parameters<typeof listen>[0],
   signal: AbortSignal,
@@ -200,7 +200,7 @@ async function listenOnce(
   }
 }
 
-/** `bigint` columns arrive as text; every number of ours is meant to be a safe integer. */
+/** Parses a `bigint`, which arrives as text; all our numbers have to be safe integers. */
 export function safeInteger(text: string | number): number {
   const value = text === '' ? Number.NaN : Number(text);
   if (!Number.isSafeInteger(value)) throw new RangeError(`not a safe integer: ${text}`);
@@ -209,7 +209,7 @@ export function safeInteger(text: string | number): number {
 
 function session(options: PoolOptions) {
   const { databaseUrl, applicationName, statementTimeoutMs = STATEMENT_TIMEOUT_MS } = options;
-  // The planner's just-in-time compilation costs more than any statement of ours.
+  // The planner's just-in-time compilation costs more than any of our statements.
   const settings = { jit: 'off', ...options.settings };
   return {
     connectionString: databaseUrl,

@@ -8,24 +8,24 @@ import { partChecksum, stateChecksum } from './checksum.ts';
 import {
   assertParts,
   firstReadable,
-  type Kept,
   type Snapshot,
   type SnapshotKey,
   type SnapshotOptions,
   type Snapshots,
+  type Stored,
   snapshotPast,
 } from './snapshots.ts';
 
 /**
- * Snapshots in PostgreSQL (schema `state`). Written without waiting for the disk: one that is lost in a crash
- * makes the next start longer, nothing else.
+ * Snapshots in PostgreSQL (schema `state`). Writes do not wait for the disk: a snapshot lost in a crash only makes the next
+ * start longer.
  */
 export async function postgresSnapshots(
   options: SnapshotOptions & {
     databaseUrl: string;
     runtime: Runtime;
     log?: Log | undefined;
-    /** For who only loads: the tables are made by others, and until then there are no snapshots. */
+    /** Only loads: another process creates the tables, and until then there are no snapshots. */
     readOnly?: boolean;
   },
 ): Promise<Snapshots> {
@@ -47,7 +47,7 @@ export async function postgresSnapshots(
     load(name, read) {
       const generations = generationsOf({ pool, repeat, storeId, readOnly }, name);
       const place = placeOf(name, storeId);
-      const remove = async ({ position }: Kept) => {
+      const remove = async ({ position }: Stored) => {
         if (!readOnly) await repeat(() => pool.query({ ...REMOVE, values: [...place, position] }));
       };
       return firstReadable(name, generations, read, { past, log, remove });
@@ -61,8 +61,8 @@ export async function postgresSnapshots(
       assertParts(`${kind} ${key}`, parts);
       const place = [...placeOf(name, storeId), cursor.position];
       const { landmark } = await past.cursor(cursor.position);
-      const rests = [landmark?.position ?? null, landmark?.commitId ?? null];
-      const values = [...place, revision, state, parts.length, stateChecksum(name, snapshot), ...rests];
+      const commit = [landmark?.position ?? null, landmark?.commitId ?? null];
+      const values = [...place, revision, state, parts.length, stateChecksum(name, snapshot), ...commit];
       if (parts.length === 0) await repeat(() => pool.query({ ...SAVE, values }));
       else
         await repeat(() =>
@@ -87,12 +87,12 @@ export async function postgresSnapshots(
   };
 }
 
-/** One for loads, one for a save beside them. */
+/** Connections: one for loads, one for a save beside them. */
 const CONNECTIONS = 2;
 /** Milliseconds for which a call is repeated while the server is away: longer than a restart takes. */
 const REPEAT_MS = 10_000;
 
-/** `undefined_table`, and the schema's, too, or `undefined_column`: the owner is older, or has not begun. */
+/** `undefined_table` (also for a missing schema) and `undefined_column`: the process that creates the tables has not yet. */
 const MISSING_CODES = new Set<unknown>(['42P01', '42703']);
 const isMissing = (error: unknown): boolean => MISSING_CODES.has((error as { code?: unknown }).code);
 
@@ -110,7 +110,7 @@ type Row = {
 };
 type PartRow = { part: number; bytes: Buffer; checksum: string | null };
 
-/** The newest one first, each read when it is asked for: a large one is not read in vain. */
+/** A key's snapshots, the newest first. Each is read only when it is requested, because it may be large. */
 async function* generationsOf(
   from: {
     pool: pg.Pool;
@@ -119,7 +119,7 @@ async function* generationsOf(
     readOnly: boolean;
   },
   name: SnapshotKey,
-): AsyncGenerator<Kept> {
+): AsyncGenerator<Stored> {
   const place = placeOf(name, from.storeId);
   const query = <R extends pg.QueryResultRow>(
     config: pg.QueryConfig,
@@ -138,26 +138,27 @@ async function* generationsOf(
   for (;;) {
     const row: Row | undefined = await newestBelow(below);
     if (!row) return;
-    const found = row.parts === 0 ? [] : (await query<PartRow>(LOAD_PARTS, row.position)).rows;
-    const kept = keptOf(name, from.storeId, row, found);
-    // Where a newer one has taken its place meanwhile, it was none the worse: that one is looked at.
-    const isReplaced = 'damage' in kept && (await query(IS_THERE, row.position, row.saved_at)).rowCount === 0;
+    const parts = row.parts === 0 ? [] : (await query<PartRow>(LOAD_PARTS, row.position)).rows;
+    const stored = storedOf(name, from.storeId, row, parts);
+    // It only looks damaged if another save replaced it between the two queries: then read the new one.
+    const isReplaced =
+      'damage' in stored && (await query(IS_THERE, row.position, row.saved_at)).rowCount === 0;
     if (isReplaced) continue;
-    yield kept;
+    yield stored;
     below = row.position;
   }
 }
 
-/** What was kept by an older version has no checksums: it is believed where it can be read. */
-function keptOf(name: SnapshotKey, storeId: string, row: Row, found: readonly PartRow[]): Kept {
+/** Checks a row and its parts. A snapshot that an older version saved has no checksums, and is accepted if it is readable. */
+function storedOf(name: SnapshotKey, storeId: string, row: Row, partRows: readonly PartRow[]): Stored {
   const { position } = row;
-  const damaged = (damage: string): Kept => ({ position, damage });
+  const damaged = (damage: string): Stored => ({ position, damage });
   const [at, revision] = [Number(position), Number(row.revision)];
   if (!Number.isSafeInteger(at) || at < 0 || !Number.isSafeInteger(revision) || revision < -1) {
     return damaged(`it is of no position: ${position}, revision ${row.revision}`);
   }
-  if (found.length !== row.parts) return damaged(`${found.length} of its ${row.parts} parts are there`);
-  const parts = found.map(({ bytes }) => bytes);
+  if (partRows.length !== row.parts) return damaged(`${partRows.length} of its ${row.parts} parts are there`);
+  const parts = partRows.map(({ bytes }) => bytes);
   const snapshot: Snapshot = {
     cursor: { storeId, position: at, ...landmarkOf(row) },
     revision,
@@ -167,7 +168,7 @@ function keptOf(name: SnapshotKey, storeId: string, row: Row, found: readonly Pa
   if (row.checksum !== null && Number(row.checksum) !== stateChecksum(name, snapshot)) {
     return damaged('its state or its place is not what was saved');
   }
-  const wrong = found.findIndex(
+  const wrong = partRows.findIndex(
     ({ part, bytes, checksum }, index) =>
       part !== index || (checksum !== null && Number(checksum) !== partChecksum(name, snapshot, part, bytes)),
   );
@@ -207,7 +208,7 @@ const REMOVE: pg.QueryConfig = {
           where kind = $1 and version = $2 and key = $3 and store_id = $4 and position = $5`,
 };
 
-/** Not if a newer one stands; beside it the one before stays. What this place had in parts goes. */
+/** Saves unless there is a newer snapshot. Keeps the previous one; deletes older ones and the parts of the one it replaces. */
 const SAVE: pg.QueryConfig = {
   name: 'snapshot_save',
   text: `
@@ -250,7 +251,7 @@ async function saveInParts(
 ): Promise<void> {
   const { rowCount } = await client.query({ ...SAVE, values });
   if (rowCount === 0) return;
-  // One at a time: each is copied on its way.
+  // One part at a time, because sending copies it.
   for (const [part, bytes] of (snapshot.parts ?? []).entries()) {
     const checksum = partChecksum(name, snapshot, part, bytes);
     await client.query({ ...SAVE_PART, values: [...place, part, bytes, checksum] });

@@ -1,5 +1,5 @@
 import { type Damage, snapshotsContract } from './snapshots.contract.ts';
-import { type GenerationInMemory, type KeptInMemory, memorySnapshots } from './snapshots.memory.ts';
+import { type GenerationInMemory, memorySnapshots, type SnapshotsInMemory } from './snapshots.memory.ts';
 
 const DAMAGE: Record<Damage, (newest: GenerationInMemory, other: GenerationInMemory) => void> = {
   'the state is cut in half': ({ snapshot }) => {
@@ -42,7 +42,7 @@ const DAMAGE: Record<Damage, (newest: GenerationInMemory, other: GenerationInMem
 };
 
 snapshotsContract('memory', async (store, log) => {
-  const kinds: KeptInMemory = new Map();
+  const kinds: SnapshotsInMemory = new Map();
   const snapshots = memorySnapshots({ store, log, kinds });
   const newest = (key: string) => {
     const found = [...kinds.values()].flatMap((keys) => keys.get(key) ?? []).at(-1);

@@ -3,12 +3,12 @@ import { type Past, type PastOf, pastOf } from '../eventStore/past.ts';
 import type { Log } from '../runtime/log.ts';
 
 /**
- * The snapshot port: states and cursors kept so that nobody folds from the beginning of time. Never a truth: a snapshot of
- * another store, of another past of this one (`past.ts`) or of another code version is not there, and neither is one that is
- * damaged. So whoever keeps a cursor here finds one that stands in the store, or none, and begins anew.
+ * The snapshot port: saves folded states with their cursors, so that no start has to fold all events. A snapshot is never the
+ * truth: one of another store, of another past of this store (`past.ts`) or of another code version is ignored, and so is a
+ * damaged one. A loaded cursor is therefore always valid in the store; without one the reader begins at the beginning.
  */
 export type SnapshotKey = {
-  /** What it is of: `account`, `book`, `market-data`, `settlement`, … */
+  /** The kind of state: `account`, `book`, `market-data`, `settlement`, … */
   kind: string;
   key: string;
   /** Version of the code that wrote the state; another version's snapshot is ignored. */
@@ -17,17 +17,17 @@ export type SnapshotKey = {
 
 export type Snapshot = {
   cursor: Cursor;
-  /** Revision of the stream that the state folds, or -1 where it folds none or many. */
+  /** Revision of the one stream that the state folds; -1 if it folds none or many. */
   revision: number;
   /** JSON text. */
   state: string;
-  /** What of a large state is no text, in pieces of at most `SNAPSHOT_PART_BYTES_MAX`; absent where there are none. */
+  /** Binary pieces of a large state, each of at most `SNAPSHOT_PART_BYTES_MAX` bytes; absent if there are none. */
   parts?: readonly Uint8Array[];
 };
 
-/** So much is copied and sent without anybody having to wait for it. */
+/** Bytes that are copied and sent without a noticeable pause. */
 export const SNAPSHOT_PART_BYTES_MAX = 1_048_576;
-/** 4 GiB: more would not fit into the memory of whoever restores it. */
+/** 4 GiB: more would not fit into the memory of the process that restores it. */
 export const SNAPSHOT_PARTS_MAX = 4_096;
 
 export function assertParts(name: string, parts: readonly Uint8Array[]): void {
@@ -38,62 +38,63 @@ export function assertParts(name: string, parts: readonly Uint8Array[]): void {
 
 export type Snapshots = {
   /**
-   * The newest snapshot for this key and version from this past of this store that is whole and that `read` understands,
-   * or null. One that is damaged in whatever way, or makes `read` throw, is a warning with its key; the one before it
-   * counts then, as before one of another past.
+   * The newest undamaged snapshot of this key and version that belongs to this store's past and that `read` accepts, or null.
+   * A damaged one, or one that makes `read` throw, is logged with its key, and the previous one is tried; so it is after one
+   * of another past.
    */
   load<T>(key: SnapshotKey, read: (snapshot: Snapshot) => T): Promise<Loaded<T> | null>;
-  /** Keeps it beside the one before (two generations); one older than the newest is dropped silently. */
+  /** Saves a snapshot and keeps the previous one; does nothing if the snapshot is older than the newest. */
   save(key: SnapshotKey, snapshot: Snapshot): Promise<void>;
-  /** Keys of a kind and version, sorted; those of damaged ones, too. */
+  /** The keys of a kind and version, sorted, including those of damaged snapshots. */
   keys(kind: string, version: number): Promise<string[]>;
   close(): Promise<void>;
 };
 
-/** `isNewest` is false where a newer one was damaged, or of another past. */
+/** `isNewest` is false if a newer snapshot was damaged or of another past. */
 export type Loaded<T> = Pick<Snapshot, 'cursor' | 'revision'> & { state: T; isNewest: boolean };
 
-/** A snapshot as it lies there: whole, or what is wrong with it. */
-export type Kept = { position: string } & ({ snapshot: Snapshot } | { damage: string });
+/** A stored snapshot, or the damage that was found in it. */
+export type Stored = { position: string } & ({ snapshot: Snapshot } | { damage: string });
 
-/** What every adapter is given beside the place where it keeps them. */
+/** The options that all adapters share. */
 export type SnapshotOptions = {
-  /** Whose positions these are, and whose past they have to be of. */
+  /** The store to which the cursors belong. */
   store: PastOf;
   log?: Pick<Log, 'warn'> | undefined;
 };
 
-/** What the adapters share: the past that is asked for, and of which kinds it was told that some were of another one. */
-export type SnapshotPast = Past & { toldOfKinds: Set<string> };
-export const snapshotPast = (store: PastOf): SnapshotPast => ({ ...pastOf(store), toldOfKinds: new Set() });
+/** The store's past, and the kinds of which a snapshot from another past was already logged. */
+export type SnapshotPast = Past & { loggedKinds: Set<string> };
+export const snapshotPast = (store: PastOf): SnapshotPast => ({ ...pastOf(store), loggedKinds: new Set() });
 
 /**
- * Reads the first of these that can be read, from the newest on: the rule of every adapter. `remove` takes away what is
- * damaged or of another past: its position would keep newer ones out.
+ * Reads the newest readable snapshot: the rule of every adapter. `remove` deletes a snapshot that is damaged or of another
+ * past: its position could be higher than that of newer ones, which would then not be saved.
  */
 export async function firstReadable<T>(
   { kind, key, version }: SnapshotKey,
-  generations: AsyncIterable<Kept> | Iterable<Kept>,
+  generations: AsyncIterable<Stored> | Iterable<Stored>,
   read: (snapshot: Snapshot) => T,
-  given: { past: SnapshotPast; log: SnapshotOptions['log']; remove(kept: Kept): Promise<void> },
+  options: { past: SnapshotPast; log: SnapshotOptions['log']; remove(stored: Stored): Promise<void> },
 ): Promise<Loaded<T> | null> {
+  const { past, log, remove } = options;
   let isNewest = true;
-  for await (const kept of generations) {
-    const about = { snapshot: `${kind} ${key}`, version, position: kept.position };
-    if ('damage' in kept) {
-      given.log?.warn({ ...about, damage: kept.damage }, DAMAGED);
-      await given.remove(kept);
-    } else if (!(await given.past.stands(kept.snapshot.cursor))) {
-      // There may be one for each account: the first is told.
-      if (!given.past.toldOfKinds.has(kind)) given.log?.warn(about, OF_ANOTHER_PAST);
-      given.past.toldOfKinds.add(kind);
-      await given.remove(kept);
+  for await (const stored of generations) {
+    const fields = { snapshot: `${kind} ${key}`, version, position: stored.position };
+    if ('damage' in stored) {
+      log?.warn({ ...fields, damage: stored.damage }, DAMAGED);
+      await remove(stored);
+    } else if (!(await past.stands(stored.snapshot.cursor))) {
+      // There may be one for each account: only the first is logged.
+      if (!past.loggedKinds.has(kind)) log?.warn(fields, OF_ANOTHER_PAST);
+      past.loggedKinds.add(kind);
+      await remove(stored);
     } else {
-      const { cursor, revision } = kept.snapshot;
+      const { cursor, revision } = stored.snapshot;
       try {
-        return { state: read(kept.snapshot), cursor, revision, isNewest };
+        return { state: read(stored.snapshot), cursor, revision, isNewest };
       } catch (error) {
-        given.log?.warn({ ...about, damage: String(error) }, DAMAGED);
+        log?.warn({ ...fields, damage: String(error) }, DAMAGED);
       }
     }
     isNewest = false;

@@ -5,10 +5,10 @@ import { withinTime } from '../runtime/waiting.ts';
 import type { Standing, Tallies, Tally } from './tally.ts';
 
 /**
- * Tallies that are shared as long as those who share them can be reached, and of this process alone while they cannot.
- * Neither of the usual ways out would do: to let everybody in would make an outage the moment to guess passwords, to let
- * nobody in would make one of Redis one of all sign-ins. With n processes a limit is at most n times itself meanwhile.
- * Everything is counted here, too, so that what this process has seen holds whatever becomes of the shared counts.
+ * Tallies that all processes share while the shared ones can be reached; meanwhile each process uses its own. The two usual
+ * ways out are both bad: admitting everybody would make an outage the time to guess passwords, admitting nobody would turn
+ * an outage of Redis into one of all sign-ins. With n processes a limit is at most n times as high during an outage.
+ * Every count is also kept here, so that this process's own counts hold whatever happens to the shared ones.
  */
 export function talliesWithFallback(options: {
   shared: Tallies;
@@ -17,9 +17,10 @@ export function talliesWithFallback(options: {
   log?: Log | undefined;
 }): Tallies {
   const { shared, own, runtime, log } = options;
-  /** When one call is to find out whether the shared ones answer again; undefined while they do. */
+  /** When a call may next try the shared tallies again; undefined while they answer. */
   let nextTryMs: number | undefined;
-  let saidAt: 'warn' | 'debug' = 'debug';
+  /** The level at which their outage was logged. */
+  let outageLevel: 'warn' | 'debug' = 'debug';
 
   const sharedOrNull = async (call: () => Promise<Standing>): Promise<Standing | null> => {
     if (nextTryMs !== undefined) {
@@ -28,8 +29,8 @@ export function talliesWithFallback(options: {
     }
     const answer = call().catch((error: unknown) => {
       if (nextTryMs === undefined) {
-        saidAt = unlessOutage(error, 'warn');
-        log?.[saidAt]({ err: error }, SAID_AWAY);
+        outageLevel = unlessOutage(error, 'warn');
+        log?.[outageLevel]({ err: error }, NOT_SHARED);
       }
       return null;
     });
@@ -37,7 +38,7 @@ export function talliesWithFallback(options: {
     if (standing === null) nextTryMs = runtime.monotonicMs() + TRY_AGAIN_MS;
     else if (nextTryMs !== undefined) {
       nextTryMs = undefined;
-      log?.[saidAt === 'warn' ? 'info' : 'debug']('limits are shared among all processes again');
+      log?.[outageLevel === 'warn' ? 'info' : 'debug']('limits are shared among all processes again');
     }
     return standing;
   };
@@ -45,14 +46,16 @@ export function talliesWithFallback(options: {
     other !== null && other.count >= one.count ? other : one;
 
   return {
-    tally(name, given): Tally {
-      const [there, here] = [shared.tally(name, given), own.tally(name, given)];
+    tally(name, tallyOptions): Tally {
+      const sharedTally = shared.tally(name, tallyOptions);
+      const ownTally = own.tally(name, tallyOptions);
       return {
         count: async (key) => {
-          const counted = await here.count(key);
-          return stricter(counted, await sharedOrNull(() => there.count(key)));
+          const standing = await ownTally.count(key);
+          return stricter(standing, await sharedOrNull(() => sharedTally.count(key)));
         },
-        read: async (key) => stricter(await here.read(key), await sharedOrNull(() => there.read(key))),
+        read: async (key) =>
+          stricter(await ownTally.read(key), await sharedOrNull(() => sharedTally.read(key))),
       };
     },
     async close() {
@@ -61,8 +64,8 @@ export function talliesWithFallback(options: {
   };
 }
 
-/** Milliseconds that somebody who signs in may be kept waiting for a count that takes less than one. */
+/** Milliseconds for which a sign-in waits for a shared count, which usually takes less than one. */
 const ANSWER_WITHIN_MS = 250;
-/** While they are away, one call in this time asks for the shared ones; all others are answered at once. */
+/** Milliseconds between two tries during an outage: one call tries, all others use the own tallies at once. */
 const TRY_AGAIN_MS = 1_000;
-const SAID_AWAY = 'limits cannot be shared now; until they can, each process has its own';
+const NOT_SHARED = 'limits cannot be shared now; until they can, each process has its own';

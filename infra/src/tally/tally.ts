@@ -1,25 +1,25 @@
 /**
- * The tally port: how often something happened lately, by key, for limits to rest on. A key's window begins with its
- * first count; when it is over, it is as if nothing had happened. Nothing in it is precious.
+ * The tally port: counts by key how often something happened lately, for rate limits. A key's window begins with its first
+ * count; when it is over, counting starts again at 0. Counts may be lost.
  */
 export type Tally = {
-  /** Counts one more and tells how the key stands then; of many at once each is told another count. */
+  /** Adds one and returns the new count; concurrent calls get different counts. */
   count(key: string): Promise<Standing>;
-  /** How the key stands; counts nothing. */
+  /** Returns the count without changing it. */
   read(key: string): Promise<Standing>;
 };
 
-/** `leftMs`: how long the window goes on; 0 when nothing was counted. */
+/** `leftMs`: milliseconds until the window ends; 0 if nothing was counted. */
 export type Standing = { count: number; leftMs: number };
 
 export type TallyOptions = {
   windowMs: number;
-  /** Keys that a process remembers by itself; beyond it the longest untouched begins anew. */
+  /** Keys that a process remembers; beyond this many, the longest unused key is forgotten. */
   keysMax: number;
 };
 
 export type Tallies = {
-  /** A tally is addressed by name. */
+  /** The tally of this name. */
   tally(name: string, options: TallyOptions): Tally;
   close(): Promise<void>;
 };

@@ -3,22 +3,22 @@ import { createCipheriv, createDecipheriv, createHmac, hkdfSync } from 'node:cry
 import type { Runtime } from '../runtime/runtime.ts';
 
 /**
- * Personal fields at rest: AES-256-GCM under the client's own key, which the master key wraps. The associated
- * data names the place (`clientId|eventId|field`), so that a ciphertext moved elsewhere does not open.
- * Text form: `enc.v1.<key id>.<nonce>.<ciphertext and tag>`, the last two base64url.
+ * Seals personal fields for storage: AES-256-GCM under the client's own key, which the master key wraps. The associated data
+ * names the place (`clientId|eventId|field`), so that a ciphertext moved elsewhere cannot be opened.
+ * Text form: `enc.v1.<key id>.<nonce>.<ciphertext and tag>`, the last two in base64url.
  */
 
 /** A client's key in the clear: 32 bytes that never leave the process. */
 export type ClientKey = { keyId: string; clientId: string; secret: Buffer };
-/** What is left of a key, and of all that it sealed, once it was destroyed. */
+/** Stands for a destroyed key, and for every field that it sealed. */
 export type Erased = { erased: true };
 export const ERASED: Erased = Object.freeze({ erased: true });
 
-/** Where a sealed field stands. */
+/** The place of a sealed field. */
 export type SealedPlace = { eventId: string; field: string };
 
 export const KEY_BYTES = 32;
-/** 96 bits, the size GCM is defined for; random ones are safe for 2³² fields a key. */
+/** 96 bits, GCM's own size; random nonces are safe for 2³² fields of one key. */
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const SEALED = /^enc\.v1\.([0-9a-f-]{36})\.([\w-]{16})\.([\w-]+)$/;
@@ -43,7 +43,7 @@ export function sealField(
   return `enc.v1.${key.keyId}.${Buffer.from(nonce).toString('base64url')}.${sealed.toString('base64url')}`;
 }
 
-/** The field's text; throws `SealBroken` when it was changed, moved, or sealed by another key. */
+/** The field's text; throws `SealBroken` if it was changed, moved, or sealed by another key. */
 export function unsealField(key: ClientKey, place: SealedPlace, sealed: string): string {
   const [, keyId, nonce, rest] = SEALED.exec(sealed) ?? [];
   if (keyId !== key.keyId || !nonce || !rest) throw new SealBroken(`not sealed by the key ${key.keyId}`);
@@ -62,29 +62,29 @@ export class SealBroken extends Error {
   override name = 'SealBroken';
 }
 
-/** `nonce ‖ ciphertext ‖ tag` of the client's key under the master key. */
+/** Encrypts the client's key under the master key: `nonce ‖ ciphertext ‖ tag`. */
 export function wrapKey(masterKey: Buffer, key: ClientKey, random: Pick<Runtime, 'randomBytes'>): Buffer {
   const nonce = random.randomBytes(NONCE_BYTES);
   return Buffer.concat([nonce, encrypt(masterKey, nonce, wrapping(key), key.secret)]);
 }
 
-/** Throws `SealBroken` under another master key, or when the row was changed. */
+/** Decrypts a wrapped key; throws `SealBroken` if the master key is another one or the row was changed. */
 export function unwrapKey(masterKey: Buffer, id: Omit<ClientKey, 'secret'>, wrapped: Buffer): ClientKey {
   const nonce = wrapped.subarray(0, NONCE_BYTES);
   return { ...id, secret: decrypt(masterKey, nonce, wrapping(id), wrapped.subarray(NONCE_BYTES)) };
 }
 
-/** A key of its own for each purpose, derived by HKDF (RFC 5869), so that one secret is enough to keep. */
+/** Derives a separate key for each purpose by HKDF (RFC 5869), so that only one secret has to be kept. */
 export function deriveKey(secret: Buffer, purpose: string): Buffer {
   assert.equal(secret.length, KEY_BYTES);
   return Buffer.from(hkdfSync('sha256', secret, '', `brokerx/${purpose}/v1`, KEY_BYTES));
 }
 
-/** HMAC-SHA-256 in hex: finds what is equal and tells nothing to him who lacks the key. */
+/** HMAC-SHA-256 in hex: finds equal texts, and reveals nothing to anybody without the key. */
 export const keyedHash = (key: Buffer, text: string): string =>
   createHmac('sha256', key).update(text).digest('hex');
 
-/** The master key from configuration: base64 of exactly 32 bytes, or undefined. */
+/** Parses the configured master key; undefined unless it is base64 of exactly 32 bytes. */
 export function parseMasterKey(base64: string): Buffer | undefined {
   const key = Buffer.from(base64, 'base64');
   return key.length === KEY_BYTES && key.toString('base64') === base64.trim() ? key : undefined;

@@ -7,7 +7,7 @@ import {
   SHARDS,
   shardOf,
 } from '@brokerx/contracts';
-import { cutInHalf, type EventStore, type KeptInMemory, mayFail, realRuntime } from '@brokerx/infra';
+import { cutInHalf, type EventStore, mayFail, realRuntime, type SnapshotsInMemory } from '@brokerx/infra';
 import { expect, test, vi } from 'vitest';
 import { mulberry32, workload } from '../../sim/workload.ts';
 import { desk, SYMBOL } from '../../test/desk.ts';
@@ -313,7 +313,7 @@ test('a snapshot that cannot be restored is left: everything is replayed', async
 });
 
 test('an engine whose snapshots are all damaged starts, and replays everything', async () => {
-  const kinds: KeptInMemory = new Map();
+  const kinds: SnapshotsInMemory = new Map();
   const world = newWorld(undefined, kinds);
   await plant(world.store, workload(5, SYMBOL).take(50));
   const engine = await startEngine(world, 1);

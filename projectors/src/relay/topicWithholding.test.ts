@@ -1,5 +1,5 @@
 import { partitionOf } from '@brokerx/contracts';
-import { cutInHalf, type KeptInMemory, memorySnapshots } from '@brokerx/infra';
+import { cutInHalf, memorySnapshots, type SnapshotsInMemory } from '@brokerx/infra';
 import { expect, test } from 'vitest';
 import { ALICE, story } from '../../test/given.ts';
 import { makeHistory } from '../../test/history.ts';
@@ -13,7 +13,7 @@ const event = story().account(ALICE, {
 const TOPICS = [{ name: 'brokerx.orders', partitions: 16 }];
 
 test('where it is forgotten since when a key is withheld, all of it is, also by the relay after that', async () => {
-  const kinds: KeptInMemory = new Map();
+  const kinds: SnapshotsInMemory = new Map();
   const store = storeInMemory();
   await appendAll(store, makeHistory({ seed: 3, orders: 30 }).commits);
   const snapshots = memorySnapshots({ store, kinds });

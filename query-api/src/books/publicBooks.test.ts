@@ -13,10 +13,10 @@ import {
 } from '@brokerx/contracts';
 import {
   cutInHalf,
-  type KeptInMemory,
   memoryEventStore,
   memorySnapshots,
   realRuntime,
+  type SnapshotsInMemory,
   storeFeed,
 } from '@brokerx/infra';
 import { createLog } from '@brokerx/infra/runtime/log.ts';
@@ -48,7 +48,13 @@ const canceled = (name: string, quantity: number): BookFact => ({
   },
 });
 
-async function given({ booksMax = 10, kinds = new Map() }: { booksMax?: number; kinds?: KeptInMemory } = {}) {
+async function given({
+  booksMax = 10,
+  kinds = new Map(),
+}: {
+  booksMax?: number;
+  kinds?: SnapshotsInMemory;
+} = {}) {
   const log = createLog({ name: 'test', level: 'silent' });
   const store = memoryEventStore<Event>({ id: randomUUID(), codec: eventCodec() });
   const feed = storeFeed({ store, runtime: realRuntime });
@@ -136,7 +142,7 @@ test('a book begins with its snapshot and the events since', async () => {
 });
 
 test('a book whose snapshot is damaged begins with its first event', async () => {
-  const kinds: KeptInMemory = new Map();
+  const kinds: SnapshotsInMemory = new Map();
   const { store, snapshots, append, list, bids } = await given({ kinds });
   await list('A');
   await append(bookStream('A'), [rests('one', 100, 3)]);

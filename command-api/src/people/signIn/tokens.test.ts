@@ -20,7 +20,7 @@ const session = {
 async function verifierOf({ jwks }: TokenIssuer, runtime = realRuntime) {
   const store = memoryEventStore<Event>({ id: randomUUID(), codec: eventCodec() });
   const feed = storeFeed({ store, runtime });
-  const sessions = await sessionEnds({ store, feed, told: SESSION_ENDS, runtime });
+  const sessions = await sessionEnds({ store, feed, ends: SESSION_ENDS, runtime });
   onTestFinished(() => feed.close());
   return tokenVerifier({ jwks, issuer: ISSUER, sessions, runtime });
 }

@@ -3,15 +3,15 @@ import type { FetchedMessage } from '../../kafka/fetch.ts';
 
 /** A message of a topic as the relay writes it (docs/topics.md): an event, or a watermark. */
 export type TopicMessage = {
-  /** Of the store that the position is of. */
+  /** The event store's id, without which the position means nothing. */
   storeId: string;
-  /** Of the relay that wrote it: a later relay has a higher one. */
+  /** The epoch of the relay that wrote the message: a later relay has a higher one. */
   epoch: number;
-  /** Everything of this partition up to here was sent before, or is this message itself. */
+  /** The partition now holds every one of its events up to and including this position. */
   position: number;
-  /** False where the relay has withheld something of this partition: then the position promises nothing. */
+  /** False while the relay withholds an event of this partition: then `position` promises nothing. */
   isWhole: boolean;
-  /** Null: a watermark, which says no more than that. */
+  /** Null in a watermark, which only reports the position. */
   event: TopicEvent | null;
 };
 
@@ -20,7 +20,7 @@ export type TopicEvent = Omit<Recorded<unknown>, 'event'> & {
   text: Buffer;
 };
 
-/** What a message says; null where it is none of the relay's. */
+/** Parses a message; null if the relay did not write it. */
 export function parseTopicMessage({
   value,
   headers,
