@@ -45,7 +45,7 @@ const cpuSeconds = (pid: number): number => {
     .split(' ');
   return (Number(fields[11]) + Number(fields[12])) / 100;
 };
-/** Of the server's processes that work for the projectors, by what they do. */
+/** CPU of the server's processes that work for the projectors, by task. */
 const serverCpu = async (): Promise<Map<string, number>> => {
   const { rows } = await pool.query<{ pid: number; what: string }>(
     `select pid, coalesce(nullif(application_name, ''), backend_type) as what from pg_stat_activity where pid <> pg_backend_pid()`,

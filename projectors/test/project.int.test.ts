@@ -199,7 +199,7 @@ test('thousands of events that one projection cannot fold cost the others one ba
   await allReached(pool, await store.head());
   const { rows } = await pool.query('select projection, count(*)::int from read.parked group by 1');
   expect(rows).toEqual([{ projection: 'executions', count: history.trades.length * 2 }]);
-  // Of all batches, one was folded again without the projection that failed in it.
+  // One batch alone was folded again, without the projection that failed in it.
   expect([...folds.values()].filter((times) => times > 1)).toEqual([2]);
   expect(new Set(projecting.positions().values()).size).toBe(1);
   await projecting.stop();

@@ -31,7 +31,7 @@ import {
 } from './topicsWorld.ts';
 
 const brokers = inject('kafkaBrokers') ?? '';
-/** Of Debian's package. */
+/** True where Debian's package `kcat` is installed. */
 const hasKcat = spawnSync('kcat', ['-V']).status === 0;
 
 describe.runIf(brokers !== '')('the relay', { timeout: 90_000 }, () => {

@@ -23,7 +23,7 @@ const standsAt = (relay: RunningRelay, position: number) =>
   expect.poll(() => relay.position(), PATIENCE).toBe(position);
 
 describe.runIf(jars !== '')('the relay and its broker', { timeout: 120_000 }, () => {
-  /** Of these tests alone, to be killed. */
+  /** A broker for these tests alone, which they kill. */
   let broker: KafkaBroker;
   beforeAll(async () => {
     broker = await kafkaBroker({ libs: jars, log });

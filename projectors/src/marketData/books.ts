@@ -3,23 +3,23 @@ import { depthKey, type Event, keyOfStream, tickerKey, tradesKey } from '@broker
 import type { Recorded } from '@brokerx/infra';
 import { evolveMarket, openMarket, type SymbolMarket } from './symbolMarket.ts';
 
-/** The books in memory and what of them is not yet published or kept. */
+/** The followed books, and which of them are not yet published or saved. */
 export type Books = {
   markets: ReadonlyMap<string, SymbolMarket>;
   /** Symbols changed since they were last published. */
   unpublished: Set<string>;
   /** Symbols changed since their last snapshot. */
   unkept: Set<string>;
-  /** Symbols whose values are to be taken out of the view. */
+  /** Symbols whose values are removed from the view, since their books cannot be followed. */
   withdrawn: ReadonlySet<string>;
-  /** Everything is to be published anew. */
+  /** Marks every book as unpublished. */
   touchAll(): void;
   fold(events: readonly Recorded<Event>[]): void;
 };
 
 /**
- * Follows books on top of restored ones. `reflected` gives the position that a restored market already reflects, at
- * least: what lies at or below it is not folded again, nor what its book has got already. A book that cannot be followed is dropped, the others go on.
+ * Follows books on top of restored ones. `reflected` has the position that each restored market reflects, at least: events at or
+ * below it, or already in the book, are not folded again. A book that cannot be followed is dropped; the others go on.
  */
 export function followBooks(
   restored: ReadonlyMap<string, SymbolMarket>,

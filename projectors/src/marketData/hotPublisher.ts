@@ -4,8 +4,8 @@ import { type Books, keysOf } from './books.ts';
 import type { SymbolMarket } from './symbolMarket.ts';
 
 /**
- * Brings the hot view up to the books in memory. What is published is known only as long as the view's cursor is where
- * our last write left it; otherwise (start, lost view, another writer, lost reply) everything is written anew.
+ * Brings the hot view up to the books in memory. The publisher knows what the view has only while the view's cursor is where its
+ * own last write left it. Otherwise (start, lost view, another writer, lost reply) it writes everything anew.
  */
 export type HotPublisher = {
   /**
@@ -19,7 +19,7 @@ export type HotPublisher = {
   ): Promise<number>;
 };
 
-/** Bounds one write: about 20 KB a symbol at full depth, so some 1 MB. */
+/** Symbols of one write: about 20 KB each at full depth, so 1 MB together. */
 const SYMBOLS_PER_WRITE_MAX = 50;
 
 export function hotPublisher(
@@ -27,7 +27,7 @@ export function hotPublisher(
   store: Pick<EventStore<Event>, 'id' | 'head' | 'readAll'>,
 ): HotPublisher {
   const storeId = store.id;
-  /** Where our last write left the view; undefined when that is not known. */
+  /** The cursor that our last write left in the view; undefined where that is unknown. */
   let standing: Cursor | null | undefined;
 
   const look = async (known: Cursor | null | undefined): Promise<Cursor | null> => {

@@ -23,9 +23,8 @@ import { hotValues } from './symbolMarket.ts';
 import { spanOf } from './ticker.ts';
 
 /**
- * Market data: follows every book in memory and publishes what changed to the hot store. It starts from snapshots
- * and their tail. The hot view's own cursor says what is published: a view that was lost, or that another process
- * wrote, is written anew from memory.
+ * Market data: follows every book in memory and publishes changes to the hot store. It starts from snapshots and the events since.
+ * The hot view's own cursor says what is published: a view that was lost, or that another process wrote, is written anew.
  */
 export type MarketDataFeed = {
   /** Position up to which the books are followed; undefined while another process holds the lease. */
@@ -54,11 +53,11 @@ const BATCH_EVENTS_MAX = 2_000;
 const PUBLISH_EVERY_MS = 50;
 const PUBLISH_EVERY_MOST_MS = 250;
 const PUBLISH_PACE = 10;
-/** While nothing changes, the view is looked at this often: it may have been lost. */
+/** Milliseconds between looks at the view while nothing changes: it may have been lost. */
 const CHECK_EVERY_MS = 1_000;
-/** Bounds the tail that a start folds: half a second's work at full load. */
+/** Milliseconds between snapshots. It bounds the events that a start folds: half a second's work at full load. */
 const SNAPSHOT_EVERY_MS = 10_000;
-/** Books of many orders make large snapshots: saving them may cost a twentieth of the time. */
+/** Books of many orders make large snapshots: saving them may take a twentieth of the time. */
 const SNAPSHOT_PACE = 20;
 const RETRY_MS = 1_000;
 const LEASE = `projection:${MARKET_DATA_VIEW.name}:${MARKET_DATA_VIEW.version}`;
@@ -94,7 +93,7 @@ export function startMarketData(options: Options): MarketDataFeed {
   };
 }
 
-/** A hot store that is there and takes nothing, such as a Redis whose memory is full, is told as one that is away is. */
+/** Logs a hot store that answers but accepts no writes, such as a full Redis, the way an absent server is logged. */
 function publishingRefused({
   log,
   runtime,
@@ -118,7 +117,7 @@ function publishingRefused({
   };
 }
 
-/** Follows and publishes for as long as the lease is ours. */
+/** Follows and publishes for as long as the lease is held. */
 async function lead(
   options: Options,
   lease: Lease,
@@ -152,8 +151,8 @@ async function lead(
   });
 
   /**
-   * What was published before us may reflect more than its cursor says, as each book is followed at its own pace; but
-   * nothing beyond the head of now. From there on no reader is taken back.
+   * The head of the store at the start. Each book is followed at its own pace, so the former publisher's values may reflect more
+   * than their cursor says, but nothing beyond this head. Publishing begins there, so that no reader goes back.
    */
   let publishFrom: number | null = null;
   const publisher = hotPublisher(hotStore.view(MARKET_DATA_VIEW.name, MARKET_DATA_VIEW.version), store);

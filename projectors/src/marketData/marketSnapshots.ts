@@ -5,15 +5,14 @@ import type { Books } from './books.ts';
 import { restoreMarket, type SymbolMarket, storeMarket } from './symbolMarket.ts';
 
 /**
- * Snapshots of the followed books: one for each symbol, saved when it changed, and above them a mark that says up to
- * which position all of them together are complete. A start needs the events after the mark only, however long ago
- * a quiet symbol's own snapshot was taken.
+ * Snapshots of the followed books: one for each symbol, saved after it has changed, and a mark that states up to which position
+ * all of them together are complete. A start reads the events behind the mark only, however old the snapshot of a quiet symbol is.
  */
 const of = (key: string) => ({ ...MARKET_SNAPSHOT, key });
-/** No symbol's name: those begin with a letter. */
+/** The mark's key. It is no symbol's name, since those begin with a letter. */
 const MARK = '*';
 
-/** Saves what changed since the last time. Throws what the snapshots throw; what was not saved stays due. */
+/** Saves what has changed since the last save. Throws the snapshots' errors; what was not saved then is saved next time. */
 export function marketSnapshots(snapshots: Snapshots, storeId: string) {
   return {
     async save(books: Books, reached: () => FilteredPast): Promise<void> {
@@ -32,7 +31,7 @@ export function marketSnapshots(snapshots: Snapshots, storeId: string) {
           throw error;
         }
       }
-      // A book that was given up is to be read again, by better code, from where its snapshot ends.
+      // Better code can read a withdrawn book again from where its snapshot ends, so the mark must not pass that.
       if (books.withdrawn.size > 0) return;
       await snapshots.save(of(MARK), { cursor: { storeId, position: complete }, revision: -1, state });
     },
@@ -41,15 +40,15 @@ export function marketSnapshots(snapshots: Snapshots, storeId: string) {
 
 export type LoadedMarkets = {
   markets: Map<string, SymbolMarket>;
-  /** Position that each restored market reflects. */
+  /** The position that each restored market reflects. */
   reflected: Map<string, number>;
-  /** Where to read on from; null: from the beginning. */
+  /** Reading goes on behind this cursor; null: from the beginning. */
   cursor: Cursor | null;
 };
 
 /**
- * What the snapshots give. Where one is missing that the mark names, or is older than it was, or the mark rests on no
- * event, the mark is worth nothing. What is of another past of the store the snapshots do not give.
+ * Restores the markets. The mark counts only where every snapshot that it names is there, is the newest of its symbol, and the mark
+ * has a landmark. Snapshots of another past of the store are never loaded.
  */
 export async function loadMarkets(
   snapshots: Snapshots,
@@ -76,7 +75,7 @@ export async function loadMarkets(
 
 type Mark = { symbols: string[]; landmark: Landmark | null };
 
-/** Earlier versions kept the symbols alone. */
+/** Parses a mark; earlier versions stored the symbols alone. */
 function markFrom(state: string): Mark {
   const mark = JSON.parse(state) as Mark | string[];
   const { symbols, landmark } = Array.isArray(mark) ? { symbols: mark, landmark: null } : mark;

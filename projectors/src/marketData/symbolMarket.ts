@@ -24,23 +24,23 @@ import { categoryOf, NO_STREAM, type Recorded } from '@brokerx/infra';
 import { emptyTicker, evolveTicker, figuresOf, type Ticker } from './ticker.ts';
 import { addTrade, type LastTrades, tradesText } from './trades.ts';
 
-/** Market data of one symbol: its book, ticker and last trades, all as of one revision of its book. */
+/** The market data of one symbol: book, ticker and last trades, all as of one revision of the book. */
 export type SymbolMarket = {
   symbol: string;
   tickCents: number;
   state: MarketState;
-  /** Revision of the last event of the book that is in here; -1 before the first. */
+  /** Revision of the last folded event of the book; -1 before the first. */
   sequence: number;
   book: PublicBook;
   ticker: Ticker;
   trades: LastTrades;
-  /** While a call runs: what it would bring. */
+  /** The indicative price while a call runs. */
   indicative: Indicative | null;
 };
 
 type Indicative = EventOf<'IndicativePriceChanged.v1'>['data'];
 
-/** The market that a listing begins. */
+/** The market of a symbol that was just listed. */
 export function openMarket(symbol: string, tickCents: number): SymbolMarket {
   return {
     symbol,
@@ -54,7 +54,7 @@ export function openMarket(symbol: string, tickCents: number): SymbolMarket {
   };
 }
 
-/** Folds an event of the symbol's book, in place. Throws when it does not fit: then the market is not to be shown. */
+/** Folds an event of the symbol's book, in place. Throws where the event does not fit: then the market must not be shown. */
 export function evolveMarket(market: SymbolMarket, recorded: Recorded<Event>): void {
   assert.equal(categoryOf(recorded.stream), 'book');
   const event = recorded.event as BookEvent;
@@ -72,7 +72,7 @@ export function evolveMarket(market: SymbolMarket, recorded: Recorded<Event>): v
   market.sequence = recorded.revision;
 }
 
-/** Keys and JSON texts of the hot view; `now` is the span of the ticker that has begun last. */
+/** The symbol's keys and JSON texts in the hot view; `now` is the ticker's current span. */
 export function hotValues(market: SymbolMarket, now: number): [key: string, text: string][] {
   return [
     [depthKey(market.symbol), JSON.stringify(depthView(market))],
@@ -139,7 +139,7 @@ function indicativeView(indicative: Indicative | null, price: (ticks: number) =>
   };
 }
 
-/** For a snapshot, with all orders. */
+/** The market as the text of a snapshot, with all orders. */
 export const storeMarket = (market: SymbolMarket): string =>
   JSON.stringify({ ...market, book: storedBook(market.book) });
 

@@ -1,16 +1,16 @@
 import type { EventOf } from '@brokerx/contracts';
 
 /**
- * The last trade and the figures of 24 hours by trade time, kept in spans of five minutes, so that they move on with
- * the clock and a symbol costs some 10 KB. Prices in ticks, volume in shares.
+ * The last trade of a symbol, and the figures of its last 24 hours by trade time. They are summed in spans of five minutes, so
+ * that old ones drop out with the clock, and a symbol takes some 10 KB. Prices are in ticks, volume in shares.
  */
 export type Ticker = {
   lastTicks: number | null;
-  /** Spans in which something was traded, the oldest first. */
+  /** Spans with trades, the oldest first. */
   spans: Span[];
 };
 
-/** `at`: spans since the Unix epoch. */
+/** `at` is the span's number since the Unix epoch. */
 type Span = { at: number; open: number; high: number; low: number; volume: number; trades: number };
 export type Figures = Omit<Span, 'at'>;
 

@@ -1,7 +1,7 @@
 import { type EventOf, LAST_TRADES_MAX, tradeView } from '@brokerx/contracts';
 import type { Recorded } from '@brokerx/infra';
 
-/** The last trades of one symbol, newest first, each as the JSON text of its view: they never change again. */
+/** The last trades of one symbol, newest first, each as the JSON text of its view, since trades never change. */
 export type LastTrades = string[];
 
 /** Adds a trade at its place in the book, in place. */

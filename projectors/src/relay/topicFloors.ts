@@ -3,34 +3,33 @@ import type { TopicLayout } from './topicLayout.ts';
 import { landmarkOf } from './topicMessages.ts';
 
 /**
- * Where the topics stand, read from the topics themselves: of each partition, the position up to which everything was
- * sent. A relay begins at the lowest of them, so that what one partition acknowledged and another lost is sent again, and
- * gives each partition only what lies above its own.
+ * The floor of each partition: the position up to which everything was sent to it, read from the topics themselves. A relay begins
+ * at the lowest floor, so that events which one partition has and another lost are sent again, and sends to each partition only
+ * what lies above its own floor.
  */
 export type TopicFloors = {
-  /** By slot; 0 where there is nothing of this store. */
+  /** The floors by slot; 0 where the partition has no message of this store. */
   positions: number[];
-  /** The highest epoch of this store's relays that was found; 0 when none was. */
+  /** The highest epoch of an earlier relay of this store; 0 without any. */
   epoch: number;
-  /** The last event that any of these messages rests on; null where none of them says. */
+  /** The last event that a message names as its landmark; null where none does. */
   landmark: Landmark | null;
-  /** The offset that comes next, by slot. */
+  /** The offset of the next message, by slot. */
   next: bigint[];
-  /** Whether there are messages of other stores. */
+  /** True where there are messages of other stores. */
   foreign: boolean;
 };
 
 /**
- * Messages that are looked through where the last one cannot be trusted. A relay has one request on its way, so a
- * paused one leaves no more than that (`SEND_MESSAGES_MAX`) behind the first message of its successor; twice
- * as many and more, if there were two of them.
+ * Messages that are searched where the last one cannot be trusted. A relay has one request on its way, so a paused relay can leave
+ * at most `SEND_MESSAGES_MAX` messages behind the first one of its successor. This is enough for two such relays.
  */
 const LOOK_BACK_MESSAGES = 5_000n;
 const FETCH = { waitMs: 1_000, bytesMax: 16 * 1024 * 1024 };
-/** Replies without any progress until it is given up. */
+/** Replies without progress before the read fails. */
 const EMPTY_FETCHES_MAX = 10;
 
-/** `epoch`: of the relay that begins; what it finds is of earlier ones. */
+/** Reads the floors for a relay that begins with this epoch; all messages are of earlier epochs. */
 export async function readFloors(
   fetcher: KafkaFetcher,
   { topics, slots }: TopicLayout,
@@ -60,15 +59,15 @@ export async function readFloors(
       if (!mark.landmark) isOfOldForm = true;
       else if (mark.landmark.position >= (landmark?.position ?? 0)) landmark = mark.landmark;
       const best = marks.get(keyOf(partition));
-      // Of one epoch the last one counts, and a later epoch before an earlier one, wherever it stands.
+      // The highest epoch counts, wherever its message is; within one epoch the last message counts.
       if (!best || mark.epoch >= best.epoch) marks.set(keyOf(partition), mark);
     });
   };
 
   await look(filled, 1n);
-  // Nobody can have written between the relay of the epoch just before and this one. Anything older may have been
-  // written by a relay that was paused, behind what a successor of it wrote and then nobody else.
-  // And where a watermark does not say what it rests on, an earlier version wrote it: the last event is looked for.
+  // A last message of the epoch just before this one can be trusted. One of an older epoch may come from a relay that was
+  // paused, and wrote behind its successor. A watermark without a landmark is of an earlier version: then the last event is
+  // searched for.
   const doubtful = filled.filter((each) => isOfOldForm || (marks.get(keyOf(each))?.epoch ?? -1) < epoch - 1);
   await look(doubtful, LOOK_BACK_MESSAGES);
 
@@ -85,14 +84,14 @@ const keyOf = ({ topic, partition }: PartitionOf): string => `${topic}/${partiti
 
 type Mark = { storeId: string; position: number; epoch: number; landmark: Landmark | null };
 
-/** Null: not one of a relay's messages. */
+/** The position and epoch that a message states; null where it is no message of a relay. */
 function markOf({ headers }: FetchedMessage): Mark | null {
   const { store, position, epoch } = headers;
   if (!store || !position || !epoch) return null;
   return { storeId: store, position: Number(position), epoch: Number(epoch), landmark: landmarkOf(headers) };
 }
 
-/** Gives every message from the offsets up to what came next when they were taken. */
+/** Calls `give` with every message of the partitions, from `offset` up to `next`. */
 async function readUpTo(
   fetcher: KafkaFetcher,
   from: readonly (PartitionOf & { offset: bigint; next: bigint })[],

@@ -1,23 +1,23 @@
 import { partitionOf, TOPICS, type Topic, topicsOf } from '@brokerx/contracts';
 import { generationName, type KafkaTopic, newestGeneration, type PartitionOf } from '@brokerx/infra';
 
-/** All partitions of all topics as one row of slots, which is how the relay keeps its books. */
+/** The partitions of all topics, numbered as slots: the relay keeps one position for each slot. */
 export type TopicLayout = {
   topics: readonly KafkaTopic[];
-  /** Of each slot, its partition. */
+  /** The partition of each slot. */
   slots: readonly PartitionOf[];
-  /** Where an event goes: with its key, to one slot in each of its topics. */
+  /** The slots that an event goes to, with its key: one in each of its topics. */
   placesOf(event: { stream: string; symbol: string | null }): readonly Place[];
 };
 
 export type Place = { slot: number; topic: string; partition: number; key: string };
 
-/** What the first generation of each topic is called at the brokers. */
+/** Names the first generation of each topic at the brokers. */
 export type TopicNames = (topic: Topic) => string;
 export const PLAIN_NAMES: TopicNames = (topic) => topic;
 const LEAST_GENERATION = Math.max(...Object.values(TOPICS).map(({ generation }) => generation));
 
-/** The newest generation of which any of the topics is there: all of them are of the same. */
+/** The newest generation of which any topic exists: all topics are of the same generation. */
 export const newestOf = (existing: readonly string[], names: TopicNames): number =>
   Math.max(
     ...(Object.keys(TOPICS) as Topic[]).map((topic) =>
@@ -25,7 +25,7 @@ export const newestOf = (existing: readonly string[], names: TopicNames): number
     ),
   );
 
-/** Names of the topics that a generation was made instead of, because they were of another past. */
+/** Names of the earlier topics that a generation replaces, because they were of another past. */
 export const madeAnewBy = (generation: number, names: TopicNames): string[] =>
   Array.from({ length: generation - LEAST_GENERATION }, (_, i) =>
     topicLayout(names, LEAST_GENERATION + i).topics.map(({ name }) => name),

@@ -3,10 +3,10 @@ import type { Codec, FetchedMessage, Landmark, OutgoingMessage, Recorded } from 
 
 /** The messages of the topics, as docs/topics.md describes them for every reader. */
 
-/** Whose messages they are: of this store, from the relay of this epoch. */
+/** The sender of messages: the relay of this epoch, of this store. */
 export type Sender = { storeId: string; epoch: number };
 
-/** The event's text exactly as the codec writes it in the store's commits: there it stands in a JSON array. */
+/** The event's text exactly as a commit of the store has it, there as an item of a JSON array. */
 export function textOf(codec: Codec<Event>, event: Event): string {
   return codec.encode([event]).slice(1, -1);
 }
@@ -37,7 +37,7 @@ export function eventMessage(
   };
 }
 
-/** Everything for this partition up to the position has been sent; `landmark` is the last event that was sent to any. */
+/** States that the partition has every event up to the position; `landmark` is the last event sent to any partition. */
 export function watermark(
   partition: number,
   position: number,
@@ -60,7 +60,7 @@ export function watermark(
   };
 }
 
-/** The event that a message rests on: its own, or the one that a watermark names. */
+/** The landmark of a message: its own event, or the one that a watermark names. */
 export function landmarkOf({ position, commit, last }: FetchedMessage['headers']): Landmark | null {
   const [at = '', commitId = ''] = commit ? [position, commit] : (last?.split(':') ?? []);
   return /^\d{1,15}$/.test(at) && commitId !== '' ? { position: Number(at), commitId } : null;
@@ -68,19 +68,19 @@ export function landmarkOf({ position, commit, last }: FetchedMessage['headers']
 
 const WATERMARK = 'watermark';
 
-/** The same message, which says that its partition lacks something: a reader who wants everything reads the store. */
+/** Marks a message of an incomplete partition: a reader that needs every event reads the store. */
 export const incomplete = (message: OutgoingMessage): OutgoingMessage => ({
   ...message,
   headers: { ...message.headers, withheld: '1' },
 });
 
-/** Bytes that a message takes in a request, at most. */
+/** The most bytes that a message takes in a request. */
 export function bytesOf({ key, value, headers }: OutgoingMessage): number {
   let bytes = MESSAGE_OVERHEAD_BYTES + Buffer.byteLength(value) + Buffer.byteLength(key ?? '');
   for (const name in headers) bytes += HEADER_OVERHEAD_BYTES + name.length + (headers[name]?.length ?? 0);
   return bytes;
 }
 
-/** Lengths, offset and time of a record, and of a header, in their longest form. */
+/** Bytes of a record's lengths, offset and time, and of a header's lengths, in their longest form. */
 const MESSAGE_OVERHEAD_BYTES = 40;
 const HEADER_OVERHEAD_BYTES = 6;

@@ -18,14 +18,14 @@ import { bytesOf, eventMessage, incomplete, type Sender, textOf, watermark } fro
 import type { Withholding } from './topicWithholding.ts';
 
 /**
- * One relay at work: everything that the store has beyond the floors goes to the topics, in the store's order, a request
- * at a time. So nothing above a position is sent to a partition before everything up to it is acknowledged there.
- * What is appended while a request is on its way goes out together in the next one.
+ * One relay at work: it sends all events beyond the floors to the topics, in the store's order, one request at a time. So nothing
+ * above a position is sent to a partition before everything up to it is acknowledged there. Events that are appended while a
+ * request is on its way go out together in the next one.
  */
 export type TopicSession = {
-  /** Everything up to here is acknowledged, in all partitions that it goes to. */
+  /** Every event up to here is acknowledged by all of its partitions. */
   position(): number;
-  /** Rejects when something failed: nobody knows then what the topics have, so begin anew from them. */
+  /** Rejects after any failure. What the topics have is then unknown, so the next relay reads it from them. */
   readonly failed: Promise<never>;
   stop(): Promise<void>;
 };
@@ -36,12 +36,12 @@ type Options = {
   producer: KafkaProducer;
   layout: TopicLayout;
   withheld: Withholding;
-  /** Of each slot, the position up to which it has everything. */
+  /** By slot: the position up to which the partition has every event. */
   floors: readonly number[];
   /** The last event that the topics have. */
   landmark: Landmark | null;
   epoch: number;
-  /** The largest request that a partition takes. */
+  /** Bytes of the largest request that a partition accepts. */
   messageBytesMax: number;
   runtime: Runtime;
   log: Log;
@@ -50,27 +50,27 @@ type Options = {
 };
 
 /**
- * Bounds of one request: some 20 ms of work for a broker, and memory for one request and the next. kafkajs puts the
- * messages of a partition together in a time that grows with the square of their number: at this one it is 1 ms.
+ * Bounds of one request: some 20 ms of a broker's work, and memory for this request and the next. The time in which kafkajs joins
+ * the messages of a partition grows with the square of their number; at this number it is 1 ms.
  */
 const SEND_MESSAGES_MAX = 2_000;
 const SEND_BYTES_MAX = 1024 * 1024;
-/** What a request to one partition holds beside messages: the batch's head, and a watermark. */
+/** Bytes of a request to one partition beside its messages: the batch's head, and a watermark. */
 const BATCH_OVERHEAD_BYTES = 1_024;
-/** Time from one round of watermarks to the next: what a reader waits who wants to know that a position is reached. */
+/** Milliseconds between rounds of watermarks: a reader waits so long at most to learn that a position is reached. */
 const WATERMARKS_EVERY_MS = 50;
 
-/** A part of a batch that goes out in one request, up to and including `position`. */
+/** The part of a batch that goes out in one request. */
 type Part = {
   messages: Map<string, OutgoingMessage[]>;
-  /** Of each slot that is given something, the last position. */
+  /** The last position for each slot that gets a message. */
   lastOf: Map<number, number>;
   traceparents: string[];
   count: number;
   bytes: number;
 };
 
-/** All that goes to any topic. */
+/** The events that go to any topic. */
 export const RELAYED = { categories: ['account', 'book', 'market'] } as const;
 
 export async function startTopicSession(options: Options): Promise<TopicSession> {
@@ -87,7 +87,7 @@ export async function startTopicSession(options: Options): Promise<TopicSession>
   let cancelTimer: (() => void) | null = null;
   let stopped = false;
 
-  /** Sends one at a time: what the timer sends waits for what the feed gave, and the other way round. */
+  /** Runs one send at a time: the timer's sends and the feed's wait for each other. */
   let turn: Promise<unknown> = Promise.resolve();
   const inTurn = (work: () => Promise<void>): Promise<void> => {
     const done = turn.then(work);
@@ -114,7 +114,7 @@ export async function startTopicSession(options: Options): Promise<TopicSession>
     metrics.moved(position);
   };
 
-  /** Says it with every message where the partition does not tell everything. */
+  /** Marks a message of a partition from which events are withheld. */
   const marked = (message: OutgoingMessage, topic: string): OutgoingMessage =>
     withheld.touches({ topic, partition: message.partition }) ? incomplete(message) : message;
 
@@ -125,20 +125,20 @@ export async function startTopicSession(options: Options): Promise<TopicSession>
     });
   };
 
-  /** Partitions without events of late are told positions, once, soon after there is nothing more to send. */
-  const settle = (): void => {
+  /** Sends one more round of watermarks, soon after the last event, to partitions that are behind the position. */
+  const sendLastWatermarks = (): void => {
     if (cancelTimer || stopped || reached.every((at) => at >= position)) return;
     const dueMs = watermarksMs + WATERMARKS_EVERY_MS - runtime.monotonicMs();
     cancelTimer = runtime.setTimer(Math.max(1, dueMs), () => {
       cancelTimer = null;
       inTurn(async () => {
         if (!stopped) await send(emptyPart(), position);
-      }).then(settle, fail);
+      }).then(sendLastWatermarks, fail);
     });
   };
 
   /** The places of an event that still lack it. */
-  const wanting = (event: Recorded<Event>): Place[] =>
+  const missingPlaces = (event: Recorded<Event>): Place[] =>
     layout.placesOf(event).filter((place) => {
       if (event.position <= (reached[place.slot] ?? 0)) return false;
       return !withheld.holds(place, event.position);
@@ -148,8 +148,8 @@ export async function startTopicSession(options: Options): Promise<TopicSession>
     let part = emptyPart();
     let last = 0;
     for (const recorded of batch.events) {
-      const places = wanting(recorded);
-      const text = places.length > 0 ? written(recorded) : '';
+      const places = missingPlaces(recorded);
+      const text = places.length > 0 ? eventText(recorded) : '';
       for (const place of places) {
         const made = message(recorded, text, place);
         if (typeof made === 'string') {
@@ -158,7 +158,7 @@ export async function startTopicSession(options: Options): Promise<TopicSession>
         }
         const bytes = bytesOf(made);
         if (part.count >= SEND_MESSAGES_MAX || (part.count > 0 && part.bytes + bytes > partBytesMax)) {
-          // Also between the two places of an event: its position is passed only with the later one.
+          // A request may end between two places of one event: the later request passes its position.
           await inTurn(() => send(part, last));
           part = emptyPart();
         }
@@ -167,14 +167,14 @@ export async function startTopicSession(options: Options): Promise<TopicSession>
       }
       if (places.length > 0) part.traceparents.push(recorded.event.traceparent);
       last = recorded.position;
-      // What some partitions have already may be further on.
+      // The landmark of the floors may be further on than this event.
       if (last > (landmark?.position ?? 0)) landmark = { position: last, commitId: recorded.commitId };
     }
     await inTurn(() => send(part, batch.position));
-    settle();
+    sendLastWatermarks();
   };
 
-  const written = ({ event }: Recorded<Event>): string | Error => {
+  const eventText = ({ event }: Recorded<Event>): string | Error => {
     try {
       return textOf(store.codec, event);
     } catch (error) {
@@ -182,7 +182,7 @@ export async function startTopicSession(options: Options): Promise<TopicSession>
     }
   };
 
-  /** The message, or why there cannot be one. */
+  /** The message of an event, or the reason why it cannot be sent. */
   const message = (
     recorded: Recorded<Event>,
     text: string | Error,
@@ -209,7 +209,7 @@ export async function startTopicSession(options: Options): Promise<TopicSession>
     stopped = true;
   };
 
-  // Readers learn of this epoch everywhere before anything else: what an earlier relay still sends is dropped.
+  // The first message of every partition announces this epoch: readers then drop what an earlier relay still sends.
   const first = emptyPart();
   layout.slots.forEach(({ topic, partition }, slot) => {
     const at = reached[slot] ?? 0;

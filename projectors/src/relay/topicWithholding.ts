@@ -4,27 +4,27 @@ import { type KafkaTopic, partitionKey, type Recorded, type Snapshots } from '@b
 import type { Place } from './topicLayout.ts';
 
 /**
- * Events that no topic can take (larger than the brokers allow), and all later ones of the same key in that topic: order
- * within a key is what readers rely on, so a gap would be worse than a stop. What is withheld is remembered for the
- * next relay, and for whoever mends it. All messages of such a partition say that it does not tell everything, for
- * readers who can read the store instead.
+ * The events that are withheld from a topic: each event that is larger than the brokers allow, and all later ones of the same key.
+ * Readers rely on the order within a key, so a gap would be worse than a stop. The first withheld event is remembered for the next
+ * relay, and for the person who mends it. All messages of such a partition say that it is incomplete, for readers that can read
+ * the store instead.
  */
 export type Withholding = {
-  /** Whether the event must not be sent there. */
+  /** True where an event of this key at this position must not be sent. */
   holds(place: { topic: string; key: string }, position: number): boolean;
-  /** Whether something is withheld of this partition. */
+  /** True where a key of this partition is withheld. */
   touches(place: { topic: string; partition: number }): boolean;
-  /** Begins with this event; the next relay knows when it resolves (if the database does not crash that second). */
+  /** Withholds this event and all later ones. Once it resolves, the next relay knows (unless the database crashes that second). */
   begin(place: Omit<Place, 'slot'>, event: Recorded<Event>, reason: string): Promise<void>;
-  /** `topic/key` of all of them. */
+  /** The withheld keys, as `topic/key`. */
   keys(): string[];
 };
 
-/** Its place among the snapshots: `topic/key`, at the position of the first event withheld. */
+/** Snapshots of this kind remember it: the key is `topic/key`, the position that of the first withheld event. */
 const WITHHELD = { kind: 'relay-withheld', version: 1 };
 
 type Remembered = {
-  /** Id of the first one; null where it is not known any more. */
+  /** Id of the first withheld event; null where that is no longer known. */
   event: string | null;
   reason: string;
   /** `topic/partition`. */
@@ -45,7 +45,7 @@ export async function withholding(
       touched.add(first.state.partition);
       continue;
     }
-    // Since when is not known any more: all of the key is withheld, which readers can bear, unlike a gap.
+    // The beginning is no longer known, so the whole key is withheld: readers can bear that, unlike a gap.
     const partition = partitionOfKey(topics, key);
     const state: Remembered = { event: null, reason: 'what was remembered of it is damaged', partition };
     await snapshots.save(

@@ -32,14 +32,14 @@ import { RELAYED, startTopicSession } from './topicSession.ts';
 import { withholding } from './topicWithholding.ts';
 
 /**
- * The relay: the projection of the event store into Kafka's topics. One process has the role at a time, by lease. Where it
- * stands is read from the topics themselves, so a crash at any moment loses nothing and nothing is kept elsewhere. After
- * every failure it begins anew: another lease, whose epoch is higher, another producer, and what the topics have.
+ * The relay: the projection of the event store into Kafka's topics. One process has the role at a time, by lease. The relay's
+ * position is read from the topics themselves, so a crash at any moment loses nothing. After every failure it begins anew, with a
+ * lease of a higher epoch and a new producer, from what the topics have.
  */
 export type Relay = {
-  /** Everything up to here is in the topics; undefined while another process is the relay or it does not run. */
+  /** The topics have every event up to here; undefined while another process is the relay, or none is. */
   position(): number | undefined;
-  /** `ok`, also for one that stands by; else what is wrong: nobody needs the relay, who reads topics reads the store then. */
+  /** `ok`, also in a process that stands by, or the trouble. Without a relay, readers of topics read the store. */
   state(): string;
   stop(): Promise<void>;
 };
@@ -54,26 +54,26 @@ export type RelayOptions = {
   log: Log;
   metrics: RelayMetrics;
   telemetry: Telemetry;
-  /** What the topics are called. */
+  /** Names of the topics at the brokers. */
   names?: TopicNames;
-  /** How often a relay with nothing to do looks whether the topics are still there. */
+  /** Milliseconds between looks whether the topics are still complete. */
   checkEveryMs?: number;
 };
 
 const LEASE = 'relay';
-/** Milliseconds until it is tried again; longer where somebody has to do something first. */
+/** Milliseconds until the next try; longer where a person has to act first. */
 const RETRY_MS = 1_000;
 const RETRY_UNUSABLE_MS = 10_000;
 const CHECK_EVERY_MS = 10_000;
-/** Milliseconds for which leaders of partitions may be missing without a word. */
-const TELL_AFTER_MS = 10_000;
+/** Milliseconds for which leaders of partitions may be missing without a line in the log. */
+const LOG_AFTER_MS = 10_000;
 
 export function startRelay(options: RelayOptions): Relay {
   const { leases, runtime, log, metrics } = options;
   const stopping = new AbortController();
   let state = () => 'ok';
   let position: () => number | undefined = () => undefined;
-  /** Epochs up to here are not listened to any more. */
+  /** Readers ignore epochs up to this one. */
   let pastEpoch = 0;
 
   const run = async (): Promise<void> => {
@@ -136,7 +136,7 @@ type Tell = {
   past(epoch: number): void;
 };
 
-/** Is the relay for as long as the lease is ours and nothing fails. */
+/** Runs the relay for as long as the lease is held and nothing fails. */
 async function lead(options: RelayOptions, lease: Lease, stop: AbortSignal, tell: Tell): Promise<void> {
   const { store, snapshots, log, metrics } = options;
   const over = AbortSignal.any([stop, lease.lost]);
@@ -165,7 +165,7 @@ async function lead(options: RelayOptions, lease: Lease, stop: AbortSignal, tell
     });
     tell.works(session.position);
     log.info({ epoch: lease.epoch, position: session.position() }, 'the relay works');
-    await removed(options, ready.ofAnotherPast);
+    await removeTopics(options, ready.ofAnotherPast);
     try {
       tell.state(() => withheldState(withheld.keys()));
       await Promise.race([
@@ -184,8 +184,8 @@ async function lead(options: RelayOptions, lease: Lease, stop: AbortSignal, tell
 }
 
 /**
- * Opens the newest generation of the topics. Where they are of another past, because the store was put back to an earlier
- * state, all who read them would take new events for old ones: the next generation is made, and filled from the store.
+ * Opens the newest generation of the topics. Where it is of another past, because the store was put back to an earlier state,
+ * readers would take new events for old ones: so the next generation is made, and filled from the store.
  */
 async function opened(options: RelayOptions, epoch: number): Promise<Omit<Prepared, 'producer'>> {
   const { kafka, store, log, names = PLAIN_NAMES } = options;
@@ -203,10 +203,10 @@ async function opened(options: RelayOptions, epoch: number): Promise<Omit<Prepar
     }
   };
   for (let generation = newestOf(await kafka.topicNames(), names); ; generation++) {
-    const { isOurs, ...found } = await open(topicLayout(names, generation));
-    if (isOurs) return { ...found, ofAnotherPast: madeAnewBy(generation, names) };
-    await found.fetcher.close();
-    const about = { generation, positions: found.floors.positions };
+    const { isOurs, ...topics } = await open(topicLayout(names, generation));
+    if (isOurs) return { ...topics, ofAnotherPast: madeAnewBy(generation, names) };
+    await topics.fetcher.close();
+    const about = { generation, positions: topics.floors.positions };
     log.warn(
       about,
       'the topics are of another past of the event store: their next generation is made and filled',
@@ -214,8 +214,8 @@ async function opened(options: RelayOptions, epoch: number): Promise<Omit<Prepar
   }
 }
 
-/** Topics that say what did not happen: whoever still reads them is to notice. What may not be deleted stays. */
-async function removed({ kafka, log }: RelayOptions, topics: readonly string[]): Promise<void> {
+/** Deletes topics of another past, so that their readers notice. Where the brokers forbid it, the topics stay. */
+async function removeTopics({ kafka, log }: RelayOptions, topics: readonly string[]): Promise<void> {
   try {
     const existing = topics.length > 0 ? await kafka.topicNames() : [];
     await kafka.deleteTopics(topics.filter((name) => existing.includes(name)));
@@ -224,7 +224,7 @@ async function removed({ kafka, log }: RelayOptions, topics: readonly string[]):
   }
 }
 
-/** Everything that Kafka has to be asked for first, for as long as it takes; null when it is over before. */
+/** Prepares all that needs Kafka, for as long as that takes; null where the role ends before. */
 async function prepared(
   options: RelayOptions,
   epoch: number,
@@ -233,35 +233,35 @@ async function prepared(
 ): Promise<Prepared | null> {
   const { kafka, runtime, log } = options;
   const attempt = async (): Promise<Prepared> => {
-    const found = await opened(options, epoch);
+    const topics = await opened(options, epoch);
     try {
-      return { ...found, producer: await kafka.producer(over) };
+      return { ...topics, producer: await kafka.producer(over) };
     } catch (error) {
-      await found.fetcher.close();
+      await topics.fetcher.close();
       throw error;
     }
   };
   const ended = aborted(over);
-  let told = '';
+  let loggedState = '';
   let begunMs = runtime.monotonicMs();
   while (!over.aborted) {
     const attempting = attempt();
     try {
       const ready = await Promise.race([attempting, ended]);
       if (ready) return ready;
-      // It may take kafkajs half a minute to see that a broker is away: nobody waits for that any more.
+      // Kafkajs may take half a minute to notice that a broker is away: the role has ended, so nothing waits for it.
       heardElsewhere(attempting.then(closed));
     } catch (err) {
       const isUnusable = err instanceof KafkaUnusable;
       const now = stateOf(err);
       tell.state(() => now);
-      // A topic that was just made, or a broker that was just started, often has no leader yet: that is not worth a line.
-      const isLong = runtime.monotonicMs() - begunMs >= TELL_AFTER_MS;
-      if (now !== told && (isUnusable || isLong)) {
+      // A new topic, or a broker that has just started, often has no leader yet: that is not worth a line in the log.
+      const isLong = runtime.monotonicMs() - begunMs >= LOG_AFTER_MS;
+      if (now !== loggedState && (isUnusable || isLong)) {
         log[isUnusable ? 'error' : unlessOutage(err, 'warn')]({ err }, 'the relay waits for Kafka');
-        told = now;
+        loggedState = now;
       }
-      // Without brokers there are no leaders: their time begins when a broker answers.
+      // Without a broker there are no leaders either: their time begins when a broker answers.
       if (isServerAway(err)) begunMs = runtime.monotonicMs();
       await sleep(runtime, isUnusable ? RETRY_UNUSABLE_MS : RETRY_MS, over);
     }
@@ -275,7 +275,7 @@ type Prepared = {
   fetcher: KafkaFetcher;
   floors: TopicFloors;
   producer: KafkaProducer;
-  /** Names of the generations that these were made instead of. */
+  /** Names of the topics that these replace. */
   ofAnotherPast: readonly string[];
 };
 
@@ -283,7 +283,7 @@ const closed = async ({ producer, fetcher }: Pick<Prepared, 'producer' | 'fetche
   await Promise.all([producer.close(), fetcher.close()]);
 };
 
-/** Looks now and then whether the topics are there and have what they had; rejects when not. */
+/** Checks now and then that the topics exist and have lost no messages; rejects where they have. */
 async function watch(
   fetcher: KafkaFetcher,
   layout: TopicLayout,

@@ -5,8 +5,8 @@ import { CursorMoved, moveCursors } from './cursors.ts';
 import { type Change, keyOf, type TableProjection } from './projection.ts';
 
 /**
- * One step of projections that stand at the same position: the rows of a batch and the cursors of all of them in one
- * transaction. Written without waiting for the disk: what a crash takes back it takes back together with the cursor.
+ * Advances projections that are at the same position by one batch: their rows and cursors are written in one transaction. It
+ * does not wait for the disk, since a crash takes the rows back together with the cursors.
  */
 export type Tables = {
   pool: pg.Pool;
@@ -14,13 +14,13 @@ export type Tables = {
   onParked(projection: TableProjection, parked: readonly ParkedEvent[]): void;
 };
 
-/** An event that a projection is without, and why. */
+/** An event that a projection has left out, and the error that it met. */
 export type ParkedEvent = { recorded: Recorded<Event>; error: Error };
 
-/** Events after some position, and the position that is reached with them. */
+/** Consecutive events, and the position that a projection reaches with them. */
 export type Stretch = { events: readonly Recorded<Event>[]; position: number };
 
-/** A projection cannot take the events of a stretch: a defect, which repeating does not mend. */
+/** A projection cannot fold or write the events of a stretch: a defect, which repeating does not mend. */
 export class ProjectionFailed extends Error {
   override name = 'ProjectionFailed';
   readonly projection: TableProjection;
@@ -31,8 +31,8 @@ export class ProjectionFailed extends Error {
 }
 
 /**
- * Gives where they stand then, as it is stored. Throws `ProjectionFailed`, `CursorMoved`, or what the database threw;
- * nothing is changed then.
+ * Returns the stored position of the projections afterwards. Throws `ProjectionFailed`, `CursorMoved`, or the database's own
+ * error, and then has changed nothing.
  */
 export async function advance(
   { pool, past }: Tables,
@@ -51,7 +51,7 @@ export async function advance(
   await transaction(
     pool,
     async (db) => {
-      // All in one round trip, so nothing here waits for the statement before it.
+      // All statements share one round trip, so none waits for the one before it.
       const moved = moveCursors(db, projections, from, to);
       const writes = changes.map(({ projection, change }) => blaming(projection, () => change.write(db)));
       await firstFailure([moved, ...writes]);
@@ -62,7 +62,7 @@ export async function advance(
   return stretch.position;
 }
 
-/** Waits for all, then throws what failed by itself rather than because an earlier statement had failed. */
+/** Waits for all statements, then throws the error that caused the others, if any failed. */
 async function firstFailure(statements: Promise<void>[]): Promise<void> {
   const failures = (await Promise.allSettled(statements)).flatMap((result) =>
     result.status === 'rejected' ? [asError(result.reason)] : [],
@@ -73,10 +73,10 @@ async function firstFailure(statements: Promise<void>[]): Promise<void> {
 
 const isConsequence = ({ cause }: Error): boolean =>
   cause instanceof Error && 'code' in cause && cause.code === IN_FAILED_TRANSACTION;
-/** SQLSTATE of every statement after the one that failed. */
+/** SQLSTATE of every statement behind the first failed one of a transaction. */
 const IN_FAILED_TRANSACTION = '25P02';
 
-/** What is neither the database's absence nor another projector is the projection's own failure. */
+/** Turns errors of the work into `ProjectionFailed`, except where the database is away or another projector moved the cursor. */
 async function blaming<T>(projection: TableProjection, work: () => Promise<T>): Promise<T> {
   try {
     return await work();

@@ -1,7 +1,7 @@
 /**
- * Columns of rows as PostgreSQL array literals, for `insert … select * from unnest(…)`: one parameter a column,
- * whatever the number of rows. Built here because the client's own conversion of arrays costs several times
- * as much, and these are most of what the projectors send.
+ * Turns rows into PostgreSQL array literals, one for each column, for `insert … select * from unnest(…)`: so a statement has one
+ * parameter a column, whatever the number of rows. They are most of what the projectors send, and the client's own conversion of
+ * arrays takes several times as long.
  */
 export function columns<Row>(rows: readonly Row[], cells: readonly ((row: Row) => Cell)[]): string[] {
   return cells.map((cell) => {
@@ -13,21 +13,18 @@ export function columns<Row>(rows: readonly Row[], cells: readonly ((row: Row) =
 
 export type Cell = string | number | boolean | null;
 
-/** One column of values. */
+/** One column as an array literal. */
 export const column = (values: readonly Cell[]): string => `{${values.map(literal).join(',')}}`;
 
-/**
- * A time, where PostgreSQL has it. Older versions stored times of year 0, which is none there: what such a time says is
- * left out.
- */
+/** A time that PostgreSQL can store, else null: older versions stored times of year 0, which PostgreSQL does not have. */
 export const instantOrNull = (time: string | null): Cell =>
   time !== null && WRITABLE.test(time) ? time : null;
 const WRITABLE = /^(?!0000)\d{4}-/;
 
-// Quoted even where it need not be: unquoted, the symbol NULL would mean the absence of one.
+// Every text is quoted: without quotes the symbol NULL would mean null.
 const literal = (value: Cell): string => (typeof value === 'string' ? `"${escaped(value)}"` : String(value));
 
-/** Older versions stored texts with NUL, which PostgreSQL cannot hold: it is seen that something was there. */
+/** Older versions stored texts with NUL, which PostgreSQL cannot store: a replacement character shows its place. */
 const NUL = /\0/g;
 const REPLACEMENT = '\ufffd';
 const SPECIAL = /["\\]/g;

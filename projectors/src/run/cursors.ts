@@ -5,12 +5,12 @@ import { column } from './columns.ts';
 import { type Database, keyOf, type TableProjection } from './projection.ts';
 
 /**
- * Where projections stand (`read.projection`). A cursor is moved by compare-and-set in the transaction of its rows:
- * of two projectors that give the same events to the same tables, one is turned away whole.
+ * The cursors of projections (`read.projection`). A cursor moves by compare-and-set in the transaction that writes its rows. Where
+ * two processes project the same events into the same tables, one of them gets `CursorMoved`, and nothing of it is written.
  */
 export class CursorMoved extends Error {
   override name = 'CursorMoved';
-  /** Those that do not stand where they were said to stand. */
+  /** The projections whose stored cursors are elsewhere. */
   readonly projections: readonly TableProjection[];
   constructor(projections: readonly TableProjection[], from: number) {
     super(`${projections.map(keyOf).join(', ')} did not stand at ${from}`);
@@ -19,10 +19,9 @@ export class CursorMoved extends Error {
 }
 
 /**
- * The positions of the projections, by key. One without a cursor begins: its tables are emptied and it stands at 0,
- * so that deleting a cursor is all it takes to rebuild. So does one whose cursor does not stand in this event store, because
- * it was built from another one, or from another past of it (one of them was put back to an earlier state), of which
- * `onForeign` is told: its positions mean nothing here.
+ * Returns the positions of the projections, by key. A projection without a cursor begins at 0 with empty tables, so deleting a
+ * cursor is all it takes to rebuild. The same happens, after a call of `onForeign`, where the cursor is not of this event store:
+ * the tables were built from another store, or from another past of this one (one of them was put back to an earlier state).
  */
 export async function openCursors(
   pool: pg.Pool,
@@ -30,29 +29,29 @@ export async function openCursors(
   projections: readonly TableProjection[],
   onForeign: (projection: TableProjection, builtFrom: Cursor) => void = () => undefined,
 ): Promise<Map<string, number>> {
-  // The event store is not asked while others wait for the lock.
-  const known = await storedCursors(pool);
-  const ours = new Map<string, Cursor>();
+  // The event store is read before the lock, so that other processes do not wait for it.
+  const before = await storedCursors(pool);
+  const validCursors = new Map<string, Cursor>();
   for (const projection of projections) {
-    const row = known.get(keyOf(projection));
-    const cursor = row && (await ourCursor(past, row));
-    if (cursor) ours.set(keyOf(projection), cursor);
+    const row = before.get(keyOf(projection));
+    const cursor = row && (await validCursor(past, row));
+    if (cursor) validCursors.set(keyOf(projection), cursor);
     else if (row) onForeign(projection, cursorOf(row));
   }
   return transaction(pool, async (db) => {
-    // Against another process that begins the same projections now.
+    // Another process may begin the same projections at this moment.
     await db.query('lock table read.projection in share row exclusive mode');
-    const standing = await storedCursors(db);
+    const current = await storedCursors(db);
     const positions = new Map<string, number>();
     for (const projection of projections) {
       const key = keyOf(projection);
-      const row = standing.get(key);
-      // What somebody has begun or moved meanwhile is believed: he has looked, too.
-      const isOurs = row !== undefined && (ours.has(key) || hasMoved(known.get(key), row));
-      if (!isOurs) await begin(db, past.storeId, projection);
-      const adopted = ours.get(key);
-      if (isOurs && adopted && row.landmark_position === BELIEVED) await adopt(db, projection, adopted);
-      positions.set(key, isOurs ? safeInteger(row.position) : 0);
+      const row = current.get(key);
+      // A cursor that another process has begun or moved meanwhile is valid: that process has checked it, too.
+      const cursor = validCursors.get(key);
+      const isValid = row !== undefined && (cursor !== undefined || hasMoved(before.get(key), row));
+      if (!isValid) await begin(db, past.storeId, projection);
+      if (isValid && cursor && row.landmark_position === UNCHECKED) await adopt(db, projection, cursor);
+      positions.set(key, isValid ? safeInteger(row.position) : 0);
     }
     return positions;
   });
@@ -66,8 +65,8 @@ type Row = {
   landmark_position: string | null;
   landmark_commit: string | null;
 };
-/** As the migration marks what an older version wrote. */
-const BELIEVED = '-1';
+/** The migration's mark of a cursor that an older version wrote, without a landmark. */
+const UNCHECKED = '-1';
 
 async function storedCursors(db: Database | pg.Pool): Promise<Map<string, Row>> {
   const { rows } = await db.query<Row>(
@@ -89,14 +88,15 @@ const cursorOf = (row: Row): Cursor => ({
     : {}),
 });
 
-/** The cursor where it stands in this store, else null. */
-async function ourCursor(past: Past, row: Row): Promise<Cursor | null> {
-  const kept = cursorOf(row);
-  const isBelieved = row.landmark_position === BELIEVED && row.store_id === past.storeId;
-  const cursor = isBelieved ? await past.cursor(kept.position) : kept;
+/** The stored cursor where it is of this past of the store, else null. */
+async function validCursor(past: Past, row: Row): Promise<Cursor | null> {
+  const stored = cursorOf(row);
+  const isUnchecked = row.landmark_position === UNCHECKED && row.store_id === past.storeId;
+  const cursor = isUnchecked ? await past.cursor(stored.position) : stored;
   return (await past.stands(cursor)) ? cursor : null;
 }
 
+/** Gives a cursor of an older version its landmark. */
 async function adopt(db: Database, { name, version }: TableProjection, { landmark }: Cursor): Promise<void> {
   await db.query(
     'update read.projection set landmark_position = $3, landmark_commit = $4 where name = $1 and version = $2',
@@ -104,6 +104,7 @@ async function adopt(db: Database, { name, version }: TableProjection, { landmar
   );
 }
 
+/** Empties a projection's tables and sets its cursor to 0. */
 async function begin(
   db: Database,
   storeId: string,
@@ -121,9 +122,8 @@ async function begin(
 }
 
 /**
- * Moves the cursors of all the projections from one position to another, and tells whoever listens. Throws
- * `CursorMoved` when one of them does not stand at `from`. Who remembers where a projection stands takes it from
- * here alone: what was not moved here does not stand there.
+ * Moves the cursors of all the projections from one position to another, and notifies the readers. Throws `CursorMoved` when one
+ * of them is not at `from`. A caller may take a projection to be at `to` only after this succeeded and was committed.
  */
 export async function moveCursors(
   db: Database,

@@ -5,23 +5,23 @@ import { advanceParking } from './parking.ts';
 import { keyOf, type TableProjection } from './projection.ts';
 
 /**
- * Events that a projection may be behind the foremost one to be brought up to it while that one waits: well below a
- * second. Not positions, which a store may give with gaps of any size.
+ * The most events that the foremost projection waits for while another catches up: well below a second of work. Positions would
+ * not measure it, since a store may leave gaps of any size.
  */
 const JOIN_EVENTS_MAX = 5_000;
 
 /**
- * Takes projections that are a little behind up to the foremost one, and notes in `positions` where each of them
- * stands then. What one of them cannot fold is told and leaves it where it is.
+ * Advances projections that are a little behind up to the foremost one, so that all can share a lane. Writes their new positions
+ * into `positions`. One that fails stays where it is, after a call of `onFailed`.
  */
 export async function bringTogether(options: {
   projections: readonly TableProjection[];
-  /** Where they stand, by key, as it is stored. */
+  /** Their stored positions, by key. */
   positions: Map<string, number>;
   tables: Tables;
   store: Pick<EventStore<Event>, 'readAll'>;
   batchEventsMax: number;
-  /** Whether this process may write it still. */
+  /** True while this process holds the projection's lease. */
   isHeld: (projection: TableProjection) => boolean;
   onFailed: (error: ProjectionFailed) => void;
 }): Promise<void> {
@@ -35,7 +35,7 @@ export async function bringTogether(options: {
       const page = await store.readAll(position, { categories }, batchEventsMax);
       events += page.events.length;
       const to = Math.min(page.position, foremost);
-      // The store knows of nothing so far on: it may have been put back.
+      // The store ends before the foremost position: it may have been put back.
       if (to <= position) break;
       const stretch = { events: page.events.filter((event) => event.position <= to), position: to };
       try {

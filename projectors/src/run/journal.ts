@@ -3,9 +3,9 @@ import { type Event, keyOfStream } from '@brokerx/contracts';
 import type { Recorded } from '@brokerx/infra';
 
 /**
- * Double entry: what an account event moves between the books of cash (cents) and of one symbol's shares. Wallets,
- * holdings and the ledger all derive from this one reading of the events, so they cannot disagree. What an
- * order's two legs post against clearing cancels out when both are in.
+ * Double entry: the amounts that an account event moves between the books of cash (cents) and of one symbol's shares. Wallets,
+ * holdings and the ledger all derive from these entries, so they cannot disagree. The two legs of a trade cancel out in the
+ * clearing books once both are booked.
  */
 export type JournalEntry = {
   position: number;
@@ -28,20 +28,20 @@ export type JournalEntry = {
 };
 
 /**
- * The entries of a batch, in order. The same batch is asked for by several projections and read once; like the
- * events themselves, its entries belong to all of them.
+ * Returns the entries of a batch, in order. Several projections fold the same batch: it is read once, and they share the entries
+ * as they share the events.
  */
 export function journalOf(events: readonly Recorded<Event>[]): readonly JournalEntry[] {
-  let entries = read.get(events);
+  let entries = entriesOf.get(events);
   if (!entries) {
     entries = events.map(journalEntry).filter((entry) => entry !== undefined);
-    read.set(events, entries);
+    entriesOf.set(events, entries);
   }
   return entries;
 }
-const read = new WeakMap<readonly Recorded<Event>[], readonly JournalEntry[]>();
+const entriesOf = new WeakMap<readonly Recorded<Event>[], readonly JournalEntry[]>();
 
-/** The entry of an event, or undefined when it moves nothing. Throws when it does not balance: that is a defect. */
+/** The entry of an event; undefined where it moves nothing. Throws where it does not balance, which is a defect. */
 function journalEntry(recorded: Recorded<Event>): JournalEntry | undefined {
   const { event } = recorded;
   if (!MOVING.has(event.type)) return undefined;
@@ -121,7 +121,7 @@ const MOVING: ReadonlySet<string> = new Set<Event['type']>([
   'OrderClosed.v1',
 ]);
 
-/** Puts what is no longer held back to what is available; below zero, the other way round. */
+/** Moves cents and shares from held to available; negative amounts move the other way. */
 function release(
   entry: JournalEntry,
   { orderId, symbol }: { orderId: string; symbol: string },

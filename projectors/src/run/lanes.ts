@@ -2,8 +2,8 @@ import type { Runtime } from '@brokerx/infra';
 import { keyOf, type TableProjection } from './projection.ts';
 
 /**
- * Who travels together: those that stand at one place, the foremost first. Who is apart travels alone, wherever it
- * stands.
+ * Groups projections into lanes: those at the same position share one, the foremost lane first. A projection that is apart has a
+ * lane of its own, wherever it is.
  */
 export function together(
   projections: readonly TableProjection[],
@@ -16,10 +16,10 @@ export function together(
   return [...lanes, ...alone.map((one) => [one])];
 }
 
-/** Milliseconds without an event that it cannot fold, after which a projection travels with the others again. */
+/** Milliseconds without a failing event, after which a projection shares a lane again. */
 const APART_MS = 60_000;
 
-/** Projections that met what they cannot fold a moment ago: they cost the others nothing while they are alone. */
+/** Projections that have lately met events which they cannot fold. Alone in a lane they cost the others nothing. */
 export function apartForAWhile(runtime: Pick<Runtime, 'monotonicMs'>) {
   const untilMs = new Map<string, number>();
   return {

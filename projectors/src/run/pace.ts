@@ -1,15 +1,15 @@
 /**
- * Time from one flush to the next while events come in small batches. A flush has a fixed price (three round trips,
- * a statement a table), and orders settle within it more often the longer it waits: it may cost a tenth of the
- * time, but never waits longer than a reader of his own writes would notice.
+ * Milliseconds from one flush to the next while events come in small batches. A flush has a fixed price (three round trips, a
+ * statement a table), and the longer it waits, the more events of one order share it. So it may take a tenth of the time
+ * (`PACE_FLUSHES`), but waits no longer than a reader of its own writes would notice.
  */
 const PACE_LEAST_MS = 25;
 const PACE_MOST_MS = 100;
 const PACE_FLUSHES = 10;
-/** Position-only moves are told at most twenty times a second. */
+/** Milliseconds between moves without events: at most twenty a second are announced. */
 const QUIET_PACE_MS = 50;
 
-/** Milliseconds to wait after a flush that took so long; none after a full one, for there is more. */
+/** Milliseconds to wait after a flush that took `tookMs`; 0 after a full batch, since more events are waiting. */
 export function restMs(
   { events }: { events: readonly unknown[] },
   tookMs: number,

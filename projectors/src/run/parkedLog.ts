@@ -2,12 +2,15 @@ import type { Log, Runtime } from '@brokerx/infra';
 import type { ParkedEvent } from './advance.ts';
 import { keyOf, type TableProjection } from './projection.ts';
 
-/** A projection's parked events are told at once, then counted, and told at most this often: they may be thousands. */
+/**
+ * Milliseconds between two log lines about a projection's parked events, which may be thousands. The first is logged at once;
+ * those in between are counted.
+ */
 const PARKED_LOG_EVERY_MS = 10_000;
 
 export type ParkedLog = {
   tell(projection: TableProjection, parked: readonly ParkedEvent[]): void;
-  /** Tells what was counted and not yet told. */
+  /** Logs the counts that no line has mentioned yet. */
   close(): void;
 };
 

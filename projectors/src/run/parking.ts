@@ -5,15 +5,14 @@ import { column } from './columns.ts';
 import { moveCursors } from './cursors.ts';
 import type { Database, TableProjection } from './projection.ts';
 
-/** Events of one careful transaction: the worst of them, all failing, take well below a second. */
+/** Events of one careful transaction: even if all of them fail, it takes well below a second. */
 const CAREFUL_EVENTS_MAX = 200;
-/** Errors are noted for people, not kept whole: a failed statement may quote pages of values. */
+/** Characters of an error that are stored, for people to read: a failed statement may quote pages of values. */
 const ERROR_CHARACTERS_MAX = 2_000;
 
 /**
- * Takes one projection over events of which it cannot fold some: those are noted in `read.parked`, all others are
- * folded. A savepoint is all that a failing event costs, not a transaction. Gives where it stands then, as it is
- * stored. Throws what the database threw.
+ * Advances one projection over events of which it cannot fold some: those are recorded in `read.parked`, all others are folded. A
+ * failing event costs a savepoint, not a transaction. Returns the stored position afterwards; throws the database's own errors.
  */
 export async function advanceParking(
   tables: Tables,
@@ -29,7 +28,7 @@ export async function advanceParking(
   return at;
 }
 
-/** One at least, and the last one ends where the stretch does: a stretch without events moves the cursor as well. */
+/** Cuts a stretch into pieces, at least one, the last of which ends where the stretch does, so that its cursor moves, too. */
 function* inPieces({ events, position }: Stretch): Generator<Stretch> {
   let done = 0;
   for (; done + CAREFUL_EVENTS_MAX < events.length; done += CAREFUL_EVENTS_MAX) {
@@ -58,14 +57,14 @@ async function advanceCarefully(
       { synchronousCommit: 'off' },
     );
   } catch (error) {
-    // It remembers rows that were never committed.
+    // The projection remembers rows that were never committed.
     projection.forget();
     throw error;
   }
   if (parked.length > 0) onParked(projection, parked);
 }
 
-/** As many events at a time as went well before: twice as many after a success, half of them after a failure. */
+/** Folds in pieces, and parks single events that fail. A piece has half the size after a failure, and twice after a success. */
 async function foldApart(
   db: Database,
   projection: TableProjection,
@@ -88,7 +87,7 @@ async function foldApart(
   return parked;
 }
 
-/** Folds and writes them, or gives why that cannot be, with nothing changed. */
+/** Folds and writes the events, or returns the error, with nothing changed. */
 async function failureOf(
   db: Database,
   projection: TableProjection,

@@ -31,23 +31,23 @@ import { keyOf, type TableProjection } from './projection.ts';
 import { standstills } from './standstill.ts';
 
 /**
- * Runs table projections: the processes that do share them fairly, each projection a lease. Those that stand at the same position travel as one *lane*: one subscription, one
- * transaction a batch, so that seven projections cost little more than their rows. One that stands elsewhere (new,
- * or halted by a defect) has a lane of its own until it has caught up, then the lanes are joined. One that meets events
- * which it cannot fold goes on by itself at once, so that they cost the others nothing, and comes back after a while
- * without any.
+ * Runs table projections. All projector processes share them fairly, with a lease for each. Projections at the same position form
+ * a *lane*: one subscription, and one transaction a batch, so that seven projections take little more time than their rows. A
+ * projection elsewhere (a new one, or one halted by a defect) has a lane of its own until it has caught up; then the lanes are
+ * joined. A projection that meets events which it cannot fold gets a lane of its own at once, so that they delay no other, and
+ * comes back after a while without any.
  *
- * Infrastructure errors are the feed's to repeat. A cursor that is not where it should be (another projector, a lost
- * reply of a commit, a deleted row) makes all lanes start afresh from the stored cursors.
+ * The feed repeats after errors of the infrastructure. A cursor that is not where it should be (another projector, a lost reply
+ * of a commit, a deleted row) makes all lanes start afresh from the stored cursors.
  */
 export type Projecting = {
-  /** Where each projection of this process stands, by key, as it is stored. */
+  /** Stored positions of this process's projections, by key. */
   positions(): Map<string, number>;
   /** Keys of projections that a defect has halted. */
   halted(): string[];
-  /** Projections that do not get on, each with its place: turned away at their stored cursors again and again. */
+  /** Projections that fail at their stored cursors again and again, each with its position. */
   standing(): string[];
-  /** Rejects with what cannot be mended by repeating. Resolves when stopped. */
+  /** Resolves when stopped; rejects with an error that repeating does not mend. */
   readonly ended: Promise<void>;
   stop(): Promise<void>;
 };
@@ -65,13 +65,13 @@ type Options = {
   batchEventsMax?: number;
 };
 
-/** One transaction's events (some 20,000 rows): about 200 ms of PostgreSQL's work. */
+/** Events of one transaction (some 20,000 rows): about 200 ms of PostgreSQL's work. */
 const BATCH_EVENTS_MAX = 2_000;
-/** A lane whose leases are in doubt looks this often whether they are its own again. */
+/** Milliseconds between looks whether a lane's leases are held, after the process has slept. */
 const DOUBT_LOOK_MS = 50;
-/** Failures to group the projections, one after another, that are told to who asks whether this process works. */
+/** After so many failures in a row to group the projections, the process reports itself as not ready. */
 const UNGROUPED_ATTEMPTS = 3;
-/** Begins the names of the leases: `projection:wallets:1`. */
+/** The prefix of lease names: `projection:wallets:1`. */
 const ROLE = 'projection';
 
 const BUILT_ANEW =
@@ -89,15 +89,15 @@ export function startProjecting(options: Options): Projecting {
   const owned = new Map<string, Owned>();
   let grouping: Promise<void> | null = null;
   let isGroupingDue = false;
-  /** Why the projections are in no lanes, when that lasts. */
-  let ungrouped: string | null = null;
+  /** The reason why the projections could not be grouped, once that has lasted. */
+  let ungroupedReason: string | null = null;
   const { promise: ended, resolve: hasEnded, reject: hasFailed } = Promise.withResolvers<void>();
   heardElsewhere(ended);
 
   const parked = parkedLog(log, runtime);
   const apart = apartForAWhile(runtime);
   const standstill = standstills(log, runtime);
-  /** Projections that found their cursors elsewhere than this process took them to be. */
+  /** Projections whose stored cursors were not where this process took them to be. */
   const turnedAway = new Set<TableProjection>();
   const isHeld = (projection: TableProjection) => owned.get(keyOf(projection))?.lease.isHeld() ?? false;
 
@@ -115,7 +115,7 @@ export function startProjecting(options: Options): Projecting {
   const onForeign = (projection: TableProjection, builtFrom: Cursor) =>
     log.warn({ projection: keyOf(projection), builtFrom, store: store.id }, BUILT_ANEW);
 
-  /** `position`: where their stored cursors stand. */
+  /** Starts a lane of projections whose stored cursors are all at `position`. */
   const laneOf = (members: TableProjection[], position: number): Lane => {
     const lane: Lane = {
       members,
@@ -160,15 +160,15 @@ export function startProjecting(options: Options): Projecting {
     if (waitMs > 0) await sleep(runtime, waitMs, stopping.signal);
   };
 
-  /** It stands beside a lane that it may travel with. */
+  /** True where the lane could be joined with another one. */
   const mayJoin = (lane: Lane): boolean => {
     const joinable = lanes.filter(({ members }) => !members.some(apart.has));
     return joinable.includes(lane) && lane !== joinable[0];
   };
 
   /**
-   * Whether its leases are this process's own is not known after it slept: until then nothing is written, and nothing
-   * said to be. Where one is lost the lanes are grouped anew without it.
+   * Waits until the leases of a lane are known to be held. After the process has slept they may be lost: until it is clear, nothing
+   * is written or announced. Where one is lost, the lanes are grouped anew without it.
    */
   const outOfDoubt = async (lane: Lane): Promise<void> => {
     while (!lane.members.every(isHeld)) {
@@ -178,8 +178,8 @@ export function startProjecting(options: Options): Projecting {
   };
 
   /**
-   * Takes every member over the batch: together where all can; one of them that fails goes on by itself. Gives where
-   * the lane's members stand then.
+   * Advances all members over the batch, together. A member that fails gets a lane of its own. Returns the position of the
+   * lane's members afterwards.
    */
   const moveLane = async (lane: Lane, batch: Batch<Event>): Promise<number> => {
     let going = lane.members;
@@ -214,8 +214,8 @@ export function startProjecting(options: Options): Projecting {
   };
 
   /**
-   * Starts all lanes afresh, those of the projections that are owned by then, from the stored cursors. Never awaited
-   * by a handler: it waits for the handlers.
+   * Starts lanes afresh, from the stored cursors, for the projections that this process owns by then. A handler must not await it,
+   * since it waits for the handlers.
    */
   const regroup = (reason: string): Promise<void> => {
     log.debug({ reason }, 'projections are grouped anew');
@@ -254,7 +254,7 @@ export function startProjecting(options: Options): Projecting {
         });
         for (const projection of mine) metrics.moved(projection, standsAt(projection));
         if (stopping.signal.aborted || isGroupingDue) return;
-        ungrouped = null;
+        ungroupedReason = null;
         lanes = together(mine, positions, apart.has).map((members) =>
           laneOf(members, standsAt(members[0] as TableProjection)),
         );
@@ -265,13 +265,13 @@ export function startProjecting(options: Options): Projecting {
           { err: error, attempt },
           'the projections could not be grouped; it is tried again',
         );
-        if (attempt >= UNGROUPED_ATTEMPTS) ungrouped = `not begun: ${asError(error).message}`;
+        if (attempt >= UNGROUPED_ATTEMPTS) ungroupedReason = `not begun: ${asError(error).message}`;
         await sleep(runtime, backOffMs(attempt), stopping.signal);
       }
     }
   };
 
-  /** One that is turned away again and again at one place holds up nobody else. */
+  /** Puts projections that stand still into lanes of their own, so that they delay no other. */
   const leaveStanding = (
     mine: readonly TableProjection[],
     standsAt: (projection: TableProjection) => number,
@@ -291,16 +291,16 @@ export function startProjecting(options: Options): Projecting {
   };
 
   const takeUp = async (key: string, lease: Lease) => {
-    const its: Owned = { lease };
+    const ownership: Owned = { lease };
     const leave = (reason: string): Promise<void> => {
-      if (owned.get(key) !== its) return Promise.resolve();
+      if (owned.get(key) !== ownership) return Promise.resolve();
       owned.delete(key);
       halted.delete(key);
       standstill.over(key);
       metrics.left(key);
       return regroup(reason);
     };
-    owned.set(key, its);
+    owned.set(key, ownership);
     lease.lost.addEventListener('abort', () => void leave('a lease was lost'), { once: true });
     await regroup('a projection has come to this process');
     return () => leave('a projection goes to another process');
@@ -322,7 +322,7 @@ export function startProjecting(options: Options): Projecting {
     parked.close();
   };
   const fail = async (error: unknown): Promise<void> => {
-    // A moment later: what waits for the grouping must not wait for itself.
+    // `end` waits for the grouping, so the grouping must not wait for `fail`.
     await end().finally(() => hasFailed(error));
   };
 
@@ -332,7 +332,7 @@ export function startProjecting(options: Options): Projecting {
         lanes.flatMap(({ members, position }) => members.map((member) => [keyOf(member), position] as const)),
       ),
     halted: () => [...halted].sort(),
-    standing: () => [...standstill.standing(), ...(ungrouped === null ? [] : [ungrouped])],
+    standing: () => [...standstill.standing(), ...(ungroupedReason === null ? [] : [ungroupedReason])],
     ended,
     async stop() {
       await end();

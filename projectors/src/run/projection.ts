@@ -3,41 +3,41 @@ import type { Recorded } from '@brokerx/infra';
 import type pg from 'pg';
 
 /**
- * A table projection: a name, a version, its tables, and a fold of a batch of events to row changes. It knows
- * nothing of cursors, transactions and retries: those are the runner's (`project.ts`).
+ * A table projection: a name, a version, its tables, and a fold that turns a batch of events into row changes. Cursors,
+ * transactions and retries are the runner's business (`project.ts`).
  */
 export type TableProjection = {
   readonly name: string;
-  /** Version of the fold and of the tables' shape; both change together, beside the live ones. */
+  /** Version of the fold and of the tables' shape. A new version has tables of its own, beside the live ones. */
   readonly version: number;
-  /** Physical tables that it alone writes, schema included. */
+  /** The physical tables, with their schema, that this projection alone writes. */
   readonly tables: readonly string[];
-  /** Categories of streams that it folds. */
+  /** The categories of streams whose events it folds. */
   readonly categories: readonly string[];
   /**
-   * What happens to an event that cannot be folded: `park` notes it and goes on without it; `stop` halts this
-   * projection, loudly, until it can be folded. What must balance never goes on without an event.
+   * What happens at an event that cannot be folded: `park` records the event and goes on without it; `stop` halts this
+   * projection, with an error in the log, until the event can be folded. Tables that must balance stop.
    */
   readonly onFailure: 'park' | 'stop';
   /**
-   * The row changes of a batch on top of what is stored. Repeatable: it keeps nothing until `committed`. `db` is
-   * for reading rows that the batch changes.
+   * Returns the row changes of a batch on top of the stored rows, which it reads from `db`. It can be repeated, since it
+   * remembers nothing before `committed`.
    */
   fold(events: readonly Recorded<Event>[], db: Database): Promise<Change>;
-  /** Drops whatever is remembered of stored rows: the stored ones may be others now. */
+  /** Drops all remembered rows: the stored ones may have changed. */
   forget(): void;
 };
 
 export type Change = {
   /** Writes the rows within the transaction that also moves the cursor. */
   write(db: Database): Promise<void>;
-  /** The transaction was committed: what was written may be remembered. */
+  /** Called after the commit: from now on the written rows may be remembered. */
   committed(): void;
 };
 
 export type Database = Pick<pg.ClientBase, 'query'>;
 
-/** A projection whose fold needs no stored row. */
+/** Makes a projection whose fold needs no stored row. */
 export function statelessProjection<Rows>(
   about: Pick<TableProjection, 'name' | 'version' | 'tables' | 'categories' | 'onFailure'>,
   fold: (events: readonly Recorded<Event>[]) => Rows,

@@ -7,7 +7,7 @@ import { orders } from './orders.ts';
 import { symbols } from './symbols.ts';
 import { wallets } from './wallets.ts';
 
-/** Every table projection, as new. */
+/** Makes every table projection. */
 export const allProjections = (): TableProjection[] => [
   wallets(),
   ledger(),

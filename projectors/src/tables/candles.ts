@@ -4,8 +4,8 @@ import { columns } from '../run/columns.ts';
 import { type Database, statelessProjection } from '../run/projection.ts';
 
 /**
- * Open, high, low, close and volume of each symbol in each interval that is stored, by trade time; the others, and
- * whether one is closed, are computed.
+ * The table of candles: open, high, low, close and volume of each symbol, by trade time, for the stored intervals. Queries compute
+ * the other intervals from these.
  */
 export const candles = () =>
   statelessProjection(
@@ -14,7 +14,7 @@ export const candles = () =>
     write,
   );
 
-/** What a batch's trades add to one candle: the whole candle when there was none. */
+/** What the trades of a batch add to one candle; the whole candle where it is new. */
 export type CandleChange = {
   symbol: string;
   interval: views.StoredInterval;
@@ -28,7 +28,7 @@ export type CandleChange = {
   trades: number;
 };
 
-/** Sorted by symbol, interval and start. */
+/** Returns the changes of a batch, sorted by symbol, interval and start. */
 export function foldCandles(events: readonly Recorded<Event>[]): CandleChange[] {
   const changes = new Map<string, CandleChange>();
   for (const { event, stream } of events) {
@@ -66,7 +66,7 @@ export function foldCandles(events: readonly Recorded<Event>[]): CandleChange[] 
 
 async function write(db: Database, rows: readonly CandleChange[]): Promise<void> {
   if (rows.length === 0) return;
-  // One after the other, over one connection.
+  // Both statements go over one connection, in this order.
   const upsert = db.query({
     name: 'candles_upsert',
     text: `
@@ -91,19 +91,19 @@ async function write(db: Database, rows: readonly CandleChange[]): Promise<void>
       (row) => row.trades,
     ]),
   });
-  const newest = newestSeconds(rows);
+  const oldest = oldestSeconds(rows);
   const forget = db.query({
     name: 'candles_forget',
     text: `
       delete from read.candle_v2 c using unnest($1::text[], $2::timestamptz[]) as u (symbol, oldest)
        where c.symbol = u.symbol and c.interval = '1s' and c.start < u.oldest`,
-    values: columns(newest, [([symbol]) => symbol, ([, oldest]) => oldest]),
+    values: columns(oldest, [([symbol]) => symbol, ([, start]) => start]),
   });
   await Promise.all([upsert, forget]);
 }
 
-/** Of each symbol, the first second that is kept. */
-function newestSeconds(rows: readonly CandleChange[]): [symbol: string, oldest: string][] {
+/** For each symbol, the start of the oldest one-second candle that stays stored. */
+function oldestSeconds(rows: readonly CandleChange[]): [symbol: string, oldest: string][] {
   const newest = new Map<string, string>();
   for (const { symbol, interval, start } of rows) if (interval === '1s') newest.set(symbol, start);
   return Array.from(newest, ([symbol, start]) => [

@@ -3,7 +3,7 @@ import type { Recorded } from '@brokerx/infra';
 import { columns } from '../run/columns.ts';
 import { type Database, statelessProjection } from '../run/projection.ts';
 
-/** Fills as their account sees them: one row for each leg of a trade, once it is settled. */
+/** The table of executions: one row for each settled leg of a trade. */
 export const executions = () =>
   statelessProjection(
     {
@@ -18,7 +18,7 @@ export const executions = () =>
   );
 
 export type Execution = {
-  /** Of the settlement event. */
+  /** Position of the settlement event. */
   position: number;
   accountId: string;
   orderId: string;

@@ -10,11 +10,12 @@ import {
 import type { Recorded } from '@brokerx/infra';
 
 /**
- * One order as queries show it. Money, quantities and ends come from its account's events, so that an order never
- * says more than its wallet has booked; of the book it takes the acceptance, which its account is not told. A cancel is
- * refused only where the order had ended before: it stays `pending_cancel` until that end is booked, too. States: pending_new → (held →) new → partially_filled → filled | canceled | expired |
- * rejected. While an answer is outstanding, pending_cancel lies over pending_replace lies over an open state;
- * an end outranks both.
+ * One order as queries show it. Money, quantities and ends come from the events of its account, so that an order never shows more
+ * than its wallet has booked. The book's events add what the account's do not have, such as the acceptance. The engine refuses a
+ * cancel only where the order has ended, so the order stays `pending_cancel` until that end is booked.
+ *
+ * States: pending_new → (held →) new → partially_filled → filled | canceled | expired | rejected. An unanswered cancel shows as
+ * pending_cancel, else an unanswered amendment as pending_replace, over the open state; an end outranks both.
  */
 export type OrderRow = {
   orderId: string;
@@ -24,7 +25,7 @@ export type OrderRow = {
   side: string;
   type: string;
   timeInForce: string;
-  /** Total quantity, what is filled included. */
+  /** Total quantity, filled shares included. */
   quantity: number;
   limitCents: number | null;
   protectionCents: number | null;
@@ -33,7 +34,7 @@ export type OrderRow = {
   filledValueCents: number;
   feesCents: number;
   leavesQuantity: number;
-  /** Taken off by self-trade prevention. */
+  /** Shares that self-trade prevention has taken off. */
   preventedQuantity: number;
   postOnly: boolean;
   minQuantity: number | null;
@@ -49,21 +50,21 @@ export type OrderRow = {
   reason: string | null;
   createdAt: string;
   updatedAt: string;
-  /** Of its first event. */
+  /** Position of its first event. */
   position: number;
-  /** Positions of its events in the account's and the book's stream: the oldest `EVENT_POSITIONS_MAX` and the last. */
+  /** Positions of its events in the account's and the book's streams: the oldest `EVENT_POSITIONS_MAX` and the last one. */
   eventPositions: number[];
   accepted: boolean;
-  /** It waits outside the book, a stop for its trigger, another for its call. */
+  /** True while it is put aside: a stop waits for its trigger, another order for its call. */
   held: boolean;
   cancelsUnanswered: number;
   amendsUnanswered: number;
 };
 
-/** Bounds the row of an order that trades in thousands of pieces (1 KB); its fills are executions of their own. */
+/** Bounds the row (1 KB) of an order that trades in thousands of pieces; each fill is an execution of its own anyway. */
 export const EVENT_POSITIONS_MAX = 100;
 
-/** Ids of the orders that an event is about: two for a trade, else at most one. */
+/** Ids of the orders that an event changes: two for a trade, all orders for a list, else at most one. */
 export function ordersOf(event: Event): readonly string[] {
   switch (event.type) {
     case 'OrderPlaced.v1':
@@ -103,14 +104,14 @@ export function ordersOf(event: Event): readonly string[] {
   }
 }
 
-/** True where the event is an order's first one. */
+/** True for the first event of an order. */
 export const begins = (event: Event): boolean =>
   event.type === 'OrderPlaced.v1' || event.type === 'OrderListPlaced.v1' || event.type === 'OrderRefused.v1';
 
 type Placed = Extract<Event, { type: 'OrderPlaced.v1' }>;
 type Refused = Extract<Event, { type: 'OrderRefused.v1' }>;
 
-/** The rows that an order's first event makes: one for each order of a list. */
+/** Makes the row of a new order, or one for each order of a list. */
 export function openRows({ event, ...at }: Recorded<Event>): OrderRow[] {
   if (event.type === 'OrderListPlaced.v1') {
     return placedOrders(event.data).map((data) =>

@@ -9,7 +9,7 @@ import type { Recorded } from '@brokerx/infra';
 import { columns } from '../run/columns.ts';
 import { type Database, statelessProjection } from '../run/projection.ts';
 
-/** What each symbol is and what its market may do now. */
+/** The table of symbols: name, rules and market state of each. */
 export const symbols = () =>
   statelessProjection(
     {
@@ -23,7 +23,7 @@ export const symbols = () =>
     write,
   );
 
-/** What a batch says of one symbol; what it does not say is absent. */
+/** What a batch changes of one symbol; what it leaves alone is absent. */
 export type SymbolChange = {
   symbol: string;
   listed?: { name: string; rules: SymbolRules; matchingRules: number };
@@ -36,7 +36,7 @@ export type SymbolChange = {
   exemptions?: { bandsOff: boolean; quotasOff: boolean };
 };
 
-/** One change for each symbol, by name. */
+/** Returns one change for each symbol of a batch, sorted by symbol. */
 export function foldSymbols(events: readonly Recorded<Event>[]): SymbolChange[] {
   const changes = new Map<string, SymbolChange>();
   const changeOf = (symbol: string): SymbolChange => {
@@ -46,7 +46,7 @@ export function foldSymbols(events: readonly Recorded<Event>[]): SymbolChange[] 
   };
   for (const { event, stream } of events) {
     switch (event.type) {
-      // A halt is shown at once; everything else once the engine says so.
+      // A halt shows at once; every other state once the engine has announced it.
       case 'MarketStateChanged.v1':
         changeOf(keyOfStream(stream)).state = event.data.state;
         break;
