@@ -571,15 +571,11 @@ test('every command refuses keys that it does not know, in its query and in its 
       const inQuery = await pointers({ url: `${url}?${key}=x`, payload: '{}' });
       expect(inQuery, `${method} ${path}?${key}`).toEqual([400, 'INVALID_REQUEST', [`#/query/${key}`]]);
       const inBody = await pointers({ payload: `{${JSON.stringify(key)}:"x"}` });
-      // The parser refuses what poisons a prototype, before any schema sees it.
-      const poison = key === '__proto__' || inBody[1] === 'MALFORMED_JSON';
-      if (poison) expect(inBody.slice(0, 2), `${method} ${path} ${key}`).toEqual([400, 'MALFORMED_JSON']);
-      else
-        expect(inBody, `${method} ${path} ${key}`).toEqual([
-          400,
-          'INVALID_REQUEST',
-          expect.arrayContaining([`#/${key}`]),
-        ]);
+      expect(inBody, `${method} ${path} ${key}`).toEqual([
+        400,
+        'INVALID_REQUEST',
+        expect.arrayContaining([`#/${key}`]),
+      ]);
     }
   }
 });

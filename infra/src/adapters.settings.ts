@@ -10,6 +10,7 @@ export const adapterVariables = {
   EVENTSTORE_URL: z
     .string()
     .regex(/^esdb(\+discover)?:\/\//, 'must begin with esdb:// or esdb+discover://')
+    .regex(/:\/\/([^@/?]*@)?[^@/?\s]/, 'must name a server behind the ://, such as 127.0.0.1:2113')
     .optional()
     .describe(
       'EventStoreDB or KurrentDB as the event store, such as esdb://127.0.0.1:2113?tls=false; unset: DATABASE_URL.',

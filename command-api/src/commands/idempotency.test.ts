@@ -23,6 +23,6 @@ test.for([
 test.for([[undefined], [''], ['abc'], ['0195f000-0000-7000-8000-00000000000g'], [`${ID} `]])(
   'no key: %s',
   ([id]) => {
-    expect(() => requestKey({ 'idempotency-key': id }, asked)).toThrow('Send an Idempotency-Key');
+    expect(() => requestKey({ 'idempotency-key': id }, asked)).toThrow('Send an idempotency key: a UUID');
   },
 );

@@ -132,7 +132,9 @@ export type AmendOrder = z.infer<typeof AmendOrder>;
 export const CancelOrders = z
   .strictObject({
     all: z
-      .union([z.literal(true), z.literal('true')])
+      .union([z.literal(true), z.literal('true')], {
+        error: 'true and nothing else: leave it out, or ask for all',
+      })
       .optional()
       .describe('`true` and nothing else: every open order.'),
     symbol: SymbolInput.optional(),

@@ -124,7 +124,9 @@ export const METHODS = Object.keys(REQUESTS) as [Method, ...Method[]];
 /** The parameters that are passed to command-api as a command's body, for documents. */
 export const ORDER_BODIES = { order: PlaceOrder, change: AmendOrder } as const;
 
-export const RequestId = z.union([z.int(), text(64).min(1)]);
+export const RequestId = z.union([z.int(), text(64).min(1)], {
+  error: 'a whole number, or text of 1 to 64 characters',
+});
 export type RequestId = z.infer<typeof RequestId>;
 export const StreamRequest = z.strictObject({
   id: RequestId.describe('Comes back with the reply.'),

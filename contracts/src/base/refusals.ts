@@ -6,7 +6,8 @@ import { z } from 'zod';
  */
 export const REFUSALS = {
   // Requests
-  IDEMPOTENCY_KEY_REQUIRED: 'Send an Idempotency-Key header with a UUID (version 7 is best).',
+  IDEMPOTENCY_KEY_REQUIRED:
+    'Send an idempotency key: a UUID (version 7 is best) in the Idempotency-Key header, or in idempotency_key where there is such a field.',
   IDEMPOTENCY_KEY_REUSED: 'This Idempotency-Key was used with another request body.',
   REQUEST_IN_FLIGHT: 'A request with this Idempotency-Key is being handled; repeat it in a moment.',
   IDEMPOTENCY_KEY_VERSION:

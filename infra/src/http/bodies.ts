@@ -1,7 +1,9 @@
+import { isUtf8 } from 'node:buffer';
 import { errorCodes, type FastifyRequest, type RouteOptions } from 'fastify';
 import { z } from 'zod';
 import type { Http } from './instance.ts';
-import { invalidRequest } from './problems.ts';
+import { Problem } from './problem.ts';
+import { invalidRequest, malformedJson, unsupportedMediaType } from './problems.ts';
 
 /**
  * Bodies of requests. An empty body is no body, whatever its kind: clients name the kind that they would have sent although
@@ -11,9 +13,12 @@ import { invalidRequest } from './problems.ts';
 export function takeJsonAlone(app: Http): void {
   const parse = app.getDefaultJsonParser('error', 'error');
   app.removeContentTypeParser(['text/plain', 'application/json']);
-  app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
-    if (body === '') return done(null, undefined);
-    return parse(request, body, done);
+  app.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    if (body.length === 0) return done(null, undefined);
+    // A decoder would put other characters in place of those bytes, and nobody would hear of it.
+    if (!isUtf8(body)) return done(new Problem({ ...malformedJson, detail: 'It is not UTF-8.' }));
+    const text = body.toString();
+    return parse(request, text, (error, value) => done(error && (poisonIn(text) ?? error), value));
   });
   // Whether there is a body of unknown length shows at its first byte or at its end.
   app.addContentTypeParser('*', (request, payload, done) => {
@@ -31,8 +36,34 @@ export function takeJsonAlone(app: Http): void {
     const length = headers['content-length'] ?? '0';
     const isEmpty = headers['transfer-encoding'] === undefined && Number(length) === 0;
     if (isEmpty || headers['content-type'] === '') delete headers['content-type'];
-    done();
+    const coding = headers['content-encoding'] ?? 'identity';
+    if (isEmpty || coding.toLowerCase() === 'identity') return done();
+    const detail = 'A body with a Content-Encoding is not decoded: send it as it is.';
+    done(new Problem({ ...unsupportedMediaType, detail }));
   });
+}
+
+/** The parser refuses keys that could change what all objects inherit. They are unknown fields, and told as such. */
+function poisonIn(text: string): Problem | undefined {
+  let root: unknown;
+  try {
+    root = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  const unread: { path: string[]; value: unknown }[] = [{ path: [], value: root }];
+  for (let next = unread.pop(); next; next = unread.pop()) {
+    const { path, value } = next;
+    if (value === null || typeof value !== 'object') continue;
+    for (const [key, inner] of Object.entries(value)) {
+      const isPoison =
+        key === '__proto__' || (key === 'constructor' && Object.hasOwn(Object(inner), 'prototype'));
+      if (isPoison)
+        return invalidRequest([{ code: 'unrecognized_keys', keys: [key], path, message: '' }], 'body', root);
+      unread.push({ path: [...path, key], value: inner });
+    }
+  }
+  return undefined;
 }
 
 /** For a route that changes something: it takes what it has schemas for, and nothing else. */

@@ -1,5 +1,6 @@
 import { Agent, request } from 'node:http';
 import { connect } from 'node:net';
+import { gzipSync } from 'node:zlib';
 import type { FastifyReply } from 'fastify';
 import { afterEach, expect, test } from 'vitest';
 import { z } from 'zod';
@@ -110,6 +111,24 @@ test('a request that does not fit is told each field, the rule and what is expec
   expect(query.json()).toMatchObject({ errors: [{ pointer: '#/query/limit', code: 'TOO_SMALL' }] });
 });
 
+test.for([
+  ['{"__proto__":1}', '#/__proto__'],
+  [
+    '{"symbol":"A","quantity":1,"legs":[{"price":"1"},{"price":"1","__proto__":{"a":1}}]}',
+    '#/legs/1/__proto__',
+  ],
+  ['{"constructor":{"prototype":{"a":1}},"symbol":"A","quantity":1}', '#/constructor'],
+  ['{"quantity":1,"\\u005f_proto__":1}', '#/__proto__'],
+])('a key that poisons is an unknown field, and the reply says where: %s', async ([payload, pointer]) => {
+  app = await build();
+  const reply = await app.inject({ method: 'POST', url: '/v1/orders', headers: json, payload });
+  expect({ status: reply.statusCode, ...reply.json() }).toMatchObject({
+    status: 400,
+    code: 'INVALID_REQUEST',
+    errors: [{ pointer, code: 'UNKNOWN_FIELD', detail: 'There is no such field.' }],
+  });
+});
+
 const json = { 'content-type': 'application/json' };
 /** Routes to which nothing has to be sent. */
 const bare = (http: Http) => {
@@ -136,7 +155,29 @@ test.for([
     'a poisoned prototype',
     { method: 'POST', url: '/v1/orders', headers: json, payload: '{"__proto__":{"a":1}}' },
     400,
+    'INVALID_REQUEST',
+  ],
+  [
+    'a body that is not UTF-8',
+    {
+      method: 'POST',
+      url: '/v1/orders',
+      headers: json,
+      payload: Buffer.from('{"symbol":"\xff","quantity":1}', 'latin1'),
+    },
+    400,
     'MALFORMED_JSON',
+  ],
+  [
+    'a body that is said to be compressed',
+    {
+      method: 'POST',
+      url: '/v1/orders',
+      headers: { ...json, 'content-encoding': 'gzip' },
+      payload: gzipSync('{"symbol":"ACME","quantity":1}'),
+    },
+    415,
+    'UNSUPPORTED_MEDIA_TYPE',
   ],
   ['no body', { method: 'POST', url: '/v1/orders' }, 400, 'INVALID_REQUEST'],
   [

@@ -130,7 +130,12 @@ export function answerBrokenConnection(error: NodeJS.ErrnoException, socket: Soc
 /** Milliseconds in which a client that is still sending can read the reply: closing at once could destroy it. */
 const LINGER_MS = 1_000;
 
-const malformedJson = { status: 400, code: 'MALFORMED_JSON', title: 'The body is not valid JSON.' };
+export const malformedJson = { status: 400, code: 'MALFORMED_JSON', title: 'The body is not valid JSON.' };
+export const unsupportedMediaType = {
+  status: 415,
+  code: 'UNSUPPORTED_MEDIA_TYPE',
+  title: 'The body must be application/json.',
+};
 const unexpected = {
   status: 500,
   code: 'INTERNAL_ERROR',
@@ -144,11 +149,7 @@ const frameworkProblems: Readonly<Record<string, { status: number; code: string;
     code: 'BODY_TOO_LARGE',
     title: 'The body is larger than is taken.',
   },
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: {
-    status: 415,
-    code: 'UNSUPPORTED_MEDIA_TYPE',
-    title: 'The body must be application/json.',
-  },
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: unsupportedMediaType,
   FST_ERR_CTP_EMPTY_JSON_BODY: malformedJson,
   FST_ERR_CTP_INVALID_JSON_BODY: malformedJson,
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: {
