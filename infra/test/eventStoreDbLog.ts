@@ -1,12 +1,11 @@
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 
 /**
- * The log of the EventStoreDB of these tests: it decides on appends as the real one does, and its positions are
- * places in bytes, with records between the events that no reader sees. With a file it outlives its process: what was
- * replied to is in it.
+ * The log of the tests' EventStoreDB. It decides on appends as the real one does; its positions are places in bytes, and some
+ * records between the events are hidden from readers. With a file it outlives its process: every acknowledged event is in it.
  */
 export type LogRecord = {
-  /** Of its first byte in the log. */
+  /** The place of its first byte in the log. */
   position: number;
   /** Where the next record begins. */
   end: number;
@@ -29,9 +28,9 @@ export type Appended =
 export type EventLog = ReturnType<typeof eventLog>;
 
 export const MAX_APPEND_BYTES = 1_048_576;
-/** Of a record beside what it holds. */
+/** Bytes of a record beside its contents. */
 const OVERHEAD_BYTES = 64;
-/** One of so many records is followed by one that is no event. */
+/** After every so many records comes a hidden one. */
 const EVERY_HIDDEN = 5;
 const HIDDEN_BYTES = 37;
 

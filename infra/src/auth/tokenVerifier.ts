@@ -11,16 +11,16 @@ import { type Runtime, sleep } from '../runtime/runtime.ts';
 import type { SessionEnds } from './sessionEnds.ts';
 
 /**
- * Verifies access tokens: JWTs (RFC 9068) signed with ES256 by command-api. A signature is checked once; the cache
- * knows a token by its whole text, never by a part of it, and on every use it is looked at whether the token has expired
- * and whether its session was ended.
+ * Verifies access tokens: JWTs (RFC 9068) that command-api signs with ES256. A token's signature is checked once and cached
+ * under the token's whole text, never a part of it. Every use checks whether the token has expired and whether its session
+ * was ended.
  */
 export type Actor = {
   clientId: string;
   accountId: string;
   roles: readonly string[];
   sessionId: string;
-  /** Revision in the client's stream of the event that began the session; 0 where the token does not tell. */
+  /** The revision, in the client's stream, of the event that began the session; 0 if the token has none. */
   sessionRevision: number;
   expiresAtMs: number;
 };
@@ -28,34 +28,34 @@ export type TokenVerdict = Actor | 'expired' | 'ended' | 'invalid';
 
 export type TokenVerifier = {
   /**
-   * Answers at once for a token that it knows. Rejects with `KeysUnavailable` or `SessionUnknown`: nothing is known of the
-   * token then.
+   * Returns the verdict without a promise for a token that was verified before. Rejects with `KeysUnavailable` or
+   * `SessionUnknown` if there can be no verdict now.
    */
   verify(token: string): TokenVerdict | Promise<TokenVerdict>;
 };
 
-/** The issuer's public keys could not be had: the request may be repeated. */
+/** The issuer's public keys could not be fetched: the request may be repeated. */
 export class KeysUnavailable extends Error {
   override name = 'KeysUnavailable';
 }
 
-/** Whom the tokens are meant for, in `aud`. */
+/** The audience that tokens name in `aud`. */
 export const TOKEN_AUDIENCE = 'brokerx';
-/** In the header, so that no other kind of JWT passes for an access token (RFC 9068 §2.1). */
+/** The type in a token's header, so that no other kind of JWT passes for an access token (RFC 9068 §2.1). */
 export const TOKEN_TYPE = 'at+jwt';
-/** The only signature algorithm: what the token itself asks for is not heard. */
+/** The only signature algorithm, whatever the token's header names. */
 export const TOKEN_ALGORITHM = 'ES256';
 
-/** Some 1.2 KB each: 60 MB when full. */
+/** Tokens in the cache, of some 1.2 KB each: 60 MB. */
 const TOKENS_MAX = 50_000;
-/** Longer than any token of ours; a longer text is not looked at. */
+/** All our tokens are shorter; a longer text is refused without being parsed. */
 const TOKEN_CHARS_MAX = 4_096;
 const FETCH_TIMEOUT_MS = 3_000;
 const FETCH_ATTEMPTS_MAX = 3;
 const FETCH_AGAIN_MS = 150;
-/** An unknown key id makes the key set be fetched again at most this often: a stranger can invent key ids. */
+/** Milliseconds between two fetches of the key set for unknown key ids, which a stranger can invent. */
 const REFRESH_AT_MOST_EVERY_MS = 10_000;
-/** A key that was withdrawn is trusted no longer than this. */
+/** Milliseconds after which a withdrawn key is no longer trusted. */
 const KEYS_MAX_AGE_MS = 600_000;
 
 export function tokenVerifier(options: {
@@ -75,9 +75,9 @@ export function tokenVerifier(options: {
           cacheMaxAge: KEYS_MAX_AGE_MS,
         })
       : createLocalJWKSet(jwks);
-  const known = new LRUCache<string, { actor: Actor; era: number }>({ max: TOKENS_MAX });
-  /** A page's requests come together: a new token is looked at once for all of them. */
-  const underWay = new Map<string, Promise<TokenVerdict>>();
+  const verified = new LRUCache<string, { actor: Actor; era: number }>({ max: TOKENS_MAX });
+  /** Running verifications by token: a page sends several requests at once, and one verification serves all. */
+  const verifying = new Map<string, Promise<TokenVerdict>>();
 
   const verifySignature = async (token: string): Promise<Actor | 'expired' | 'invalid'> => {
     for (let attempt = 1; ; attempt++) {
@@ -102,34 +102,34 @@ export function tokenVerifier(options: {
     }
   };
 
-  const look = async (token: string): Promise<TokenVerdict> => {
-    const actor = known.get(token)?.actor ?? (await verifySignature(token));
+  const verifyNow = async (token: string): Promise<TokenVerdict> => {
+    const actor = verified.get(token)?.actor ?? (await verifySignature(token));
     if (typeof actor === 'string') return actor;
-    // Taken before: what is forgotten while the stream is read makes the token be looked at again.
+    // The era is taken first: if ends are forgotten while the stream is read, the token is verified again.
     const era = sessions.era();
     await sessions.learn(actor);
-    known.set(token, { actor, era });
+    verified.set(token, { actor, era });
     return sessions.hasEnded(actor) ? 'ended' : actor;
   };
-  const lookOnce = (token: string): Promise<TokenVerdict> => {
-    const looking = underWay.get(token) ?? look(token).finally(() => underWay.delete(token));
-    underWay.set(token, looking);
-    return looking;
+  const verifyOnce = (token: string): Promise<TokenVerdict> => {
+    const verdict = verifying.get(token) ?? verifyNow(token).finally(() => verifying.delete(token));
+    verifying.set(token, verdict);
+    return verdict;
   };
 
   return {
     verify(token) {
-      const entry = known.get(token);
-      if (!entry) return token.length > TOKEN_CHARS_MAX ? 'invalid' : lookOnce(token);
+      const entry = verified.get(token);
+      if (!entry) return token.length > TOKEN_CHARS_MAX ? 'invalid' : verifyOnce(token);
       const { actor, era } = entry;
       if (actor.expiresAtMs <= runtime.nowMs()) return 'expired';
       if (sessions.hasEnded(actor)) return 'ended';
-      return era === sessions.era() ? actor : lookOnce(token);
+      return era === sessions.era() ? actor : verifyOnce(token);
     },
   };
 }
 
-/** Everything that is wrong with the token, and not with the way to the keys. */
+/** Whether an error means that the token is wrong, and not that the keys could not be fetched. */
 const isTokenFault = (error: unknown): boolean =>
   error instanceof errors.JWTInvalid ||
   error instanceof errors.JWTClaimValidationFailed ||

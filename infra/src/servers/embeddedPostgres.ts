@@ -16,45 +16,45 @@ import { becomesReady, launch, type Postmaster, stopOrphan, stopPostmaster } fro
 import { identify } from './processes.ts';
 
 /**
- * A real PostgreSQL 18 with nothing to install: the programs come with the npm packages, the data lies in one
- * folder. Whatever happened before (a parent killed, the server killed, power lost), the next start works.
+ * Starts a real PostgreSQL 18 without an installation: its programs come with the npm packages, and its data lie in one
+ * folder. The next start works whatever happened before: a killed parent, a killed server, a loss of power.
  */
 export type EmbeddedPostgres = {
-  /** Of the database `brokerx`, as its owner, password included. */
+  /** The address of the database `brokerx`, with its owner and the password. */
   url: string;
-  /** Where its data lies. */
+  /** The folder of its data. */
   folder: string;
   port: number;
   pid: number;
-  /** Settles when the server ends; `asked` is false when nobody called `stop`. */
+  /** Resolves when the server has ended; `asked` is false if nobody called `stop`. */
   exited: Promise<{ asked: boolean; reason: string }>;
   /** Ends sessions, writes a checkpoint and waits until the process is gone. */
   stop(): Promise<void>;
 };
 
 export type EmbeddedPostgresOptions = {
-  /** Holds password, port and (where its user can get there) the data. Made when absent. */
+  /** The folder of password, port and (if the server's user can access it) the data; created when absent. */
   dataRoot: string;
-  /** Demanded port: taken is an error. Otherwise the last one, or any free one. */
+  /** The port, which must be free. When absent, the last one is used again if it is free, else any free one. */
   port?: number;
   log: Log;
-  /** Settings beside or instead of the tuned ones. */
+  /** Settings that add to the tuned ones or replace them. */
   settings?: Readonly<Record<string, string | number>>;
   /** False for throw-away data: the new data folder is not forced to disk before the first start. */
   syncNewData?: boolean;
-  /** There was one here: a start that does not find its data fails, and makes no new one. */
+  /** There was a database here: a start that does not find its data fails and creates no new one. */
   mustExist?: boolean;
-  /** The start is refused where the disk has too little left to go on for long; any space will do when absent. */
+  /** Refuses the start if the disk is too full to work for long; any space is enough when absent. */
   needsReserve?: boolean;
-  /** Aborted: a database that is being made is given up, and nothing of it is left. */
+  /** When aborted, a database that is being created is given up and removed. */
   signal?: AbortSignal | undefined;
 };
 
 const SUPERUSER = 'brokerx';
 const DATABASE = 'brokerx';
-/** Major version of the data folder's format: another one's data cannot be opened. */
+/** The major version of the data's format: data of another one cannot be opened. */
 const MAJOR = '18';
-/** Backends of a killed server need a moment to notice; until then a new one is refused. */
+/** A killed server's backends notice its end after a moment; until then a new server is refused. */
 const LEFTOVER_ATTEMPTS_MAX = 60;
 const LEFTOVER_DELAY_MS = 500;
 
@@ -66,7 +66,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   try {
     await stopOrphan(home, log);
     if (options.needsReserve) refuseFullDisk(home);
-    const password = whole(() => keptPassword(dataRoot), dataRoot);
+    const password = whole(() => ownerPassword(dataRoot), dataRoot);
     if (existsSync(home.data)) checkData(home.data, MAJOR);
     else if (options.mustExist) throw lostData(home.data);
     else await makeData(home, { ...options, superuser: SUPERUSER, password });
@@ -83,7 +83,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
       const wasKilled = isKill(signal) || isTransient(error);
       throw diagnose(home, text, 'it started, but did not serve', wasKilled);
     }
-    keepPort(dataRoot, port, log);
+    savePort(dataRoot, port, log);
     let asked = false;
     return {
       url: url(DATABASE),
@@ -108,11 +108,11 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   }
 }
 
-/** Durable, bounded, quiet. Sized for a small machine that also runs the services. */
+/** Settings for a durable, bounded and quiet server, sized for a small machine that also runs the services. */
 const tunedSettings: Readonly<Record<string, string | number>> = {
   listen_addresses: LOOPBACK,
   unix_socket_directories: '',
-  // A 2xx means the event is on disk.
+  // A reply 2xx means that the event is on disk.
   fsync: 'on',
   synchronous_commit: 'on',
   full_page_writes: 'on',
@@ -122,16 +122,16 @@ const tunedSettings: Readonly<Record<string, string | number>> = {
   shared_buffers: '256MB',
   // Compiling a plan costs more than any of our statements.
   jit: 'off',
-  // A forgotten prepared transaction would hold back cleaning for ever.
+  // A forgotten prepared transaction would hold back vacuum for ever.
   max_prepared_transactions: 0,
-  // A session that holds a transaction open and does nothing is ended: it would hold locks.
+  // Ends sessions that idle in a transaction, because they hold locks.
   idle_in_transaction_session_timeout: '30s',
   max_connections: 300,
   log_line_prefix: '',
   log_min_messages: 'warning',
   log_checkpoints: 'off',
   lc_messages: 'C',
-  // After a crash: one flush of the file system instead of one for each file, a second less to wait.
+  // After a crash, one flush of the file system instead of one for each file saves a second.
   ...(process.platform === 'linux' ? { recovery_init_sync_method: 'syncfs' } : {}),
 };
 
@@ -169,8 +169,8 @@ async function choosePort(dataRoot: string, demanded: number | undefined, attemp
   return lastIsFree ? last : freePort();
 }
 
-/** The next start asks for it first. */
-function keepPort(dataRoot: string, port: number, log: Log): void {
+/** Notes the port, which the next start tries first. */
+function savePort(dataRoot: string, port: number, log: Log): void {
   const path = join(dataRoot, 'postgres-port');
   if (readNumber(path) === port) return;
   try {
@@ -189,7 +189,7 @@ function readNumber(path: string): number | null {
   }
 }
 
-function keptPassword(dataRoot: string): string {
+function ownerPassword(dataRoot: string): string {
   const path = join(dataRoot, 'postgres-password');
   if (!existsSync(path)) writeFileSync(path, `${randomBytes(24).toString('base64url')}\n`, { mode: 0o600 });
   return readFileSync(path, 'utf8').trim();

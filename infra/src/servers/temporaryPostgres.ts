@@ -7,11 +7,11 @@ import { SYSTEM_ROOT } from './postgresHome.ts';
 import { undertaker } from './undertaker.ts';
 
 /**
- * A database to throw away: in a folder of its own that is removed at the end, however its user ends (killed
- * included). It is as durable as the real one while it runs.
+ * A throw-away PostgreSQL. Its folder is removed at the end, however its user ends, even if it is killed. While it runs, it is
+ * as durable as the real one.
  */
 export type TemporaryPostgres = {
-  /** Of an empty database; its user may create others. */
+  /** The address of an empty database, whose user may create others. */
   url: string;
   port: number;
   pid: number;

@@ -10,20 +10,20 @@ import { postgresForTests } from './testServers.postgres.ts';
 import { redisForTests } from './testServers.redis.ts';
 
 /**
- * What tests run against, decided once for a whole run: each server is the one whose address the environment gives, or
- * else one that is started for the run. A kind of server that is not to be had is said loudly, and its tests are skipped.
+ * Chooses the servers that a test run uses: for each kind the one whose address is in the environment, or else one started for
+ * the run. If a kind of server is unavailable, a loud message says so and its tests are skipped.
  */
 declare module 'vitest' {
   interface ProvidedContext {
     /** A database whose user may create others. */
     postgresAdminUrl: string;
-    /** EventStoreDB or KurrentDB, which others may use at the same time; null: there is none here. */
+    /** EventStoreDB or KurrentDB, which other tests may use at the same time; null: there is none here. */
     eventStoreUrl: string | null;
     /** `host:port` of Kafka brokers, separated by commas; null: there is no Kafka here. */
     kafkaBrokers: string | null;
     /** Folder of Kafka's jars, for tests that stop and kill a broker of their own; null: there is no Java or no Maven. */
     kafkaJars: string | null;
-    /** Of a Redis that all test files share: who flushes or kills one starts his own. Null: there is no Redis here. */
+    /** A Redis that all test files share; a test that flushes or kills one starts its own. Null: there is no Redis here. */
     redisUrl: string | null;
     /** The command that starts nginx; null: there is no nginx here. */
     nginx: string | null;
@@ -54,8 +54,8 @@ export default async function setup(project: Project): Promise<() => Promise<voi
 }
 
 /**
- * Whether a test file of this run says the word: what starts slowly and takes much memory is started for those alone.
- * Vitest keeps to itself which files it was asked for; where it does not tell, all count.
+ * Whether a test file of this run contains the word: servers that start slowly and need much memory are started only then.
+ * Vitest's list of requested files is no part of its API; if it is missing, all files count.
  */
 async function isMentioned(project: Project, word: string): Promise<boolean> {
   const { filenamePattern } = project.vitest as { filenamePattern?: string[] };
@@ -71,11 +71,11 @@ function addressOf(name: string, server: ServerForTests | NoServer): string | nu
 
 export type FreshDatabase = {
   url: string;
-  /** Ends its sessions and removes it. */
+  /** Ends the database's sessions and removes it. */
   drop(): Promise<void>;
 };
 
-/** An empty database of the test's own. Call inside a test or hook; drop it afterwards. */
+/** Creates an empty database for one test. Call it inside a test or hook, and drop the database afterwards. */
 export async function freshDatabase(): Promise<FreshDatabase> {
   const { inject } = await import('vitest');
   const adminUrl = inject('postgresAdminUrl');

@@ -15,7 +15,7 @@ import {
   schemasKeptIn,
 } from '../database/databaseRoles.ts';
 import { prepareDatabase } from '../database/prepareDatabase.ts';
-import { keptSecrets } from '../supervise/secrets.ts';
+import { installationSecrets } from '../supervise/secrets.ts';
 
 /** What the owner of a PostgreSQL does before services sign in to it with roles of their own. */
 export function addDatabase(program: Command): void {
@@ -72,7 +72,10 @@ async function prepare(): Promise<void> {
 
 async function sql(data: string): Promise<void> {
   const env = loadConfig(variables) as Variables;
-  const passwords = passwordsOf(env, env.BROKERX_MASTER_KEY ?? keptSecrets(resolve(data)).BROKERX_MASTER_KEY);
+  const passwords = passwordsOf(
+    env,
+    env.BROKERX_MASTER_KEY ?? installationSecrets(resolve(data)).BROKERX_MASTER_KEY,
+  );
   process.stdout.write(`${rolesSql(databaseOf(env.DATABASE_URL), passwords)}\n`);
 }
 

@@ -20,7 +20,7 @@ import { freePort } from '@brokerx/infra/runtime/ports.ts';
 import { startEmbeddedPostgres } from '@brokerx/infra/servers/embeddedPostgres.ts';
 import { freshDatabase } from '@brokerx/infra/servers/testServers.ts';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { keptSecrets } from '../supervise/secrets.ts';
+import { installationSecrets } from '../supervise/secrets.ts';
 
 /** `brokerx start` where it cannot: what is wrong, the rule, what to do; no stack trace, and nothing left running. */
 let data = '';
@@ -186,7 +186,7 @@ test(
   async () => {
     const flags = ['--ports', 'free', '--json-logs'];
     const { said } = await start({ flags, until: '"msg":"BrokerX is ready"' });
-    const { OPERATOR_PASSWORD } = keptSecrets(data);
+    const { OPERATOR_PASSWORD } = installationSecrets(data);
     expect(said).not.toContain(OPERATOR_PASSWORD);
     const ready = lines(said).find(({ msg }) => msg === 'BrokerX is ready');
     expect(ready).toMatchObject({ mode: 'development', passphraseAt: join(data, 'secrets.json') });
@@ -322,7 +322,7 @@ const initdbs = () =>
 
 test('data that is damaged is named, with what to do', async () => {
   // As an installation that ran before has it.
-  keptSecrets(data);
+  installationSecrets(data);
   const log = createLog({ name: 'test', level: 'silent' });
   await (await startEmbeddedPostgres({ dataRoot: data, log, syncNewData: false })).stop();
   const folder = join(data, 'postgres', 'data');

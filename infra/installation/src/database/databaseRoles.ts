@@ -3,9 +3,9 @@ import { deriveKey } from '@brokerx/infra/vault/sealing.ts';
 import pg from 'pg';
 
 /**
- * Each service signs in to PostgreSQL as a role of its own that may do what the service does and no more: who answers
- * queries cannot write an event, who matches cannot read a key. The owner of the database makes tables and roles; no
- * service is given the owner's address.
+ * Each service signs in to PostgreSQL as a role of its own with no more rights than its work needs: query-api cannot write an
+ * event, the matching engine cannot read a key. The owner of the database creates tables and roles, and no service gets the
+ * owner's address.
  */
 export const DATABASE_SERVICES = ['command-api', 'matching-engine', 'projectors', 'query-api'] as const;
 export type DatabaseService = (typeof DATABASE_SERVICES)[number];
@@ -13,7 +13,7 @@ export type DatabaseService = (typeof DATABASE_SERVICES)[number];
 export const isDatabaseService = (name: string): name is DatabaseService =>
   DATABASE_SERVICES.some((service) => service === name);
 
-/** `append`: events may be added, and nothing else; `write`: rows may be changed; no word: not even seen. */
+/** `read`, or also `append` (add events) or `write` (change rows). Without a right a service cannot even see the schema. */
 type Right = 'read' | 'append' | 'write';
 export const RIGHTS: Readonly<Record<DatabaseService, Readonly<Partial<Record<Schema, Right>>>>> = {
   'command-api': { store: 'append', state: 'write', vault: 'write', hot: 'read' },
@@ -22,25 +22,25 @@ export const RIGHTS: Readonly<Record<DatabaseService, Readonly<Partial<Record<Sc
   'query-api': { store: 'read', state: 'read', read: 'read', hot: 'read' },
 };
 
-/** What is kept where, each made by migrations of its own. */
+/** The database's schemas; each has its own migrations. */
 export const SCHEMAS = ['store', 'state', 'hot', 'vault', 'read'] as const;
 export type Schema = (typeof SCHEMAS)[number];
 
 export type RolePasswords = Readonly<Record<DatabaseService, string>>;
 
-/** Something for each of the services. */
-export const forEach = <T>(of: (service: DatabaseService) => T) =>
-  Object.fromEntries(DATABASE_SERVICES.map((service) => [service, of(service)])) as Record<
+/** A record with a value for each service. */
+export const forEach = <T>(valueOf: (service: DatabaseService) => T) =>
+  Object.fromEntries(DATABASE_SERVICES.map((service) => [service, valueOf(service)])) as Record<
     DatabaseService,
     T
   >;
 
-/** One address for all: where nobody may make roles, and in tests that are about something else. */
+/** One address for all services: where roles cannot be created, and in tests about other things. */
 export const sameForAll = (databaseUrl: string) => forEach(() => databaseUrl);
 
 /**
- * Roles are the whole server's: the database's name in theirs lets several installations share one. PostgreSQL would cut a
- * long name, and roles of several services or databases would be the same.
+ * The name of a service's role. Roles belong to the whole server, so it contains the database's name: several installations
+ * can share a server. Long names are shortened here, because PostgreSQL would cut them and so make different roles equal.
  */
 export const roleName = (database: string, service: DatabaseService): string =>
   `${shortened(database)}_${service.replaceAll('-', '_')}`;
@@ -53,18 +53,18 @@ function shortened(database: string): string {
   // The last character may have been cut in half.
   return `${begin.toString().replace(/\uFFFD+$/, '')}_${digest}`;
 }
-/** Bytes, of the 63 that PostgreSQL takes for a role. */
+/** Bytes for the database, of the 63 that PostgreSQL allows in a role's name. */
 const DATABASE_NAME_BYTES = 40;
 const DIGEST_CHARACTERS = 12;
 
-/** The same for each start of an installation, and told by nothing but its master key. */
+/** The roles' passwords, derived from the master key: the same at every start of an installation. */
 export function rolePasswords(masterKey: Buffer, database: string): RolePasswords {
   const password = (service: DatabaseService) =>
     deriveKey(masterKey, `database role ${roleName(database, service)}`).toString('base64url');
   return forEach(password);
 }
 
-/** What the database of DATABASE_URL holds: events, keys and read models may each have one of their own. */
+/** The schemas in the database of DATABASE_URL: events, keys and read models may each have a database of their own. */
 export function schemasKeptIn(
   env: Readonly<Partial<Record<'EVENTSTORE_URL' | 'VAULT_URL' | 'READ_DATABASE_URL', string | undefined>>>,
 ): Schema[] {
@@ -87,7 +87,7 @@ export function addressOf(ownerUrl: string, service: DatabaseService, passwords:
 export const databaseOf = (databaseUrl: string): string =>
   decodeURIComponent(new URL(databaseUrl).pathname.slice(1));
 
-/** SQL that makes the roles, for a user who may: passwords are in it as SCRAM verifiers, not in the clear. */
+/** SQL that creates the roles, for a user who may do so. It contains passwords only as SCRAM verifiers. */
 export function rolesSql(database: string, passwords: RolePasswords): string {
   return DATABASE_SERVICES.map((service) => {
     const role = roleName(database, service);
@@ -104,7 +104,7 @@ alter role ${name} password ${verifier};`;
   }).join('\n');
 }
 
-/** SQL that gives each role its rights in the schemas that are there, and takes away what an earlier version gave. */
+/** SQL that grants each role its rights in the schemas, and revokes rights that an earlier version granted. */
 export function rightsSql(database: string, schemas: readonly Schema[]): string {
   return DATABASE_SERVICES.flatMap((service) => {
     const role = pg.escapeIdentifier(roleName(database, service));
@@ -131,7 +131,7 @@ function schemaRights(schema: Schema, right: Right | undefined, role: string): s
   ];
   if (right === 'read') return reads;
   const functions = `grant execute on all functions in schema ${schema} to ${role}`;
-  // The head row is locked by each append, which PostgreSQL allows to those who may update it; a trigger forbids that.
+  // An append locks the head row, which requires the right to update it; a trigger forbids the update itself.
   if (right === 'append') {
     return [
       ...reads,
@@ -148,8 +148,8 @@ function schemaRights(schema: Schema, right: Right | undefined, role: string): s
 }
 
 /**
- * What PostgreSQL keeps of a password (RFC 5803), so that none is in a statement that a server may log. The salt comes
- * from the password: the same one at each start changes nothing.
+ * The verifier that PostgreSQL stores for a password (RFC 5803), so that no password is in a statement that a server may log.
+ * The salt is derived from the password, so that the verifier is the same at every start.
  */
 function scramVerifier(role: string, password: string): string {
   const salt = createHash('sha256').update(`${role}:${password}`).digest().subarray(0, 16);
@@ -158,5 +158,5 @@ function scramVerifier(role: string, password: string): string {
   const stored = createHash('sha256').update(keyed('Client Key')).digest('base64');
   return `SCRAM-SHA-256$${SCRAM_ITERATIONS}:${salt.toString('base64')}$${stored}:${keyed('Server Key').toString('base64')}`;
 }
-/** PostgreSQL's own; the passwords have 192 bits. */
+/** PostgreSQL's own default, which is enough: the passwords have 192 bits or more. */
 const SCRAM_ITERATIONS = 4_096;

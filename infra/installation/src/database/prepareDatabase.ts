@@ -16,21 +16,21 @@ import {
   sameForAll,
 } from './databaseRoles.ts';
 
-/** Tables, roles and rights of a database, made by its owner before any service signs in. */
+/** Creates the tables, roles and rights of a database as its owner, before any service signs in. */
 export type PrepareOptions = {
-  /** Of the owner: a user who may make schemas, and roles where there are none yet. */
+  /** The owner's address: a user who may create schemas, and also roles unless they exist. */
   ownerUrl: string;
   /** The repository, where the migrations are. */
   root: string;
   passwords: RolePasswords;
-  /** What this database holds: events, keys or read models may have one of their own. */
+  /** The schemas of this database: events, keys or read models may have a database of their own. */
   schemas: readonly Schema[];
   log: Log;
 };
 
 /**
- * The address for each service. Where the owner may not make roles and nobody has made them, that is the owner's own for
- * all, and one warning says how to mend it. May be called at any time, by several at once.
+ * Returns the address for each service. If the owner may not create the roles and nobody else did, all services get the
+ * owner's address, and a warning says how to mend that. May be called at any time, also by several processes at once.
  */
 export async function prepareDatabase(options: PrepareOptions): Promise<Record<DatabaseService, string>> {
   const { ownerUrl, root, passwords, schemas, log } = options;
@@ -57,14 +57,14 @@ export async function prepareDatabase(options: PrepareOptions): Promise<Record<D
   return sameForAll(ownerUrl);
 }
 
-/** `state` is made by the same migrations as before it had a name of its own. */
+/** The folder of a schema's migrations. */
 const migrationsOf = (root: string, schema: Schema): string =>
   schema === 'read' ? join(root, 'projectors/migrations') : join(root, 'infra/migrations', schema);
 
-/** Runs the statements in one transaction; false, and nothing done, where the user may not. */
+/** Runs the statements in one transaction; false, and nothing changed, if the user may not run them. */
 async function permitted(client: pg.Client, sql: string): Promise<boolean> {
   try {
-    // One after the other where several start at once: two that grant on the same table would collide.
+    // The lock makes concurrent starts wait for each other: two that grant on the same table would collide.
     await client.query(`begin; select pg_advisory_xact_lock(${PREPARE_LOCK}); ${sql} commit`);
     return true;
   } catch (error) {
@@ -75,13 +75,13 @@ async function permitted(client: pg.Client, sql: string): Promise<boolean> {
   }
 }
 
-/** Any constant of our own. */
+/** The lock's key: an arbitrary number that nobody else uses. */
 const PREPARE_LOCK = 6_270_114_002;
 const INSUFFICIENT_PRIVILEGE = '42501';
-/** There is no such role. */
+/** The code for a role that does not exist. */
 const UNDEFINED_OBJECT = '42704';
 
-/** Whether somebody else made the roles, with the passwords that this installation has. */
+/** Whether the roles exist, with this installation's passwords. */
 async function exist(urls: Readonly<Record<DatabaseService, string>>): Promise<boolean> {
   for (const connectionString of Object.values(urls)) {
     const client = new pg.Client({ connectionString, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });

@@ -57,7 +57,7 @@ export function krakendConfig(routes: readonly ApiRoute[], options: KrakendOptio
       router: router(options),
       ...(tokenIssuer === null ? {} : { 'auth/validator': { shared_cache_duration: KEYS_KEPT_SECONDS } }),
       'telemetry/logging': { level: 'WARNING', stdout: true },
-      // An empty list would mean everybody.
+      // An empty list would allow every origin.
       ...(corsOrigins.length > 0 ? { 'security/cors': cors(corsOrigins) } : {}),
     },
     endpoints: routes.filter(({ kind }) => kind !== 'stream').map((route) => endpoint(route, options)),
@@ -65,7 +65,7 @@ export function krakendConfig(routes: readonly ApiRoute[], options: KrakendOptio
   return `${JSON.stringify(config, null, 2)}\n`;
 }
 
-/** Of several hosts it asks one after the other in turn, also one that is down: each such request is a 500. */
+/** KrakenD sends requests to several hosts in turn, even to one that is down, and each such request gets a 500. */
 function refuseSeveralHosts({ commandApis, queryApis }: KrakendOptions): void {
   const problems = [
     ['GATEWAY_COMMAND_APIS', commandApis] as const,
@@ -84,14 +84,14 @@ function refuseSeveralHosts({ commandApis, queryApis }: KrakendOptions): void {
   if (problems.length > 0) throw new ConfigError(problems);
 }
 
-/** Paths as they come: nothing is decoded, redirected or answered by a text of its own. */
+/** Passes paths on unchanged: KrakenD decodes and redirects nothing, and sends no texts of its own. */
 const router = ({ trustedProxies }: KrakendOptions) => ({
   hide_version_header: true,
   disable_redirect_trailing_slash: true,
   disable_redirect_fixed_path: true,
   disable_handle_method_not_allowed: true,
   error_body: { '404': NO_ROUTE },
-  // By default it believes X-Forwarded-For of anybody, and every limit by address would be in vain.
+  // By default it believes anybody's X-Forwarded-For, which would defeat every limit by address.
   ...(trustedProxies.length > 0
     ? {
         forwarded_by_client_ip: true,
@@ -120,7 +120,7 @@ function endpoint(route: ApiRoute, options: KrakendOptions) {
     output_encoding: 'no-op',
     timeout: TIMEOUT,
     input_headers: ['Accept', 'Authorization', ...bodied, ...headers, 'traceparent'],
-    // All of them: an API refuses what it does not know, and a filter that was dropped here would mean everything.
+    // All parameters: the API refuses unknown ones, but a filter dropped here would silently return everything.
     input_query_strings: ['*'],
     backend: [{ host: hosts, url_pattern: path, method, encoding: 'no-op', disable_host_sanitize: false }],
     extra_config: { ...validator(route, options), 'qos/ratelimit/router': rateLimit(route, options) },
@@ -133,7 +133,7 @@ function validator({ roles }: ApiRoute, { commandApis, tokenIssuer }: KrakendOpt
     'auth/validator': {
       alg: TOKEN_ALGORITHM,
       jwk_url: `http://${commandApis[0]}/.well-known/jwks.json`,
-      // Inside the network of the services.
+      // The keys come over the services' own network, without TLS.
       disable_jwk_security: true,
       cache: true,
       cache_duration: KEYS_KEPT_SECONDS,
@@ -146,7 +146,7 @@ function validator({ roles }: ApiRoute, { commandApis, tokenIssuer }: KrakendOpt
   };
 }
 
-/** Of one address at one route; KrakenD counts each route for itself. */
+/** The limit for one address at one route: KrakenD counts each route separately. */
 function rateLimit({ kind, roles, method }: ApiRoute, options: KrakendOptions) {
   const { commandsPerSecondMax, queriesPerSecondMax, publicPerMinuteMax } = options;
   if (roles === null && method !== 'GET') {

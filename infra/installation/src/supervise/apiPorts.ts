@@ -2,19 +2,20 @@ import { freePort, PORT_MAX, portTaken } from '@brokerx/infra/runtime/ports.ts';
 import { StartRefused } from '@brokerx/infra/runtime/shutdown.ts';
 import type { Counts } from './instances.ts';
 
-/** Ports of the APIs of an installation: the first of each list is that of the first process of its kind. */
+/** The ports of an installation's APIs, in the order of the processes of each kind. */
 export type ApiPorts = {
   command: number[];
-  query: number[] /** Of the development inbox's mail server. */;
+  query: number[];
+  /** The port of the development inbox's mail server. */
   inbox: number;
 };
 
-/** From one process of a kind to the next, so that 8001, 8011, … and 8002, 8012, … never meet. */
+/** The distance from one process of a kind to the next, so that 8001, 8011, … and 8002, 8012, … never meet. */
 const PORT_STEP = 10;
 
-/** Free ports, or those that were asked for: then each must be free, or `StartRefused` says which is not. */
+/** Chooses free ports, or counts up from the first ones; throws `StartRefused` if one of these is not free. */
 export async function apiPorts(
-  asked: 'free' | { command: number; query: number },
+  firstPorts: 'free' | { command: number; query: number },
   { commandApis, queryApis }: Counts,
 ): Promise<ApiPorts> {
   const taken = new Set<number>();
@@ -31,22 +32,25 @@ export async function apiPorts(
     while (ports.length < count) ports.push(await free());
     return ports;
   };
-  if (asked === 'free') {
+  if (firstPorts === 'free') {
     return { command: await many(commandApis), query: await many(queryApis), inbox: await free() };
   }
   const stepped = (first: number, count: number) =>
     Array.from({ length: count }, (_, index) => first + index * PORT_STEP);
-  const ports = { command: stepped(asked.command, commandApis), query: stepped(asked.query, queryApis) };
+  const ports = {
+    command: stepped(firstPorts.command, commandApis),
+    query: stepped(firstPorts.query, queryApis),
+  };
   await refuseUnusable(ports);
   for (const port of [...ports.command, ...ports.query]) taken.add(port);
   return { ...ports, inbox: await free() };
 }
 
 async function refuseUnusable({ command, query }: Pick<ApiPorts, 'command' | 'query'>): Promise<void> {
-  const both = command.find((port) => query.includes(port));
-  if (both !== undefined) {
+  const common = command.find((port) => query.includes(port));
+  if (common !== undefined) {
     const why = command.length + query.length > 2 ? ` (each further process is ${PORT_STEP} above)` : '';
-    throw new StartRefused(`--command-port and --query-port are both ${both}${why}: they must differ.`);
+    throw new StartRefused(`--command-port and --query-port are both ${common}${why}: they must differ.`);
   }
   const named = [
     ...command.map((port) => ({

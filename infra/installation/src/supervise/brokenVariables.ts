@@ -30,15 +30,15 @@ const Shared = z.object({
     .describe('Wraps the keys of all personal data (openssl rand -base64 32).'),
 });
 
-/** What services share is known here: what is wrong of it costs nobody a question. */
+/** The mistakes in variables that several services read; no service has to be run to find them. */
 export const sharedProblems = (env: Variables): readonly ConfigProblem[] =>
   problemsOf(() => {
-    const given = loadConfig(Shared, env);
-    adapterSettings({ ...given, DATABASE_URL: given.DATABASE_URL ?? '' });
+    const config = loadConfig(Shared, env);
+    adapterSettings({ ...config, DATABASE_URL: config.DATABASE_URL ?? '' });
   });
 
-/** Those that `sharedProblems` looks at, and those that a start decides itself, whatever the environment says. */
-export const LOOKED_AT: ReadonlySet<string> = new Set([
+/** The variables that `sharedProblems` checks, and those that the start command sets itself. */
+export const CHECKED_VARIABLES: ReadonlySet<string> = new Set([
   ...Object.keys(Shared.shape),
   'BROKERX_MODE',
   'BROKERX_DATA',
@@ -55,7 +55,7 @@ export const LOOKED_AT: ReadonlySet<string> = new Set([
   'HOST',
 ]);
 
-/** The other half would be made up, and whoever set this one would not know it. */
+/** One half of the operator's sign-in is set without the other, which would be generated without the person knowing it. */
 export function halfAnOperator({ OPERATOR_EMAIL, OPERATOR_PASSWORD }: Variables): ConfigProblem[] {
   if (Boolean(OPERATOR_EMAIL) === Boolean(OPERATOR_PASSWORD)) return [];
   const [variable, missing] = OPERATOR_EMAIL

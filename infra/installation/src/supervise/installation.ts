@@ -27,18 +27,18 @@ import { apiPorts } from './apiPorts.ts';
 import { halfAnOperator, noMail, sharedProblems } from './brokenVariables.ts';
 import { type Counts, ONE_OF_EACH } from './instances.ts';
 import { DATABASE_PROCESS, openRunFile, type RunFile, stopLeftovers } from './runFile.ts';
-import { keptSecrets } from './secrets.ts';
+import { installationSecrets } from './secrets.ts';
 import { brokerxServices, type Surroundings, showsInbox } from './serviceCatalog.ts';
 import { type ServiceSpec, startService } from './serviceProcess.ts';
 import { NotReady, type Running, type Supervised, supervise } from './supervisor.ts';
 import { wrongSettings } from './wrongSettings.ts';
 
-/** A whole BrokerX on this machine: its database and its services, each a process that is kept running. */
+/** Starts a whole BrokerX on this machine, its database and its services, and keeps each process running. */
 export type Installation = {
   status: InstallationStatus;
-  /** Pids as they are now. */
+  /** The processes' current pids. */
   pids(): Record<string, number>;
-  /** Ends everything in reverse order. */
+  /** Stops all processes in reverse order. */
   stop(): Promise<void>;
 };
 
@@ -46,45 +46,45 @@ export type InstallationStatus = {
   /** The first command-api and the first query-api. */
   commandUrl: string;
   queryUrl: string;
-  /** All of them. */
+  /** All command-apis and query-apis. */
   commandUrls: string[];
   queryUrls: string[];
   databaseUrl: string;
   operatorEmail: string;
   operatorPassword: string;
   mode: Mode;
-  /** Where all mail can be read; null where it cannot. */
+  /** Where all mail can be read; null if there is no inbox. */
   inboxUrl: string | null;
   dataDir: string;
   pids: Record<string, number>;
 };
 
 export type InstallationOptions = {
-  /** Holds everything that is kept. Made when absent. */
+  /** The folder of everything that outlives the processes; created when absent. */
   dataDir: string;
   /** The repository, where the services are. */
   root: string;
-  /** Of the first command-api and the first query-api. */
+  /** The ports of the first command-api and the first query-api. */
   ports: 'free' | { command: number; query: number };
   /** How many processes of each kind; one when absent. */
   counts?: Counts;
   mode: Mode;
-  /** Simulated traders beside it. */
+  /** Whether simulated traders run beside it. */
   traders: boolean;
-  /** The environment of the services. With DATABASE_URL in it no database is started. */
+  /** Variables for the services. If DATABASE_URL is among them, no database is started. */
   env: Readonly<Record<string, string | undefined>>;
   log: Log;
-  /** Every line that a service writes. */
+  /** Called with every line that a service writes. */
   onLine(service: string, line: string): void;
-  /** Aborted: the start is given up. */
+  /** Aborts the start. */
   signal?: AbortSignal;
-  /** What is run; BrokerX' own services when absent. */
+  /** The services to run; BrokerX' own when absent. */
   services?(surroundings: Surroundings): ServiceSpec[];
 };
 
-/** A database that crashed under load redoes up to 2 GB of log. */
+/** Milliseconds for the database's first start: after a crash under load it redoes up to 2 GB of log. */
 const DATABASE_READY_TIMEOUT_MS = 300_000;
-/** The engine recovers every book, projections catch up. */
+/** Milliseconds for a service's first start: the engine recovers every book, projections catch up. */
 const SERVICE_READY_TIMEOUT_MS = 120_000;
 
 export async function startInstallation(options: InstallationOptions): Promise<Installation> {
@@ -104,12 +104,12 @@ export async function startInstallation(options: InstallationOptions): Promise<I
     const counts = options.counts ?? ONE_OF_EACH;
     const ports = await apiPorts(options.ports, counts);
     const reserved = new Set([...ports.command, ...ports.query, ports.inbox]);
-    const secrets = keptSecrets(dataDir);
+    const secrets = installationSecrets(dataDir);
     const run = openRunFile(dataDir, log);
-    const given = options.env.DATABASE_URL;
-    const embedded = given ? undefined : await database(options, run, started);
-    const databaseUrl = given || (embedded?.url ?? '');
-    if (options.env.DATABASE_URL) await refuseAbsentDatabase(databaseUrl);
+    const externalUrl = options.env.DATABASE_URL;
+    const embedded = externalUrl ? undefined : await embeddedDatabase(options, run, started);
+    const databaseUrl = externalUrl || (embedded?.url ?? '');
+    if (externalUrl) await refuseAbsentDatabase(externalUrl);
     if (options.env.EVENTSTORE_URL) await refuseAbsentEventStore(options.env.EVENTSTORE_URL);
     const { root, env, mode, traders } = options;
     const databaseFolder = embedded?.folder;
@@ -118,8 +118,8 @@ export async function startInstallation(options: InstallationOptions): Promise<I
     const surroundings = { ...where, ports, counts, mode, secrets, env, traders };
     const specs = (options.services ?? brokerxServices)(surroundings);
     const needed: Promise<void>[] = [];
-    const shared: SharedByServices = { run, reserved, isOpen: false };
-    // In order, but none waits until the one before is ready: on a cold machine loading is what takes time.
+    const shared: SharedByServices = { run, reserved, isReady: false };
+    // Launched in order, but without waiting until one is ready: on a cold machine loading takes the time.
     for (const spec of specs) {
       const { service, launched } = superviseService(spec, options, shared);
       started.push(service);
@@ -127,9 +127,9 @@ export async function startInstallation(options: InstallationOptions): Promise<I
       await launched;
     }
     await Promise.race([Promise.all(needed), abandoned(options.signal)]);
-    shared.isOpen = true;
+    shared.isReady = true;
     for (const service of started) service.current()?.sendStartSignal?.();
-    const of = (name: keyof typeof secrets) => env[name] || secrets[name];
+    const secret = (name: keyof typeof secrets) => env[name] || secrets[name];
     const urlsOf = (numbers: readonly number[]) => numbers.map((port) => `http://${LOOPBACK}:${port}`);
     const [commandUrls, queryUrls] = [urlsOf(ports.command), urlsOf(ports.query)];
     const commandUrl = commandUrls[0] ?? '';
@@ -139,8 +139,8 @@ export async function startInstallation(options: InstallationOptions): Promise<I
       commandUrls,
       queryUrls,
       databaseUrl,
-      operatorEmail: of('OPERATOR_EMAIL'),
-      operatorPassword: of('OPERATOR_PASSWORD'),
+      operatorEmail: secret('OPERATOR_EMAIL'),
+      operatorPassword: secret('OPERATOR_PASSWORD'),
       mode,
       inboxUrl: showsInbox(mode, env) ? `${commandUrl}/dev/inbox` : null,
       dataDir,
@@ -149,24 +149,24 @@ export async function startInstallation(options: InstallationOptions): Promise<I
     return { status, pids: run.pids, stop };
   } catch (error) {
     await stop();
-    // Whatever failed since then failed for that.
+    // After an abort every failure is a consequence of it.
     if (options.signal?.aborted) throw new StartRefused(INTERRUPTED, { cause: error });
     throw error instanceof NotReady ? new StartRefused(error.message, { cause: error }) : error;
   }
 }
 
-/** Starts and keeps the embedded database; a restart keeps its port, which is in every service's environment. */
-async function database(options: InstallationOptions, run: RunFile, started: Supervised[]) {
+/** Starts and supervises the embedded database. A restart keeps its port, which is in every service's environment. */
+async function embeddedDatabase(options: InstallationOptions, run: RunFile, started: Supervised[]) {
   const { dataDir, log, signal } = options;
   let url = '';
   let folder = '';
   let port: number | undefined;
-  const kept = supervise({
+  const supervised = supervise({
     name: DATABASE_PROCESS,
     start: async (): Promise<Running> => {
-      // Only the first start asks for space: later a database that can only be read is better than none.
-      const given = port ? { port, mustExist: true } : { needsReserve: true };
-      const server = await startEmbeddedPostgres({ dataRoot: dataDir, log, signal, ...given });
+      // Only the first start demands free space: later a database that can only be read is better than none.
+      const demands = port ? { port, mustExist: true } : { needsReserve: true };
+      const server = await startEmbeddedPostgres({ dataRoot: dataDir, log, signal, ...demands });
       ({ url, folder, port } = server);
       const exited = server.exited.then(({ reason }) => ({ reason, code: null }));
       return { pid: server.pid, readyUrl: null, exited, stop: server.stop };
@@ -178,8 +178,8 @@ async function database(options: InstallationOptions, run: RunFile, started: Sup
     runtime: realRuntime,
     onProcess: (running) => run.set(DATABASE_PROCESS, running?.pid ?? null),
   });
-  started.push(kept);
-  await Promise.race([kept.ready, abandoned(options.signal)]);
+  started.push(supervised);
+  await Promise.race([supervised.ready, abandoned(options.signal)]);
   return { url, folder };
 }
 
@@ -187,8 +187,8 @@ async function database(options: InstallationOptions, run: RunFile, started: Sup
 type SharedByServices = {
   run: RunFile;
   reserved: ReadonlySet<number>;
-  /** Everything was ready once: whoever is started from now on begins at once. */
-  isOpen: boolean;
+  /** The whole installation was ready once: a service that restarts from then on gets the start signal at once. */
+  isReady: boolean;
 };
 
 function superviseService(
@@ -205,7 +205,7 @@ function superviseService(
     runtime: realRuntime,
     onProcess: (running) => {
       shared.run.set(spec.name, running?.pid ?? null);
-      if (shared.isOpen) running?.sendStartSignal?.();
+      if (shared.isReady) running?.sendStartSignal?.();
       launched.resolve();
     },
   });
@@ -242,7 +242,7 @@ const UNUSABLE: Readonly<Record<string, string>> = {
   ENOSPC: 'its disk is full; free some space',
 };
 
-/** Step by step: Node's own recursion never ends where the system says ENOENT for a folder that exists (`/proc`). */
+/** Creates a folder and its parents. Node's own recursion never ends where the system says ENOENT for `/proc`. */
 function makeFolder(folder: string): void {
   if (existsSync(folder)) {
     if (!statSync(folder).isDirectory()) throw Object.assign(new Error(folder), { code: 'ENOTDIR' });
@@ -252,7 +252,7 @@ function makeFolder(folder: string): void {
   mkdirSync(folder, { mode: 0o700 });
 }
 
-/** Every wrong variable at once. What stands in for BrokerX' own services is not asked. */
+/** Throws `StartRefused` with every wrong variable. Services that replace BrokerX' own are not checked. */
 async function refuseWrongSettings(options: InstallationOptions): Promise<void> {
   const { env, mode, services } = options;
   const problems = services
@@ -261,14 +261,14 @@ async function refuseWrongSettings(options: InstallationOptions): Promise<void> 
   if (problems.length > 0) throw new StartRefused(new ConfigError(problems).message);
 }
 
-/** Makes tables and roles as the owner of the database, and gives each service an address of its own. */
+/** Creates tables and roles as the owner of the database, and returns each service's own address. */
 async function serviceAddresses(
   ownerUrl: string,
   { root, env, log, services }: InstallationOptions,
-  keptKey: string,
+  ownKey: string,
 ): Promise<Readonly<Record<DatabaseService, string>>> {
-  const masterKey = parseMasterKey(env.BROKERX_MASTER_KEY || keptKey);
-  // Without a usable key command-api refuses to start, in better words.
+  const masterKey = parseMasterKey(env.BROKERX_MASTER_KEY || ownKey);
+  // Without a usable key command-api refuses to start, with a better message.
   if (services || !masterKey) return sameForAll(ownerUrl);
   const passwords = rolePasswords(masterKey, databaseOf(ownerUrl));
   const prepare = () => prepareDatabase({ ownerUrl, root, passwords, schemas: schemasKeptIn(env), log });
@@ -277,7 +277,7 @@ async function serviceAddresses(
   });
 }
 
-/** A database that is killed while it is prepared is back within seconds; on a busy machine it takes longer. */
+/** Milliseconds in which a database that was killed meanwhile is back; usually seconds, longer on a busy machine. */
 const DATABASE_BACK_MS = 60_000;
 
 const CONNECT_TIMEOUT_MS = 5_000;

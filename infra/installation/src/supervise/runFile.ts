@@ -5,15 +5,15 @@ import { identify, isRunning, type ProcessIdentity } from '@brokerx/infra/server
 import { stopFirmly } from './serviceProcess.ts';
 
 /**
- * `run.json`: which processes belong to the installation now, kept current through restarts. It is how a drill
- * finds whom to kill, and how the next start finds what a killed supervisor left behind.
+ * `run.json`: the processes of the installation, kept current through restarts. A drill finds there which process to kill,
+ * and the next start finds there what a killed supervisor left running.
  */
 export type RunFile = {
   set(name: string, pid: number | null): void;
   pids(): Record<string, number>;
 };
 
-/** The database is not a service: its own start deals with a leftover. */
+/** The database's name in the file. It is no service: its own start deals with a leftover. */
 export const DATABASE_PROCESS = 'postgres';
 
 export function openRunFile(dataDir: string, log: Log): RunFile {
@@ -23,9 +23,9 @@ export function openRunFile(dataDir: string, log: Log): RunFile {
   const write = () => {
     const text = JSON.stringify({ pids: pids(), processes: Object.fromEntries(processes) }, null, 2);
     writeFileSync(`${path}.new`, `${text}\n`);
-    renameSync(`${path}.new`, path); // Whole or not at all, for whoever reads it meanwhile.
+    renameSync(`${path}.new`, path); // A reader sees either the old file or the new one, never half of it.
   };
-  /** A full disk must not end the supervisor, which is needed most just then: the next change is written again. */
+  /** Writes the file. A full disk must not end the supervisor, which is needed most just then: the next change writes again. */
   const keepCurrent = () => {
     try {
       write();
@@ -45,7 +45,7 @@ export function openRunFile(dataDir: string, log: Log): RunFile {
   };
 }
 
-/** Stops the services that a supervisor which was killed left running. */
+/** Stops the services that a killed supervisor left running. */
 export async function stopLeftovers(dataDir: string, log: Log): Promise<void> {
   const leftovers = Object.entries(recorded(dataDir)).filter(
     ([name, identity]) => name !== DATABASE_PROCESS && isRunning(identity),
@@ -55,7 +55,7 @@ export async function stopLeftovers(dataDir: string, log: Log): Promise<void> {
   await Promise.all(leftovers.map(([, identity]) => stopFirmly(identity)));
 }
 
-/** At once and without waiting, for a person who has asked twice. The database recovers at its next start. */
+/** Kills all processes without waiting, for a person who pressed Ctrl-C twice. The database recovers at its next start. */
 export function killRecorded(dataDir: string): void {
   for (const [name, identity] of Object.entries(recorded(dataDir))) {
     if (isRunning(identity)) process.kill(identity.pid, name === DATABASE_PROCESS ? 'SIGQUIT' : 'SIGKILL');
@@ -69,6 +69,6 @@ function recorded(dataDir: string): Record<string, ProcessIdentity> {
     };
     return processes;
   } catch {
-    return {}; // Absent, or from a machine that lost power: then nothing of it runs either.
+    return {}; // The file is absent, or damaged by a loss of power: then none of its processes runs either.
   }
 }

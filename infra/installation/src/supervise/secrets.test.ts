@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { keptSecrets, newSecrets } from './secrets.ts';
+import { installationSecrets, newSecrets } from './secrets.ts';
 
 let folder = '';
 let path = '';
@@ -14,16 +14,16 @@ afterEach(() => rmSync(folder, { recursive: true }));
 const stored = () => JSON.parse(readFileSync(path, 'utf8')) as Record<string, string>;
 
 test('secrets are made once, for their owner alone', () => {
-  const made = keptSecrets(folder);
+  const made = installationSecrets(folder);
   expect(stored()).toEqual(made);
-  expect(keptSecrets(folder)).toEqual(made);
+  expect(installationSecrets(folder)).toEqual(made);
   expect(statSync(path).mode & 0o777).toBe(0o600);
 });
 
 test.for(Object.keys(newSecrets()))('a file without %s is given one, and all others stay', (missing) => {
-  const { [missing]: _, ...before } = keptSecrets(folder) as Record<string, string>;
+  const { [missing]: _, ...before } = installationSecrets(folder) as Record<string, string>;
   writeFileSync(path, JSON.stringify({ ...before, OF_A_LATER_VERSION: 'kept' }));
-  const after = keptSecrets(folder);
+  const after = installationSecrets(folder);
   expect(after).toMatchObject({ ...before, OF_A_LATER_VERSION: 'kept' });
   expect(after).toHaveProperty(missing);
   expect(stored()).toEqual(after);
@@ -31,9 +31,9 @@ test.for(Object.keys(newSecrets()))('a file without %s is given one, and all oth
 
 test('nothing is made up beside data that a lost key protects', () => {
   mkdirSync(join(folder, 'postgres', 'data'), { recursive: true });
-  expect(() => keptSecrets(folder)).toThrow('secrets.json is missing, but there is a database');
+  expect(() => installationSecrets(folder)).toThrow('secrets.json is missing, but there is a database');
   writeFileSync(path, '{"OPERATOR_EMAIL":"operator@example.com"}');
-  expect(() => keptSecrets(folder)).toThrow(
+  expect(() => installationSecrets(folder)).toThrow(
     'secrets.json has no BROKERX_MASTER_KEY, but there is a database',
   );
 });
@@ -42,7 +42,7 @@ test.for(['{"BROKERX_MASTER_KEY":"secr', '"secret"', '["secret"]', ''])(
   'a damaged file (%s) is named, and nothing of it repeated',
   (text) => {
     writeFileSync(path, text);
-    expect(() => keptSecrets(folder)).toThrow(
+    expect(() => installationSecrets(folder)).toThrow(
       /secrets\.json is not a JSON object: put it back from a backup\.$/,
     );
     expect(readFileSync(path, 'utf8')).toBe(text);

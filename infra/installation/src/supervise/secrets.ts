@@ -3,34 +3,34 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { StartRefused } from '@brokerx/infra/runtime/shutdown.ts';
 
-/** What an installation makes up once and keeps to itself, as environment variables of its services. */
+/** The secrets that an installation generates once and keeps in its folder, as variables of its services. */
 export type Secrets = {
-  /** 32 bytes, base64: wraps the key of each client's personal data. Losing it is losing them. */
+  /** 32 bytes in base64, which wrap the key of each client's personal data: if it is lost, so are the data. */
   BROKERX_MASTER_KEY: string;
   /** The first operator's sign-in. */
   OPERATOR_EMAIL: string;
   OPERATOR_PASSWORD: string;
-  /** ES256: signs access tokens. */
+  /** The ES256 key that signs access tokens. */
   AUTH_PRIVATE_JWK: string;
 };
 
 /**
- * Reads or makes them. What an earlier version did not know is added, what is there is never replaced; and nothing is
- * made up beside data that a lost one protects.
+ * Reads the secrets, and generates missing ones; existing ones are never replaced. Throws `StartRefused` if there are data but
+ * no master key: a new one could not read them.
  */
-export function keptSecrets(dataDir: string): Secrets {
+export function installationSecrets(dataDir: string): Secrets {
   const path = join(dataDir, 'secrets.json');
-  const kept = existsSync(path) ? readSecrets(path) : {};
+  const stored = existsSync(path) ? readSecrets(path) : {};
   const hasData = existsSync(join(dataDir, 'postgres', 'data')) || existsSync(join(dataDir, 'system-id'));
-  if (hasData && !kept.BROKERX_MASTER_KEY) {
-    const what = existsSync(path) ? `${path} has no BROKERX_MASTER_KEY` : `${path} is missing`;
+  if (hasData && !stored.BROKERX_MASTER_KEY) {
+    const trouble = existsSync(path) ? `${path} has no BROKERX_MASTER_KEY` : `${path} is missing`;
     throw new StartRefused(
-      `${what}, but there is a database: without its master key personal data cannot be read. ` +
+      `${trouble}, but there is a database: without its master key personal data cannot be read. ` +
         'Put it back from a backup, or move the folder away to begin anew.',
     );
   }
-  const secrets = { ...newSecrets(), ...kept };
-  if (Object.keys(secrets).length > Object.keys(kept).length) {
+  const secrets = { ...newSecrets(), ...stored };
+  if (Object.keys(secrets).length > Object.keys(stored).length) {
     writeFileSync(`${path}.new`, `${JSON.stringify(secrets, null, 2)}\n`, { mode: 0o600 });
     renameSync(`${path}.new`, path); // Whole or not at all.
   }
@@ -39,8 +39,8 @@ export function keptSecrets(dataDir: string): Secrets {
 
 function readSecrets(path: string): Partial<Secrets> {
   try {
-    const kept: unknown = JSON.parse(readFileSync(path, 'utf8'));
-    if (typeof kept === 'object' && kept !== null && !Array.isArray(kept)) return kept;
+    const stored: unknown = JSON.parse(readFileSync(path, 'utf8'));
+    if (typeof stored === 'object' && stored !== null && !Array.isArray(stored)) return stored;
   } catch (error) {
     // The parser's own message would repeat a part of the file.
     if (!(error instanceof SyntaxError)) throw error;
@@ -64,7 +64,7 @@ export function newSecrets(): Secrets {
   };
 }
 
-/** Easy to read aloud and type: five groups of four, 100 bits in all; no letter that looks like a digit. */
+/** A password of 100 bits that is easy to read aloud and to type: five groups of four, no letters that look like digits. */
 function passphrase(): string {
   const alphabet = 'abcdefghijkmnpqrstuvwxyz23456789';
   const group = () => Array.from({ length: 4 }, () => alphabet[randomInt(alphabet.length)]).join('');

@@ -7,19 +7,20 @@ import { type Counts, instanceName, numbers, processName } from './instances.ts'
 import type { Secrets } from './secrets.ts';
 import type { ServiceSpec } from './serviceProcess.ts';
 
+/** What the services of an installation are started with. */
 export type Surroundings = {
   /** The repository. */
   root: string;
   dataDir: string;
-  /** Of each service's own role. */
+  /** For each service the database's address with the service's own role. */
   databaseUrls: Readonly<Record<DatabaseService, string>>;
-  /** Where the data of a database of this machine lies. */
+  /** The data folder of a database on this machine. */
   databaseFolder?: string | undefined;
   ports: ApiPorts;
   counts: Counts;
   mode: Mode;
   secrets: Secrets;
-  /** Passed on to every service; what the installation decides itself comes before it. */
+  /** Variables passed on to every service; those that the installation sets itself take precedence. */
   env: Readonly<Record<string, string | undefined>>;
   traders: boolean;
 };
@@ -31,11 +32,11 @@ export function brokerxServices(surroundings: Surroundings): ServiceSpec[] {
   const urlOf = (port = 0) => `http://${LOOPBACK}:${port}`;
   const [commandUrl, queryUrl] = [urlOf(ports.command[0]), urlOf(ports.query[0])];
   const shared = {
-    // Compiled code is kept between starts: a restarted process is back in about half the time.
+    // Compiled code is kept between starts: a restarted process is ready in about half the time.
     NODE_COMPILE_CACHE: join(dataDir, 'compile-cache'),
-    // Whoever reads `iss` finds the keys there; one that is set comes before it.
+    // The default issuer is the address at which the keys can be found.
     AUTH_ISSUER: commandUrl,
-    // The owner's address is nobody's but the supervisor's.
+    // Only the supervisor knows the address of the database's owner.
     ...without(defined(env), [...Object.keys(secrets), 'DATABASE_URL']),
     BROKERX_MODE: mode,
     ...defined({ DATABASE_FOLDER: databaseFolder }),
@@ -58,11 +59,11 @@ export function brokerxServices(surroundings: Surroundings): ServiceSpec[] {
       const config = join(dirname(script), 'config.ts');
       return { name: processName(name, n, count), script, config, ...spec, env };
     });
-  // Who signs people in has the keys; nobody else is given them.
-  const given = defined({ ...secrets, ...env });
-  const keys = pick(given, Object.keys(secrets));
-  // Where several send mail to the development inbox, it is the first one's, and each shows it.
-  const hasInbox = showsInbox(mode, given);
+  // Only command-api, which signs people in, gets the secrets.
+  const variables = defined({ ...secrets, ...env });
+  const keys = pick(variables, Object.keys(secrets));
+  // With several command-apis the first one has the development inbox; the others send mail to it, and all show it.
+  const hasInbox = showsInbox(mode, variables);
   const inbox = (n: number): Variables => {
     if (!hasInbox || counts.commandApis === 1) return {};
     if (n === 1) return { DEV_INBOX_SMTP_PORT: String(ports.inbox) };
@@ -77,7 +78,7 @@ export function brokerxServices(surroundings: Surroundings): ServiceSpec[] {
     ...services('projectors', counts.projectors, () => ({ port: 'free' })),
     ...services('query-api', counts.queryApis, (n) => {
       const port = ports.query[n - 1] ?? 0;
-      // All have the same keys, and take the same orders; the load is spread.
+      // All command-apis have the same keys and take the same orders: this spreads the load.
       const issuer = urlOf(ports.command[(n - 1) % counts.commandApis]);
       const AUTH_JWKS_URL = `${issuer}/.well-known/jwks.json`;
       return { port, own: { QUERY_API_PORT: String(port), AUTH_JWKS_URL, COMMAND_API_URL: issuer } };
@@ -85,14 +86,14 @@ export function brokerxServices(surroundings: Surroundings): ServiceSpec[] {
   ];
   if (!traders) return all;
   const own = {
-    ...pick(given, ['OPERATOR_EMAIL', 'OPERATOR_PASSWORD']),
+    ...pick(variables, ['OPERATOR_EMAIL', 'OPERATOR_PASSWORD']),
     TRADERS_STATE: join(dataDir, 'traders.json'),
   };
-  const traded = services('traders', 1, () => ({ port: null, own }), 'loadtests/src/traders.ts');
-  return [...all, ...traded.map((spec) => ({ ...spec, optional: true }))];
+  const traderServices = services('traders', 1, () => ({ port: null, own }), 'loadtests/src/traders.ts');
+  return [...all, ...traderServices.map((spec) => ({ ...spec, optional: true }))];
 }
 
-/** Mail that no server takes stays on this machine, where development shows it. */
+/** Whether mail goes to the inbox on this machine: in development, unless a mail server is set. */
 export const showsInbox = (mode: Mode, env: Readonly<Record<string, string | undefined>>): boolean =>
   mode === 'development' && !env['SMTP_URL'];
 

@@ -6,27 +6,27 @@ import { START_MESSAGE, WAITS_FOR_SIGNAL } from '@brokerx/infra/runtime/startSig
 import { identify, type ProcessIdentity, stopProcess } from '@brokerx/infra/servers/processes.ts';
 import type { Ended, Running } from './supervisor.ts';
 
-/** A service of this repository as a process of its own: Node running its `main.ts`. */
+/** Runs a service of this repository as a process of its own: Node with the service's `main.ts`. */
 export type ServiceSpec = {
   name: string;
   /** The file to run. */
   script: string;
-  /** The file that reads its settings: run by itself it tells what is wrong with them. */
+  /** The file that reads its settings; run by itself, it prints what is wrong with them. */
   config?: string;
   env: Readonly<Record<string, string>>;
-  /** The port of its API; `'free'`: it has none, and is given a port for its health; null: it has neither. */
+  /** The port of its API; `'free'`: it has no API, and gets a free port for its health; null: it has neither. */
   port: number | 'free' | null;
-  /** A service that others do without: BrokerX is ready before it is, and without it. */
+  /** BrokerX counts as ready without this service. */
   optional?: boolean;
 };
 
-/** Services finish what is in flight within their own deadline of 9.5 s; then they are killed. */
+/** Services finish their work within their own deadline of 9.5 s (`SHUTDOWN_DEADLINE_MS`); then they are killed. */
 const STOP_TIMEOUT_MS = 10_000;
 const KILL_TIMEOUT_MS = 5_000;
-/** How much of a service's errors the message of a failed start repeats; its log goes to standard output. */
-const SAID_LINES_KEPT = 15;
+/** Lines of a service's standard error that the message of a failed start repeats; its log goes to standard output. */
+const STDERR_LINES_MAX = 15;
 
-/** `reserved`: ports that are other services', also while these are being restarted. */
+/** `reserved`: the ports of other services, which these keep while they restart. */
 export async function startService(
   spec: ServiceSpec,
   onLine: (line: string) => void,
@@ -42,19 +42,19 @@ export async function startService(
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
-  const said: string[] = [];
+  const stderr: string[] = [];
   if (child.stdout) relay(child.stdout, onLine);
   if (child.stderr) {
     relay(child.stderr, (line) => {
-      said.push(line);
-      if (said.length > SAID_LINES_KEPT) said.shift();
+      stderr.push(line);
+      if (stderr.length > STDERR_LINES_MAX) stderr.shift();
       onLine(line);
     });
   }
   const exited = new Promise<Ended>((resolve) => {
     child.once('error', (error) => resolve({ reason: error.message, code: null }));
     child.once('close', (code, signal) =>
-      resolve({ reason: signal ?? `exit code ${code}`, code, said: said.join('\n') }),
+      resolve({ reason: signal ?? `exit code ${code}`, code, stderr: stderr.join('\n') }),
     );
   });
   const pid = child.pid ?? 0;
@@ -79,7 +79,7 @@ async function unreservedPort(reserved: ReadonlySet<number>): Promise<number> {
   }
 }
 
-/** Asks, waits, and kills what does not heed. */
+/** Stops a process: first by SIGTERM, and by SIGKILL if it does not end in time. */
 export async function stopFirmly(identity: ProcessIdentity): Promise<void> {
   if (await stopProcess(identity, 'SIGTERM', STOP_TIMEOUT_MS)) return;
   if (await stopProcess(identity, 'SIGKILL', KILL_TIMEOUT_MS)) return;

@@ -3,35 +3,35 @@ import { heardElsewhere } from '@brokerx/infra/runtime/mayFail.ts';
 import { type Runtime, sleep } from '@brokerx/infra/runtime/runtime.ts';
 
 /**
- * Keeps something running: starts it, waits for its end, starts it again. What it is (a service, a database) is the
- * starter's business.
+ * Keeps a process running: starts it, waits for its end, starts it again. The caller's `start` decides what it is, such as a
+ * service or the database.
  */
 export type Running = {
   pid: number;
-  /** Where it says that it is ready; null: it does not, and counts as ready. */
+  /** Where it reports that it is ready; null: it counts as ready at once. */
   readyUrl: string | null;
-  /** Settles with the reason when it has ended, however that came. */
+  /** Resolves with the reason when it has ended, for whatever reason. */
   exited: Promise<Ended>;
   /** Tells it that the whole installation is ready. */
   sendStartSignal?(): void;
-  /** Ends it, by force if need be. */
+  /** Stops it, by force if it does not heed. */
   stop(): Promise<void>;
 };
 
 export type Ended = {
   reason: string;
   code: number | null;
-  /** The last that it said of its errors. */
-  said?: string;
+  /** The last lines of its standard error. */
+  stderr?: string;
 };
 
 export type Supervised = {
   name: string;
-  /** The running one; null between an end and the next start. */
+  /** The running process; null between an end and the next start. */
   current(): Running | null;
-  /** Resolves when it is ready for the first time; rejects with `NotReady` when that does not come about. */
+  /** Resolves when it is ready for the first time; rejects with `NotReady` if that fails. */
   ready: Promise<void>;
-  /** Ends it for good. */
+  /** Stops it for good. */
   stop(): Promise<void>;
 };
 
@@ -42,11 +42,11 @@ export class NotReady extends Error {
 export type SuperviseOptions = {
   name: string;
   start(): Promise<Running>;
-  /** Whether a start that failed like this may work the next time; never when absent. */
+  /** Whether a start that failed with this error may succeed the next time; never when absent. */
   mayPass?(error: unknown): boolean;
-  /** Whether no further start can work, however often it did before; never when absent. */
+  /** Whether after this error no start can succeed any more; never when absent. */
   isFinal?(error: unknown): boolean;
-  /** How long the first start may take, all attempts together. */
+  /** Milliseconds for the first start, all attempts together. */
   readyTimeoutMs: number;
   log: Log;
   runtime: Runtime;
@@ -54,12 +54,12 @@ export type SuperviseOptions = {
   onProcess?(running: Running | null): void;
 };
 
-/** The first restart is at once for a person's eyes; the last keeps a broken service from eating the machine. */
+/** Milliseconds before a restart, doubling: the first seems immediate to a person, the last spares the machine. */
 const BACK_OFF_MIN_MS = 100;
 const BACK_OFF_MAX_MS = 5_000;
-/** Having run for so long, what happened before is forgotten. */
+/** Milliseconds after which a running process counts as healthy, and its earlier failures are forgotten. */
 const HEALTHY_AFTER_MS = 30_000;
-/** A service that ends so often before it was ever ready will not become so. */
+/** Attempts before a service that was never ready is given up. */
 const FIRST_ATTEMPTS_MAX = 5;
 /** The exit code of a process whose configuration is wrong: trying again changes nothing. */
 const EXIT_USAGE = 2;
@@ -83,7 +83,7 @@ export function supervise(options: SuperviseOptions): Supervised {
       try {
         current = await start();
         onProcess(current);
-        if (stopped) await current.stop(); // Asked to while it was starting.
+        if (stopped) await current.stop(); // `stop` was called while it was starting.
         void becomesReady(current).then((isReady) => {
           if (isReady) {
             everReady = true;
@@ -108,9 +108,9 @@ export function supervise(options: SuperviseOptions): Supervised {
       if (stopped) break;
       failures = runtime.monotonicMs() - beganMs > HEALTHY_AFTER_MS ? 1 : failures + 1;
       if (end.code === EXIT_USAGE || (!everReady && failures >= FIRST_ATTEMPTS_MAX)) {
-        const why = end.said ? `:\n${end.said}` : '';
+        const why = end.stderr ? `:\n${end.stderr}` : '';
         first.reject(new NotReady(`${name} does not start (${end.reason})${why}`));
-        // It counted as ready, so nobody waits for it any more.
+        // It was ready before, so nobody awaits `ready` any more.
         if (everReady) log.error({ reason: end.reason }, `${name} ended and is not started again`);
         break;
       }

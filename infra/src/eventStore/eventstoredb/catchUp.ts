@@ -1,7 +1,8 @@
 import type { AllStreamResolvedEvent, AllStreamSubscription } from '@eventstore/db-client';
 import type { Log } from '../../runtime/log.ts';
 import { errorsHeardElsewhere, heardElsewhere } from '../../runtime/mayFail.ts';
-import { type Runtime, sleep } from '../../runtime/runtime.ts';
+import type { Runtime } from '../../runtime/runtime.ts';
+import { withinTime } from '../../runtime/waiting.ts';
 import type { Codec, Filter, Page, Recorded } from '../eventStore.ts';
 import { type EventStoreDbConnection, isInvalidPosition } from './client.ts';
 import { type ServerExpression, serverFilter, wantedOf } from './filter.ts';
@@ -9,15 +10,15 @@ import { type EventStoreDbReads, positionAt } from './reads.ts';
 import { placed, type WireEvent } from './wire.ts';
 
 /**
- * Pages for a reader that is far behind and wants few of the events: a subscription whose filter the server applies
- * (plain reads know none). It stays open between two pages, held back by the reader's pace, and is found again by
- * what is wanted and where the last page ended.
+ * Pages for a reader that is far behind and wants few of the events. They come from a subscription, because the server applies
+ * filters to subscriptions but not to plain reads. The subscription stays open between two pages, at the reader's pace, and
+ * is found again by its filters and the position at which the last page ended.
  *
- * A checkpoint is a place in the log, not an event's position, and only the latter may be given away: the last event
- * before the checkpoint is looked up, for a page that found nothing else.
+ * A checkpoint is a place in the log, not an event's position, and readers only get the latter: a page without events looks
+ * up the last event before the checkpoint.
  */
 export type EventStoreDbCatchUp<E> = {
-  /** The next page; null when nothing came from the server in time: read plainly. */
+  /** The next page; null if the server sent nothing in time: then use a plain read. */
   page(want: Wanted): Promise<Page<E> | null>;
   close(): void;
 };
@@ -29,13 +30,13 @@ type Wanted = {
   eventsMax: number;
 };
 
-/** Events that wait for the reader in one subscription. */
+/** Events of one subscription that wait for the reader. */
 const BUFFER_EVENTS = 256;
-/** A page that finds little ends after this long, so that its reader tells where it stands. */
+/** Milliseconds after which a page with few events ends, so that the reader's position advances. */
 const PAGE_MS = 500;
-/** Without a word for so long the subscription is dead, or the server too old to say that the end is reached. */
+/** Milliseconds without an item after which a subscription is dead, or the server too old to report that it caught up. */
 const SILENCE_MS = 2_000;
-/** A subscription whose reader does not come back is ended. */
+/** Milliseconds after which a subscription ends whose reader does not return. */
 const IDLE_MS = 5_000;
 const SESSIONS_MAX = 16;
 
@@ -48,7 +49,7 @@ export function eventStoreDbCatchUp<E>(options: {
   onStrange: (event: WireEvent) => void;
 }): EventStoreDbCatchUp<E> {
   const { connection, reads, codec, runtime, log, onStrange } = options;
-  /** Those between two pages, by what is wanted and where they stand. */
+  /** Subscriptions between two pages, by position and filters. */
   const idle = new Map<string, { session: Session; cancel: () => void }>();
   let closed = false;
 
@@ -61,10 +62,10 @@ export function eventStoreDbCatchUp<E>(options: {
     if (closed) discard(key);
   };
   const take = (key: string): Session | undefined => {
-    const kept = idle.get(key);
-    kept?.cancel();
+    const entry = idle.get(key);
+    entry?.cancel();
     idle.delete(key);
-    return kept?.session;
+    return entry?.session;
   };
   const discard = (key: string) => take(key)?.end();
 
@@ -88,7 +89,7 @@ export function eventStoreDbCatchUp<E>(options: {
           return position > after ? { events, position, atEnd: false } : null;
         }
         if (item === 'caught up') {
-          // Everything that stood in the store when the subscription began was looked through.
+          // The subscription has gone through everything that was in the store when it began.
           session.end();
           return { events, position: Math.max(position, session.head), atEnd: false };
         }
@@ -98,9 +99,9 @@ export function eventStoreDbCatchUp<E>(options: {
           if (position > after) return paused();
           continue;
         }
-        const found = placed(item);
-        position = found.position;
-        const event = isWanted(found);
+        const placedEvent = placed(item);
+        position = placedEvent.position;
+        const event = isWanted(placedEvent);
         if (event) events.push(event);
         if (events.length === eventsMax) return paused();
       }
@@ -129,7 +130,7 @@ export function eventStoreDbCatchUp<E>(options: {
 type Item = AllStreamResolvedEvent | { checkpoint: bigint } | 'caught up';
 type Session = Awaited<ReturnType<typeof begin>>;
 
-/** A subscription as a queue of what it tells, in order. */
+/** Begins a subscription, and returns it as one queue of its events and notifications, in order. */
 async function begin(
   connection: EventStoreDbConnection,
   reads: EventStoreDbReads,
@@ -137,7 +138,7 @@ async function begin(
   after: number,
 ) {
   const head = await reads.lastPosition();
-  // What is told beside the events takes its place among them.
+  // Puts checkpoints and `caught up` in their place among the events.
   const insert = (item: Item) => void (subscription as unknown as { push(item: Item): void }).push(item);
   const subscription: AllStreamSubscription = connection.client().subscribeToAll(
     {
@@ -148,24 +149,21 @@ async function begin(
     { highWaterMark: BUFFER_EVENTS },
   );
   subscription.on('caughtUp', () => insert('caught up'));
-  // It may fail more than once, and while nobody listens.
+  // The subscription may emit several errors, also while no page is being read.
   errorsHeardElsewhere(subscription);
   const items = (subscription as unknown as AsyncIterable<Item>)[Symbol.asyncIterator]();
   let pending: Promise<IteratorResult<Item>> | null = null;
 
   return {
-    /** Of the store, before the subscription began. */
+    /** The store's head before the subscription began. */
     head,
     async next(runtime: Runtime, silenceMs: number): Promise<Item | 'silence'> {
       pending ??= items.next();
       heardElsewhere(pending);
-      const waking = new AbortController();
-      const silence = sleep(runtime, silenceMs, waking.signal).then(() => 'silence' as const);
-      const told = await Promise.race([pending, silence]);
-      waking.abort();
-      if (told === 'silence') return told;
+      const result = await withinTime(runtime, silenceMs, pending, () => 'silence' as const);
+      if (result === 'silence') return result;
       pending = null;
-      return told.done ? 'silence' : told.value;
+      return result.done ? 'silence' : result.value;
     },
     end(): void {
       heardElsewhere(subscription.unsubscribe());
