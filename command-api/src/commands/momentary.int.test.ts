@@ -12,7 +12,7 @@ import { EVENTS_PER_COMMIT_MAX, memoryEventStore, type Runtime, realRuntime } fr
 import { afterEach, expect, test } from 'vitest';
 import { placed } from '../../test/facts.ts';
 import { commandApi, openAccount, testCause } from '../../test/world.ts';
-import { UNFILLED_ORDERS_MAX } from '../orders/placeOrder.ts';
+import { UNFILLED_ORDERS_MAX } from '../orders/accountRefusals.ts';
 
 /** Refusals of the moment, as a client meets them: several processes over one store, and a clock of the test's. */
 const store = () => memoryEventStore<Event>({ id: randomUUID(), codec: eventCodec() });

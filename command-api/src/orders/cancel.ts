@@ -2,7 +2,7 @@ import { type AccountFact, type CancelOrders, hasLimit, isStop } from '@brokerx/
 import type { Account } from '../account/account.ts';
 import type { OpenOrder } from '../account/openOrder.ts';
 import { refused } from '../refusal.ts';
-import { notOpen } from './placeOrder.ts';
+import { notOpenRefusal } from './accountRefusals.ts';
 import { centsOf } from './price.ts';
 
 /** Asking the market to cancel. It releases nothing: an order may fill until the book has answered. */
@@ -11,7 +11,7 @@ type Cancel = AccountFact | { unchanged: AccountFact };
 /** A cancel of an order that is being canceled already needs nothing new: the first one will be answered. */
 export function cancelOrder(account: Account, command: { orderId: string; accountId: string }): Cancel {
   const order = account.orders.get(command.orderId);
-  if (!order) return refused('CancelOrder', command.orderId, notOpen(account, command.orderId));
+  if (!order) return refused('CancelOrder', command.orderId, notOpenRefusal(account, command.orderId));
   const fact: AccountFact = { type: 'OrderCancelRequested.v1', data: { ...command, symbol: order.symbol } };
   return order.cancelPending ? { unchanged: fact } : fact;
 }

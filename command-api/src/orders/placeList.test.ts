@@ -3,9 +3,9 @@ import { expect, test } from 'vitest';
 import { accountWith, at, market, placed, T0 } from '../../test/facts.ts';
 import type { Account } from '../account/account.ts';
 import type { Market } from '../market/market.ts';
+import { OPEN_ORDERS_MAX, UNFILLED_ORDERS_MAX } from './accountRefusals.ts';
 import { amendOrder } from './amend.ts';
 import { placeOrderList } from './placeList.ts';
-import { OPEN_ORDERS_MAX, UNFILLED_ORDERS_MAX } from './placeOrder.ts';
 
 const sells: PlaceOrder = {
   symbol: 'ACME',

@@ -1,20 +1,23 @@
 import type { AccountFact, PlaceOrder } from '@brokerx/contracts';
 import type { Account } from '../account/account.ts';
 import { listWorstCase } from '../account/openList.ts';
-import { type Refusal, raise } from '../refusal.ts';
-import { againstAccount, againstMarket, type PlaceOrderCommand, refusedOrder } from './placeOrder.ts';
+import type { Market } from '../market/market.ts';
+import { raise } from '../refusal.ts';
+import { bandExempt } from './collar.ts';
+import { firstRefusal, NEW_ORDER_LADDER } from './ladder.ts';
+import { newOrders } from './newOrders.ts';
+import { type PlaceOrderCommand, refusedOrder } from './placeOrder.ts';
 import { type Priced, price, quantityOf } from './price.ts';
-import { bandExempt } from './rules.ts';
 
 export const isList = ({ order_class }: PlaceOrder): boolean =>
   order_class !== undefined && order_class !== 'simple';
 
-/** Of one list. */
+/** The most orders that one list has. */
 export const LISTED_ORDERS_MAX = 3;
 
 /**
- * The decision about orders that belong together: all of them are taken or none. What is held for the list is the most
- * that it may need, for whichever of them fills. A refusal is recorded as that of the first one.
+ * Decides about a list of orders: all of them are placed or none. The list holds the most that it may need, whichever
+ * of its orders fills. Its refusal is recorded as that of its first order.
  */
 export function placeOrderList(
   account: Account,
@@ -29,50 +32,19 @@ export function placeOrderList(
   }));
   const [first] = legs;
   if (!first) throw new Error('a list has orders');
-  const refuse = (refusal: Refusal): AccountFact => {
+  const isBracket = kind === 'bracket';
+  // Of a bracket, only the entry holds: the others sell what the entry will have bought.
+  const held = market ? heldBy(isBracket ? legs.slice(0, 1) : legs, market) : { holdCents: 0, holdShares: 0 };
+  const questions = legs.map((leg) => ({ ...leg, waitsForEntry: isBracket && leg.role !== 'entry' }));
+  const refusal = firstRefusal(
+    NEW_ORDER_LADDER,
+    newOrders(account, command, questions, { ...held, isList: true }),
+  );
+  if (refusal) {
     const refused = refusedOrder({ ...command, order: first.order, orderId: first.orderId }, refusal);
     return { ...refused, data: { ...refused.data, listKind: kind } };
-  };
-  for (const leg of legs) {
-    const refusal = againstMarket(account, { ...command, order: leg.order }, leg.priced);
-    // The stop of a bracket has nothing to wait for before its entry has bought.
-    const later = kind === 'bracket' && leg.role !== 'entry' && refusal?.code === 'WOULD_TRIGGER_IMMEDIATELY';
-    if (refusal && !later) return refuse(refusal);
-  }
-  const names = legs.flatMap(({ order: { client_order_id } }) => client_order_id ?? []);
-  const twice = names.find((name, index) => names.indexOf(name) < index);
-  if (twice !== undefined) {
-    return refuse({
-      code: 'DUPLICATE_CLIENT_ORDER_ID',
-      detail: `client_order_id ${twice} twice in one list`,
-    });
   }
   if (!market) throw new Error('an unknown symbol was refused above');
-  if (market.matchingRules < 3) {
-    const detail = `${market.symbol} follows version ${market.matchingRules}; lists need version 3`;
-    return refuse({ code: 'MATCHING_RULES', detail });
-  }
-  const { tickCents, feePpm } = market.rules;
-  const quantity = quantityOf(order.qty);
-  // Of a bracket the entry alone holds: the others sell what it will have bought.
-  const holding = kind === 'bracket' ? legs.slice(0, 1) : legs;
-  const held = listWorstCase(
-    holding.map(({ priced, order: its }) => ({
-      side: its.side,
-      limitTicks: limitOf(priced),
-      tickCents,
-      quantity,
-      filledQuantity: 0,
-      preventedQuantity: 0,
-      filledValueCents: 0,
-      feesCents: 0,
-      feePpm,
-      notionalCents: null,
-      amendPending: null,
-    })),
-  );
-  const refusal = againstAccount(account, { ...command, market, orders: legs.length, ...held });
-  if (refusal) return refuse(refusal);
   return {
     type: 'OrderListPlaced.v1',
     data: {
@@ -80,19 +52,19 @@ export function placeOrderList(
       accountId,
       kind,
       symbol: order.symbol,
-      quantity,
-      tickCents,
+      quantity: quantityOf(order.qty),
+      tickCents: market.rules.tickCents,
       referenceTicks: market.referenceTicks,
       bandExempt: bandExempt(account, market),
-      feePpm,
+      feePpm: market.rules.feePpm,
       ...held,
-      orders: legs.map(({ order: its, orderId, role, priced }) => ({
+      orders: legs.map(({ order: leg, orderId, role, priced }) => ({
         orderId,
-        clientOrderId: its.client_order_id ?? null,
+        clientOrderId: leg.client_order_id ?? null,
         role,
-        side: its.side,
-        type: its.type,
-        timeInForce: its.time_in_force,
+        side: leg.side,
+        type: leg.type,
+        timeInForce: leg.time_in_force,
         limitTicks: limitOf(priced),
         ...priced?.terms,
       })),
@@ -102,7 +74,7 @@ export function placeOrderList(
 
 type Leg = { role: 'entry' | 'take_profit' | 'stop_loss'; order: PlaceOrder };
 
-/** The orders of the list, each as if it were asked for by itself. */
+/** Makes of the request the orders of the list, each as a request of its own. */
 function legsOf({ take_profit, stop_loss, ...entry }: PlaceOrder): Leg[] {
   if (!take_profit || !stop_loss) throw new Error('a list has both');
   const { stop_price, limit_price } = stop_loss;
@@ -119,6 +91,26 @@ function legsOf({ take_profit, stop_loss, ...entry }: PlaceOrder): Leg[] {
     },
   ];
   return isBracket ? [{ role: 'entry', order: entry }, ...others] : others;
+}
+
+/** The most that these orders need together; nothing where a price is off the tick grid, which is refused. */
+function heldBy(legs: readonly (Leg & { priced: Priced | undefined })[], market: Market) {
+  const { tickCents, feePpm } = market.rules;
+  return listWorstCase(
+    legs.map(({ priced, order }) => ({
+      side: order.side,
+      limitTicks: priced?.limitTicks ?? 0,
+      tickCents,
+      quantity: quantityOf(order.qty),
+      filledQuantity: 0,
+      preventedQuantity: 0,
+      filledValueCents: 0,
+      feesCents: 0,
+      feePpm,
+      notionalCents: null,
+      amendPending: null,
+    })),
+  );
 }
 
 const limitOf = (priced: Priced | undefined): number =>

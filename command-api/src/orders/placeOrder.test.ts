@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { accountWith, at, market, placed, T0 } from '../../test/facts.ts';
 import type { Account } from '../account/account.ts';
 import type { Market } from '../market/market.ts';
+import { OPEN_ORDERS_MAX, UNFILLED_ORDERS_MAX } from './accountRefusals.ts';
 import { amendOrder } from './amend.ts';
 import {
   CANCELS_PER_COMMIT_MAX,
@@ -12,7 +13,7 @@ import {
   cancelOrders,
   ordersMet,
 } from './cancel.ts';
-import { OPEN_ORDERS_MAX, placeOrder, UNFILLED_ORDERS_MAX } from './placeOrder.ts';
+import { placeOrder } from './placeOrder.ts';
 
 const buy: PlaceOrder = {
   symbol: 'ACME',

@@ -13,7 +13,7 @@ import {
 import { worstCaseCents } from '../account/openOrder.ts';
 import type { Market } from '../market/market.ts';
 import { raise } from '../refusal.ts';
-import { collarAround, collarOf } from './rules.ts';
+import { collarAround, collarOf } from './collar.ts';
 
 /** What an order asks for in the market's own units, and what a buy of it could cost. */
 export type Priced = {
