@@ -33,7 +33,7 @@ export function placeOrderList(
   const [first] = legs;
   if (!first) throw new Error('a list has orders');
   const isBracket = kind === 'bracket';
-  // Of a bracket, only the entry holds: the others sell what the entry will have bought.
+  // In a bracket only the entry holds: the other orders sell what the entry will have bought.
   const held = market ? heldBy(isBracket ? legs.slice(0, 1) : legs, market) : { holdCents: 0, holdShares: 0 };
   const questions = legs.map((leg) => ({ ...leg, waitsForEntry: isBracket && leg.role !== 'entry' }));
   const refusal = firstRefusal(
