@@ -3,7 +3,7 @@ import { mintId } from '@brokerx/contracts';
 import type { Dispatcher, Pool } from 'undici';
 import { backOff, worthRepeating } from './backOff.ts';
 import { idSource } from './ids.ts';
-import { positions as createPositions, type Positions } from './positions.ts';
+import { positions as createPositions, type Positions } from './readYourWrites.ts';
 import { servers } from './servers.ts';
 
 /**

@@ -5,5 +5,5 @@ export * from './ids.ts';
 export * from './localBook.ts';
 export * from './localOrders.ts';
 export * from './mayFail.ts';
-export * from './positions.ts';
+export * from './readYourWrites.ts';
 export * from './session.ts';

@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from 'vitest';
 import { ApiError } from '../src/api.ts';
-import { positions } from '../src/positions.ts';
+import { positions } from '../src/readYourWrites.ts';
 import { openSession, type Session } from '../src/session.ts';
 import { type Asked, scriptedServer } from './scriptedServer.ts';
 

@@ -10,7 +10,7 @@ import {
 } from '@brokerx/contracts';
 import { uuidOf as at, CAUSE, orderPlaced, symbolRules } from '@brokerx/contracts/testing/facts.ts';
 import { type Account, evolve, initialAccount } from '../src/account/account.ts';
-import { emptyKeyLog } from '../src/keyLog.ts';
+import { emptyKeyLog } from '../src/idempotencyKeys.ts';
 import { REAL_TIME } from '../src/market/calendar.ts';
 import type { Market } from '../src/market/market.ts';
 

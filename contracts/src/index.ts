@@ -17,9 +17,9 @@ export {
   PASSWORD_CHARACTERS_MAX,
   PASSWORD_CHARACTERS_MIN,
 } from './base/password.ts';
-export * from './base/position.ts';
 export * from './base/refusals.ts';
 export * from './base/shards.ts';
+export * from './base/storePosition.ts';
 export * from './base/streams.ts';
 export * from './base/time.ts';
 export * from './base/topics.ts';

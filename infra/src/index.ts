@@ -23,7 +23,7 @@ export * from './hotStore/hotStore.memory.ts';
 export * from './hotStore/hotStore.ownPast.ts';
 export * from './hotStore/hotStore.postgres.ts';
 export * from './hotStore/hotStore.ts';
-export * from './http/addressShares.ts';
+export * from './http/addressQuotas.ts';
 export type * from './http/http.ts';
 export * from './http/problem.ts';
 export { invalidRequest, toProblem } from './http/problems.ts';

@@ -94,7 +94,7 @@ export const longFunctions: Readonly<Record<string, number>> = {
 
 /** Files with comments that begin with "Of". */
 export const ofComments: readonly string[] = [
-  'client/src/positions.ts',
+  'client/src/readYourWrites.ts',
   'client/src/servers.ts',
   'client/src/session.ts',
   'client/src/signIn.ts',
@@ -102,8 +102,8 @@ export const ofComments: readonly string[] = [
   'command-api/src/app.ts',
   'command-api/src/commands/admission.ts',
   'command-api/src/commands/commands.ts',
-  'command-api/src/keyLog.test.ts',
-  'command-api/src/keyLog.ts',
+  'command-api/src/idempotencyKeys.test.ts',
+  'command-api/src/idempotencyKeys.ts',
   'command-api/src/people/people.ts',
   'command-api/src/people/signIn/failedSignIns.ts',
   'command-api/src/people/signIn/fairTurns.ts',
@@ -123,6 +123,6 @@ export const ofComments: readonly string[] = [
   'matching-engine/src/book/index.ts',
   'matching-engine/src/recovery/replay.ts',
   'matching-engine/src/recovery/takeOver.ts',
-  'matching-engine/src/rules/auction/uncross.ts',
+  'matching-engine/src/rules/auction/equilibrium.ts',
   'matching-engine/src/run/consume.ts',
 ];

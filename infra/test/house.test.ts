@@ -56,7 +56,7 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
     'commands',
     'market',
     'account',
-    'keyLog',
+    'idempotencyKeys',
     'refusal',
   ],
   'query-api/src': [
@@ -102,14 +102,14 @@ const DECIDING = [
   'contracts/src/**',
   'matching-engine/src/{book,rules,snapshot}/**',
   'command-api/src/{account,market,money,orders}/**',
-  'command-api/src/{keyLog,refusal}.ts',
+  'command-api/src/{idempotencyKeys,refusal}.ts',
   'command-api/src/settlement/settle.ts',
   'command-api/src/people/{client,decider}.ts',
   'command-api/src/people/registration/{deadlines,reservation}.ts',
 ];
 /** Files of those folders that carry out what is decided. */
 const CARRYING_OUT = [
-  '**/{routes,*Routes,request,place,recordedOrders}.ts',
+  '**/{routes,*Routes,request,placeCommand,recordedOrders}.ts',
   'command-api/src/account/{accounts,accountSnapshots,rounds}.ts',
   'command-api/src/market/{adoption,hydrate,markets,sharedReads,shownDepth,timer}.ts',
 ];

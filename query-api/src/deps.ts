@@ -5,10 +5,10 @@ import type { Metrics } from '@brokerx/infra/runtime/metrics.ts';
 import type { PublicBooks } from './books/publicBooks.ts';
 import type { HotValues } from './live/hotValues.ts';
 import type { LiveEvents } from './live/liveEvents.ts';
+import type { ClientQuotas } from './reading/clientQuotas.ts';
 import type { EventReader } from './reading/eventReader.ts';
 import type { Freshness } from './reading/freshness.ts';
 import type { ReadDatabase } from './reading/readDatabase.ts';
-import type { Shares } from './reading/shares.ts';
 import type { Channels } from './streams/channels.ts';
 import type { OpenStreams } from './streams/openStreams.ts';
 import type { CommandApi } from './ws/commandApi.ts';
@@ -27,7 +27,7 @@ export type QueryDeps = {
   channels: Channels;
   streams: OpenStreams;
   /** Places for exports of events: each client has a few. */
-  exportPlaces: Shares;
+  exportPlaces: ClientQuotas;
   commands: Pick<CommandApi, 'inFlight'>;
   sockets: OpenSockets;
   runtime: Runtime;

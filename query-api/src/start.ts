@@ -26,10 +26,10 @@ import { liveEvents } from './live/liveEvents.ts';
 import { MARKET_DATA, marketDataView } from './market/marketData.ts';
 import { waitCounter } from './metrics.ts';
 import { QUERY_BOUNDS, type QueryBounds } from './reading/bounds.ts';
+import { clientQuotas } from './reading/clientQuotas.ts';
 import { freshness as createFreshness } from './reading/freshness.ts';
 import { projectionPositions } from './reading/projectionPositions.ts';
 import { openReadDatabase } from './reading/readDatabase.ts';
-import { shares } from './reading/shares.ts';
 import { channels as createChannels } from './streams/channels.ts';
 import { openStreams } from './streams/openStreams.ts';
 import { commandApi } from './ws/commandApi.ts';
@@ -148,7 +148,7 @@ export async function startQueryApi(options: QueryApiOptions): Promise<{ url: st
     books,
     channels,
     streams: openStreams({ ...options, bounds: bounds.streams }),
-    exportPlaces: shares(EXPORTS),
+    exportPlaces: clientQuotas(EXPORTS),
     commands,
     sockets,
     ready: async () => ({ 'read model': (await positions.reread()) ? 'ok' : 'does not answer' }),

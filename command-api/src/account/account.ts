@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { type AccountEvent, type EventOf, placedOrders } from '@brokerx/contracts';
-import { emptyKeyLog, type KeyLog } from '../keyLog.ts';
+import { emptyKeyLog, type KeyLog } from '../idempotencyKeys.ts';
+import { giveName, keepKey, type Names, takeName } from './clientOrderIds.ts';
 import { type Killed, killedBy } from './killed.ts';
-import { giveName, keepKey, type Names, takeName } from './names.ts';
 import { buyFor, type OpenList } from './openList.ts';
 import { evolveOrder, type Hold, type OpenOrder } from './openOrder.ts';
 import { countIn, initialRates, type Rates } from './rates.ts';

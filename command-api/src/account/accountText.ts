@@ -1,4 +1,4 @@
-import { keyLogFrom, keyLogText } from '../keyLog.ts';
+import { keyLogFrom, keyLogText } from '../idempotencyKeys.ts';
 import type { Account, Holding } from './account.ts';
 import type { OpenList } from './openList.ts';
 import type { OpenOrder } from './openOrder.ts';

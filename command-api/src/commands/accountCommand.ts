@@ -2,8 +2,8 @@ import type { AccountFact } from '@brokerx/contracts';
 import type { FastifyReply } from 'fastify';
 import type { Commands } from './commands.ts';
 import { expectFact, type FactOf } from './facts.ts';
-import { requestKey } from './idempotency.ts';
 import { accepted } from './reply.ts';
+import { requestKey } from './requestKey.ts';
 
 /** One command on one account, as a route asks for it. */
 export type AccountCommand<T extends AccountFact['type']> = {

@@ -24,14 +24,14 @@ import {
 import { withinTime } from '@brokerx/infra/runtime/waiting.ts';
 import type { Account } from '../account/account.ts';
 import { AccountBusy, type Accounts } from '../account/accounts.ts';
-import { type KeyLog, recall } from '../keyLog.ts';
+import { type KeyLog, recall } from '../idempotencyKeys.ts';
 import type { Market } from '../market/market.ts';
 import type { MarketDecision } from '../market/marketDecider.ts';
 import { MarketBusy, type Markets } from '../market/markets.ts';
 import type { Refusal } from '../refusal.ts';
-import type { RequestKey } from './idempotency.ts';
 import { momentaryRefusal } from './momentary.ts';
 import { tryLater } from './refusals.ts';
+import type { RequestKey } from './requestKey.ts';
 
 /**
  * How a command is carried out: its key is looked up, the decision is taken and recorded, and the answer is built

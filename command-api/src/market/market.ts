@@ -10,7 +10,7 @@ import {
   type TradingSession,
   timeOf,
 } from '@brokerx/contracts';
-import { emptyKeyLog, type KeyLog, keep, keyLogFrom, keyLogText } from '../keyLog.ts';
+import { emptyKeyLog, type KeyLog, keep, keyLogFrom, keyLogText } from '../idempotencyKeys.ts';
 import { type Clock, marketMs, phaseAt, REAL_TIME } from './calendar.ts';
 
 /**

@@ -2,9 +2,9 @@ import { deriveId, Halt, type MarketEvent, type RefusalCode, Resume, views } fro
 import type { Http } from '@brokerx/infra';
 import pLimit from 'p-limit';
 import type { z } from 'zod';
-import { IdempotencyHeaders, requestKey } from '../commands/idempotency.ts';
 import { problemOf } from '../commands/refusals.ts';
 import { accepted, COMMAND_REPLY_HEADERS } from '../commands/reply.ts';
+import { IdempotencyHeaders, requestKey } from '../commands/requestKey.ts';
 import type { Market } from '../market/market.ts';
 import { haltTrading, type MarketDecision, resumeTrading } from '../market/marketDecider.ts';
 import type { MarketRoutes } from './routes.ts';

@@ -14,9 +14,9 @@ import {
 import type { Http } from '@brokerx/infra';
 import { z } from 'zod';
 import type { Commands } from '../commands/commands.ts';
-import { IdempotencyHeaders, requestKey } from '../commands/idempotency.ts';
 import { problemOf } from '../commands/refusals.ts';
 import { accepted, COMMAND_REPLY_HEADERS } from '../commands/reply.ts';
+import { IdempotencyHeaders, requestKey } from '../commands/requestKey.ts';
 import type { Market } from '../market/market.ts';
 import {
   adoptMatchingRules,

@@ -2,7 +2,7 @@ import { OrderBatch, PlaceOrder, views } from '@brokerx/contracts';
 import { type Http, invalidRequest, problemBody, toProblem } from '@brokerx/infra';
 import { expectFact } from '../commands/facts.ts';
 import { recorded } from '../commands/reply.ts';
-import { placing } from './place.ts';
+import { placing } from './placeCommand.ts';
 import { type OrderRoutes, trader } from './request.ts';
 import { placedView } from './views.ts';
 

@@ -2,10 +2,10 @@ import { AmendOrder, PlaceOrder, views } from '@brokerx/contracts';
 import type { Http } from '@brokerx/infra';
 import { accountCommands } from '../commands/accountCommand.ts';
 import { expectFact } from '../commands/facts.ts';
-import { IdempotencyHeaders } from '../commands/idempotency.ts';
 import { accepted, orderLocation } from '../commands/reply.ts';
+import { IdempotencyHeaders } from '../commands/requestKey.ts';
 import { amendOrder } from './amend.ts';
-import { placing } from './place.ts';
+import { placing } from './placeCommand.ts';
 import { OrderId, type OrderRoutes, trader } from './request.ts';
 import { firstOrderOf, orderChangeView, placedView } from './views.ts';
 

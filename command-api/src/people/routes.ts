@@ -2,9 +2,9 @@ import { domains, formatPosition, isUuid, Verify, views } from '@brokerx/contrac
 import type { Http } from '@brokerx/infra';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { IdempotencyHeaders } from '../commands/idempotency.ts';
 import { problemOf } from '../commands/refusals.ts';
 import { COMMAND_REPLY_HEADERS } from '../commands/reply.ts';
+import { IdempotencyHeaders } from '../commands/requestKey.ts';
 import { outcomeOf, refusalProblem } from './outcome.ts';
 import type { Answer, Request } from './people.ts';
 import {

@@ -1,7 +1,7 @@
 import { DeadManSwitch, views } from '@brokerx/contracts';
 import type { Http } from '@brokerx/infra';
 import { accountCommands } from '../commands/accountCommand.ts';
-import { IdempotencyHeaders } from '../commands/idempotency.ts';
+import { IdempotencyHeaders } from '../commands/requestKey.ts';
 import { type OrderRoutes, trader } from '../orders/request.ts';
 import { setDeadline } from './deadMan.ts';
 

@@ -4,8 +4,8 @@ import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { accountCommands, type CommandRequest } from '../commands/accountCommand.ts';
 import type { Commands } from '../commands/commands.ts';
-import { IdempotencyHeaders } from '../commands/idempotency.ts';
 import { COMMAND_REPLY_HEADERS } from '../commands/reply.ts';
+import { IdempotencyHeaders } from '../commands/requestKey.ts';
 import { activateKillSwitch, releaseKillSwitch } from './killSwitch.ts';
 
 /** The kill switch of an account, by its owner and by operators. */

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { deriveId, isUuid, mintId, uuidV7TimeMs } from './ids.ts';
-import { formatPosition, parsePosition } from './position.ts';
+import { formatPosition, parsePosition } from './storePosition.ts';
 import { partitionOf } from './topics.ts';
 
 const source = (nowMs: number) => ({

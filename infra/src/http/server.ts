@@ -10,7 +10,7 @@ import { Counter, Gauge } from 'prom-client';
 import type { ConnectionBounds } from '../runtime/connectionBounds.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { type AddressShares, addressShares, networkOf } from './addressShares.ts';
+import { type AddressQuotas, addressQuotas, networkOf } from './addressQuotas.ts';
 import type { ClientAddresses } from './clientAddress.ts';
 import { type Exchange, type HttpConnection, httpConnection } from './connection.ts';
 import { loopTurns } from './loopTurns.ts';
@@ -55,7 +55,7 @@ export type HttpServerOptions = {
 
 export function boundedServer(handle: RequestListener, options: HttpServerOptions): Server {
   const { bounds, clients, gate, upgrades, runtime, metrics, answerBroken } = options;
-  const shares = addressShares({ max: CONNECTIONS_MAX, perAddressMax: bounds.perAddressMax });
+  const shares = addressQuotas({ max: CONNECTIONS_MAX, perAddressMax: bounds.perAddressMax });
   const connections = new Map<Socket, HttpConnection>();
   const turns = loopTurns(runtime);
   const refused = refusals(metrics, connections);
@@ -143,7 +143,7 @@ export function boundedServer(handle: RequestListener, options: HttpServerOption
 }
 
 /** Reads the address while the socket still has one: asked only later, one that was reset has none. */
-function placeOf(socket: Socket, clients: ClientAddresses, shares: AddressShares) {
+function placeOf(socket: Socket, clients: ClientAddresses, shares: AddressQuotas) {
   const address = socket.remoteAddress;
   if (address === undefined) return 'GONE';
   // A proxy's connections carry the requests of many.

@@ -4,7 +4,7 @@ import type { Engine } from './state.ts';
 /**
  * One input has bounded work, from version 4 of the matching rules on. Where its outputs would exceed this, the order
  * that is matched stops there and its rest expires; stops and brackets whose turn has not come keep it for the next
- * input, and so has what is left to tell of the end of a day or a call (`left.ts`). An uncross is done whole and does not
+ * input, and so has what is left to tell of the end of a day or a call (`untoldEnds.ts`). An uncross is done whole and does not
  * count: each of its trades uses up an order, or a peak of one, that was placed by an input of its own.
  * The bound is `OUTPUTS_MAX` (20,000): some 40 commits and a tenth of a second of matching.
  */

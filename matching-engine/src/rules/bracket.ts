@@ -1,11 +1,11 @@
 import type { BookFact, EngineInput, EventOf, ExpiryReason, OrderRef } from '@brokerx/contracts';
 import { behind, isFull } from './bound.ts';
-import { isUntold } from './left.ts';
 import { becomeDue } from './orderList.ts';
 import { enter } from './place.ts';
 import { type Dormant, type Engine, follows, lastPrice, type OrderList } from './state.ts';
 import { triggersAt } from './stops/stops.ts';
 import { runTriggers, triggerAtOnce } from './stops/triggers.ts';
+import { isUntold } from './untoldEnds.ts';
 
 /**
  * Brackets: a buy, and a take-profit and a stop-loss that sell what it has bought. These two are dormant, outside of

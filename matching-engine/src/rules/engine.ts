@@ -7,13 +7,13 @@ import { count } from './bound.ts';
 import { dormantOf, dropDormant, followLists } from './bracket.ts';
 import { expireDay, reachTime, timeIsDue } from './expiry.ts';
 import { withdraw } from './iceberg.ts';
-import { hasLeft, isUntold, tellLeft } from './left.ts';
 import { siblingsOf, watchFromHere } from './orderList.ts';
 import { place } from './place.ts';
 import { placeList } from './placeList.ts';
 import { type Engine, follows, listing, NOTED, type PlacedInput } from './state.ts';
 import { removeStop } from './stops/stops.ts';
 import { runOwed } from './stops/triggers.ts';
+import { hasLeft, isUntold, tellLeft } from './untoldEnds.ts';
 
 /**
  * The matching engine of one symbol: a pure state machine. No clock, no randomness, no I/O: the same inputs in the

@@ -11,9 +11,9 @@ import {
   unfilledEntryOf,
 } from './bracket.ts';
 import { withdraw } from './iceberg.ts';
-import { hasLeft, tellEnd } from './left.ts';
 import { type Engine, follows } from './state.ts';
 import { removeStop, stopsByArrival } from './stops/stops.ts';
+import { hasLeft, tellEnd } from './untoldEnds.ts';
 
 /**
  * Ends that come with time. Only what `market-<symbol>` says moves it: an order whose time has come is open, and

@@ -7,14 +7,14 @@ import type { FastifyReply } from 'fastify';
 import { STAFF } from '../http/actor.ts';
 import { EventsQuery } from '../http/parameters.ts';
 import { refused } from '../http/problems.ts';
+import type { ClientQuotas } from '../reading/clientQuotas.ts';
+import { fullDetail, type QuotaBounds } from '../reading/clientQuotas.ts';
 import type { EventReader } from '../reading/eventReader.ts';
 import { POSITION_REPLY_HEADERS, PositionHeaders, type Reading } from '../reading/reading.ts';
-import type { Shares } from '../reading/shares.ts';
-import { fullDetail, type ShareBounds } from '../reading/shares.ts';
 import { rawEventLines } from './rawEvents.ts';
 
 /** Exports at once. Each keeps a page in memory and reads the store without a pause; one analyst leaves room for another. */
-export const EXPORTS: ShareBounds = { max: 16, perAddressMax: 16, perAccountMax: 8 };
+export const EXPORTS: QuotaBounds = { max: 16, perAddressMax: 16, perAccountMax: 8 };
 /** Milliseconds that a reader may take nothing of a waiting page before the export ends. */
 const STALL_MS = 60_000;
 
@@ -23,7 +23,7 @@ export type EventRoutes = {
   store: EventReader;
   sessions: Pick<SessionEnds, 'onEnd'>;
   /** Places for exports, in all and for each client. */
-  exportPlaces: Shares;
+  exportPlaces: ClientQuotas;
   runtime: Runtime;
   log: Log;
 };

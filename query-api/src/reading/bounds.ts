@@ -1,8 +1,8 @@
 import { countVariable } from '@brokerx/infra/runtime/config.ts';
-import type { ShareBounds } from './shares.ts';
+import type { QuotaBounds } from './clientQuotas.ts';
 
 /** The bounds of this process, of one client address, and of one account, for each kind of place. */
-export type QueryBounds = { waiters: ShareBounds; streams: ShareBounds; webSockets: ShareBounds };
+export type QueryBounds = { waiters: QuotaBounds; streams: QuotaBounds; webSockets: QuotaBounds };
 
 /**
  * Waiters hold a request and its socket; more than a thousand wait only where a projection stands still. A stream and a

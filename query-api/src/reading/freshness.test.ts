@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { handClock } from '../../test/handClock.ts';
+import type { QuotaBounds } from './clientQuotas.ts';
 import { type Behind, freshness, type Read, type Reader, type WaitOutcome } from './freshness.ts';
-import type { ShareBounds } from './shares.ts';
 
 const STORE = '11111111-1111-4111-8111-111111111111';
 const OTHER = '22222222-2222-4222-8222-222222222222';
@@ -11,7 +11,7 @@ const at = (position: number, storeId = STORE) => ({ storeId, position });
 /** `stands` is what is in the tables, `heard` what was told of it. */
 const given = (
   positions: Record<string, number>,
-  options: { bounds?: ShareBounds; shownBefore?: number } = {},
+  options: { bounds?: QuotaBounds; shownBefore?: number } = {},
 ) => {
   const clock = handClock();
   const told: (boolean | WaitOutcome)[] = [];

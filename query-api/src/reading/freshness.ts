@@ -1,7 +1,7 @@
 import type { PositionToken } from '@brokerx/contracts';
 import type { Runtime } from '@brokerx/infra';
 import { QUERY_BOUNDS } from './bounds.ts';
-import { type Client, fullDetail, type ShareBounds, shares } from './shares.ts';
+import { type Client, clientQuotas, fullDetail, type QuotaBounds } from './clientQuotas.ts';
 
 /**
  * Read-your-writes: a reader waits until its sources have reached a position, and no source is ever shown at a position
@@ -64,14 +64,14 @@ export function freshness(options: {
   /** Called with the outcome of each wait. */
   onWaited?: (outcome: WaitOutcome) => void;
   waitMs?: number;
-  bounds?: ShareBounds;
+  bounds?: QuotaBounds;
 }): Freshness {
   const { storeId, shownBefore = 0, runtime, onWaiting, onWaited } = options;
   const { waitMs = WAIT_MS, bounds = QUERY_BOUNDS.waiters } = options;
   const announced = new Map<string, number>();
   const shown = new Map<string, number>();
   const waiters = new Set<Waiter>();
-  const places = shares(bounds);
+  const places = clientQuotas(bounds);
   const announcedBy = (source: string) => announced.get(source) ?? 0;
   const lastShown = (source: string) => shown.get(source) ?? shownBefore;
   const isAnnounced = ({ sources, min }: Goal) =>

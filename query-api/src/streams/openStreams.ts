@@ -1,7 +1,7 @@
 import type { Place, Runtime } from '@brokerx/infra';
 import { refused } from '../http/problems.ts';
 import { QUERY_BOUNDS } from '../reading/bounds.ts';
-import { type Client, fullDetail, type ShareBounds, shares } from '../reading/shares.ts';
+import { type Client, clientQuotas, fullDetail, type QuotaBounds } from '../reading/clientQuotas.ts';
 import { type EventStream, eventStream } from './sse.ts';
 
 /** All event streams of this process: bounds their number, sends their heartbeat, and ends them together. */
@@ -18,12 +18,12 @@ export const HEARTBEAT_MS = 15_000;
 
 export function openStreams(options: {
   runtime: Runtime;
-  bounds?: ShareBounds;
+  bounds?: QuotaBounds;
   bufferBytesMax?: number | undefined;
 }): OpenStreams {
   const { runtime, bounds = QUERY_BOUNDS.streams } = options;
   const streams = new Set<EventStream>();
-  const places = shares(bounds);
+  const places = clientQuotas(bounds);
   let cancelHeartbeat: (() => void) | null = null;
   let closed = false;
 

@@ -1,6 +1,6 @@
 import { Pool } from 'undici';
 import { refused } from '../http/problems.ts';
-import { type Client, fullDetail, type ShareBounds, shares } from '../reading/shares.ts';
+import { type Client, clientQuotas, fullDetail, type QuotaBounds } from '../reading/clientQuotas.ts';
 import type { CommandRequest } from './commandRequests.ts';
 
 /**
@@ -27,7 +27,7 @@ const CONNECTIONS = 64;
  * Commands of about a second. Command-api sees all of them come from one address, so the shares of client addresses are counted
  * here.
  */
-const COMMANDS_IN_FLIGHT: ShareBounds = { max: 2_000, perAddressMax: 512, perAccountMax: 256 };
+const COMMANDS_IN_FLIGHT: QuotaBounds = { max: 2_000, perAddressMax: 512, perAccountMax: 256 };
 /** Milliseconds: longer than command-api takes to answer that an outcome is unknown. */
 const TIMEOUT_MS = 10_000;
 
@@ -39,7 +39,7 @@ export function commandApi(url: string): CommandApi {
     bodyTimeout: TIMEOUT_MS,
     connect: { timeout: TIMEOUT_MS },
   });
-  const places = shares(COMMANDS_IN_FLIGHT);
+  const places = clientQuotas(COMMANDS_IN_FLIGHT);
   return {
     async send({ method, path, key, body }, token, by) {
       const place = places.take(by);

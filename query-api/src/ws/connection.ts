@@ -7,9 +7,9 @@ import type { Log } from '@brokerx/infra/runtime/log.ts';
 import { EVERY_ROLE } from '../http/actor.ts';
 import { refused } from '../http/problems.ts';
 import type { LiveEvents } from '../live/liveEvents.ts';
+import type { AccountQuotas } from '../reading/clientQuotas.ts';
 import type { EventReader } from '../reading/eventReader.ts';
 import { problemOf } from '../reading/problemOf.ts';
-import type { AccountShares } from '../reading/shares.ts';
 import type { Channels, OpenChannel, PublicSubscription } from '../streams/channels.ts';
 import type { Sink } from '../streams/sink.ts';
 import type { CommandApi } from './commandApi.ts';
@@ -31,7 +31,7 @@ export type ConnectionDeps = {
   /** The client's IP address. */
   address: string;
   /** How many connections each account may have. */
-  accounts: AccountShares;
+  accounts: AccountQuotas;
   commands: Pick<CommandApi, 'send'>;
   runtime: Runtime;
   log: Log;

@@ -1,8 +1,8 @@
-import { addressShares, errorsHeardElsewhere, type Place, type Runtime } from '@brokerx/infra';
+import { addressQuotas, errorsHeardElsewhere, type Place, type Runtime } from '@brokerx/infra';
 import { withinTime } from '@brokerx/infra/runtime/waiting.ts';
 import type { WebSocket } from 'ws';
 import { QUERY_BOUNDS } from '../reading/bounds.ts';
-import { accountShares, type ShareBounds } from '../reading/shares.ts';
+import { accountQuotas, type QuotaBounds } from '../reading/clientQuotas.ts';
 import { type Connection, type ConnectionDeps, connection } from './connection.ts';
 
 /** All WebSockets of this process: how many there may be, their heartbeat, and their common end. */
@@ -31,12 +31,12 @@ const TRY_LATER = 1013;
 type Entry = { socket: WebSocket; connection: Connection; alive: boolean };
 
 export function openSockets(
-  options: Omit<ConnectionDeps, 'accounts' | 'address'> & { runtime: Runtime; bounds?: ShareBounds },
+  options: Omit<ConnectionDeps, 'accounts' | 'address'> & { runtime: Runtime; bounds?: QuotaBounds },
 ): OpenSockets {
   const { runtime, bounds = QUERY_BOUNDS.webSockets } = options;
   const entries = new Set<Entry>();
-  const places = addressShares(bounds);
-  const accounts = accountShares(bounds.perAccountMax);
+  const places = addressQuotas(bounds);
+  const accounts = accountQuotas(bounds.perAccountMax);
   let cancelPing: (() => void) | null = null;
   let closed = false;
 

@@ -2,7 +2,7 @@ import { type Place, type Runtime, type SessionEnds, SessionUnknown } from '@bro
 import type { Actor, TokenVerifier } from '@brokerx/infra/auth/tokenVerifier.ts';
 import { KeysUnavailable } from '@brokerx/infra/auth/tokenVerifier.ts';
 import { refused } from '../http/problems.ts';
-import type { AccountShares } from '../reading/shares.ts';
+import type { AccountQuotas } from '../reading/clientQuotas.ts';
 
 /**
  * The client that is signed in on a WebSocket connection. It may replace its token by a newer one, so a connection outlives
@@ -25,7 +25,7 @@ export function signIn(options: {
   verifier: TokenVerifier;
   sessions: Pick<SessionEnds, 'onEnd'>;
   /** How many connections each account may have. */
-  accounts: AccountShares;
+  accounts: AccountQuotas;
   runtime: Runtime;
   /** Called when the sign-in has ended by itself. */
   onEnd: (reason: 'token_expired' | 'session_ended') => void;

@@ -5,7 +5,7 @@ import { desk, idOf, SYMBOL, told } from '../../../test/desk.ts';
 import { emptyBook, rest } from '../../book/book.ts';
 import { restore, snapshot } from '../../snapshot/snapshot.ts';
 import { apply, newEngine, type PlacedInput } from '../engine.ts';
-import { equilibrium } from './uncross.ts';
+import { equilibrium } from './equilibrium.ts';
 
 /** What comes of the last of these inputs, in words; the reference is 1,000. */
 type Desk = ReturnType<typeof desk>;

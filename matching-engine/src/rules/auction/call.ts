@@ -1,7 +1,7 @@
 import type { Auction, BookFact } from '@brokerx/contracts';
 import { type Call, type Engine, type Equilibrium } from '../state.ts';
-import { enterWaiting } from '../stops/waiting.ts';
-import { equilibrium, NO_CROSS } from './uncross.ts';
+import { enterWaiting } from './closingOrders.ts';
+import { equilibrium, NO_CROSS } from './equilibrium.ts';
 
 /** Call auctions: while a call runs, orders gather in the book, which may be crossed. */
 export function beginCall(engine: Engine, auction: Auction, outputs: BookFact[]): void {

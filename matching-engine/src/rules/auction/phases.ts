@@ -1,11 +1,11 @@
 import { type BookFact, type EventOf, isAuction } from '@brokerx/contracts';
 import { isFull } from '../bound.ts';
 import { expireDay, expireDue, isDue } from '../expiry.ts';
-import { hasLeft } from '../left.ts';
 import { type Engine, follows, NOTED } from '../state.ts';
-import { beginContinuous, uncrossAtClose } from './auction.ts';
+import { hasLeft } from '../untoldEnds.ts';
 import { isExtended } from './bands.ts';
 import { beginCall, equilibriumOf } from './call.ts';
+import { beginContinuous, uncrossAtClose } from './uncross.ts';
 
 /**
  * The trading day, from version 3 of the matching rules on: pre_open → opening_auction → continuous → closing_auction →

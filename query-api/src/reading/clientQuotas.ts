@@ -1,4 +1,4 @@
-import { addressShares, type Place } from '@brokerx/infra';
+import { addressQuotas, type Place } from '@brokerx/infra';
 
 /** A client: its IP address, and the account that it is signed in to; null: none. */
 export type Client = { address: string; accountId: string | null };
@@ -7,18 +7,18 @@ export type Client = { address: string; accountId: string | null };
  * Places of one kind that clients share (waiters, streams, connections). The process has a bound, and so have each client
  * address and each account, so that one address or a few accounts cannot take all.
  */
-export type Shares = {
+export type ClientQuotas = {
   /** Takes a place, which the caller gives back however the client goes; or names the bound that is reached. */
-  take(client: Client): Place | FullShare;
+  take(client: Client): Place | FullQuota;
   /** Places in use now. */
   count(): number;
 };
-export type FullShare = 'FULL' | 'ADDRESS_FULL' | 'ACCOUNT_FULL';
-export type ShareBounds = { max: number; perAddressMax: number; perAccountMax: number };
+export type FullQuota = 'FULL' | 'ADDRESS_FULL' | 'ACCOUNT_FULL';
+export type QuotaBounds = { max: number; perAddressMax: number; perAccountMax: number };
 
-export function shares({ max, perAddressMax, perAccountMax }: ShareBounds): Shares {
-  const byAddress = addressShares({ max, perAddressMax });
-  const byAccount = accountShares(perAccountMax);
+export function clientQuotas({ max, perAddressMax, perAccountMax }: QuotaBounds): ClientQuotas {
+  const byAddress = addressQuotas({ max, perAddressMax });
+  const byAccount = accountQuotas(perAccountMax);
   return {
     take({ address, accountId }) {
       const place = byAddress.take(address);
@@ -33,9 +33,9 @@ export function shares({ max, perAddressMax, perAccountMax }: ShareBounds): Shar
 }
 
 /** Places counted by account alone, for connections whose client signs in after it has connected. */
-export type AccountShares = { take(accountId: string): Place | null };
+export type AccountQuotas = { take(accountId: string): Place | null };
 
-export function accountShares(max: number): AccountShares {
+export function accountQuotas(max: number): AccountQuotas {
   const counts = new Map<string, number>();
   return {
     take(accountId) {
@@ -57,7 +57,7 @@ export function accountShares(max: number): AccountShares {
 }
 
 /** The detail of a refusal by a bound; `what` names the places, such as `streams`. */
-export const fullDetail = (what: string, full: FullShare, bounds: ShareBounds): string =>
+export const fullDetail = (what: string, full: FullQuota, bounds: QuotaBounds): string =>
   full === 'FULL'
     ? `${bounds.max} ${what} of all clients together are as many as there may be`
     : full === 'ADDRESS_FULL'

@@ -2,7 +2,7 @@
  * Places that clients share, such as connections, waiters or streams: bounded for the process, and beside it for each
  * client address, so that no single one can take what all share. The loopback address counts like any other.
  */
-export type AddressShares = {
+export type AddressQuotas = {
   /**
    * A place for a client of this address (as `request.ip` tells it), or which bound refuses it. Whoever is given a place
    * gives it back by `leave`, however the client goes. An address that many stand behind (a proxy's) is bounded by the
@@ -18,7 +18,7 @@ export type AddressShares = {
 /** A taken place. Leaving it a second time changes nothing. */
 export type Place = { leave(): void };
 
-export function addressShares({ max, perAddressMax }: { max: number; perAddressMax: number }): AddressShares {
+export function addressQuotas({ max, perAddressMax }: { max: number; perAddressMax: number }): AddressQuotas {
   const taken = new Map<string, number>();
   let count = 0;
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { AccountEvent } from '@brokerx/contracts';
-import { type KeyLog, keep } from '../keyLog.ts';
+import { type KeyLog, keep } from '../idempotencyKeys.ts';
 
 /** Names (`client_order_id`) that are taken, with how many open orders and kept keys take each. */
 export type Names = Map<string, number>;

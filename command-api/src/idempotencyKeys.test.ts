@@ -11,7 +11,7 @@ import {
   keyLogFrom,
   keyLogText,
   recall,
-} from './keyLog.ts';
+} from './idempotencyKeys.ts';
 
 const NOW = Date.parse('2026-03-02T14:30:00.000Z');
 let entropy = 0;

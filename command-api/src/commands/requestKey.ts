@@ -5,7 +5,7 @@ import { problemOf } from './refusals.ts';
 
 /**
  * The request's side of idempotency: its key, and a hash of what it asks. What a key was answered with stands in the
- * events (`keyLog.ts`).
+ * events (`idempotencyKeys.ts`).
  */
 export type RequestKey = {
   id: string;

@@ -1,8 +1,8 @@
 import { type AccountFact, mintId, type PlaceOrder } from '@brokerx/contracts';
 import type { Actor } from '@brokerx/infra';
 import type { Answer } from '../commands/commands.ts';
-import { requestKey } from '../commands/idempotency.ts';
 import { tryLater } from '../commands/refusals.ts';
+import { requestKey } from '../commands/requestKey.ts';
 import { isList, LISTED_ORDERS_MAX, placeOrderList } from './placeList.ts';
 import { placeOrder } from './placeOrder.ts';
 import type { OrderRoutes } from './request.ts';

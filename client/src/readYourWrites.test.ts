@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { positions } from './positions.ts';
+import { positions } from './readYourWrites.ts';
 
 const STORE = '11111111-1111-4111-8111-111111111111';
 const OTHER_STORE = '22222222-2222-4222-8222-222222222222';

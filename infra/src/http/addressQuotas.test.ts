@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { addressShares, networkOf } from './addressShares.ts';
+import { addressQuotas, networkOf } from './addressQuotas.ts';
 
 test('one address takes its share and no more, and others still find places', () => {
-  const shares = addressShares({ max: 5, perAddressMax: 3 });
+  const shares = addressQuotas({ max: 5, perAddressMax: 3 });
   const first = [1, 2, 3].map(() => shares.take('192.0.2.1'));
   expect(shares.take('192.0.2.1')).toBe('ADDRESS_FULL');
   expect(shares.take('127.0.0.1')).toEqual({ leave: expect.any(Function) });
@@ -14,7 +14,7 @@ test('one address takes its share and no more, and others still find places', ()
 });
 
 test('a place is given back once, however often its owner leaves', () => {
-  const shares = addressShares({ max: 2, perAddressMax: 2 });
+  const shares = addressQuotas({ max: 2, perAddressMax: 2 });
   const place = shares.take('192.0.2.1');
   shares.take('192.0.2.1');
   if (typeof place !== 'object') throw new Error('there was room');
@@ -24,7 +24,7 @@ test('a place is given back once, however often its owner leaves', () => {
 });
 
 test('an IPv6 subscriber has one share for the whole /64, however it is written', () => {
-  const shares = addressShares({ max: 10, perAddressMax: 2 });
+  const shares = addressQuotas({ max: 10, perAddressMax: 2 });
   shares.take('2001:db8::1');
   shares.take('2001:DB8:0000:0::2');
   expect(shares.take('2001:db8:0:0:9:8:7:6')).toBe('ADDRESS_FULL');

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { requestKey } from './idempotency.ts';
+import { requestKey } from './requestKey.ts';
 
 const ID = '0195f000-0000-7000-8000-000000000001';
 const asked = { command: 'PlaceOrder', subject: 'account', body: { qty: '1' } };

@@ -1,7 +1,7 @@
 import type { BookFact } from '@brokerx/contracts';
+import { enterWaiting } from './auction/closingOrders.ts';
 import { isFull } from './bound.ts';
 import type { Engine } from './state.ts';
-import { enterWaiting } from './stops/waiting.ts';
 
 /**
  * What ends all at once (a day, a call) ends at once: it has left the book, and trades with nobody. It is told as far as
