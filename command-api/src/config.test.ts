@@ -29,6 +29,18 @@ test.for([
   expect(load).not.toThrow(operator[set]);
 });
 
+test.for([
+  ['VAULT_URL', 'postgres://user:canary/1@h:5432/x'],
+  ['READ_DATABASE_URL', 'postgres://h:abc/x'],
+  ['SMTP_URL', 'smtp://'],
+  ['SMTP_URL', 'smtp://h:99999'],
+  ['SMTP_URL', 'smtps://user:canary/1@h'],
+] as const)('%s: an address that names no server is told, without its secret: %s', ([name, address]) => {
+  const load = () => commandApiConfig({ ...needed, [name]: address });
+  expect(load).toThrow(`${name}: must be an address such as `);
+  expect(load).not.toThrow('canary');
+});
+
 const { BROKERX_MODE: _, ...unsaid } = needed;
 
 test.for([

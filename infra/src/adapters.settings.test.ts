@@ -37,3 +37,41 @@ test('Kafka is a list of brokers, with TLS, signing in and copies where they are
     'KAFKA_PASSWORD: is not set, and KAFKA_SASL_MECHANISM is\n      Set KAFKA_USERNAME and KAFKA_PASSWORD, or unset KAFKA_SASL_MECHANISM.',
   );
 });
+
+test.for([
+  ['DATABASE_URL', 'postgres://h:abc/x', 'postgres://user:canary/1@h:5432/x', 'postgres://h:70000/x'],
+  [
+    'EVENTSTORE_URL',
+    'esdb://',
+    'esdb://h:abc',
+    'esdb://h:70000',
+    'esdb://a:2113,,b:2113',
+    'esdb://user:canary#1@h',
+  ],
+  ['KAFKA_BROKERS', 'h', 'h:abc', 'h:70000', 'a:9092,b'],
+  ['REDIS_URL', 'redis://', 'redis://h:abc', 'redis://h:70000', 'redis://:canary/1@h'],
+])('%s: an address that names no server is told, without its secret', ([name = '', ...wrong]) => {
+  for (const address of wrong) {
+    const told = () => settings({ [name]: address });
+    expect(told, address).toThrow(`${name}: must be `);
+    expect(told, address).not.toThrow('canary');
+  }
+});
+
+test.for([
+  [
+    'DATABASE_URL',
+    'postgres://user:p%2F%23w@h:5432/x?sslmode=require',
+    'postgresql:///x?host=/run/postgresql',
+  ],
+  [
+    'EVENTSTORE_URL',
+    'esdb://127.0.0.1:2113?tls=false',
+    'esdb+discover://u:p@a:2113,b:2113,c/?tls=true',
+    'esdb://[::1]:2113',
+  ],
+  ['KAFKA_BROKERS', 'h:1', 'a:9092, b:65535'],
+  ['REDIS_URL', 'redis://h', 'rediss://u:p@h:6380/3'],
+])('%s: an address that names a server is taken', ([name = '', ...right]) => {
+  for (const address of right) expect(() => settings({ [name]: address }), address).not.toThrow();
+});

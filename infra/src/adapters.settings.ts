@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ConfigError, sharedVariables } from './runtime/config.ts';
+import { ConfigError, ESCAPES, sharedVariables } from './runtime/config.ts';
 
 /**
  * The settings that choose the adapters: PostgreSQL for every port, unless another server's address is set. Each address
@@ -9,8 +9,8 @@ export const adapterVariables = {
   DATABASE_URL: sharedVariables.DATABASE_URL,
   EVENTSTORE_URL: z
     .string()
-    .regex(/^esdb(\+discover)?:\/\//, 'must begin with esdb:// or esdb+discover://')
-    .regex(/:\/\/([^@/?]*@)?[^@/?\s]/, 'must name a server behind the ://, such as 127.0.0.1:2113')
+    .regex(/^esdb(\+discover)?:\/\//, { message: 'must begin with esdb:// or esdb+discover://', abort: true })
+    .refine(isEventStoreAddress, `must be an address such as esdb://user:password@host:2113, ${ESCAPES}`)
     .optional()
     .describe(
       'EventStoreDB or KurrentDB as the event store, such as esdb://127.0.0.1:2113?tls=false; unset: DATABASE_URL.',
@@ -18,7 +18,7 @@ export const adapterVariables = {
   KAFKA_BROKERS: z
     .string()
     .transform((list) => list.split(',').flatMap((broker) => broker.trim() || []))
-    .pipe(z.array(z.string().regex(/^[^:/\s]+:\d{1,5}$/, 'must be host:port, separated by commas')).min(1))
+    .pipe(z.array(z.string().refine(isBroker, 'must be host:port, separated by commas')).min(1))
     .optional()
     .describe('Kafka brokers, such as kafka-1:9092,kafka-2:9092; unset: consumers read the event store.'),
   KAFKA_SSL: z
@@ -40,13 +40,25 @@ export const adapterVariables = {
     .describe('Copies of each partition of a topic that is made: 3 where there are three brokers.'),
   REDIS_URL: z
     .string()
-    .regex(/^rediss?:\/\//, 'must begin with redis:// or rediss://')
-    .refine(isRedisAddress, 'must be an address such as rediss://user:password@host:6379/0')
+    .regex(/^rediss?:\/\//, { message: 'must begin with redis:// or rediss://', abort: true })
+    .refine(isRedisAddress, `must be an address such as rediss://user:password@host:6379/0, ${ESCAPES}`)
     .optional()
     .describe(
       'Redis for hot views and shared rate limits, such as redis://127.0.0.1:6379; unset: DATABASE_URL, and limits for each process.',
     ),
 } as const;
+
+/** One server, or several with commas between them; a URL has one host alone. */
+function isEventStoreAddress(text: string): boolean {
+  const [, servers = ''] = /:\/\/(?:[^@/?#]*@)?([^@/?#]*)\/?(?:\?[^#]*)?$/.exec(text) ?? [];
+  return servers
+    .split(',')
+    .every((server) => URL.parse(`esdb://${server}`)?.host === server && server !== '');
+}
+
+function isBroker(text: string): boolean {
+  return /^[^:/\s]+:\d+$/.test(text) && URL.canParse(`kafka://${text}`);
+}
 
 /** After the host comes a database number or nothing; in a password `#` and `/` must be escaped. */
 function isRedisAddress(text: string): boolean {

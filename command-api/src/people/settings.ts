@@ -1,5 +1,5 @@
 import { Email } from '@brokerx/contracts';
-import { portVariable } from '@brokerx/infra/runtime/config.ts';
+import { ESCAPES, portVariable, sharedVariables } from '@brokerx/infra/runtime/config.ts';
 import { MAIL_NEEDED, type Mode } from '@brokerx/infra/runtime/mode.ts';
 import { parseMasterKey } from '@brokerx/infra/vault/sealing.ts';
 import type { JWK } from 'jose';
@@ -38,14 +38,16 @@ export const peopleVariables = {
     .describe(
       'The `iss` of access tokens, the same for every service that verifies them; not set: where this command-api listens.',
     ),
-  VAULT_URL: z
-    .string()
-    .regex(/^postgres(ql)?:\/\//, 'must begin with postgres://')
-    .optional()
-    .describe('PostgreSQL database of the key vault, with backups of its own; DATABASE_URL when not set.'),
+  VAULT_URL: sharedVariables.DATABASE_URL.optional().describe(
+    'PostgreSQL database of the key vault, with backups of its own; DATABASE_URL when not set.',
+  ),
   SMTP_URL: z
     .string()
-    .regex(/^smtps?:\/\//, 'must begin with smtp:// or smtps://')
+    .regex(/^smtps?:\/\//, { message: 'must begin with smtp:// or smtps://', abort: true })
+    .refine(
+      (text) => Boolean(URL.parse(text)?.hostname),
+      `must be an address such as smtps://user:password@host, ${ESCAPES}`,
+    )
     .optional()
     .describe(
       'The mail server, such as smtps://user:password@mail.example.com. Production needs one; in development mail goes to /dev/inbox where it is not set.',

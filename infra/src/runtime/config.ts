@@ -136,11 +136,18 @@ export const listenVariable = (what: string) =>
     .transform((host) => (host === 'localhost' ? LOOPBACK : host))
     .describe(what);
 
+/** What a password holds most often where an address with one cannot be read. */
+export const ESCAPES = 'with / ? # and @ of a password as %2F %3F %23 and %40';
+
 /** Variables that several services read. */
 export const sharedVariables = {
   DATABASE_URL: z
     .string()
-    .regex(/^postgres(ql)?:\/\//, 'must begin with postgres://')
+    .regex(/^postgres(ql)?:\/\//, { message: 'must begin with postgres://', abort: true })
+    .refine(
+      (text) => URL.canParse(text),
+      `must be an address such as postgres://user:password@host:5432/name, ${ESCAPES}`,
+    )
     .describe('The PostgreSQL database, such as postgres://user:password@127.0.0.1:5432/brokerx.'),
   LOG_LEVEL: z
     .enum(LOG_LEVELS)
