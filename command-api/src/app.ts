@@ -46,7 +46,7 @@ export type AppOptions = {
   metrics: Metrics;
   ready: Readiness;
   telemetry: Telemetry;
-  /** Of the database; null where it is not known. */
+  /** The disk space of the database; null if it is not known. */
   disk: DiskSpace | null;
   version: string;
   trustedProxies?: readonly string[];

@@ -159,7 +159,7 @@ test('no key is carried out twice, whatever is sent, forgotten, written and read
           const id = keys[step.send % keys.length] ?? '';
           if (judged(log, id, nowMs) !== 'unknown') continue;
           const before = events.findLast((event) => event.id === id);
-          // Of other versions the promise is for a day.
+          // For other versions the promise is for a day.
           if (before && id[14] === '4') expect(nowMs - before.timeMs).toBeGreaterThanOrEqual(KEY_AGE_MAX_MS);
           else expect(before).toBeUndefined();
           const event = { id, timeMs: nowMs };

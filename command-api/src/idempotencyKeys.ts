@@ -2,17 +2,17 @@ import { timeOf, uuidV7TimeMs } from '@brokerx/contracts';
 import type { Refusal } from './refusal.ts';
 
 /**
- * The idempotency keys that an account (or a market) remembers: key → hash of the request, and the revision of the
- * event that answered it, from which the answer is rebuilt. It is a fold of events, so it is the same after any
- * restart. Keys older than a day of event time, or beyond the newest 10,000, are forgotten.
+ * The idempotency keys that an account or a market remembers: each with the hash of its request, and the revision of the
+ * event that answered it, from which the answer is rebuilt. The log is a fold of events, so a restart does not change it.
+ * It forgets keys older than a day of event time, and all but the newest 10,000.
  *
- * No key is carried out twice: one of version 7 bears its time, and none at or before the newest forgotten one's is taken
- * any more; those of other versions are not taken while one may be among the forgotten keys of the last day.
+ * No key is carried out twice. A key of version 7 bears its time: the log takes none at or before the time of the newest
+ * forgotten key. A key of another version is refused as long as it may be among the forgotten keys of the last day.
  */
 export type KeptKey = {
   /** Hash of command, subject and body. */
   hash: string;
-  /** Of the first event of the commit that answered the key. */
+  /** Revision of the first event of the commit that answered the key. */
   revision: number;
   /** Event time, milliseconds since the Unix epoch. */
   timeMs: number;
@@ -38,9 +38,8 @@ export const KEY_AHEAD_MAX_MS = 60_000;
 export const emptyKeyLog = (): KeyLog => ({ kept: new Map(), forgottenMs: 0, forgottenAtMs: 0 });
 
 /**
- * What is known of a request's key: the answer that it got, or why it may have been answered once and must not be carried
- * out, or nothing. A derived key is not judged: it is carried out only beside the key that it comes from, which is
- * forgotten first.
+ * Looks a request's key up: its earlier answer, a refusal if the key may have been answered and forgotten, or `unknown`.
+ * A derived key is never refused: it is carried out only beside the key that it is derived from, which is forgotten first.
  */
 export function recall(
   log: KeyLog,
@@ -66,7 +65,7 @@ const stale = (minted: string): Refusal => ({
   detail: `the key was minted ${minted}`,
 });
 
-/** A clock that is fast by a day at most: the key is taken when that time has come. */
+/** Refuses a key from the future; if the client's clock is fast by a day at most, the refusal says when to send it again. */
 function ahead(timeMs: number, nowMs: number): Refusal {
   const refusal = stale(`at ${timeOf(timeMs)}; it is ${timeOf(nowMs)}`);
   const waitMs = timeMs - nowMs - KEY_AHEAD_MAX_MS;
@@ -74,8 +73,8 @@ function ahead(timeMs: number, nowMs: number): Refusal {
 }
 
 /**
- * Keeps a key, and tells `forgotten` of those that go for it. Keys go by age a little later than the day is over, so that
- * no process whose clock is behind finds that one of the last day is missing.
+ * Keeps a key, and calls `forgotten` for each key that it drops. Keys of a day stay a little longer than the day, so that
+ * a process whose clock is behind still finds every key of its last day.
  */
 export function keep(
   log: KeyLog,

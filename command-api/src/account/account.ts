@@ -8,9 +8,9 @@ import { evolveOrder, type Hold, type OpenOrder } from './openOrder.ts';
 import { countIn, initialRates, type Rates } from './rates.ts';
 
 /**
- * The state of `account-<id>`: what later decisions need, folded from its events. It is changed in place (an account
- * may keep 10,000 keys, too many to copy for each order). Cash and holdings include what is held; what is held is
- * exactly the sum over open orders. `evolve` is total: an event that does not fit is a bug and throws.
+ * The state that decisions about an account need, folded from the events of `account-<id>`. `evolve` changes the state in
+ * place, because an account may keep 10,000 keys: too many to copy for each order. Cash and holdings include what is
+ * held, and the held amount is exactly the sum over open orders. An event that does not fit is a bug: `evolve` throws.
  */
 export type Account = {
   status: 'none' | 'open';
@@ -22,7 +22,7 @@ export type Account = {
   orders: Map<string, OpenOrder>;
   /** Lists that have open orders, by their ids. */
   lists: Map<string, OpenList>;
-  /** Ids of the orders closed last, oldest first, so that they are told from orders that never were. */
+  /** Ids of the orders closed last, oldest first: they tell a closed order from one that never existed. */
   closed: Set<string>;
   names: Names;
   /** Cents by deposit id. */
@@ -31,9 +31,9 @@ export type Account = {
   bandsOff: boolean;
   quotasOff: boolean;
   rates: Rates;
-  /** Its kill switch is active; null: it is not. */
+  /** Who activated the kill switch, and why; null: the switch is not active. */
   killed: Killed | null;
-  /** When all open orders are canceled unless it is renewed; null: never. */
+  /** When all open orders are canceled, unless the client renews the deadline before; null: never. */
   deadlineAt: string | null;
   keys: KeyLog;
 };
@@ -219,15 +219,15 @@ function listPlaced(account: Account, event: EventOf<'OrderListPlaced.v1'>, revi
   const legs = orders.filter(({ role }) => role !== 'entry');
   const side = legs[0]?.side ?? 'buy';
   const orderIds = legs.map(({ orderId }) => orderId);
-  // What a bracket holds is its entry's.
+  // In a bracket the entry holds, not the list.
   const held = isBracket ? { holdCents: 0, holdShares: 0 } : { holdCents, holdShares };
   account.lists.set(listId, { listId, kind, symbol, side, orderIds, ...held, bought: 0 });
   for (const order of placedOrders(event.data)) {
-    const its =
+    const membership =
       order.role === 'entry'
         ? { listId: null, bracketId: listId, dormant: false }
         : { listId, bracketId: null, dormant: isBracket };
-    placed(account, { ...order, ...its }, revision);
+    placed(account, { ...order, ...membership }, revision);
   }
   hold(account, { side, symbol }, holdCents, holdShares);
   countIn(account.rates, event.time, 'unfilled', orders.length);
@@ -266,7 +266,7 @@ function close(account: Account, order: OpenOrder): void {
   if (order.clientOrderId !== null) giveName(account.names, order.clientOrderId);
 }
 
-/** Who holds for an order: its list, where it has one. */
+/** The hold that covers an order: its list's, or the order's own if it stands alone. */
 const holder = (account: Account, order: OpenOrder): Hold =>
   order.listId === null ? order : (account.lists.get(order.listId) ?? order);
 
@@ -279,7 +279,7 @@ function leaveList({ lists }: Account, { listId, orderId }: OpenOrder): void {
   lists.delete(list.listId);
 }
 
-/** Changes what is held by so much, up or down. */
+/** Raises the account's holds, or lowers them by negative amounts. */
 function hold(
   account: Account,
   { side, symbol }: { side: 'buy' | 'sell'; symbol: string },
@@ -317,7 +317,7 @@ function moveShares(account: Account, symbol: string, shares: number, held: numb
   else account.holdings.set(symbol, holding);
 }
 
-/** Everything that must hold between the parts of an account; for tests and audits, as it walks all orders. */
+/** Asserts that the parts of an account agree. It walks all orders, so only tests and audits call it. */
 export function checkAccount(account: Account): void {
   const held = new Map<string, number>();
   let heldCents = 0;

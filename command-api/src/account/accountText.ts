@@ -3,11 +3,13 @@ import type { Account, Holding } from './account.ts';
 import type { OpenList } from './openList.ts';
 import type { OpenOrder } from './openOrder.ts';
 
-/** An account's state as text for snapshots. */
-/** Changes whenever what `accountText` writes, or how events fold, changes: older snapshots are then ignored. */
+/**
+ * Writes an account's state as text for snapshots. The version must rise whenever `accountText` writes something else or
+ * events fold differently: older snapshots are then ignored.
+ */
 export const ACCOUNT_SNAPSHOT_VERSION = 9;
 
-/** The state as JSON text, and back. */
+/** Writes the state as JSON; `accountFrom` reads it back. */
 export function accountText(account: Account): string {
   const { holdings, orders, lists, closed, names, depositsPending, keys, ...plain } = account;
   return JSON.stringify({

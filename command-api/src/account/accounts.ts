@@ -13,22 +13,22 @@ import {
 import { type Rounds, rounds } from './rounds.ts';
 
 /**
- * Accounts in memory: a bounded cache of states with their revisions. A decision is taken on the newest state, which
- * may hold events that are not durable yet; they are chained in the store, so if one fails, those decided on it fail
- * too and are decided again on the reloaded account.
+ * Keeps accounts in memory: a bounded cache of states with their revisions. Decisions use the newest state, which may
+ * include events that are not durable yet. The store chains their commits: if one commit fails, the commits decided on
+ * it fail too, and all are decided again on the reloaded account.
  *
- * Several processes are correct side by side. An account that one process alone writes to is fast: nothing is read and
- * nothing awaited between a request and its submission. One that another process was seen writing to is *shared* for
- * a while: here its decisions then go in rounds, and before each round what the others added is read, so that
- * conflicts, which cost a reload, are rare instead of the rule.
+ * Several processes may work side by side. While one process alone writes to an account, it reads and awaits nothing
+ * between a request and its submission. Once it sees another process write, it treats the account as *shared* for a
+ * while: decisions then go in rounds, and each round begins by reading what the others added. Conflicts, each of which
+ * costs a reload, stay rare that way.
  */
 export type Accounts = {
   /**
-   * Decides and, when there are events, appends them as one commit. Resolves when they are durable; what `decide`
-   * throws is thrown on. `decide` may be called several times, must be pure, and must not change the account.
+   * Decides, and appends the events of the decision, if any, as one commit. Resolves when they are durable; rethrows
+   * what `decide` throws. `decide` must be pure and must not change the account, and may be called several times.
    */
   execute<T = never>(accountId: string, decide: Decide<T>): Promise<Executed<T>>;
-  /** Whether it is in memory: otherwise it is read first. */
+  /** Whether the account is in memory; if not, `execute` reads it first. */
   holds(accountId: string): boolean;
   /** Cached accounts and commits on their way, for metrics. */
   stats(): { cached: number; inFlight: number };
@@ -38,26 +38,26 @@ export type Accounts = {
 
 export type Decide<T> = (account: Account, place: Place) => Decision<T>;
 export type Place = {
-  /** Of the account's last event; -1 when it has none. */
+  /** Revision of the account's last event; -1 if it has none. */
   revision: number;
   /** Events up to here are known to be on disk. */
   durableRevision: number;
-  /** For the events of this decision. */
+  /** The id for the events of this decision. */
   commitId: string;
 };
 export type Decision<T> =
   | { events: readonly AccountEvent[]; symbol: string | null }
   /**
-   * Nothing is appended. `rests: 'absent'`: it rests on something not being there, so the account is read to the end
-   * of its stream before; `'present'`: what it rests on is there, and durable by the time of the reply; `'memory'`:
-   * it is about what is on its way, and is given at once.
+   * Appends nothing. `rests` says what the reply depends on. `'absent'`: something does not exist, so the stream is read
+   * to its end before the reply. `'present'`: something exists, and is durable by the time of the reply. `'memory'`:
+   * commits on their way; the reply is given at once.
    */
   | { reply: T; rests: 'present' | 'absent' | 'memory' };
 export type Executed<T> =
-  | { events: readonly AccountEvent[] /** Of the last event. */; revision: number; position: number }
+  | { events: readonly AccountEvent[] /** Revision of the last event. */; revision: number; position: number }
   | { reply: T; position: number };
 
-/** The account changed under every attempt; nothing was done. */
+/** Other processes changed the account under every attempt; nothing was recorded. */
 export class AccountBusy extends Error {
   override name = 'AccountBusy';
 }
@@ -67,7 +67,7 @@ const ATTEMPTS_MAX = 8;
 const ACCOUNTS_MAX = 50_000;
 /** Kept keys and open orders over all cached accounts, about 200 B each: some 200 MB. */
 const CACHE_WEIGHT_MAX = 1_000_000;
-/** Without a word from another process for so long, an account is this one's alone again. */
+/** After this long without a foreign write the account counts as unshared. */
 const SHARED_FOR_MS = 10_000;
 
 type Entry = {
@@ -75,15 +75,15 @@ type Entry = {
   account: Account;
   revision: number;
   durableRevision: number;
-  /** Of the last event known to be durable. */
+  /** Position of the last event known to be durable. */
   position: number;
   inFlight: number;
-  /** Settled when all that was submitted before is durable or has failed. */
+  /** Ends when every earlier submission is durable or has failed. */
   tail: Promise<unknown>;
-  /** A commit failed: the state holds events that never were. */
+  /** A commit failed, so the state includes events that were never recorded. */
   broken: boolean;
   snapshotRevision: number;
-  /** Of its decisions while it is shared. */
+  /** The rounds in which decisions go while the account is shared. */
   rounds: Rounds;
 };
 
@@ -97,7 +97,7 @@ export function accountsInMemory(options: {
 }): Accounts {
   const { store, appender, runtime, accountsMax = ACCOUNTS_MAX } = options;
   const stored = accountSnapshots(options);
-  /** Evicted while commits were on their way: they stay until these have arrived. */
+  /** Accounts that were evicted while commits were on their way; they stay until the commits have arrived. */
   const pinned = new Map<string, Entry>();
   const loading = new Map<string, Promise<Entry>>();
   /** Until when an account counts as shared. */
@@ -118,16 +118,16 @@ export function accountsInMemory(options: {
     let upToDate: Entry | null = null;
     for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
       const entry = cached(accountId) ?? (await load(accountId));
-      const tried = isShared(entry)
+      const outcome = isShared(entry)
         ? await entry.rounds.join(() => tryOn(entry, decide, true))
         : await tryOn(entry, decide, upToDate === entry);
-      if (tried === 'up to date') upToDate = entry;
-      else if (tried !== 'again') return tried;
+      if (outcome === 'up to date') upToDate = entry;
+      else if (outcome !== 'again') return outcome;
     }
     throw new AccountBusy(`account ${accountId} changed under ${ATTEMPTS_MAX} attempts`);
   }
 
-  /** One attempt on the account as it is in memory; `isUpToDate`: nothing can have been added that it lacks. */
+  /** Makes one attempt on the account in memory; `isUpToDate`: the entry lacks no event of the stream. */
   async function tryOn<T>(
     entry: Entry,
     decide: Decide<T>,
@@ -141,7 +141,7 @@ export function accountsInMemory(options: {
       if (decision.rests === 'absent' && !isUpToDate) {
         return (await lacksNothing(entry)) ? 'up to date' : 'again';
       }
-      if (decision.rests !== 'memory') await settled(entry.tail);
+      if (decision.rests !== 'memory') await hasEnded(entry.tail);
       return entry.broken ? 'again' : { reply: decision.reply, position: entry.position };
     }
     const verdict = await submit(entry, commitId, decision.events, decision.symbol);
@@ -155,9 +155,9 @@ export function accountsInMemory(options: {
     sharedUntilMs.set(accountId, runtime.monotonicMs() + SHARED_FOR_MS);
   };
 
-  /** Reads what the stream has beyond the entry; false when the entry is of no use any more. */
+  /** Reads the events of the stream beyond the entry; false if the entry is broken. */
   async function catchUp(entry: Entry): Promise<boolean> {
-    await settled(entry.tail);
+    await hasEnded(entry.tail);
     if (entry.broken) return false;
     try {
       if ((await readTail(store, entry.accountId, entry)) > 0) noteShared(entry);
@@ -172,15 +172,15 @@ export function accountsInMemory(options: {
   function cached(accountId: string): Entry | undefined {
     const entry = cache.get(accountId);
     if (entry) return entry;
-    const kept = pinned.get(accountId);
-    if (kept) {
+    const entryPinned = pinned.get(accountId);
+    if (entryPinned) {
       pinned.delete(accountId);
-      cache.set(accountId, kept);
+      cache.set(accountId, entryPinned);
     }
-    return kept;
+    return entryPinned;
   }
 
-  /** Evolves the account at once, so that the next decision stands on it, and submits the commit. */
+  /** Evolves the account at once, so that the next decision builds on the events, and submits the commit. */
   function submit(
     entry: Entry,
     commitId: string,
@@ -245,19 +245,19 @@ export function accountsInMemory(options: {
   }
 
   /**
-   * Whether the entry holds everything that stood in its stream when this was called. Otherwise it is shared.
-   * The stream's end is compared only once our own commits have arrived: until then it could be a stranger's.
+   * Whether the entry has every event that its stream had at the time of the call; if not, the account is shared.
+   * Our own commits must arrive before the comparison: until then, the end of the stream may be a foreign write.
    */
   async function lacksNothing(entry: Entry): Promise<boolean> {
     const revision = await store.streamRevision(accountStream(entry.accountId));
-    await settled(entry.tail);
+    await hasEnded(entry.tail);
     if (entry.broken) return false;
     if (entry.durableRevision >= revision) return true;
     noteShared(entry);
     return false;
   }
 
-  /** One load at a time for an account, however many wait for it. */
+  /** Loads an account once at a time, however many callers wait for it. */
   function load(accountId: string): Promise<Entry> {
     const running = loading.get(accountId);
     if (running) return running;
@@ -284,7 +284,7 @@ export function accountsInMemory(options: {
   function snapshotText(entry: Entry): string | null {
     if (stored.isBusy()) return null;
     entry.snapshotRevision = entry.revision;
-    // Weighed again: it has grown since it was put there.
+    // Puts the entry into the cache again, which weighs it anew: it has grown.
     if (cache.peek(entry.accountId) === entry) {
       cache.delete(entry.accountId);
       cache.set(entry.accountId, entry);
@@ -317,5 +317,5 @@ export function accountsInMemory(options: {
   };
 }
 
-const settled = (promise: Promise<unknown>) => promise.then(ignore, ignore);
+const hasEnded = (promise: Promise<unknown>) => promise.then(ignore, ignore);
 const ignore = () => undefined;

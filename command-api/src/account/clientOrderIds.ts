@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { AccountEvent } from '@brokerx/contracts';
 import { type KeyLog, keep } from '../idempotencyKeys.ts';
 
-/** Names (`client_order_id`) that are taken, with how many open orders and kept keys take each. */
+/** Client order ids in use, each with the number of open orders and kept keys that use it. */
 export type Names = Map<string, number>;
 
 /** Keeps a command's key, and the names that its orders took with it. */
@@ -22,7 +22,7 @@ export function keepKey(
 
 const namesOf = (joined: string | null): string[] => joined?.split(',') ?? [];
 
-/** An order refused for its name does not take that name a second time. Those of a list are joined by commas. */
+/** The names that the event's orders take, joined by commas. An order refused for its name does not take that name. */
 function namesTaken(event: AccountEvent): string | null {
   if (event.type === 'OrderPlaced.v1') return event.data.clientOrderId;
   if (event.type === 'OrderListPlaced.v1') {

@@ -3,7 +3,7 @@ import type { EventOf } from '@brokerx/contracts';
 /** Who has activated the kill switch of an account, and why. */
 export type Killed = { by: 'owner' | 'operator'; reason: string | null };
 
-/** What of it an event of the switch leaves; null: it is released. */
+/** The state of the kill switch after the event; null: released. */
 export const killedBy = (
   event: EventOf<'KillSwitchActivated.v1' | 'KillSwitchReleased.v1'>,
 ): Killed | null =>

@@ -2,8 +2,8 @@ import { cents, feeCents, type ListKind, type Side } from '@brokerx/contracts';
 import { type Costed, leavesOf, type OpenOrder, worstCaseCents } from './openOrder.ts';
 
 /**
- * Orders that belong together, as their account sees them: what is held is the list's, for whichever of its orders
- * fills. A fill of one takes the same shares off the other, so no share is ever needed twice.
+ * A list of orders as its account sees it. The list holds money or shares for its orders, whichever of them fills. A fill
+ * of one order takes the same shares off the other, so no share is needed twice.
  */
 export type OpenList = {
   listId: string;
@@ -14,11 +14,11 @@ export type OpenList = {
   orderIds: string[];
   holdCents: number;
   holdShares: number;
-  /** What the entry of a bracket has bought for them. */
+  /** Shares that the entry of the bracket has bought for the other orders. */
   bought: number;
 };
 
-/** The entry of a bracket has bought so much, which its other orders hold at once. */
+/** Records shares that the entry of a bracket bought: the list holds them at once, to be sold. */
 export function buyFor(list: OpenList, shares: number): void {
   list.bought += shares;
   list.holdShares += shares;
@@ -27,12 +27,12 @@ export function buyFor(list: OpenList, shares: number): void {
 type Leg = Costed & Pick<OpenOrder, 'side'> & { dormant?: boolean };
 
 /**
- * The most that the open orders of a list may still need together. They share the shares of the smaller one, each of
- * which costs the dearer limit at most; what the larger one has beyond is its own. Each order's fee is rounded up by
- * itself, which may cost a cent more than one order's. A dormant one is for what was bought so far.
+ * The most that the open orders of a list may still need together. Both orders want the shares of the smaller order, each
+ * of which costs at most the dearer limit; the larger order alone wants the rest. The fee of each order is rounded up by
+ * itself, so two orders may cost a cent more than one. A dormant order counts the shares bought so far.
  */
-export function listWorstCase(given: readonly Leg[], bought = 0): { holdCents: number; holdShares: number } {
-  const legs = given.map((leg) => (leg.dormant ? { ...leg, quantity: bought } : leg));
+export function listWorstCase(orders: readonly Leg[], bought = 0): { holdCents: number; holdShares: number } {
+  const legs = orders.map((leg) => (leg.dormant ? { ...leg, quantity: bought } : leg));
   const open = legs.filter((leg) => leavesOf(leg, leg.quantity) > 0);
   const [larger, smaller] = open.toSorted((a, b) => leavesOf(b, b.quantity) - leavesOf(a, a.quantity));
   if (!larger) return { holdCents: 0, holdShares: 0 };

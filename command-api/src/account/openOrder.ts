@@ -9,17 +9,17 @@ import {
 } from '@brokerx/contracts';
 
 /**
- * An open order as its account sees it. What it holds always covers its worst case: a buy the limit price for every
- * share still wanted and all fees that could come, a sell the shares still offered.
+ * An open order as its account sees it. Its hold always covers the worst case: for a buy the limit price of every share
+ * still wanted and all fees that may follow, for a sell the shares still offered.
  */
 export type OpenOrder = {
   orderId: string;
   clientOrderId: string | null;
-  /** The list that it belongs to, and that holds for it; null: it stands alone. */
+  /** The list that the order belongs to, which holds for it; null: the order stands alone. */
   listId: string | null;
-  /** The bracket whose entry it is: what it buys is held there, to be sold. */
+  /** The bracket whose entry this order is: the bracket holds what the order buys. */
   bracketId: string | null;
-  /** It waits until the entry of its bracket has ended. */
+  /** The order waits until the entry of its bracket has ended. */
   dormant: boolean;
   symbol: string;
   side: Side;
@@ -27,13 +27,13 @@ export type OpenOrder = {
   timeInForce: TimeInForce;
   /** The limit, or a market order's protection price. */
   limitTicks: number;
-  /** A stop's price, of a trailing one the first; null for other orders. */
+  /** The stop price, for a trailing stop the first one; null for other orders. */
   stopTicks: number | null;
   tickCents: number;
-  /** Total, what is filled included. */
+  /** The total quantity, filled shares included. */
   quantity: number;
   filledQuantity: number;
-  /** Taken off by self-trade prevention. */
+  /** Shares taken off by self-trade prevention. */
   preventedQuantity: number;
   filledValueCents: number;
   feesCents: number;
@@ -48,12 +48,12 @@ export type OpenOrder = {
   /** The last book sequence applied to it; -1 before the first. */
   lastSequence: number;
   cancelPending: boolean;
-  /** How many amendments were asked for; the last one is unanswered while `amendPending` says what it asks. */
+  /** Number of amendments requested. While the last one is unanswered, `amendPending` has its terms. */
   amendments: number;
   amendPending: { quantity: number; limitTicks: number } | null;
 };
 
-/** What of a total is neither filled nor prevented. */
+/** Shares of a total quantity that are neither filled nor prevented. */
 export const leavesOf = (
   { filledQuantity, preventedQuantity }: Pick<OpenOrder, 'filledQuantity' | 'preventedQuantity'>,
   quantity: number,
@@ -74,7 +74,7 @@ type OrderFact = Extract<
   }
 >;
 
-/** What an order's worst case is worked out from. */
+/** The fields from which an order's worst case is computed. */
 export type Costed = Pick<
   OpenOrder,
   | 'limitTicks'
@@ -90,12 +90,12 @@ export type Costed = Pick<
 >;
 
 /**
- * The worst case of a buy in cents: every share still wanted at the limit (or what is left to spend), and the fee on
- * all of it. An order's fee is ceil(rate × cumulative value) and each fill is charged the difference, so what was
- * charged is deducted.
+ * The worst case of a buy in cents: every share still wanted at the limit (or the money left to spend), and the fee on
+ * it. An order's fee is ceil(rate × cumulative value), and each fill is charged the difference: fees already charged are
+ * deducted.
  *
- * While a change is unanswered, any part may still fill as the order was before the rest does as it will be: the most
- * that costs is all of it as it will be, or all that it wants now and the rest as it will be.
+ * While a change is unanswered, any part of the order may fill before the change and the rest after it. The worst case is
+ * the dearer of two: everything fills after the change, or all that the order wants now fills before it.
  */
 export function worstCaseCents(order: Costed): number {
   const { amendPending, limitTicks, tickCents } = order;
@@ -116,10 +116,10 @@ export const worstCaseShares = (
   order: Pick<OpenOrder, 'quantity' | 'filledQuantity' | 'preventedQuantity' | 'amendPending'>,
 ): number => Math.max(leavesOf(order, order.quantity), leavesOf(order, order.amendPending?.quantity ?? 0));
 
-/** What is held: by the order, or by its list. */
+/** Money and shares held, by an order or by its list. */
 export type Hold = { holdCents: number; holdShares: number };
 
-/** Applies a fact to its order and to what is held for it; money and shares of the account aside. */
+/** Applies a fact to its order and to the hold that covers it. The account's own money and shares stay as they are. */
 export function evolveOrder(order: OpenOrder, fact: OrderFact, hold: Hold = order): void {
   assert.equal(fact.data.orderId, order.orderId);
   switch (fact.type) {

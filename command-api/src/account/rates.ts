@@ -20,11 +20,11 @@ export const initialRates = (): Rates => ({ windowMs: 0, unfilled: 0, refusedOrd
 export const ratesAt = (rates: Rates, nowMs: number): Rates =>
   nowMs >= rates.windowMs + RATE_WINDOW_MS ? initialRates() : rates;
 
-/** Until the minute is over in which an account has done too much. */
+/** Seconds until the account's minute is over, at least 1. */
 export const secondsLeft = ({ windowMs }: Rates, nowMs: number): number =>
   Math.max(1, Math.ceil((windowMs + RATE_WINDOW_MS - nowMs) / 1_000));
 
-/** Counts what an event of this time says was done. */
+/** Adds to a count, in the minute of the event's time. */
 export function countIn(
   rates: Rates,
   time: string,

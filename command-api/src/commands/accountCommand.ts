@@ -10,7 +10,7 @@ export type AccountCommand<T extends AccountFact['type']> = {
   command: string;
   by: 'client' | 'operator';
   accountId: string;
-  /** What the command is about, for the hash of the idempotency key; the account unless it is told. */
+  /** Id of what the command is about, for the hash of the idempotency key. Defaults to the account. */
   subject?: string;
   body: unknown;
   decide: Parameters<Commands['onAccount']>[2];
@@ -26,17 +26,17 @@ export type CommandRequest = {
 };
 
 /**
- * Carries a command out and answers it: 202 with `Location` and position once its fact is on disk, a problem where it is
- * refused. The same key is answered with the same fact again.
+ * Carries out a command on an account and answers it: 202 with `Location` and position once its fact is on disk, a
+ * problem if it is refused. The same key gets the same fact again.
  */
 export const accountCommands =
   ({ commands, storeId }: { commands: Commands; storeId: string }) =>
   async <T extends AccountFact['type']>(
     { actor, traceparent, headers }: CommandRequest,
     reply: FastifyReply,
-    asked: AccountCommand<T>,
+    accountCommand: AccountCommand<T>,
   ): Promise<FactOf<T>> => {
-    const { command, by, accountId, subject = accountId, body, decide, facts, location } = asked;
+    const { command, by, accountId, subject = accountId, body, decide, facts, location } = accountCommand;
     const key = requestKey(headers, { command, subject, body });
     const request = { command, actor: `${by}:${actor.clientId}`, key, traceparent };
     const answer = await commands.onAccount(accountId, request, decide);

@@ -2,53 +2,53 @@ import { networkOf, type Runtime } from '@brokerx/infra';
 import { flightLimit } from './flightLimit.ts';
 
 /**
- * Admission: how much may be on its way at once. What is beyond is refused early (503, Retry-After), so that what is
- * accepted stays fast and memory stays bounded. Cancels have head-room of their own: they make things smaller.
+ * Bounds how much is in flight at once. Requests beyond the bounds are refused early (503, Retry-After), so that accepted
+ * requests stay fast and memory stays bounded. Cancels have head-room of their own: they make the load smaller.
  *
- * The bounds are those of one process, and so are the figures at `/metrics`: each counts the orders that it accepted
- * itself, wherever they are answered. Two processes let twice as many wait for an engine that stands still.
+ * The bounds and the figures at `/metrics` are those of one process: each process counts the orders that it accepted.
+ * Two processes therefore let twice as many orders wait for an engine that stands still.
  */
 export type Admission = {
-  /** False: too much is in flight. A true one is followed by exactly one `leave` of the same request. */
+  /** Admits a request, or returns false: too much is in flight. Each admitted request must `leave` exactly once. */
   enter(request: Incoming): boolean;
-  /** It is over: answered, or its client has gone. */
+  /** Ends a request: it was answered, or its client has gone. */
   leave(request: Incoming, answered: boolean): void;
-  /** Why nobody is answered any more; null while it goes on. */
+  /** Says why no request is answered any more; null while requests are answered. */
   standstill(): string | null;
   /** Whether the engine is keeping up well enough for another order of the symbol. */
   admitsOrder(symbol: string): boolean;
-  /** An order is durable and the engine has not answered it. */
+  /** Counts a durable order that the engine has not answered. */
   placed(orderId: string, symbol: string): void;
-  /** The engine accepted or rejected it. */
+  /** Ends the count of an order: the engine accepted or rejected it. */
   answered(orderId: string): void;
   stats(): { requests: number; bytes: number; unanswered: number; limit: number };
   close(): void;
 };
 
 export type Incoming = {
-  /** Of its body. */
+  /** Size of the body. */
   bytes: number;
-  /** Whether it makes things smaller. */
+  /** Whether the request cancels orders, which makes the load smaller. */
   cancels: boolean;
-  /** Where its client is. */
+  /** IP address of the client. */
   address: string;
 };
 
-/** Of what may be in flight, what cancels may have beyond it, and what one address may have of it. */
+/** Head-room for cancels, and the most for one network, both as shares of what may be in flight. */
 const CANCELS_EXTRA = 1 / 4;
 const ADDRESS_SHARE = 1 / 2;
-/** Longer than any request is worked on: in so long at least one of many is answered, or something is broken. */
+/** Longer than any request takes: if none of many is answered in this time, something is broken. */
 export const STANDSTILL_MS = 10_000;
 /** Bodies and what is parsed from them, some tens of MB of heap at worst. */
 export const BYTES_IN_FLIGHT_MAX = 16 * 1024 * 1024;
-/** Accepted and not answered by the engine: a few seconds of its work. */
+/** Orders accepted and not answered by the engine: a few seconds of its work. */
 export const UNANSWERED_ORDERS_MAX = 10_000;
 /**
- * Answers to orders that this process does not know (yet): those that other processes accepted, and, seldom, one of
- * its own whose answer was read before the reply of its append. A tenth of a second of full load.
+ * Answers to orders that this process does not know yet: orders that other processes accepted and, seldom, an own order
+ * whose answer was read before its append replied. A tenth of a second of full load.
  */
 const EARLY_ANSWERS_MAX = 1_000;
-/** Of one symbol, so that one engine that stands still leaves room for the others. */
+/** Unanswered orders of one symbol: an engine that stands still leaves room for the others. */
 export const UNANSWERED_ORDERS_PER_SYMBOL_MAX = 6_000;
 
 export function admissionControl(runtime: Pick<Runtime, 'setTimer' | 'monotonicMs'>): Admission {

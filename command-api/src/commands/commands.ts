@@ -34,26 +34,26 @@ import { tryLater } from './refusals.ts';
 import type { RequestKey } from './requestKey.ts';
 
 /**
- * How a command is carried out: its key is looked up, the decision is taken and recorded, and the answer is built
- * from the recorded event, so that a repetition is answered from the store with the very same words. An outcome that
- * is not known in time is `UNAVAILABLE`, never a refusal: the same key then tells what became of it.
+ * Carries out commands: looks up the key, decides, records the decision, and builds the answer from the recorded event.
+ * A repetition is answered from the store, in the same words. A command whose outcome is unknown in time is answered
+ * `UNAVAILABLE`, never refused: repeating it with the same key tells the outcome.
  */
 export type CommandRequest = {
-  /** Its name in traces and metrics, such as `PlaceOrder`. */
+  /** The command's name in traces and metrics, such as `PlaceOrder`. */
   command: string;
   /** `client:<id>` or `operator:<id>`. */
   actor: string;
   key: RequestKey;
   traceparent: string;
-  /** Of what several requests do together; absent: this one alone. */
+  /** Shared by the requests of one batch. Defaults to this request's own id. */
   correlationId?: string;
 };
 
 export type Answer<F> = { fact: F; time: string; position: number; replayed: boolean } | { refusal: Refusal };
 
-/** What a decision says besides a fact to record: nothing new is needed, this is what stands already. */
+/** The decision needs no new fact: this recorded one is the answer. */
 export type Unchanged = { unchanged: AccountFact };
-/** Several facts in one commit, engine inputs of one symbol at most; the first one is the answer. */
+/** The decision records several facts in one commit, engine inputs of one symbol at most; the first fact is the answer. */
 export type Several = { facts: readonly [AccountFact, ...AccountFact[]] };
 export type DecideOnAccount = (account: Account, nowMs: number) => AccountFact | Several | Unchanged;
 
@@ -81,9 +81,9 @@ export function commandsOn(options: {
   markets: Markets;
   runtime: Runtime;
   telemetry: Telemetry;
-  /** Told how each command ended: `accepted`, `replayed`, a refusal's code, or `failed`. */
+  /** Called once per command with its outcome: `accepted`, `replayed`, a refusal's code, or `failed`. */
   onOutcome: (command: string, outcome: string) => void;
-  /** Told what was recorded for the first time, durable by then, whether or not anybody still waits. */
+  /** Called once per new durable event, even if the caller has timed out. */
   onRecorded: (event: AccountEvent) => void;
   /** Refusals that each account may have recorded in a minute, of orders and of everything else. */
   refusalsPerMinute: number;
@@ -101,19 +101,19 @@ export function commandsOn(options: {
       if (account.status === 'none') {
         return { reply: refusal('ACCOUNT_NOT_FOUND', `account ${accountId}`), rests: 'absent' };
       }
-      const known = lookUp(account.keys, request.key, nowMs);
-      if (known && 'refusal' in known) {
-        const reused = known.refusal.code === 'IDEMPOTENCY_KEY_REUSED';
-        return { reply: known, rests: reused ? 'present' : 'absent' };
+      const earlier = lookUp(account.keys, request.key, nowMs);
+      if (earlier && 'refusal' in earlier) {
+        const reused = earlier.refusal.code === 'IDEMPOTENCY_KEY_REUSED';
+        return { reply: earlier, rests: reused ? 'present' : 'absent' };
       }
-      if (known) {
-        return known.replay > place.durableRevision
+      if (earlier) {
+        return earlier.replay > place.durableRevision
           ? { reply: { refusal: IN_FLIGHT }, rests: 'memory' }
-          : { reply: known, rests: 'present' };
+          : { reply: earlier, rests: 'present' };
       }
-      const decided = decide(account, nowMs);
-      if ('unchanged' in decided) return { reply: { fact: decided.unchanged }, rests: 'present' };
-      const facts = 'facts' in decided ? decided.facts : ([decided] as const);
+      const decision = decide(account, nowMs);
+      if ('unchanged' in decision) return { reply: { fact: decision.unchanged }, rests: 'present' };
+      const facts = 'facts' in decision ? decision.facts : ([decision] as const);
       const momentary = momentaryRefusal(account, facts[0], { nowMs, refusalsPerMinute });
       if (momentary) return { reply: { refusal: momentary }, rests: 'memory' };
       const events = seal(place.commitId, cause, facts) as AccountEvent[];
@@ -143,11 +143,11 @@ export function commandsOn(options: {
     const cause = causeOf(runtime, request, nowMs);
     type Reply = { refusal: Refusal } | { replay: number };
     const executed = await markets.execute<Reply>(symbol, (market, commitId) => {
-      const known = market ? lookUp(market.keys, request.key, nowMs) : null;
-      if (known) return { reply: known };
-      const decided = decide(market, nowMs);
-      if ('refusal' in decided) return { reply: decided };
-      const [event] = seal(commitId, cause, [decided.fact]) as MarketEvent[];
+      const earlier = market ? lookUp(market.keys, request.key, nowMs) : null;
+      if (earlier) return { reply: earlier };
+      const decision = decide(market, nowMs);
+      if ('refusal' in decision) return { reply: decision };
+      const [event] = seal(commitId, cause, [decision.fact]) as MarketEvent[];
       if (!event) throw new Error('one fact, one event');
       return { event };
     });
@@ -177,9 +177,9 @@ export function commandsOn(options: {
   }
 
   return {
-    onAccount: (accountId, asked, decide) =>
-      carryOut(asked, (request) => onAccount(accountId, request, decide)),
-    onMarket: (symbol, asked, decide) => carryOut(asked, (request) => onMarket(symbol, request, decide)),
+    onAccount: (accountId, request, decide) =>
+      carryOut(request, (traced) => onAccount(accountId, traced, decide)),
+    onMarket: (symbol, request, decide) => carryOut(request, (traced) => onMarket(symbol, traced, decide)),
   };
 }
 
@@ -190,22 +190,22 @@ function outcomeOf(answer: Answer<AccountFact | MarketEvent>): string {
   return type === 'OrderRefused.v1' || type === 'CommandRefused.v1' ? data.code : 'accepted';
 }
 
-/** The revision that answered the key, or why it may not be carried out; null: carry it out. */
+/** The revision that answered the key, or the refusal of the key; null: the command is new, carry it out. */
 function lookUp(
   keys: KeyLog,
   key: RequestKey,
   nowMs: number,
 ): { replay: number } | { refusal: Refusal } | null {
-  const known = recall(keys, key, nowMs);
-  if (known === 'unknown') return null;
-  if ('code' in known) return { refusal: known };
-  return known.hash === key.hash ? { replay: known.revision } : refusal('IDEMPOTENCY_KEY_REUSED', '');
+  const recalled = recall(keys, key, nowMs);
+  if (recalled === 'unknown') return null;
+  if ('code' in recalled) return { refusal: recalled };
+  return recalled.hash === key.hash ? { replay: recalled.revision } : refusal('IDEMPOTENCY_KEY_REUSED', '');
 }
 
-/** It is decided and on its way to the disk, which takes milliseconds. */
+/** The command is decided and on its way to the disk, which takes milliseconds. */
 const IN_FLIGHT: Refusal = { code: 'REQUEST_IN_FLIGHT', detail: '', retryAfterSeconds: 1 };
 
-/** The first answer once more: its fact, and the position of the last event that was recorded with it. */
+/** Repeats the first answer: its fact, and the position of the last event of the same commit. */
 async function replayed<E extends AccountEvent | MarketEvent>(
   store: EventStore<Event>,
   stream: string,
@@ -218,7 +218,7 @@ async function replayed<E extends AccountEvent | MarketEvent>(
   return { fact, time: fact.time, position: commit.at(-1)?.position ?? first.position, replayed: true };
 }
 
-/** Most commits have one event: a second one that is read tells. */
+/** Most commits have one event: a second event on the page shows whether this one goes on. */
 const FIRST_PAGE_EVENTS = 2;
 const PAGE_EVENTS = 250;
 
@@ -233,9 +233,9 @@ async function commitAt(
     const limit = commit.length === 0 ? FIRST_PAGE_EVENTS : PAGE_EVENTS;
     const page = await store.readStream(stream, revision + commit.length, limit);
     const { commitId } = commit[0] ?? page[0] ?? {};
-    const its = page.filter((recorded) => recorded.commitId === commitId);
-    commit.push(...its);
-    if (its.length < limit) return commit;
+    const events = page.filter((recorded) => recorded.commitId === commitId);
+    commit.push(...events);
+    if (events.length < limit) return commit;
   }
 }
 
@@ -272,7 +272,7 @@ function symbolOf(fact: AccountFact): string | null {
   }
 }
 
-/** Waits for an outcome, but not for ever; what goes on afterwards goes on. */
+/** Waits for an outcome for a bounded time. The work itself goes on after that. */
 async function inTime<T>(runtime: Runtime, outcome: Promise<T>): Promise<T> {
   try {
     return await withinTime(runtime, COMMAND_TIMEOUT_MS, outcome, () => {
@@ -281,11 +281,12 @@ async function inTime<T>(runtime: Runtime, outcome: Promise<T>): Promise<T> {
       });
     });
   } catch (error) {
-    throw known(runtime, error);
+    throw problemOfError(runtime, error);
   }
 }
 
-function known(runtime: Runtime, error: unknown): unknown {
+/** The problem that an error which passes by itself is answered with; any other error stays as it is. */
+function problemOfError(runtime: Runtime, error: unknown): unknown {
   if (error instanceof AppendQueueFull) return tryLater(runtime, 'OVERLOADED', { cause: error });
   const passes =
     error instanceof AccountBusy ||

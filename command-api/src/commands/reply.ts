@@ -13,7 +13,7 @@ export const COMMAND_REPLY_HEADERS = {
   'Idempotent-Replayed': '`true`: this key was answered before, and this is that answer.',
 } as const;
 
-/** From an answer to its reply: 202 with Location and position, or the refusal as a problem. */
+/** Replies to an accepted command: 202 with Location and position. Throws a refusal as a problem. */
 export function accepted<F extends AccountFact | MarketEvent>(
   reply: FastifyReply,
   answer: Answer<F>,
@@ -25,8 +25,8 @@ export function accepted<F extends AccountFact | MarketEvent>(
 }
 
 /**
- * What was recorded, and the headers that say so; throws the refusal as a problem. A recorded refusal carries the position
- * too, and a refused order its address.
+ * Reads the recorded fact from an answer, and makes the headers of its reply. Throws a refusal as a problem: a recorded
+ * refusal with its position, and a refused order with its location too.
  */
 export function recorded<F extends AccountFact | MarketEvent>(
   answer: Answer<F>,
@@ -45,7 +45,7 @@ export function recorded<F extends AccountFact | MarketEvent>(
   return { fact, time, headers };
 }
 
-/** A repetition of what is recorded answers the same. Earlier versions recorded what is a refusal of the moment today. */
+/** A recorded refusal is final. Earlier versions recorded codes that today are refusals of the moment, hence the 422. */
 function recordedProblem({ code, detail }: Refusal, headers: Readonly<Record<string, string>>): Problem {
   const status = RETRYABLE[code] ? 422 : HTTP_STATUS[code];
   return problemOf({ code, detail }, { headers, status, retryable: false });

@@ -4,17 +4,16 @@ import { z } from 'zod';
 import { problemOf } from './refusals.ts';
 
 /**
- * The request's side of idempotency: its key, and a hash of what it asks. What a key was answered with stands in the
- * events (`idempotencyKeys.ts`).
+ * Reads the idempotency key of a request and hashes its content. The events say how each key was answered (`idempotencyKeys.ts`).
  */
 export type RequestKey = {
   id: string;
   hash: string;
-  /** It comes from the client's own key: of a further commit of the same request. */
+  /** The key is derived from the client's own, for a further commit of the same request. */
   derived?: true;
 };
 
-/** For the schema of a route's headers; its absence has a refusal of its own. */
+/** The schema of a command's headers. The key is optional here because its absence has a refusal of its own. */
 export const IdempotencyHeaders = z
   .looseObject({
     'idempotency-key': z
@@ -38,10 +37,10 @@ const HASH_CHARACTERS = 22;
 /** The key, and the hash of command, subject and body as parsed (spaces and order of fields do not count). */
 export function requestKey(
   headers: { 'idempotency-key'?: string | undefined },
-  asked: { command: string; subject: string; body: unknown },
+  request: { command: string; subject: string; body: unknown },
 ): RequestKey {
   const id = headers['idempotency-key']?.toLowerCase();
   if (id === undefined || !isUuid(id)) throw problemOf({ code: 'IDEMPOTENCY_KEY_REQUIRED', detail: '' });
-  const text = `${asked.command}\n${asked.subject}\n${JSON.stringify(asked.body ?? null)}`;
+  const text = `${request.command}\n${request.subject}\n${JSON.stringify(request.body ?? null)}`;
   return { id, hash: hash('sha256', text, 'base64url').slice(0, HASH_CHARACTERS) };
 }

@@ -14,7 +14,7 @@ export type PlaceRequest = {
   order: PlaceOrder;
 };
 
-/** Places one order, whether it came alone or in a batch. */
+/** Places one order or list of a request; batches call it once per order. */
 export const placing =
   ({ commands, markets, admission, runtime }: OrderRoutes) =>
   async ({ actor, traceparent, headers, order }: PlaceRequest): Promise<Answer<AccountFact>> => {
@@ -24,7 +24,7 @@ export const placing =
     if (!admission.admitsOrder(order.symbol)) {
       throw tryLater(runtime, 'OVERLOADED', { detail: 'too many orders wait for the matching engine' });
     }
-    // Only an unknown symbol is worth a look at the store.
+    // A symbol that is not in memory may have been listed by another process: the store knows.
     if (!markets.get(order.symbol)) await markets.find(order.symbol);
     const [orderId = '', ...others] = Array.from({ length: LISTED_ORDERS_MAX }, () => mintId(runtime));
     const list = { listId: mintId(runtime), orderIds: [orderId, ...others] };
@@ -32,8 +32,10 @@ export const placing =
       accountId,
       { command, actor: `client:${actor.clientId}`, key, traceparent },
       (account, nowMs) => {
-        const asked = { orderId, accountId, nowMs, order, market: markets.get(order.symbol) };
-        return isList(order) ? placeOrderList(account, { ...asked, ...list }) : placeOrder(account, asked);
+        const request = { orderId, accountId, nowMs, order, market: markets.get(order.symbol) };
+        return isList(order)
+          ? placeOrderList(account, { ...request, ...list })
+          : placeOrder(account, request);
       },
     );
   };

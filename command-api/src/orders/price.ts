@@ -15,7 +15,7 @@ import type { Market } from '../market/market.ts';
 import { raise } from '../refusal.ts';
 import { collarAround, collarOf } from './collar.ts';
 
-/** What an order asks for in the market's own units, and what a buy of it could cost. */
+/** An order's prices and terms in the market's own units, and the most that a buy may cost. */
 export type Priced = {
   /** The limit or the protection price; undefined: a price is not on the tick grid. */
   limitTicks: number | undefined;
@@ -49,9 +49,12 @@ export function price(market: Market, order: PlaceOrder): Priced {
     text === undefined
       ? undefined
       : (centsFromDecimal(text) ?? raise('prices are checked for form before')) / tickCents;
-  const off = fields.find((field) => !Number.isInteger(inTicks(order[field]) ?? 0));
+  const fieldOffGrid = fields.find((field) => !Number.isInteger(inTicks(order[field]) ?? 0));
   const terms = termsOf(order);
-  if (off) return { limitTicks: undefined, worstCaseCents: 0, terms, offGrid: [off, order[off] ?? ''] };
+  if (fieldOffGrid) {
+    const offGrid: Priced['offGrid'] = [fieldOffGrid, order[fieldOffGrid] ?? ''];
+    return { limitTicks: undefined, worstCaseCents: 0, terms, offGrid };
+  }
   const trailTicks = inTicks(order.trail_price);
   const trailPpm =
     order.trail_percent === undefined ? undefined : Math.round(Number(order.trail_percent) * PPM_PER_PERCENT);
@@ -64,7 +67,7 @@ export function price(market: Market, order: PlaceOrder): Priced {
     : protection(market, order.side, stopTicks);
   const quantity = quantityOf(order.qty);
   const notionalCents = centsOf(order.notional);
-  const nothingYet = {
+  const unfilled = {
     filledQuantity: 0,
     preventedQuantity: 0,
     filledValueCents: 0,
@@ -73,7 +76,7 @@ export function price(market: Market, order: PlaceOrder): Priced {
   };
   return {
     limitTicks,
-    worstCaseCents: worstCaseCents({ limitTicks, tickCents, quantity, feePpm, notionalCents, ...nothingYet }),
+    worstCaseCents: worstCaseCents({ limitTicks, tickCents, quantity, feePpm, notionalCents, ...unfilled }),
     terms: {
       ...terms,
       ...(stopTicks === undefined ? {} : { stopTicks }),
@@ -84,13 +87,13 @@ export function price(market: Market, order: PlaceOrder): Priced {
   };
 }
 
-/** What it asks for besides, where it does; prices aside. */
+/** The optional terms that the order has, prices aside. */
 export const termsOf = (order: PlaceOrder): OrderTerms => ({
   ...olderTerms(order),
   ...newerTerms(order),
 });
 
-/** What version 3 of the matching rules brought. */
+/** The terms that need version 3 of the matching rules. */
 export const newerTerms = ({ display_qty, notional }: PlaceOrder): OrderTerms => ({
   ...(display_qty === undefined ? {} : { displayQuantity: quantityOf(display_qty) }),
   ...(notional === undefined ? {} : { notionalCents: centsOf(notional) ?? 0 }),
@@ -103,14 +106,14 @@ const olderTerms = ({ post_only, min_qty, stp_mode, expires_at }: PlaceOrder): O
   ...(expires_at === undefined ? {} : { expiresAt: timeOf(Date.parse(expires_at)) }),
 });
 
-/** A market order's from the static reference, a stop's from its stop price: fixed when it is placed. */
+/** The protection price, fixed at placing: a market order's from the static reference, a stop's from its stop price. */
 function protection(market: Market, side: Side, stopTicks: number | undefined): number {
   const { low, high } =
     stopTicks === undefined ? collarOf(market) : collarAround(market, Math.max(0, stopTicks));
   return side === 'buy' ? high : low;
 }
 
-/** A trailing stop begins at its distance from the last price: sells round down, buys up. */
+/** The first stop price of a trailing stop: its distance from the last price, rounded down for sells, up for buys. */
 function firstStop(
   side: Side,
   last: number,

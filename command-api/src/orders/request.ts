@@ -7,7 +7,7 @@ import { COMMAND_REPLY_HEADERS } from '../commands/reply.ts';
 import type { Markets } from '../market/markets.ts';
 import type { ShownDepth } from '../market/shownDepth.ts';
 
-/** What the routes of orders share: who may call them, what they are about, and what they work with. */
+/** What the routes of orders share: their access rule, their parameter and their dependencies. */
 export const trader = { auth: ['trader'], replyHeaders: COMMAND_REPLY_HEADERS } as const;
 
 export const OrderId = z.object({ id: z.uuid().describe('The order, as POST /v1/orders answered it.') });

@@ -21,7 +21,7 @@ import type { MailLimits } from './registration/mailLimits.ts';
 import { evolveReservation, freeReservation, type Reservation } from './registration/reservation.ts';
 import type { Passwords } from './signIn/passwords.ts';
 
-/** What all processes about people stand on: their streams, their keys, and the look-ups that find them. */
+/** What all work on people uses: their streams, their keys, and the look-ups that find them. */
 export type People = {
   clients: FoldedStreams<Client>;
   reservations: FoldedStreams<Reservation>;
@@ -30,7 +30,7 @@ export type People = {
   lookups: Lookups;
   passwords: Passwords;
   mailLimits: MailLimits;
-  /** For how long after a registration passcodes are sent for it; nobody having returned one, it ends then. */
+  /** How long a registration stays open, in milliseconds: without a returned passcode it ends then. */
   openMs: number;
   runtime: Runtime;
   log: Log;
@@ -50,12 +50,16 @@ export function people(
 
 /** Where a command comes from; `key` is its Idempotency-Key. */
 export type Request = Origin & { key: string; traceparent: string };
-/** Where a client is, and whether it has gone meanwhile. */
+/** The client's address, and whether the client has left meanwhile. */
 export type Origin = { ip: string; isGone(): boolean };
 
 /** A command's answer; the edge makes HTTP of it. */
 export type Answer<V> =
-  | { view: V; replayed: boolean /** Of the newest event that it rests on. */; position: number }
+  | {
+      view: V;
+      replayed: boolean /** Position of the newest event that the answer depends on. */;
+      position: number;
+    }
   | Refused;
 
 export function causeOf(

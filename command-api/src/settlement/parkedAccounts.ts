@@ -4,27 +4,27 @@ import type { SettledShard } from './settledShard.ts';
 /** An output of a book, and the shard of this process that it belongs to. */
 export type ShardOutput = BookOutput & { position: number; shard: SettledShard };
 
-/** Outputs for one account, in the order of the store. */
+/** The outputs to settle for one account, in the order of the store. */
 export type Work = { outputs: ShardOutput[] /** The account must be known up to here. */; revision: number };
 
 /**
- * Accounts that could not be settled: their outputs wait, those that come later behind them. What belongs to a shard
- * that has gone to another process is dropped: that one reads it again.
+ * Accounts that could not be settled. Their outputs wait, and later outputs queue behind them. Outputs of a shard that
+ * another process took over are dropped: that process reads them again.
  */
 export type ParkedAccounts = {
   has(accountId: string): boolean;
   size(): number;
-  /** False: too much is parked already. Outputs that wait already, and now come again, are left out. */
+  /** Parks outputs, except repeated ones; false: too many outputs are parked already. */
   add(accountId: string, work: Work): boolean;
   entries(): [accountId: string, work: Work][];
-  /** These outputs of the account wait no more. */
+  /** Removes outputs that are settled now. */
   settled(accountId: string, outputs: readonly ShardOutput[]): void;
   drop(shard: SettledShard): void;
-  /** Position of the first output of the shard that waits; infinity when none does. */
+  /** Position of the first parked output of the shard; infinity if none is parked. */
   heldFrom(shard: SettledShard): number;
 };
 
-/** About 1 KB each; beyond it settlement waits as a whole. */
+/** Outputs parked in a process, about 1 KB each; beyond this all settlement waits. */
 const PARKED_OUTPUTS_MAX = 50_000;
 
 export function parkedAccounts(): ParkedAccounts {

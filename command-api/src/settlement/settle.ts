@@ -19,9 +19,8 @@ import {
 } from '../account/openOrder.ts';
 
 /**
- * What the book's outputs mean for one account. Exactly once, whatever comes again or late: an output at or below
- * the last sequence applied to an order, or for an order that is closed, means nothing. Only facts from here lower
- * a hold.
+ * Turns outputs of a book into facts of one account, exactly once even if outputs come again or late: an output for a
+ * closed order, or at or below the last sequence applied to its order, gives no fact. Only these facts lower a hold.
  */
 export type BookOutput = {
   event: BookEvent /** Revision in `book-<symbol>`. */;
@@ -29,13 +28,13 @@ export type BookOutput = {
   symbol: string;
 };
 
-/** Orders that an output speaks of, each with a revision at or after which its account knows it. */
+/** The orders that an output changes, each with a revision from which on its account knows the order. */
 export function ordersOf(event: BookEvent): readonly Readonly<OrderRef>[] {
   switch (event.type) {
     case 'TradeExecuted.v1':
       return [event.data.maker, event.data.taker];
     case 'TradePrevented.v1':
-      // What another mode does is told by the end of the orders that it ends.
+      // In the other modes an order ends, by an output of its own.
       return event.data.mode === 'decrement' ? [event.data.maker, event.data.taker] : [];
     case 'OrderRejected.v1':
     case 'OrderReplaced.v1':
@@ -45,10 +44,9 @@ export function ordersOf(event: BookEvent): readonly Readonly<OrderRef>[] {
     case 'OrderActivated.v1':
     case 'OrderCompleted.v1':
       return [event.data.order];
-    // These change nothing of an account. A cancel is only rejected when the order had ended before, by another
-    // output, which was settled before.
+    // These change nothing in an account. A cancel is rejected only if the order has ended, by an earlier output.
     case 'OrderAccepted.v1':
-    // The fill that reduced it says so of both.
+    // The fill that reduced the order changes both orders of the list.
     case 'OrderReduced.v1':
     case 'OrderTriggered.v1':
     case 'OrderEntered.v1':
@@ -68,9 +66,9 @@ export function ordersOf(event: BookEvent): readonly Readonly<OrderRef>[] {
 
 export type Settlement = { fact: AccountFact; output: BookOutput };
 
-/** The facts for this account of a run of outputs, in order; none where all was settled before. */
+/** Makes the facts of this account from a run of outputs, in order; none for outputs that were settled before. */
 export function settle(account: Account, outputs: readonly BookOutput[]): Settlement[] {
-  // Orders and lists as they become within this run: the account itself changes when the facts are recorded.
+  // Orders and lists as they change within this run: the account itself changes when the facts are recorded.
   const touched = new Map<string, OpenOrder | 'closed'>();
   const lists = new Map<string, OpenList>();
   const orderOf = (id: string) => touched.get(id) ?? copyOf(account.orders.get(id));
@@ -111,17 +109,17 @@ export function settle(account: Account, outputs: readonly BookOutput[]): Settle
   return settlements;
 }
 
-/** Who holds for an order, and the other open orders of its list; null: it has none. */
+/** The hold that covers an order, and the other open orders of its list; null: the order has no list. */
 type Around = {
   hold: Hold;
   others: readonly OpenOrder[] | null;
-  /** What the entry of its bracket has bought. */
+  /** Shares that the entry of its bracket has bought. */
   bought: number;
-  /** It is an entry, and others will sell what it buys. */
+  /** The order is an entry, and other orders will sell what it buys. */
   sells: boolean;
 };
 
-/** What must stay held where the order becomes so (null: it ends). */
+/** The hold that is needed after a change of the order; null: the order ends. */
 function needs({ others, bought }: Pick<Around, 'others' | 'bought'>, after: OpenOrder | null): Hold {
   if (others) return listWorstCase(after ? [after, ...others] : others, bought);
   return {
@@ -197,8 +195,8 @@ function factOf(order: OpenOrder, output: BookOutput, around: Around): SettledFa
       const preventedQuantity = order.preventedQuantity + quantity;
       const after = { ...order, preventedQuantity };
       const leavesQuantity = leavesOf(after, order.quantity);
-      const told = maker.orderId === orderId ? maker : event.data.taker;
-      assert.equal(leavesQuantity, told.leaves, 'book and account agree on what is left');
+      const leg = maker.orderId === orderId ? maker : event.data.taker;
+      assert.equal(leavesQuantity, leg.leaves, 'book and account agree on what is left');
       const place = { orderId, symbol, side, sequence, ...releasedBy(around, after) };
       return {
         type: 'OrderDecremented.v1',
@@ -224,7 +222,7 @@ function factOf(order: OpenOrder, output: BookOutput, around: Around): SettledFa
   }
 }
 
-/** What a hold is above what is needed, where the order becomes so without trading (null: it ends). */
+/** The part of a hold that is needed no more after a change without a trade; null: the order ends. */
 function releasedBy(around: Around, after: OpenOrder | null) {
   const { holdCents, holdShares } = needs(around, after);
   const releasedCents = around.hold.holdCents - holdCents;

@@ -30,11 +30,11 @@ import { ordersOf, type Settlement, settle } from './settle.ts';
 import { type SettledShard, saveCursors, settledShard } from './settledShard.ts';
 
 /**
- * Settlement: what the books say becomes facts of accounts, one commit an account and batch. The processes that settle
- * share the symbols by shard; one subscription serves all shards of a process. A batch that comes again changes
- * nothing, so cursors are saved now and then only, and two owners at once do no harm. What cannot be carried out now
- * is retried without bound; an account whose settlement fails by itself (a bug, a damaged stream) is parked: its
- * outputs wait and are tried again, while the others go on.
+ * Settles what the books put out: makes facts of accounts, one commit per account and batch. The settling processes share
+ * the symbols by shard, and one subscription serves all shards of a process. A repeated batch changes nothing: cursors
+ * are saved only now and then, and two owners of a shard do no harm. A batch that fails because of an outage is retried
+ * without bound. An account whose own settlement fails (a bug, a damaged stream) is parked: its outputs wait and are tried
+ * again, while other accounts go on.
  */
 export type SettlementOptions = {
   accounts: Accounts;
@@ -45,16 +45,16 @@ export type SettlementOptions = {
   runtime: Runtime;
   log: Log;
   telemetry: Telemetry;
-  /** Told how many facts a batch made. */
+  /** Called with the number of facts of each commit. */
   onSettled?: (facts: number) => void;
 };
 
 export type RunningSettlement = {
-  /** Position up to which everything of its shards is settled or parked; null while it has none. */
+  /** Position up to which all outputs of its shards are settled or parked; null while it has no shard. */
   position(): number | null;
   shards(): number;
   parkedAccounts(): number;
-  /** Finishes what is on its way, saves the cursors and gives its shards back. */
+  /** Finishes the batch on its way, saves the cursors and gives the shards back. */
   stop(): Promise<void>;
 };
 
@@ -62,7 +62,7 @@ export type RunningSettlement = {
 const OUTPUTS_PER_COMMIT_MAX = 200;
 /** About a fifth of a second of full load; bounds the memory and the latency of one round. */
 const BATCH_EVENTS_MAX = 2_000;
-/** A killed process's shards are settled again from so long before: a few thousand no-ops. */
+/** After a kill, the next owner repeats the outputs of this long: a few thousand no-ops. */
 const CURSORS_SAVED_EVERY_MS = 3_000;
 const PARKED_RETRY_MS = 5_000;
 /** Accounts that settlement reads at once, of the store's four readers: commands must not queue behind a long past. */
@@ -87,18 +87,18 @@ export function startSettlement(options: SettlementOptions): RunningSettlement {
     return shard;
   };
 
-  const handle = async (given: ReadonlyMap<string, SettledShard>, batch: Batch<Event>) => {
-    const work = byAccount(batch, (stream) => given.get(shardOfStream(stream)));
+  const handle = async (owned: ReadonlyMap<string, SettledShard>, batch: Batch<Event>) => {
+    const work = byAccount(batch, (stream) => owned.get(shardOfStream(stream)));
     if (work.size > 0) await telemetry.span('settle', spanOf(batch, work.size), () => settleAll(work));
-    for (const its of given.values()) its.position = Math.max(its.position, batch.position);
+    for (const shard of owned.values()) shard.position = Math.max(shard.position, batch.position);
   };
 
   const settleAll = async (work: ReadonlyMap<string, Work>): Promise<void> => {
     const results = await Promise.allSettled(
-      Array.from(work, ([accountId, its]) =>
+      Array.from(work, ([accountId, accountWork]) =>
         accounts.holds(accountId)
-          ? settleOrPark(accountId, its)
-          : loading(() => settleOrPark(accountId, its)),
+          ? settleOrPark(accountId, accountWork)
+          : loading(() => settleOrPark(accountId, accountWork)),
       ),
     );
     for (const result of results) if (result.status === 'rejected') throw result.reason;
@@ -162,34 +162,34 @@ export function startSettlement(options: SettlementOptions): RunningSettlement {
     batchEventsMax: BATCH_EVENTS_MAX,
     begin() {
       if (shards.size === 0) return null;
-      const given = new Map(shards);
+      const owned = new Map(shards);
       // Every book: each process looks at all of them for its markets anyway, so they are read once for both.
-      return { filter: { categories: ['book'] }, handle: (batch) => handle(given, batch) };
+      return { filter: { categories: ['book'] }, handle: (batch) => handle(owned, batch) };
     },
   });
 
   const takeUp = async (shard: string, lease: Lease) => {
-    const its = await settledShard(snapshots, shard, lease);
-    if (its.isOver) throw new Error(`the lease of shard ${shard} was lost`);
+    const owned = await settledShard(snapshots, shard, lease);
+    if (owned.isOver) throw new Error(`the lease of shard ${shard} was lost`);
     const forget = (): Promise<void> => {
-      if (shards.get(shard) === its) shards.delete(shard);
+      if (shards.get(shard) === owned) shards.delete(shard);
       return subscription.move();
     };
     lease.lost.addEventListener(
       'abort',
       () => {
-        its.isOver = true;
-        parked.drop(its);
+        owned.isOver = true;
+        parked.drop(owned);
         void forget();
       },
       { once: true },
     );
-    shards.set(shard, its);
-    await subscription.move(its.position);
+    shards.set(shard, owned);
+    await subscription.move(owned.position);
     return async () => {
-      // Waits until what is on its way is settled.
+      // Waits until the batch on its way is settled.
       await forget();
-      if (lease.isHeld()) await saveCursors(saving, [its]);
+      if (lease.isHeld()) await saveCursors(saving, [owned]);
     };
   };
 
@@ -214,7 +214,7 @@ const spanOf = ({ events }: Batch<Event>, accounts: number) => ({
   attributes: { 'brokerx.outputs': events.length, 'brokerx.accounts': accounts },
 });
 
-/** Outputs of a batch by account, in the order of the store: those of shards that are owned and lack them. */
+/** Groups the outputs of a batch by account, in the order of the store: outputs of owned shards, not settled yet. */
 function byAccount(
   { events }: Batch<Event>,
   ownedShard: (stream: string) => SettledShard | undefined,
@@ -226,20 +226,20 @@ function byAccount(
     const symbol = keyOfStream(stream);
     const output: ShardOutput = { event: event as BookEvent, sequence, symbol, position, shard };
     for (const { accountId, revision } of ordersOf(output.event)) {
-      const its = work.get(accountId);
-      if (!its) {
+      const accountWork = work.get(accountId);
+      if (!accountWork) {
         work.set(accountId, { outputs: [output], revision });
       } else {
         // Both legs of a trade may be the same account's.
-        if (its.outputs.at(-1) !== output) its.outputs.push(output);
-        its.revision = Math.max(its.revision, revision);
+        if (accountWork.outputs.at(-1) !== output) accountWork.outputs.push(output);
+        accountWork.revision = Math.max(accountWork.revision, revision);
       }
     }
   }
   return work;
 }
 
-/** Each fact is caused by its own output. */
+/** Seals the facts, each with the output that caused it. */
 function sealed(commitId: string, settlements: readonly Settlement[], time: string): AccountEvent[] {
   return settlements.flatMap(({ fact, output: { event } }, index) =>
     seal(
@@ -261,6 +261,6 @@ class TooManyParked extends Error {
   override name = 'TooManyParked';
 }
 
-/** Failures of the account itself; everything else (the store, its queue, other writers) passes. */
+/** Whether the account itself fails; every other error (store, queue, other writers) passes by itself. */
 const isBug = (error: unknown): boolean =>
   error instanceof assert.AssertionError || error instanceof TypeError || error instanceof RangeError;

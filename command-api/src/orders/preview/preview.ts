@@ -15,7 +15,7 @@ import {
 import type { FactOf } from '../../commands/facts.ts';
 import { boughtFor } from './previewNotional.ts';
 
-/** What a preview is made from besides the decision; the state is null where it is not known. */
+/** The market data that a preview needs besides the decision; the state is null if it is unknown. */
 type Shown = {
   depth: views.DepthView;
   rules: Pick<SymbolRules, 'lotShares' | 'orderSharesMax'>;
@@ -26,9 +26,9 @@ type Shown = {
 };
 
 /**
- * What an order would do if it were placed now. `decided` is what the very decision on a new order gives, so checks and
- * holds are exact; the fill is what the levels of the depth give, which shows neither hidden quantity nor what
- * changes until the order arrives. Orders of its own account count as anybody's.
+ * Previews what an order would do if it were placed now. `decided` is the real decision about the order, so checks and
+ * holds are exact. The fill is an estimate from the levels of the depth, which lack hidden quantity and later changes.
+ * Orders of the same account count like any other.
  */
 export function previewOrder(
   order: PlaceOrder,

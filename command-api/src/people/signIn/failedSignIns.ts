@@ -34,7 +34,7 @@ export type Attempt = {
   /** Whether the account has signed in from this network before. */
   isAtHome: boolean;
   password: string;
-  /** Of the right password; null: of none. What was wrong for one hash may be right for the next. */
+  /** The stored hash that the password was compared with; null: there was none. A wrong password may match the next hash. */
   hash: string | null;
 };
 
@@ -56,7 +56,7 @@ export type SignInLimits = {
 /** Failures of one account from one network: beyond so many its attempts queue, beyond more (NIST's hundred) they end. */
 const FREE_FAILURES_MAX = 5;
 const AT_HOME_FAILURES_MAX = 100;
-/** Of these, what is left when new passwords have used up theirs is for those that come again. */
+/** New passwords may use this many of these failures; the rest is for passwords that come again. */
 const NEW_PASSWORDS_MAX = 50;
 /** A password without a turn has come again when it is there so much later. */
 const AGAIN_AFTER_MS = 1_000;

@@ -1,9 +1,9 @@
 import { networkOf } from '@brokerx/infra';
 
 /**
- * Turns at work that few can do at once. Each kind of work waits in a line of its own, and the lines take turns; in a line
- * the addresses take turns. So whoever sends much waits behind himself, and one kind never shuts out another. Who has left
- * gets no turn.
+ * Shares out work that only a few callers can have done at once. Each kind of work has a line of its own, and the lines
+ * take turns; within a line, the networks of the callers take turns. A caller who sends much waits behind himself, and one
+ * kind of work never shuts out another. A caller who has left gets no turn.
  */
 export type FairTurns = {
   /** Throws `NoTurn` where the line is full, or the caller left before the turn came. */
@@ -12,9 +12,9 @@ export type FairTurns = {
 };
 
 export type Caller = {
-  /** Of work, each with a line of its own. */
+  /** The kind of work; each kind has a line of its own. */
   kind: string;
-  /** The client's. */
+  /** The client's IP address. */
   address: string;
   /** Whether nobody waits for the outcome any more. */
   isGone(): boolean;
@@ -25,7 +25,7 @@ export class NoTurn extends Error {
 }
 
 type Waiter = { caller: Caller; begin(): void; turnAway(why: string): void };
-/** Those who wait, by where they are; the first address is the next one. */
+/** The waiting callers by their network; the first network has the next turn. */
 type Line = Map<string, Waiter[]>;
 
 export function fairTurns(options: { atATimeMax: number; waitingPerKindMax: number }): FairTurns {

@@ -9,8 +9,8 @@ import { type Caller, fairTurns } from './fairTurns.ts';
 export type Passwords = {
   hash(password: string, caller?: Caller): Promise<string>;
   /**
-   * Whether the password is the hash's. Without a hash (nobody has that address) it takes the same time and is
-   * false. `begin` is asked when its turn has come: false there means not to hash at all.
+   * Whether the password matches the hash. Without a hash (nobody has that address) the call takes as long, and is false.
+   * `begin` is called when the turn has come: if it returns false, nothing is hashed.
    */
   verify(
     phc: string | null,
@@ -26,7 +26,7 @@ export type HashCost = Readonly<Record<'memoryCost' | 'timeCost' | 'parallelism'
 /** OWASP's minimum: 19 MiB, two passes, one lane; some 25 ms of a core. */
 const ARGON2ID: HashCost = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
 const AT_A_TIME_MAX = 2;
-/** Of each kind. At 40 hashes a second on a shared core the last of two full lines waits less than three seconds. */
+/** Hashes waiting per kind. At 40 a second on a shared core, the last of two full lines waits less than three seconds. */
 const WAITING_PER_KIND_MAX = 50;
 const DUMMY_PASSWORD_BYTES = 32;
 /** Whoever is no client, such as the start that makes the first operator. */

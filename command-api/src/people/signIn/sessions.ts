@@ -93,7 +93,7 @@ async function beginSession(
   tokens: TokenIssuer,
   person: Person & {
     network: string;
-    /** Of a password that was hashed in an old form. */
+    /** The new hash of a password whose stored hash has an old form. */
     newHash: string | null;
   },
   from: From,

@@ -16,7 +16,7 @@ export type TokenIssuer = {
 };
 export type Session = {
   sessionId: string;
-  /** Of the event that began it in the client's stream: what ends all sessions ends those that began before. */
+  /** Revision, in the client's stream, of the event that began the session: ending all sessions ends the earlier ones. */
   sessionRevision: number;
   clientId: string;
   accountId: string;
