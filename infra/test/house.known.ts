@@ -23,7 +23,6 @@ export const longFunctions: Readonly<Record<string, number>> = {
   'command-api/src/settlement/settle.ts: factOf': 75,
   'command-api/src/settlement/settlement.ts: startSettlement': 138,
   'command-api/src/tasks/openTasks.ts: takeUp': 111,
-  'infra/installation/src/supervise/supervisor.ts: supervise': 80,
   'infra/src/auth/sessionEnds.ts: sessionEnds': 105,
   'infra/src/eventStore/eventStore.eventstoredb.ts: eventStoreDb': 114,
   'infra/src/eventStore/eventStore.memory.ts: memoryEventStore': 76,

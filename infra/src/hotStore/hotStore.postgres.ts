@@ -9,9 +9,9 @@ import type { Runtime } from '../runtime/runtime.ts';
 import type { HotStore, HotView } from './hotStore.ts';
 
 /**
- * The hot store in unlogged PostgreSQL tables (schema `hot`): a write costs no flush to disk, and a crash of the
- * server empties values and cursors together. Changes are announced by NOTIFY, so that a reader in another
- * process hears of them within milliseconds.
+ * The hot store in unlogged PostgreSQL tables (schema `hot`): a write costs no flush to disk, and a crash of the server
+ * empties values and cursors together. NOTIFY announces changes, so that readers in other processes learn of them within
+ * milliseconds.
  */
 export async function postgresHotStore(options: {
   databaseUrl: string;
@@ -41,17 +41,12 @@ export async function postgresHotStore(options: {
     };
     return {
       cursor,
-      // Not repeated here: after a lost reply the caller reads the cursor again, which tells whether it was done.
+      // Not repeated: after a lost reply the caller reads the cursor, which shows whether the write was done.
       async write({ from, to, set, remove = [] }) {
-        const left = [from?.storeId ?? null, from?.position ?? null, from?.landmark?.commitId ?? null];
-        const reached = [
-          to.storeId,
-          to.position,
-          to.landmark?.position ?? null,
-          to.landmark?.commitId ?? null,
-        ];
+        const before = [from?.storeId ?? null, from?.position ?? null, from?.landmark?.commitId ?? null];
+        const after = [to.storeId, to.position, to.landmark?.position ?? null, to.landmark?.commitId ?? null];
         const changed = [[...set.keys()], [...set.values()], remove.filter((key) => !set.has(key))];
-        const values = [name, version, ...left, ...reached, ...changed];
+        const values = [name, version, ...before, ...after, ...changed];
         const { rows } = await pool.query<{ written: boolean }>({ ...WRITE, values });
         return rows[0]?.written ? 'ok' : 'stale';
       },
@@ -79,7 +74,7 @@ export async function postgresHotStore(options: {
   };
 }
 
-/** A few readers and a writer beside each other. */
+/** Connections: a few readers and a writer. */
 const CONNECTIONS = 4;
 /** Milliseconds for which a read is repeated while the server is away: longer than a restart takes. */
 const REPEAT_MS = 10_000;
@@ -108,7 +103,7 @@ const WRITE: pg.QueryConfig = {
   text: 'select hot.write($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) as written',
 };
 
-/** One statement, so one moment: a row for each key, and one at least for the cursor. */
+/** One statement, so all values are of one moment: a row for each key, and at least one for the cursor. */
 const READ: pg.QueryConfig = {
   name: 'hot_read',
   text: `
@@ -134,26 +129,26 @@ type ChangeListener = {
   cursor: () => Promise<Cursor | null>;
 };
 
-/** What `hot.write` says of itself. */
+/** Parses the notification of `hot.write`; null if the payload is not its. */
 function moveOf(payload: string): { name: string; version: number; position: number } | null {
   const match = /^\s*\["([^"\\]+)",\s*(\d{1,9}),\s*(\d{1,16})\]\s*$/.exec(payload);
   return match?.[1] ? { name: match[1], version: Number(match[2]), position: Number(match[3]) } : null;
 }
 
-/** Who wants to hear of which view; the LISTEN connection is there only when somebody does. */
+/** The listeners of all views; the LISTEN connection is opened with the first one. */
 function changeListeners({ databaseUrl, log }: { databaseUrl: string; log?: Log | undefined }) {
   const listeners = new Set<ChangeListener>();
   let connection: Listener | null = null;
 
   const onNotify = (payload: string) => {
-    const told = moveOf(payload);
-    // Anybody may notify: where it cannot be understood, each view is looked at.
-    if (!told) return onConnected();
+    const move = moveOf(payload);
+    // Any user of the database may notify: after an unknown payload every view's cursor is read.
+    if (!move) return onConnected();
     for (const each of listeners) {
-      if (each.name === told.name && each.version === told.version) each.listener(told.position);
+      if (each.name === move.name && each.version === move.version) each.listener(move.position);
     }
   };
-  /** What was announced while the connection was away is lost: tell where each view stands. */
+  /** Notifications sent without a connection are lost: reads every view's cursor. */
   const onConnected = () => {
     for (const each of listeners) {
       each.cursor().then(

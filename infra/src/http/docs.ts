@@ -6,7 +6,7 @@ import type { Http } from './instance.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Headers of the replies that say yes, as they are spelled, each with what it tells. */
+    /** Headers of successful replies, by name, each with its description. */
     replyHeaders?: Readonly<Record<string, string>>;
   }
 }
@@ -15,14 +15,14 @@ export type ApiDescription = {
   title: string;
   version: string;
   description?: string;
-  /** Names of groups of routes with what they are for, in the order to show. */
+  /** Groups of routes with their descriptions, in the order in which the page shows them. */
   tags?: readonly { name: string; description: string }[];
 };
 
-/** Where the page of the API's reference is. */
+/** The path of the page with the API's reference. */
 export const DOCS_PATH = '/docs';
 
-/** OpenAPI 3.1 at `/openapi.json`, made from the routes, and a page to read and try it; nothing is loaded from afar. */
+/** Serves OpenAPI 3.1 at `/openapi.json`, made from the routes. `serveDocsPage` adds the page, which loads nothing from elsewhere. */
 export async function serveDocs(
   app: Http,
   { title, version, description, tags }: ApiDescription,
@@ -45,7 +45,7 @@ export async function serveDocs(
   await app.register(helmet, { global: false });
 }
 
-/** The route as its schemas say, with the headers of its replies, and header names as people spell them. */
+/** Describes a route by its schemas, adds its replies' headers, and spells header names as people do. */
 const describeRoute: typeof jsonSchemaTransform = (given) => {
   const described = jsonSchemaTransform(given);
   const schema = described.schema as RouteSchema | undefined;
@@ -82,7 +82,7 @@ const PROBLEM_HEADERS = {
   'Retry-After': 'With 429 and 503: seconds after which the same request is worth repeating.',
 };
 
-/** Headers of requests; the framework knows them in small letters alone. */
+/** The spellings of request headers, which the framework has in lower case only. */
 const SPELLINGS = ['Idempotency-Key', 'Last-Event-ID', 'X-BrokerX-Position'];
 const spelling = (name: string) => SPELLINGS.find((spelled) => spelled.toLowerCase() === name) ?? name;
 
@@ -105,12 +105,12 @@ export const docsHelmet = {
   strictTransportSecurity: false,
 } as const;
 
-/** The description itself, and the page. The last routes to be added. */
+/** Adds the description and the page; to be called after all other routes. */
 export function serveDocsPage(app: Http, title: string): void {
   app.get(
     '/openapi.json',
     { config: { auth: 'public' }, schema: { hide: true } },
-    // Under the address that the reader used: another one would not be let in by the page's policy.
+    // The server is the address that the reader used: the page's policy allows no other.
     ({ protocol, host }) => ({ ...app.swagger(), servers: [{ url: `${protocol}://${host}` }] }),
   );
   app.get('/', { config: { auth: 'public' }, schema: { hide: true } }, (_request, reply) =>
@@ -128,8 +128,8 @@ export function serveDocsPage(app: Http, title: string): void {
 }
 
 /**
- * The page's script alone is 5 MB: it is loaded when somebody first asks for it, by an instance of its own, since one that
- * listens takes no more routes.
+ * The page, made at the first request because its script alone has 5 MB. It is an instance of its own, because one that
+ * listens accepts no more routes.
  */
 async function docsPage(title: string): Promise<FastifyInstance> {
   const { default: scalar } = await import('@scalar/fastify-api-reference');
@@ -143,12 +143,12 @@ async function docsPage(title: string): Promise<FastifyInstance> {
       telemetry: false,
       withDefaultFonts: false,
       hideClientButton: true,
-      // All of these would send what the reader types to others.
+      // Each of these would send the reader's input to others.
       showDeveloperTools: 'never',
       agent: { disabled: true },
       mcp: { disabled: true },
       authentication: { preferredSecurityScheme: 'bearer' },
-      // A reload does not sign out.
+      // A reload keeps the token.
       persistAuth: true,
     },
   });

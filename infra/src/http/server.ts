@@ -19,37 +19,37 @@ import { closingBytes, type ReadyReply, readyReply, sendReady } from './readyRep
 import { headRefusal } from './requestHead.ts';
 
 /**
- * Asked for each request, before its token is looked up and its body is read. It lets the request in, to be told once when it
- * is over, however it ends; or it refuses.
+ * Admits or refuses each request, before its token is looked up and its body is read. For an admitted request `left` is called
+ * once when it is over, however it ends.
  */
 export type Gate = (request: IncomingMessage, address: string) => Entered | ReadyReply;
-/** `left` is told whether the request was answered. */
+/** `left` gets whether the request was answered. */
 export type Entered = { left: ((answered: boolean) => void) | null };
 
-/** A token, a key and what browsers add. */
+/** Bytes of a request's headers: a token, a key and what browsers add. */
 const HEADER_BYTES_MAX = 16 * 1024;
-/** For the head of a request to arrive, from its first byte or from the beginning of the connection. */
+/** Milliseconds for a request's head to arrive, from its first byte or from the beginning of the connection. */
 const HEAD_TIMEOUT_MS = 10_000;
-/** For a client to take a whole reply, from when it is complete. */
+/** Milliseconds for a client to receive a whole reply, from when it is complete. */
 const REPLY_TIMEOUT_MS = 30_000;
 /** Longer than the 60 s of usual proxies, so that the proxy closes first and no request meets a closed socket. */
 const KEEP_ALIVE_TIMEOUT_MS = 65_000;
-/** Sockets, some 20 KB each: 200 MB at most. */
+/** Open connections, some 20 KB each: 200 MB at most. */
 const CONNECTIONS_MAX = 10_000;
-/** How often time-outs are looked at: none lasts longer by more than this. */
+/** Milliseconds between two checks of the time-outs: none lasts longer by more than this. */
 const LOOK_EVERY_MS = 1_000;
-/** A request that is unfinished for so long is slower than a lost packet makes it. */
+/** Milliseconds after which an incomplete request is slower than a lost packet explains. */
 const HALF_SENT_AFTER_MS = 2_000;
 
 export type HttpServerOptions = {
   bounds: ConnectionBounds;
   clients: ClientAddresses;
   gate: Gate | undefined;
-  /** Which requests are taken for what they ask to become; every other one is answered as if it did not ask. */
+  /** Which requests may change the protocol; the `Upgrade` of all others is ignored. */
   upgrades: (request: IncomingMessage) => boolean;
   runtime: Runtime;
   metrics: Metrics;
-  /** Replies to what is no request, or too late to become one, and closes. */
+  /** Replies on a connection without a valid request, or whose request is too late, and closes it. */
   answerBroken(error: NodeJS.ErrnoException, socket: Socket): void;
 };
 
@@ -142,7 +142,7 @@ export function boundedServer(handle: RequestListener, options: HttpServerOption
   return server;
 }
 
-/** Reads the address while the socket still has one: asked only later, one that was reset has none. */
+/** Takes a place for a connection. Reads the address at once: a socket that was reset has none any more. */
 function placeOf(socket: Socket, clients: ClientAddresses, shares: AddressQuotas) {
   const address = socket.remoteAddress;
   if (address === undefined) return 'GONE';
@@ -150,7 +150,7 @@ function placeOf(socket: Socket, clients: ClientAddresses, shares: AddressQuotas
   return shares.take(address, { isShared: clients.isProxy(address) });
 }
 
-/** Cuts off whoever takes what an address may not, or too long. */
+/** Once a second, cuts off clients that are too slow or exceed the bounds of their address. */
 function lookAtTimes(
   server: Server,
   options: HttpServerOptions & {
@@ -178,7 +178,7 @@ function lookAtTimes(
       if (excused.get(connection) !== connection.newest()) excused.delete(connection);
       else if (excused.has(connection) && couldSend(connection)) answerBroken(LATE, socket);
       const halfSentMs = nowMs - halfSentSinceMs(connection, nowMs);
-      // Who stops waits for replies, and not for requests.
+      // A stopping server waits for its replies, but not for incomplete requests.
       if (halfSentMs > 0 && !server.listening) socket.destroy();
       if (halfSentMs < HALF_SENT_AFTER_MS) continue;
       const address = addressOf(connection, clients);
@@ -188,7 +188,7 @@ function lookAtTimes(
       if (sockets) sockets.push(socket);
       else halfSent.set(network, [socket]);
     }
-    // The oldest ones first: they have had the most time.
+    // The oldest ones first: their clients have had the most time.
     for (const sockets of halfSent.values()) {
       const surplus = Math.max(0, sockets.length - bounds.halfSentPerAddressMax);
       for (const socket of sockets.slice(0, surplus)) turnAway(socket, 'half_sent');
@@ -214,7 +214,7 @@ function halfSentSinceMs(connection: HttpConnection, nowMs: number): number {
   return Math.max(newest?.receivedMs ?? connection.connectedMs, readSinceMs);
 }
 
-/** Null: a proxy has not said yet for whom it is. */
+/** The client's address; null while a proxy has not yet named it. */
 function addressOf(connection: HttpConnection, clients: ClientAddresses): string | null {
   const newest = connection.newest();
   if (newest) return clients.of(newest.request);

@@ -3,23 +3,23 @@ import type { Log } from './log.ts';
 import type { Runtime } from './runtime.ts';
 
 /**
- * What is left on a disk. A database that meets the end of its disk loses nothing, but it stops, reads included. So
- * commands are refused while there is still room for what follows from those that were taken.
+ * Watches the free space of the database's disk. A database on a full disk loses nothing, but it stops, even for reads. So
+ * commands are refused while there is still room for everything that follows from the accepted ones.
  */
 export type DiskSpace = {
-  /** How little is left, as words; null while there is enough. */
+  /** Describes how little is left; null while there is enough. */
   shortage(): string | null;
 };
 
 const MEBIBYTE = 1024 * 1024;
 /**
- * Kept free for what follows from accepted commands: at the bound of unanswered orders some 20,000 events with their
- * rows in the read models, and the log of both.
+ * Bytes kept free for what follows from accepted commands: with the most unanswered orders some 20,000 events with their
+ * rows in the read models, and the write-ahead log of both.
  */
 const DISK_RESERVE_BYTES = 64 * MEBIBYTE;
-/** A new database before its first event. */
+/** Bytes of a new database before its first event. */
 const NEW_DATABASE_BYTES = 64 * MEBIBYTE;
-/** Asking costs some microseconds; in this time a busy installation writes a few megabytes. */
+/** Milliseconds between two looks, in which a busy installation writes a few megabytes; a look costs some microseconds. */
 const LOOK_EVERY_MS = 250;
 
 /**
@@ -30,14 +30,14 @@ const DISK_RESERVE_FILES = 300;
 const NEW_DATABASE_FILES = 1_100;
 
 export const wholeDisk = (folder: string): { freeBytes: number; bytes: number; freeFiles: number } => {
-  // What an ordinary user may still write: PostgreSQL is one, also under root.
+  // `bavail` is what an ordinary user may still write: PostgreSQL never runs as root.
   const { bavail, blocks, bsize, files, ffree } = statfsSync(folder);
-  // Some file systems, such as Btrfs, have no bound and tell none.
+  // Some file systems, such as Btrfs, have no bound on files and report 0.
   const freeFiles = files === 0 ? Number.POSITIVE_INFINITY : ffree;
   return { freeBytes: bavail * bsize, bytes: blocks * bsize, freeFiles };
 };
 
-/** How little is left on the disk that holds `folder`, as words; null where it is enough. */
+/** Describes how little is left on the disk that holds `folder`; null if it is enough. */
 export function shortageOf(folder: string, reserve: DiskReserve): string | null {
   const { freeBytes, freeFiles } = wholeDisk(folder);
   if (freeBytes < reserve.bytes) {
@@ -57,7 +57,7 @@ export const NEW_DATABASE_RESERVE: DiskReserve = {
 
 const mebibytes = (bytes: number): string => `${Math.floor(bytes / MEBIBYTE)} MB`;
 
-/** Watches the disk that holds `folder`, whenever somebody asks. */
+/** The disk that holds `folder`. It is looked at only when `shortage` is called. */
 export function diskSpace(options: {
   folder: string;
   runtime: Runtime;
@@ -94,7 +94,7 @@ export function diskSpace(options: {
   };
 }
 
-/** All of them as one: short where any is. */
+/** Several disks as one, with the shortage of the first that is short. */
 export const disks = (all: readonly DiskSpace[]): DiskSpace => ({
   shortage() {
     for (const disk of all) {

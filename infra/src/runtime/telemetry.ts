@@ -8,50 +8,51 @@ import { formatTraceparent, mintTraceparent, parseTraceparent } from './tracepar
 import { withinTime } from './waiting.ts';
 
 /**
- * Traces, by hand at our ports: one span for each step that waits or that costs. With no collector configured
- * nothing is loaded and a span is a function call. The context is passed as a `traceparent` and never through the
- * call stack: that one is lost, or is another request's, wherever work is coalesced into batches.
+ * Traces, written by hand at our ports: one span for each step that waits or costs. Without a collector nothing is loaded, and
+ * a span is a function call. The context is passed as a `traceparent` and never taken from the call stack: where work is
+ * batched, the stack has none or another request's.
  */
 export type Telemetry = {
-  /** False: nothing is collected, and what serves only spans may be left out. */
+  /** False: nothing is collected, so that work for spans alone may be skipped. */
   readonly on: boolean;
   /**
-   * Runs `work` inside a span and gives it the traceparent to put on events and messages: the span's when tracing
-   * is on, else the caller's. `work` is called at once. Errors are recorded and passed on.
+   * Runs `work` at once inside a span, with the traceparent to put on events and messages: the span's when tracing is on, else
+   * the caller's. Errors are recorded and rethrown.
    */
   span<T>(
     name: string,
     options: SpanOptions,
     work: (traceparent: string, step: SpanStep) => Promise<T>,
   ): Promise<T>;
-  /** Sends what is left; waits `FLUSH_MS` at most. */
+  /** Sends the remaining spans; waits `FLUSH_MS` at most. */
   stop(): Promise<void>;
 };
 
 export type SpanOptions = {
   kind?: 'server' | 'client' | 'producer' | 'consumer' | 'internal';
-  /** The step that this one is part of; absent or not valid: a trace begins. */
+  /** The parent step; absent or invalid: a new trace begins. */
   traceparent?: string | undefined;
-  /** For a batch, which has many causes and no parent: at most `LINKS_MAX` different ones are kept. */
+  /** The causes of a batch, which has no parent; the first `LINKS_MAX` different ones are kept. */
   links?: Iterable<string | undefined>;
   attributes?: SpanAttributes;
 };
 
 export type SpanAttributes = Readonly<Record<string, string | number | boolean>>;
 
-/** What is known of a span only while it lasts. */
+/** A running span. */
 export type SpanStep = {
+  /** Adds attributes that are known only now. */
   note(attributes: SpanAttributes): void;
-  /** It failed, though nothing is thrown. */
+  /** Marks the step as failed although nothing is thrown. */
   fail(reason: string): void;
 };
 
-/** The SDK keeps no more by default. */
+/** The SDK's own bound on links. */
 const LINKS_MAX = 128;
-/** A collector that hangs must not hold up a process that ends. */
+/** Milliseconds for the last spans: a hanging collector must not hold up the end of the process. */
 const FLUSH_MS = 2_000;
 
-/** For processes without a collector, and for rebuilds and replays: their events have been traced long ago. */
+/** Collects nothing: for processes without a collector, and for rebuilds and replays of events that were traced before. */
 export function noTelemetry(runtime: Runtime = realRuntime): Telemetry {
   return {
     on: false,
@@ -62,7 +63,7 @@ export function noTelemetry(runtime: Runtime = realRuntime): Telemetry {
 
 const unseen: SpanStep = { note: () => {}, fail: () => {} };
 
-/** What a step over several inputs is part of: a lone cause's trace. Of more than one it is no part, but linked with each. */
+/** The span options of a step with several inputs: with one cause it joins that trace, with more it is linked to each. */
 export function causedBy(
   traceparents: Iterable<string | undefined>,
 ): Pick<SpanOptions, 'traceparent' | 'links'> {
@@ -71,12 +72,12 @@ export function causedBy(
 }
 
 export type TelemetryOptions = {
-  /** As OTEL_EXPORTER_OTLP_ENDPOINT; undefined: off. The SDK reads this and its other variables by itself. */
+  /** OTEL_EXPORTER_OTLP_ENDPOINT, which the SDK reads itself, like its other variables; undefined: tracing is off. */
   endpoint: string | undefined;
   service: string;
   version: string;
   instance?: string | undefined;
-  /** Told when the collector cannot be reached. */
+  /** Gets the outages of the collector. */
   log: Log;
   runtime?: Runtime;
 };
@@ -93,7 +94,7 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
       'service.version': version,
       ...(instance ? { 'service.instance.id': instance } : {}),
     },
-    // Metrics are scraped and logs collected from standard output; by default both would be sent here as well.
+    // Metrics are scraped, and logs are collected from standard output; by default the SDK would send both, too.
     metricReaders: [],
     logRecordProcessors: [],
   });
@@ -119,7 +120,7 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
     span: async (name, { kind = 'internal', traceparent, links = [], attributes = {} }, work) => {
       const parent = remote(traceparent);
       const context = parent ? api.trace.setSpanContext(api.ROOT_CONTEXT, parent) : api.ROOT_CONTEXT;
-      // Links are given at the start, where samplers see them.
+      // Links are set at the start, because samplers look at them.
       const span = tracer.startSpan(
         name,
         { kind: kinds[kind], links: linksOf(links), attributes: { ...attributes } as Attributes },
@@ -140,8 +141,8 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
 }
 
 /**
- * The SDK tells of each failed sending and never of one that worked: while the collector is away it is asked now and then
- * for anything at all, so that the end of its outage is told, too.
+ * Logs the collector's outages. The SDK reports failed sendings but no successful ones, so during an outage this requests the
+ * endpoint now and then, and any reply ends the outage.
  */
 function collectorWatch({ endpoint, log, runtime }: { endpoint: string; log: Log; runtime: Runtime }) {
   const stopping = new AbortController();
@@ -213,14 +214,14 @@ function linksOf(traceparents: Iterable<string | undefined>): Link[] {
   });
 }
 
-/** The first `LINKS_MAX` that differ. */
+/** The first `LINKS_MAX` different traceparents. */
 function distinct(traceparents: Iterable<string | undefined>): string[] {
-  const found = new Set<string>();
+  const different = new Set<string>();
   for (const traceparent of traceparents) {
-    if (traceparent !== undefined) found.add(traceparent);
-    if (found.size === LINKS_MAX) break;
+    if (traceparent !== undefined) different.add(traceparent);
+    if (different.size === LINKS_MAX) break;
   }
-  return [...found];
+  return [...different];
 }
 
 function traceparentOf(span: Span): string {

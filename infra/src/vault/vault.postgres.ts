@@ -9,12 +9,12 @@ import { type ClientKey, ERASED, type Erased, newClientKey, unwrapKey, wrapKey }
 import { isErased, KEY_CACHE_MAX, KEY_CACHE_TTL_MS, type Vault } from './vault.ts';
 
 /**
- * The key vault on PostgreSQL, in a database of its own choosing (`migrations/vault`): it need not be, and in
- * production should not be, the one that holds the events, whose backups must not bring destroyed keys back.
+ * The key vault on PostgreSQL (`migrations/vault`). In production its database should not be the one that holds the events,
+ * whose backups must not bring destroyed keys back.
  */
 export async function postgresVault(options: {
   databaseUrl: string;
-  /** 32 bytes. The vault is worthless without it, and it without the vault. */
+  /** 32 bytes that wrap all keys: neither the vault nor the master key is of any use without the other. */
   masterKey: Buffer;
   runtime: Runtime;
   log?: Log | undefined;
@@ -34,7 +34,7 @@ export async function postgresVault(options: {
       perf: { now: () => runtime.monotonicMs() },
     });
   const [byClient, byId] = [cache<ClientKey>(), cache<ClientKey>()];
-  // Kept as long as keys are: how long an answer takes tells nobody whether a client is known.
+  // Cached for as long as keys, so that the time of an answer does not reveal whether a client exists.
   const withoutKey = cache<object>();
 
   const open = (row: Row): ClientKey | Erased => {
@@ -58,12 +58,12 @@ export async function postgresVault(options: {
 
   return {
     async createKey(clientId) {
-      const known = await find('client_id', clientId);
-      if (known) return known;
+      const existing = await find('client_id', clientId);
+      if (existing) return existing;
       const key = newClientKey(clientId, runtime);
       const values = [key.keyId, clientId, wrapKey(masterKey, key, runtime)];
       withoutKey.delete(clientId);
-      // Whoever came first: his key is the one that is read.
+      // The first of several concurrent calls stores its key, and all read that one.
       await repeat(() => pool.query({ ...CREATE, values }));
       const created = await find('client_id', clientId);
       assert(created, 'a key that was just made is there');
@@ -72,7 +72,7 @@ export async function postgresVault(options: {
     async key(clientId) {
       if (withoutKey.has(clientId)) return undefined;
       const key = await find('client_id', clientId);
-      // Perhaps one was made while we looked.
+      // `createKey` may have made one while this call read.
       if (!key && !byClient.has(clientId)) withoutKey.set(clientId, {});
       return key;
     },
@@ -80,7 +80,7 @@ export async function postgresVault(options: {
     async destroy(clientId) {
       await repeat(() => pool.query({ ...DESTROY, values: [clientId] }));
       byClient.delete(clientId);
-      // Destruction is rare, and a key may be cached by its id alone.
+      // A key may be cached by its id alone. Destruction is rare, so the whole cache is cleared.
       byId.clear();
       log?.info({ clientId }, 'the key of a client was destroyed');
       // The dead row version still holds the wrapped key until it is vacuumed away.
@@ -96,7 +96,7 @@ export async function postgresVault(options: {
   };
 }
 
-/** Keys are cached; two read or make what is not. */
+/** Connections: two are enough, because keys are cached. */
 const CONNECTIONS = 2;
 /** Milliseconds for which a statement is repeated while the server is away: longer than a restart takes. */
 const REPEAT_MS = 10_000;

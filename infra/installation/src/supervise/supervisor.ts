@@ -76,20 +76,14 @@ export function supervise(options: SuperviseOptions): Supervised {
   const wakeUp = Promise.withResolvers<void>();
 
   const run = async () => {
-    let failures = 0;
-    while (!stopped) {
+    for (let failures = 0; !stopped; ) {
       const beganMs = runtime.monotonicMs();
       let end: Ended;
       try {
         current = await start();
         onProcess(current);
         if (stopped) await current.stop(); // `stop` was called while it was starting.
-        void becomesReady(current).then((isReady) => {
-          if (isReady) {
-            everReady = true;
-            first.resolve();
-          }
-        });
+        void watchReadiness(current);
         end = await current.exited;
       } catch (error) {
         end = { reason: error instanceof Error ? error.message : String(error), code: null };
@@ -108,9 +102,7 @@ export function supervise(options: SuperviseOptions): Supervised {
       if (stopped) break;
       failures = runtime.monotonicMs() - beganMs > HEALTHY_AFTER_MS ? 1 : failures + 1;
       if (end.code === EXIT_USAGE || (!everReady && failures >= FIRST_ATTEMPTS_MAX)) {
-        const why = end.stderr ? `:\n${end.stderr}` : '';
-        first.reject(new NotReady(`${name} does not start (${end.reason})${why}`));
-        // It was ready before, so nobody awaits `ready` any more.
+        first.reject(new NotReady(`${name} does not start (${end.reason})${stderrOf(end)}`));
         if (everReady) log.error({ reason: end.reason }, `${name} ended and is not started again`);
         break;
       }
@@ -120,12 +112,10 @@ export function supervise(options: SuperviseOptions): Supervised {
     }
   };
 
-  const becomesReady = async (running: Running): Promise<boolean> => {
-    while (!stopped && current === running) {
-      if (running.readyUrl === null || (await answersOk(running.readyUrl))) return true;
-      await sleep(runtime, READY_POLL_MS);
-    }
-    return false;
+  const watchReadiness = async (running: Running) => {
+    if (!(await becomesReady(running, runtime, () => stopped || current !== running))) return;
+    everReady = true;
+    first.resolve();
   };
 
   const cancelTimeout = runtime.setTimer(options.readyTimeoutMs, () => {
@@ -145,6 +135,17 @@ export function supervise(options: SuperviseOptions): Supervised {
       await ended;
     },
   };
+}
+
+const stderrOf = ({ stderr }: Ended): string => (stderr ? `:\n${stderr}` : '');
+
+/** True when the process reports that it is ready; false when `isOver`. */
+async function becomesReady(running: Running, runtime: Runtime, isOver: () => boolean): Promise<boolean> {
+  while (!isOver()) {
+    if (running.readyUrl === null || (await answersOk(running.readyUrl))) return true;
+    await sleep(runtime, READY_POLL_MS);
+  }
+  return false;
 }
 
 async function answersOk(url: string): Promise<boolean> {

@@ -8,13 +8,13 @@ import { topicLateness } from './lateness.ts';
 import { type TopicWindow, topicWindow, type WindowReader, windowReader } from './window.ts';
 
 /**
- * The live events of a topic for a feed's consumers. It never catches anybody up: a consumer comes from the store, and
- * is given the topic's events as long as they go on from exactly where it stands and come in time; else it goes back to
- * the store. So nothing in the topic is relied on but its newest messages, and nothing in it is precious.
+ * The live events of a topic for a feed's consumers. Consumers catch up from the store; they get the topic's events while
+ * these continue exactly where the consumer is, and in time, and else go back to the store. So only the newest messages of
+ * the topic are ever needed, and the topic may be lost.
  */
 export type TopicTail<E> = {
   join(reader: TopicTailReader): TopicReader<E>;
-  /** Whether it is read and follows the store closely enough. */
+  /** Whether the topic is being read and follows the store closely enough. */
   isInTime(): boolean;
   close(): Promise<void>;
 };
@@ -22,23 +22,23 @@ export type TopicTail<E> = {
 export type TopicTailReader = {
   filter: Filter;
   partitions: readonly number[];
-  /** Where it stands. */
+  /** The positions that the reader has reached. */
   places: () => Places;
-  /** There is more, or what there was is not to be had here any more. */
+  /** Called when there are new events, or when the topic can no longer serve the reader. */
   onAdvance: () => void;
 };
 type Reader<E> = WindowReader<E> & Pick<TopicTailReader, 'places' | 'onAdvance'>;
 
 export type TopicReader<E> = {
-  /** What the topic holds beyond the places; null where the store is to be read. */
+  /** The topic's events after the places; null if the store has to be read instead. */
   since(places: Places, eventsMax: number): Gathered<E> | null;
   leave(): void;
 };
 
-/** Events, and bytes of their text, that are kept for consumers: some 30 MB of memory at most. */
+/** Events in the window, and bytes of their text: some 30 MB of memory at most. */
 const WINDOW_EVENTS_MAX = 20_000;
 const WINDOW_BYTES_MAX = 16 * 1024 * 1024;
-/** Milliseconds for which the topic is still read when its last reader has left: he may come back at once. */
+/** Milliseconds for which the topic is still read after its last reader has left, because it may come back at once. */
 const LINGER_MS = 10_000;
 
 export function topicTail<E>(options: {
@@ -68,13 +68,13 @@ export function topicTail<E>(options: {
         'a partition begins anew: the store has what may lack',
       ),
   });
-  /** Partitions that some reader needs; those of the last one while he may come back. */
+  /** Partitions that readers need; after the last reader has left, its partitions. */
   let wanted: readonly number[] = [];
   let reading: { isInTime(): boolean; stop(): Promise<void> } | null = null;
   let ending: Promise<void> = Promise.resolve();
   let cancelEnd: (() => void) | null = null;
   const tellState = toldState(options);
-  /** What the fetching waits for, resolved by whoever takes something. */
+  /** Fetching waits for this while the window is full; it is resolved when a reader takes events. */
   let taking: PromiseWithResolvers<void> | null = null;
   const taken = () => {
     taking?.resolve();
@@ -88,7 +88,7 @@ export function topicTail<E>(options: {
       await taking.promise;
       window.forget(lowestPlaces(readers, topic.partitions));
     }
-    // Who is too slow for the others falls back to the store.
+    // Slow readers must not hold up the others: they go back to the store.
     if (window.isFull()) window.dropOldest();
   };
 
@@ -133,8 +133,8 @@ export function topicTail<E>(options: {
     reading = null;
     if (stopped) ending = Promise.all([ending, stopped]).then(() => undefined);
   };
-  /** Follows what the readers need. */
-  const regard = () => {
+  /** Adapts the reading to the readers' partitions. */
+  const onReadersChange = () => {
     taken();
     cancelEnd?.();
     cancelEnd = null;
@@ -165,11 +165,11 @@ export function topicTail<E>(options: {
     join({ filter, partitions, places, onAdvance }) {
       const reader = { ...windowReader(filter, partitions, store.codec), places, onAdvance };
       readers.add(reader);
-      regard();
+      onReadersChange();
       return {
         since: (after, eventsMax) => since(reader, after, eventsMax),
         leave() {
-          if (readers.delete(reader)) regard();
+          if (readers.delete(reader)) onReadersChange();
         },
       };
     },
