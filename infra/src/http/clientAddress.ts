@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { BlockList, isIP } from 'node:net';
 
-/** Who a request comes from: whoever connected, unless that is a proxy whose word counts (`TRUSTED_PROXIES`). */
+/** The client's address of a request: the connection's, or the one that a trusted proxy names (`TRUSTED_PROXIES`). */
 export type ClientAddresses = {
   /** Whether what this address says of its clients is believed. */
   isProxy(address: string): boolean;

@@ -8,15 +8,15 @@ import { StartRefused } from '../runtime/shutdown.ts';
 import { CONNECT_TIMEOUT_MS, postgresSpeaksTls } from './postgres.ts';
 
 /**
- * Applies the numbered SQL files of a folder (`0001_name.sql`, …), each once, in order, each in a transaction of
- * its own together with the note that it was applied. Any number of processes may call this at once. What was
- * applied never changes: a file that was edited, removed or slipped in below an applied one is an error.
+ * Applies the numbered SQL files of a folder (`0001_name.sql`, …) once each, in order, each in one transaction with the note
+ * that it was applied. Any number of processes may call this at once. Applied files never change: one that was edited, removed
+ * or inserted before an applied one is an error.
  */
 export async function migrate(options: {
   databaseUrl: string;
   /** Folder of the SQL files. */
   directory: string | URL;
-  /** Which set of migrations this is; several sets live in one database. */
+  /** The name of this set of migrations: a database has several sets. */
   name: string;
 }): Promise<{ applied: string[] }> {
   const files = await readMigrations(options.directory);
@@ -30,10 +30,10 @@ export async function migrate(options: {
     throw noDatabase(options, error);
   });
   try {
-    // Most starts have nothing to apply: then a role that may only look is enough.
+    // Most starts have nothing to apply: then a role with the right to read is enough.
     const applied = await appliedFiles(client, options.name);
     if (applied && missingOf(options.name, files, applied).length === 0) return { applied: [] };
-    // A statement of its own, so that what is read next was read after the wait.
+    // A statement of its own, so that the next one reads what others applied during the wait.
     await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]);
     return { applied: await applyMissing(client, options.name, files) };
   } catch (error) {
@@ -43,14 +43,14 @@ export async function migrate(options: {
   }
 }
 
-/** The first connection of a process to its database: what stands in its way is said to a person. */
+/** Explains to a person why a process's first connection to its database failed. */
 const noDatabase = ({ databaseUrl }: { databaseUrl: string }, error: unknown) =>
   new NoConnection('DATABASE_URL', error, {
     tls: postgresSpeaksTls(databaseUrl),
     shown: shownServer(databaseUrl),
   });
 
-/** 42501: insufficient privilege. */
+/** Whether the error, or its cause, is 42501: insufficient privilege. */
 const mayNot = (error: unknown): boolean =>
   error instanceof Error && ((error as { code?: unknown }).code === '42501' || mayNot(error.cause));
 const NO_RIGHT =
@@ -63,7 +63,7 @@ export class MigrationMismatch extends Error {
 
 type Migration = { file: string; sql: string; checksum: string };
 
-/** Any constant of our own; the lock goes when the session ends. */
+/** The lock's key, an arbitrary number that nobody else uses. The lock ends with the session. */
 const MIGRATION_LOCK = 6_270_114_001;
 
 async function applyMissing(client: pg.Client, name: string, files: Migration[]): Promise<string[]> {
@@ -96,7 +96,7 @@ async function applyMissing(client: pg.Client, name: string, files: Migration[])
 
 type Applied = { file: string; checksum: string };
 
-/** Null where nothing was ever applied. */
+/** The applied files of a set, in order; null if nothing was ever applied to this database. */
 async function appliedFiles(client: pg.Client, name: string): Promise<Applied[] | null> {
   const { rows: found } = await client.query<{ table: string | null }>(
     "select to_regclass('migration.applied') as table",
@@ -109,7 +109,7 @@ async function appliedFiles(client: pg.Client, name: string): Promise<Applied[] 
   return rows;
 }
 
-/** What is still to be applied; throws where what was applied is not what the files say. */
+/** The files still to be applied. Throws if the applied ones are not the first of the files, unchanged. */
 function missingOf(
   name: string,
   files: readonly Migration[],

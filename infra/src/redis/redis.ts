@@ -159,7 +159,7 @@ function connect({ url, name }: { url: string; name: string }): Redis {
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
-    // Whoever subscribes does it again himself, to look where things stand once he hears everything.
+    // Subscribers subscribe again themselves, and then read the state, because they missed messages meanwhile.
     autoResubscribe: false,
     // A master that became a replica in a failover: the name leads to the new one.
     reconnectOnError: (error) => error.message.startsWith('READONLY'),

@@ -1,9 +1,9 @@
 import { StartRefused } from './shutdown.ts';
 
 /**
- * Why a connection to a server does not come about, for the person who set its address: one line that names the
- * setting, the cause and what to do. The clients say it in words of their own, some deep inside other errors, and some
- * would repeat the address with its password: nothing of an address is repeated here but what `server` shows.
+ * Explains a failed connection to the person who set the server's address: one line with the setting, the cause and the
+ * remedy. The clients' own messages differ, may be hidden inside other errors, and may contain the address with its password;
+ * of an address this repeats only what `shownServer` returns.
  */
 export type ServerSetting = keyof typeof SERVERS;
 
@@ -27,7 +27,7 @@ export type FaultKind =
   | 'closed'
   | 'unknown';
 
-/** What somebody has to change, here or on the server, before any attempt can succeed. */
+/** Faults that a person has to mend, in a setting or on the server, before any attempt can succeed. */
 export const FINAL_FAULTS: ReadonlySet<FaultKind> = new Set([
   'unknown authority',
   'wrong name',
@@ -37,7 +37,7 @@ export const FINAL_FAULTS: ReadonlySet<FaultKind> = new Set([
   'credentials',
 ]);
 
-/** `tls`: whether the address asks for TLS; `shown`: the server's name, such as `db.example:5432`, without a secret. */
+/** `tls`: whether the address demands TLS; `shown`: the server's name without a secret, such as `db.example:5432`. */
 export function connectionFault(
   setting: ServerSetting,
   error: unknown,
@@ -49,14 +49,14 @@ export function connectionFault(
   return { kind, message: `${setting}${at}: ${cause}. ${remedy}.` };
 }
 
-/** Host and port of an address for showing: neither the user nor the password, nor anything else that it carries. */
+/** An address's host and port, to be shown: without user, password and anything else. */
 export function shownServer(address: string): string {
   const url = URL.parse(address);
   if (url?.host) return url.host;
   return /^[a-z+]+:\/\/(?:[^@/]*@)?([^/?#]+)/.exec(address)?.[1] ?? '';
 }
 
-/** What the person who set an address may have to change, in that server's words. */
+/** The remedies for each kind of server. */
 const SERVERS = {
   DATABASE_URL: {
     withTls: 'end the address with ?sslmode=verify-full',
@@ -225,7 +225,7 @@ const namesIn = (text: string): string => {
   return names ? `: ${names}` : '';
 };
 
-/** No connection to a server that is needed: `message` is for a person, `code` for whoever decides whether to repeat. */
+/** A necessary connection failed: `message` is for a person, `code` for the code that decides about a repetition. */
 export class NoConnection extends StartRefused {
   override name = 'NoConnection';
   readonly kind: FaultKind;

@@ -74,7 +74,7 @@ export async function kafkaBroker(options: {
       await promisify(execFile)('java', [...QUIET, ...SMALL, ...java('kafka.tools.StorageTool'), ...format]);
     const output = openSync(join(folder, 'broker.log'), 'a');
     const started = spawn('java', [...QUIET, ...SMALL, ...java('kafka.Kafka'), properties], {
-      // Ctrl-C is for whoever made it; he decides when the broker ends.
+      // Ctrl-C reaches only the process that started the broker, which decides when it ends.
       detached: true,
       cwd: folder,
       stdio: ['ignore', output, output],

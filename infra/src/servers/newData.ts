@@ -29,7 +29,7 @@ export type NewData = {
   signal?: AbortSignal | undefined;
 };
 
-/** Made aside and moved into place: whoever is killed or interrupted meanwhile leaves no half-made data folder. */
+/** Creates the data folder aside and moves it into place, so that an interruption leaves no half-made one. */
 export async function makeData(home: PostgresHome, given: NewData): Promise<void> {
   given.log.info({ folder: home.data }, 'creating the database');
   removePartial(home);

@@ -10,7 +10,7 @@ export type ApiRoute = {
   /** `/v1/orders/{id}` */
   path: string;
   kind: RouteKind;
-  /** Who may call it: whoever has one of these roles; null: anybody. */
+  /** The roles that may call it; null: anybody may. */
   roles: readonly string[] | null;
   /** Headers and parameters that it reads, beside the ones that every route does. */
   headers: readonly string[];

@@ -36,7 +36,7 @@ access_log ${accessLog}${accessLog === 'off' ? '' : ' json'};
 `;
 }
 
-/** Who the client is and whether he came by TLS: as seen, unless a balancer that is trusted says otherwise. */
+/** The client's address and protocol: the connection's, unless a trusted load balancer names others. */
 function clientAddress(trustedProxies: readonly string[]): string {
   const from = trustedProxies.map((range) => `set_real_ip_from ${range};\n`).join('');
   const trusted = trustedProxies.map((range) => `    ${range} 1;\n`).join('');

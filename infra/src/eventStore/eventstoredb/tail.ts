@@ -170,7 +170,7 @@ export function eventStoreDbTail(options: {
   };
 }
 
-/** Told once, not at every try; a server that is away is told by whoever asks it next, which is done at once. */
+/** Logs a break once, not at every try. An absent server is logged by the next call to it, which follows at once. */
 async function broken(
   error: unknown,
   failures: number,

@@ -6,37 +6,36 @@ import { type Gathered, lowest, type Places } from '../division.ts';
 import { parseTopicMessage, type TopicEvent, type TopicMessage } from './message.ts';
 
 /**
- * The newest messages of a topic's partitions, and what can be said of them: that nothing is missing after a certain
- * position. That rests on three things. The relay sends nothing to a partition before everything below it is there;
- * offsets within a partition have no gaps; and a new relay is believed about what it sends itself, not about what others
- * sent before. So each partition begins with the first message seen and begins anew wherever one of these does
- * not hold; what lies before the beginning is in the store. One of which the relay says that it withholds something never
- * begins.
+ * The newest messages of a topic's partitions, each complete after a certain position. That rests on three things: the relay
+ * sends an event to a partition only after all earlier ones; offsets within a partition have no gaps; and a new relay is
+ * trusted about its own messages, not about those of its predecessors. So each partition begins with the first message seen,
+ * and begins anew wherever one of these does not hold; earlier events are in the store. While the relay withholds an event of
+ * a partition, the partition does not begin.
  */
 export type TopicWindow<E> = {
-  /** Takes messages in the order of the partition. */
+  /** Adds messages, in the order of the partition. */
   put(partition: number, messages: readonly FetchedMessage[]): void;
-  /** What the reader wants beyond its places, in the order of positions; null where there may be a gap before it. */
+  /** The reader's events after its places, in the order of positions; null if there may be a gap before them. */
   gather(reader: WindowReader<E>, places: Places, eventsMax: number): Gathered<E> | null;
-  /** Whether everything after these places is here, as far as it was read at all. */
+  /** Whether the window has everything after these places that was read at all. */
   covers(reader: WindowReader<E>, places: Places): boolean;
-  /** Whether nothing was read beyond these places. */
+  /** Whether nothing after these places was read. */
   hasNothingFor(reader: WindowReader<E>, places: Places): boolean;
-  /** Position up to which all these partitions were read; -1 where one of them gives no word yet. */
+  /** Position up to which all these partitions were read; -1 if one of them has not begun. */
   reached(partitions: readonly number[]): number;
-  /** Whether it holds more than it should: somebody must take, or the oldest be dropped. */
+  /** Whether the window exceeds its bounds: readers must take events, or the oldest be dropped. */
   isFull(): boolean;
-  /** Drops what lies at or below these places, when there is enough of it. */
+  /** Drops the entries at or below these places, once they are many enough. */
   forget(places: Places): void;
   dropOldest(): void;
-  /** There may be a gap before whatever comes next. */
+  /** Forgets the partition: there may be a gap before the next message. */
   beginAnew(partition: number): void;
 };
 
-/** What a reader wants, made once for many events. */
+/** A reader's filter, prepared once for many events. */
 export type WindowReader<E> = {
   partitions: readonly number[];
-  /** Whether an event may be wanted, seen from outside: what it became in decoding is known only then. */
+  /** Whether the reader may want an event, judged by its text: `wants` decides after decoding. */
   mayWant(event: TopicEvent): boolean;
   wants(recorded: Recorded<E>): boolean;
 };
@@ -46,13 +45,13 @@ export function windowReader<E>(
   partitions: readonly number[],
   codec: Codec<E>,
 ): WindowReader<E> {
-  // Without types it does not look at the event itself, which is still text.
-  const ofCommit = matcher({ ...filter, types: undefined }, codec);
+  // Without types the matcher does not look at the event itself, which is still text.
+  const matchesCommit = matcher({ ...filter, types: undefined }, codec);
   const marks = filter.types && codec.marksOf(filter.types);
   return {
     partitions,
     mayWant: (event) =>
-      ofCommit(event as typeof event & { event: E }) &&
+      matchesCommit(event as typeof event & { event: E }) &&
       (!marks || marks.some((mark) => event.text.includes(mark))),
     wants: filter.types ? matcher(filter, codec) : () => true,
   };
@@ -60,10 +59,10 @@ export function windowReader<E>(
 
 type Entry<E> = { position: number; event: TopicEvent; recorded: Recorded<E> | null };
 type Partition<E> = {
-  /** Offset of the message that has to come next; null: any may. */
+  /** Offset that the next message must have; null: any. */
   nextOffset: bigint | null;
   epoch: number;
-  /** Everything after this position is here; null: nothing is known. */
+  /** The window has everything after this position; null: the partition has not begun. */
   from: number | null;
   /** Position of the last message. */
   to: number;
@@ -76,7 +75,7 @@ export function topicWindow<E>(options: {
   partitions: number;
   eventsMax: number;
   bytesMax: number;
-  /** A partition begins anew, and why. */
+  /** Called with the reason when a partition begins anew. */
   onGap: (partition: number, why: string) => void;
 }): TopicWindow<E> {
   const { storeId, codec, eventsMax, bytesMax, onGap } = options;
@@ -100,7 +99,7 @@ export function topicWindow<E>(options: {
     if (message.storeId !== storeId || message.epoch < partition.epoch) return null;
     let why: string | null = null;
     if (message.epoch > partition.epoch) {
-      // Where it goes on beyond what we have, only its predecessor could tell whether anything lies between.
+      // If the new relay continues beyond our last position, only its predecessor could say whether an event lies between.
       if (partition.from !== null && message.position > partition.to) {
         why = `a relay of epoch ${message.epoch} goes on after one of epoch ${partition.epoch}`;
         beginAnew(partition);
@@ -131,7 +130,7 @@ export function topicWindow<E>(options: {
       return from !== null && (places[number] ?? 0) >= from;
     });
 
-  /** Decodes those that nobody has wanted yet, all at once. */
+  /** Decodes together the entries that no reader has wanted before. */
   const decode = (entries: readonly Entry<E>[]) => {
     const missing = entries.filter(({ recorded }) => recorded === null);
     if (missing.length === 0) return;
@@ -168,26 +167,26 @@ export function topicWindow<E>(options: {
         const { entries } = partitions[number] as Partition<E>;
         return { entries, next: firstAfter(entries, places[number] ?? 0) };
       });
-      const found: Entry<E>[] = [];
+      const entries: Entry<E>[] = [];
       let cut: number | null = null;
       for (let entry = takeLowest(heads); entry; entry = takeLowest(heads)) {
         if (!reader.mayWant(entry.event)) continue;
-        if (found.length === eventsMaxOfBatch) {
-          cut = found.at(-1)?.position ?? 0;
+        if (entries.length === eventsMaxOfBatch) {
+          cut = entries.at(-1)?.position ?? 0;
           break;
         }
-        found.push(entry);
+        entries.push(entry);
       }
-      decode(found);
-      const given = found.flatMap(({ recorded }) => (recorded && reader.wants(recorded) ? [recorded] : []));
+      decode(entries);
+      const batch = entries.flatMap(({ recorded }) => (recorded && reader.wants(recorded) ? [recorded] : []));
       const to = [...places];
       for (const number of reader.partitions) {
         const read = partitions[number]?.to ?? 0;
         to[number] = Math.max(places[number] ?? 0, cut === null ? read : Math.min(read, cut));
       }
-      // The others hold nothing for it: they are as far as all of them.
+      // Other partitions hold nothing for this reader: they count as equally far.
       const low = lowest(to, reader.partitions);
-      return { events: given, places: to.map((place) => Math.max(place, low)), live: cut === null };
+      return { events: batch, places: to.map((place) => Math.max(place, low)), live: cut === null };
     },
     reached: (numbers) =>
       Math.min(
@@ -195,7 +194,7 @@ export function topicWindow<E>(options: {
       ),
     isFull: () => events > eventsMax || bytes > bytesMax,
     forget(places) {
-      // Seldom enough for the move of the rest to cost nothing; and what is left is there for who comes from the store.
+      // Rarely enough that moving the rest costs nothing; the rest serves consumers that come from the store.
       if (events < eventsMax / KEPT && bytes < bytesMax / KEPT) return;
       for (const [number, partition] of partitions.entries()) {
         drop(partition, firstAfter(partition.entries, places[number] ?? 0));
@@ -204,7 +203,7 @@ export function topicWindow<E>(options: {
     dropOldest() {
       const heads = partitions.map(({ entries }) => ({ entries, next: 0 }));
       let [eventsLeft, bytesLeft] = [events, bytes];
-      // Some more than is too much, so that it is not done for each message.
+      // Drops a tenth more than necessary, so that this is not done for each message.
       const enough = 1 - 1 / KEPT;
       while (eventsLeft > eventsMax * enough || bytesLeft > bytesMax * enough) {
         const entry = takeLowest(heads);
@@ -221,7 +220,7 @@ export function topicWindow<E>(options: {
   };
 }
 
-/** A tenth of the window is kept even where all have it, and is dropped at a time. */
+/** A tenth of the window is kept even if all readers have it, and a tenth is dropped at a time. */
 const KEPT = 10;
 
 const unread = <E>(): Partition<E> => ({ nextOffset: null, epoch: 0, from: null, to: 0, entries: [] });
