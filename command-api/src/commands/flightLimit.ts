@@ -1,26 +1,26 @@
 import type { Runtime } from '@brokerx/infra';
 
 /**
- * How many requests may be in flight, by the measured delay with which this process gets round to what has arrived: a timer
- * that is late tells how late everything else is. While it stays late the limit is halved, and it grows again in steps. So
- * what is let in is answered soon however slow the machine is, and the rest is refused before it costs anything.
+ * Limits the requests in flight by the measured delay of this process: a late timer shows how late all other work is.
+ * While the timer stays late the limit is halved; afterwards it grows again in steps. Admitted requests are thus answered
+ * soon however slow the machine is, and other requests are refused before they cost anything.
  */
 export type FlightLimit = {
-  /** Requests in flight at most, now. */
+  /** The most requests that may be in flight now. */
   value(): number;
-  /** Told whenever a request has come in: only with many of them in flight is there anything to measure. */
+  /** Call whenever the number of requests in flight changes: the delay is measured only while there are many. */
   heed(inFlight: number): void;
   close(): void;
 };
 
-/** Each waits for one group commit; 2,000 are about a second of full load. */
+/** Each request waits for one group commit; 2,000 requests are about a second of full load. */
 export const IN_FLIGHT_MAX = 2_000;
-/** Enough for a group commit to be full, whatever the delay: below it nobody is refused for it. */
+/** The limit never falls below this, whatever the delay: enough requests to fill a group commit. */
 export const IN_FLIGHT_MIN = 400;
-/** Milliseconds of delay that are kept up with: what a person does not notice. */
+/** The delay in milliseconds beyond which the limit falls: a person does not notice less. */
 export const DELAY_TARGET_MS = 100;
 const MEASURE_EVERY_MS = 50;
-/** Measurements in a row that must be late: one alone is a collection of garbage. */
+/** Late measurements in a row that lower the limit: a single one may be a garbage collection. */
 const LATE_IN_A_ROW = 2;
 const GROWTH = 100;
 

@@ -4,11 +4,11 @@ import { ratesAt, secondsLeft } from '../account/rates.ts';
 import type { Refusal } from '../refusal.ts';
 
 /**
- * Refusals of the moment: what a repetition a little later can mend. They are recorded in no event and kept under no
- * key, so that the same key may be sent again and is decided anew.
+ * Returns the refusal if it is one of the moment: a repetition a little later may succeed. Such a refusal is recorded in no
+ * event and under no key, so the same key may be sent again and is decided anew.
  *
- * One of them bounds all the other refusals: each recorded one costs an append and a row of every projection. What is
- * beyond the rate is not recorded any more; what would not be refused is never touched by it.
+ * `REFUSAL_RATE` bounds the other refusals, since each recorded refusal costs an append and a row of every projection.
+ * Refusals beyond the rate are not recorded. The rate never refuses a command that would otherwise succeed.
  */
 export function momentaryRefusal(
   account: Account,

@@ -90,7 +90,7 @@ export function problemOf(
   });
 }
 
-/** Spread over some seconds, so that all who were refused together do not come back together. */
+/** Retries are spread over this many seconds, so that clients refused together do not return together. */
 const RETRY_AFTER_MAX_SECONDS = 4;
 
 export function tryLater(

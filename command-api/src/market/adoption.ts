@@ -17,20 +17,20 @@ export async function followNewestRules(options: {
   const older = Array.from(markets.all()).filter((market) => market.matchingRules < MATCHING_RULES_VERSION);
   const symbols = older.map(({ symbol }) => symbol).sort();
   if (symbols.length === 0) return;
-  const told = { symbols, version: MATCHING_RULES_VERSION };
+  const adoption = { symbols, version: MATCHING_RULES_VERSION };
   if (!adopts) {
     log.warn(
-      told,
+      adoption,
       `${symbols.join(', ')} follow older matching rules than version ${MATCHING_RULES_VERSION}: ` +
         'an operator lets a symbol adopt it by POST /v1/symbols/{symbol}/matching-rules',
     );
     return;
   }
   for (const symbol of symbols) await adopt(options, symbol);
-  log.info(told, 'symbols have adopted the newest matching rules');
+  log.info(adoption, 'symbols have adopted the newest matching rules');
 }
 
-/** Decided against the state of that moment: two that do it at once do it once. */
+/** Adopts the newest rules unless the symbol follows them already: two processes at once adopt them once. */
 async function adopt({ markets, runtime }: { markets: Markets; runtime: Runtime }, symbol: string) {
   const taskId = mintId(runtime);
   await markets.execute(symbol, (market, commitId) => {

@@ -14,30 +14,30 @@ import { emptyKeyLog, type KeyLog, keep, keyLogFrom, keyLogText } from '../idemp
 import { type Clock, marketMs, phaseAt, REAL_TIME } from './calendar.ts';
 
 /**
- * The state of `market-<symbol>`: the symbol's rules, whether an operator has halted it, and its static reference price;
- * beside it what the book tells: what the market does, and the last trade. An order's command is decided with it; the engine's own checks bind.
+ * The state of a symbol's market. `market-<symbol>` gives its rules, halts and static reference price; the book's events
+ * give its present state and last trade. Decisions about orders use it; the engine's own checks bind.
  */
 export type Market = {
   symbol: string;
   name: string;
   rules: SymbolRules;
-  /** Version of the matching rules that its engine applies. */
+  /** Version of the matching rules that the symbol's engine applies. */
   matchingRules: number;
-  /** As the book tells it; a halt at once. */
+  /** The state according to the book's events; a halt takes effect here at once. */
   state: MarketState;
-  /** By an operator, who has not resumed it. */
+  /** An operator has halted the symbol and not resumed it. */
   halted: boolean;
-  /** It was halted with the whole market. */
+  /** The symbol was halted together with the whole market. */
   marketWide: boolean;
-  /** Its trading day; null: it trades around the clock. */
+  /** The symbol's trading day; null: it trades around the clock. */
   session: TradingSession | null;
   clock: Clock;
-  /** Id of the event of time that the engine has not answered: nothing else is due until then. */
+  /** Id of the time event that the engine has not answered: nothing else is due until it has. */
   awaiting: string | null;
   /** The phase of the day that began last, and when it was due. */
   phase: TradingPhase;
   phaseAt: string;
-  /** From when on the call that runs counts; null: none runs, or its end is on its way. */
+  /** Begin of the running auction call; null: no call runs, or its end is on its way. */
   callSince: string | null;
   /** The static reference: the last auction price of the day, else the previous close, else the listing price. */
   referenceTicks: number;
@@ -59,7 +59,7 @@ export type Market = {
   keys: KeyLog;
 };
 
-/** The market after an event of its stream; undefined is a symbol that is not listed. */
+/** The market after an event of its stream; undefined: the symbol is not listed. */
 export function evolveMarket(market: Market | undefined, event: MarketEvent, revision: number): Market {
   const next = change(market, event, revision);
   if (event.key) {
@@ -114,7 +114,7 @@ function change(market: Market | undefined, event: MarketEvent, revision: number
         callSince: null,
       };
     case 'TradingResumed.v1': {
-      // From version 3 on the engine says what comes after a halt.
+      // From version 3 of the matching rules on, the engine decides the state after a halt.
       const state = market.matchingRules < 3 ? 'continuous' : market.state;
       return { ...market, revision, state, halted: false, marketWide: false };
     }
@@ -126,8 +126,8 @@ function change(market: Market | undefined, event: MarketEvent, revision: number
       return { ...market, revision, callSince: null, awaiting: event.id };
     case 'TimeReached.v1': {
       const { nextExpiresAt } = market;
-      const asked = nextExpiresAt === UNKNOWN || (nextExpiresAt !== null && nextExpiresAt <= event.data.at);
-      return { ...market, revision, nextExpiresAt: asked ? null : nextExpiresAt, awaiting: event.id };
+      const isDue = nextExpiresAt === UNKNOWN || (nextExpiresAt !== null && nextExpiresAt <= event.data.at);
+      return { ...market, revision, nextExpiresAt: isDue ? null : nextExpiresAt, awaiting: event.id };
     }
     case 'DayEnded.v1':
       return {
@@ -144,7 +144,7 @@ function change(market: Market | undefined, event: MarketEvent, revision: number
 
 export const UNKNOWN = 'unknown';
 
-/** What the book tells besides: what the market does, its prices, and when the next order ends. In place. */
+/** Applies a book's event to the market, in place: its state, its prices, and when the next order ends. */
 export function followBook(market: Market, event: BookEvent): void {
   if (event.causationId === market.awaiting) market.awaiting = null;
   switch (event.type) {

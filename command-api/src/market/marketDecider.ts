@@ -17,8 +17,8 @@ import { type Market, UNKNOWN } from './market.ts';
 import { rulesRefusal } from './rulesRefusal.ts';
 
 /**
- * Decisions on `market-<symbol>`. A refusal is not recorded there (every event of that stream is an engine input), so
- * a refused command that comes again is simply decided again.
+ * Decides about commands on a symbol's market. Refusals are not recorded, because every event of `market-<symbol>` is an
+ * engine input: a repeated command that was refused is decided again.
  */
 export type MarketDecision = { fact: MarketFact } | { refusal: Refusal };
 

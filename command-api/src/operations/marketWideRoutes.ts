@@ -23,21 +23,21 @@ const SYMBOLS_AT_ONCE = 100;
  */
 export function marketWideRoutes(app: Http, { commands, markets, storeId }: MarketRoutes): void {
   const atOnce = pLimit(SYMBOLS_AT_ONCE);
-  type Asked = {
+  type MarketWideRequest = {
     actor: { clientId: string };
     traceparent: string;
     headers: { 'idempotency-key'?: string | undefined };
     body: unknown;
   };
   const everySymbol = async (
-    request: Asked,
+    request: MarketWideRequest,
     reply: Parameters<typeof accepted>[0],
     command: string,
     decide: (market: Market | undefined, symbol: string) => MarketDecision,
   ): Promise<z.infer<typeof views.MarketWideView>> => {
     const key = requestKey(request.headers, { command, subject: 'market', body: request.body });
     const correlationId = deriveId(key.id, command);
-    const asked = {
+    const commandRequest = {
       command,
       key,
       actor: `operator:${request.actor.clientId}`,
@@ -49,7 +49,7 @@ export function marketWideRoutes(app: Http, { commands, markets, storeId }: Mark
       symbols.map((symbol) =>
         atOnce(async () => ({
           symbol,
-          answer: await commands.onMarket(symbol, asked, (market) => decide(market, symbol)),
+          answer: await commands.onMarket(symbol, commandRequest, (market) => decide(market, symbol)),
         })),
       ),
     );

@@ -30,18 +30,22 @@ export function batchRoutes(app: Http, deps: OrderRoutes): void {
         try {
           const parsed = PlaceOrder.safeParse(order);
           if (!parsed.success) throw invalidRequest(parsed.error.issues, 'body', order);
-          const headers = { 'idempotency-key': idempotency_key };
-          const answer = await place({ actor, traceparent, headers, order: parsed.data });
-          const { fact, time, headers: said } = recorded(answer, deps.storeId);
+          const answer = await place({
+            actor,
+            traceparent,
+            headers: { 'idempotency-key': idempotency_key },
+            order: parsed.data,
+          });
+          const { fact, time, headers } = recorded(answer, deps.storeId);
           return {
             status: 202,
-            ...told(said),
+            ...resultHeaders(headers),
             order: placedView(expectFact(fact, 'OrderPlaced.v1', 'OrderListPlaced.v1'), time),
           };
         } catch (error) {
           const problem = toProblem(error);
           if (problem.status === 500) log.error({ err: error }, 'unexpected error');
-          return { status: problem.status, ...told(problem.headers), problem: problemBody(problem) };
+          return { status: problem.status, ...resultHeaders(problem.headers), problem: problemBody(problem) };
         }
       });
       reply.code(207);
@@ -50,7 +54,8 @@ export function batchRoutes(app: Http, deps: OrderRoutes): void {
   );
 }
 
-const told = (headers: Readonly<Record<string, string>>) => ({
+/** The headers of a single reply, as fields of a batch's result. */
+const resultHeaders = (headers: Readonly<Record<string, string>>) => ({
   ...(headers['x-brokerx-position'] ? { position: headers['x-brokerx-position'] } : {}),
   ...(headers['idempotent-replayed'] ? { replayed: true } : {}),
 });

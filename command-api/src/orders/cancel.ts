@@ -5,10 +5,10 @@ import { refused } from '../refusal.ts';
 import { notOpenRefusal } from './accountRefusals.ts';
 import { centsOf } from './price.ts';
 
-/** Asking the market to cancel. It releases nothing: an order may fill until the book has answered. */
+/** A request to the market to cancel. It releases no hold: an order may fill until the book has answered. */
 type Cancel = AccountFact | { unchanged: AccountFact };
 
-/** A cancel of an order that is being canceled already needs nothing new: the first one will be answered. */
+/** Decides about a cancel of one order. If a cancel of it is pending already, that one is the answer. */
 export function cancelOrder(account: Account, command: { orderId: string; accountId: string }): Cancel {
   const order = account.orders.get(command.orderId);
   if (!order) return refused('CancelOrder', command.orderId, notOpenRefusal(account, command.orderId));
@@ -16,7 +16,7 @@ export function cancelOrder(account: Account, command: { orderId: string; accoun
   return order.cancelPending ? { unchanged: fact } : fact;
 }
 
-/** The open order that the client gave this name. */
+/** Decides about a cancel of the open order to which the client gave this name. */
 export function cancelByName(account: Account, command: { name: string; accountId: string }): Cancel {
   const { name, accountId } = command;
   const order = account.orders.values().find(({ clientOrderId }) => clientOrderId === name);
@@ -28,9 +28,9 @@ export function cancelByName(account: Account, command: { name: string; accountI
 type CancelRequested = Extract<AccountFact, { type: 'OrdersCancelRequested.v1' }>;
 
 /**
- * The open orders that a filter takes, by symbol, then in the order of placing. A range is about prices that the client
- * asked for, never about those by which BrokerX protects an order: a limit for one, and a stop is taken by a range on its
- * stop alone, so that whoever clears a range of the book does not lose what protects him.
+ * The open orders that a filter takes, by symbol, then in the order of placing. A range compares prices that the client
+ * set, such as a limit, never the protection price that BrokerX sets. Only a range of stop prices takes stops: a client
+ * who clears a range of the book keeps the stops that protect him.
  */
 export function ordersMet(account: Account, filter: CancelOrders): OpenOrder[] {
   const byStop = filter.stop_from !== undefined || filter.stop_to !== undefined;
@@ -62,8 +62,8 @@ function within(cents: number | null, from: string | undefined, to: string | und
 }
 
 /**
- * All open orders that a filter takes: first what was asked and whom it met, then the cancels of the first batch (a
- * commit has engine inputs of one symbol, and not too many). Those of the other batches follow by `cancelListed`.
+ * Cancels all open orders that a filter takes. The first fact records the filter and the orders; the cancels of the first
+ * batch follow (a commit has engine inputs of one symbol, and not too many). `cancelListed` cancels the other batches.
  */
 export function cancelOrders(
   account: Account,
@@ -71,11 +71,11 @@ export function cancelOrders(
 ): { facts: [CancelRequested, ...AccountFact[]] } {
   const { accountId, filter } = command;
   const met = ordersMet(account, filter).slice(0, CANCELED_ORDERS_MAX);
-  const orders = [...Map.groupBy(met, ({ symbol }) => symbol)].flatMap(([symbol, its]) =>
-    batches(its).map((orderIds) => ({ symbol, orderIds })),
+  const orders = [...Map.groupBy(met, ({ symbol }) => symbol)].flatMap(([symbol, ofSymbol]) =>
+    batches(ofSymbol).map((orderIds) => ({ symbol, orderIds })),
   );
   const [lowStopCents, highStopCents] = [centsOf(filter.stop_from), centsOf(filter.stop_to)];
-  const asked: CancelRequested = {
+  const request: CancelRequested = {
     type: 'OrdersCancelRequested.v1',
     data: {
       accountId,
@@ -88,14 +88,14 @@ export function cancelOrders(
       orders,
     },
   };
-  return { facts: [asked, ...cancelListed(account, { accountId, orderIds: orders[0]?.orderIds ?? [] })] };
+  return { facts: [request, ...cancelListed(account, { accountId, orderIds: orders[0]?.orderIds ?? [] })] };
 }
 
-/** A commit has so many of them at most; what is beyond comes in further ones. */
+/** Cancels in one commit; more cancels go into further commits. */
 export const CANCELS_PER_COMMIT_MAX = 200;
 /**
- * One command takes so many orders at most: their ids are some 400 kB of one event, which every server takes. Only an account
- * without quotas has more; its rest needs another command, or the kill switch, which goes on until none is left.
+ * Orders that one command cancels: their ids are some 400 kB of one event, which every server takes. Only an account
+ * without quotas has more orders; it sends another command, or uses the kill switch, which cancels every order.
  */
 export const CANCELED_ORDERS_MAX = 10_000;
 
@@ -106,7 +106,7 @@ function batches(orders: readonly OpenOrder[]): string[][] {
   );
 }
 
-/** Cancels of one symbol's orders, as many as a commit takes; none once all have been asked for. */
+/** The next cancels of an account's orders: of one symbol, as many as a commit takes; none if all are pending. */
 export function cancelsLeft({ accountId, orders }: Account): { facts: AccountFact[]; symbol: string | null } {
   const facts: AccountFact[] = [];
   let symbol: string | null = null;
@@ -119,7 +119,7 @@ export function cancelsLeft({ accountId, orders }: Account): { facts: AccountFac
   return { facts, symbol };
 }
 
-/** Cancels of those of these orders that are open and not being canceled. */
+/** Cancels the orders of the list that are open and have no pending cancel. */
 export function cancelListed(
   account: Account,
   { accountId, orderIds }: { accountId: string; orderIds: readonly string[] },

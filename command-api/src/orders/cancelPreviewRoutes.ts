@@ -6,7 +6,7 @@ import { problemOf } from '../commands/refusals.ts';
 import { limitCentsOf, ordersMet, stopCentsOf } from './cancel.ts';
 import type { OrderRoutes } from './request.ts';
 
-/** Which orders a cancel of many would take. Nothing is asked of the market and nothing is recorded. */
+/** Shows which orders a cancel of many would take. It sends nothing to the market and records nothing. */
 export function cancelPreviewRoutes(app: Http, { accounts, storeId }: OrderRoutes): void {
   app.post(
     '/v1/order-cancels/preview',

@@ -9,7 +9,7 @@ import { cancelByName, cancelListed, cancelOrder, cancelOrders } from './cancel.
 import { OrderId, type OrderRoutes, trader } from './request.ts';
 import { orderCancelsView, orderChangeView } from './views.ts';
 
-/** Cancels: of one order, by its id or by the client's own name for it, and of all that filters meet. */
+/** Cancels one order, by its id or its client's name for it, or all orders that filters take. */
 export function cancelRoutes(app: Http, deps: OrderRoutes): void {
   cancelById(app, deps);
   cancelByClientOrderId(app, deps);
@@ -106,24 +106,24 @@ function cancelMany(app: Http, { commands, storeId }: OrderRoutes): void {
       const { accountId } = actor;
       const command = 'CancelOrders';
       const key = requestKey(request.headers, { command, subject: accountId, body: filter });
-      const asked = { command, actor: `client:${actor.clientId}`, traceparent };
-      const answer = await commands.onAccount(accountId, { ...asked, key }, (account) =>
+      const common = { command, actor: `client:${actor.clientId}`, traceparent };
+      const answer = await commands.onAccount(accountId, { ...common, key }, (account) =>
         cancelOrders(account, { accountId, filter }),
       );
-      const told = { storeId, location: () => '/v1/orders?status=open' };
-      const { fact } = accepted(reply, answer, told);
+      const replyOptions = { storeId, location: () => '/v1/orders?status=open' };
+      const { fact } = accepted(reply, answer, replyOptions);
       const requested = expectFact(fact, 'OrdersCancelRequested.v1');
-      // A repetition goes through them again: the first one may have been cut short between two commits. Where it was not, it
-      // finds the same commits, and so answers the same position: that of the last one.
+      // A repetition repeats the batches, because the first request may have ended between two commits. If it did not, the
+      // repetition finds the same commits and answers the same position, that of the last one.
       for (const [index, { orderIds }] of requested.data.orders.entries()) {
         if (index === 0) continue;
-        const its = { id: deriveId(key.id, String(index)), hash: key.hash, derived: true as const };
-        const rest = await commands.onAccount(accountId, { ...asked, key: its }, (account) => {
+        const batchKey = { id: deriveId(key.id, String(index)), hash: key.hash, derived: true as const };
+        const rest = await commands.onAccount(accountId, { ...common, key: batchKey }, (account) => {
           const [first, ...others] = cancelListed(account, { accountId, orderIds });
           return first ? { facts: [first, ...others] } : { unchanged: fact };
         });
         const changed = 'refusal' in rest || rest.fact.type === 'OrderCancelRequested.v1';
-        if (changed) accepted(reply, rest, told);
+        if (changed) accepted(reply, rest, replyOptions);
       }
       return orderCancelsView(requested);
     },

@@ -6,12 +6,12 @@ import { cancelsLeft } from '../orders/cancel.ts';
 import type { TaskList } from '../tasks/openTasks.ts';
 
 /*
- * The dead-man switch: all open orders of an account are canceled unless its client renews the deadline in time. The
- * deadline is an event, so it outlives restarts; one that passed meanwhile fires as soon as somebody looks. Whether it
- * has passed is decided on the account as it is then: a renewal wins by its place in the stream.
+ * The dead-man switch cancels all open orders of an account unless its client renews the deadline in time. The deadline is
+ * an event, so it outlives restarts: a deadline that passed meanwhile fires after the start. The decision uses the newest
+ * state of the account, so a renewal that is recorded before the switch fires wins.
  */
 
-/** Zero seconds switch it off. */
+/** Sets the deadline; zero seconds switch it off. */
 export const setDeadline = (command: { accountId: string; seconds: number; nowMs: number }): AccountFact => ({
   type: 'DeadManSet.v1',
   data: {
@@ -21,8 +21,8 @@ export const setDeadline = (command: { accountId: string; seconds: number; nowMs
 });
 
 /**
- * What a passed deadline asks for next: cancels of one symbol's orders, as many as a commit takes; once none is left,
- * that it has fired. So a crash between two commits leaves the rest to be done, and nothing is done twice.
+ * Decides the next commit after a passed deadline: cancels of one symbol's orders, as many as a commit takes, and at the
+ * end the fact that the switch has fired. A crash between two commits loses no cancel and repeats none.
  */
 export function fireDeadline(
   account: Account,
@@ -30,13 +30,13 @@ export function fireDeadline(
 ): { facts: AccountFact[]; symbol: string | null } | null {
   const { accountId, deadlineAt } = account;
   if (deadlineAt === null || Date.parse(deadlineAt) > nowMs) return null;
-  const left = cancelsLeft(account);
-  if (left.symbol !== null) return left;
+  const cancels = cancelsLeft(account);
+  if (cancels.symbol !== null) return cancels;
   return { facts: [{ type: 'DeadManFired.v1', data: { accountId, deadlineAt } }], symbol: null };
 }
 
 type DeadlineTask = {
-  /** The account's. */ id: string;
+  /** Id of the account. */ id: string;
   eventId: string;
   correlationId: string;
   traceparent: string;
@@ -54,7 +54,7 @@ export function deadlineTasks(deps: { accounts: Accounts; runtime: Runtime }): T
       const { id: eventId, correlationId, traceparent } = event;
       return { id: event.data.accountId, eventId, correlationId, traceparent };
     },
-    // A renewal closes the one before and opens another.
+    // A renewal closes the task of the earlier deadline and opens another.
     closes: ({ event }) =>
       event.type === 'DeadManSet.v1' || event.type === 'DeadManFired.v1' ? event.data.accountId : null,
     async work({ id: accountId, eventId, correlationId, traceparent }) {
@@ -72,7 +72,7 @@ export function deadlineTasks(deps: { accounts: Accounts; runtime: Runtime }): T
           return { events: seal(commitId, cause(), due.facts) as AccountEvent[], symbol: due.symbol };
         });
         if ('events' in executed) continue;
-        // It has fired, or was switched off. A new deadline comes with an event of its own.
+        // The switch has fired or was switched off. A new deadline has an event of its own.
         if (executed.reply === null) return 'done';
         return { againAtMs: Date.parse(executed.reply) };
       }

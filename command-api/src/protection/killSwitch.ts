@@ -7,9 +7,9 @@ import { refused } from '../refusal.ts';
 import type { TaskList } from '../tasks/openTasks.ts';
 
 /**
- * The kill switch of an account: while it is active no order is taken or changed, and all that are open are canceled,
- * stops and orders for auctions included. Its owner or an operator activates it; what an operator has activated, only an
- * operator releases. Nothing ends by itself.
+ * The kill switch of an account. While it is active, no order is taken or changed, and all open orders are canceled, stops
+ * and orders for auctions included. The owner or an operator activates it; if an operator did, only an operator releases
+ * it. It never ends by itself.
  */
 export type KilledBy = 'owner' | 'operator';
 
@@ -20,7 +20,7 @@ export function activateKillSwitch(
   { accountId, by, reason }: { accountId: string; by: KilledBy; reason: string | null },
 ): Switched {
   const { killed } = account;
-  // Recorded though it changes nothing: its key is kept with it, so that no repetition switches anything later.
+  // The fact changes nothing but keeps the key: a late repetition must not activate the switch again.
   if (killed && (killed.by === by || by === 'owner')) {
     return { type: 'KillSwitchActivated.v1', data: { accountId, ...killed } };
   }
@@ -40,13 +40,13 @@ export function releaseKillSwitch(
 }
 
 type KillTask = {
-  /** The account's. */ id: string;
+  /** Id of the account. */ id: string;
   eventId: string;
   correlationId: string;
   traceparent: string;
 };
 
-/** Carries on with the cancels that the activation began, symbol by symbol, through crashes too. */
+/** Finishes the cancels that an activation began, symbol by symbol, even after a crash. */
 export function killTasks({
   accounts,
   runtime,
