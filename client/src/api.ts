@@ -7,14 +7,14 @@ import { positions as createPositions, type Positions } from './readYourWrites.t
 import { servers } from './servers.ts';
 
 /**
- * The public HTTP API of BrokerX as a client sees it. A command whose outcome is unknown (no answer, a broken
- * connection, a server that is restarting) is sent again with the same Idempotency-Key until it is known or the
- * time is up: that is the whole of the contract that a client has to keep.
+ * The public HTTP API of BrokerX. When the outcome of a command is unknown (no reply, a broken connection, a restarting
+ * server), this client sends it again with the same Idempotency-Key until the outcome is known or the time is up. That
+ * is all that a client has to do.
  */
 export type Outcome<T = Record<string, unknown>> =
   | { kind: 'ok'; status: number; body: T; position: string | undefined; replayed: boolean; attempts: number }
   | { kind: 'refused'; status: number; code: string; body: Record<string, unknown>; attempts: number }
-  /** Nobody can say whether it happened: the time for finding out was up. */
+  /** Whether the command was carried out is not known: no reply came within the patience. */
   | { kind: 'unknown'; error: string; attempts: number };
 
 export type Command = {
@@ -33,20 +33,20 @@ export type Api = {
   readonly queryUrl: string;
   readonly commandUrls: readonly string[];
   readonly queryUrls: readonly string[];
-  /** Where each person's commands have come to: their queries reflect it. */
+  /** The newest position of each person's commands, which their queries reflect. */
   readonly positions: Positions;
   command<T = Record<string, unknown>>(command: Command): Promise<Outcome<T>>;
   /**
-   * Answers with 2xx or throws `ApiError`; retried while the service is away or the read model is behind. The answer
-   * reflects the person's last command, or `minPosition` where it is given; null: whatever is there.
+   * Returns the body of a 200 reply or throws `ApiError`. Retries while the service is away or its read model is behind.
+   * The reply reflects the person's last command, or `minPosition` if given; null accepts any reply.
    */
   query<T>(
     path: string,
     options?: { token?: string | undefined; minPosition?: string | null | undefined },
   ): Promise<T>;
-  /** One request as it is, nothing repeated. */
+  /** Sends one request once. */
   raw(base: 'command' | 'query', options: RawRequest): Promise<Reply>;
-  /** Lines of a streamed reply (NDJSON, SSE), until it ends or `signal` aborts. */
+  /** The lines of a streamed reply (NDJSON, SSE), until it ends or `signal` aborts. */
   lines(
     path: string,
     options?: { token?: string | undefined; headers?: Record<string, string>; signal?: AbortSignal },
@@ -64,22 +64,22 @@ export type RawRequest = {
 export type ApiOptions = {
   commandUrl: string;
   queryUrl: string;
-  /** All of them, where several run: callers are spread over them, and each goes to the next one when his fails. */
+  /** The servers, when several run. Callers are spread over them, and change to the next one when theirs fails. */
   commandUrls?: readonly string[];
   queryUrls?: readonly string[];
   /** Keep-alive connections to each of the two APIs. */
   connections?: number;
   /** How long one attempt may take. */
   attemptTimeoutMs?: number;
-  /** How long a command is repeated before its outcome is called unknown. */
+  /** How long a command is repeated before its outcome counts as unknown. */
   patienceMs?: number;
-  /** Longest pause between two attempts, whatever `Retry-After` asks for: only a stop-watch may be so impolite. */
+  /** The longest pause between two attempts, even if `Retry-After` asks for more. Only for measurements: it is impolite. */
   pauseMaxMs?: number;
-  /** Told every exchange that was answered whole (streams are not). */
+  /** Called with every request that got a whole reply; streams are not among them. */
   onReply?: (base: 'command' | 'query', request: RawRequest, reply: Reply) => void;
 };
 
-/** A reply that was not 2xx, or none within the patience. */
+/** The reply was not 2xx, or none came within the patience (status 0). */
 export class ApiError extends Error {
   override name = 'ApiError';
   readonly status: number;
@@ -95,9 +95,9 @@ export class ApiError extends Error {
 const ATTEMPT_TIMEOUT_MS = 10_000;
 /** A killed service is back within seconds; PostgreSQL may take ten to redo its log. */
 const PATIENCE_MS = 60_000;
-/** A server that asks for longer pauses is asked again all the same. */
+/** Longer pauses that a server asks for are cut to this. */
 const RETRY_AFTER_MAX_MS = 5_000;
-/** A stream may be silent for its 15 s heartbeat and a slow server. */
+/** A stream has a heartbeat every 15 s; the rest is for a slow server. */
 const STREAM_SILENCE_MS = 60_000;
 const STREAM_CONNECTIONS_MAX = 64;
 
@@ -249,7 +249,7 @@ export function brokerApi(options: ApiOptions): Api {
   };
 }
 
-/** Throws when the command did not succeed: for steps that a tool cannot go on without. */
+/** The outcome of a command that a tool cannot go on without: throws when it did not succeed. */
 export function succeeded<T>(what: string, outcome: Outcome<T>): Extract<Outcome<T>, { kind: 'ok' }> {
   if (outcome.kind === 'ok') return outcome;
   if (outcome.kind === 'unknown') throw new ApiError(what, 0, 'UNKNOWN', outcome.error);

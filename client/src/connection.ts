@@ -2,110 +2,111 @@ import type { Method, RequestId, StreamMessage, StreamReply } from '@brokerx/con
 import { heardElsewhere } from './mayFail.ts';
 
 /**
- * One WebSocket to query-api, from its opening to its loss: requests with their replies, and everything else that comes.
- * A connection that is silent is asked whether it is there, and given up when it does not answer.
+ * One WebSocket to query-api, from its opening to its loss. It pairs requests with their replies and passes all other
+ * messages on. It sends a ping when the server is silent, and gives the connection up when that is not answered.
  */
 export type Connection = {
   /**
-   * Rejects when the connection is lost before the reply comes, or none comes in time. `answered` hears the reply before
-   * anything that comes behind it.
+   * Sends a request. Rejects when the connection is lost before the reply, or the reply is late. `onReply` is called
+   * before any later message is passed on.
    */
-  request(method: Method, params: object, answered?: (reply: StreamReply) => void): Promise<StreamReply>;
-  /** Gives it up. */
+  request(method: Method, params: object, onReply?: (reply: StreamReply) => void): Promise<StreamReply>;
+  /** Closes the connection. */
   drop(): void;
 };
-export type Told = Exclude<StreamMessage, StreamReply>;
+export type ServerMessage = Exclude<StreamMessage, StreamReply>;
 
-/** The reply did not come: whether the request was carried out is not known. */
+/** No reply came. Whether the request was carried out is unknown. */
 class ConnectionLost extends Error {
   override name = 'ConnectionLost';
 }
 
-/** Milliseconds: the server's own pings come more often, but are not told of. */
+/** After this silence a ping is sent. The server's own pings come more often, but a browser does not show them. */
 const SILENT_MS = 20_000;
+/** After this silence the connection counts as lost. */
 const DEAD_MS = 30_000;
-const LOOK_MS = 5_000;
-/** Longer than a command takes that is answered at all. */
+const CHECK_MS = 5_000;
+/** Longer than any command takes that gets a reply. */
 const REPLY_MS = 12_000;
 const OPEN_MS = 10_000;
 
 export function openConnection(options: {
   url: string;
-  told: (message: Told) => void;
-  /** Once, when it is over, whoever ended it. */
-  lost: (reason: string) => void;
+  onMessage: (message: ServerMessage) => void;
+  /** Called once, when the connection has ended, on whichever side. */
+  onLost: (reason: string) => void;
 }): Promise<Connection> {
-  const { told, lost } = options;
+  const { onMessage, onLost } = options;
   const socket = new WebSocket(options.url);
   const waiting = new Map<
     RequestId,
     { resolve: (reply: StreamReply) => void; reject: (why: Error) => void }
   >();
   let lastId = 0;
-  let heardAtMs = performance.now();
+  let lastMessageAtMs = performance.now();
   let over = false;
-  let looking: NodeJS.Timeout | undefined;
+  let checking: NodeJS.Timeout | undefined;
 
   const end = (reason: string) => {
     if (over) return;
     over = true;
-    clearInterval(looking);
+    clearInterval(checking);
     socket.close();
     for (const { reject } of waiting.values()) reject(new ConnectionLost(reason));
     waiting.clear();
-    lost(reason);
+    onLost(reason);
   };
-  const request: Connection['request'] = (method, params, answered) => {
+  const request: Connection['request'] = (method, params, onReply) => {
     if (over) return Promise.reject(new ConnectionLost('the connection is over'));
     lastId += 1;
     const id = lastId;
     return new Promise<StreamReply>((resolve, reject) => {
       const timer = setTimeout(
-        () => settle(() => reject(new ConnectionLost(`no reply to ${method}`))),
+        () => finish(() => reject(new ConnectionLost(`no reply to ${method}`))),
         REPLY_MS,
       );
-      const settle = (act: () => void) => {
+      const finish = (act: () => void) => {
         clearTimeout(timer);
         waiting.delete(id);
         act();
       };
       waiting.set(id, {
         resolve: (reply) =>
-          settle(() => {
-            answered?.(reply);
+          finish(() => {
+            onReply?.(reply);
             resolve(reply);
           }),
-        reject: (why) => settle(() => reject(why)),
+        reject: (why) => finish(() => reject(why)),
       });
       socket.send(JSON.stringify({ id, method, params }));
     });
   };
-  const look = () => {
-    const silentMs = performance.now() - heardAtMs;
+  const check = () => {
+    const silentMs = performance.now() - lastMessageAtMs;
     if (silentMs > DEAD_MS) end('it is silent');
     else if (silentMs > SILENT_MS) heardElsewhere(request('ping', {}));
   };
 
   socket.addEventListener('message', ({ data }) => {
     if (over) return;
-    heardAtMs = performance.now();
+    lastMessageAtMs = performance.now();
     const message = JSON.parse(String(data)) as StreamMessage;
-    if (message.type !== 'reply') told(message);
+    if (message.type !== 'reply') onMessage(message);
     else if (message.id !== null) waiting.get(message.id)?.resolve(message);
   });
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => end('it does not open'), OPEN_MS);
-    const ended = (reason: string) => {
+    const fail = (reason: string) => {
       clearTimeout(timer);
       end(reason);
       reject(new ConnectionLost(reason));
     };
-    socket.addEventListener('close', ({ code, reason }) => ended(`closed ${code} ${reason}`.trim()));
-    socket.addEventListener('error', () => ended('it failed'));
+    socket.addEventListener('close', ({ code, reason }) => fail(`closed ${code} ${reason}`.trim()));
+    socket.addEventListener('error', () => fail('it failed'));
     socket.addEventListener('open', () => {
       clearTimeout(timer);
       if (over) return;
-      looking = setInterval(look, LOOK_MS);
+      checking = setInterval(check, CHECK_MS);
       resolve({ request, drop: () => end('it was dropped') });
     });
   });

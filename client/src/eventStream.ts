@@ -1,7 +1,7 @@
-/** One event of a server-sent stream. */
+/** One server-sent event. */
 export type StreamEvent = { id: string | undefined; event: string; data: string };
 
-/** Reads lines of `text/event-stream` into events; comments (heartbeats) are dropped. */
+/** Parses the lines of a `text/event-stream` into events. It drops comments, which are heartbeats. */
 export async function* streamEvents(lines: AsyncIterable<string>): AsyncGenerator<StreamEvent> {
   let id: string | undefined;
   let event = 'message';

@@ -6,26 +6,26 @@ import type { LocalCopy } from './localCopy.ts';
 import { type LocalOrders, localOrders } from './localOrders.ts';
 import type { Session } from './session.ts';
 
-/** A local book that a session keeps: it fetches snapshots whenever it needs one, whatever happens to the connection. */
+/** A local book that follows its symbol over a session. It fetches a snapshot whenever it needs one, also after a loss. */
 export type Followed<Book = LocalBook> = {
   readonly symbol: string;
   readonly book: Book;
-  /** Calls back whenever the book was brought further, or has begun anew. */
+  /** Calls back after each update, and when the book has begun again from a snapshot. Returns the function that ends this. */
   onChange(listener: () => void): () => void;
   stats(): BookStats;
   close(): void;
 };
 export type BookStats = {
   updates: number;
-  /** Snapshots that it began with. */
+  /** How often the book began from a snapshot. */
   syncs: number;
   gaps: number;
   mismatches: number;
-  /** How often the server said that messages are missing. */
+  /** How often the server reported that messages are missing. */
   missed: number;
 };
 
-/** Milliseconds before the next snapshot is asked for, where one was too old. */
+/** The pause before the next snapshot is fetched, when one was too old or could not be fetched. */
 const SNAPSHOT_PAUSE_MS = 50;
 
 export type FollowWith = { session: Session; api: Pick<Api, 'query'> };
@@ -53,12 +53,12 @@ function follow<
 ): Followed<Book> {
   const listeners = new Set<() => void>();
   const stats: BookStats = { updates: 0, syncs: 0, gaps: 0, mismatches: 0, missed: 0 };
-  /** Where the updates begin: no snapshot that lies before will do. */
+  /** The sequence where the updates begin. A snapshot from before it is too old. */
   let reached = -1;
   let syncing = false;
   let closed = false;
 
-  const changed = () => {
+  const notify = () => {
     for (const listener of listeners) listener();
   };
   const sync = async (): Promise<void> => {
@@ -67,48 +67,48 @@ function follow<
     while (!closed && !book.isSynced()) {
       try {
         const snapshot = await api.query<Snapshot>(path);
-        const begun = book.begin(snapshot, reached);
-        if (begun === 'synced') stats.syncs += 1;
+        const result = book.begin(snapshot, reached);
+        if (result === 'synced') stats.syncs += 1;
         else {
-          count(begun);
+          count(result);
           await delay(SNAPSHOT_PAUSE_MS);
         }
       } catch (error) {
         if (!(error instanceof ApiError)) throw error;
-        // Away for longer than the patience: it is asked for until it comes.
+        // `query` gave up after its patience. The book still needs a snapshot, so it asks again.
         await delay(SNAPSHOT_PAUSE_MS);
       }
     }
     syncing = false;
-    if (!closed) changed();
+    if (!closed) notify();
   };
-  const count = (what: string) => {
-    if (what === 'gap') stats.gaps += 1;
-    if (what === 'mismatch') stats.mismatches += 1;
+  const count = (result: string) => {
+    if (result === 'gap') stats.gaps += 1;
+    if (result === 'mismatch') stats.mismatches += 1;
   };
-  const anew = () => {
+  const restart = () => {
     book.reset();
     void sync();
   };
 
-  const leave = session.subscribe(
+  const unsubscribe = session.subscribe(
     { channel, symbol },
     {
       subscribed(sequence, resumed) {
         if (!resumed) reached = sequence ?? -1;
         if (!book.isSynced()) void sync();
-        else if (book.sequence() < reached) anew();
+        else if (book.sequence() < reached) restart();
       },
       data(update) {
         stats.updates += 1;
-        const taken = book.take(update);
-        count(taken);
-        if (taken === 'gap' || taken === 'mismatch') void sync();
-        else if (taken === 'applied') changed();
+        const result = book.take(update);
+        count(result);
+        if (result === 'gap' || result === 'mismatch') void sync();
+        else if (result === 'applied') notify();
       },
       missed() {
         stats.missed += 1;
-        anew();
+        restart();
       },
     },
   );
@@ -122,7 +122,7 @@ function follow<
     stats: () => ({ ...stats }),
     close() {
       closed = true;
-      leave();
+      unsubscribe();
       listeners.clear();
     },
   };

@@ -12,7 +12,7 @@ import {
 } from '@brokerx/contracts';
 import { type LocalCopy, localCopy } from './localCopy.ts';
 
-/** A copy of a symbol's public book by price; every update's checksum is compared. */
+/** A local copy of a symbol's public book, by price. It compares the checksum of every update. */
 export type LocalBook = LocalCopy<views.DepthUpdate, views.BookView> & {
   /** Best first. */
   bids(count?: number): WireLevel[];
@@ -50,12 +50,12 @@ function setAll(levels: Levels, side: Side, changes: readonly WireLevel[]): void
     if (cents === undefined) throw new RangeError(`${price} is no price`);
     const quantity = Number(text);
     const place = placeOf(prices, side, cents);
-    const stands = quantities.has(cents);
+    const exists = quantities.has(cents);
     if (quantity === 0) {
-      if (stands) prices.splice(place, 1);
+      if (exists) prices.splice(place, 1);
       quantities.delete(cents);
     } else {
-      if (!stands) prices.splice(place, 0, cents);
+      if (!exists) prices.splice(place, 0, cents);
       quantities.set(cents, quantity);
     }
   }

@@ -1,52 +1,53 @@
 /**
- * A copy that is kept by updates, each of which covers a range of sequences. States: *syncing*, where updates are kept
- * until a snapshot comes that they go on from; *synced*, where each update follows the one before it. A gap, or a checksum
- * that differs, makes it sync again: then a new snapshot is needed.
+ * A local copy of something that the server describes by a snapshot and updates; each update covers a range of
+ * sequences. While *syncing*, the copy buffers updates until a snapshot comes that they continue. While *synced*, it
+ * applies each update that follows the one before. After a gap or a wrong checksum it is syncing again.
  */
 export type LocalCopy<Update, Snapshot> = {
   isSynced(): boolean;
-  /** What it reflects; -1 while it is syncing. */
+  /** The sequence that the copy reflects; -1 while syncing. */
   sequence(): number;
-  /** `gap` and `mismatch`: it is syncing now. */
+  /** Takes an update. `kept`: buffered. `known`: the copy has it already. `gap`, `mismatch`: the copy is now syncing. */
   take(update: Update): 'kept' | 'known' | 'applied' | 'gap' | 'mismatch';
   /**
-   * `too_old`: it lies before what came, or before `reached`, where the updates are known to begin; fetch another one.
+   * Begins with a snapshot. `too_old`: it is older than the first buffered update, or than `reached`, where the updates
+   * begin; the caller fetches another one.
    */
   begin(snapshot: Snapshot, reached?: number): 'synced' | 'too_old' | 'gap' | 'mismatch';
-  /** What it had is of no use. */
+  /** Discards everything: the copy is syncing again. */
   reset(): void;
 };
 
-/** Updates kept while a snapshot is on its way; more mean that none comes. */
-const KEPT_MAX = 10_000;
+/** The most updates buffered while a snapshot is on its way. More mean that none comes; the oldest are dropped. */
+const BUFFERED_MAX = 10_000;
 
 export function localCopy<
   Update extends { U: number; u: number },
   Snapshot extends { last_update_id: number },
->(held: {
-  /** Each takes what is given; false: a checksum differs. */
+>(content: {
+  /** Both return false when the checksum differs. */
   load(snapshot: Snapshot): boolean;
   apply(update: Update): boolean;
 }): LocalCopy<Update, Snapshot> {
   let sequence = -1;
   let synced = false;
-  let kept: Update[] = [];
+  let buffer: Update[] = [];
 
   const reset = () => {
     synced = false;
     sequence = -1;
-    kept = [];
+    buffer = [];
   };
   const apply = (update: Update): 'known' | 'applied' | 'gap' | 'mismatch' => {
     if (update.u <= sequence) return 'known';
     const follows = update.U <= sequence + 1;
     if (follows) {
       sequence = update.u;
-      if (held.apply(update)) return 'applied';
+      if (content.apply(update)) return 'applied';
     }
     reset();
-    // It may be the first one behind the next snapshot.
-    kept.push(update);
+    // This update may be the first one after the next snapshot.
+    buffer.push(update);
     return follows ? 'mismatch' : 'gap';
   };
 
@@ -55,16 +56,16 @@ export function localCopy<
     sequence: () => sequence,
     take(update) {
       if (synced) return apply(update);
-      if (kept.length === KEPT_MAX) kept.shift();
-      kept.push(update);
+      if (buffer.length === BUFFERED_MAX) buffer.shift();
+      buffer.push(update);
       return 'kept';
     },
     begin(snapshot, reached = -1) {
-      const updates = kept;
+      const updates = buffer;
       const [first] = updates;
       if (snapshot.last_update_id < (first ? first.U - 1 : reached)) return 'too_old';
-      kept = [];
-      if (!held.load(snapshot)) {
+      buffer = [];
+      if (!content.load(snapshot)) {
         reset();
         return 'mismatch';
       }
@@ -73,7 +74,7 @@ export function localCopy<
       for (const [at, update] of updates.entries()) {
         const applied = apply(update);
         if (applied !== 'gap' && applied !== 'mismatch') continue;
-        kept = updates.slice(at);
+        buffer = updates.slice(at);
         return applied;
       }
       return 'synced';

@@ -4,15 +4,15 @@ import { type LocalCopy, localCopy } from './localCopy.ts';
 
 type BookOrder = z.infer<typeof views.BookOrder>;
 
-/** A copy of a symbol's public book order by order. */
+/** A local copy of a symbol's public book, order by order. */
 export type LocalOrders = LocalCopy<views.OrdersUpdate, views.BookOrdersView> & {
-  /** Best price first, and at one price the one that came first. */
+  /** Best price first, and within a level in the order of arrival. */
   bids(): BookOrder[];
   asks(): BookOrder[];
 };
 
 export function localOrders(): LocalOrders {
-  /** In the order of coming. */
+  /** Both Maps are in the order of arrival. */
   let bids = new Map<string, BookOrder>();
   let asks = new Map<string, BookOrder>();
   return {
@@ -38,7 +38,7 @@ export function localOrders(): LocalOrders {
   };
 }
 
-/** Stable: orders at one price stay in the order of coming. */
+/** The sort is stable: orders at one price stay in the order of arrival. */
 const sorted = (orders: ReadonlyMap<string, BookOrder>, sign: 1 | -1): BookOrder[] =>
   [...orders.values()].sort((a, b) => sign * (cents(a) - cents(b)));
 const cents = ({ price }: BookOrder): number => centsFromDecimal(price) ?? 0;

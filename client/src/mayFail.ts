@@ -1,33 +1,33 @@
 import type { EventEmitter } from 'node:events';
 
 /**
- * The only place of the client where an error is passed over, and only with the reason why nobody has to hear of it.
- * `because` is for whoever reads the code that calls.
+ * Ignoring errors on purpose: the only file of the client that does. Each function's name or its argument says why
+ * nobody needs to learn of the error.
  */
 
-/** The result, or undefined where there is none. */
+/** The result, or undefined if the work fails. `because` is the reason, for readers of the calling code. */
 export const mayFail = <T>(work: Promise<T>, _because: string): Promise<T | undefined> =>
   work.catch(() => undefined);
 
-/** Whoever waits for it hears of its failure; that nobody waits yet, or any more, must not end the process. */
+/** Other code that awaits this work gets its error. Without this, an error that nobody awaits yet would end the process. */
 export const heardElsewhere = (work: Promise<unknown>): void => void work.catch(() => undefined);
 
-/** Its errors are followed by something that is listened to, such as its close. */
+/** Every error of this emitter is followed by another event that has a listener, such as `close`. */
 export function errorsHeardElsewhere<E extends Pick<EventEmitter, 'on'>>(emitter: E): E {
   emitter.on('error', () => undefined);
   return emitter;
 }
 
-/** Resolves after so long, or as soon as it is called off. */
-export function pause(ms: number, off: AbortSignal): Promise<void> {
+/** Resolves after `ms` milliseconds, or as soon as the signal aborts. */
+export function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    if (off.aborted) return resolve();
+    if (signal.aborted) return resolve();
     const done = () => {
       clearTimeout(timer);
-      off.removeEventListener('abort', done);
+      signal.removeEventListener('abort', done);
       resolve();
     };
     const timer = setTimeout(done, ms);
-    off.addEventListener('abort', done, { once: true });
+    signal.addEventListener('abort', done, { once: true });
   });
 }

@@ -2,19 +2,19 @@ import { parsePosition } from '@brokerx/contracts';
 import { callerOf } from './servers.ts';
 
 /**
- * Read-your-writes: for each person the newest position that one of their commands was answered with, whichever way it
- * went. Whoever asks for that position sees what they did.
+ * Read-your-writes: remembers for each person the newest position in a reply to one of their commands, over HTTP or the
+ * WebSocket. A query for that position shows the person everything they did.
  */
 export type Positions = {
-  /** Of the person who has this token; undefined: nothing is known of them. */
+  /** The newest position of the person with this token; undefined when none is remembered. */
   of(token: string | undefined): string | undefined;
-  /** A command of this person was answered with it. */
+  /** Remembers the position in a reply to a command of this person. */
   note(token: string | undefined, position: string | undefined): void;
-  /** It is of no use: another store stands behind the API now. */
+  /** Forgets a position that the server refused: another store is behind the API now. */
   forget(token: string | undefined, position: string): void;
 };
 
-/** People remembered, some 150 bytes each; beyond it whoever has been quiet longest is forgotten. */
+/** The most people remembered, about 150 bytes each. Beyond it the one without commands for longest is forgotten. */
 const PEOPLE_MAX = 10_000;
 
 export function positions(peopleMax = PEOPLE_MAX): Positions {
@@ -27,10 +27,10 @@ export function positions(peopleMax = PEOPLE_MAX): Positions {
     note(token, position) {
       const person = callerOf(token);
       if (person === undefined || position === undefined) return;
-      const known = newest.get(person);
-      // To the end of the order of forgetting.
+      const before = newest.get(person);
+      // Deleting first moves the person to the end of the Map, which is forgotten from its beginning.
       newest.delete(person);
-      newest.set(person, known !== undefined && isBeyond(known, position) ? known : position);
+      newest.set(person, before !== undefined && isBeyond(before, position) ? before : position);
       if (newest.size > peopleMax) for (const quietest of newest.keys().take(1)) newest.delete(quietest);
     },
     forget(token, position) {
@@ -40,8 +40,8 @@ export function positions(peopleMax = PEOPLE_MAX): Positions {
   };
 }
 
-/** In another store positions are others: there the last one counts. */
-function isBeyond(known: string, position: string): boolean {
-  const [before, now] = [parsePosition(known), parsePosition(position)];
-  return before !== undefined && before.storeId === now?.storeId && before.position > now.position;
+/** Whether `a` is a later position than `b`. Positions of different stores do not compare: the answer is no. */
+function isBeyond(a: string, b: string): boolean {
+  const [first, second] = [parsePosition(a), parsePosition(b)];
+  return first !== undefined && first.storeId === second?.storeId && first.position > second.position;
 }

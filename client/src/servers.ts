@@ -1,35 +1,36 @@
 import { Pool } from 'undici';
 
 /**
- * Several servers of one kind, and which of them a caller talks to: always the same one, so that what it has in memory
- * of this caller is fresh, until it fails: then the next one, which the caller stays with.
+ * Spreads callers over several servers of one kind. A caller always talks to the same server, because that one has the
+ * caller's state in memory. When it fails, the caller changes to the next server and stays there.
  */
 export type Servers = {
-  /** For what no caller is known of. */
+  /** The server for requests without a caller. */
   readonly first: Pool;
-  /** Of the caller who has this token, or else of whatever `otherwise` says. */
+  /** The server of the caller with this token. Requests without a token are spread by the hash of `otherwise`. */
   of(token: string | undefined, otherwise: string): Pool;
-  /** It failed this caller, who goes to the next one. */
+  /** Moves a caller, for whom the server failed, to the next one. */
   failed(token: string | undefined, server: Pool): void;
   destroy(): Promise<void>;
 };
 
-/** Callers remembered; beyond it all begin again where they belong. */
+/** The most moved callers remembered. Beyond it all are forgotten and return to the server that their hash names. */
 const CALLERS_MAX = 10_000;
 
 export function servers(urls: readonly string[], options: Pool.Options): Servers {
   const pools = urls.map((url) => new Pool(url, options));
   const first = pools[0];
   if (!first) throw new Error('no server is named');
-  const chosen = new Map<string, Pool>();
+  /** Callers that were moved, by token. */
+  const moved = new Map<string, Pool>();
   const home = (name: string) => pools[hash(name) % pools.length] ?? first;
   return {
     first,
-    of: (token, otherwise) => chosen.get(token ?? '') ?? home(callerOf(token) ?? otherwise),
+    of: (token, otherwise) => moved.get(token ?? '') ?? home(callerOf(token) ?? otherwise),
     failed(token, server) {
       if (token === undefined || pools.length === 1) return;
-      if (chosen.size >= CALLERS_MAX) chosen.clear();
-      chosen.set(token, pools[(pools.indexOf(server) + 1) % pools.length] ?? first);
+      if (moved.size >= CALLERS_MAX) moved.clear();
+      moved.set(token, pools[(pools.indexOf(server) + 1) % pools.length] ?? first);
     },
     async destroy() {
       await Promise.all(pools.map((pool) => pool.destroy()));
@@ -37,7 +38,7 @@ export function servers(urls: readonly string[], options: Pool.Options): Servers
   };
 }
 
-/** The client in an access token: it is the same in the next token. */
+/** The client's id in an access token. It stays the same when the token is renewed. */
 export function callerOf(token: string | undefined): string | undefined {
   const payload = token?.split('.')[1];
   if (!payload) return undefined;

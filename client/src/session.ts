@@ -15,27 +15,27 @@ import {
 import type { z } from 'zod';
 import type { Api, Outcome } from './api.ts';
 import { backOff, worthRepeating } from './backOff.ts';
-import { type Connection, openConnection, type Told } from './connection.ts';
+import { type Connection, openConnection, type ServerMessage } from './connection.ts';
 import { idSource } from './ids.ts';
 import { heardElsewhere, pause } from './mayFail.ts';
 import { signIn } from './signIn.ts';
 
 /**
- * A WebSocket that lasts: it connects again when it is lost, signs in again, goes on with every subscription behind the
- * last message, and asks again with the same key for what was not answered.
+ * A lasting session over WebSockets. When a connection is lost, the session connects and signs in again, resumes every
+ * subscription after its last message, and repeats unanswered commands with the same key.
  */
 export type Session = {
-  /** Hears the channel from now on, over every reconnection; returns the function that ends it. */
+  /** Subscribes to a channel, across reconnections. Returns the function that ends the subscription. */
   subscribe<C extends Channel>(to: Subject<C>, listener: Listener<C>): () => void;
   place(order: z.input<typeof PlaceOrder>, key?: string): Promise<Outcome<views.OrderView>>;
-  /** Up to fifty in one request, each with a result of its own; some may be worth repeating alone. */
+  /** Places up to fifty orders in one request. Each has a result of its own; some may be worth repeating alone. */
   placeMany(
     orders: readonly { order: z.input<typeof PlaceOrder>; key?: string }[],
   ): Promise<Outcome<views.OrderResultsView>>;
   amend(orderId: string, change: AmendOrder, key?: string): Promise<Outcome<views.OrderChangeView>>;
   cancel(orderId: string, key?: string): Promise<Outcome<views.OrderChangeView>>;
   cancelAll(filter?: CancelOrders, key?: string): Promise<Outcome<views.OrderCancelsView>>;
-  /** How often a connection was opened, and how often one was lost. */
+  /** How many connections were opened, and how many were lost. */
   stats(): { opened: number; lost: number };
   close(): void;
 };
@@ -47,25 +47,25 @@ export type Subject<C extends Channel = Channel> = {
 export type Listener<C extends Channel> = {
   data(data: ChannelData[C], sequence: number): void;
   /**
-   * The channel stands at this sequence, at first and after each reconnection. What comes lies behind it, or (`resumed`)
-   * behind the last message before.
+   * The subscription has begun, at first or after a reconnection, and the channel is at this sequence. The next messages
+   * follow it, or (`resumed`) the last message before.
    */
   subscribed?(sequence: number | null, resumed: boolean): void;
-  /** Messages are missing: whoever folds them begins anew. */
+  /** Messages are missing: a listener that folds them must begin again. */
   missed?(reason: ResyncReason): void;
-  /** It cannot be subscribed to: there is no such symbol, or nobody is signed in. */
+  /** The subscription was refused: there is no such symbol, or nobody is signed in. */
   refused?(code: string): void;
 };
 
 export type SessionOptions = {
-  /** Whose WebSocket it is: what is asked there after a command reflects it, whichever way the command went. */
+  /** The HTTP API of the same server. Both share positions, so that its queries reflect the session's commands. */
   api: Pick<Api, 'queryUrl' | 'positions'>;
   /**
-   * An access token that is good for another minute; absent: public channels alone. Where the server refuses it, commands
-   * are refused and channels of a person, too, until another one is given.
+   * Returns an access token that is valid for another minute. Without it, only public channels work. When the server
+   * refuses the token, commands and private channels are refused until this returns another one.
    */
   token?: () => Promise<string>;
-  /** How long a command is repeated before its outcome is called unknown. */
+  /** How long a command is repeated before its outcome counts as unknown. */
   patienceMs?: number;
 };
 
@@ -87,72 +87,73 @@ export function openSession(options: SessionOptions): Session {
   const stopping = new AbortController();
   let current: Connection | null = null;
   const person = signIn(token);
-  let arrived = arrival();
-  /** Why there is no connection: told where a command has waited for one in vain. */
+  let nextConnection = promisedConnection();
+  /** Why there is no connection, for commands that waited for one in vain. */
   let failure = 'it has not been opened yet';
   let reconnectAfterMs = 0;
   let [opened, lost] = [0, 0];
 
-  const told = (message: Told) => {
+  const onMessage = (message: ServerMessage) => {
     if (message.type === 'serverShutdown') {
       reconnectAfterMs = message.reconnect_after_ms;
       return;
     }
-    const its = subscriptions.get(keyOf(message));
-    if (!its) return;
+    const subscription = subscriptions.get(keyOf(message));
+    if (!subscription) return;
     if (message.type === 'data') {
-      // Resumed where messages cover a range, the first one may reach back.
-      const isKnown = its.last !== null && message.sequence <= its.last;
-      if (isKnown && RESUMABLE.includes(message.channel)) return;
-      its.last = message.sequence;
-      its.listener.data(message.data as never, message.sequence);
+      // The first message after a resumption covers a range of sequences, which may begin before the last message.
+      const isRepeated = subscription.last !== null && message.sequence <= subscription.last;
+      if (isRepeated && RESUMABLE.includes(message.channel)) return;
+      subscription.last = message.sequence;
+      subscription.listener.data(message.data as never, message.sequence);
     } else if (message.type === 'resync') {
-      // What was had before may lie in another store, where sequences are others.
-      if (message.reason !== 'slow_consumer') its.last = null;
-      its.listener.missed?.(message.reason);
+      // The last message may be of another store, whose sequences do not compare with these.
+      if (message.reason !== 'slow_consumer') subscription.last = null;
+      subscription.listener.missed?.(message.reason);
     }
-    if (message.type === 'ended' && message.reason === 'unavailable') again(its);
+    if (message.type === 'ended' && message.reason === 'unavailable') subscribeLater(subscription);
   };
-  /** A moment later: what is unavailable now need not be then. */
-  const again = (its: Subscription) => {
+  /** Subscribes again in a moment: what is unavailable now may be available then. */
+  const subscribeLater = (subscription: Subscription) => {
     setTimeout(() => {
-      if (current && subscriptions.get(keyOf(its.subject)) === its) begin(current, its);
+      if (current && subscriptions.get(keyOf(subscription.subject)) === subscription)
+        begin(current, subscription);
     }, RESUBSCRIBE_MS).unref();
   };
-  const begin = (connection: Connection, its: Subscription): void => {
-    const { subject, listener, last } = its;
+  const begin = (connection: Connection, subscription: Subscription): void => {
+    const { subject, listener, last } = subscription;
     const after = RESUMABLE.includes(subject.channel) && last !== null ? { after: last } : {};
-    const answered = ({ result, error }: StreamReply) => {
-      if (subscriptions.get(keyOf(subject)) !== its) return;
+    const onReply = ({ result, error }: StreamReply) => {
+      if (subscriptions.get(keyOf(subject)) !== subscription) return;
       if (!error) {
         const [channel] = (result as SubscribeResult).subscriptions;
         listener.subscribed?.(channel?.sequence ?? null, 'after' in after);
-      } else if (worthRepeating(error.status, error)) again(its);
+      } else if (worthRepeating(error.status, error)) subscribeLater(subscription);
       else listener.refused?.(error.code);
     };
-    // Where the connection is lost, the next one begins it.
-    heardElsewhere(connection.request('subscribe', { subscriptions: [{ ...subject, ...after }] }, answered));
+    // If the connection is lost, the next one begins the subscription again.
+    heardElsewhere(connection.request('subscribe', { subscriptions: [{ ...subject, ...after }] }, onReply));
   };
   const connect = async (): Promise<void> => {
     for (let attempts = 1; !stopping.signal.aborted; attempts++) {
       let connection: Connection | undefined;
       try {
-        const over = Promise.withResolvers<string>();
-        connection = await openConnection({ url, told, lost: over.resolve });
+        const loss = Promise.withResolvers<string>();
+        connection = await openConnection({ url, onMessage, onLost: loss.resolve });
         opened += 1;
         await person.begin(connection);
         current = connection;
-        arrived.resolve(connection);
+        nextConnection.resolve(connection);
         attempts = 0;
         if (stopping.signal.aborted) connection.drop();
-        for (const its of subscriptions.values()) begin(connection, its);
-        failure = await over.promise;
+        for (const subscription of subscriptions.values()) begin(connection, subscription);
+        failure = await loss.promise;
         lost += 1;
       } catch (error) {
         failure = (error as Error).message;
       }
       person.end();
-      if (current) arrived = arrival();
+      if (current) nextConnection = promisedConnection();
       connection?.drop();
       current = null;
       const waitMs = Math.max(reconnectAfterMs, Math.min(RECONNECT_MAX_MS, backOff(attempts)));
@@ -167,7 +168,7 @@ export function openSession(options: SessionOptions): Session {
       let error: string;
       try {
         const connection =
-          current ?? (await inTime(arrived.promise, deadline - performance.now(), () => failure));
+          current ?? (await withinTime(nextConnection.promise, deadline - performance.now(), () => failure));
         const refusal = await person.refusal(connection);
         if (refusal) return { kind: 'refused', ...refusal, attempts };
         const reply = await connection.request(method, params);
@@ -190,11 +191,11 @@ export function openSession(options: SessionOptions): Session {
   void connect();
   return {
     subscribe(subject, listener) {
-      const its = { subject, listener: listener as unknown as Listener<Channel>, last: null };
+      const subscription = { subject, listener: listener as unknown as Listener<Channel>, last: null };
       const key = keyOf(subject);
       if (subscriptions.has(key)) throw new Error(`${key} is subscribed to already`);
-      subscriptions.set(key, its);
-      if (current) begin(current, its);
+      subscriptions.set(key, subscription);
+      if (current) begin(current, subscription);
       return () => {
         if (!subscriptions.delete(key)) return;
         if (current) heardElsewhere(current.request('unsubscribe', { subscriptions: [subject] }));
@@ -211,14 +212,14 @@ export function openSession(options: SessionOptions): Session {
       stopping.abort();
       subscriptions.clear();
       person.end();
-      arrived.reject(new Error('the session is closed'));
+      nextConnection.reject(new Error('the session is closed'));
       current?.drop();
     },
   };
 }
 
-/** Of the next connection, for commands that wait for one; nobody need wait. */
-function arrival() {
+/** A promise of the next connection, for commands that wait for one. Often none does. */
+function promisedConnection() {
   const next = Promise.withResolvers<Connection>();
   heardElsewhere(next.promise);
   return next;
@@ -226,7 +227,7 @@ function arrival() {
 
 type CommandMethod = 'place_order' | 'place_orders' | 'amend_order' | 'cancel_order' | 'cancel_orders';
 
-/** Null: it is worth asking again. */
+/** The outcome of a command; null when it is worth repeating. */
 function outcomeOf<T>({ status = 0, result, error, position, replayed }: StreamReply, attempts: number) {
   if (!error) {
     const ok: Outcome<T> = {
@@ -243,10 +244,10 @@ function outcomeOf<T>({ status = 0, result, error, position, replayed }: StreamR
   return { kind: 'refused', status: error.status, code: error.code, body: error, attempts } as Outcome<T>;
 }
 
-async function inTime<T>(promise: Promise<T>, ms: number, whyNot: () => string): Promise<T> {
+async function withinTime<T>(promise: Promise<T>, ms: number, reason: () => string): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`there is no connection: ${whyNot()}`)), Math.max(0, ms));
+    timer = setTimeout(() => reject(new Error(`there is no connection: ${reason()}`)), Math.max(0, ms));
   });
   try {
     return await Promise.race([promise, late]);

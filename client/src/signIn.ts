@@ -3,22 +3,22 @@ import { worthRepeating } from './backOff.ts';
 import type { Connection } from './connection.ts';
 
 /**
- * Signs connections in, and again before the token expires. A refusal that the same token would meet again ends nothing:
- * public channels go on, and whoever needs to be signed in is told of it at once.
+ * Signs a connection in, and again before the token expires. When the server refuses the token for good, the connection
+ * stays: public channels go on, and each command gets the refusal at once.
  */
 export type SignIn = {
-  /** Throws where it may go otherwise later. */
+  /** Signs in. Throws when a later attempt may succeed. */
   begin(connection: Connection): Promise<void>;
-  /** Why this connection is not signed in; null: it is, or need not be. A token that is another one now is tried first. */
+  /** Why this connection is not signed in; null when it is, or needs not be. A new token is tried first. */
   refusal(connection: Connection): Promise<Refusal | null>;
-  /** What the server knows this person by; the same in every next token. */
+  /** The token that the person is signed in with. */
   signedInWith(): string | undefined;
-  /** Of the connection that was lost. */
+  /** Stops renewing the sign-in of a connection that was lost. */
   end(): void;
 };
 export type Refusal = { status: number; code: string; body: Record<string, unknown> };
 
-/** A token is followed by the next one so long before it expires. */
+/** A token is renewed this long before it expires. */
 const TOKEN_MARGIN_MS = 30_000;
 
 export function signIn(token: (() => Promise<string>) | undefined): SignIn {
@@ -26,11 +26,11 @@ export function signIn(token: (() => Promise<string>) | undefined): SignIn {
   let refused: { token: string | null; refusal: Refusal } | null = null;
   let renewal: NodeJS.Timeout | undefined;
 
-  const given = async (): Promise<string | null> => {
+  const fetchToken = async (): Promise<string | null> => {
     try {
       return (await token?.()) ?? null;
     } catch (error) {
-      // No reply at all has no status.
+      // Status 0: there was no reply at all.
       if (!(error instanceof ApiError) || error.status === 0 || worthRepeating(error.status, {})) throw error;
       const { status, code, message: detail } = error;
       refused = { token: null, refusal: { status, code, body: { status, code, detail } } };
@@ -48,14 +48,15 @@ export function signIn(token: (() => Promise<string>) | undefined): SignIn {
     }
     refused = null;
     signedInWith = current;
-    const goodMs = Date.parse((result as { expires_at: string }).expires_at) - Date.now() - TOKEN_MARGIN_MS;
+    const renewInMs =
+      Date.parse((result as { expires_at: string }).expires_at) - Date.now() - TOKEN_MARGIN_MS;
     clearTimeout(renewal);
-    renewal = setTimeout(() => begin(connection).catch(() => connection.drop()), Math.max(1_000, goodMs));
+    renewal = setTimeout(() => begin(connection).catch(() => connection.drop()), Math.max(1_000, renewInMs));
     renewal.unref();
   };
   const begin = async (connection: Connection): Promise<void> => {
     refused = null;
-    const current = await given();
+    const current = await fetchToken();
     if (current !== null) await authenticate(connection, current);
   };
 
@@ -63,7 +64,7 @@ export function signIn(token: (() => Promise<string>) | undefined): SignIn {
     begin,
     async refusal(connection) {
       if (!refused) return null;
-      const current = await given();
+      const current = await fetchToken();
       if (current !== null && current !== refused?.token) await authenticate(connection, current);
       return refused?.refusal ?? null;
     },

@@ -63,7 +63,6 @@ export const longFunctions: Readonly<Record<string, number>> = {
   'loadtests/src/traders/market.ts: simulatedMarket': 85,
   'matching-engine/src/rules/stops/triggers.ts: trigger': 76,
   'matching-engine/src/run/consume.ts: consume': 118,
-  'matching-engine/src/run/shard.ts: openShard': 75,
   'matching-engine/src/run/symbolEngine.ts: symbolEngine': 148,
   'projectors/src/main.ts: ': 98,
   'projectors/src/marketData/marketData.ts: lead': 91,
@@ -94,9 +93,6 @@ export const longFunctions: Readonly<Record<string, number>> = {
 /** Files with comments that begin with "Of". */
 export const ofComments: readonly string[] = [
   'client/src/readYourWrites.ts',
-  'client/src/servers.ts',
-  'client/src/session.ts',
-  'client/src/signIn.ts',
   'loadtests/src/audit/order.ts',
   'loadtests/src/bench/flood.ts',
   'loadtests/src/bench/loadGenerator.ts',
@@ -104,12 +100,4 @@ export const ofComments: readonly string[] = [
   'loadtests/src/seed/seed.ts',
   'loadtests/test/gateway.e2e.test.ts',
   'matching-engine/bench/measure.ts',
-  'matching-engine/sim/modelInput.ts',
-  'matching-engine/sim/modelOrder.ts',
-  'matching-engine/src/book/ids.ts',
-  'matching-engine/src/book/index.ts',
-  'matching-engine/src/recovery/replay.ts',
-  'matching-engine/src/recovery/takeOver.ts',
-  'matching-engine/src/rules/auction/equilibrium.ts',
-  'matching-engine/src/run/consume.ts',
 ];
