@@ -13,7 +13,7 @@ const schema = z.object({
   OTEL_EXPORTER_OTLP_ENDPOINT,
 });
 
-/** Throws `ConfigError`, which names every variable that is wrong. */
+/** The configuration of an engine process. Throws `ConfigError`, which names every wrong variable. */
 export const matchingEngineConfig = (env: NodeJS.ProcessEnv = process.env) => loadConfig(schema, env);
 
 if (import.meta.main) printProblems(matchingEngineConfig);

@@ -18,7 +18,7 @@ import { matchingEngineConfig } from './config.ts';
 import { consume, type MatchingEngine } from './run/consume.ts';
 import { engineMetrics } from './run/metrics.ts';
 
-/** A matching engine process: it shares the symbols with all others that run, fairly, by lease. */
+/** The process of a matching engine. All running engines share the symbols fairly, by lease. */
 const SERVICE = 'matching-engine';
 const VERSION = '0.1.0';
 /** Milliseconds between a symbol's listing and its trading, at most, where orders come from Kafka. */

@@ -59,7 +59,7 @@ export async function startEngine(
   const caughtUp = async () => {
     const head = await world.store.head();
     await until(() => engine.isReady() && engine.position() >= head);
-    await engine.settled();
+    await engine.allStored();
   };
   return {
     ...engine,

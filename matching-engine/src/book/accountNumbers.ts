@@ -1,6 +1,6 @@
 /**
- * Accounts that have orders in a book, by a small number each: an account's id is kept once, however many orders it
- * has. One whose last order has gone is remembered while there are few, because it often comes back.
+ * Numbers the accounts that have orders in a book, so that each account's id is stored once, however many orders it
+ * has. An account without orders keeps its number while accounts are few, because it often places another one.
  */
 export class AccountNumbers {
   readonly #numbers = new Map<string, number>();
@@ -12,15 +12,15 @@ export class AccountNumbers {
     return this.#names[number] as string;
   }
 
-  /** All names by number; numbers that nobody has are empty. */
+  /** All account ids by number; a free number has an empty one. */
   names(): string[] {
     return this.#names.slice();
   }
 
-  /** Its number, for one order more. */
+  /** The account's number, for one more order. */
   take(name: string): number {
-    const known = this.#numbers.get(name);
-    if (known !== undefined) return this.takeAgain(known);
+    const existing = this.#numbers.get(name);
+    if (existing !== undefined) return this.takeAgain(existing);
     const number = this.#free.pop() ?? this.#names.length;
     this.#numbers.set(name, number);
     this.#names[number] = name;
@@ -28,22 +28,22 @@ export class AccountNumbers {
     return number;
   }
 
-  /** The same, of one that has orders. */
+  /** One more order for an account that has orders already. */
   takeAgain(number: number): number {
     this.#orders[number] = (this.#orders[number] as number) + 1;
     return number;
   }
 
-  /** One order less. */
+  /** One order less for an account. */
   give(number: number): void {
-    const left = (this.#orders[number] as number) - 1;
-    this.#orders[number] = left;
-    if (left > 0 || this.#numbers.size <= REMEMBERED_MAX) return;
+    const orders = (this.#orders[number] as number) - 1;
+    this.#orders[number] = orders;
+    if (orders > 0 || this.#numbers.size <= REMEMBERED_MAX) return;
     this.#numbers.delete(this.name(number));
     this.#names[number] = '';
     this.#free.push(number);
   }
 }
 
-/** Half a megabyte with their names. */
+/** Up to this many accounts none is forgotten: half a megabyte with their ids. */
 const REMEMBERED_MAX = 4_096;

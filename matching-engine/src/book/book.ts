@@ -13,9 +13,9 @@ import { BUYS, type NewOrder, Orders, type RestingOrder, type Side } from './ord
 import { FLAGS, LEAVES, QUANTITY } from './rows.ts';
 
 /**
- * The order book of one symbol: price-time priority on two sides. `orders` finds an order by its id and knows their
- * order of arrival, which is priority in time: an order that is given a new priority must be taken out and put in
- * again. Prices are ticks, quantities shares.
+ * The order book of one symbol: two sides with price-time priority. `orders` finds orders by id and keeps their order
+ * of arrival, which is their priority in time. An order that gets a new priority must be removed and added again.
+ * Prices are ticks, quantities are shares.
  */
 export type Book = {
   readonly buys: Levels;
@@ -27,7 +27,7 @@ export type { NewOrder } from './orders.ts';
 
 export const emptyBook = (): Book => bookOf('buy', 'sell');
 
-/** A book whose levels are sorted as those of the sides named. */
+/** A book whose two sides are sorted like those given: the stops of a symbol are such a book, with the sides swapped. */
 export function bookOf(buys: Side, sells: Side): Book {
   const orders = new Orders();
   return { buys: emptyLevels(buys, orders), sells: emptyLevels(sells, orders), orders };
@@ -43,16 +43,16 @@ export function remove(book: Book, order: RestingOrder): void {
   removeRow(book, order.row);
 }
 
-/** Fills shares of an order in the book; it leaves with its last one. */
+/** Fills shares of an order in the book. The order leaves the book when it has none left. */
 export function fill(book: Book, order: RestingOrder, shares: number): void {
   const { leaves } = order;
   if (!(shares > 0 && shares <= leaves && book.orders.stands(order)))
     assert.fail(`${shares} of ${leaves} of ${order.id}`);
   fillRow(book, order.row, shares, leaves);
-  now(order, order.quantity, leaves - shares);
+  update(order, order.quantity, leaves - shares);
 }
 
-/** Lowers an order's total quantity to one above what is filled; its priority stays. */
+/** Lowers an order's total quantity, to more than is filled. The order keeps its priority. */
 export function reduce(book: Book, order: RestingOrder, quantity: number): void {
   const { row, leaves } = order;
   const less = order.quantity - quantity;
@@ -60,21 +60,21 @@ export function reduce(book: Book, order: RestingOrder, quantity: number): void 
     assert.fail(`${order.id} cannot go to ${quantity}`);
   reduceRow(book, row, less, leaves);
   setQuantity(book, order, quantity);
-  now(order, quantity, leaves - less);
+  update(order, quantity, leaves - less);
 }
 
-/** Changes the total alone, where what is open of an order is kept elsewhere, too. */
+/** Changes an order's total quantity alone: the hidden part of an iceberg is kept outside the book. */
 export function setQuantity({ orders }: Book, order: RestingOrder, quantity: number): void {
   orders.rows.set(order.row, QUANTITY, quantity);
-  now(order, quantity, order.leaves);
+  update(order, quantity, order.leaves);
 }
 
-/** Changes how it was placed; not whether it has a limit of its own. */
+/** Changes an order's flags. `UNPRICED` must stay as it is, because the level counts those shares. */
 export function setFlags({ orders }: Book, { row, side }: RestingOrder, flags: number): void {
   orders.rows.set(row, FLAGS, side === 'buy' ? flags | BUYS : flags);
 }
 
-/** The same by an order's row, which is what the book itself works on. */
+/** Removes an order by its row. The functions on rows skip the checks and the copy of the order. */
 export function removeRow(book: Book, row: number): void {
   const { orders } = book;
   dequeue(sideOf(book, orders.sideOf(row)), row);
@@ -86,21 +86,21 @@ export function fillRow(book: Book, row: number, shares: number, leaves: number)
   else reduceRow(book, row, shares, leaves);
 }
 
-/** Shares leave an order that stays. */
+/** Takes shares off an order that stays in the book. */
 export function reduceRow(book: Book, row: number, shares: number, leaves: number): void {
   const { orders } = book;
   orders.rows.set(row, LEAVES, leaves - shares);
   addShares(levelOf(sideOf(book, orders.sideOf(row)), row), orders.rows.get(row, FLAGS), -shares);
 }
 
-/** The level that an order of this side and limit trades with next, if any. */
+/** The level that an incoming order of this side and limit trades with next, if any. */
 export function matchable(book: Book, takerSide: Side, limitTicks: number): Level | undefined {
   const level = bestLevel(takerSide === 'buy' ? book.sells : book.buys);
   return level && within(takerSide, level.priceTicks, limitTicks) ? level : undefined;
 }
 
-/** Brings what was looked at up to date. */
-function now(order: { quantity: number; leaves: number }, quantity: number, leaves: number): void {
+/** Updates the caller's copy of an order. */
+function update(order: { quantity: number; leaves: number }, quantity: number, leaves: number): void {
   order.quantity = quantity;
   order.leaves = leaves;
 }

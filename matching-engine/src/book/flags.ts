@@ -1,21 +1,21 @@
 import { SELF_TRADE_MODES, type SelfTradeMode } from '@brokerx/contracts';
 
 /**
- * What an order in the book keeps of how it was placed, in one small integer: a field for each would cost 8 bytes
- * of every order. Snapshots hold the same number, so a bit's meaning never changes.
+ * The terms of an order in the book as bits of one integer: a field for each would cost 8 bytes in every order.
+ * Snapshots store the same integer, so the meaning of a bit never changes.
  */
 export const EXPIRES_WITH_DAY = 1;
 export const POST_ONLY = 2;
-/** It was meant for the call in whose book it stands, and expires with its uncross. */
+/** The order is for the running call alone and expires with its uncross. */
 export const ENDS_WITH_CALL = 256;
-/** The trade band does not count for it. */
+/** The trade band does not apply to the order. */
 export const BAND_EXEMPT = 512;
-/** It has no limit of its own, only its protection price. */
+/** The order has no limit of its own, only its protection price. */
 export const UNPRICED = 1024;
-/** Three bits: the index in `SELF_TRADE_MODES`. */
+/** Three bits hold the index in `SELF_TRADE_MODES`. */
 const SELF_TRADE_SHIFT = 2;
 const SELF_TRADE_BITS = 7;
-/** What it hides is kept beside the book. */
+/** The order is an iceberg. Its hidden part is kept in `Engine.icebergs`. */
 export const ICEBERG = 32;
 
 export const flagsOf = (terms: {
@@ -35,7 +35,7 @@ export const flagsOf = (terms: {
   (terms.displayQuantity === undefined ? 0 : ICEBERG) |
   (terms.selfTrade === undefined ? 0 : SELF_TRADE_MODES.indexOf(terms.selfTrade) << SELF_TRADE_SHIFT);
 
-/** The same order, exempt from the trade band or not. */
+/** The same flags, with `BAND_EXEMPT` set or not. */
 export const exemptIf = (flags: number, exempt: boolean): number =>
   exempt ? flags | BAND_EXEMPT : flags & ~BAND_EXEMPT;
 

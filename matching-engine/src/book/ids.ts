@@ -1,13 +1,13 @@
 /**
- * An order's id as four 32-bit words and back: a UUID in small letters is 16 bytes instead of a string of 56. Any
- * other text has no words (`words` answers false) and is kept as it is by whoever needs it.
+ * Converts an order's id to four 32-bit words and back: a lower-case UUID takes 16 bytes, as a string it takes 56. Any
+ * other text has no words (`words` returns false); `Orders` keeps it as text, under a number.
  */
 const WORDS = 4;
 
-/** Of the id that was read last. */
+/** The words of the last id that was read. */
 export const word = new Int32Array(WORDS);
 
-/** Reads an id into `word`. A UUID of version 0, such as the nil UUID, is not read: its words are free for others. */
+/** Reads an id into `word`. A UUID of version 0, such as the nil UUID, is refused: its words stand for other texts. */
 export function words(id: string): boolean {
   last = '';
   if (id.length !== 36) return false;
@@ -22,13 +22,13 @@ export function words(id: string): boolean {
   return true;
 }
 
-/** As `words`, where most likely the same id was read last. */
+/** Like `words`, but faster if the same id was read last. */
 export const wordsAgain = (id: string): boolean => id === last || words(id);
 
-/** The id in `word`; empty where that is unknown. */
+/** The id in `word`; empty when unknown. */
 let last = '';
 
-/** As they are at hand. */
+/** Puts the words of an id into `word`. */
 export function putWords(a: number, b: number, c: number, d: number): void {
   last = '';
   setWords(a, b, c, d);
@@ -43,7 +43,7 @@ function setWords(a: number, b: number, c: number, d: number): void {
 
 const VERSION = 0xf000;
 
-/** Puts words that are no UUID's into `word`: they stand for some other text, by its number. */
+/** Puts the words for an id that is no UUID into `word`: the number under which its text is kept. */
 export function otherWords(number: number): void {
   last = '';
   setWords(number, 0, 0, 0);
@@ -58,7 +58,7 @@ export function hashOf(a: number, b: number, c: number, d: number): number {
   return hash ^ (hash >>> 16);
 }
 
-/** In one call: half the time of putting pieces together. */
+/** The UUID of these words. One call of `fromCharCode` takes half the time of joining pieces. */
 export const idFrom = (a: number, b: number, c: number, d: number): string =>
   String.fromCharCode(
     letter(a, 28),
@@ -103,12 +103,12 @@ const DASH = 45;
 const LETTERS = Uint8Array.from('0123456789abcdef', (letter) => letter.charCodeAt(0));
 const letter = (value: number, shift: number): number => LETTERS[(value >>> shift) & 15] as number;
 
-/** By character code; one that is none has a bit that no digit has. */
+/** The value of each hexadecimal digit, by character code. Other characters have a bit that no digit has. */
 const NO_DIGIT = 16;
 const DIGITS = new Uint8Array(0x10000).fill(NO_DIGIT);
 for (const [digit, code] of LETTERS.entries()) DIGITS[code] = digit;
 
-/** All digits of an id at once, to see whether any of them was none. */
+/** The bits of all digits of an id, to see whether any character was no digit. */
 let wrong = 0;
 
 function digits(id: string, from: number, to: number): number {

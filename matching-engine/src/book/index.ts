@@ -2,17 +2,17 @@ import { hashOf, word } from './ids.ts';
 import { CHAIN, ID, NONE, type OrderRows, PAGE_SHIFT, ROW_MASK, WORDS_SHIFT } from './rows.ts';
 
 /**
- * Finds a row by its id's words. A hash table that grows by one bucket at a time (linear hashing), so that no order
- * ever waits until all others have been moved; rows of a bucket are linked by `CHAIN`.
+ * Finds a row by the words of its id. This is a hash table that grows by one bucket at a time (linear hashing), so that
+ * no order waits while all others are moved. The rows of a bucket are linked by `CHAIN`.
  */
 export class OrderIndex {
   readonly #rows: OrderRows;
   #heads: Int32Array<ArrayBuffer> = new Int32Array(HEADS).fill(NONE);
-  /** Buckets below `split` have been split for the next doubling, and look at one bit more. */
+  /** Buckets below `split` have been split for the next doubling: their hashes use one more bit than `mask`. */
   #mask = HEADS / 2 - 1;
   #split = 0;
   #size = 0;
-  /** Of the id that was looked for last. */
+  /** The hash of the id of the last `find`. */
   #hash = 0;
 
   constructor(rows: OrderRows) {
@@ -23,7 +23,7 @@ export class OrderIndex {
     return this.#size;
   }
 
-  /** Buckets for so many rows more, all at once. Only where there are no rows yet. */
+  /** Makes the buckets for this many rows at once. Does nothing unless the index is empty. */
   reserve(count: number): void {
     if (this.#size > 0) return;
     while (this.#mask + 1 < count * BUCKETS_PER_ROW) this.#mask = 2 * this.#mask + 1;
@@ -31,7 +31,7 @@ export class OrderIndex {
     this.#split = 0;
   }
 
-  /** The row with the id in `word`. */
+  /** The row with the id in `word`, or `NONE`. */
   find(): number {
     const a = word[0] as number;
     const b = word[1] as number;
@@ -55,7 +55,7 @@ export class OrderIndex {
     return row;
   }
 
-  /** Adds a row with the id that was looked for last, and not found. */
+  /** Adds a row whose id the last `find` did not find. */
   add(row: number): void {
     const bucket = this.#bucket(this.#hash);
     this.#rows.own(row)[((row & ROW_MASK) << WORDS_SHIFT) + CHAIN] = this.#heads[bucket] as number;
@@ -115,7 +115,7 @@ export class OrderIndex {
   }
 }
 
-/** Buckets to begin with. */
+/** The number of buckets at first. */
 const HEADS = 16;
-/** More buckets than rows, so that a bucket seldom has a second row to be looked at: 8 bytes a row. */
+/** More buckets than rows, so that a bucket seldom has a second row to compare. They cost 8 bytes for each row. */
 const BUCKETS_PER_ROW = 2;

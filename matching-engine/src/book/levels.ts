@@ -4,23 +4,23 @@ import type { Orders, RestingOrder, Side } from './orders.ts';
 import { FLAGS, LEAVES, LEVEL, NEXT, NONE, PREVIOUS, PRICE, ROW_MASK, WORDS_SHIFT } from './rows.ts';
 
 /**
- * The price levels of one side of a book, the best one last, so that what happens at and near the best price
- * moves few elements. Within a level orders form a linked list in time priority: the oldest is first. Orders know
- * their level and neighbours, so that one leaves its level without a search; nothing is allocated but levels.
+ * The price levels of one side of a book. The best level is last, so that changes near the best price move few elements.
+ * The orders of a level form a linked list in time priority, the oldest first. An order's row names its level and its
+ * neighbours, so that it leaves without a search. Only levels are allocated.
  */
 export type { NewOrder, RestingOrder, Side } from './orders.ts';
 
 export class Level {
   priceTicks: number;
-  /** The price, negative among sells: the better, the higher. */
+  /** The price, negative for sells: a better price has a higher rank. */
   rank: number;
-  /** Sum of `leaves` of its orders. */
+  /** The sum of its orders' `leaves`. */
   shares: number;
-  /** What of them is of orders without a limit of their own. */
+  /** The part of `shares` that belongs to orders without a limit of their own. */
   unpriced: number;
   firstRow: number;
   lastRow: number;
-  /** By which its rows name it, in `Levels.all`. */
+  /** Its index in `Levels.all`, by which rows name their level. */
   readonly number: number;
   readonly #orders: Orders;
 
@@ -35,12 +35,12 @@ export class Level {
     this.#orders = orders;
   }
 
-  /** The oldest of its orders. */
+  /** Its oldest order. */
   get first(): RestingOrder | null {
     return this.firstRow === NONE ? null : this.#orders.seen(this.firstRow);
   }
 
-  /** The next younger one of its orders. */
+  /** The next younger order. */
   after({ row }: RestingOrder): RestingOrder | null {
     const next = this.#orders.rows.get(row, NEXT);
     return next === NONE ? null : this.#orders.seen(next);
@@ -48,12 +48,12 @@ export class Level {
 }
 
 export type Levels = {
-  /** What makes a rank of a price: 1 or -1. */
+  /** 1 for buys, -1 for sells: a rank is the price times this. */
   readonly sign: number;
   /** Worst price first, best last: ascending for buys, descending for sells. */
   readonly sorted: Level[];
   readonly orders: Orders;
-  /** All that were ever needed, by number, and those that are free: prices come and go at every moment. */
+  /** All levels ever made, by number. Those in `free` are used again, because prices come and go all the time. */
   readonly all: Level[];
   readonly free: Level[];
 };
@@ -70,12 +70,12 @@ export function bestLevel({ sorted }: Levels): Level | undefined {
   return sorted.length === 0 ? undefined : sorted[sorted.length - 1];
 }
 
-/** The level that a row stands in. */
+/** The level of a row. */
 export function levelOf({ orders, all }: Levels, row: number): Level {
   return all[orders.rows.get(row, LEVEL)] as Level;
 }
 
-/** Puts an order behind all others at its price. */
+/** Adds an order at the back of its level. */
 export function enqueue(levels: Levels, row: number): void {
   const { rows } = levels.orders;
   const page = rows.own(row);
@@ -90,13 +90,13 @@ export function enqueue(levels: Levels, row: number): void {
   addShares(level, page[at + FLAGS] as number, page[at + LEAVES] as number);
 }
 
-/** More shares of an order with these flags stand there, or (below zero) less. */
+/** Adds shares of an order with these flags to a level's sums, or takes them off (negative). */
 export function addShares(level: Level, flags: number, shares: number): void {
   level.shares += shares;
   if ((flags & UNPRICED) !== 0) level.unpriced += shares;
 }
 
-/** Takes an order out; its level goes with the last of its orders. */
+/** Takes an order out of its level, and removes the level when it is empty. */
 export function dequeue(levels: Levels, row: number): void {
   const { rows } = levels.orders;
   const page = rows.own(row);
@@ -116,8 +116,8 @@ function levelAt(levels: Levels, priceTicks: number): Level {
   const { sorted } = levels;
   const rank = priceTicks * levels.sign;
   const place = firstNotWorse(sorted, rank);
-  const found = sorted[place];
-  if (found?.rank === rank) return found;
+  const existing = sorted[place];
+  if (existing?.rank === rank) return existing;
   const level = levels.free.pop() ?? addLevel(levels);
   level.priceTicks = priceTicks;
   level.rank = rank;
@@ -142,8 +142,8 @@ function addLevel({ all, orders }: Levels): Level {
 }
 
 /**
- * Index of the first level that is equal or better. Most of what happens is near the best price: the nearest levels are
- * looked at one by one before the others are halved.
+ * The index of the first level of this rank or better. Most changes are near the best price, so the search compares the
+ * nearest levels one by one before it halves the rest.
  */
 function firstNotWorse(sorted: readonly Level[], rank: number): number {
   let high = sorted.length;

@@ -21,29 +21,29 @@ import {
 
 export type Side = 'buy' | 'sell';
 
-/** What is told of an order that is put into a book. */
+/** An order to be added to a book. */
 export type NewOrder = {
   readonly id: string;
   readonly accountId: string;
-  /** Revision of the account's stream that placed it. */
+  /** The revision of the account's stream that placed the order. */
   readonly revision: number;
   readonly side: Side;
   readonly priceTicks: number;
-  /** How it was placed, in bits (`flags.ts`). */
+  /** Its terms as bits (`flags.ts`). */
   readonly flags: number;
-  /** Its total. */
+  /** The total quantity. */
   readonly quantity: number;
-  /** What of its quantity is neither filled nor taken back. */
+  /** The open part of the quantity: neither filled nor taken off. */
   readonly leaves: number;
 };
 
 /**
- * An order in a book, as it was when it was looked at: the book keeps it as a row of numbers. `fill` and `reduce` bring
- * this object up to date, and no other one of the same order.
+ * A copy of an order in a book, which itself is a row of numbers. `fill` and `reduce` update the copy that they are
+ * given, and no other copy of the same order.
  */
 export type RestingOrder = NewOrder & {
   readonly row: number;
-  /** Tells whether the row is still this order's. */
+  /** The low word of the row's arrival: it differs when the row belongs to another order by now. */
   readonly stamp: number;
 };
 
@@ -52,11 +52,12 @@ const WORD_MAX = 2 ** 31 - 1;
 /** The sign bit of a row's flags. */
 export const BUYS = -(2 ** 31);
 export const FLAGS_MASK = ~BUYS;
-/** Small whole numbers by whole numbers that belong to them, in place. */
+
+/** Sorts small whole numbers in place by their keys, which are whole numbers. */
 export function sortedBy(numbers: Float64Array, keyOf: (number: number) => number): Float64Array {
   const least = numbers.reduce((least, number) => Math.min(least, keyOf(number)), Number.MAX_SAFE_INTEGER);
   const most = numbers.reduce((most, number) => Math.max(most, keyOf(number)), 0);
-  // Key and number in one, which sorts by itself and ten times as fast, unless that is too large.
+  // Key and number in one value sort ten times as fast as with a comparison function, unless the value gets too large.
   if ((most - least + 1) * NUMBERS_MAX > Number.MAX_SAFE_INTEGER || numbers.length > NUMBERS_MAX)
     return numbers.sort((a, b) => keyOf(a) - keyOf(b));
   for (let i = 0; i < numbers.length; i++) {
@@ -70,16 +71,16 @@ export function sortedBy(numbers: Float64Array, keyOf: (number: number) => numbe
 
 const NUMBERS_MAX = 2 ** 24;
 
-/** Orders by id, and by their arrival. */
+/** The orders of a book, found by id or in order of arrival. */
 export class Orders {
   readonly rows = new OrderRows();
   readonly #index = new OrderIndex(this.rows);
   readonly accounts = new AccountNumbers();
-  /** Ids that are no UUIDs, by a number that stands in their place. */
+  /** Ids that are no UUIDs. A number stands for each of them in the rows. */
   readonly #otherIds = new Map<string, number>();
   readonly #otherNames = new Map<number, string>();
   #others = 0;
-  /** Whether the id that was looked for last is no UUID. */
+  /** Whether the last id that was looked up is no UUID. */
   #isOther = false;
   #arrivals = 0;
 
@@ -97,7 +98,7 @@ export class Orders {
     return this.#find(id, words(id)) !== NONE;
   }
 
-  /** All of them by arrival. Those that leave before their turn are left out, as are those that come meanwhile. */
+  /** The orders by arrival. Orders that leave during the iteration, or arrive during it, are skipped. */
   *values(): Generator<RestingOrder> {
     const last = this.#arrivals;
     for (const row of this.byArrival()) {
@@ -105,10 +106,10 @@ export class Orders {
     }
   }
 
-  /** Adds an order as the last to have come. Its row stands in no level yet. */
+  /** Adds an order as the last arrival. Its row is in no level yet. */
   add(order: NewOrder): number {
     const { id } = order;
-    // Whoever adds an order has mostly looked for it just before.
+    // Callers have mostly looked the same id up just before.
     if (this.#find(id, wordsAgain(id)) !== NONE) assert.fail(`order ${id} is in the book already`);
     if (this.#isOther) this.#nameOther(id);
     return this.addRead(order, this.accounts.take(order.accountId));
@@ -119,7 +120,7 @@ export class Orders {
     return this.#index.find();
   }
 
-  /** Adds an order with the id in `word`, which was looked for last and not found; its account has been taken. */
+  /** Adds an order whose id is in `word` and was not found by the last lookup; `account` is its account's number. */
   addRead(order: Omit<NewOrder, 'id' | 'accountId'>, account: number): number {
     const { revision, side, priceTicks, flags, quantity, leaves } = order;
     if (!(leaves > 0 && leaves <= quantity)) assert.fail(`an order has ${leaves} of ${quantity} to rest`);
@@ -146,7 +147,7 @@ export class Orders {
     return row;
   }
 
-  /** Takes an order out, which stands in no level any more. */
+  /** Removes an order that is in no level any more. */
   drop(row: number): void {
     this.#index.remove(row);
     const page = this.rows.of(row);
@@ -156,7 +157,7 @@ export class Orders {
     this.rows.give(row);
   }
 
-  /** Whether the order is the one that stands in its row. */
+  /** Whether the order is still in its row. */
   stands({ row, stamp }: RestingOrder): boolean {
     const page = this.rows.of(row);
     const at = (row & ROW_MASK) << WORDS_SHIFT;
@@ -167,7 +168,7 @@ export class Orders {
     return this.rows.get(row, FLAGS) < 0 ? 'buy' : 'sell';
   }
 
-  /** The order in a row; its id where that is at hand. */
+  /** A copy of the order in a row. Pass its id if it is at hand. */
   seen(row: number, id?: string): RestingOrder {
     const page = this.rows.of(row);
     const at = (row & ROW_MASK) << WORDS_SHIFT;
@@ -186,22 +187,22 @@ export class Orders {
     };
   }
 
-  /** What a row's numbers stand for: accounts by number, and ids that are no UUIDs. Copies. */
+  /** Copies of the texts that rows name by number: account ids, and order ids that are no UUIDs. */
   names(): { accounts: string[]; otherIds: [number: number, id: string][] } {
     return { accounts: this.accounts.names(), otherIds: [...this.#otherNames] };
   }
 
-  /** Makes room for so many more orders, so that none of them waits for it. */
+  /** Makes room in the index for this many orders at once. */
   reserve(count: number): void {
     this.#index.reserve(count);
   }
 
-  /** Rows, the oldest first. */
+  /** All rows, the oldest first. */
   byArrival(): Float64Array {
-    const found = new Float64Array(this.size);
+    const rows = new Float64Array(this.size);
     let count = 0;
-    for (const row of this.rows.inUse()) found[count++] = row;
-    return sortedBy(found, (row) => this.#arrivalOf(row));
+    for (const row of this.rows.inUse()) rows[count++] = row;
+    return sortedBy(rows, (row) => this.#arrivalOf(row));
   }
 
   #arrivalOf(row: number): number {

@@ -1,57 +1,57 @@
 import assert from 'node:assert/strict';
 
 /**
- * Orders as rows of sixteen integers, one cache line each, in pages outside the collected heap: a million of them are
- * 64 MB that no garbage collection looks at, and no array is ever moved because it grows. A snapshot shares the pages;
- * whoever writes to a shared one writes to a copy.
+ * Stores orders as rows of sixteen 32-bit integers, one cache line each, in pages outside the garbage-collected heap. A
+ * million orders are 64 MB that no collection scans, and growing moves no array. A snapshot shares the pages: a write
+ * to a shared page copies it first.
  */
 export const NONE = -1;
 
-/** What the words of a row are. The id has four. */
+/** The words of a row. The id has four. */
 export const ID = 0;
 export const ACCOUNT = 4;
 export const REVISION = 5;
 export const PRICE = 6;
-/** The flags; the sign bit is set on buys. */
+/** The flags (`flags.ts`). The sign bit is set for buys. */
 export const FLAGS = 7;
 export const QUANTITY = 8;
 export const LEAVES = 9;
 export const LEVEL = 10;
-/** Neighbours in the level. */
+/** The neighbours in the level. */
 export const PREVIOUS = 11;
 export const NEXT = 12;
-/** The next row of the same bucket. */
+/** The next row in the same bucket of the index. */
 export const CHAIN = 13;
-/** Counts arrivals, in two words: it tells priority in time, and one order from the next in the same row. */
+/** The number of the arrival, in two words. It is the priority in time, and tells successive orders in one row apart. */
 export const ARRIVAL = 14;
 export const ARRIVAL_HIGH = 15;
 
 /** A row's words begin in its page at `(row & ROW_MASK) << WORDS_SHIFT`. */
 export const WORDS_SHIFT = 4;
 export const ROW_WORDS = 1 << WORDS_SHIFT;
-/** 64 KB a page: copied in some 10 µs where a snapshot shares it. */
+/** A page has 1,024 rows, 64 KB. Copying one, while a snapshot shares it, takes about 10 µs. */
 export const PAGE_SHIFT = 10;
 const PAGE_ROWS = 1 << PAGE_SHIFT;
 export const ROW_MASK = PAGE_ROWS - 1;
-/** The first page begins small and is doubled: most books hold few orders. */
+/** The first page begins small and doubles, because most books hold few orders. */
 const FIRST_PAGE_ROWS = 16;
 
 export class OrderRows {
   readonly pages: Int32Array<ArrayBuffer>[] = [];
-  /** By page: a snapshot has it, too. Where `#sharing` is false, none. */
+  /** For each page whether a snapshot shares it. Valid only while `#sharing`. */
   readonly #shared: boolean[] = [];
   #sharing = false;
-  /** Rows that were ever in use. */
+  /** The number of rows that were ever in use. */
   #used = 0;
-  /** The first of those that are free again; linked by `NEXT`. */
+  /** The first free one of them; free rows are linked by `NEXT`. */
   #free = NONE;
 
-  /** The page of a row, to be read. */
+  /** The page of a row, for reading only. */
   of(row: number): Int32Array {
     return this.pages[row >>> PAGE_SHIFT] as Int32Array;
   }
 
-  /** The page of a row, to be written. */
+  /** The page of a row, for writing: a shared page is copied. */
   own(row: number): Int32Array {
     const page = row >>> PAGE_SHIFT;
     if (this.#sharing && this.#shared[page]) this.#copy(page);
@@ -66,7 +66,7 @@ export class OrderRows {
     this.own(row)[((row & ROW_MASK) << WORDS_SHIFT) + word] = value;
   }
 
-  /** A row that nobody uses. */
+  /** A free row, which is now in use. */
   take(): number {
     const row = this.#free;
     if (row !== NONE) {
@@ -87,12 +87,12 @@ export class OrderRows {
     this.#free = row;
   }
 
-  /** All rows in use, in no order. */
+  /** All rows in use, in no particular order. */
   *inUse(): Generator<number> {
     for (let row = 0; row < this.#used; row++) if (this.get(row, LEVEL) !== NONE) yield row;
   }
 
-  /** The pages as they are now, which stay so: until `release`, whoever writes to one gets a copy of it. */
+  /** Shares the pages as they are now with a snapshot. Each stays unchanged until the snapshot releases it, in order. */
   share(): { readonly pages: readonly Int32Array[]; release(page: number): void } {
     const pages = [...this.pages];
     for (const page of pages.keys()) {
@@ -104,7 +104,7 @@ export class OrderRows {
       pages,
       release: (page) => {
         if (this.pages[page] === pages[page]) this.#shared[page] = false;
-        // They are released in their order.
+        // Pages are released in order, so this was the last one.
         if (page === pages.length - 1) this.#sharing = false;
       },
     };

@@ -4,16 +4,17 @@ import { heardElsewhere } from '@brokerx/infra';
 import { PAGE_EVENTS_MAX } from './inputs.ts';
 import { MarketBroken } from './marketBroken.ts';
 
-/** What a book says from one revision to another, one output after the other, without the marks of take-overs. */
+/** Reads the outputs of a book from one revision to another, one by one, without the `EngineStarted` events. */
 export type BookReader = {
-  /** Null after the last. */
+  /** The current output; null after the last. */
   output(): Recorded<BookEvent> | null;
-  /** Goes on to the next; where this is not true, `turned` is to be awaited before it can be looked at. */
+  /** Moves to the next output. When this returns false, await `nextPage` before calling `output`. */
   next(): boolean;
-  turned(): Promise<void>;
+  /** Loads the next page; needed before the first output, too. */
+  nextPage(): Promise<void>;
 };
 
-/** Each page is read while the one before is worked on: few waits, for outputs are many. */
+/** Each page is read while the one before is compared, so that the replay seldom waits. */
 export function bookReader(store: EventStore<Event>, symbol: string, from: number, to: number): BookReader {
   const stream = bookStream(symbol);
   const read = async (revision: number) => {
@@ -25,7 +26,7 @@ export function bookReader(store: EventStore<Event>, symbol: string, from: numbe
   const ahead = (revision: number) => {
     if (revision > to) return null;
     const page = read(revision);
-    // Whoever stops before the end does not want to know.
+    // A replay that stops early never awaits this page.
     heardElsewhere(page);
     return page;
   };
@@ -39,7 +40,7 @@ export function bookReader(store: EventStore<Event>, symbol: string, from: numbe
       at += 1;
       return at < outputs.length;
     },
-    async turned() {
+    async nextPage() {
       outputs = [];
       at = 0;
       while (outputs.length === 0 && coming) {

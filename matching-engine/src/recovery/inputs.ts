@@ -2,25 +2,25 @@ import { type EngineInput, type Event, isEngineInput } from '@brokerx/contracts'
 import type { EventStore, Recorded } from '@brokerx/infra';
 import { heardElsewhere } from '@brokerx/infra';
 
-/** A symbol's inputs as the store has them: orders, changes and cancels of accounts, and what markets say. */
+/** A symbol's inputs as the store has them: orders, amendments and cancels of accounts, and events of its market. */
 export type Inputs = Recorded<EngineInput>[];
 
 export const isInput = (recorded: Recorded<Event>): recorded is Recorded<EngineInput> =>
   recorded.symbol !== null && isEngineInput(recorded.event);
 
-/** Events in one read: what is read ahead is still young when it has been worked on, which spares the collector. */
+/** The most events in one read. Small pages are used up while young, which keeps garbage collection cheap. */
 export const PAGE_EVENTS_MAX = 1_000;
 
-/** A page of the inputs of some symbols; others are not read. */
+/** A page of the inputs of these symbols after a position. */
 export async function inputPage(store: EventStore<Event>, symbols: readonly string[], after: number) {
   const page = await store.readAll(after, { symbols }, PAGE_EVENTS_MAX);
   return { inputs: page.events.filter(isInput), position: page.position, atEnd: page.atEnd };
 }
 
 /**
- * The inputs of several symbols after a position, up to the end of the store, read once for all of them: they lie
- * between each other, and a pass for each would meet the others' every time. Each is given its own by `of`, once; they
- * go on together, a page at a time, and whoever has seen enough must leave.
+ * Reads the inputs of several symbols after a position, up to the end of the store, in one pass for all of them: their
+ * inputs are interleaved, so that a pass for each would read all the others' as well. `of` yields the inputs of one
+ * symbol and may be called once for each. The symbols move from page to page together; one that stops must `leave`.
  */
 export function inputsTogether(
   store: EventStore<Event>,
@@ -34,10 +34,10 @@ export function inputsTogether(
   };
   const newLeaf = (page: Promise<SharedPage>): Leaf => ({
     page,
-    left: new Set(),
+    finished: new Set(),
     turned: Promise.withResolvers(),
   });
-  // A page that nobody has asked for yet may fail without anybody knowing; whoever asks is told.
+  // A page read ahead may fail before anything awaits it; the error is thrown where the page is awaited.
   const ahead = (page: Promise<SharedPage>) => {
     heardElsewhere(page);
     return page;
@@ -45,9 +45,9 @@ export function inputsTogether(
   let leaf = newLeaf(ahead(read(after)));
   let coming: Promise<SharedPage> | null = null;
 
-  /** The last one to leave a page turns it for all. */
+  /** Turns the page for all symbols, once the last of them has finished with it. */
   const turn = () => {
-    if (!coming || [...reading].some((symbol) => !leaf.left.has(symbol))) return;
+    if (!coming || [...reading].some((symbol) => !leaf.finished.has(symbol))) return;
     const { turned } = leaf;
     leaf = newLeaf(coming);
     coming = null;
@@ -57,14 +57,14 @@ export function inputsTogether(
   return {
     async *of(symbol) {
       for (;;) {
-        const { page, left, turned } = leaf;
+        const { page, finished, turned } = leaf;
         const { inputs, position, atEnd } = await page;
-        // The next page is read while this one is worked on.
+        // The next page is read while this one is being applied.
         if (!atEnd) coming ??= ahead(read(position));
         const own = inputs.get(symbol);
         if (own) yield own;
         if (atEnd) return;
-        left.add(symbol);
+        finished.add(symbol);
         turn();
         await turned.promise;
       }
@@ -77,5 +77,5 @@ export function inputsTogether(
 }
 
 type SharedPage = { inputs: Map<string, Inputs>; position: number; atEnd: boolean };
-/** `left`: by the symbols that have done with it. */
-type Leaf = { page: Promise<SharedPage>; left: Set<string>; turned: PromiseWithResolvers<void> };
+/** A page in use; `finished` are the symbols that are done with it. */
+type Leaf = { page: Promise<SharedPage>; finished: Set<string>; turned: PromiseWithResolvers<void> };

@@ -1,4 +1,4 @@
-/** This symbol cannot go on: the engine failed, or says something else than the book. */
+/** A symbol's market must stop: the engine failed on an input, or its outputs differ from the stored ones. */
 export class MarketBroken extends Error {
   override name = 'MarketBroken';
 }

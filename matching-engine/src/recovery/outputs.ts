@@ -3,35 +3,35 @@ import { type Commit, EVENTS_PER_COMMIT_MAX, type Runtime } from '@brokerx/infra
 import type { PlacedInput } from '../rules/engine.ts';
 
 /**
- * Packs the outputs of consecutive inputs into commits on `book-<symbol>`. A commit is open until it is taken;
- * the outputs of one input never straddle two commits, unless they are more than a commit holds: then they are
- * cut, and the last event of every piece but the last says that there is more.
+ * Packs the outputs of consecutive inputs into commits on `book-<symbol>`. A commit stays open until it is taken or
+ * full. The outputs of one input go into one commit, unless they are more than a commit holds: then they are cut into
+ * several, and `more` is set on the last event of each but the last.
  */
 export type Outputs = {
-  /** Puts an input's outputs, all at `time`, into the open commit; returns the commits that became full. */
+  /** Adds an input's outputs, all at `time`, to the open commit. Returns the commits that became full. */
   add(input: PlacedInput, facts: readonly BookFact[], time: string): PackedCommit[];
-  /** Closes the open commit and gives it; null when nothing is in it. */
+  /** Closes the open commit and returns it; null when it is empty. */
   take(): PackedCommit | null;
-  /** Revision of the book's last event, those of the open commit included. */
+  /** The revision of the book's last event, the open commit included. */
   revision(): number;
 };
 
 export type PackedCommit = {
   commit: Commit<Event>;
-  /** Inputs that have their last output in it. */
+  /** The number of inputs whose last output is in this commit. */
   inputs: number;
-  /** Trace contexts of its first inputs, as many as a span is linked with. */
+  /** The trace contexts of the first inputs, which the commit's span links to. */
   traceparents: string[];
-  /** Revision of its last event. */
+  /** The revision of the last event. */
   revision: number;
 };
 
-/** What tracing keeps of a batch. */
+/** The most links of a span: tracing drops further ones. */
 const TRACED_INPUTS_MAX = 128;
 
 export const ENGINE_ACTOR = 'system:engine';
 
-/** `revision` is that of the last event in the book's stream, or -1. */
+/** `revision` is that of the last event in the book's stream, or -1 if there is none. */
 export function packOutputs(symbol: string, revision: number, runtime: Runtime): Outputs {
   const stream = bookStream(symbol);
   let stored = revision;

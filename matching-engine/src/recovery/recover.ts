@@ -3,36 +3,34 @@ import { inputsTogether } from './inputs.ts';
 import { type Beginning, beginning, type Replayed, type ReplayOptions, replay } from './replay.ts';
 import { type TakeOverOptions, type Tenure, takeOver } from './takeOver.ts';
 
-/** How an engine comes to run a symbol: it takes the book over, then replays what is there. */
+/** Recovers the engine of a symbol: takes the book over, then replays the inputs after the last snapshot. */
 export type RecoverOptions = ReplayOptions & TakeOverOptions;
 
-/** `revision`: of the book's last event. */
+/** `revision` is that of the book's last event. */
 export type Recovered = Replayed & { revision: number };
 
-/** Rejects with `MarketBroken`, `LeaseLost`, or what the store throws. */
+/** Rejects with `MarketBroken`, `LeaseLost`, or an error of the store. */
 export type Recover = (symbol: string, tenure: Tenure) => Promise<Recovered>;
 
-/**
- * Symbols in one pass over the inputs: each holds two pages of its book, some MB. And how far their snapshots may lie
- * apart for it: what one has already is read and left.
- */
+/** The most symbols recovered in one pass over the inputs. Each holds two pages of its book in memory, some MB. */
 const TOGETHER_SYMBOLS_MAX = 16;
+/** The most positions between their snapshots: a symbol ignores the inputs that its snapshot already contains. */
 const TOGETHER_POSITIONS_MAX = 20_000;
 
-/** Those that are asked for while others are under way wait, and are then recovered together. */
+/** Symbols requested while others are being recovered wait, and are then recovered together. */
 export function recovery(options: RecoverOptions): Recover {
   const waiting: Waiting[] = [];
   let running = false;
 
   const run = async () => {
     while (waiting.length > 0) {
-      const taken = await Promise.all(waiting.splice(0).map((one) => ready(one)));
-      for (const group of groupsOf(taken.filter((one) => one !== null))) await replayTogether(group);
+      const batch = await Promise.all(waiting.splice(0).map((one) => prepare(one)));
+      for (const group of groupsOf(batch.filter((one) => one !== null))) await replayTogether(group);
     }
     running = false;
   };
 
-  const ready = async (one: Waiting): Promise<Ready | null> => {
+  const prepare = async (one: Waiting): Promise<Ready | null> => {
     try {
       const revision = await takeOver(options, one.symbol, one.tenure);
       return { ...one, revision, begin: await beginning(options, one.symbol, revision) };
@@ -62,7 +60,7 @@ export function recovery(options: RecoverOptions): Recover {
   return (symbol, tenure) =>
     new Promise((resolve, reject) => {
       waiting.push({ symbol, tenure, resolve, reject });
-      // In the next breath: who is asked for together is recovered together.
+      // A microtask later, so that symbols requested together are recovered together.
       if (!running) void Promise.resolve().then(run);
       running = true;
     });
@@ -76,7 +74,7 @@ type Waiting = {
 };
 type Ready = Waiting & { revision: number; begin: Beginning };
 
-/** Those that begin close to each other. */
+/** Groups of symbols whose replays begin close to each other. */
 function groupsOf(all: readonly Ready[]): Ready[][] {
   const groups: Ready[][] = [];
   for (const one of all.toSorted((a, b) => a.begin.position - b.begin.position)) {

@@ -8,31 +8,31 @@ import type { Inputs } from './inputs.ts';
 import { MarketBroken } from './marketBroken.ts';
 
 /**
- * How an engine comes to know what its symbol's past made of it: it restores the newest snapshot and applies the
- * inputs after it again. What the book already says of them must come out again, word for word.
+ * Rebuilds an engine's state: restores the newest snapshot and applies the inputs after it again. Their outputs must
+ * equal the stored ones exactly; any difference breaks the market.
  */
 export type ReplayOptions = { store: EventStore<Event>; snapshots: Snapshots; log: Log };
 
 export type Replayed = {
   engine: Engine;
-  /** Position of the last input applied; 0 before the first. */
+  /** The position of the last applied input; 0 before the first. */
   position: number;
-  /** Inputs applied again. */
+  /** The number of inputs that were applied again. */
   replayed: number;
-  /** The last input's outputs that the book does not have yet: its commits were cut, and the last ones lost. */
+  /** Outputs of the last input that the book lacks: they were cut into several commits, and the last ones were lost. */
   missing: { input: Recorded<EngineInput>; facts: BookFact[]; time: string } | null;
 };
 
-/** What a replay begins with. */
+/** The state that a replay begins with. */
 export type Beginning = {
   engine: Engine;
-  /** Position of the last input that is in it; 0 before the first. */
+  /** The position of the last input that the state contains; 0 before the first. */
   position: number;
-  /** Of the last output that came of it. */
+  /** The revision of the last output that the state contains; -1 before the first. */
   revision: number;
 };
 
-/** From where it begins up to the output at `revision` of the book. Throws `MarketBroken`, or what the store throws. */
+/** Applies inputs until the book's outputs are used up. Throws `MarketBroken`, or an error of the store. */
 export async function replay(
   { engine, ...begin }: Beginning,
   book: BookReader,
@@ -41,7 +41,7 @@ export async function replay(
   let last: BookEvent | null = null;
   let { position } = begin;
   let replayed = 0;
-  await book.turned();
+  await book.nextPage();
   if (!book.output()) return { engine, position, replayed, missing: null };
 
   for await (const inputs of pages) {
@@ -59,7 +59,7 @@ export async function replay(
         }
         if (!sameOutput(fact, input, output)) throw divergence(input, fact, output);
         last = output.event;
-        if (!book.next()) await book.turned();
+        if (!book.next()) await book.nextPage();
       }
       if (!book.output()) {
         if (last?.more) throw divergence(input, null, null);
@@ -72,7 +72,7 @@ export async function replay(
   );
 }
 
-/** Applies an input; what the engine throws breaks this symbol alone. */
+/** Applies an input. An error of the engine becomes `MarketBroken`, which stops this symbol alone. */
 export function applyOrBreak(engine: Engine, input: Recorded<EngineInput>): BookFact[] {
   try {
     return apply(engine, input);
@@ -82,22 +82,25 @@ export function applyOrBreak(engine: Engine, input: Recorded<EngineInput>): Book
   }
 }
 
-/** The newest snapshot's state, or the empty one. Throws `UnknownMatchingRules`. */
+/** The state of the newest snapshot that the book contains, or the empty state. Throws `UnknownMatchingRules`. */
 export async function beginning(
   { store, snapshots }: Pick<ReplayOptions, 'store' | 'snapshots'>,
   symbol: string,
   revision: number,
 ): Promise<Beginning> {
   const key = { kind: SNAPSHOT_KIND, key: symbol, version: SNAPSHOT_VERSION };
-  const found = await snapshots.load(key, engineOrUnknownRules);
-  if (found?.state instanceof UnknownMatchingRules) throw found.state;
-  if (found && found.cursor.storeId === store.id && found.revision <= revision) {
-    return { engine: found.state, position: found.cursor.position, revision: found.revision };
+  const snapshot = await snapshots.load(key, engineOrUnknownRules);
+  if (snapshot?.state instanceof UnknownMatchingRules) throw snapshot.state;
+  if (snapshot && snapshot.cursor.storeId === store.id && snapshot.revision <= revision) {
+    return { engine: snapshot.state, position: snapshot.cursor.position, revision: snapshot.revision };
   }
   return { engine: newEngine(symbol), position: 0, revision: -1 };
 }
 
-/** Rules that this engine lacks are no damage: what was made by them is not to be made anew by others. */
+/**
+ * A snapshot under rules that this engine lacks is not damaged. The error is returned, not thrown, because `load` would
+ * take it for damage and the engine would begin again from the empty state, under other rules.
+ */
 function engineOrUnknownRules(snapshot: Snapshot): Engine | UnknownMatchingRules {
   try {
     return unpacked(snapshot);

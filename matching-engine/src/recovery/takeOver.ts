@@ -4,23 +4,23 @@ import { KNOWN_MATCHING_RULES } from '../rules/engine.ts';
 import { ENGINE_ACTOR } from './outputs.ts';
 
 /**
- * How an engine takes a book over: it fences whoever ran it before, with `EngineStarted` at the book's very end; from
- * then on nobody else can add to it.
+ * Takes a book over: appends `EngineStarted` to it. That fences the engine before, whose next commit expects an older
+ * revision and is refused.
  */
 export type TakeOverOptions = { store: EventStore<Event>; appender: Appender<Event>; runtime: Runtime };
 
-/** Under which right a symbol is taken over. */
+/** The lease under which a symbol is taken over. */
 export type Tenure = {
-  /** Of the lease. */
+  /** The lease's epoch. */
   epoch: number;
-  /** Whether the lease is still held, by the clock of this moment. */
+  /** Whether the lease is still held now. */
   mayGoOn(): boolean;
 };
 
-/** A stranger that appends between our look and our append is met at most a few times. */
+/** The engine before may append between our reading of the revision and our append, but only a few times. */
 const TAKE_OVER_ATTEMPTS_MAX = 10;
 
-/** The symbol is another process's by now, or nobody's. */
+/** The lease was lost: another process has the symbol, or will. */
 export class LeaseLost extends Error {
   override name = 'LeaseLost';
   constructor(symbol: string) {
@@ -29,8 +29,8 @@ export class LeaseLost extends Error {
 }
 
 /**
- * Puts `EngineStarted` at the end of the book; returns its revision. A process that slept on the way must not fence
- * the one that has the shard by now, so it looks at its lease last.
+ * Appends `EngineStarted` to the book and returns its revision. It checks the lease right before the append: a process
+ * that was suspended must not fence the one that owns the shard by now.
  */
 export async function takeOver(
   { store, appender, runtime }: TakeOverOptions,
@@ -42,7 +42,7 @@ export async function takeOver(
     const expectedRevision = await store.streamRevision(stream);
     if (!mayGoOn()) throw new LeaseLost(symbol);
     const id = mintId(runtime);
-    const started: BookFact = {
+    const engineStarted: BookFact = {
       type: 'EngineStarted.v1',
       data: { epoch, matchingRules: Math.max(...KNOWN_MATCHING_RULES) },
     };
@@ -53,7 +53,7 @@ export async function takeOver(
       causationId: id,
       traceparent: mintTraceparent(runtime),
     };
-    const events = seal(id, cause, [started]);
+    const events = seal(id, cause, [engineStarted]);
     const verdict = await appender.append({
       id,
       stream,

@@ -14,43 +14,43 @@ import { openShard, type RunningSymbols, type Shard } from './shard.ts';
 import type { SymbolEngine, SymbolEngineOptions } from './symbolEngine.ts';
 
 /**
- * An engine process: has its share of the shards, runs every symbol of them, and follows one feed for all. A shard
- * that is taken is brought up to date by itself first; a symbol that is listed later begins with its first event.
+ * An engine process. It owns its fair share of the shards, runs all their symbols, and follows one feed for all of
+ * them. Each symbol of a newly owned shard first catches up by itself; a symbol listed later begins with its first event.
  */
 export type MatchingEngine = {
-  /** Resolves when the process must exit: a symbol follows rules that it lacks. */
+  /** Resolves when the process must exit: a symbol follows matching rules that this engine lacks. */
   readonly failed: Promise<Error>;
-  /** Whether it is a member, and had its share of the shards once. */
+  /** Whether the process has owned its share of the shards once. */
   isReady(): boolean;
   shards(): string[];
-  /** By symbol: `ok`, or why it stands still. */
+  /** For each symbol `ok`, or why its market is stopped. */
   markets(): Record<string, string>;
-  /** Inputs applied whose outputs are not known to be stored. */
+  /** The number of applied inputs whose outputs are not known to be stored. */
   unacknowledged(): number;
-  /** Every input of its symbols up to here is applied. */
+  /** Every input of the process's symbols up to this position is applied. */
   position(): number;
-  /** Resolves when all that was applied is stored. */
-  settled(): Promise<void>;
-  /** Finishes what is on its way, keeps snapshots, and hands its shards over. */
+  /** Resolves when the outputs of all applied inputs are stored. */
+  allStored(): Promise<void>;
+  /** Waits for the outputs on their way, saves snapshots, and releases the shards. */
   stop(): Promise<void>;
 };
 
 export type ConsumeOptions = Omit<SymbolEngineOptions, 'onFailed'> & {
-  /** Of engine inputs, by symbol. */
+  /** The feed of engine inputs, which is read by symbol. */
   feed: Feed<Event>;
-  /** Of listings, whatever their symbols; the same feed when absent. */
+  /** The feed of listings of all symbols. Defaults to `feed`. */
   listings?: Feed<Event>;
   leases: Leases;
 };
 
-/** Inputs applied whose outputs are not stored yet, over all symbols: about half a second of work to lose and redo. */
+/** The most applied inputs whose outputs are not stored yet, over all symbols: half a second of work to lose and redo. */
 const UNACKNOWLEDGED_INPUTS_MAX = 5_000;
-/** Inputs in a batch: a few milliseconds of matching. */
+/** The most inputs in a batch: a few milliseconds of matching. */
 const BATCH_INPUTS_MAX = 1_000;
-/** Begins the names of the leases of shards, and of engines as members. */
+/** The prefix of the names of the shards' leases, and of the engines as members. */
 const ROLE = 'engine';
 
-/** Throws `UnknownMatchingRules` where a symbol follows rules that this engine lacks: it must not start. */
+/** Throws `UnknownMatchingRules` if a symbol follows rules that this engine lacks: it must not start. */
 export async function consume(options: ConsumeOptions): Promise<MatchingEngine> {
   const { store, feed, listings = feed, snapshots, leases, runtime, log, metrics } = options;
   const shards = new Map<string, Shard>();
@@ -62,28 +62,28 @@ export async function consume(options: ConsumeOptions): Promise<MatchingEngine> 
   const everyEngine = (work: (engine: SymbolEngine) => Promise<void>) =>
     Promise.all(Array.from(engines.values(), work));
 
-  const handle = async (given: Map<string, SymbolEngine>, { events }: Batch<Event>): Promise<void> => {
+  const handle = async (subscribed: Map<string, SymbolEngine>, { events }: Batch<Event>): Promise<void> => {
     const bySymbol = Map.groupBy(events.filter(isInput), ({ symbol }) => symbol ?? '');
     for (const [symbol, inputs] of bySymbol) {
-      const engine = given.get(symbol);
-      // One that runs here no more has its inputs from somewhere else.
+      const engine = subscribed.get(symbol);
+      // The process may have lost or restarted the symbol since: then another subscription has its inputs.
       if (!engine || engines.get(symbol) !== engine) continue;
       engine.take(inputs);
-      void engine.keepSnapshot();
+      void engine.saveSnapshot();
     }
     metrics.inputs.inc(events.length);
-    if (unacknowledged() > UNACKNOWLEDGED_INPUTS_MAX) await everyEngine((engine) => engine.settled());
+    if (unacknowledged() > UNACKNOWLEDGED_INPUTS_MAX) await everyEngine((engine) => engine.allStored());
   };
 
-  // Every symbol is brought up to date by itself before it is added, and drops what it knows already.
+  // A symbol catches up by itself before the subscription includes it, and ignores inputs that it has applied already.
   const inputs = movableSubscription<Event>(feed, store.id, {
     name: 'matching-engine',
     batchEventsMax: BATCH_INPUTS_MAX,
     begin() {
       if (engines.size === 0) return null;
-      const given = new Map(engines);
-      const filter = { categories: ['account', 'market'], symbols: [...given.keys()].sort() };
-      return { filter, handle: (batch) => handle(given, batch) };
+      const subscribed = new Map(engines);
+      const filter = { categories: ['account', 'market'], symbols: [...subscribed.keys()].sort() };
+      return { filter, handle: (batch) => handle(subscribed, batch) };
     },
   });
   let moved = Promise.resolve();
@@ -91,7 +91,7 @@ export async function consume(options: ConsumeOptions): Promise<MatchingEngine> 
     moved = inputs.move(position);
   };
 
-  const takeUp = async (unit: string, lease: Lease) => {
+  const ownShard = async (unit: string, lease: Lease) => {
     const shard = openShard({ ...options, lease, recover, running, onRunning });
     shards.set(unit, shard);
     const forget = () => {
@@ -137,7 +137,7 @@ export async function consume(options: ConsumeOptions): Promise<MatchingEngine> 
       await moved;
     },
   });
-  const share = fairShare({ leases, runtime, log, role: ROLE, units: SHARDS, takeUp });
+  const share = fairShare({ leases, runtime, log, role: ROLE, units: SHARDS, takeUp: ownShard });
   metrics.watch({
     openOrders: () => sum(engines.values(), (engine) => engine.openOrders()),
     unacknowledgedInputs: unacknowledged,
@@ -159,8 +159,8 @@ export async function consume(options: ConsumeOptions): Promise<MatchingEngine> 
       ...Object.fromEntries(broken),
     }),
     position: () => Math.min(newcomers.position(), inputs.position() ?? Number.POSITIVE_INFINITY),
-    async settled() {
-      await everyEngine((engine) => engine.settled());
+    async allStored() {
+      await everyEngine((engine) => engine.allStored());
     },
     async stop() {
       await newcomers.stop();
@@ -170,8 +170,8 @@ export async function consume(options: ConsumeOptions): Promise<MatchingEngine> 
   };
 }
 
-function sum<T>(items: Iterable<T>, of: (item: T) => number): number {
+function sum<T>(items: Iterable<T>, amount: (item: T) => number): number {
   let total = 0;
-  for (const item of items) total += of(item);
+  for (const item of items) total += amount(item);
   return total;
 }

@@ -4,14 +4,14 @@ import type { EventStore, Snapshots } from '@brokerx/infra';
 import { KNOWN_MATCHING_RULES, UnknownMatchingRules } from '../rules/engine.ts';
 
 /**
- * Finds every symbol that was ever listed, with the version of the matching rules that it adopted: the snapshot of the
- * last look, and the market events since. Refuses, before anything is touched, where this engine lacks a version.
+ * Finds every listed symbol and the matching rules that it was listed with: those of the last snapshot, and the market
+ * events since. Throws `UnknownMatchingRules`, before the engine touches anything, if the engine lacks a version.
  */
 export async function discover(store: EventStore<Event>, snapshots: Snapshots): Promise<Discovered> {
   const key = { kind: 'listed-symbols', key: 'all', version: 1 };
-  const kept = await snapshots.load(key, ({ state }) => listedFrom(state));
-  const listed = kept?.state ?? new Map<string, number>();
-  let position = kept?.cursor.position ?? 0;
+  const snapshot = await snapshots.load(key, ({ state }) => listedFrom(state));
+  const listed = snapshot?.state ?? new Map<string, number>();
+  let position = snapshot?.cursor.position ?? 0;
   for (let atEnd = false; !atEnd; ) {
     const page = await store.readAll(position, { categories: ['market'], symbols: 'any' }, PAGE_EVENTS_MAX);
     for (const { event } of page.events) {
@@ -32,7 +32,7 @@ function listedFrom(state: string): Map<string, number> {
   return listed;
 }
 
-/** Throws `UnknownMatchingRules`. */
+/** Throws `UnknownMatchingRules` if this engine lacks the version. */
 export function assertKnownRules(symbol: string, version: number): void {
   if (KNOWN_MATCHING_RULES.includes(version)) return;
   throw new UnknownMatchingRules(
@@ -42,7 +42,7 @@ export function assertKnownRules(symbol: string, version: number): void {
 
 export type Discovered = {
   symbols: Set<string>;
-  /** No symbol but these has an input at or below this position. */
+  /** No other symbol has an input at or before this position. */
   position: number;
 };
 

@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 
-/** What an engine process tells about itself. Gauges are read when they are asked for. */
+/** The metrics of an engine process. Gauges are read when the metrics are scraped. */
 export type EngineMetrics = ReturnType<typeof engineMetrics>;
 
 export type EngineGauges = {
@@ -9,7 +9,7 @@ export type EngineGauges = {
   brokenMarkets(): number;
   shards(): number;
   markets(): number;
-  /** Positions between the newest event and what this engine has been given. */
+  /** Positions between the newest event and the last one that the feed has delivered to this process. */
   lagPositions(): number;
 };
 
@@ -25,7 +25,7 @@ export function engineMetrics(registry: Registry) {
       buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
       registers,
     }),
-    /** Called once, when there is something to look at. */
+    /** Registers the gauges; called once, when the engine runs. */
     watch(gauges: EngineGauges) {
       const gauge = (name: string, help: string, read: () => number) =>
         new Gauge({

@@ -6,57 +6,57 @@ import { LeaseLost } from '../recovery/takeOver.ts';
 import { Fenced, type SymbolEngine, type SymbolEngineOptions, symbolEngine } from './symbolEngine.ts';
 
 /**
- * The symbols of one shard in the hands of one process, for as long as it has the shard's lease. They are taken over
- * together, stop together the moment the lease is lost, and are handed over together: finished and kept, so that the
- * next owner begins where this one ended.
+ * The symbols of one shard, run by the process that holds the shard's lease. The process takes them over together and
+ * stops them together the moment it loses the lease. When it hands the shard over, it stores all outputs and saves
+ * snapshots first, so that the next owner begins where this one ended.
  */
 export type Shard = {
-  /** Takes the symbol over and brings it to the end of its inputs. Does nothing when that has begun before. */
+  /** Takes the symbol over and applies all its inputs so far. Does nothing if that has begun before. */
   adopt(symbol: string): Promise<void>;
-  /** Forgets everything at once: nothing is applied or sent any more. */
+  /** Stops all symbols at once: nothing is applied or sent any more. */
   drop(): void;
-  /** Takes no more inputs, waits until all outputs are stored, and keeps snapshots. */
+  /** Takes no more inputs, waits until all outputs are stored, and saves snapshots. */
   finish(): Promise<void>;
 };
 
 export type ShardOptions = Omit<SymbolEngineOptions, 'onFailed'> & {
   lease: Lease;
   recover: Recover;
-  /** What the process runs, of all its shards: this one adds its own symbols and takes them away again. */
+  /** The running symbols of all shards of this process. This shard adds its symbols and removes them again. */
   running: RunningSymbols;
-  /** Called in the same breath as a symbol is added to them, which has its inputs up to this position. */
+  /** Called synchronously after a symbol was added to `running`, with all its inputs up to this position applied. */
   onRunning(position: number): void;
 };
 
 export type RunningSymbols = {
   engines: Map<string, SymbolEngine>;
-  /** Symbols that stand still because they could not be recovered, and why. */
+  /** Symbols that could not be recovered, and why. */
   broken: Map<string, string>;
 };
 
 export function openShard(options: ShardOptions): Shard {
   const { lease, recover, running, log, onRunning } = options;
   const adopted = new Set<string>();
-  /** All that were ever made, also those that are still catching up. */
-  const made = new Map<string, SymbolEngine>();
+  /** All engines of this shard, also those that are still catching up. */
+  const started = new Map<string, SymbolEngine>();
   let isOver = false;
 
-  const leave = () => {
+  const removeFromRunning = () => {
     isOver = true;
     for (const symbol of adopted) {
-      if (running.engines.get(symbol) === made.get(symbol)) running.engines.delete(symbol);
+      if (running.engines.get(symbol) === started.get(symbol)) running.engines.delete(symbol);
       running.broken.delete(symbol);
     }
   };
   const drop = () => {
-    if (!isOver) leave();
-    for (const engine of made.values()) engine.abandon();
+    if (!isOver) removeFromRunning();
+    for (const engine of started.values()) engine.abandon();
   };
   /**
-   * Somebody else wrote to a book of this shard, or it cannot be written: what this process holds of the shard is not
-   * what is stored. It is dropped whole, and asked for again from the beginning, by whoever is free.
+   * Another process wrote to a book of this shard, or the book cannot be written: this process's state is not what is
+   * stored. It drops the whole shard and releases the lease, so that any process may recover the shard.
    */
-  const failed = (symbol: string, err: Error) => {
+  const onFailed = (symbol: string, err: Error) => {
     const what = err instanceof Fenced ? 'a book was fenced by a stranger' : 'a book could not be written';
     log.fatal({ err, symbol, epoch: lease.epoch }, `${what}: its shard is dropped`);
     drop();
@@ -67,19 +67,9 @@ export function openShard(options: ShardOptions): Shard {
     const mayGoOn = () => !isOver && lease.isHeld();
     const recovered = await recover(symbol, { epoch: lease.epoch, mayGoOn });
     if (!mayGoOn()) throw new LeaseLost(symbol);
-    const engine = symbolEngine({ ...options, onFailed: (err) => failed(symbol, err) }, symbol, recovered);
-    made.set(symbol, engine);
-    let { position } = recovered;
-    let caughtUp = 0;
-    for (let atEnd = false; !atEnd; ) {
-      const page = await inputPage(options.store, [symbol], position);
-      if (!mayGoOn()) throw new LeaseLost(symbol);
-      engine.take(page.inputs);
-      caughtUp += page.inputs.length;
-      await engine.settled();
-      void engine.keepSnapshot();
-      ({ position, atEnd } = page);
-    }
+    const engine = symbolEngine({ ...options, onFailed: (err) => onFailed(symbol, err) }, symbol, recovered);
+    started.set(symbol, engine);
+    const { position, caughtUp } = await catchUp(options.store, engine, recovered.position, mayGoOn);
     if (!mayGoOn()) throw new LeaseLost(symbol);
     running.engines.set(symbol, engine);
     onRunning(position);
@@ -97,17 +87,38 @@ export function openShard(options: ShardOptions): Shard {
       } catch (err) {
         if (err instanceof MarketBroken && !isOver) return noteBroken(running, log, symbol, err);
         adopted.delete(symbol);
-        // Whoever takes the shard next begins with this symbol, too.
+        // The next owner of the shard recovers this symbol, too.
         if (!isOver) throw err;
       }
     },
     async finish() {
-      leave();
-      await Promise.all(Array.from(made.values(), (engine) => engine.keepSnapshot(true)));
-      await Promise.all(Array.from(made.values(), (engine) => engine.settled()));
+      removeFromRunning();
+      await Promise.all(Array.from(started.values(), (engine) => engine.saveSnapshot(true)));
+      await Promise.all(Array.from(started.values(), (engine) => engine.allStored()));
       drop();
     },
   };
+}
+
+/** Applies the inputs after a position, up to the end of the store. */
+async function catchUp(
+  store: ShardOptions['store'],
+  engine: SymbolEngine,
+  after: number,
+  mayGoOn: () => boolean,
+): Promise<{ position: number; caughtUp: number }> {
+  let position = after;
+  let caughtUp = 0;
+  for (let atEnd = false; !atEnd; ) {
+    const page = await inputPage(store, [engine.symbol], position);
+    if (!mayGoOn()) throw new LeaseLost(engine.symbol);
+    engine.take(page.inputs);
+    caughtUp += page.inputs.length;
+    await engine.allStored();
+    void engine.saveSnapshot();
+    ({ position, atEnd } = page);
+  }
+  return { position, caughtUp };
 }
 
 function noteBroken({ broken }: RunningSymbols, log: Log, symbol: string, err: MarketBroken): void {

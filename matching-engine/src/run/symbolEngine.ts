@@ -12,34 +12,34 @@ import { type PackedState, packing, SNAPSHOT_KIND, SNAPSHOT_VERSION } from '../s
 import type { EngineMetrics } from './metrics.ts';
 
 /**
- * One symbol's engine at work: applies inputs, sends what comes of them to the book in chained commits, and keeps
- * snapshots. It runs ahead of the store by a bounded number of commits; nothing is told to anybody before it is
- * stored. States: running → broken (its inputs are left alone; a restart recovers it, or finds the same again) or
- * abandoned (another process has the symbol, or may have it: nothing is applied or sent any more).
+ * Runs the engine of one symbol: applies inputs, appends their outputs to the book in chained commits, and saves
+ * snapshots. The engine runs ahead of the store by a bounded number of commits; others see outputs only once stored.
+ * States: running; *broken* (it ignores its inputs; a restart recovers it or breaks again); *abandoned* (another
+ * process has the symbol, or may have it: nothing is applied or appended any more).
  */
 export type SymbolEngine = {
   readonly symbol: string;
-  /** Position of the last input applied. */
+  /** The position of the last applied input. */
   position(): number;
-  /** Why it does not go on; null while it does. */
+  /** Why the market is stopped; null while it runs. */
   broken(): string | null;
   openOrders(): number;
-  /** Inputs applied whose outputs are not known to be stored. */
+  /** The number of applied inputs whose outputs are not known to be stored. */
   unacknowledged(): number;
-  /** Applies the inputs that are new to it. Never throws for what is wrong with them. */
+  /** Applies the inputs that the engine has not applied yet. An input that cannot be applied breaks the market. */
   take(inputs: readonly Recorded<EngineInput>[]): void;
-  /** Sends all that is waiting; resolves when it is stored, or failed. */
-  settled(): Promise<void>;
-  /** Ends it at once; what is on its way is fenced by its expected revision, wherever it arrives. */
+  /** Sends the open commit. Resolves when every commit is stored, or has failed. */
+  allStored(): Promise<void>;
+  /** Stops the engine at once. Its expected revision fences every commit that is still on its way. */
   abandon(): void;
-  /** Keeps a snapshot where it is due (or there is anything new, when `always`). */
-  keepSnapshot(always?: boolean): Promise<void>;
+  /** Saves a snapshot if one is due; with `always`, if there is any new input. */
+  saveSnapshot(always?: boolean): Promise<void>;
 };
 
 export type SymbolEngineOptions = RecoverOptions & {
   metrics: EngineMetrics;
   telemetry: Telemetry;
-  /** Called once when the book cannot be written any more: another engine has taken over, or the store is gone. */
+  /** Called once, when the book cannot be written any more: another engine has taken over, or the store is gone. */
   onFailed(error: Error): void;
 };
 
@@ -49,12 +49,13 @@ export class Fenced extends Error {
 }
 
 /**
- * While so many commits are on their way, outputs gather in the open one: one is in flight, one is ready to
- * follow it. More would only make more and smaller rows.
+ * The most commits on their way: one in flight, and one ready to follow it. Further outputs gather in the open commit,
+ * because more commits would only make more and smaller rows.
  */
 const COMMITS_ON_THEIR_WAY_MAX = 2;
-/** A snapshot costs as much as the book has orders, so it waits for as many inputs more. */
+/** A snapshot is due after this many inputs, plus one for each order in the book, because its cost grows with those. */
 const SNAPSHOT_INPUTS = 10_000;
+/** A snapshot is also due after this time, if there was any input. */
 const SNAPSHOT_AFTER_MS = 60_000;
 
 export function symbolEngine(options: SymbolEngineOptions, symbol: string, begin: Recovered): SymbolEngine {
@@ -70,7 +71,7 @@ export function symbolEngine(options: SymbolEngineOptions, symbol: string, begin
   let lastSent: Promise<void> = Promise.resolve();
   let snapshotInputs = begin.replayed;
   let snapshotMs = runtime.monotonicMs();
-  let keeping: Promise<void> | null = null;
+  let saving: Promise<void> | null = null;
 
   const fail = (error: Error) => {
     if (failed) return;
@@ -90,17 +91,17 @@ export function symbolEngine(options: SymbolEngineOptions, symbol: string, begin
         (verdict) => {
           onTheirWay -= 1;
           metrics.appendSeconds.observe((runtime.monotonicMs() - sentMs) / 1_000);
-          if (failed || !stands(verdict, revision)) return;
+          if (failed || !isStored(verdict, revision)) return;
           stored += inputs;
           metrics.outputs.inc(commit.events.length);
-          offer();
+          sendUnlessBusy();
         },
         (error: unknown) => fail(new Error(`${commit.stream} could not be written`, { cause: error })),
       );
   };
 
-  /** The ids of commits are minted here and now, so that a duplicate can only be the appender's own retry. */
-  const stands = (verdict: Verdict, revision: number): boolean => {
+  /** A `duplicate` can only be the appender's own retry, because this process minted the commit's id. */
+  const isStored = (verdict: Verdict, revision: number): boolean => {
     if (verdict.verdict === 'ok' || verdict.verdict === 'duplicate') {
       assert.equal(verdict.revision, revision, `${symbol}: stored at another revision than sent`);
       return true;
@@ -113,7 +114,7 @@ export function symbolEngine(options: SymbolEngineOptions, symbol: string, begin
     const open = outputs.take();
     if (open) send(open);
   };
-  const offer = () => {
+  const sendUnlessBusy = () => {
     if (onTheirWay < COMMITS_ON_THEIR_WAY_MAX) flush();
   };
 
@@ -130,8 +131,8 @@ export function symbolEngine(options: SymbolEngineOptions, symbol: string, begin
     snapshotInputs += 1;
   };
 
-  const keep = async (): Promise<void> => {
-    // Before the first wait: state, revision and position are of one moment.
+  const save = async (): Promise<void> => {
+    // Nothing awaits before the first step of packing, so state, revision and position belong together.
     flush();
     const revision = outputs.revision();
     const steps = packing(engine);
@@ -181,41 +182,41 @@ export function symbolEngine(options: SymbolEngineOptions, symbol: string, begin
           breakMarket(error);
         }
       }
-      offer();
+      sendUnlessBusy();
     },
     abandon() {
       failed = true;
     },
-    async settled() {
+    async allStored() {
       flush();
       await lastSent;
     },
-    async keepSnapshot(always = false) {
+    async saveSnapshot(always = false) {
       const due =
         snapshotInputs >= SNAPSHOT_INPUTS + engine.book.orders.size ||
         runtime.monotonicMs() - snapshotMs >= SNAPSHOT_AFTER_MS;
-      // The last one is to be of the very end.
-      if (keeping && always) await keeping;
-      if (keeping || broken !== null || failed || snapshotInputs === 0 || !(due || always))
-        return keeping ?? undefined;
-      keeping = keep().finally(() => {
-        keeping = null;
+      // The snapshot that is being saved may lack the newest inputs.
+      if (saving && always) await saving;
+      if (saving || broken !== null || failed || snapshotInputs === 0 || !(due || always))
+        return saving ?? undefined;
+      saving = save().finally(() => {
+        saving = null;
       });
-      return keeping;
+      return saving;
     },
   };
 }
 
-/** Takes the steps in turns with whatever else there is to do; null where they are given up. */
+/** Runs the steps, letting other work run between them. Returns null when the engine no longer needs the result. */
 async function inTurns(
   steps: Generator<void, PackedState>,
-  isGivenUp: () => boolean,
+  isCanceled: () => boolean,
 ): Promise<PackedState | null> {
   for (;;) {
     const step = steps.next();
     if (step.done) return step.value;
     await setImmediate();
-    if (!isGivenUp()) continue;
+    if (!isCanceled()) continue;
     steps.return({ state: '', parts: [] });
     return null;
   }

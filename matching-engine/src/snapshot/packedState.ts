@@ -21,43 +21,43 @@ import type { Engine } from '../rules/engine.ts';
 import { type BesideOrders, besideOrders, restoreBesideOrders } from './snapshot.ts';
 
 /**
- * An engine's state as it is kept: a text; the orders of the book as packed numbers, since a million of them as text
- * would be 130 MB; and what else is long, a piece of text at a time. It is made in steps of a millisecond or so. The
- * first one fixes the moment: what the engine does between them is not in it. The version is that of this form: a
- * snapshot of another one is not read.
+ * The stored form of an engine's state: a text with the short values, the book's orders as packed numbers (a million
+ * orders would be 130 MB of text), and long lists as pieces of text. Packing runs in steps of about a millisecond. The
+ * first step fixes the state: changes between later steps are not in it. A snapshot of another `SNAPSHOT_VERSION` is
+ * not read.
  */
 export const SNAPSHOT_KIND = 'book';
 export const SNAPSHOT_VERSION = 8;
 
 export type PackedState = { state: string; parts: Uint8Array<ArrayBuffer>[] };
 
-/** `numbers` of the parts are orders; each of the others is rows of one list. */
+/** The first `numbers` parts hold orders; each further part holds rows of one list. */
 type Text = { engine: Partial<BesideOrders>; numbers: number; lists: Lists };
 type Lists = Record<string, unknown[]>;
 type Names = { accounts: string[]; otherIds: [number: number, id: string][] };
 
-/** Pages of orders in a step and a part: some 4,000 orders, 200 KB. */
+/** The pages packed in a step, into one part: about 4,000 orders, 200 KB. */
 const PAGES_PER_STEP = 4;
 
-/** Words of a row that are kept: its links are made anew. Little-endian, as all machines that this runs on. */
+/** The words of a row that are stored; links are rebuilt. Little-endian, like every machine that this runs on. */
 const ID_WORDS = [ID, ID + 1, ID + 2, ID + 3];
-const KEPT = [...ID_WORDS, ACCOUNT, REVISION, PRICE, FLAGS, QUANTITY, LEAVES, ARRIVAL, ARRIVAL_HIGH];
-const KEPT_WORDS = KEPT.length;
+const STORED_WORDS = [...ID_WORDS, ACCOUNT, REVISION, PRICE, FLAGS, QUANTITY, LEAVES, ARRIVAL, ARRIVAL_HIGH];
+const STORED_ROW_WORDS = STORED_WORDS.length;
 
-/** Ends by itself, or by being returned from: either way the book's pages are its own again. */
+/** Packs the state in steps. Running to the end or returning early releases the shared pages of the book. */
 export function* packing(engine: Engine): Generator<void, PackedState> {
   const { orders } = engine.book;
-  const { text, lists } = divided({ ...besideOrders(engine), ...orders.names() });
+  const { text, lists } = separateLists({ ...besideOrders(engine), ...orders.names() });
   const { pages, release } = orders.rows.share();
   const parts: Uint8Array<ArrayBuffer>[] = [];
   let released = 0;
   try {
     yield;
     while (released < pages.length) {
-      const some = pages.slice(released, released + PAGES_PER_STEP);
-      const part = packed(some);
+      const step = pages.slice(released, released + PAGES_PER_STEP);
+      const part = packed(step);
       if (part.byteLength > 0) parts.push(part);
-      for (const _ of some) release(released++);
+      for (const _ of step) release(released++);
       yield;
     }
   } finally {
@@ -72,8 +72,8 @@ export function* packing(engine: Engine): Generator<void, PackedState> {
   return { state: `{"engine":${text},"numbers":${numbers},"lists":${JSON.stringify(short)}}`, parts };
 }
 
-/** What is short, as text of this moment, and what may be long: it has been copied, and stays as it is. */
-function divided(state: BesideOrders & Names): { text: string; lists: Lists } {
+/** The short values as text, and the lists, which may be long. The lists are copies, so they can be written later. */
+function separateLists(state: BesideOrders & Names): { text: string; lists: Lists } {
   const lists: Lists = {};
   const short: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(state)) {
@@ -105,37 +105,37 @@ function listsOf({ lists }: Text, pieces: readonly Uint8Array[]): Lists {
   return lists;
 }
 
-/** The orders in these pages, one after another. */
+/** The stored words of all orders in these pages. */
 function packed(pages: readonly Int32Array[]): Uint8Array<ArrayBuffer> {
   const words = new Int32Array(pages.reduce((sum, { length }) => sum + length, 0));
   let to = 0;
   for (const page of pages) {
     for (let at = 0; at < page.length; at += ROW_WORDS) {
       if (page[at + LEVEL] === NONE || (page[at + ARRIVAL] === 0 && page[at + ARRIVAL_HIGH] === 0)) continue;
-      for (const word of KEPT) words[to++] = page[at + word] as number;
+      for (const word of STORED_WORDS) words[to++] = page[at + word] as number;
     }
   }
   return new Uint8Array(words.buffer.slice(0, to * 4));
 }
 
-/** Throws `UnknownMatchingRules` where the symbol follows rules that this engine does not know. */
+/** The engine with this stored state. Throws `UnknownMatchingRules` if the symbol follows rules that this engine lacks. */
 export function unpacked({ state, parts = [] }: { state: string; parts?: readonly Uint8Array[] }): Engine {
   const text = JSON.parse(state) as Text;
   const lists = listsOf(text, parts.slice(text.numbers));
   const { accounts, otherIds, ...beside } = { ...text.engine, ...lists } as BesideOrders & Names;
   const engine = restoreBesideOrders(beside);
-  const kept = joined(parts.slice(0, text.numbers));
-  const count = kept.length / KEPT_WORDS;
+  const stored = joined(parts.slice(0, text.numbers));
+  const count = stored.length / STORED_ROW_WORDS;
   assert(Number.isSafeInteger(count), 'an order is cut off');
   const rows = new Float64Array(count);
   for (let row = 0; row < count; row++) rows[row] = row;
   const arrival = (row: number): number => {
-    const at = row * KEPT_WORDS + KEPT.indexOf(ARRIVAL);
-    return (kept[at + 1] as number) * 2 ** 32 + ((kept[at] as number) >>> 0);
+    const at = row * STORED_ROW_WORDS + STORED_WORDS.indexOf(ARRIVAL);
+    return (stored[at + 1] as number) * 2 ** 32 + ((stored[at] as number) >>> 0);
   };
   engine.book.orders.reserve(count);
   const names = { accounts, otherIds: new Map(otherIds) };
-  for (const row of sortedBy(rows, arrival)) putBack(engine.book, kept, row * KEPT_WORDS, names);
+  for (const row of sortedBy(rows, arrival)) putBack(engine.book, stored, row * STORED_ROW_WORDS, names);
   return engine;
 }
 
@@ -149,22 +149,22 @@ function joined(parts: readonly Uint8Array[]): Int32Array {
   return new Int32Array(bytes.buffer);
 }
 
-/** The words stand in the order of `KEPT`. */
+/** Adds an order to the book again. Its words are in the order of `STORED_WORDS`. */
 function putBack(
   book: Book,
-  kept: Int32Array,
+  stored: Int32Array,
   at: number,
   { accounts, otherIds }: { accounts: readonly string[]; otherIds: ReadonlyMap<number, string> },
 ): void {
-  const word = (offset: number): number => kept[at + offset] as number;
-  const sided = word(7);
-  const side = sided < 0 ? 'buy' : 'sell';
+  const word = (offset: number): number => stored[at + offset] as number;
+  const sideAndFlags = word(7);
+  const side = sideAndFlags < 0 ? 'buy' : 'sell';
   const accountId = accounts[word(4)] as string;
   const order = {
     revision: word(5),
     side,
     priceTicks: word(6),
-    flags: sided & FLAGS_MASK,
+    flags: sideAndFlags & FLAGS_MASK,
     quantity: word(8),
     leaves: word(9),
   } as const;

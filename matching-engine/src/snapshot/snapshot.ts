@@ -9,8 +9,8 @@ import type { Call, KeptList } from '../rules/state.ts';
 import { addStop, type StopTerms, stopsByArrival } from '../rules/stops/stops.ts';
 
 /**
- * An engine's whole state as plain JSON, and back. The orders stand in priority in time, so that a restored book is
- * walked and matched in the same order. How it is kept: `packedState.ts`.
+ * Converts an engine's whole state to plain JSON and back. Orders are in time priority, so that a restored book is
+ * matched in the same order. `packedState.ts` has the stored form.
  */
 export type EngineSnapshot = {
   symbol: string;
@@ -27,18 +27,18 @@ export type EngineSnapshot = {
   orders: OrderRow[];
   /** Icebergs in the book, by arrival of their peaks: id, peak, hidden. */
   icebergs: [string, number, number][];
-  /** Orders that belong together, by arrival. */
+  /** Lists of orders, by arrival. */
   lists: KeptList[];
-  /** Orders that wait for their trigger, the oldest first; `arrivals` counts those that ever came. */
+  /** Orders that wait for their trigger, the oldest first. `arrivals` counts all that ever arrived. */
   stops: StopRow[];
   arrivals: number;
-  /** Ids of stops that were reached when an input had no room for them, in the order of their turns. */
+  /** Ids of reached stops that must wait for the next input, because one input's outputs are bounded; in order. */
   owed?: string[];
-  /** Open orders that end at a time of their own, by arrival: id, time. */
+  /** Open `gtd` orders, by arrival: id, time at which the order ends. */
   expiries: [string, string][];
   /** Orders that wait for the closing call, by arrival. */
   waiting: OrderRow[];
-  /** Ends that inputs before had no room to tell. */
+  /** Ends of orders that must wait for the next input, because one input's outputs are bounded. */
   left?: BookFact[];
 };
 
@@ -47,7 +47,7 @@ export type BesideOrders = Omit<EngineSnapshot, 'orders'>;
 /** id, account, revision, side, price (ticks), flags, quantity, leaves. */
 export type OrderRow = [string, string, number, 'buy' | 'sell', number, number, number, number];
 
-/** As above, then type, limit (ticks), trail (ticks, ppm), mark (ticks), arrival. The price is the stop price. */
+/** The fields of `OrderRow`, then type, limit (ticks), trail (ticks, ppm), mark (ticks), arrival. The price is the stop. */
 export type StopRow = [...OrderRow, StopTerms['type'], number, number, number, number, number];
 
 export function snapshot(engine: Engine): EngineSnapshot {
@@ -61,7 +61,7 @@ export function snapshot(engine: Engine): EngineSnapshot {
   return { ...besideOrders(engine), orders, icebergs };
 }
 
-/** All but the orders in the book, without looking at them; copied, since it is written while the engine goes on. */
+/** The state without the book's orders. Everything is a copy, because it is written while the engine goes on. */
 export function besideOrders(engine: Engine): BesideOrders {
   const { symbol, listing: listed, state, bandsOff, trades, lastTradeTime } = engine;
   const plain = listed && {
@@ -75,8 +75,8 @@ export function besideOrders(engine: Engine): BesideOrders {
   });
   const { lastTicks, time, phase, opened, call } = engine;
   const { arrivals } = engine.stops;
-  const now = { state, phase, opened, call: call && { ...call } };
-  const known = { symbol, listing: plain, ...now, bandsOff, trades, lastTradeTime, lastTicks, time };
+  const phases = { state, phase, opened, call: call && { ...call } };
+  const market = { symbol, listing: plain, ...phases, bandsOff, trades, lastTradeTime, lastTicks, time };
   const waiting = Array.from(engine.waiting.values(), rowOf);
   const icebergs = Array.from(engine.icebergs, ([id, { peak, hidden }]): [string, number, number] => [
     id,
@@ -90,7 +90,7 @@ export function besideOrders(engine: Engine): BesideOrders {
   }));
   const owed = [...engine.stops.owed].filter((id) => engine.stops.terms.has(id));
   const left = [...engine.left];
-  return { ...known, icebergs, lists, stops, arrivals, owed, expiries: openExpiries(engine), waiting, left };
+  return { ...market, icebergs, lists, stops, arrivals, owed, expiries: openExpiries(engine), waiting, left };
 }
 
 const rowOf = (order: NewOrder): OrderRow => [
@@ -104,7 +104,7 @@ const rowOf = (order: NewOrder): OrderRow => [
   order.leaves,
 ];
 
-/** Throws `UnknownMatchingRules` where the symbol follows rules that this engine does not know. */
+/** The engine with this state. Throws `UnknownMatchingRules` if the symbol follows rules that this engine lacks. */
 export function restore(state: EngineSnapshot): Engine {
   const engine = restoreBesideOrders(state);
   for (const [id, accountId, revision, side, priceTicks, flags, quantity, leaves] of state.orders) {
@@ -148,6 +148,6 @@ export function restoreBesideOrders(state: BesideOrders): Engine {
   return engine;
 }
 
-/** Equal exactly where the states are: SHA-256 of the snapshot's text. */
+/** SHA-256 of the snapshot's text: equal exactly if the states are equal. */
 export const stateHash = (state: EngineSnapshot): string =>
   hash('sha256', JSON.stringify(Object.entries(state).sort(([a], [b]) => (a < b ? -1 : 1))), 'hex');
