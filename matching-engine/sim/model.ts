@@ -18,8 +18,8 @@ import { modelPlaceList } from './modelPlaceList.ts';
 import { firstMark, firstStop, isReached, stopRow } from './modelStops.ts';
 
 /**
- * The market rules once more, as plainly as they can be said: one array of orders, sorted anew for every match. It
- * shares no code with the engine, and is what the engine is compared with.
+ * The market rules a second time, as simply as possible: one array of orders, sorted again for every match. The
+ * simulation compares the engine with this model, so the two share no code.
  */
 export type Model = {
   apply(input: PlacedInput): BookFact[];

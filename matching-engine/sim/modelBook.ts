@@ -6,14 +6,14 @@ import { buys, type Money, type Order } from './modelOrder.ts';
 import { hear, type ModelStop } from './modelStops.ts';
 import { type HeldStops, modelTriggers } from './modelTriggers.ts';
 
-/** The model's orders, in the book and waiting for a trigger, and what befalls them. */
+/** The model's orders, those in the book and those that wait for a trigger, and everything that changes them. */
 export function modelBook() {
   let orders: Order[] = [];
   let trades = 0;
   let lastTradeTime = '';
   let arrivals = 0;
   let lastTicks = 0;
-  /** Stops that wait, those that were reached and wait for their turn, and the ids of those that an input had no room for. */
+  /** Stops that wait, reached stops whose turn has not come, and the ids of those that an input had no room for. */
   const held: HeldStops = { stops: [], queued: [], owed: [] };
   let stopArrivals = 0;
   const lists = modelLists();
@@ -28,10 +28,10 @@ export function modelBook() {
     orders.push({ ...order, arrival: arrivals, shown });
     return order.peak === null ? {} : { shownQuantity: shown };
   };
-  /** What the book shows of an order. */
+  /** The visible part of an order. */
   const visible = (o: Order) => (o.peak === null ? open(o) : o.shown);
   const shownOf = (o: Order) => (o.peak === null ? {} : { shownQuantity: o.shown });
-  /** So much is gone of what the maker shows: an iceberg that has nothing left to show shows its next peak. */
+  /** Takes shares off the maker's visible part. An iceberg whose peak is used up shows its next one. */
   const takeShown = (maker: Order, quantity: number): { makerPeak?: number } => {
     if (maker.peak === null) return {};
     maker.shown -= quantity;
@@ -48,7 +48,7 @@ export function modelBook() {
       .filter((o) => o.side !== side && (side === 'buy' ? o.price <= limit : o.price >= limit))
       .sort((a, b) => (side === 'buy' ? a.price - b.price : b.price - a.price) || a.arrival - b.arrival);
 
-  /** What one order of a list filled, the others have less. */
+  /** Takes the shares that one order of a list filled off the others. */
   function lessen(id: string, shares: number, facts: BookFact[]): void {
     lists.lessen(
       id,
@@ -61,7 +61,7 @@ export function modelBook() {
     held.queued = held.queued.filter(({ placed }) => placed.quantity > 0);
   }
 
-  /** Takes what it can from the book for the order, in priority, and says what happened. Its rest stays outside. */
+  /** Matches the order against the book in priority and returns the outputs. Its rest does not enter the book. */
   function sweep(
     taker: Order,
     tickCents: number,
@@ -156,7 +156,7 @@ export function modelBook() {
 
   const triggers = modelTriggers({ held, rules, isFull, sweep, enter, last: () => lastTicks });
 
-  /** To cancel an order of a list is to cancel the others, too. */
+  /** Canceling an order of a list cancels the others, too. */
   function cancel(
     { orderId, accountId }: { orderId: string; accountId: string },
     revision: number,
@@ -193,7 +193,7 @@ export function modelBook() {
     return { type: 'OrderCanceled.v1', data };
   }
 
-  /** Orders that end now, those in the book and those that wait for a trigger. */
+  /** Expires an order, in the book or waiting. */
   function expire(id: string, reason: ExpiryReason): BookFact[] {
     const o = orders.find((order) => order.id === id);
     const stop = held.stops.find(({ placed }) => placed.orderId === id);
@@ -216,15 +216,15 @@ export function modelBook() {
     return [{ type: 'OrderExpired.v1', data: { order, side, priceTicks, quantity, resting: false, reason } }];
   }
 
-  /** Tells of any order whether it is open now. */
+  /** Returns a test of whether an order is open now. */
   const openNow = () => {
     const ids = new Set([...orders.map((o) => o.id), ...held.stops.map(({ placed }) => placed.orderId)]);
     return (id: string) => ids.has(id) || lists.asleep(id) !== undefined;
   };
   const ends = modelEnds({ openNow, expire, lists, rules, isFull });
 
-  /** Does what is thought of only on copies, and puts everything back. */
-  function thought<T>(think: () => T): T {
+  /** Runs something on copies and restores everything: a trial. */
+  function trial<T>(think: () => T): T {
     const before = { orders, trades, lastTradeTime, lastTicks, arrivals };
     const { told, bounds, left } = rules;
     Object.assign(rules, { bounds: false, left: [] });
@@ -232,15 +232,15 @@ export function modelBook() {
     const putBack = lists.keep();
     orders = orders.map((o) => ({ ...o }));
     held.stops = held.stops.map((one) => ({ ...one }));
-    const came = think();
+    const result = think();
     ({ orders, trades, lastTradeTime, lastTicks, arrivals } = before);
     held.stops = waiting;
     putBack();
     Object.assign(rules, { told, bounds, left });
-    return came;
+    return result;
   }
 
-  /** What would be traded, until that is enough, or more matches than may be looked over: each may tell two things. */
+  /** The shares traded by these outputs, up to `needed`, or up to the matches that an order may look ahead over. */
   function tradedIn(facts: readonly BookFact[], needed: number): { traded: number; isTooFar: boolean } {
     let [traded, matches] = [0, 0];
     for (const { type, data } of facts) {
@@ -253,9 +253,9 @@ export function modelBook() {
     return { traded, isTooFar: false };
   }
 
-  /** Whether the order would trade so much, as far as it may look. */
+  /** Whether the order would trade this much, as far as it may look ahead. */
   function wouldTrade(taker: Order, needed: number): 'enough' | 'less' | 'too far' {
-    const facts = thought(() => sweep({ ...taker }, 1, '').facts);
+    const facts = trial(() => sweep({ ...taker }, 1, '').facts);
     const { traded, isTooFar } = tradedIn(facts, needed);
     if (isTooFar) return 'too far';
     return traded >= needed ? 'enough' : 'less';
@@ -287,7 +287,7 @@ export function modelBook() {
     expire,
     ...ends,
     wouldTrade,
-    thought,
+    trial,
     tradedIn,
     orders: () => orders,
     lists,

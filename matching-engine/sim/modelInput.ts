@@ -1,26 +1,26 @@
 import type { BookFact } from '@brokerx/contracts';
 
-/** What holds of one input: how far trades may go, what happens where they would go further, and how much it may tell. */
+/** The limits of one input: the prices at which it may trade, what happens beyond them, and its number of outputs. */
 export const inputRules = () => ({
   band: { low: 0, high: Number.POSITIVE_INFINITY },
   gathers: () => false,
   interrupt: (): BookFact[] => [],
-  /** Whether an input's work is bounded, what it has told, and how much it may tell. */
+  /** Whether the number of outputs is bounded. `told`: outputs so far; `most`: the bound. */
   bounds: false,
   told: 0,
-  /** Of that, what inputs before had left. */
+  /** The outputs among them that earlier inputs had no room for. */
   before: 0,
-  /** Ends that have happened, and that nobody was told yet. */
+  /** Ends of orders that have happened and await output. */
   left: [] as BookFact[],
   most: 20_000,
 });
 export type InputRules = ReturnType<typeof inputRules>;
 
-/** So near the end another step is not begun: it may tell sixteen things. */
+/** Whether no further step may begin: one step has at most sixteen outputs. */
 export const isBounded = ({ bounds, told, most }: InputRules, more: number): boolean =>
   bounds && told + more > most - 16;
 
-/** Of what ends at once: what there is room for, in its order; the rest is for the next inputs. */
+/** Returns those of the ends that the input has room for, in order; the rest waits for the next inputs. */
 export function tellEnds(rules: InputRules, ends: readonly BookFact[]): BookFact[] {
   return ends.filter((end) => {
     const fits = rules.left.length === 0 && !isBounded(rules, 0);
@@ -30,7 +30,7 @@ export function tellEnds(rules: InputRules, ends: readonly BookFact[]): BookFact
   });
 }
 
-/** What an uncross tells is whole, and does not count. */
+/** The number of outputs of an uncross, which do not count towards the bound. */
 export function uncounted(facts: readonly BookFact[]): number {
   const from = facts.findIndex(({ type }) => type === 'AuctionUncrossed.v1');
   if (from < 0) return 0;

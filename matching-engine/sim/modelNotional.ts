@@ -47,7 +47,7 @@ export function modelNotional({
   function keepToLots(taker: Order, tickCents: number, money: Money): ExpiryReason | null {
     if (money.lot === 1) return null;
     const tried = { ...money };
-    const { facts, ended, outside, next } = book.thought(() => ({
+    const { facts, ended, outside, next } = book.trial(() => ({
       ...sweep({ ...taker }, tickCents, '', tried),
       next: opposite(taker.side, taker.price)[0],
     }));

@@ -9,23 +9,23 @@ export type Order = {
   price: number;
   day: boolean;
   postOnly: boolean;
-  /** Expires with the next uncross. */
+  /** The order expires with the next uncross. */
   endsWithCall: boolean;
   /** It has no limit of its own. */
   unpriced: boolean;
-  /** The trade band does not count for it. */
+  /** The trade band does not apply to the order. */
   exempt: boolean;
   selfTrade: SelfTradeMode;
   quantity: number;
-  /** Filled, or taken off by prevention. */
+  /** Shares filled, or taken off by self-trade prevention. */
   done: number;
   arrival: number;
-  /** Of an iceberg: how much it shows at a time, and what is left of that. */
+  /** The size of an iceberg's peak, and what is left of the present one; null and 0 for other orders. */
   peak: number | null;
   shown: number;
 };
 
-/** What is left to spend, and to buy, of an order for an amount of money; `most`: of that it takes no more. */
+/** The money and the shares left to an order for an amount of money. It buys no more than `most` shares. */
 export type Money = {
   cents: number;
   shares: number;
@@ -34,7 +34,7 @@ export type Money = {
   most: number;
   told: boolean;
 };
-/** Share after share, and then back to where the whole is lots. */
+/** The shares that the money buys at this price, rounded down so that all bought shares are whole lots. */
 export const buys = (money: Money, price: number): number => {
   const most = money.bought + Math.min(money.shares, Math.floor(money.cents / price));
   const whole = Math.floor(most / money.lot) * money.lot;

@@ -2,7 +2,7 @@ import type { BookFact, EventOf, OrderRef, RefusalCode } from '@brokerx/contract
 import { matchable } from '../book/book.ts';
 import { BAND_EXEMPT, exemptIf, ICEBERG, POST_ONLY, selfTradeOf, UNPRICED } from '../book/flags.ts';
 import type { RestingOrder } from '../book/levels.ts';
-import { againstRules } from './amendRefusal.ts';
+import { amendRefusal } from './amendRefusal.ts';
 import { bandOf } from './auction/bands.ts';
 import { beginCall } from './auction/call.ts';
 import { dormantOf } from './bracket.ts';
@@ -158,8 +158,8 @@ function refusal(
   if (matchingRules < 2) return moves || quantity > resting.quantity ? 'AMEND_NOT_A_REDUCTION' : undefined;
   // To end it is always allowed.
   if (quantity <= resting.quantity - openOf(engine, resting)) return undefined;
-  const against = againstRules(engine, data, { side, limitTicks, moves });
-  if (against) return against;
+  const code = amendRefusal(engine, data, { side, limitTicks, moves });
+  if (code) return code;
   const peak = matchingRules >= 4 ? engine.icebergs.get(resting.id)?.peak : undefined;
   if (peak !== undefined && hasTooManyPeaks(quantity, peak)) return 'ICEBERG_PEAKS';
   const takes = moves && state === 'continuous' && matchable(book, side, limitTicks);

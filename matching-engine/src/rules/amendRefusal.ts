@@ -1,8 +1,8 @@
 import type { EventOf, RefusalCode } from '@brokerx/contracts';
 import type { Engine } from './state.ts';
 
-/** What the symbol's rules say of a changed size and price. */
-export function againstRules(
+/** Why the symbol's rules refuse an amended quantity and price; undefined when they do not. */
+export function amendRefusal(
   { listing, bandsOff }: Engine,
   { quantity, bandExempt }: EventOf<'OrderAmendRequested.v1'>['data'],
   { side, limitTicks, moves }: { side: 'buy' | 'sell'; limitTicks: number; moves: boolean },

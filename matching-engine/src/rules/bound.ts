@@ -2,35 +2,35 @@ import type { BookFact } from '@brokerx/contracts';
 import type { Engine } from './state.ts';
 
 /**
- * One input has bounded work, from version 4 of the matching rules on. Where its outputs would exceed this, the order
- * that is matched stops there and its rest expires; stops and brackets whose turn has not come keep it for the next
- * input, and so has what is left to tell of the end of a day or a call (`untoldEnds.ts`). An uncross is done whole and does not
- * count: each of its trades uses up an order, or a peak of one, that was placed by an input of its own.
- * The bound is `OUTPUTS_MAX` (20,000): some 40 commits and a tenth of a second of matching.
+ * Bounds the work of one input, from version 4 of the matching rules on: `OUTPUTS_MAX` (20,000) outputs are some 40
+ * commits and a tenth of a second of matching. At the bound the order being matched stops and its rest expires. Stops
+ * and brackets whose turn has not come wait for the next input, and so do ends of a day or a call that await output
+ * (`untoldEnds.ts`). An uncross is always complete and does not count: each of its trades uses up an order, or a peak of one,
+ * that an input of its own has placed.
  */
 
-/** Where nothing is counted: more than memory holds, and still a small integer, which costs an engine's state nothing. */
+/** No bound, for older rules: more outputs than memory holds, but a small integer, which V8 stores without allocation. */
 const UNBOUNDED = 2 ** 30 - 1;
-/** One more step tells no more: a match with what lists say of it, the ends of two orders, what the market does then. */
+/** The most outputs of one step: a match with its reductions in lists, two ends of orders, a change of the market's state. */
 const STEP_OUTPUTS_MAX = 16;
 
-/** Nothing more is begun. */
+/** Whether no further step may begin. */
 export const isFull = ({ outputsEnd }: Engine, outputs: readonly BookFact[]): boolean =>
   outputs.length > outputsEnd - STEP_OUTPUTS_MAX;
 
-/** Matches that an order may look ahead over: each tells two outputs at most, so that whatever it finds can be done. */
+/** The most matches that an order may look ahead over. Each has at most two outputs, so all of them can be carried out. */
 export const lookAheadMatches = ({ outputsEnd }: Engine): number =>
   Math.max(0, Math.floor((outputsEnd - STEP_OUTPUTS_MAX) / 2));
 
-/** Begins to count an input's outputs; older rules count nothing. */
+/** Sets the bound for an input; older rules have none. */
 export function count(engine: Engine): void {
   engine.outputsEnd = (engine.listing?.matchingRules ?? 0) >= 4 ? engine.outputsMax : UNBOUNDED;
 }
 
-/** Carries out what tells into outputs of its own, behind so many that are told already. */
-export function behind<T>(engine: Engine, told: number, carryOut: () => T): T {
+/** Runs a step that collects outputs of its own, when the input has this many outputs already. */
+export function behind<T>(engine: Engine, outputCount: number, carryOut: () => T): T {
   const { outputsEnd } = engine;
-  engine.outputsEnd = outputsEnd - told;
+  engine.outputsEnd = outputsEnd - outputCount;
   const result = carryOut();
   engine.outputsEnd = outputsEnd;
   return result;

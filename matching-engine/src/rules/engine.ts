@@ -30,7 +30,7 @@ export {
   UnknownMatchingRules,
 } from './state.ts';
 
-/** Applies one input and says what came of it. Throws only on bugs; the engine must not be used after that. */
+/** Applies one input and returns its outputs. Throws only on bugs; the engine must not be used after that. */
 export function apply(engine: Engine, input: PlacedInput): BookFact[] {
   engine.band = null;
   count(engine);
@@ -43,12 +43,12 @@ export function apply(engine: Engine, input: PlacedInput): BookFact[] {
   return outputs;
 }
 
-/** What inputs before had no room to tell comes first. */
+/** Outputs that earlier inputs had no room for come first. */
 function afterLeft(engine: Engine, input: PlacedInput): BookFact[] {
   const left = tellLeft(engine);
   engine.outputsEnd -= left.length;
   const own = carryOut(engine, input);
-  // An uncross has made room for itself meanwhile.
+  // Added, not reset: an uncross may have raised the bound for its own outputs.
   engine.outputsEnd += left.length;
   return left.concat(own);
 }
@@ -89,7 +89,7 @@ function carryOut(engine: Engine, { event, revision }: PlacedInput): BookFact[] 
   }
 }
 
-/** To cancel an order of a list is to cancel the list. */
+/** Cancels an order. Canceling an order of a list cancels the whole list. */
 function cancel(engine: Engine, event: EventOf<'OrderCancelRequested.v1'>, revision: number): BookFact[] {
   const { orderId, accountId } = event.data;
   const others =
@@ -105,9 +105,9 @@ function cancelOne(engine: Engine, order: OrderRef): BookFact {
   const resting = book.orders.get(orderId);
   const stop = resting ? undefined : stops.book.orders.get(orderId);
   const open = resting ?? stop ?? waiting.get(orderId);
-  const asleep = open || engine.lists.size === 0 ? undefined : dormantOf(engine, orderId);
-  if (asleep?.terms.accountId === accountId) {
-    const { side, limitTicks: priceTicks, quantity } = asleep.terms;
+  const dormant = open || engine.lists.size === 0 ? undefined : dormantOf(engine, orderId);
+  if (dormant?.terms.accountId === accountId) {
+    const { side, limitTicks: priceTicks, quantity } = dormant.terms;
     dropDormant(engine, orderId);
     return { type: 'OrderCanceled.v1', data: { order, side, priceTicks, quantity, held: true } };
   }
@@ -115,17 +115,17 @@ function cancelOne(engine: Engine, order: OrderRef): BookFact {
     return { type: 'OrderCancelRejected.v1', data: { order, code: 'ORDER_NOT_OPEN' } };
   }
   const { side, priceTicks, leaves } = open;
-  const gone: Canceled = { order, side, priceTicks, quantity: leaves };
+  const canceled: Canceled = { order, side, priceTicks, quantity: leaves };
   if (resting) {
     const { quantity, shownQuantity } = withdraw(engine, resting);
-    gone.quantity = quantity;
-    if (shownQuantity !== undefined) gone.shownQuantity = shownQuantity;
-    return { type: 'OrderCanceled.v1', data: gone };
+    canceled.quantity = quantity;
+    if (shownQuantity !== undefined) canceled.shownQuantity = shownQuantity;
+    return { type: 'OrderCanceled.v1', data: canceled };
   }
   if (stop) removeStop(stops, stop);
   else waiting.delete(orderId);
-  gone.held = true;
-  return { type: 'OrderCanceled.v1', data: gone };
+  canceled.held = true;
+  return { type: 'OrderCanceled.v1', data: canceled };
 }
 
 type Canceled = Extract<BookFact, { type: 'OrderCanceled.v1' }>['data'];
@@ -146,7 +146,7 @@ function adopt(engine: Engine, event: EventOf<'MatchingRulesAdopted.v1'>): BookF
   return [NOTED];
 }
 
-/** DAY orders expire, and the close becomes the static reference. */
+/** Ends the trading day: `day` orders expire, and the close becomes the static reference. */
 function endDay(engine: Engine, event: EventOf<'DayEnded.v1'>): BookFact[] {
   const outputs: BookFact[] = [];
   if (event.data.at > engine.time) engine.time = event.data.at;

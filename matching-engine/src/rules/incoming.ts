@@ -3,49 +3,49 @@ import type { Side } from '../book/levels.ts';
 import type { Band } from './auction/band.ts';
 import type { Stopped } from './lookAhead.ts';
 
-/** An order on its way into the book: one that arrives, or one whose change gave it a new priority. */
+/** An order on its way into the book: a new one, or one that an amendment gave a new priority. */
 export type Incoming = {
   readonly orderId: string;
   readonly accountId: string;
-  /** A revision at or after which its account knows it. */
+  /** The revision of its account's stream from which on the account has the order. */
   readonly revision: number;
   readonly side: Side;
   readonly limitTicks: number;
   readonly tickCents: number;
   readonly selfTrade: SelfTradeMode;
-  /** The time of its input. */
+  /** The time of the input. */
   readonly time: string;
-  /** What it still wants; of a budget, what that buys at the price looked at last. */
+  /** The shares that it still wants. With a budget: the shares that the rest of it buys at the last price considered. */
   leaves: number;
-  /** Within which it trades; null: wherever its limit reaches. */
+  /** The band within which it may trade; null: its limit alone counts. */
   readonly band: Band | null;
-  /** It is for an amount of money. */
+  /** The money of an order for an amount of money. */
   readonly budget: Budget | null;
-  /** Self-trade prevention has ended it, and its end is told. */
+  /** Self-trade prevention has ended the order; the outputs say so. */
   ended: boolean;
-  /** It met somebody outside the band, and stopped there. */
+  /** The order stopped at a price outside the band. */
   outside: boolean;
-  /** There was more to match than one input may bring about: its rest expires. */
+  /** The order reached the bound on one input's outputs: its rest expires. */
   bounded: boolean;
-  /** More than its trades is told before it rests: matches were prevented, or other orders have less by its trades. */
+  /** There are outputs besides its trades before it rests: prevented matches, or reductions of orders of a list. */
   prevented: boolean;
-  /** Price of its first trade; 0 before. The last one's is the engine's. */
+  /** The price of its first trade; 0 before. The last price is `Engine.lastTicks`. */
   firstTicks: number;
 };
 
-/** What an order for an amount of money may still spend. */
+/** The money that an order for an amount of money may still spend, and the shares that it may still buy. */
 export type Budget = {
   cents: number;
   readonly lotShares: number;
-  /** Shares bought beyond whole lots: the whole is to be lots. Older rules leave it 0, and floor what is still to buy. */
+  /** Shares bought beyond whole lots; in total it must buy whole lots. Older rules keep this 0 and round down each time. */
   odd: number;
   readonly countsOdd: boolean;
-  /** What an order of the symbol may still buy. */
+  /** Shares until the largest order that the symbol allows. */
   sharesLeft: number;
-  /** What it may still buy for the whole to be lots, where its sweep would end beyond them; else without end. */
+  /** Shares until whole lots, if the sweep would end between lots; else infinite. */
   lotsLeft: number;
   /** Why that sweep would end. */
   stopped: Stopped | null;
-  /** A trade has said that nothing is left to want. */
+  /** The last trade says that nothing is left to buy (`leaves` is 0). */
   closed: boolean;
 };

@@ -10,13 +10,13 @@ import { fillsListed, printed, printedBefore } from './orderList.ts';
 import { prevent } from './selfTrade.ts';
 import { type Engine, outputTime } from './state.ts';
 
-/** Trades at the makers' prices, best price and then oldest order first, until nothing is left or nobody is met. */
+/** Matches an order against the book: best price first, then the oldest order, each trade at the maker's price. */
 export function match(engine: Engine, incoming: Incoming, outputs: BookFact[]): void {
   const { book } = engine;
   const { orderId, accountId, revision, side, limitTicks, tickCents, budget, band } = incoming;
   const prevents = incoming.selfTrade !== 'none';
   let lastMaker = '';
-  // Orders that have ended stand in the book for whoever follows it, until that is told.
+  // Orders whose end awaits output are still in the book that readers see, so nothing may trade before that.
   incoming.bounded = engine.left.length > 0;
   if (incoming.bounded) return;
   while (incoming.leaves > 0) {
@@ -46,9 +46,9 @@ export function match(engine: Engine, incoming: Incoming, outputs: BookFact[]): 
       printedBefore(engine, maker.id, engine.lastTicks);
     lastMaker = maker.id;
     fill(book, maker, traded);
-    const iced = (maker.flags & ICEBERG) !== 0;
-    const makerLeaves = iced ? openOf(engine, maker) : maker.leaves;
-    const makerPeak = iced && maker.leaves === 0 ? nextPeak(engine, maker) : 0;
+    const isIceberg = (maker.flags & ICEBERG) !== 0;
+    const makerLeaves = isIceberg ? openOf(engine, maker) : maker.leaves;
+    const makerPeak = isIceberg && maker.leaves === 0 ? nextPeak(engine, maker) : 0;
     incoming.leaves = budget ? spend(budget, traded, priceTicks * tickCents) : incoming.leaves - traded;
     engine.trades += 1;
     if (incoming.firstTicks === 0) incoming.firstTicks = priceTicks;
@@ -73,7 +73,7 @@ export function match(engine: Engine, incoming: Incoming, outputs: BookFact[]): 
   if (incoming.firstTicks === 0) return;
   engine.lastTradeTime = outputTime(engine, incoming);
   if (engine.watched.size === 0) return;
-  // A sweep's prices rise or fall all the way.
+  // Prices of a sweep only rise or only fall, so the first or the last one is the lowest.
   const lowest = side === 'buy' ? incoming.firstTicks : engine.lastTicks;
   printed(engine, lowest, (entryId) => entryId === orderId || entryId === lastMaker);
 }

@@ -5,7 +5,7 @@ import { openOf, withdraw } from './iceberg.ts';
 import { type Engine, type Entry, follows, type KeptList, lastPrice, type OrderList } from './state.ts';
 import { removeStop } from './stops/stops.ts';
 
-/** Why the orders of a list do not fit together. */
+/** Why the orders of a list do not fit together; undefined when they do. */
 export function listRefusal(list: EventOf<'OrderListPlaced.v1'>['data']): RefusalCode | undefined {
   const of = (wanted: string) => list.orders.find(({ role }) => role === wanted);
   const [entry, profit, loss] = [of('entry'), of('take_profit'), of('stop_loss')];
@@ -27,7 +27,7 @@ export function addList(engine: Engine, kept: KeptList): void {
   if (list.entry) lists.set(list.entry.orderId, list);
 }
 
-/** An order filled so much: the other one of its list has less. True where that was told. */
+/** Takes the shares that an order filled off the other order of its list. True if that has outputs. */
 export function fillsListed(engine: Engine, orderId: string, shares: number, outputs: BookFact[]): boolean {
   const list = engine.lists.get(orderId);
   if (!list) return false;
@@ -41,12 +41,12 @@ export function fillsListed(engine: Engine, orderId: string, shares: number, out
   return outputs.length > told;
 }
 
-/** Trades happened down to this price; those of an entry itself are no prints for its list. */
+/** Notes for each watched bracket that trades went down to this price, unless they were trades of its own entry. */
 export function printed({ watched }: Engine, priceTicks: number, isOwn: (entryId: string) => boolean): void {
   for (const { entry } of watched) if (entry && !isOwn(entry.orderId)) hear(entry, priceTicks);
 }
 
-/** An entry that has bought something before is about to, again: what this sweep printed so far is of others. */
+/** Notes this sweep's trades so far for an entry that is about to trade in it again: until now they were others'. */
 export function printedBefore({ lists, watched }: Engine, entryId: string, priceTicks: number): void {
   const list = lists.get(entryId);
   if (list?.entry?.orderId === entryId && watched.has(list)) hear(list.entry, priceTicks);
@@ -56,14 +56,14 @@ function hear(entry: Entry, priceTicks: number): void {
   if (entry.lowTicks === 0 || priceTicks < entry.lowTicks) entry.lowTicks = priceTicks;
 }
 
-/** The entry has ended and bought something: the list waits for its turn, by its placement. */
+/** Queues a bracket whose entry has ended and bought something, in the order of placement. */
 export function becomeDue({ due }: Engine, list: OrderList): void {
   let place = due.length;
   while (place > 0 && (due[place - 1] as OrderList).number > list.number) place -= 1;
   due.splice(place, 0, list);
 }
 
-/** Where newer rules begin to count: older ones did not follow the prints, so the last one is the first that is known. */
+/** Begins to watch brackets when version 4 of the rules begins. Earlier trades were not noted; the last one counts. */
 export function watchFromHere(engine: Engine): void {
   if (!follows(engine, 4)) return;
   for (const { entry } of new Set(engine.lists.values()))
@@ -71,7 +71,7 @@ export function watchFromHere(engine: Engine): void {
   watchLists(engine);
 }
 
-/** What follows from the lists that there are, after a restart. */
+/** Rebuilds `watched` and `due` from the lists, after a restart. */
 export function watchLists(engine: Engine): void {
   if (!follows(engine, 4)) return;
   for (const list of new Set(engine.lists.values())) {
@@ -82,7 +82,7 @@ export function watchLists(engine: Engine): void {
   }
 }
 
-/** Takes shares off an open order, wherever it is; with its last one it ends. */
+/** Takes shares off an open order, wherever it is. The order ends when none are left. */
 function lessen(engine: Engine, id: string, shares: number, outputs: BookFact[]): void {
   const { book, stops } = engine;
   const resting = book.orders.get(id);
@@ -124,7 +124,7 @@ function lessenResting(engine: Engine, resting: RestingOrder, shares: number, ou
   outputs.push({ type: 'OrderExpired.v1', data: { ...end, reason: 'OCO_TRIGGER' } });
 }
 
-/** An order whose quantity is its list's, and not that of a bracket's entry. */
+/** Whether the order is a leg of a list, which the entry of a bracket is not. */
 export const isLeg = ({ lists }: Engine, orderId: string): boolean =>
   lists.get(orderId)?.legs.includes(orderId) ?? false;
 

@@ -26,22 +26,22 @@ import { runTriggers } from './stops/triggers.ts';
 type Placed = EventOf<'OrderPlaced.v1'>;
 type Accepted = Extract<BookFact, { type: 'OrderAccepted.v1' }>['data'];
 
-/** A new order: refused, or accepted, matched, and what is left of it put into the book or expired. */
+/** Places a new order: rejects it, or accepts it and matches it; its rest enters the book or expires. */
 export function place(engine: Engine, event: Placed, revision: number): BookFact[] {
-  const asked = event.data;
-  if (asked.symbol !== engine.symbol)
-    assert.fail(`an order for ${asked.symbol} in the book of ${engine.symbol}`);
-  if (isKnown(engine, asked.orderId)) assert.fail(`order ${asked.orderId} was placed twice`);
-  const code = refusal(engine, asked);
-  const order: OrderRef = { orderId: asked.orderId, accountId: asked.accountId, revision };
+  const request = event.data;
+  if (request.symbol !== engine.symbol)
+    assert.fail(`an order for ${request.symbol} in the book of ${engine.symbol}`);
+  if (isOpen(engine, request.orderId)) assert.fail(`order ${request.orderId} was placed twice`);
+  const code = refusal(engine, request);
+  const order: OrderRef = { orderId: request.orderId, accountId: request.accountId, revision };
   return code ? [{ type: 'OrderRejected.v1', data: { order, code } }] : enter(engine, event, revision);
 }
 
-/** An order that nothing speaks against: it waits for its trigger, or arrives. */
+/** Enters an order that passed all checks: stops are put aside, others match and rest. */
 export function enter(engine: Engine, event: Placed, revision: number): BookFact[] {
-  const asked = event.data;
-  const order: OrderRef = { orderId: asked.orderId, accountId: asked.accountId, revision };
-  const { side, type, timeInForce, quantity, limitTicks } = asked;
+  const request = event.data;
+  const order: OrderRef = { orderId: request.orderId, accountId: request.accountId, revision };
+  const { side, type, timeInForce, quantity, limitTicks } = request;
   const accepted: Accepted = {
     order,
     side,
@@ -52,33 +52,33 @@ export function enter(engine: Engine, event: Placed, revision: number): BookFact
     restingQuantity: 0,
   };
   const outputs: BookFact[] = [{ type: 'OrderAccepted.v1', data: accepted }];
-  const { expiresAt } = asked;
+  const { expiresAt } = request;
   if (expiresAt !== undefined) accepted.expiresAt = expiresAt;
-  if (asked.notionalCents !== undefined) accepted.notionalCents = asked.notionalCents;
+  if (request.notionalCents !== undefined) accepted.notionalCents = request.notionalCents;
   if (isStop(type)) {
-    hold(engine, event, revision);
+    putStopAside(engine, event, revision);
     accepted.held = true;
     return outputs;
   }
-  if (waitsForClosing(asked, engine.state)) {
-    engine.waiting.set(asked.orderId, newOrder(engine, asked, { revision, leaves: quantity }));
+  if (waitsForClosing(request, engine.state)) {
+    engine.waiting.set(request.orderId, newOrder(engine, request, { revision, leaves: quantity }));
     accepted.held = true;
     return outputs;
   }
   const { listing } = engine;
-  const { notionalCents } = asked;
+  const { notionalCents } = request;
   const budget = notionalCents === undefined || !listing ? null : budgetOf(notionalCents, listing);
   const incoming: Incoming = {
-    orderId: asked.orderId,
-    accountId: asked.accountId,
+    orderId: request.orderId,
+    accountId: request.accountId,
     revision,
     side,
     limitTicks,
-    tickCents: asked.tickCents,
-    selfTrade: asked.selfTrade ?? 'none',
+    tickCents: request.tickCents,
+    selfTrade: request.selfTrade ?? 'none',
     time: event.time,
-    leaves: budget ? affordable(budget, limitTicks * asked.tickCents) : quantity,
-    band: bandOf(engine, asked.bandExempt),
+    leaves: budget ? affordable(budget, limitTicks * request.tickCents) : quantity,
+    band: bandOf(engine, request.bandExempt),
     budget,
     ended: false,
     outside: false,
@@ -86,7 +86,7 @@ export function enter(engine: Engine, event: Placed, revision: number): BookFact
     prevented: false,
     firstTicks: 0,
   };
-  const fails = !isWorthBeginning(engine, incoming, asked);
+  const fails = !canFillEnough(engine, incoming, request);
   if (budget) keepToLots(engine, incoming, budget);
   const before = lastPrice(engine);
   const gathers = engine.state !== 'continuous';
@@ -94,11 +94,12 @@ export function enter(engine: Engine, event: Placed, revision: number): BookFact
   const stays = timeInForce === 'day' || timeInForce === 'gtc' || timeInForce === 'gtd';
   const { outside } = incoming;
   const rests = gathers || (!fails && !incoming.bounded && stays && (type === 'limit' || outside));
-  if (rests) settleDown(engine, asked, incoming, outputs, accepted);
+  if (rests) restInBook(engine, request, incoming, outputs, accepted);
   else if (budget) {
     const end = endOfBudget(incoming, budget, order);
     if (end) outputs.push(end);
-  } else if (incoming.leaves > 0 && !incoming.ended) outputs.push(expiredRest(asked, order, incoming, fails));
+  } else if (incoming.leaves > 0 && !incoming.ended)
+    outputs.push(expiredRest(request, order, incoming, fails));
   if (outside) beginCall(engine, 'volatility_auction', outputs);
   const { firstTicks } = incoming;
   if (firstTicks > 0 && engine.stops.terms.size > 0) {
@@ -107,8 +108,8 @@ export function enter(engine: Engine, event: Placed, revision: number): BookFact
   return outputs;
 }
 
-/** Looking ahead over the sweep: fill-or-kill and a minimum quantity are tested before anything changes. */
-function isWorthBeginning(
+/** Whether a fill-or-kill order or a minimum quantity can be filled. This looks ahead before anything changes. */
+function canFillEnough(
   engine: Engine,
   incoming: Incoming,
   { timeInForce, quantity, minQuantity = 0 }: Placed['data'],
@@ -120,10 +121,10 @@ function isWorthBeginning(
   return could === 'enough';
 }
 
-/** What is left of a limit order goes into the book. */
-function settleDown(
+/** Puts the rest of a limit order into the book. */
+function restInBook(
   engine: Engine,
-  asked: Placed['data'],
+  request: Placed['data'],
   { leaves, ended, prevented, revision }: Incoming,
   outputs: readonly BookFact[],
   accepted: Accepted,
@@ -131,16 +132,16 @@ function settleDown(
   if (leaves === 0 || ended) return;
   accepted.restingQuantity = leaves;
   if (prevented) accepted.entersAfter = outputs.length - 1;
-  if (asked.expiresAt !== undefined) engine.expiries.set(asked.orderId, asked.expiresAt);
-  const order = newOrder(engine, asked, { revision, leaves });
-  const { shownQuantity } = restShown(engine, order, asked.displayQuantity);
+  if (request.expiresAt !== undefined) engine.expiries.set(request.orderId, request.expiresAt);
+  const order = newOrder(engine, request, { revision, leaves });
+  const { shownQuantity } = restShown(engine, order, request.displayQuantity);
   if (shownQuantity !== undefined) accepted.shownQuantity = shownQuantity;
 }
 
-/** As it stands in the book. What is meant for an auction ends with it, or with a day that has none. */
+/** The order as the book stores it. An order for an auction ends with that, or with the day if there is no auction. */
 function newOrder(
   engine: Engine,
-  asked: Placed['data'],
+  request: Placed['data'],
   { revision, leaves }: { revision: number; leaves: number },
 ): NewOrder {
   const {
@@ -154,7 +155,7 @@ function newOrder(
     postOnly,
     selfTrade,
     displayQuantity,
-  } = asked;
+  } = request;
   const forAuction = timeInForce === 'opg' || timeInForce === 'cls';
   return {
     id,
@@ -168,7 +169,7 @@ function newOrder(
       selfTrade,
       displayQuantity,
       endsWithCall: type === 'market' || forAuction,
-      bandExempt: asked.bandExempt,
+      bandExempt: request.bandExempt,
       unpriced: type === 'market' && follows(engine, 4),
     }),
     quantity,
@@ -176,21 +177,21 @@ function newOrder(
   };
 }
 
-const isKnown = ({ book, stops, waiting }: Engine, orderId: string): boolean =>
+const isOpen = ({ book, stops, waiting }: Engine, orderId: string): boolean =>
   book.orders.has(orderId) ||
   (stops.terms.size > 0 && stops.terms.has(orderId)) ||
   (waiting.size > 0 && waiting.has(orderId));
 
 /** Puts a stop aside until a trade reaches it. */
-function hold(engine: Engine, { data: asked }: Placed, revision: number): void {
-  const { orderId: id, accountId, side, type, quantity, limitTicks } = asked;
-  const { trailTicks = 0, trailPpm = 0 } = asked;
-  const stopTicks = stopOf(engine, asked);
+function putStopAside(engine: Engine, { data: request }: Placed, revision: number): void {
+  const { orderId: id, accountId, side, type, quantity, limitTicks } = request;
+  const { trailTicks = 0, trailPpm = 0 } = request;
+  const stopTicks = stopOf(engine, request);
   const markTicks = comesFromOrder(engine, type)
     ? markBehind(side, stopTicks, { trailTicks, trailPpm })
     : lastPrice(engine);
-  if (asked.expiresAt !== undefined) engine.expiries.set(id, asked.expiresAt);
-  const { timeInForce, selfTrade, bandExempt } = asked;
+  if (request.expiresAt !== undefined) engine.expiries.set(id, request.expiresAt);
+  const { timeInForce, selfTrade, bandExempt } = request;
   const flags = flagsOf({ day: timeInForce === 'day', selfTrade, bandExempt });
   addStop(
     engine.stops,
@@ -199,11 +200,11 @@ function hold(engine: Engine, { data: asked }: Placed, revision: number): void {
   );
 }
 
-/** While nothing trades, only what the order says is known of a trailing stop: prints move it later. */
+/** While nothing trades, a trailing stop's first price comes from the order alone; later trades move it. */
 const comesFromOrder = (engine: Engine, type: Placed['data']['type']): boolean =>
   type === 'trailing_stop' && engine.state !== 'continuous' && follows(engine, 4);
 
-/** A trailing stop begins no looser than it was decided: the market may have moved since. */
+/** The first stop price. A trailing stop follows the present market, but never starts further away than was requested. */
 function stopOf(
   engine: Engine,
   { type, side, stopTicks = 0, trailTicks = 0, trailPpm = 0 }: Placed['data'],
@@ -214,12 +215,12 @@ function stopOf(
 }
 
 function expiredRest(
-  asked: Placed['data'],
+  request: Placed['data'],
   order: OrderRef,
   { leaves: quantity, outside, bounded }: Incoming,
   fails: boolean,
 ): BookFact {
-  const { side, type, timeInForce, limitTicks } = asked;
+  const { side, type, timeInForce, limitTicks } = request;
   const reason = bounded
     ? 'EXECUTION_BOUND'
     : timeInForce === 'fok'
@@ -237,7 +238,7 @@ function expiredRest(
   };
 }
 
-/** The engine's own, binding checks, in order of precedence. Those of command-api may be a moment old. */
+/** The engine's checks, in order of precedence. They are binding; command-api's rest on a state that may be older. */
 export function refusal(engine: Engine, order: Placed['data']): RefusalCode | undefined {
   const { listing, state, bandsOff, book } = engine;
   if (!listing) return 'UNKNOWN_SYMBOL';
@@ -247,14 +248,14 @@ export function refusal(engine: Engine, order: Placed['data']): RefusalCode | un
   if (state === 'closed') return 'MARKET_CLOSED';
   if (matchingRules < 3 && (order.timeInForce === 'opg' || order.timeInForce === 'cls'))
     return 'MATCHING_RULES';
-  if (matchingRules < 2 && asksForMore(order)) return 'MATCHING_RULES';
-  if (matchingRules < 3 && asksForEvenMore(order)) return 'MATCHING_RULES';
+  if (matchingRules < 2 && needsRules2(order)) return 'MATCHING_RULES';
+  if (matchingRules < 3 && needsRules3(order)) return 'MATCHING_RULES';
   if (order.notionalCents !== undefined) return notionalRefusal(order, listing) ?? entryRefusal(order, state);
   if (quantity < 1 || quantity > rules.orderSharesMax) return 'ORDER_SIZE';
-  // Who sells may sell an odd rest whole; what is held is the account's to know.
+  // A sell may be of the whole odd rest. Only the account knows its holding, so the engine does not check sells.
   if (side === 'buy' && rules.lotShares !== undefined && quantity % rules.lotShares !== 0) return 'LOT_STEP';
   if (limitTicks < 1 || tickCents !== rules.tickCents) return 'PRICE_TICK';
-  // A market order's protection price is no limit of the client's: it was made from the reference of then.
+  // A protection price is not checked: command-api made it from the reference at that time.
   const banded = hasLimit(type) && !bandExempt && !bandsOff;
   if (banded && (limitTicks < collar.lowTicks || limitTicks > collar.highTicks)) return 'PRICE_BAND';
   const { notionalMinCents, notionalMaxCents } = rules;
@@ -263,8 +264,8 @@ export function refusal(engine: Engine, order: Placed['data']): RefusalCode | un
     if (side === 'buy' && notionalMinCents !== undefined && value < notionalMinCents) return 'MIN_NOTIONAL';
     if (notionalMaxCents !== undefined && value > notionalMaxCents) return 'MAX_NOTIONAL';
   }
-  const untaken = matchingRules < 3 ? undefined : entryRefusal(order, state);
-  if (untaken) return untaken;
+  const entryCode = matchingRules < 3 ? undefined : entryRefusal(order, state);
+  if (entryCode) return entryCode;
   if (order.expiresAt !== undefined && order.expiresAt <= engine.time) return 'EXPIRES_AT';
   const iceberg = icebergRefusal(order, rules.lotShares ?? 1, matchingRules);
   if (iceberg) return iceberg;
@@ -276,17 +277,17 @@ export function refusal(engine: Engine, order: Placed['data']): RefusalCode | un
     if (trades && triggersAt(side, stopTicks, lastPrice(engine))) return 'WOULD_TRIGGER_IMMEDIATELY';
     return undefined;
   }
-  // Orders of its own account count: post-only is about the book, before any prevention.
+  // Orders of the same account count, too: post-only looks at the book, before self-trade prevention.
   if (order.postOnly && state === 'continuous' && matchable(book, side, limitTicks)) return 'WOULD_TAKE';
   return undefined;
 }
 
-const asksForMore = (order: Placed['data']): boolean =>
+const needsRules2 = (order: Placed['data']): boolean =>
   isStop(order.type) ||
   order.postOnly === true ||
   order.minQuantity !== undefined ||
   order.selfTrade !== undefined ||
   order.expiresAt !== undefined;
 
-const asksForEvenMore = (order: Placed['data']): boolean =>
+const needsRules3 = (order: Placed['data']): boolean =>
   order.displayQuantity !== undefined || order.notionalCents !== undefined;

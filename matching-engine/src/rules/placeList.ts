@@ -25,7 +25,7 @@ export function placeList(
       ({ ...event, type: 'OrderPlaced.v1', data: order }) as EventOf<'OrderPlaced.v1'> & { data: Listed },
   );
   const refused = orders
-    .map((order) => whyNot(engine, order.data, data.kind))
+    .map((order) => orderRefusal(engine, order.data, data.kind))
     .find((code) => code !== undefined);
   const isOld = (engine.listing?.matchingRules ?? 0) < 3;
   const code = refused ?? (isOld ? 'MATCHING_RULES' : listRefusal(data));
@@ -54,8 +54,8 @@ export function placeList(
   return [...asleep, ...behind(engine, asleep.length, () => enter(engine, first, revision))];
 }
 
-/** What speaks against one of them. The stop of a bracket has nothing to wait for before its entry has bought. */
-function whyNot(engine: Engine, order: Dormant & Listed, kind: ListKind): RefusalCode | undefined {
+/** Why an order of the list is refused. A bracket's stop may be reached already: it waits until the entry has bought. */
+function orderRefusal(engine: Engine, order: Dormant & Listed, kind: ListKind): RefusalCode | undefined {
   const code = refusal(engine, order);
   const later = kind === 'bracket' && order.role !== 'entry' && code === 'WOULD_TRIGGER_IMMEDIATELY';
   return later ? undefined : code;

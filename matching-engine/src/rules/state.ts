@@ -14,104 +14,104 @@ import type { Icebergs } from './iceberg.ts';
 import { noStops, type Stops } from './stops/stops.ts';
 
 /**
- * What an engine knows of its symbol. States: not listed (`listing` is null; every order is rejected) →
- * continuous ⇄ halt; from version 3 of the rules on those of a trading day (`phases.ts`).
+ * The state of a symbol's engine. Until the symbol is listed (`listing` is null), every order is rejected. Then the
+ * market is continuous or halted, and from version 3 of the rules on it has the phases of a trading day (`phases.ts`).
  */
 export type Engine = {
   readonly symbol: string;
   readonly book: Book;
-  /** What icebergs in the book hide. */
+  /** The hidden parts of the icebergs in the book. */
   readonly icebergs: Icebergs;
-  /** Orders that belong together. */
+  /** The list of each open order that belongs to one. */
   readonly lists: Lists;
-  /** Lists so far, since it was made or restored: they are due in the order of their placement. */
+  /** Counts the lists since the engine was made or restored: they become due in the order of placement. */
   listsPlaced: number;
-  /** Brackets whose entry has ended and bought something, by their placement: they wait for continuous trading. */
+  /** Brackets whose entry has ended and bought something, in the order of placement. They wait for continuous trading. */
   due: OrderList[];
-  /** Brackets whose entry has bought something: prints since then may have reached their stop. */
+  /** Brackets whose entry has bought something: later trades may reach their stop. */
   readonly watched: Set<OrderList>;
   /** Orders that wait for their trigger. */
   readonly stops: Stops;
-  /** Ends by order, of open orders that have one (and of some that ended before it), by arrival. */
+  /** The end times of `gtd` orders, by arrival. Some of the orders may have ended already. */
   readonly expiries: Map<string, string>;
   /** Orders that wait for the closing call, by arrival. */
   readonly waiting: Map<string, NewOrder>;
-  /** Ends that inputs before had no room to tell, in their order. */
+  /** Ends of orders that await output, because earlier inputs had no room for them (`bound.ts`); in order. */
   left: BookFact[];
   listing: Listing | null;
   state: MarketState;
-  /** The phase of the day: where a halt or a volatility auction comes back to. */
+  /** The phase of the day, to which the market returns after a halt or a volatility auction. */
   phase: TradingPhase;
   /** The day's opening auction is over. */
   opened: boolean;
-  /** While a call runs, and only then. */
+  /** The running call; null when none runs. */
   call: Call | null;
-  /** The trade band of the input that is being applied; null before its first match. No state. */
+  /** The trade band of the current input; null before its first match. Not part of the state. */
   band: Band | null;
-  /** How long the outputs of the input that is being applied may become. No state. */
+  /** The most outputs of the current input. Not part of the state. */
   outputsEnd: number;
-  /** What version 4 of the rules bounds the outputs of an input by; tests bring it near. No state. */
+  /** The most outputs of any input under version 4 of the rules; tests lower it. Not part of the state. */
   outputsMax: number;
-  /** Bands are switched off by an operator. */
+  /** An operator has switched the bands off for this symbol. */
   bandsOff: boolean;
-  /** Trades so far: the last trade's number. */
+  /** The number of trades so far, which is the last trade's number. */
   trades: number;
   /** Price of the last trade; 0 before the first. */
   lastTicks: number;
-  /** The market's own time, as its events moved it; empty before the first of them. */
+  /** The market's time, which only events of the market move; empty before the first. */
   time: string;
   /** Time of the last trade; empty before the first. No later output carries an earlier time. */
   lastTradeTime: string;
 };
 
 export type Call = {
-  /** What was told of it last. */
+  /** The indicative result in the last output. */
   indicative: Equilibrium;
-  /** Its time was up once. */
+  /** The call was extended once; it is not extended again. */
   extended: boolean;
 };
 
 /**
- * What the two sides of a book agree on at one price: the price at which most can be executed; of several, the one with
- * the least surplus; of several still, the highest where all of them leave buyers, the lowest where all leave sellers,
- * else the one nearest the static reference. Prices that count are all limits and the reference itself, brought to
- * where the sides overlap. Where only orders without a limit of their own would trade, it is the reference.
+ * The result of an auction: the price at which most shares can be executed. Among several such prices it is the one
+ * with the least surplus; among several still, the highest if all leave buyers, the lowest if all leave sellers, else
+ * the one nearest the static reference. Candidates are all limits, and the reference moved into the range where the
+ * sides overlap. If only orders without a limit of their own would trade, the price is the reference.
  */
 export type Equilibrium = {
   priceTicks: number | null;
   quantity: number;
-  /** Shares that one side wants more of at this price. */
+  /** Shares at this price that find no counterparty, and their side. */
   surplus: number;
   surplusSide: 'buy' | 'sell' | null;
 };
 
 /**
- * Orders that belong together. A fill of one takes the same shares off the other at once, before any trigger is looked
- * at, wherever it is: in the book, waiting for its trigger, or triggered and waiting for its turn. To cancel one is to
- * cancel both; what ends otherwise leaves the other as it is. Those of a bracket are dormant until its entry has ended
+ * A list of orders. A fill of one leg takes the same shares off the other at once, before any trigger is checked,
+ * wherever the other is: in the book, waiting for its trigger, or triggered and waiting for its turn. Canceling one
+ * cancels both; any other end leaves the other unchanged. The legs of a bracket are dormant until its entry has ended
  * (`bracket.ts`).
  */
 export type OrderList = {
   readonly listId: string;
-  /** Counts lists as they were placed; no state. */
+  /** The list's number in the order of placement. Not part of the state. */
   readonly number: number;
-  /** Those that are open, the entry of a bracket aside. */
+  /** The open orders of the list, without the entry of a bracket. */
   readonly legs: string[];
-  /** Until the entry has ended and what it bought is offered. */
+  /** The entry of a bracket; null once it has ended and its legs have arrived. */
   entry: Entry | null;
 };
 
 export type Entry = {
   readonly orderId: string;
   filled: number;
-  /** It has ended; the others wait for continuous trading. */
+  /** The entry has ended; the legs wait for continuous trading. */
   isOver: boolean;
   /** The revision of the account's stream that placed the list. */
   readonly revision: number;
   readonly dormant: readonly Dormant[];
   /**
-   * The lowest print since its first fill that was none of its own: what it pays on its way is no fall. 0: there was
-   * none. Version 4 of the rules.
+   * The lowest price of others' trades since the entry's first fill; 0 before one. The entry's own trades do not count,
+   * because they are no fall of the market. Version 4 of the rules.
    */
   lowTicks: number;
 };
@@ -130,13 +130,13 @@ export type Listing = {
   collar: Collar;
 };
 
-/** An input at its place: `revision` is that of its own stream. */
+/** An input, with its revision in its own stream. */
 export type PlacedInput<E extends EngineInput = EngineInput> = {
   readonly event: E;
   readonly revision: number;
 };
 
-/** Outputs of one input; what happens at this bound stands in `bound.ts`. */
+/** The most outputs of one input. `bound.ts` says what happens beyond it. */
 export const OUTPUTS_MAX = 20_000;
 
 /** The matching rules that this engine can run. A published version is never changed: a new one is added. */
@@ -173,7 +173,7 @@ export const newEngine = (symbol: string): Engine => ({
   lastTradeTime: '',
 });
 
-/** What a symbol is, with its collar. Refuses matching rules that this engine does not know. */
+/** The symbol's listing, with its collar. Throws `UnknownMatchingRules` if this engine lacks the rules. */
 export function listing({ rules, matchingRules, referenceTicks }: Omit<Listing, 'collar'>): Listing {
   if (!KNOWN_MATCHING_RULES.includes(matchingRules)) {
     throw new UnknownMatchingRules(
@@ -191,10 +191,10 @@ export const follows = ({ listing }: Pick<Engine, 'listing'>, version: number): 
 
 export const NOTED: BookFact = { type: 'InputNoted.v1', data: {} };
 
-/** The last trade, else the static reference. */
+/** The price of the last trade, or the static reference before the first. */
 export const lastPrice = ({ lastTicks, listing }: Engine): number =>
   lastTicks || (listing?.referenceTicks ?? 0);
 
-/** The time that the outputs of an input carry, once it has been applied: never before the last trade. */
+/** The time of an input's outputs: the input's own, but never before the last trade. */
 export const outputTime = (engine: Engine, input: { readonly time: string }): string =>
   input.time < engine.lastTradeTime ? engine.lastTradeTime : input.time;

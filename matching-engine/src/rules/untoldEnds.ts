@@ -4,15 +4,15 @@ import { isFull } from './bound.ts';
 import type { Engine } from './state.ts';
 
 /**
- * What ends all at once (a day, a call) ends at once: it has left the book, and trades with nobody. It is told as far as
- * the input has room; what is left is told first thing by the next inputs, before anything is matched.
+ * Reports the end of one of many orders that end together, with a day or a call. All of them have left the book at once
+ * and trade no more; the outputs follow as far as the input has room, the rest first thing in the next inputs.
  */
 export function tellEnd(engine: Engine, end: BookFact, outputs: BookFact[]): void {
   if (engine.left.length === 0 && !isFull(engine, outputs)) outputs.push(end);
   else engine.left.push(end);
 }
 
-/** What inputs before had no room for: ends that are not told, and orders for the closing call that has begun. */
+/** The outputs that earlier inputs had no room for: ends of orders, and orders that enter the closing call. */
 export function tellLeft(engine: Engine): BookFact[] {
   const outputs: BookFact[] = [];
   let next = 0;
@@ -24,7 +24,7 @@ export function tellLeft(engine: Engine): BookFact[] {
 
 export const hasLeft = (engine: Engine): boolean => engine.left.length > 0 || isEntering(engine);
 
-/** An order has ended, and nobody was told. */
+/** Whether the order has ended but its end awaits output. */
 export const isUntold = ({ left }: Engine, id: string): boolean =>
   left.some(({ data }) => 'order' in data && data.order.orderId === id);
 

@@ -1,7 +1,7 @@
 /**
- * How far from the dynamic reference (the last trade, else the static one) a trade may happen. It is frozen when an input
- * first matches, for everything that comes of that input. The first match outside does not happen: it starts a volatility
- * auction.
+ * The trade band: how far from the dynamic reference (the last trade, else the static reference) a trade may happen. An
+ * input's first match fixes the band for all its trades. The first match outside the band does not happen: it starts a
+ * volatility auction.
  */
 export type Band = { readonly lowTicks: number; readonly highTicks: number };
 

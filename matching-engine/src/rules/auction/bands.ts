@@ -2,17 +2,17 @@ import { BAND_TICKS_MIN, collarTicks, ticks } from '@brokerx/contracts';
 import { type Engine, type Equilibrium, follows, lastPrice } from '../state.ts';
 import { type Band, isOutside } from './band.ts';
 
-/** The trade band of an input; null where there is none: the symbol has none, or an operator has switched bands off for it or for the account. */
+/** The trade band for an order; null when the symbol has none, or an operator switched bands off for it or the account. */
 export function bandOf(engine: Engine, exempt: boolean): Band | null {
   const { listing, bandsOff } = engine;
   const bandPpm = listing && listing.matchingRules >= 3 ? listing.rules.bandPpm : undefined;
   if (bandPpm === undefined || bandsOff) return null;
-  // Frozen by an exempt order, too: what it triggers may not be.
+  // An exempt order fixes the band, too, because stops that it triggers may not be exempt.
   engine.band ??= bandAround(engine, bandPpm, 1);
   return exempt ? null : engine.band;
 }
 
-/** So many times the band, which reaches a tick to each side at least; by older rules it may reach nowhere. */
+/** A multiple of the band, which is at least one tick wide to each side; under older rules it may be empty. */
 function bandAround(engine: Engine, ppm: number, times: number): Band {
   const around = ticks(lastPrice(engine));
   const least = follows(engine, 4) ? times * BAND_TICKS_MIN : 0;
@@ -22,7 +22,7 @@ function bandAround(engine: Engine, ppm: number, times: number): Band {
   };
 }
 
-/** A volatility auction whose price lies further than twice the band from the last one runs a second time. */
+/** Whether a volatility auction runs a second time: its price is more than twice the band away from the last trade. */
 export function isExtended(engine: Engine, { priceTicks }: Equilibrium): boolean {
   const { listing, bandsOff } = engine;
   const bandPpm = listing?.rules.bandPpm;

@@ -3,7 +3,7 @@ import { type Call, type Engine, type Equilibrium } from '../state.ts';
 import { enterWaiting } from './closingOrders.ts';
 import { equilibrium, NO_CROSS } from './equilibrium.ts';
 
-/** Call auctions: while a call runs, orders gather in the book, which may be crossed. */
+/** Begins an auction call. While it runs, orders gather in the book, which may be crossed. */
 export function beginCall(engine: Engine, auction: Auction, outputs: BookFact[]): void {
   engine.state = auction;
   engine.call ??= { indicative: NO_CROSS, extended: false };
@@ -11,7 +11,7 @@ export function beginCall(engine: Engine, auction: Auction, outputs: BookFact[])
   if (auction === 'closing_auction') enterWaiting(engine, outputs);
 }
 
-/** What the call would bring, where that is not what was told last. */
+/** Reports the call's indicative result, if it differs from the last one reported. */
 export function tellIndicative(engine: Engine, call: Call, outputs: BookFact[]): void {
   const now = equilibriumOf(engine);
   const { priceTicks, quantity, surplus, surplusSide } = call.indicative;

@@ -79,8 +79,8 @@ function isUnpriced({ sorted }: Levels, quantity: number): boolean {
 type At = { readonly ticks: number; readonly surplus: number };
 const NOWHERE: At = { ticks: 0, surplus: 0 };
 /**
- * Of the prices that are equally good so far: how many, how many leave buyers or sellers, and the outermost two; and the
- * outermost two at which as much is executed, whatever is left.
+ * The best prices so far: how many are equally good, how many of them leave buyers or sellers, and the lowest and the
+ * highest. `most`: the lowest and the highest at which as much is executed, whatever the surplus.
  */
 type Best = ReturnType<typeof noneYet>;
 const noneYet = () => ({

@@ -11,14 +11,14 @@ import { equilibriumOf } from './call.ts';
 import { pair } from './equilibrium.ts';
 
 /**
- * Executes the call: trades at one price, which becomes the static reference, then the ends of the orders meant for it.
- * Self-trade prevention is off, and nobody takes. `time` is the input's.
+ * Uncrosses the call: its trades happen at one price, which becomes the static reference; then the orders for this call
+ * end. There is no self-trade prevention, and no order is a taker. `time` is the input's.
  */
 function uncross(engine: Engine, auction: Auction, time: string, outputs: BookFact[]): void {
   const listed = engine.listing;
   if (!listed) return;
   engine.call = null;
-  const toldBefore = outputs.length;
+  const outputsBefore = outputs.length;
   const result = equilibriumOf(engine);
   outputs.push({ type: 'AuctionUncrossed.v1', data: { auction, ...result } });
   const { priceTicks } = result;
@@ -48,19 +48,19 @@ function uncross(engine: Engine, auction: Auction, time: string, outputs: BookFa
     engine.listing = listing({ ...listed, referenceTicks: priceTicks });
     if (engine.watched.size > 0) printed(engine, priceTicks, (entryId) => buyers.has(entryId));
   }
-  // It is told whole, and takes no room of what else is told.
-  engine.outputsEnd += outputs.length - toldBefore;
-  expireMeantForIt(engine, outputs);
+  // The outputs of an uncross do not count towards the input's bound.
+  engine.outputsEnd += outputs.length - outputsBefore;
+  expireCallOrders(engine, outputs);
 }
 
-/** The day's last uncross: trailing stops follow its price, and nothing is carried out. */
+/** The day's last uncross: trailing stops follow its price, but no stop is triggered. */
 export function uncrossAtClose(engine: Engine, auction: Auction, time: string, outputs: BookFact[]): void {
   const tradesBefore = engine.trades;
   uncross(engine, auction, time, outputs);
   if (engine.trades > tradesBefore && follows(engine, 4)) ratchet(engine.stops, engine.lastTicks);
 }
 
-/** Continuous trading begins: what gathered is uncrossed, and then the stops that its price reaches are carried out. */
+/** Begins continuous trading: uncrosses the call, then triggers the stops that its price has reached. */
 export function beginContinuous(engine: Engine, auction: Auction, time: string, outputs: BookFact[]): void {
   const before = lastPrice(engine);
   const tradesBefore = engine.trades;
@@ -71,9 +71,9 @@ export function beginContinuous(engine: Engine, auction: Auction, time: string, 
   runTriggers(engine, { before, first: engine.lastTicks, last: engine.lastTicks }, time, outputs);
 }
 
-function expireMeantForIt(engine: Engine, outputs: BookFact[]): void {
+function expireCallOrders(engine: Engine, outputs: BookFact[]): void {
   const { book } = engine;
-  // None of them is an iceberg.
+  // None of these orders is an iceberg, so nothing of them is hidden.
   for (const order of book.orders.values()) {
     if ((order.flags & ENDS_WITH_CALL) === 0) continue;
     const { side, priceTicks, leaves } = order;

@@ -2,7 +2,7 @@ import type { BookFact, EventOf, OrderRef, RefusalCode } from '@brokerx/contract
 import { type NewOrder, reduce, setFlags } from '../../book/book.ts';
 import { exemptIf, UNPRICED } from '../../book/flags.ts';
 import type { RestingOrder } from '../../book/levels.ts';
-import { againstRules } from '../amendRefusal.ts';
+import { amendRefusal } from '../amendRefusal.ts';
 import { expireAtNewPlace } from '../expiry.ts';
 import { type Engine, follows } from '../state.ts';
 import { addStop, removeStop, type StopTerms } from './stops.ts';
@@ -55,7 +55,7 @@ export function amendWaiting(engine: Engine, event: Amend, order: OrderRef, wait
       ? 'ORDER_TYPE'
       : !moves && quantity === leavesBefore
         ? 'AMEND_NO_CHANGE'
-        : againstRules(engine, event.data, { side, limitTicks, moves });
+        : amendRefusal(engine, event.data, { side, limitTicks, moves });
   if (code) return { type: 'OrderReplaceRejected.v1', data: { order, amendment, code } };
   if (moves || quantity > leavesBefore) engine.waiting.delete(waiting.id);
   engine.waiting.set(waiting.id, { ...waiting, priceTicks: limitTicks, quantity, leaves: quantity });
@@ -78,5 +78,5 @@ function refusal(
   if (!hasLimit && data.limitTicks !== undefined && follows(engine, 4)) return 'ORDER_TYPE';
   if (!moves && data.quantity === quantity) return 'AMEND_NO_CHANGE';
   if (!hasLimit && moves) return 'ORDER_TYPE';
-  return againstRules(engine, data, { side, limitTicks, moves });
+  return amendRefusal(engine, data, { side, limitTicks, moves });
 }

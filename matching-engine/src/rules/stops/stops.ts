@@ -2,21 +2,21 @@ import { type Book, bookOf, remove, rest } from '../../book/book.ts';
 import type { RestingOrder } from '../../book/levels.ts';
 
 /**
- * Orders that wait for their trigger. They stand in levels like those of the book, by stop price, the one that
- * triggers first last; what only they need is kept beside, so that an order in the book is no larger for it.
+ * The stops: orders that wait for their trigger. They are in a book of their own, in levels by stop price, of which the
+ * last triggers first. Fields that only stops need are in `terms`, so that orders in the main book are no larger.
  */
 export type Stops = {
-  /** Its `priceTicks` are stop prices: the lowest of the buys and the highest of the sells come first. */
+  /** The prices in this book are stop prices: the lowest buy and the highest sell trigger first. */
   readonly book: Book;
-  /** By arrival. */
+  /** The terms by order id. */
   readonly terms: Map<string, StopTerms>;
-  /** Ids of those whose stop follows the market. */
+  /** The ids of trailing stops. */
   readonly trailing: Set<string>;
-  /** Counts the stops that came; the newest has this number, so that arrival can be told. */
+  /** Counts arrivals; the newest stop has this number. */
   arrivals: number;
-  /** Triggered ones whose turn has not come; empty between inputs. */
+  /** Triggered stops whose turn has not come; empty between inputs. */
   readonly queue: Triggered[];
-  /** Ids of those that were reached and put aside again, since the input had no room for them: it is their turn first. */
+  /** The ids of reached stops that were put aside again, because the input had no room for them. Their turn is first. */
   readonly owed: Set<string>;
 };
 
@@ -24,16 +24,16 @@ export type StopTerms = {
   readonly type: 'stop' | 'stop_limit' | 'trailing_stop';
   /** The limit, or the protection price, once it is triggered. */
   readonly limitTicks: number;
-  /** How far a trailing stop follows; one of them is 0. */
+  /** The distance of a trailing stop, in ticks or in parts per million; the other one is 0. */
   readonly trailTicks: number;
   readonly trailPpm: number;
-  /** The best price since it came: the highest for a sell, the lowest for a buy. */
+  /** The best price since the stop arrived: the highest for a sell, the lowest for a buy. */
   markTicks: number;
   readonly arrival: number;
 };
 
 export const noStops = (): Stops => ({
-  // Turned round: of the buys the lowest stop is reached first, of the sells the highest.
+  // The sides are swapped, because the lowest buy stop and the highest sell stop are reached first.
   book: bookOf('sell', 'buy'),
   terms: new Map(),
   trailing: new Set(),
@@ -42,7 +42,7 @@ export const noStops = (): Stops => ({
   owed: new Set(),
 });
 
-/** A trailing stop's price for a mark: sells round down, buys up. */
+/** A trailing stop's price for a mark. Sells round down, buys up. */
 export function trailedStop(
   side: 'buy' | 'sell',
   markTicks: number,
@@ -52,7 +52,7 @@ export function trailedStop(
   return side === 'buy' ? Math.ceil(markTicks + exact) : Math.floor(markTicks - exact);
 }
 
-/** The mark that a trailing stop's price stands for: no price that is worse moves it. */
+/** The mark that belongs to a trailing stop's price. Only a better price than the mark moves the stop. */
 export function markBehind(
   side: 'buy' | 'sell',
   stopTicks: number,
@@ -92,18 +92,18 @@ export function removeStop(stops: Stops, order: RestingOrder): StopTerms {
   return terms;
 }
 
-/** All of them, the oldest first. */
+/** All stops, the oldest first. */
 export function stopsByArrival({ book, terms }: Stops): { order: RestingOrder; terms: StopTerms }[] {
-  return Array.from(terms, ([id, its]) => ({
+  return Array.from(terms, ([id, stopTerms]) => ({
     order: book.orders.get(id) as RestingOrder,
-    terms: its,
+    terms: stopTerms,
   })).sort((a, b) => a.terms.arrival - b.terms.arrival);
 }
 
-/** A stop whose turn it is. `printTicks`: the print that reached it, where that is not the last one. */
+/** A triggered stop. `printTicks` is the price of the trade that reached it, if that is not the last trade. */
 export type Triggered = { order: RestingOrder; terms: StopTerms; printTicks?: number };
 
-/** Trailing stops follow a price that is better for them than all before. */
+/** Moves the trailing stops for which this price is the best so far. */
 export function ratchet(stops: Stops, price: number): void {
   for (const id of stops.trailing) {
     const order = stops.book.orders.get(id) as RestingOrder;
@@ -112,7 +112,7 @@ export function ratchet(stops: Stops, price: number): void {
     if (side === 'buy' ? price >= terms.markTicks : price <= terms.markTicks) continue;
     terms.markTicks = price;
     const priceTicks = trailedStop(side, price, terms);
-    // A stop that was set tighter than its distance from the market waits until the market has come to it.
+    // A stop that was placed closer than its distance stays until the market has moved far enough.
     if (side === 'buy' ? priceTicks >= order.priceTicks : priceTicks <= order.priceTicks) continue;
     remove(stops.book, order);
     rest(stops.book, { ...order, priceTicks });

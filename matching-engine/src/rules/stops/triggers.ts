@@ -14,8 +14,8 @@ import { putAside, ratchet, removeStop, type Stops, type Triggered } from './sto
 export type Sweep = { readonly before: number; readonly first: number; readonly last: number };
 
 /**
- * What trades bring about: the stops that they reach join a queue, the nearest to the price before first, then by
- * arrival. Each runs to its end before the next, and what its own trades reach joins behind.
+ * Triggers the stops that a sweep has reached. They join a queue: the nearest to the price before the sweep first, then
+ * by arrival. Each is carried out completely before the next, and stops that its own trades reach join at the end.
  */
 export function runTriggers(engine: Engine, sweep: Sweep, time: string, outputs: BookFact[]): void {
   const { stops } = engine;
@@ -24,14 +24,14 @@ export function runTriggers(engine: Engine, sweep: Sweep, time: string, outputs:
   runQueue(engine, time, outputs);
 }
 
-/** Stops that were reached when an input before had no room for them, once the market trades. */
+/** Triggers stops that an earlier input had no room for, once the market trades. */
 export function runOwed(engine: Engine, time: string, outputs: BookFact[]): void {
   if (engine.state !== 'continuous') return;
   takeOwed(engine.stops);
   runQueue(engine, time, outputs);
 }
 
-/** One stop that was reached before it was put aside. */
+/** Triggers one stop that had been reached before it arrived. */
 export function triggerAtOnce(
   engine: Engine,
   { order, printTicks }: { order: RestingOrder; printTicks: number },
@@ -57,14 +57,14 @@ function runQueue(engine: Engine, time: string, outputs: BookFact[]): void {
   while (queue.length > 0) {
     if (isFull(engine, outputs)) return putBack(stops);
     const next = queue.shift() as Triggered;
-    // The other order of its list may have left nothing of it meanwhile.
+    // Fills of the other order of its list may have taken all its shares meanwhile.
     if (next.order.leaves === 0) continue;
     const own = trigger(engine, next, time, outputs);
     if (own) join(engine.stops, own, queue);
   }
 }
 
-/** They wait as before, and are the first whose turn it is. */
+/** Puts the queued stops aside again; they are the first whose turn comes. */
 function putBack(stops: Stops): void {
   for (const { order, terms } of stops.queue.splice(0)) {
     if (order.leaves === 0) continue;
@@ -100,7 +100,7 @@ function take(
 
 const lastOf = ({ sorted }: Levels): Level | undefined => sorted[sorted.length - 1];
 
-/** A triggered stop becomes a market order within its protection, or a limit order. Returns its own trades. */
+/** Turns a stop into a market order with its protection price, or a limit order. Returns the sweep of its own trades. */
 function trigger(
   engine: Engine,
   { order, terms, printTicks = engine.lastTicks }: Triggered,
@@ -140,9 +140,9 @@ function trigger(
     firstTicks: 0,
   };
   const before = engine.lastTicks;
-  // No market order outlives the day, whose call may not come.
+  // A market order ends with the day, because the call that it waits for may not come.
   const forCall = ENDS_WITH_CALL | (follows(engine, 4) ? UNPRICED | EXPIRES_WITH_DAY : 0);
-  // Reached before a call began, it joins that.
+  // A stop that was reached before a call began joins the call.
   const gathers = engine.state !== 'continuous';
   if (!gathers) match(engine, incoming, outputs);
   if (!incoming.ended && incoming.leaves > 0) {
