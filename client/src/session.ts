@@ -114,10 +114,9 @@ export function openSession(options: SessionOptions): Session {
     if (message.type === 'ended' && message.reason === 'unavailable') subscribeLater(subscription);
   };
   /** Subscribes again in a moment: what is unavailable now may be available then. */
-  const subscribeLater = (subscription: Subscription) => {
+  const subscribeLater = (entry: Subscription) => {
     setTimeout(() => {
-      if (current && subscriptions.get(keyOf(subscription.subject)) === subscription)
-        begin(current, subscription);
+      if (current && subscriptions.get(keyOf(entry.subject)) === entry) begin(current, entry);
     }, RESUBSCRIBE_MS).unref();
   };
   const begin = (connection: Connection, subscription: Subscription): void => {

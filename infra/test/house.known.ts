@@ -92,7 +92,6 @@ export const longFunctions: Readonly<Record<string, number>> = {
 
 /** Files with comments that begin with "Of". */
 export const ofComments: readonly string[] = [
-  'client/src/readYourWrites.ts',
   'loadtests/src/audit/order.ts',
   'loadtests/src/bench/flood.ts',
   'loadtests/src/bench/loadGenerator.ts',
