@@ -8,22 +8,22 @@ import {
 } from '@brokerx/contracts';
 
 /**
- * The calendar of a market: which phase is due when, by the market's own time. Its clock may run faster than ours, and
- * never goes back. What was missed is made up for in order, but for days that are over as a whole.
+ * The calendar of a market says which phase of the trading day is due when, by the market's own clock. That clock may run
+ * faster than real time and never goes back. Missed phases are made up for in order; whole missed days are passed over.
  */
 export type Clock = { realMs: number; marketMs: number; factor: number };
 
-/** As everybody's clock. */
+/** A clock that shows real time. */
 export const REAL_TIME: Clock = { realMs: 0, marketMs: 0, factor: 1 };
 
-/** A market as far as its calendar goes. */
+/** The part of a market that its calendar needs. */
 export type TradingDay = {
   symbol: string;
-  /** Null: it trades around the clock. */
+  /** Null: the symbol trades around the clock. */
   session: TradingSession | null;
   clock: Clock;
   state: MarketState;
-  /** When the phase that began last was due. */
+  /** When the latest phase was due. */
   phaseAt: string;
 };
 
@@ -56,28 +56,28 @@ const startOfDay = (ms: number): number => ms - (((ms % DAY_MS) + DAY_MS) % DAY_
 const daysFrom = (ms: number, count: number): number[] =>
   Array.from({ length: Math.abs(count) + 1 }, (_, n) => startOfDay(ms) + Math.sign(count) * n * DAY_MS);
 
-/** The phase that began last at this time. */
+/** The latest phase that has begun at this time. */
 export function phaseAt(session: TradingSession, ms: number): Due {
   const past = daysFrom(ms, -WEEK_DAYS).flatMap((day) => phasesOf(session, day));
   const begun = past.filter(({ atMs }) => atMs <= ms);
   return begun.reduce((a, b) => (b.atMs > a.atMs ? b : a));
 }
 
-/** The next phase that is due by now, after the one that began last. */
+/** The next phase that is due by now, after the market's latest phase. */
 export function nextPhase(market: TradingDay, nowMs: number): MarketFact | null {
   const { session, symbol } = market;
   if (!session) return null;
   const now = marketMs(market, nowMs);
   const lastMs = Date.parse(market.phaseAt);
   const rest = phasesOf(session, startOfDay(lastMs)).filter(({ atMs }) => atMs > lastMs);
-  // The day that has begun is ended first; then days that are over are passed.
+  // The remaining phases of the begun day come first; whole days that are over are passed over.
   const today = phasesOf(session, startOfDay(phaseAt(session, now).atMs)).filter(({ atMs }) => atMs > lastMs);
   const due = [...rest, ...today].find(({ atMs }) => atMs <= now);
   if (!due) return null;
   return { type: 'TradingPhaseBegan.v1', data: { symbol, phase: due.phase, at: timeOf(due.atMs) } };
 }
 
-/** How long the call that runs lasts, and what chance adds to that at most, in milliseconds of the market's time. */
+/** Length of the running auction call, and the most that chance adds to it, in milliseconds of the market's time. */
 export function callLength({ session, state }: Pick<TradingDay, 'session' | 'state'>): {
   leastMs: number;
   randomMs: number;

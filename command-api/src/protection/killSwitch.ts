@@ -1,10 +1,11 @@
-import { type AccountEvent, type AccountFact, type Cause, seal, timeOf } from '@brokerx/contracts';
+import type { AccountFact } from '@brokerx/contracts';
 import type { Runtime } from '@brokerx/infra';
 import type { Account } from '../account/account.ts';
 import type { Accounts } from '../account/accounts.ts';
 import { cancelsLeft } from '../orders/cancel.ts';
 import { refused } from '../refusal.ts';
 import type { TaskList } from '../tasks/openTasks.ts';
+import { type CancelAllTask, cancelAllTask, workOnCancels } from './cancelAllTask.ts';
 
 /**
  * The kill switch of an account. While it is active, no order is taken or changed, and all open orders are canceled, stops
@@ -39,48 +40,18 @@ export function releaseKillSwitch(
   return { type: 'KillSwitchReleased.v1', data: { accountId, by } };
 }
 
-type KillTask = {
-  /** Id of the account. */ id: string;
-  eventId: string;
-  correlationId: string;
-  traceparent: string;
-};
-
 /** Finishes the cancels that an activation began, symbol by symbol, even after a crash. */
-export function killTasks({
-  accounts,
-  runtime,
-}: {
-  accounts: Accounts;
-  runtime: Runtime;
-}): TaskList<KillTask> {
-  return {
-    name: 'kill-switch',
-    version: 1,
-    category: 'account',
-    types: ['KillSwitchActivated.v1', 'KillSwitchReleased.v1'],
-    opens({ event }) {
-      if (event.type !== 'KillSwitchActivated.v1') return null;
-      const { id: eventId, correlationId, traceparent } = event;
-      return { id: event.data.accountId, eventId, correlationId, traceparent };
-    },
-    closes: ({ event }) => (event.type === 'KillSwitchReleased.v1' ? event.data.accountId : null),
-    async work({ id: accountId, eventId, correlationId, traceparent }) {
-      const cause = (): Cause => ({
-        time: timeOf(runtime.nowMs()),
-        actor: 'system:kill-switch',
-        correlationId,
-        causationId: eventId,
-        traceparent,
-      });
-      for (;;) {
-        const executed = await accounts.execute<'done'>(accountId, (account, { commitId }) => {
-          const { facts, symbol } = account.killed ? cancelsLeft(account) : { facts: [], symbol: null };
-          if (facts.length === 0) return { reply: 'done', rests: 'absent' };
-          return { events: seal(commitId, cause(), facts) as AccountEvent[], symbol };
-        });
-        if ('reply' in executed) return executed.reply;
-      }
-    },
-  };
-}
+export const killTasks = (deps: { accounts: Accounts; runtime: Runtime }): TaskList<CancelAllTask> => ({
+  name: 'kill-switch',
+  version: 1,
+  category: 'account',
+  types: ['KillSwitchActivated.v1', 'KillSwitchReleased.v1'],
+  opens: ({ event }) =>
+    event.type === 'KillSwitchActivated.v1' ? cancelAllTask(event.data.accountId, event) : null,
+  closes: ({ event }) => (event.type === 'KillSwitchReleased.v1' ? event.data.accountId : null),
+  work: (task) =>
+    workOnCancels<'done'>(deps, task, 'system:kill-switch', (account) => {
+      const cancels = cancelsLeft(account);
+      return account.killed && cancels.symbol !== null ? cancels : { reply: 'done' };
+    }),
+});
