@@ -98,5 +98,4 @@ export const ofComments: readonly string[] = [
   'loadtests/src/own/counts.ts',
   'loadtests/src/seed/seed.ts',
   'loadtests/test/gateway.e2e.test.ts',
-  'matching-engine/bench/measure.ts',
 ];

@@ -20,9 +20,9 @@ export type Figures = {
   flow: Flow['name'];
   operations: number;
   perSecond: number;
-  /** Of this thread's processor time: what else the machine does counts less. */
+  /** Measured in this thread's processor time, which other load on the machine affects less. */
   cpuNanosPerOperation: number;
-  /** Of one operation, the clock's own included, garbage collection left out. */
+  /** The time of one operation, with that of reading the clock, without garbage collection. */
   nanos: { p50: number; p99: number; p999: number; max: number };
   gc: {
     pauses: number;
@@ -32,7 +32,7 @@ export type Figures = {
     shareOfTime: number;
   };
   bytesPerRestingOrder: number | null;
-  /** Of the whole deep book at the end. */
+  /** Measured for the whole deep book at the end. */
   kept: Kept | null;
   /** By chunk: what all contenders must agree on, as far as each of them came. */
   told: Told[];

@@ -38,7 +38,7 @@ export function modelLists() {
       lists.push({ listId, legs, entry });
     },
     all: () => lists,
-    /** Puts back what is thought of only. */
+    /** Returns a function that undoes a trial. */
     keep() {
       const before = lists.map(({ entry }) => ({ filled: entry?.filled, lowTicks: entry?.lowTicks }));
       return () => {

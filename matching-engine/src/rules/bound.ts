@@ -5,8 +5,8 @@ import type { Engine } from './state.ts';
  * Bounds the work of one input, from version 4 of the matching rules on: `OUTPUTS_MAX` (20,000) outputs are some 40
  * commits and a tenth of a second of matching. At the bound the order being matched stops and its rest expires. Stops
  * and brackets whose turn has not come wait for the next input, and so do ends of a day or a call that await output
- * (`untoldEnds.ts`). An uncross is always complete and does not count: each of its trades uses up an order, or a peak of one,
- * that an input of its own has placed.
+ * (`untoldEnds.ts`). An uncross is always complete and does not count: each of its trades uses up an order, or a peak of
+ * one, that an input of its own has placed.
  */
 
 /** No bound, for older rules: more outputs than memory holds, but a small integer, which V8 stores without allocation. */
