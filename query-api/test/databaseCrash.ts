@@ -7,13 +7,13 @@ import { fileURLToPath } from 'node:url';
 import {
   type Event,
   eventCodec,
-  type Fact,
   formatPosition,
   marketStream,
   mintId,
   parsePosition,
   seal,
 } from '@brokerx/contracts';
+import { symbolListed, symbolRules } from '@brokerx/contracts/testing/facts.ts';
 import {
   type Appender,
   type EventStore,
@@ -173,7 +173,9 @@ async function killBackend(databaseUrl: string): Promise<void> {
 /** Lists a symbol, once, however often the server goes meanwhile; gives the position. */
 async function list(symbol: string): Promise<number> {
   const id = mintId(runtime);
-  const events = seal(id, CAUSE, [listing(symbol)]) as Event[];
+  const events = seal(id, CAUSE, [
+    symbolListed({ symbol, name: symbol, rules: symbolRules({ listingTicks: 3_000, feePpm: 500 }) }),
+  ]) as Event[];
   const commit = {
     id,
     stream: marketStream(symbol),
@@ -186,20 +188,3 @@ async function list(symbol: string): Promise<number> {
   if (!('position' in verdict)) throw new Error(`the append was answered ${verdict.verdict}`);
   return verdict.position;
 }
-
-const listing = (symbol: string): Fact => ({
-  type: 'SymbolListed.v1',
-  data: {
-    symbol,
-    name: symbol,
-    rules: {
-      tickCents: 1,
-      listingTicks: 3_000,
-      collarPpm: 100_000,
-      feePpm: 500,
-      orderSharesMax: 10_000,
-      dailyClose: '21:00',
-    },
-    matchingRules: 1,
-  },
-});

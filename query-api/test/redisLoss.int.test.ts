@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { bookStream, type Event, eventCodec, marketStream } from '@brokerx/contracts';
+import { symbolListed, symbolRules } from '@brokerx/contracts/testing/facts.ts';
 import { type EventStore, mayFail, postgresEventStore, realRuntime as runtime } from '@brokerx/infra';
 import { freePort } from '@brokerx/infra/runtime/ports.ts';
 import {
@@ -45,22 +46,7 @@ describe.runIf(hasRedisServer())('market data without their Redis', { timeout: 9
       );
     }
     await appendFacts(store, marketStream('XEQT'), [
-      {
-        type: 'SymbolListed.v1',
-        data: {
-          symbol: 'XEQT',
-          name: 'All-Equity ETF',
-          rules: {
-            tickCents: 1,
-            listingTicks: 3_000,
-            collarPpm: 100_000,
-            feePpm: 500,
-            orderSharesMax: 10_000,
-            dailyClose: '21:00',
-          },
-          matchingRules: 1,
-        },
-      },
+      symbolListed({ symbol: 'XEQT', rules: symbolRules({ listingTicks: 3_000, feePpm: 500 }) }),
     ]);
     await appendFacts(store, bookStream('XEQT'), [
       { type: 'EngineStarted.v1', data: { epoch: 1, matchingRules: 1 } },

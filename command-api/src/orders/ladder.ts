@@ -28,6 +28,7 @@ import {
 } from './entryRefusals.ts';
 import type { NewOrders } from './newOrders.ts';
 import {
+  type CheckedOrder,
   icebergPeaksRefusal,
   lotStepRefusal,
   maxNotionalRefusal,
@@ -65,6 +66,17 @@ function each<Order>(guard: (order: Order) => string | undefined) {
   };
 }
 
+/** What the rules of the symbol say of an order's own terms, whether it is new or changed. */
+const TERMS_GUARDS: Ladder<{ orders: readonly CheckedOrder[] }> = [
+  ['ORDER_SIZE', each(orderSizeRefusal)],
+  ['LOT_STEP', each(lotStepRefusal)],
+  ['PRICE_TICK', each(priceTickRefusal)],
+  ['PRICE_BAND', each(priceBandRefusal)],
+  ['MIN_NOTIONAL', each(minNotionalRefusal)],
+  ['MAX_NOTIONAL', each(maxNotionalRefusal)],
+  ['ICEBERG_PEAKS', each(icebergPeaksRefusal)],
+];
+
 /** For a new order, or all orders of a new list. */
 export const NEW_ORDER_LADDER: Ladder<NewOrders> = [
   ['KILL_SWITCH', killSwitchRefusal],
@@ -73,13 +85,7 @@ export const NEW_ORDER_LADDER: Ladder<NewOrders> = [
   ['MARKET_CLOSED', closedRefusal],
   ['MATCHING_RULES', matchingRulesRefusal],
   ['DUPLICATE_CLIENT_ORDER_ID', nameRefusal],
-  ['ORDER_SIZE', each(orderSizeRefusal)],
-  ['LOT_STEP', each(lotStepRefusal)],
-  ['PRICE_TICK', each(priceTickRefusal)],
-  ['PRICE_BAND', each(priceBandRefusal)],
-  ['MIN_NOTIONAL', each(minNotionalRefusal)],
-  ['MAX_NOTIONAL', each(maxNotionalRefusal)],
-  ['ICEBERG_PEAKS', each(icebergPeaksRefusal)],
+  ...TERMS_GUARDS,
   ['TIME_IN_FORCE', each(timeInForceRefusal)],
   ['OPENING_OVER', each(marketStateRefusal('OPENING_OVER'))],
   ['NOT_IN_AUCTION', each(marketStateRefusal('NOT_IN_AUCTION'))],
@@ -101,13 +107,7 @@ export const CHANGE_LADDER: Ladder<Change> = [
   ['ORDER_TYPE', changeTypeRefusal],
   ['AMEND_NO_CHANGE', noChangeRefusal],
   ['AMEND_NOT_A_REDUCTION', reductionRefusal],
-  ['ORDER_SIZE', each(orderSizeRefusal)],
-  ['LOT_STEP', each(lotStepRefusal)],
-  ['PRICE_TICK', each(priceTickRefusal)],
-  ['PRICE_BAND', each(priceBandRefusal)],
-  ['MIN_NOTIONAL', each(minNotionalRefusal)],
-  ['MAX_NOTIONAL', each(maxNotionalRefusal)],
-  ['ICEBERG_PEAKS', each(icebergPeaksRefusal)],
+  ...TERMS_GUARDS,
   ['INSUFFICIENT_FUNDS', fundsRefusal],
   ['INSUFFICIENT_SHARES', sharesRefusal],
 ];

@@ -1,4 +1,5 @@
 import { type ClientEvent, type ClientFact, timeOf } from '@brokerx/contracts';
+import { clientRegistered } from '@brokerx/contracts/testing/facts.ts';
 import { expect, test } from 'vitest';
 import { type Client, evolveClient, isRegistered, NETWORKS_MAX, unknownClient } from './client.ts';
 import {
@@ -17,20 +18,8 @@ import {
 const NOON = Date.parse('2026-01-05T12:00:00.000Z');
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
-const registration = {
-  clientId: '0198c0de-0000-7000-8000-00000000000a',
-  accountId: '0198c0de-0000-5000-8000-00000000000b',
-  roles: ['trader' as const],
-  name: 'sealed name',
-  address: 'sealed address',
-  birthDate: 'sealed date',
-  email: 'sealed e-mail',
-  phone: 'sealed phone',
-  passwordHash: 'sealed hash',
-  emailHmac: 'e',
-  phoneHmac: 'p',
-};
-const registered: ClientFact = { type: 'ClientRegistered.v1', data: registration };
+const registered = clientRegistered();
+const registration = registered.data;
 const issued = (codeHmac: string, atMs: number): [ClientFact, number] => [
   { type: 'PasscodeIssued.v1', data: { codeHmac, expiresAt: timeOf(atMs + PASSCODE_VALID_MS) } },
   atMs,

@@ -1,5 +1,7 @@
 import type { Event } from '@brokerx/contracts';
 import {
+  type BackOff,
+  backOffMs,
   type EventStore,
   type Leases,
   type Log,
@@ -49,8 +51,7 @@ const AT_A_TIME_MAX = 8;
 const CLOCK_EVERY_MS = 1_000;
 /** Behind the end of the store nothing can be due before the delay is over; so it is read seldom. */
 const READ_EVERY_MS = 60_000;
-const RETRY_FIRST_MS = 250;
-const RETRY_LAST_MS = 30_000;
+const RETRY: BackOff = { firstMs: 250, lastMs: 30_000 };
 /** Some six minutes, outages of servers not counted: one that never works must not hold up those behind it. */
 const TRIES_MAX = 20;
 /** At a stop, work that has begun is given this long; what is not done then is done again by the next owner. */
@@ -78,28 +79,21 @@ export function startDelayedWalk(list: DelayedWork, deps: WalkDeps): { close(): 
 
 /** Goes on until it is stopped; rejects never. */
 async function walk(list: DelayedWork, deps: WalkDeps, stopping: AbortSignal): Promise<void> {
-  const { runtime, log } = deps;
+  const { snapshots, runtime, log } = deps;
   let position: number | null = null;
   let failures = 0;
   while (!stopping.aborted) {
     try {
-      position ??= await beginning(list, deps);
+      position ??= (await snapshots.load(keyOf(list), () => null))?.cursor.position ?? 0;
       position = await walkPage(list, deps, position, stopping);
       failures = 0;
     } catch (err) {
-      const waitMs = backOffMs(failures);
       failures += 1;
+      const waitMs = backOffMs(failures, RETRY);
       log[unlessOutage(err, 'warn')]({ err, list: list.name, waitMs }, 'a delayed walk is tried again');
       await sleep(runtime, waitMs, stopping);
     }
   }
-}
-
-/** A position beyond the end is one of a store that was put back since. */
-async function beginning(list: DelayedWork, { store, snapshots }: WalkDeps): Promise<number> {
-  const snapshot = await snapshots.load(keyOf(list), () => null);
-  const position = snapshot?.cursor.position ?? 0;
-  return position > (await store.head()) ? 0 : position;
 }
 
 const keyOf = ({ name, version }: DelayedWork) => ({ kind: 'walk', key: name, version });
@@ -157,14 +151,12 @@ async function attend(
         log.error(about, 'delayed work fails again and again and is left out');
         return;
       }
-      const waitMs = backOffMs(tries);
+      const waitMs = backOffMs(Math.max(1, tries), RETRY);
       log[level]({ ...about, tries, waitMs }, 'delayed work is tried again');
       await sleep(runtime, waitMs, stopping);
     }
   }
 }
-
-const backOffMs = (failures: number) => Math.min(RETRY_LAST_MS, RETRY_FIRST_MS * 2 ** Math.min(failures, 10));
 
 async function sleepUntil(runtime: Runtime, atMs: number, stopping: AbortSignal): Promise<void> {
   for (;;) {

@@ -1,6 +1,8 @@
 import type { Event } from '@brokerx/contracts';
 import {
+  type BackOff,
   type Batch,
+  backOffMs,
   type Feed,
   type Leases,
   type Log,
@@ -58,8 +60,7 @@ const SAVE_EVERY_MS = 2_000;
 const FINISH_WITHIN_MS = 2_000;
 /** The wall clock may be set, and goes on while a machine sleeps: timers would not notice. */
 const CLOCK_LOOK_MS = 1_000;
-const RETRY_FIRST_MS = 250;
-const RETRY_LAST_MS = 30_000;
+const RETRY: BackOff = { firstMs: 250, lastMs: 30_000 };
 
 export function startTasks<T extends { id: string }>(
   list: TaskList<T>,
@@ -152,7 +153,7 @@ async function takeUp<T extends { id: string }>(
       else if ('againAtMs' in result) open.dueAtMs = result.againAtMs;
       else open.dueMs = runtime.monotonicMs() + result.againInMs;
     } catch (err) {
-      const waitMs = Math.min(RETRY_LAST_MS, RETRY_FIRST_MS * 2 ** Math.min(open.attempts - 1, 10));
+      const waitMs = backOffMs(open.attempts, RETRY);
       open.dueMs = runtime.monotonicMs() + waitMs;
       const about = { err, list: list.name, task: id, attempts: open.attempts, waitMs };
       log[unlessOutage(err, 'warn')](about, 'a task is tried again');

@@ -1,4 +1,4 @@
-import type { AccountFact, BookFact, MarketFact, OrderRef, SymbolRules } from '../index.ts';
+import type { AccountFact, BookFact, ClientFact, MarketFact, OrderRef, SymbolRules } from '../index.ts';
 
 /**
  * Facts for tests, one vocabulary for all rooms. Each is a plain example that holds by itself; a test names only what it is
@@ -89,6 +89,26 @@ export const tradeExecuted = (change: Partial<Traded['data']> = {}): Traded => (
     takerSide: 'sell',
     maker: { ...orderRef(), leaves: 0 },
     taker: { ...orderRef({ orderId: uuidOf(6), accountId: uuidOf(2) }), leaves: 0 },
+    ...change,
+  },
+});
+
+type Registered = Extract<ClientFact, { type: 'ClientRegistered.v1' }>;
+/** Its personal fields only look sealed: for decisions, which never open them. */
+export const clientRegistered = (change: Partial<Registered['data']> = {}): Registered => ({
+  type: 'ClientRegistered.v1',
+  data: {
+    clientId: '0198c0de-0000-7000-8000-00000000000a',
+    accountId: '0198c0de-0000-5000-8000-00000000000b',
+    roles: ['trader'],
+    name: 'sealed name',
+    address: 'sealed address',
+    birthDate: 'sealed date',
+    email: 'sealed e-mail',
+    phone: 'sealed phone',
+    passwordHash: 'sealed hash',
+    emailHmac: 'e',
+    phoneHmac: 'p',
     ...change,
   },
 });

@@ -21,12 +21,15 @@ export async function repeating<T>(
   }
 }
 
-const BACK_OFF_FIRST_MS = 20;
-const BACK_OFF_LAST_MS = 1_000;
+/** The first and the longest wait, in milliseconds. */
+export type BackOff = { readonly firstMs: number; readonly lastMs: number };
 
-/** Milliseconds to wait after failed attempt number `attempt`, counted from 1: doubling, from 20 to 1,000. */
-export const backOffMs = (attempt: number): number =>
-  Math.min(BACK_OFF_LAST_MS, BACK_OFF_FIRST_MS * 2 ** Math.min(attempt - 1, 10));
+/** For a server of one's own, which is back within seconds. */
+const SHORT: BackOff = { firstMs: 20, lastMs: 1_000 };
+
+/** Milliseconds to wait after failed attempt number `attempt`, counted from 1: doubling, up to the longest. */
+export const backOffMs = (attempt: number, { firstMs, lastMs } = SHORT): number =>
+  Math.min(lastMs, firstMs * 2 ** Math.min(attempt - 1, 10));
 
 export const asError = (thrown: unknown): Error =>
   thrown instanceof Error ? thrown : new Error(String(thrown), { cause: thrown });

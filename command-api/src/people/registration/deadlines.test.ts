@@ -1,4 +1,5 @@
-import { type ClientEvent, type ClientFact, type EventOf, timeOf } from '@brokerx/contracts';
+import { type ClientEvent, type ClientFact, timeOf } from '@brokerx/contracts';
+import { clientRegistered } from '@brokerx/contracts/testing/facts.ts';
 import { expect, test } from 'vitest';
 import { type Client, evolveClient, unknownClient } from '../client.ts';
 import { beginReminder, expire } from './deadlines.ts';
@@ -8,21 +9,8 @@ const NOON = Date.parse('2026-01-05T12:00:00.000Z');
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
-const fields: EventOf<'ClientRegistered.v1'>['data'] = {
-  clientId: '0198c0de-0000-7000-8000-00000000000a',
-  accountId: '0198c0de-0000-5000-8000-00000000000b',
-  roles: ['trader'],
-  name: 'sealed name',
-  address: 'sealed address',
-  birthDate: 'sealed date',
-  email: 'sealed e-mail',
-  phone: 'sealed phone',
-  passwordHash: 'sealed hash',
-  emailHmac: 'e',
-  phoneHmac: 'p',
-};
-const registered: ClientFact = { type: 'ClientRegistered.v1', data: fields };
-const operator: ClientFact = { type: 'ClientRegistered.v1', data: { ...fields, phoneHmac: '' } };
+const registered = clientRegistered();
+const operator = clientRegistered({ phoneHmac: '' });
 const passcodeAt = (atMs: number): ClientFact => ({
   type: 'PasscodeIssued.v1',
   data: { codeHmac: 'c', expiresAt: timeOf(atMs + 10 * MINUTE) },

@@ -1,5 +1,5 @@
 import { clientStream } from '@brokerx/contracts';
-import { asError, mintTraceparent } from '@brokerx/infra';
+import { asError, type BackOff, backOffMs, mintTraceparent } from '@brokerx/infra';
 import { type Mailer, MailNotTaken } from '../../mail/mail.ts';
 import { startTasks, type TaskDeps, type TaskList } from '../../tasks/openTasks.ts';
 import { type Client, isRegistered } from '../client.ts';
@@ -24,8 +24,7 @@ type PasscodeTask = {
 };
 
 /** Waits between tries: a second, doubled up to a minute, which is how long servers that know nobody yet put one off. */
-const RETRY_FIRST_MS = 1_000;
-const RETRY_LAST_MS = 60_000;
+const RETRY: BackOff = { firstMs: 1_000, lastMs: 60_000 };
 
 export function startPasscodeMail(deps: TaskDeps & { people: People; mailer: Mailer }) {
   return startTasks(passcodeMail(deps), deps);
@@ -88,7 +87,7 @@ export function passcodeMail({ people, mailer }: { people: People; mailer: Maile
           final ? 'a passcode is not mailed' : 'a passcode is mailed again',
         );
         if (final) return 'done';
-        return { againInMs: Math.min(RETRY_LAST_MS, RETRY_FIRST_MS * 2 ** (attempts - 1)) };
+        return { againInMs: backOffMs(attempts, RETRY) };
       }
     },
   };
