@@ -5,6 +5,7 @@ import {
   createLog,
   createMetrics,
   deriveKey,
+  errorsHeardElsewhere,
   groupCommit,
   mintTraceparent,
   openTallies,
@@ -75,13 +76,15 @@ export async function mailServer() {
       done(reply && Object.assign(new Error(reply.text), { responseCode: reply.code }));
     },
     onData(stream, session, done) {
-      void simpleParser(stream).then(({ subject = '', text = '' }) => {
+      simpleParser(stream).then(({ subject = '', text = '' }) => {
         for (const { address } of session.envelope.rcptTo) mails.push({ to: address, subject, text });
         if (silent) return;
         done();
-      });
+      }, done);
     },
   });
+  // A sender that is killed resets its connection, which is told to the server, too.
+  errorsHeardElsewhere(server);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.server.address() as AddressInfo;
   return {

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
-import type { Log, Runtime } from '@brokerx/infra';
+import { errorsHeardElsewhere, type Log, type Runtime } from '@brokerx/infra';
 import { LOOPBACK } from '@brokerx/infra/runtime/ports.ts';
 import type { ParsedMail } from 'mailparser';
 import type { SMTPServer } from 'smtp-server';
@@ -47,6 +47,8 @@ export async function developmentInbox(options: {
   };
   let server: Promise<SMTPServer> | null = null;
   const listener = createServer((socket) => {
+    // A client may be gone before what speaks SMTP is there to hear of it.
+    errorsHeardElsewhere(socket);
     server ??= smtpServer(keep, log);
     server.then(
       ({ server: taker }) => taker.emit('connection', socket),

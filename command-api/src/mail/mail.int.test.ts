@@ -1,4 +1,6 @@
-import { createLog, createMetrics, type Http, realRuntime } from '@brokerx/infra';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { createLog, createMetrics, errorsHeardElsewhere, type Http, realRuntime } from '@brokerx/infra';
 import { bearerAuth } from '@brokerx/infra/auth/auth.ts';
 import { buildHttp } from '@brokerx/infra/http/http.ts';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -40,6 +42,22 @@ afterEach(async () => {
 });
 
 const read = async (query = '') => (await app.inject({ url: `/dev/inbox${query}` })).json().items;
+
+test('senders that are gone before the inbox hears of them, or in the middle of a mail, cost nobody else theirs', async () => {
+  const head = 'EHLO x\r\nMAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.com>\r\n';
+  // The first one of all: what speaks SMTP is not loaded yet.
+  for (const said of ['', 'EH', head, `${head}DATA\r\nSubject: half`]) {
+    const socket = errorsHeardElsewhere(connect(Number(new URL(inbox.url).port), '127.0.0.1'));
+    await once(socket, 'connect');
+    if (said) {
+      socket.write(said);
+      await once(socket, 'data');
+    }
+    socket.resetAndDestroy();
+  }
+  await mailer.send({ to: 'ann@example.com', subject: 'One', text: 'Hello' });
+  expect((await read()).map(({ subject }: { subject: string }) => subject)).toEqual(['One']);
+});
 
 test('a mail is there as it was sent, newest first, by recipient, and on one line of the log', async () => {
   await mailer.send({ to: 'ann@example.com', subject: 'One', text: 'Your passcode is 123456.\nÉté.' });

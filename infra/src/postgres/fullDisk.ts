@@ -13,21 +13,26 @@ import { serverOf } from './serverAddress.ts';
  */
 export function foundFull(databaseUrl: string, error: Error, log: Log): void {
   const server = serverOf(databaseUrl);
-  const known = full.get(server);
+  const known = shortages.get(server);
   if (known) return known.failed(error);
-  const told = outage({ log, runtime: realRuntime, server: `the disk of PostgreSQL (${server})`, ...WORDS });
-  told.failed(error);
-  full.set(server, told);
-  void untilWritable(databaseUrl, waitMsOf(server), told).then(() => {
-    full.delete(server);
-    over.set(server, realRuntime.monotonicMs());
-    told.answered();
+  const shortage = outage({
+    log,
+    runtime: realRuntime,
+    server: `the disk of PostgreSQL (${server})`,
+    ...WORDS,
+  });
+  shortage.failed(error);
+  shortages.set(server, shortage);
+  void untilWritable(databaseUrl, waitMsOf(server), shortage).then(() => {
+    shortages.delete(server);
+    endedMs.set(server, realRuntime.monotonicMs());
+    shortage.answered();
   });
 }
 
 /** What stands in the way of writing to this database; null while nothing does. */
 export const databaseDisk = (databaseUrl: string): DiskSpace => ({
-  shortage: () => (full.has(serverOf(databaseUrl)) ? SHORTAGE : null),
+  shortage: () => (shortages.has(serverOf(databaseUrl)) ? SHORTAGE : null),
 });
 
 export const NO_SPACE_CODE = '53100';
@@ -40,10 +45,10 @@ const WORDS = {
 };
 
 /** Servers whose disk is full. */
-const full = new Map<string, Outage>();
+const shortages = new Map<string, Outage>();
 /** When that was over the last time, and how long was waited between tries. */
-const over = new Map<string, number>();
-const waits = new Map<string, number>();
+const endedMs = new Map<string, number>();
+const waitsMs = new Map<string, number>();
 
 /** A second; longer where it comes back again and again, so that the log does not fill with it. */
 const TRY_FIRST_MS = 1_000;
@@ -51,9 +56,10 @@ const TRY_LAST_MS = 30_000;
 const BACK_SOON_MS = 60_000;
 
 function waitMsOf(server: string): number {
-  const sinceMs = realRuntime.monotonicMs() - (over.get(server) ?? Number.NEGATIVE_INFINITY);
-  const waitMs = sinceMs < BACK_SOON_MS ? Math.min(TRY_LAST_MS, 2 * (waits.get(server) ?? 0)) : TRY_FIRST_MS;
-  waits.set(server, waitMs);
+  const sinceMs = realRuntime.monotonicMs() - (endedMs.get(server) ?? Number.NEGATIVE_INFINITY);
+  const waitMs =
+    sinceMs < BACK_SOON_MS ? Math.min(TRY_LAST_MS, 2 * (waitsMs.get(server) ?? 0)) : TRY_FIRST_MS;
+  waitsMs.set(server, waitMs);
   return waitMs;
 }
 
@@ -64,7 +70,7 @@ const WRITES = `
   set statement_timeout = '15s';
   select count(*) from (select repeat('x', 1000) || i as text from generate_series(1, 8000) i order by 1 offset 1) t`;
 
-async function untilWritable(databaseUrl: string, waitMs: number, told: Outage): Promise<void> {
+async function untilWritable(databaseUrl: string, waitMs: number, shortage: Outage): Promise<void> {
   for (;;) {
     // No reason to keep a process that ends otherwise.
     await new Promise<void>((resolve) => setTimeout(resolve, waitMs).unref());
@@ -73,13 +79,13 @@ async function untilWritable(databaseUrl: string, waitMs: number, told: Outage):
       application_name: 'brokerx disk watch',
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     });
-    client.on('error', (error) => told.failed(error));
+    client.on('error', (error) => shortage.failed(error));
     try {
       await client.connect();
       await client.query(WRITES);
       return;
     } catch (error) {
-      told.failed(error);
+      shortage.failed(error);
     } finally {
       await mayFail(client.end(), 'it is lost either way');
     }
