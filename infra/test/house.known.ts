@@ -34,7 +34,6 @@ export const longFunctions: Readonly<Record<string, number>> = {
   'infra/src/feed/consumer.ts: feedConsumer': 139,
   'infra/src/feed/tail.ts: feedTail': 141,
   'infra/src/feed/topic/tail.ts: topicTail': 142,
-  'infra/src/feed/topic/window.ts: topicWindow': 150,
   'infra/src/hotStore/changes.redis.ts: redisChanges': 79,
   'infra/src/http/connection.ts: httpConnection': 92,
   'infra/src/http/server.ts: boundedServer': 88,

@@ -3,7 +3,16 @@ import { type Codec, type Filter, matcher, type Recorded } from '../../eventStor
 import { firstAfter } from '../../eventStore/firstAfter.ts';
 import type { FetchedMessage } from '../../kafka/fetch.ts';
 import { type Gathered, lowest, type Places } from '../division.ts';
-import { parseTopicMessage, type TopicEvent, type TopicMessage } from './message.ts';
+import { parseTopicMessage, type TopicEvent } from './message.ts';
+import {
+  beginAnew,
+  dropEntries,
+  type Entry,
+  type Load,
+  type Partition,
+  takeMessage,
+  unreadPartition,
+} from './partition.ts';
 
 /**
  * The newest messages of a topic's partitions, each complete after a certain position. That rests on three things: the relay
@@ -57,19 +66,7 @@ export function windowReader<E>(
   };
 }
 
-type Entry<E> = { position: number; event: TopicEvent; recorded: Recorded<E> | null };
-type Partition<E> = {
-  /** Offset that the next message must have; null: any. */
-  nextOffset: bigint | null;
-  epoch: number;
-  /** The window has everything after this position; null: the partition has not begun. */
-  from: number | null;
-  /** Position of the last message. */
-  to: number;
-  entries: Entry<E>[];
-};
-
-export function topicWindow<E>(options: {
+type WindowOptions<E> = {
   storeId: string;
   codec: Codec<E>;
   partitions: number;
@@ -77,153 +74,152 @@ export function topicWindow<E>(options: {
   bytesMax: number;
   /** Called with the reason when a partition begins anew. */
   onGap: (partition: number, why: string) => void;
-}): TopicWindow<E> {
-  const { storeId, codec, eventsMax, bytesMax, onGap } = options;
-  const partitions = Array.from({ length: options.partitions }, unread<E>);
-  let events = 0;
-  let bytes = 0;
+};
 
-  const drop = (partition: Partition<E>, count: number) => {
-    if (count === 0) return;
-    const dropped = partition.entries.splice(0, count);
-    events -= count;
-    for (const { event } of dropped) bytes -= event.text.length;
-    if (partition.from !== null) partition.from = Math.max(partition.from, dropped.at(-1)?.position ?? 0);
+export function topicWindow<E>(options: WindowOptions<E>): TopicWindow<E> {
+  const window: WindowState<E> = {
+    ...options,
+    partitions: Array.from({ length: options.partitions }, unreadPartition<E>),
+    load: { events: 0, bytes: 0 },
   };
-  const beginAnew = (partition: Partition<E>) => {
-    drop(partition, partition.entries.length);
-    Object.assign(partition, unread<E>());
-  };
-
-  const putOne = (partition: Partition<E>, message: TopicMessage): string | null => {
-    if (message.storeId !== storeId || message.epoch < partition.epoch) return null;
-    let why: string | null = null;
-    if (message.epoch > partition.epoch) {
-      // If the new relay continues beyond our last position, only its predecessor could say whether an event lies between.
-      if (partition.from !== null && message.position > partition.to) {
-        why = `a relay of epoch ${message.epoch} goes on after one of epoch ${partition.epoch}`;
-        beginAnew(partition);
-      }
-      partition.epoch = message.epoch;
-    }
-    if (!message.isWhole) {
-      if (partition.from !== null) why = `the relay has withheld something at or below ${message.position}`;
-      beginAnew(partition);
-      return why;
-    }
-    if (partition.from === null) {
-      partition.from = partition.to = message.position;
-    } else if (message.position > partition.to) {
-      partition.to = message.position;
-      if (message.event) {
-        partition.entries.push({ position: message.position, event: message.event, recorded: null });
-        events += 1;
-        bytes += message.event.text.length;
-      }
-    }
-    return why;
-  };
-
-  const covers = (reader: WindowReader<E>, places: Places): boolean =>
-    reader.partitions.every((number) => {
-      const from = partitions[number]?.from ?? null;
-      return from !== null && (places[number] ?? 0) >= from;
-    });
-
-  /** Decodes together the entries that no reader has wanted before. */
-  const decode = (entries: readonly Entry<E>[]) => {
-    const missing = entries.filter(({ recorded }) => recorded === null);
-    if (missing.length === 0) return;
-    const decoded = codec.decode(`[${missing.map(({ event }) => event.text.toString()).join(',')}]`);
-    assert.equal(decoded.length, missing.length, 'a message holds another number of events than one');
-    for (const [i, entry] of missing.entries()) {
-      const { text: _, ...place } = entry.event;
-      entry.recorded = { ...place, event: decoded[i] as E };
-    }
-  };
-
   return {
-    put(number, messages) {
-      const partition = partitions[number];
-      assert(partition, `partition ${number} is not one of the topic's`);
-      for (const fetched of messages) {
-        const { offset } = fetched;
-        if (partition.nextOffset !== null && offset !== partition.nextOffset) {
-          onGap(number, `offset ${offset} came instead of ${partition.nextOffset}`);
-          beginAnew(partition);
-        }
-        const message = parseTopicMessage(fetched);
-        const why = message && putOne(partition, message);
-        if (why) onGap(number, why);
-        partition.nextOffset = offset + 1n;
-      }
-    },
-    covers,
-    hasNothingFor: (reader, places) =>
-      reader.partitions.every((number) => (places[number] ?? 0) >= (partitions[number]?.to ?? 0)),
-    gather(reader, places, eventsMaxOfBatch) {
-      if (!covers(reader, places)) return null;
-      const heads = reader.partitions.map((number) => {
-        const { entries } = partitions[number] as Partition<E>;
-        return { entries, next: firstAfter(entries, places[number] ?? 0) };
-      });
-      const entries: Entry<E>[] = [];
-      let cut: number | null = null;
-      for (let entry = takeLowest(heads); entry; entry = takeLowest(heads)) {
-        if (!reader.mayWant(entry.event)) continue;
-        if (entries.length === eventsMaxOfBatch) {
-          cut = entries.at(-1)?.position ?? 0;
-          break;
-        }
-        entries.push(entry);
-      }
-      decode(entries);
-      const batch = entries.flatMap(({ recorded }) => (recorded && reader.wants(recorded) ? [recorded] : []));
-      const to = [...places];
-      for (const number of reader.partitions) {
-        const read = partitions[number]?.to ?? 0;
-        to[number] = Math.max(places[number] ?? 0, cut === null ? read : Math.min(read, cut));
-      }
-      // Other partitions hold nothing for this reader: they count as equally far.
-      const low = lowest(to, reader.partitions);
-      return { events: batch, places: to.map((place) => Math.max(place, low)), live: cut === null };
-    },
-    reached: (numbers) =>
-      Math.min(
-        ...numbers.map((number) => (partitions[number]?.from === null ? -1 : (partitions[number]?.to ?? 0))),
-      ),
-    isFull: () => events > eventsMax || bytes > bytesMax,
-    forget(places) {
-      // Rarely enough that moving the rest costs nothing; the rest serves consumers that come from the store.
-      if (events < eventsMax / KEPT && bytes < bytesMax / KEPT) return;
-      for (const [number, partition] of partitions.entries()) {
-        drop(partition, firstAfter(partition.entries, places[number] ?? 0));
-      }
-    },
-    dropOldest() {
-      const heads = partitions.map(({ entries }) => ({ entries, next: 0 }));
-      let [eventsLeft, bytesLeft] = [events, bytes];
-      // Drops a tenth more than necessary, so that this is not done for each message.
-      const enough = 1 - 1 / KEPT;
-      while (eventsLeft > eventsMax * enough || bytesLeft > bytesMax * enough) {
-        const entry = takeLowest(heads);
-        if (!entry) break;
-        eventsLeft -= 1;
-        bytesLeft -= entry.event.text.length;
-      }
-      for (const [number, { next }] of heads.entries()) drop(partitions[number] as Partition<E>, next);
-    },
+    put: (partition, messages) => put(window, partition, messages),
+    gather: (reader, places, eventsMax) => gather(window, reader, places, eventsMax),
+    covers: (reader, places) => covers(window, reader, places),
+    hasNothingFor: (reader, places) => hasNothingFor(window, reader, places),
+    reached: (partitions) => reached(window, partitions),
+    isFull: () => window.load.events > window.eventsMax || window.load.bytes > window.bytesMax,
+    forget: (places) => forget(window, places),
+    dropOldest: () => dropOldest(window),
     beginAnew(number) {
-      const partition = partitions[number];
-      if (partition) beginAnew(partition);
+      const partition = window.partitions[number];
+      if (partition) beginAnew(partition, window.load);
     },
   };
 }
 
+/** What the window knows: its bounds, and the partitions with what they hold. */
+type WindowState<E> = Omit<WindowOptions<E>, 'partitions'> & {
+  /** The partitions by their numbers. */
+  readonly partitions: readonly Partition<E>[];
+  readonly load: Load;
+};
+
+function put<E>(window: WindowState<E>, number: number, messages: readonly FetchedMessage[]): void {
+  const { storeId, load, onGap } = window;
+  const partition = window.partitions[number];
+  assert(partition, `partition ${number} is not one of the topic's`);
+  for (const fetched of messages) {
+    const { offset } = fetched;
+    if (partition.nextOffset !== null && offset !== partition.nextOffset) {
+      onGap(number, `offset ${offset} came instead of ${partition.nextOffset}`);
+      beginAnew(partition, load);
+    }
+    const message = parseTopicMessage(fetched);
+    const gap = message?.storeId === storeId ? takeMessage(partition, message, load) : null;
+    if (gap) onGap(number, gap);
+    partition.nextOffset = offset + 1n;
+  }
+}
+
+function gather<E>(
+  window: WindowState<E>,
+  reader: WindowReader<E>,
+  places: Places,
+  eventsMax: number,
+): Gathered<E> | null {
+  if (!covers(window, reader, places)) return null;
+  const heads = reader.partitions.map((number) => {
+    const { entries } = window.partitions[number] as Partition<E>;
+    return { entries, next: firstAfter(entries, places[number] ?? 0) };
+  });
+  const entries: Entry<E>[] = [];
+  let cut: number | null = null;
+  for (let entry = takeLowest(heads); entry; entry = takeLowest(heads)) {
+    if (!reader.mayWant(entry.event)) continue;
+    if (entries.length === eventsMax) {
+      cut = entries.at(-1)?.position ?? 0;
+      break;
+    }
+    entries.push(entry);
+  }
+  decode(entries, window.codec);
+  const events = entries.flatMap(({ recorded }) => (recorded && reader.wants(recorded) ? [recorded] : []));
+  return { events, places: placesAfter(window, reader, places, cut), live: cut === null };
+}
+
+/** The reader's places after a batch, which was cut at a position or, where that is null, has all that was read. */
+function placesAfter<E>(
+  window: WindowState<E>,
+  reader: WindowReader<E>,
+  places: Places,
+  cut: number | null,
+): Places {
+  const to = [...places];
+  for (const number of reader.partitions) {
+    const read = window.partitions[number]?.to ?? 0;
+    to[number] = Math.max(places[number] ?? 0, cut === null ? read : Math.min(read, cut));
+  }
+  // Other partitions hold nothing for this reader: they count as equally far.
+  const low = lowest(to, reader.partitions);
+  return to.map((place) => Math.max(place, low));
+}
+
+/** Decodes together the entries that no reader has wanted before. */
+function decode<E>(entries: readonly Entry<E>[], codec: Codec<E>): void {
+  const missing = entries.filter(({ recorded }) => recorded === null);
+  if (missing.length === 0) return;
+  const decoded = codec.decode(`[${missing.map(({ event }) => event.text.toString()).join(',')}]`);
+  assert.equal(decoded.length, missing.length, 'a message holds another number of events than one');
+  for (const [i, entry] of missing.entries()) {
+    const { text: _, ...place } = entry.event;
+    entry.recorded = { ...place, event: decoded[i] as E };
+  }
+}
+
+function covers<E>({ partitions }: WindowState<E>, reader: WindowReader<E>, places: Places): boolean {
+  return reader.partitions.every((number) => {
+    const partition = partitions[number];
+    return partition?.mode === 'begun' && (places[number] ?? 0) >= partition.from;
+  });
+}
+
+function hasNothingFor<E>({ partitions }: WindowState<E>, reader: WindowReader<E>, places: Places): boolean {
+  return reader.partitions.every((number) => (places[number] ?? 0) >= (partitions[number]?.to ?? 0));
+}
+
+function reached<E>({ partitions }: WindowState<E>, numbers: readonly number[]): number {
+  return Math.min(
+    ...numbers.map((number) => (partitions[number]?.mode === 'unread' ? -1 : (partitions[number]?.to ?? 0))),
+  );
+}
+
+function forget<E>({ partitions, load, eventsMax, bytesMax }: WindowState<E>, places: Places): void {
+  // Rarely enough that moving the rest costs nothing; the rest serves consumers that come from the store.
+  if (load.events < eventsMax / KEPT && load.bytes < bytesMax / KEPT) return;
+  for (const [number, partition] of partitions.entries()) {
+    dropEntries(partition, firstAfter(partition.entries, places[number] ?? 0), load);
+  }
+}
+
+function dropOldest<E>({ partitions, load, eventsMax, bytesMax }: WindowState<E>): void {
+  const heads = partitions.map(({ entries }) => ({ entries, next: 0 }));
+  let { events, bytes } = load;
+  // Drops a tenth more than necessary, so that this is not done for each message.
+  const enough = 1 - 1 / KEPT;
+  while (events > eventsMax * enough || bytes > bytesMax * enough) {
+    const entry = takeLowest(heads);
+    if (!entry) break;
+    events -= 1;
+    bytes -= entry.event.text.length;
+  }
+  for (const [number, { next }] of heads.entries()) {
+    dropEntries(partitions[number] as Partition<E>, next, load);
+  }
+}
+
 /** A tenth of the window is kept even if all readers have it, and a tenth is dropped at a time. */
 const KEPT = 10;
-
-const unread = <E>(): Partition<E> => ({ nextOffset: null, epoch: 0, from: null, to: 0, entries: [] });
 
 /** The entry of the lowest position among the next of each partition. */
 function takeLowest<E>(heads: { entries: readonly Entry<E>[]; next: number }[]): Entry<E> | null {
