@@ -238,3 +238,24 @@ test('far more accounts than are kept in memory are all right, those with commit
   await accounts.close();
   expect((await snapshots.keys('account', ACCOUNT_SNAPSHOT_VERSION)).length).toBeGreaterThan(0);
 });
+
+test('an idle account that leaves memory leaves a snapshot, and those used last stay', async () => {
+  const store = newStore();
+  const snapshots = memorySnapshots({ store });
+  const accounts = instance(store, snapshots, 3);
+  const ids = Array.from({ length: 7 }, () => randomUUID());
+  const fill = async (accountId: string) => {
+    await accounts.execute(
+      accountId,
+      decideTo(() => ({ type: 'AccountOpened.v1', data: { accountId, clientId: randomUUID() } })),
+    );
+    await Promise.all(Array.from({ length: 250 }, () => accounts.execute(accountId, transfer(1))));
+  };
+  for (const id of ids.slice(0, 5)) await fill(id);
+  await accounts.execute(ids[3] ?? '', transfer(1));
+  for (const id of ids.slice(5)) await fill(id);
+  expect(ids.map((id) => accounts.holds(id))).toEqual([false, false, false, true, false, true, true]);
+  await accounts.close();
+  const withSnapshot = await snapshots.keys('account', ACCOUNT_SNAPSHOT_VERSION);
+  expect(withSnapshot.toSorted()).toEqual(ids.toSorted());
+});

@@ -200,6 +200,7 @@ export function accountsInMemory(options: {
     const { revision } = entry;
     const snapshotEvents = entry.rounds.isOn() ? SNAPSHOT_SHARED_EVENTS : SNAPSHOT_EVENTS;
     const text = revision - entry.snapshotRevision >= snapshotEvents ? snapshotText(entry) : null;
+    if (text !== null) weighAnew(entry);
     const chained = entry.inFlight > 0;
     entry.inFlight += 1;
     inFlight += 1;
@@ -284,12 +285,14 @@ export function accountsInMemory(options: {
   function snapshotText(entry: Entry): string | null {
     if (stored.isBusy()) return null;
     entry.snapshotRevision = entry.revision;
-    // Puts the entry into the cache again, which weighs it anew: it has grown.
-    if (cache.peek(entry.accountId) === entry) {
-      cache.delete(entry.accountId);
-      cache.set(entry.accountId, entry);
-    }
     return stored.textOf(entry.account);
+  }
+
+  /** Tells the cache how much an entry has grown. Never called while the cache evicts: that would tear its list. */
+  function weighAnew(entry: Entry): void {
+    if (cache.peek(entry.accountId) !== entry) return;
+    cache.delete(entry.accountId);
+    cache.set(entry.accountId, entry);
   }
 
   function snapshotEvicted(entry: Entry): void {
