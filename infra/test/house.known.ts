@@ -9,7 +9,6 @@ export const longFunctions: Readonly<Record<string, number>> = {
   'client/src/followBook.ts: follow': 84,
   'client/src/session.ts: openSession': 136,
   'command-api/src/account/account.ts: change': 91,
-  'command-api/src/account/accounts.ts: accountsInMemory': 229,
   'command-api/src/commands/commands.ts: commandsOn': 107,
   'command-api/src/main.ts: main': 125,
   'command-api/src/market/market.ts: change': 72,

@@ -110,7 +110,7 @@ const DECIDING = [
 /** Files of those folders that carry out what is decided. */
 const CARRYING_OUT = [
   '**/{routes,*Routes,request,placeCommand,recordedOrders}.ts',
-  'command-api/src/account/{accounts,accountSnapshots,rounds}.ts',
+  'command-api/src/account/{accounts,accountCache,accountSnapshots,rounds,sharing}.ts',
   'command-api/src/market/{adoption,hydrate,markets,sharedReads,shownDepth,timer}.ts',
 ];
 /** Contracts, assertions, and what computes: checksums, hashes, the form of a domain name. */

@@ -21,6 +21,7 @@ const PAGE_EVENTS = 1_000;
 const keyOf = (accountId: string) => ({ kind: 'account', key: accountId, version: ACCOUNT_SNAPSHOT_VERSION });
 
 /** Accounts as they are stored: snapshots and the events after them. */
+export type AccountSnapshots = ReturnType<typeof accountSnapshots>;
 export function accountSnapshots(options: { store: EventStore<Event>; snapshots: Snapshots; log: Log }) {
   const { store, snapshots, log } = options;
   const writing = new Set<Promise<void>>();
