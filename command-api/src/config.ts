@@ -2,7 +2,7 @@ import { adapterVariables } from '@brokerx/infra/adapters.settings.ts';
 import { loadConfig, portVariable, printProblems, sharedVariables } from '@brokerx/infra/runtime/config.ts';
 import { LOOPBACK } from '@brokerx/infra/runtime/ports.ts';
 import { z } from 'zod';
-import { deliveredMail, peopleVariables, reminderBeforeEnd, wholeOperator } from './people/settings.ts';
+import { checkMail, checkOperator, checkReminder, peopleVariables } from './people/settings.ts';
 
 /** The environment of command-api, parsed once. */
 const Variables = z
@@ -36,9 +36,9 @@ const Variables = z
       ),
     ...peopleVariables,
   })
-  .superRefine(wholeOperator)
-  .superRefine(deliveredMail)
-  .superRefine(reminderBeforeEnd);
+  .superRefine(checkOperator)
+  .superRefine(checkMail)
+  .superRefine(checkReminder);
 
 export function commandApiConfig(env?: NodeJS.ProcessEnv) {
   const given = loadConfig(Variables, env);

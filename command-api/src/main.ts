@@ -150,8 +150,8 @@ async function main(): Promise<void> {
     bounds: connectionBounds(config),
     async addRoutes(http) {
       await limitPublicRequests(http, { tallies, perMinuteMax: config.PUBLIC_REQUESTS_PER_MINUTE_MAX });
-      const failed = failedSignIns(tallies, signInLimits(config), runtime);
-      clientRoutes(http, { people, tokens, storeId, sessions, failed });
+      const signIns = failedSignIns(tallies, signInLimits(config), runtime);
+      clientRoutes(http, { people, tokens, storeId, sessions, signIns });
       const { DEV_INBOX_URL: url } = config;
       const shown = inbox ?? (url === undefined ? null : remoteInbox({ url, runtime }));
       if (shown) inboxRoutes(http, shown);

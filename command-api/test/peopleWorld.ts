@@ -68,7 +68,7 @@ export async function mailServer() {
   const mails: { to: string; subject: string; text: string }[] = [];
   let reply: { code: number; text: string } | null = null;
   let conversations = 0;
-  let silent = false;
+  let isSilent = false;
   const server = new SMTPServer({
     disabledCommands: ['AUTH', 'STARTTLS'],
     onRcptTo(_address, _session, done) {
@@ -78,7 +78,7 @@ export async function mailServer() {
     onData(stream, session, done) {
       simpleParser(stream).then(({ subject = '', text = '' }) => {
         for (const { address } of session.envelope.rcptTo) mails.push({ to: address, subject, text });
-        if (silent) return;
+        if (isSilent) return;
         done();
       }, done);
     },
@@ -92,8 +92,8 @@ export async function mailServer() {
     mails,
     to: (address: string) => mails.filter(({ to }) => comparableEmail(to) === comparableEmail(address)),
     /** Takes mails and does not say so. */
-    beSilent(now: boolean) {
-      silent = now;
+    beSilent(silent: boolean) {
+      isSilent = silent;
     },
     /** How often somebody was named as a recipient. */
     conversations: () => conversations,
@@ -141,7 +141,7 @@ export async function peopleProcess(options: {
   const leases = await postgresLeases({ databaseUrl, owner: randomUUID(), runtime: realRuntime });
   const accounts = accountsInMemory({ store, appender, snapshots, runtime, log });
   const vault = await postgresVault({ databaseUrl, masterKey: settings.BROKERX_MASTER_KEY, runtime, log });
-  const ports = { store, storeId: store.id, appender, feed, snapshots, leases, runtime, log };
+  const shared = { store, storeId: store.id, appender, feed, snapshots, leases, runtime, log };
   const tallies = await openTallies({
     settings: { databaseUrl, redisUrl: options.redisUrl },
     storeId: store.id,
@@ -149,19 +149,19 @@ export async function peopleProcess(options: {
     runtime,
     log,
   });
-  const found = lookups(settings.BROKERX_MASTER_KEY);
+  const hashes = lookups(settings.BROKERX_MASTER_KEY);
   const passwords = argon2Passwords(runtime, CHEAP_HASHES);
-  const who = people({
-    ...ports,
+  const deps = people({
+    ...shared,
     accounts,
     vault,
-    lookups: found,
+    lookups: hashes,
     passwords,
-    mailLimits: mailLimits(tallies, mailLimitSettings(settings), found),
+    mailLimits: mailLimits(tallies, mailLimitSettings(settings), hashes),
     openMs: registrationOpenMs(settings),
   });
   const { OPERATOR_EMAIL: email, OPERATOR_PASSWORD: password } = settings;
-  if (email && password) await bootstrapOperator(who, { email, password }, mintTraceparent(runtime));
+  if (email && password) await bootstrapOperator(deps, { email, password }, mintTraceparent(runtime));
   const inbox = settings.SMTP_URL === undefined ? await developmentInbox({ runtime, log }) : null;
   const mailer = smtpMailer({
     url: settings.SMTP_URL ?? inbox?.url ?? '',
@@ -169,21 +169,21 @@ export async function peopleProcess(options: {
     runtime,
     log,
   });
-  const mails = startPasscodeMail({ ...ports, people: who, mailer });
+  const mails = startPasscodeMail({ ...shared, people: deps, mailer });
   const deadlines = startRegistrationDeadlines({
-    ...ports,
-    people: who,
+    ...shared,
+    people: deps,
     mailer,
     settings: deadlineSettings(settings),
   });
   const payments = startPayments({
-    ...ports,
+    ...shared,
     accounts,
     payments: options.payments ?? simulatedPayments({ runtime, delayMs: 0 }),
   });
   const issuer = settings.AUTH_ISSUER ?? 'http://127.0.0.1:8001';
   const tokens = await tokenIssuer({ privateJwk: settings.AUTH_PRIVATE_JWK, issuer, runtime });
-  const sessions = await sessionEnds({ ...ports, ends: SESSION_ENDS });
+  const sessions = await sessionEnds({ ...shared, ends: SESSION_ENDS });
   const app = await buildHttp({
     title: 'People',
     version: 'test',
@@ -194,8 +194,8 @@ export async function peopleProcess(options: {
     authenticate: bearerAuth(tokenVerifier({ jwks: tokens.jwks, issuer, sessions, runtime })),
   });
   await limitPublicRequests(app, { tallies, perMinuteMax: settings.PUBLIC_REQUESTS_PER_MINUTE_MAX });
-  const failed = failedSignIns(tallies, signInLimits(settings), runtime);
-  clientRoutes(app, { people: who, tokens, storeId: store.id, sessions, failed });
+  const signIns = failedSignIns(tallies, signInLimits(settings), runtime);
+  clientRoutes(app, { people: deps, tokens, storeId: store.id, sessions, signIns });
   if (inbox) inboxRoutes(app, inbox);
   app.get(
     '/v1/me',
@@ -220,7 +220,7 @@ export async function peopleProcess(options: {
     app,
     store,
     appender,
-    people: who,
+    people: deps,
     passwords,
     accounts,
     payments,
@@ -246,8 +246,8 @@ export async function peopleProcess(options: {
 /** Resolves with the first value that is not undefined; the test's own time-out bounds it. */
 export async function eventually<T>(look: () => T | undefined | Promise<T | undefined>): Promise<T> {
   for (;;) {
-    const found = await look();
-    if (found !== undefined) return found;
+    const value = await look();
+    if (value !== undefined) return value;
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

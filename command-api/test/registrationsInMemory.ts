@@ -19,7 +19,7 @@ import { mailLimits } from '../src/people/registration/mailLimits.ts';
 import type { Passwords } from '../src/people/signIn/passwords.ts';
 import { quiet } from './world.ts';
 
-/** Processes about people that die at a chosen moment, over one store and one vault in memory. */
+/** Processes that register clients and die at a chosen moment, over one store and one vault in memory. */
 export const body = {
   name: 'Ann Example',
   address: '1 Example Street',
@@ -37,8 +37,8 @@ const plain: Passwords = { hash: async () => 'a hash', verify: async () => true 
 export function installation(runtime: Runtime = realRuntime) {
   const store = memoryEventStore<Event>({ id: randomUUID(), codec: eventCodec() });
   const vault = memoryVault();
-  const found = lookups(randomBytes(32));
-  const limits = mailLimits(memoryTallies(runtime), LIMITS, found);
+  const hashes = lookups(randomBytes(32));
+  const limits = mailLimits(memoryTallies(runtime), LIMITS, hashes);
   /** A process that dies before its append number `dies`, counted from 0, or when it is to destroy a key. */
   const process = (
     dies: number | 'at destroying' = Number.POSITIVE_INFINITY,
@@ -63,13 +63,13 @@ export function installation(runtime: Runtime = realRuntime) {
         return vault.destroy(clientId);
       },
     };
-    const ports = { store, appender, runtime, log: quiet };
-    const accounts = accountsInMemory({ ...ports, snapshots: memorySnapshots({ store }) });
+    const shared = { store, appender, runtime, log: quiet };
+    const accounts = accountsInMemory({ ...shared, snapshots: memorySnapshots({ store }) });
     return people({
-      ...ports,
+      ...shared,
       accounts,
       vault: killedAt,
-      lookups: found,
+      lookups: hashes,
       passwords: plain,
       mailLimits: limits,
       openMs: DAY_MS,
@@ -82,7 +82,7 @@ export function installation(runtime: Runtime = realRuntime) {
   const code = async (clientId: string) => {
     const stored = await store.readStream(clientStream(clientId), 0, 100);
     const issued = stored.findLast(({ event }) => (event as ClientEvent).type === 'PasscodeIssued.v1');
-    return found.passcode(clientId, issued?.event.id ?? '');
+    return hashes.passcode(clientId, issued?.event.id ?? '');
   };
   return { store, vault, process, events, code };
 }

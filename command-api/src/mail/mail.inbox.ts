@@ -6,22 +6,22 @@ import type { ParsedMail } from 'mailparser';
 import type { SMTPServer } from 'smtp-server';
 
 /**
- * The development inbox: a mail server of this machine alone, in use when no real one is configured. It keeps the
- * newest mails in memory and writes each on one line of the log, so that a newcomer finds his passcode. What speaks SMTP is
- * loaded when the first mail comes: a start does not wait for it.
+ * The development inbox: a mail server for this machine only, in use when no real one is configured. It keeps the newest
+ * mails in memory and writes each on one line of the log, so that a newcomer finds his passcode. The SMTP library is loaded
+ * for the first connection, so that a start does not wait for it.
  */
 export type Inbox = InboxReader & {
-  /** For the SMTP mailer. */
+  /** The address for the SMTP mailer. */
   url: string;
   close(): Promise<void>;
 };
 export type InboxReader = {
-  /** Newest first; `to` any case. */
+  /** The mails, newest first. `to` is compared without regard to case. */
   mails(filter: { to?: string | undefined; limit: number }): Promise<ReceivedMail[]>;
 };
 export type ReceivedMail = { id: number; to: string; subject: string; text: string; receivedAtMs: number };
 
-/** Some hundred bytes each. */
+/** Mails in memory, a few hundred bytes each. */
 export const INBOX_MAILS_MAX = 200;
 const MAIL_BYTES_MAX = 64 * 1024;
 const CLIENTS_MAX = 10;
@@ -30,7 +30,7 @@ const CLOSE_TIMEOUT_MS = 500;
 export async function developmentInbox(options: {
   runtime: Runtime;
   log: Log;
-  /** Where it takes mail: a free port of this machine alone when absent. */
+  /** Where it takes mail. Defaults to a free port of the loopback address. */
   listen?: { host: string; port: number };
 }): Promise<Inbox> {
   const { runtime, log, listen = { host: LOOPBACK, port: 0 } } = options;
@@ -47,11 +47,11 @@ export async function developmentInbox(options: {
   };
   let server: Promise<SMTPServer> | null = null;
   const listener = createServer((socket) => {
-    // A client may be gone before what speaks SMTP is there to hear of it.
+    // The sender may reset the connection before the SMTP library is loaded.
     errorsHeardElsewhere(socket);
     server ??= smtpServer(keep, log);
     server.then(
-      ({ server: taker }) => taker.emit('connection', socket),
+      ({ server: smtp }) => smtp.emit('connection', socket),
       (err: unknown) => {
         log.error({ err }, 'the development inbox cannot take mail');
         socket.destroy();
@@ -64,8 +64,10 @@ export async function developmentInbox(options: {
   return {
     url: `smtp://${LOOPBACK}:${port}`,
     async mails({ to, limit }) {
-      const wanted = to?.trim().toLowerCase();
-      return mails.filter((mail) => wanted === undefined || mail.to.toLowerCase() === wanted).slice(0, limit);
+      const recipient = to?.trim().toLowerCase();
+      return mails
+        .filter((mail) => recipient === undefined || mail.to.toLowerCase() === recipient)
+        .slice(0, limit);
     },
     async close() {
       listener.close();
@@ -75,7 +77,7 @@ export async function developmentInbox(options: {
   };
 }
 
-/** It listens nowhere: it is given its connections. */
+/** An SMTP server that does not listen: it is given its connections. */
 async function smtpServer(
   keep: (mail: ParsedMail, recipients: string[]) => void,
   log: Log,

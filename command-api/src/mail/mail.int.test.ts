@@ -45,12 +45,12 @@ const read = async (query = '') => (await app.inject({ url: `/dev/inbox${query}`
 
 test('senders that are gone before the inbox hears of them, or in the middle of a mail, cost nobody else theirs', async () => {
   const head = 'EHLO x\r\nMAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.com>\r\n';
-  // The first one of all: what speaks SMTP is not loaded yet.
-  for (const said of ['', 'EH', head, `${head}DATA\r\nSubject: half`]) {
+  // At the very first connection the SMTP library is not loaded yet.
+  for (const text of ['', 'EH', head, `${head}DATA\r\nSubject: half`]) {
     const socket = errorsHeardElsewhere(connect(Number(new URL(inbox.url).port), '127.0.0.1'));
     await once(socket, 'connect');
-    if (said) {
-      socket.write(said);
+    if (text) {
+      socket.write(text);
       await once(socket, 'data');
     }
     socket.resetAndDestroy();

@@ -5,7 +5,7 @@ import { afterEach, expect, test } from 'vitest';
 import { smtpMailer } from './mail.smtp.ts';
 import { MailNotTaken } from './mail.ts';
 
-/** What a mail server does in each step of the conversation, and what is made of it: real sockets, one line each way. */
+/** How each reply of a mail server, in each step of the conversation, is understood: real sockets, one line each way. */
 const servers: Server[] = [];
 afterEach(async () => {
   for (const server of servers.splice(0)) await new Promise<void>((closed) => server.close(() => closed()));
@@ -21,10 +21,10 @@ const USUAL: Readonly<Record<Step, string>> = {
   'end of the mail': '250 2.0.0 taken',
 };
 
-/** Does as usual but in one step; `hang up` is no answer but the end of the connection. */
-async function serverThat(does: Partial<Record<Step, string>>): Promise<string> {
+/** A server with other replies in some steps. `hang up` closes the connection instead of a reply. */
+async function serverThat(replies: Partial<Record<Step, string>>): Promise<string> {
   const answer = (socket: Socket, step: Step) => {
-    const line = does[step] ?? USUAL[step];
+    const line = replies[step] ?? USUAL[step];
     if (line === 'hang up') socket.destroy();
     else socket.write(`${line}\r\n`);
   };
@@ -45,7 +45,7 @@ async function serverThat(does: Partial<Record<Step, string>>): Promise<string> 
         } else if (word === 'EHLO' || word === 'MAIL' || word === 'RCPT') {
           answer(socket, word);
         } else if (word === 'DATA') {
-          inMail = (does.DATA ?? USUAL.DATA).startsWith('354');
+          inMail = (replies.DATA ?? USUAL.DATA).startsWith('354');
           answer(socket, 'DATA');
         } else {
           socket.end('221 bye\r\n');
@@ -86,7 +86,7 @@ test.for([
   ['MAIL', '451 4.3.0 later', false, '451 4.3.0'],
   ['DATA', '451 later', false, '451'],
   ['end of the mail', '452 4.3.1 full', false, '452 4.3.1'],
-  // What it says of us is no word about the mail: somebody may mend it.
+  // A refusal of the sender is not about the mail, and somebody may mend it, so it is not final.
   ['greeting', '554 5.7.1 not you', false, '554 5.7.1'],
 ] as const)('%s answered by %s: final %s', async ([step, line, final, reply]) => {
   const error = await failureOf(await serverThat({ [step]: line }));

@@ -4,8 +4,8 @@ import { tryLater } from '../commands/refusals.ts';
 import type { InboxReader } from './mail.inbox.ts';
 
 /**
- * The development inbox of another command-api, for one that has none of its own: where several run, all mail goes to
- * the first one's, and each shows it. It is gone with that process and empty after its restart, as it always was.
+ * Shows the development inbox of another command-api. Where several run, all mail goes to the inbox of the first one, and
+ * each of them shows it. A restart of the first one empties it.
  */
 export function remoteInbox(options: { url: string; runtime: Runtime }): InboxReader {
   const { url, runtime } = options;
@@ -27,7 +27,7 @@ export function remoteInbox(options: { url: string; runtime: Runtime }): InboxRe
   };
 }
 
-/** It lies on this machine; one that is being restarted does not answer at all. */
+/** The other process is on this machine, so it answers soon, or not at all while it restarts. */
 const ANSWER_TIMEOUT_MS = 2_000;
 
 const Items = z.object({

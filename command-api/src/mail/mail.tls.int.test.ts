@@ -10,7 +10,7 @@ import { SMTPServer } from 'smtp-server';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { smtpMailer } from './mail.smtp.ts';
 
-/** Mail to servers that speak TLS: by name and by address, and what is said where no conversation comes about. */
+/** Mail to servers that speak TLS, by name and by address, and the errors where no conversation comes about. */
 const SECRET = 'a-secret-nobody-may-read';
 let certificates: TemporaryCertificates;
 beforeAll(async () => {
@@ -41,8 +41,8 @@ async function served(pair: TemporaryCertificate | null, use: (port: number) => 
   }
 }
 
-/** Null: the mail was taken; else the one line that is said. */
-async function sent(url: string): Promise<string | null> {
+/** Sends a mail; null if it was taken, else the error's one line. */
+async function errorOfSending(url: string): Promise<string | null> {
   const mailer = smtpMailer({ url, from: 'BrokerX <no-reply@brokerx.test>', runtime: realRuntime });
   try {
     await mailer.send({ to: 'ann@example.com', subject: 'Hello', text: 'Hello' });
@@ -61,9 +61,11 @@ test.each(['localhost', LOOPBACK])(
   async (host) => {
     await served(certificates.good, async (port) => {
       const url = `smtps://brokerx:${SECRET}@${host}:${port}`;
-      expect(await sent(url)).toMatch(/^SMTP_URL .*authority that is not known here\. .*NODE_EXTRA_CA_CERTS/);
+      expect(await errorOfSending(url)).toMatch(
+        /^SMTP_URL .*authority that is not known here\. .*NODE_EXTRA_CA_CERTS/,
+      );
       const distrust = certificates.trusted();
-      expect(await sent(url)).toBeNull();
+      expect(await errorOfSending(url)).toBeNull();
       distrust();
     });
   },
@@ -72,16 +74,18 @@ test.each(['localhost', LOOPBACK])(
 test('another name, an old certificate, a wrong password and the wrong protocol are each told', async () => {
   const distrust = certificates.trusted();
   await served(certificates.otherName, async (port) => {
-    expect(await sent(`smtps://localhost:${port}`)).toMatch(/another name: DNS:other\.example/);
+    expect(await errorOfSending(`smtps://localhost:${port}`)).toMatch(/another name: DNS:other\.example/);
   });
   await served(certificates.expired, async (port) => {
-    expect(await sent(`smtps://localhost:${port}`)).toMatch(/has expired/);
+    expect(await errorOfSending(`smtps://localhost:${port}`)).toMatch(/has expired/);
   });
   await served(certificates.good, async (port) => {
-    expect(await sent(`smtps://brokerx:wrong@localhost:${port}`)).toMatch(/does not let this user in/);
+    expect(await errorOfSending(`smtps://brokerx:wrong@localhost:${port}`)).toMatch(
+      /does not let this user in/,
+    );
   });
   await served(null, async (port) => {
-    expect(await sent(`smtps://localhost:${port}`)).toMatch(/does not speak TLS\. .*smtp:\/\//);
+    expect(await errorOfSending(`smtps://localhost:${port}`)).toMatch(/does not speak TLS\. .*smtp:\/\//);
   });
   distrust();
 });

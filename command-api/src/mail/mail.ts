@@ -1,27 +1,27 @@
 /**
- * The mail port. `send` settles when the mail server has taken the mail. It rejects with `MailNotTaken` where the server
- * certainly has not; after any other rejection nobody knows, and a mail that must not come twice is not sent again.
+ * The mail port. `send` resolves when the mail server has taken the mail, and rejects with `MailNotTaken` if the server
+ * certainly has not. After any other rejection nobody knows, and a mail that must not come twice is not sent again.
  */
 export type Mailer = {
   send(mail: Mail): Promise<void>;
   close(): Promise<void>;
 };
 
-/** Plain text: it needs no trust in whoever shows it. */
+/** A mail of plain text, in which nothing can run where it is shown. */
 export type Mail = {
   to: string;
   subject: string;
   text: string;
 };
 
-/** The mail server does not have the mail. The message names nobody. */
+/** The mail server does not have the mail. The message does not contain the address. */
 export class MailNotTaken extends Error {
   override name = 'MailNotTaken';
-  /** This mail will never be taken. */
+  /** The server will never take this mail. */
   readonly final: boolean;
-  /** The codes of the server's reply, such as `550 5.1.1`; what is wrong with the connection where there was none. */
+  /** The codes of the server's reply, such as `550 5.1.1`; without a reply, the fault of the connection. */
   readonly reply: string;
-  /** No server was spoken to, which the outage of the mail server tells. */
+  /** No server was reached. The outage of the mail server is logged by itself. */
   readonly away: boolean;
   constructor(
     message: string,
@@ -31,7 +31,7 @@ export class MailNotTaken extends Error {
     this.final = final;
     this.reply = reply;
     this.away = away;
-    // It is the server's doing: where it was heard of helps nobody.
+    // The cause is the server, so a stack trace of this process would not help.
     this.stack = message;
   }
 }

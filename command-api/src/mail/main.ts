@@ -6,8 +6,8 @@ import { inboxRoutes } from './inboxRoutes.ts';
 import { developmentInbox } from './mail.inbox.ts';
 
 /**
- * The development inbox as a process of its own: one for several command-apis, any of which may send the mail. They
- * are told of it as SMTP_URL. Whoever can reach it reads everybody's passcodes.
+ * Runs the development inbox as a process of its own, for several command-apis that are given its address as `SMTP_URL`.
+ * Whoever can reach it reads everybody's passcodes.
  */
 const SERVICE = 'inbox';
 const VERSION = '0.1.0';
@@ -25,7 +25,7 @@ await runMain(async () => {
     log,
     metrics: createMetrics(SERVICE, VERSION),
     ready: async () => ({}),
-    // It has no route that needs a sign-in.
+    // No route needs a sign-in.
     authenticate: bearerAuth({ verify: () => 'invalid' }),
   });
   inboxRoutes(app, inbox);

@@ -7,30 +7,24 @@ import { accepted, COMMAND_REPLY_HEADERS } from '../commands/reply.ts';
 import { IdempotencyHeaders, requestKey } from '../commands/requestKey.ts';
 import type { Market } from '../market/market.ts';
 import { haltTrading, type MarketDecision, resumeTrading } from '../market/marketDecider.ts';
-import type { MarketRoutes } from './routes.ts';
+import type { MarketRoutes, OperatorRequest } from './routes.ts';
 
 const KEY_REFUSALS: ReadonlySet<RefusalCode> = new Set([
   'STALE_REQUEST',
   'IDEMPOTENCY_KEY_VERSION',
   'IDEMPOTENCY_KEY_REUSED',
 ]);
-/** Appends that go out together: what others ask for meanwhile is not queued behind thousands of symbols. */
+/** Symbols changed at a time, so that other commands are not queued behind thousands of symbols. */
 const SYMBOLS_AT_ONCE = 100;
 
 /**
- * The whole market: symbol by symbol, one event each, all with one correlation id. It is not atomic; a repetition with
- * the same key, which each symbol keeps, goes on where the first one was cut short, and does nothing twice.
+ * The routes that halt or resume all symbols: one event for each symbol, all with one correlation id. The command is not
+ * atomic. Each symbol keeps its key, so a repetition goes on where the first attempt was cut short and does nothing twice.
  */
 export function marketWideRoutes(app: Http, { commands, markets, storeId }: MarketRoutes): void {
-  const atOnce = pLimit(SYMBOLS_AT_ONCE);
-  type MarketWideRequest = {
-    actor: { clientId: string };
-    traceparent: string;
-    headers: { 'idempotency-key'?: string | undefined };
-    body: unknown;
-  };
-  const everySymbol = async (
-    request: MarketWideRequest,
+  const limit = pLimit(SYMBOLS_AT_ONCE);
+  const onEverySymbol = async (
+    request: OperatorRequest,
     reply: Parameters<typeof accepted>[0],
     command: string,
     decide: (market: Market | undefined, symbol: string) => MarketDecision,
@@ -47,7 +41,7 @@ export function marketWideRoutes(app: Http, { commands, markets, storeId }: Mark
     const symbols = Array.from(markets.all(), ({ symbol }) => symbol).sort();
     const answers = await Promise.all(
       symbols.map((symbol) =>
-        atOnce(async () => ({
+        limit(async () => ({
           symbol,
           answer: await commands.onMarket(symbol, commandRequest, (market) => decide(market, symbol)),
         })),
@@ -60,11 +54,11 @@ export function marketWideRoutes(app: Http, { commands, markets, storeId }: Mark
     );
     const changed = answers.flatMap(({ answer }) => ('refusal' in answer ? [] : [answer]));
     const refused = answers.flatMap(({ answer }) => ('refusal' in answer ? [answer.refusal] : []));
-    // No symbol takes the key: nothing was begun.
-    const [ofKey] = changed.length > 0 ? [] : refused.filter(({ code }) => KEY_REFUSALS.has(code));
-    if (ofKey) throw problemOf(ofKey);
+    // No symbol accepts the key, so nothing was begun.
+    const [keyRefusal] = changed.length > 0 ? [] : refused.filter(({ code }) => KEY_REFUSALS.has(code));
+    if (keyRefusal) throw problemOf(keyRefusal);
     reply.code(202);
-    // Whoever has read up to the newest commit has read all of them.
+    // A client that has read up to the newest commit has read all of them.
     const [newest] = changed.toSorted((a, b) => b.position - a.position);
     if (newest) accepted<MarketEvent>(reply, newest, { storeId, location: () => '/v1/symbols' });
     return { correlation_id: correlationId, items };
@@ -88,7 +82,7 @@ export function marketWideRoutes(app: Http, { commands, markets, storeId }: Mark
       },
     },
     (request, reply) =>
-      everySymbol(request, reply, 'HaltMarket', (market, symbol) =>
+      onEverySymbol(request, reply, 'HaltMarket', (market, symbol) =>
         haltTrading(market, { ...request.body, symbol, marketWide: true }),
       ),
   );
@@ -104,7 +98,7 @@ export function marketWideRoutes(app: Http, { commands, markets, storeId }: Mark
       },
     },
     (request, reply) =>
-      everySymbol(request, reply, 'ResumeMarket', (market, symbol) =>
+      onEverySymbol(request, reply, 'ResumeMarket', (market, symbol) =>
         resumeTrading(market, { symbol, marketWide: true }),
       ),
   );

@@ -30,14 +30,15 @@ import {
 import type { Markets } from '../market/markets.ts';
 import { beginPhase } from '../market/phaseDecider.ts';
 
-/** What operators do to a market. */
+/** The routes by which operators list symbols, halt and resume trading, and change a market's settings. */
 export type MarketRoutes = { commands: Commands; markets: Markets; storeId: string };
 
-const Symbol = z.object({ symbol: SymbolInput });
+const SymbolParams = z.object({ symbol: SymbolInput });
 const schema = { tags: ['Operations'], headers: IdempotencyHeaders, response: { 202: views.SymbolView } };
 const operator = { auth: ['operator'], replyHeaders: COMMAND_REPLY_HEADERS } as const;
 
-type Asked = {
+/** The parts of an operator's request that every command uses. */
+export type OperatorRequest = {
   actor: { clientId: string };
   traceparent: string;
   headers: { 'idempotency-key'?: string | undefined };
@@ -57,7 +58,7 @@ const SESSION_EXAMPLE = {
 
 export function marketRoutes(app: Http, { commands, markets, storeId }: MarketRoutes): void {
   const carryOut = async (
-    request: Asked,
+    request: OperatorRequest,
     reply: Parameters<typeof accepted>[0],
     { command, symbol }: { command: string; symbol: string },
     decide: (market: Market | undefined, nowMs: number) => MarketDecision,
@@ -66,7 +67,7 @@ export function marketRoutes(app: Http, { commands, markets, storeId }: MarketRo
     const { traceparent } = request;
     const actor = `operator:${request.actor.clientId}`;
     const answer = await commands.onMarket(symbol, { command, actor, key, traceparent }, decide);
-    // Here the symbol is what the address names.
+    // The URL names the symbol, so an unknown symbol is not found.
     if ('refusal' in answer && answer.refusal.code === 'UNKNOWN_SYMBOL') {
       throw problemOf(answer.refusal, { status: 404 });
     }
@@ -105,7 +106,7 @@ export function marketRoutes(app: Http, { commands, markets, storeId }: MarketRo
         ...schema,
         summary: 'Halt trading in a symbol',
         description: 'New orders and changes are refused; cancels are taken.',
-        params: Symbol,
+        params: SymbolParams,
         body: Halt.meta({ examples: [{ reason: 'news pending' }] }),
       },
     },
@@ -125,7 +126,7 @@ export function marketRoutes(app: Http, { commands, markets, storeId }: MarketRo
         ...schema,
         summary: 'Resume trading in a symbol',
         description: 'From version 3 of the matching rules on it begins with an auction.',
-        params: Symbol,
+        params: SymbolParams,
         body: Resume.nullish(),
       },
     },
@@ -147,7 +148,7 @@ export function marketRoutes(app: Http, { commands, markets, storeId }: MarketRo
         description:
           'The phase that it is time for begins at once, the others when they are due; what was missed meanwhile is ' +
           'made up for in order.',
-        params: Symbol,
+        params: SymbolParams,
         body: SetCalendar.meta({ examples: [{ session: SESSION_EXAMPLE, clock_factor: 1 }] }),
       },
     },
@@ -169,7 +170,7 @@ export function marketRoutes(app: Http, { commands, markets, storeId }: MarketRo
         description:
           'From `continuous`: `closing_auction`, `closed`, `pre_open`, `opening_auction`, and again `continuous`. A call ' +
           'that is left to itself ends after some seconds, at a moment that chance decides.',
-        params: Symbol,
+        params: SymbolParams,
         body: BeginPhase.meta({ examples: [{ phase: 'closing_auction' }] }),
       },
     },
@@ -191,7 +192,7 @@ export function marketRoutes(app: Http, { commands, markets, storeId }: MarketRo
         description:
           'A symbol keeps the rules that it was listed with, so that its past stays what it was, until this is asked ' +
           'for. Every engine must know them by then.',
-        params: Symbol,
+        params: SymbolParams,
         body: Resume.nullish(),
       },
     },
@@ -210,7 +211,7 @@ export function marketRoutes(app: Http, { commands, markets, storeId }: MarketRo
       schema: {
         ...schema,
         summary: 'Switch price bands and quotas off or on for a symbol',
-        params: Symbol,
+        params: SymbolParams,
         body: Exemptions.meta({ examples: [{ bands_off: true, quotas_off: true }] }),
       },
     },

@@ -105,10 +105,10 @@ test('what was open when a process ended is collected by the next, and nothing i
   await first.stop();
   started.splice(0);
 
-  const asked: string[] = [];
+  const collectedIds: string[] = [];
   const service: Payments = {
     async collect({ depositId }) {
-      asked.push(depositId);
+      collectedIds.push(depositId);
       return { status: 'settled' };
     },
   };
@@ -116,21 +116,21 @@ test('what was open when a process ended is collected by the next, and nothing i
   for (const id of depositIds) expect(await end(second, accountId, id)).toEqual(['settled']);
   await second.stop();
   started.splice(0);
-  // A third one, from the beginning of the history or from a snapshot: it may ask again, and records nothing.
+  // A third process, from the beginning of the history or from a snapshot, may ask again but records nothing.
   const third = await start(service);
   await end(third, accountId, await deposit(third, accountId, '4.00'));
   const types = (await third.store.readStream(accountStream(accountId), 0, 100)).map(
     ({ event }) => event.type,
   );
   expect(types.filter((type) => type === 'DepositSettled.v1').length).toBe(4);
-  expect(new Set(asked).size).toBe(4);
+  expect(new Set(collectedIds).size).toBe(4);
 });
 
 test('two processes share the work: one of them collects', async () => {
-  const asked: string[] = [];
+  const collectedIds: string[] = [];
   const service: Payments = {
     async collect({ depositId }) {
-      asked.push(depositId);
+      collectedIds.push(depositId);
       return { status: 'settled' };
     },
   };
@@ -138,5 +138,5 @@ test('two processes share the work: one of them collects', async () => {
   const accountId = await account(one);
   const depositId = await deposit(two, accountId, '5.00');
   expect(await end(one, accountId, depositId)).toEqual(['settled']);
-  expect(asked).toEqual([depositId]);
+  expect(collectedIds).toEqual([depositId]);
 });

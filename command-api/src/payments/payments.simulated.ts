@@ -3,24 +3,25 @@ import { LRUCache } from 'lru-cache';
 import { type PaymentRejection, type Payments, PaymentsUnavailable } from './payments.ts';
 
 /**
- * A payment service that answers by the amount alone, so that every way a deposit can end may be tried:
+ * A simulated payment service. The amount alone decides the outcome, so that every outcome of a deposit can be tried:
  * $10 insufficient funds · $20 card expired · $30 suspected fraud · $40 limit exceeded · $50 invalid account ·
  * $60 not to be reached twice, then rejected · $70 not decided twice, then settled · any other amount is settled.
  */
 export function simulatedPayments({ runtime, delayMs }: { runtime: Runtime; delayMs: number }): Payments {
-  const asked = new LRUCache<string, number>({ max: DEPOSITS_MAX });
+  const attemptsByDeposit = new LRUCache<string, number>({ max: DEPOSITS_MAX });
   return {
     async collect({ depositId, amountCents }) {
-      const times = (asked.get(depositId) ?? 0) + 1;
-      asked.set(depositId, times);
+      const attempts = (attemptsByDeposit.get(depositId) ?? 0) + 1;
+      attemptsByDeposit.set(depositId, attempts);
       if (delayMs > 0) await sleep(runtime, delayMs);
       const reason = REJECTIONS[amountCents];
       if (reason) return { status: 'rejected', reason };
       if (amountCents === UNREACHABLE_CENTS) {
-        if (times <= RELUCTANT_TIMES) throw new PaymentsUnavailable('the payment service cannot be reached');
+        if (attempts <= RELUCTANT_ATTEMPTS)
+          throw new PaymentsUnavailable('the payment service cannot be reached');
         return { status: 'rejected', reason: 'service_unavailable' };
       }
-      if (amountCents === UNDECIDED_CENTS && times <= RELUCTANT_TIMES) return { status: 'pending' };
+      if (amountCents === UNDECIDED_CENTS && attempts <= RELUCTANT_ATTEMPTS) return { status: 'pending' };
       return { status: 'settled' };
     },
   };
@@ -35,6 +36,6 @@ const REJECTIONS: Readonly<Record<number, PaymentRejection>> = {
 };
 const UNREACHABLE_CENTS = 6_000;
 const UNDECIDED_CENTS = 7_000;
-const RELUCTANT_TIMES = 2;
-/** Deposits whose questions are counted. */
+const RELUCTANT_ATTEMPTS = 2;
+/** Deposits whose attempts are counted. */
 const DEPOSITS_MAX = 10_000;

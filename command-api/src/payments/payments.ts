@@ -1,8 +1,8 @@
 /** The payment service port: it collects the money of deposits from outside. */
 export type Payments = {
   /**
-   * Collects a deposit, once for its id however often it is asked: asking again tells what became of it. Rejects
-   * with `PaymentsUnavailable` when it could not be asked; then nothing is known and it is to be asked again.
+   * Collects the money of a deposit, once per id: a repeated call returns the outcome. Rejects with `PaymentsUnavailable`
+   * if the service cannot be reached; the outcome is then unknown, and the caller has to call again.
    */
   collect(deposit: { depositId: string; accountId: string; amountCents: number }): Promise<PaymentOutcome>;
 };
@@ -10,7 +10,7 @@ export type Payments = {
 export type PaymentOutcome =
   | { status: 'settled' }
   | { status: 'rejected'; reason: PaymentRejection }
-  /** Ask again later. */
+  /** The caller has to ask again later. */
   | { status: 'pending' };
 
 export type PaymentRejection =

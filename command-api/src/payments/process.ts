@@ -15,11 +15,11 @@ import { startTasks, type TaskDeps, type TaskList } from '../tasks/openTasks.ts'
 import { type PaymentOutcome, type Payments, PaymentsUnavailable } from './payments.ts';
 
 /**
- * Collects requested deposits from the payment service and records how they ended. Asking is at least once; the
- * effect is exactly once, because the account knows which of its deposits are pending.
+ * Collects requested deposits from the payment service and records their outcomes. A deposit may be asked for several
+ * times, but its outcome is recorded once, because the account knows which of its deposits are pending.
  */
 type DepositTask = {
-  /** The deposit's. */
+  /** The id of the deposit. */
   id: string;
   accountId: string;
   amountCents: number;
@@ -74,7 +74,7 @@ function depositTasks(deps: {
     },
     async work(task, attempt) {
       const { id: depositId, accountId, amountCents } = task;
-      const outcome = await inTime(runtime, payments.collect({ depositId, accountId, amountCents }));
+      const outcome = await withTimeout(runtime, payments.collect({ depositId, accountId, amountCents }));
       if (outcome.status === 'pending') {
         return { againInMs: Math.min(PENDING_LAST_MS, PENDING_FIRST_MS * 2 ** Math.min(attempt - 1, 10)) };
       }
@@ -96,7 +96,7 @@ const causeOf = (task: DepositTask, runtime: Runtime): Cause => ({
   traceparent: task.traceparent,
 });
 
-const inTime = (runtime: Runtime, outcome: Promise<PaymentOutcome>): Promise<PaymentOutcome> =>
+const withTimeout = (runtime: Runtime, outcome: Promise<PaymentOutcome>): Promise<PaymentOutcome> =>
   withinTime(runtime, COLLECT_TIMEOUT_MS, outcome, () => {
     throw new PaymentsUnavailable(`no answer in ${COLLECT_TIMEOUT_MS} ms`);
   });

@@ -1,8 +1,8 @@
 import type { ClientEvent, EventOf, Role } from '@brokerx/contracts';
 
 /**
- * What decisions about a person need to know: `unknown` → `pending` (registered, waiting for the passcode) →
- * `verified`, or `expired`, which is for ever. Personal fields stay sealed here.
+ * The state of a client, as decisions need it: `unknown` → `pending` (registered, waiting for the passcode) → `verified` or
+ * `expired`, which are final. Personal fields stay sealed here.
  */
 export type Client = { status: 'unknown' } | { status: 'expired' } | RegisteredClient;
 
@@ -11,25 +11,25 @@ export type RegisteredClient = {
   clientId: string;
   accountId: string;
   roles: readonly Role[];
-  /** Sealed fields and the event that they are sealed for. */
+  /** The sealed fields, and the event for which they were sealed. */
   sealed: SealedFields & { eventId: string };
-  /** The password's newer hash, sealed for its own event, where there is one. */
+  /** A newer hash of the password, sealed for the event that recorded it; null: there is none. */
   rehashed: { eventId: string; passwordHash: string } | null;
   emailHmac: string;
   /** Empty for the operator of the configuration, who has no telephone. */
   phoneHmac: string;
-  /** The newest passcode, until it was used. */
+  /** The newest passcode; null before the first one, and once one was used. */
   passcode: IssuedPasscode | null;
   registeredAtMs: number;
-  /** A mail that the registration ends soon was begun. */
+  /** Whether the mail that the registration ends soon was begun. */
   reminded: boolean;
   /** When each passcode was sent, oldest first; `PASSCODES_MAX` at most. */
   issuedAtMs: readonly number[];
-  /** Whether a session began since all were ended last. */
+  /** Whether a session began after all sessions were last ended. */
   signedIn: boolean;
-  /** Keyed hashes of the places of sign-ins, the latest last; `NETWORKS_MAX` at most. */
+  /** Keyed hashes of the networks of sign-ins, the latest last; `NETWORKS_MAX` at most. */
   networks: readonly string[];
-  /** Answered requests, oldest first; `KEYS_MAX` at most. */
+  /** Idempotency keys of answered requests, oldest first; `KEYS_MAX` at most. */
   keys: readonly AnsweredKey[];
 };
 
@@ -41,7 +41,7 @@ export type IssuedPasscode = {
   codeHmac: string;
   expiresAtMs: number;
   failures: number;
-  /** `begun`: a mail server may have it; only what is `due` is mailed. */
+  /** Only a mail that is `due` is sent; of one that is `begun` the mail server may have it already. */
   mail: 'due' | 'begun' | 'refused';
   mailAttempts: number;
 };
@@ -51,9 +51,9 @@ export type SealedFields = Pick<
 >;
 export type AnsweredKey = { id: string; hash: string; answer: 'accepted' | 'PASSCODE_WRONG' };
 
-/** Passcodes and tries are bounded, so nobody honest comes near. */
+/** Passcodes and tries are limited, so no honest client comes near this many keys. */
 const KEYS_MAX = 100;
-/** Homes, offices, telephones and what providers change: whoever comes from more is a stranger at some. */
+/** Enough for home, office, telephone and providers that change addresses. Beyond it, the one unused for longest is forgotten. */
 export const NETWORKS_MAX = 20;
 
 export const unknownClient: Client = { status: 'unknown' };
@@ -64,11 +64,11 @@ export function evolveClient(client: Client, event: ClientEvent): Client {
     return registered(event);
   }
   if (!isRegistered(client)) {
-    // Failures are recorded for addresses, too, that nobody has, or a registration had that has ended.
+    // Failed sign-ins are also recorded for addresses without a client, and for those of expired registrations.
     if (event.type === 'SignInFailed.v1') return client;
-    const whose =
+    const subject =
       client.status === 'unknown' ? 'a client that is not registered' : 'a registration that has expired';
-    throw new Error(`${event.type} of ${whose}`);
+    throw new Error(`${event.type} of ${subject}`);
   }
   switch (event.type) {
     case 'PasscodeIssued.v1':
@@ -148,7 +148,7 @@ function withPasscode(client: RegisteredClient, event: EventOf<'PasscodeIssued.v
   };
 }
 
-/** The client with that changed, if it is still about his newest passcode. */
+/** Changes the mail state of the client's passcode, unless a newer passcode has replaced it. */
 function withMail(
   client: RegisteredClient,
   passcodeId: string,

@@ -194,7 +194,7 @@ test('a failure is recorded for the newest passcode alone', () => {
   const failure = { passcodeId, final: false, reply: '451' };
   expect(mailFailed(after(...first, begun), failure)).toEqual({ facts: [notTaken(false)] });
   expect(mailFailed(after(...first, begun, issued('next', NOON)), failure)).toEqual({ facts: [] });
-  // What an older passcode's mail became changes nothing about the newer one.
+  // The failure of an older passcode's mail does not change the newer passcode.
   const replaced = after(...first, begun, issued('next', NOON), notTaken(true));
   expect(beginMail(replaced, { passcodeId: 'event-3' }).facts.length).toBe(1);
 });
@@ -219,7 +219,7 @@ test('a client is at home at the places where he signed in last, each of which c
     '0',
     'home',
   ]);
-  // A sign-in of before places were recorded.
+  // A sign-in recorded before networks were.
   const { network: _, ...data } = (from('x') as { data: { network?: string } }).data;
   expect(networks({ type: 'SignedIn.v1', data } as ClientFact)).toEqual([]);
 });

@@ -27,8 +27,8 @@ import { signIn } from './signIn/sessions.ts';
 import { tokenIssuer } from './signIn/tokens.ts';
 
 /**
- * Nobody learns from a reply, from positions, or from the work that was done, whether an address is known: whatever is
- * asked for a known one and for one that nobody has makes the same calls of everything outside the process.
+ * Nobody learns from a reply, from positions, or from the work done whether an address is known: a request for a known
+ * address and one for a new address make the same calls to everything outside the process.
  */
 const traceparent = `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`;
 const body = {
@@ -43,15 +43,15 @@ const NEW = 'fresh@example.com';
 
 async function installation() {
   const calls: string[] = [];
-  /** Each call with what it is about, but for whose: ids and hashes are everybody's own. */
+  /** Records each call with its arguments, except ids and hashes, which differ from client to client. */
   const recording = <T extends object>(name: string, target: T): T =>
     new Proxy(target, {
-      get(of, property) {
-        const value = Reflect.get(of, property);
+      get(object, property) {
+        const value = Reflect.get(object, property);
         if (typeof value !== 'function') return value;
-        return (...given: unknown[]) => {
-          calls.push(`${name}.${String(property)}(${given.map(about).join(', ')})`);
-          return value.apply(of, given);
+        return (...args: unknown[]) => {
+          calls.push(`${name}.${String(property)}(${args.map(textOf).join(', ')})`);
+          return value.apply(object, args);
         };
       },
     });
@@ -59,27 +59,27 @@ async function installation() {
   const appender: Appender<Event> = groupCommit(store);
   const vault: Vault = memoryVault();
   const tallies: Tallies = memoryTallies(realRuntime);
-  const counted: Tallies = {
+  const recordedTallies: Tallies = {
     ...tallies,
-    tally: (name, given) => recording(`tally ${name}`, tallies.tally(name, given)),
+    tally: (name, window) => recording(`tally ${name}`, tallies.tally(name, window)),
   };
-  const found = lookups(randomBytes(32));
+  const hashes = lookups(randomBytes(32));
   const passwords: Passwords = argon2Passwords(realRuntime);
-  const ports = { runtime: realRuntime, log: quiet };
-  const who = people({
-    ...ports,
+  const shared = { runtime: realRuntime, log: quiet };
+  const deps = people({
+    ...shared,
     store: recording('store', store),
     appender: recording('appender', appender),
     accounts: accountsInMemory({
-      ...ports,
+      ...shared,
       store,
       appender,
       snapshots: memorySnapshots({ store }),
     }),
     vault: recording('vault', vault),
-    lookups: found,
+    lookups: hashes,
     passwords: recording('passwords', passwords),
-    mailLimits: mailLimits(counted, { perMailboxMax: 9, perNetworkMax: 99, inAllMax: 99 }, found),
+    mailLimits: mailLimits(recordedTallies, { perMailboxMax: 9, perNetworkMax: 99, inAllMax: 99 }, hashes),
     openMs: 86_400_000,
   });
   const jwk = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' });
@@ -90,11 +90,11 @@ async function installation() {
     perAccountMax: 20,
     accountWindowMs: 3_600_000,
   };
-  const failed = failedSignIns(counted, limits, realRuntime);
+  const signIns = failedSignIns(recordedTallies, limits, realRuntime);
 
   const mails: Mail[] = [];
   const mailer = { send: async (mail: Mail) => void mails.push(mail), close: async () => undefined };
-  const list = passcodeMail({ people: who, mailer: recording('mailer', mailer) });
+  const list = passcodeMail({ people: deps, mailer: recording('mailer', mailer) });
   const issuedTo = async (id: string) =>
     (await store.readStream(clientStream(id), 0, 100)).findLast(
       ({ event }) => event.type === 'PasscodeIssued.v1',
@@ -105,40 +105,40 @@ async function installation() {
     const expiresAt = timeOf(Date.now() + 60_000);
     return list.work({ id: issued?.event.id ?? '', clientId, expiresAt, traceparent }, 1);
   };
-  const code = async (id: string) => found.passcode(id, (await issuedTo(id))?.event.id ?? '');
+  const code = async (id: string) => hashes.passcode(id, (await issuedTo(id))?.event.id ?? '');
   const request = () => ({ key: randomUUID(), traceparent, ip: '192.0.2.7', isGone: () => false });
   const register = async (email: string) => {
-    const answer = await registerClient(who, { ...body, email }, request());
+    const answer = await registerClient(deps, { ...body, email }, request());
     if ('refused' in answer) throw new Error(answer.refused);
     return answer;
   };
-  return { who, tokens, failed, calls, store, mails, request, register, mailPasscode, code };
+  return { deps, tokens, signIns, calls, store, mails, request, register, mailPasscode, code };
 }
 
-const about = (given: unknown): string => {
-  if (typeof given === 'string')
-    return given.replace(/-.*/s, '').replace(/^(?:[0-9a-f]{8,64}|\$argon2.*|[\d.]+ .*)$/, 'one');
-  if (typeof given === 'function') return 'function';
-  if (given === null) return 'one';
-  if (typeof given !== 'object') return typeof given;
-  const { stream, events = [] } = given as { stream?: string; events?: Event[] };
+const textOf = (value: unknown): string => {
+  if (typeof value === 'string')
+    return value.replace(/-.*/s, '').replace(/^(?:[0-9a-f]{8,64}|\$argon2.*|[\d.]+ .*)$/, 'one');
+  if (typeof value === 'function') return 'function';
+  if (value === null) return 'one';
+  if (typeof value !== 'object') return typeof value;
+  const { stream, events = [] } = value as { stream?: string; events?: Event[] };
   return `${stream?.replace(/-.*/s, '')}: ${events.map(({ type }) => type).join(', ')}`;
 };
 
-describe('known or not, the same', () => {
+describe('the same for a known address as for a new one', () => {
   let given: Awaited<ReturnType<typeof installation>>;
   beforeEach(async () => {
     given = await installation();
     const { view } = await given.register(KNOWN);
     const typed = { code: await given.code(view.registration_id) };
-    const verified = await verifyRegistration(given.who, view.registration_id, typed, given.request());
+    const verified = await verifyRegistration(given.deps, view.registration_id, typed, given.request());
     expect(verified).toMatchObject({ view: { status: 'verified' } });
-    // The first password that belongs to nobody makes the hash that it is compared with.
-    await given.who.passwords.verify(null, 'anything');
+    // The first password of an unknown address makes the dummy hash, so it is made here.
+    await given.deps.passwords.verify(null, 'anything');
   });
 
-  /** The calls that the work makes, how many events it leaves behind, and what it answers. */
-  const seen = async (work: () => Promise<object>) => {
+  /** The calls that the work makes, the number of events that it appends, and its answer. */
+  const traceOf = async (work: () => Promise<object>) => {
     given.calls.length = 0;
     const before = await given.store.head();
     const answer = await work();
@@ -158,29 +158,29 @@ describe('known or not, the same', () => {
     };
   };
   const both = async (work: (email: string) => Promise<object>) => {
-    const known = await seen(() => work(KNOWN));
-    const fresh = await seen(() => work(NEW));
+    const known = await traceOf(() => work(KNOWN));
+    const fresh = await traceOf(() => work(NEW));
     expect(known).toEqual(fresh);
     return known;
   };
 
-  test('registering', async () => {
+  test('a registration', async () => {
     const { events, answer } = await both((email) => given.register(email));
     expect([events, answer.position]).toEqual([2, 2]);
   });
 
-  test('what is mailed, asked for again, and guessed', async () => {
+  test('a mail, another passcode, and guesses at it', async () => {
     const ids = new Map<string, string>();
     for (const email of [KNOWN, NEW]) ids.set(email, (await given.register(email)).view.registration_id);
     const idOf = (email: string) => ids.get(email) ?? '';
     await both(async (email) => ({ done: await given.mailPasscode(idOf(email)) }));
     expect(given.mails.map(({ subject }) => /^\d{6} /.test(subject))).toEqual([false, true]);
-    await both((email) => sendPasscodeAgain(given.who, idOf(email), given.request()));
+    await both((email) => sendPasscodeAgain(given.deps, idOf(email), given.request()));
     await both(async (email) => ({ done: await given.mailPasscode(idOf(email)) }));
     expect(given.mails.length).toBe(4);
     const guess = async (email: string) => {
       const wrong = String((Number(await given.code(idOf(email))) + 1) % 1_000_000).padStart(6, '0');
-      return verifyRegistration(given.who, idOf(email), { code: wrong }, given.request());
+      return verifyRegistration(given.deps, idOf(email), { code: wrong }, given.request());
     };
     for (let i = 0; i < 6; i++) await both(guess);
   });
@@ -189,21 +189,21 @@ describe('known or not, the same', () => {
     'signing in with a password that is %s',
     async (password) => {
       const attempt = (email: string) => {
-        const from = { ip: '192.0.2.8', isGone: () => false, traceparent };
-        return signIn(given.who, given, { email, password }, from);
+        const origin = { ip: '192.0.2.8', isGone: () => false, traceparent };
+        return signIn(given.deps, given, { email, password }, origin);
       };
-      // Each account and each network has the same past when it is tried.
+      // At each attempt the account and the network have the same history of failures.
       const { events, answer, calls } = await both(attempt);
       expect([events, answer]).toEqual([1, { refused: 'WRONG_CREDENTIALS' }]);
-      const hashes = calls.filter((call) => call.startsWith('passwords.verify'));
-      expect(hashes.length).toBe(password.includes('ﬁ') ? 2 : 1);
+      const verifications = calls.filter((call) => call.startsWith('passwords.verify'));
+      expect(verifications.length).toBe(password.includes('ﬁ') ? 2 : 1);
       await both(attempt);
     },
   );
 
   test('a sign-in that is refused beyond the limits', async () => {
     for (let i = 0; i < 6; i++)
-      await given.failed.failed({
+      await given.signIns.failed({
         ip: '192.0.2.8',
         address: `${i}`,
         isAtHome: false,
@@ -212,7 +212,7 @@ describe('known or not, the same', () => {
       });
     const { events, answer, calls } = await both((email) =>
       signIn(
-        given.who,
+        given.deps,
         given,
         { email, password: body.password },
         { ip: '192.0.2.8', isGone: () => false, traceparent },

@@ -3,15 +3,15 @@ import { type Appender, type EventStore, NO_STREAM, type Runtime } from '@broker
 import { LRUCache } from 'lru-cache';
 
 /**
- * States of streams of one kind, folded on demand. Before every decision the stream is read to its end, from where
- * a bounded cache left off: people act rarely, so truth is worth a read. A conflict reads and decides again.
+ * Folds streams of one kind on demand. Before every decision the stream is read to its end, from where a bounded cache
+ * left off: clients sign in rarely, so the current state is worth a read. After a conflict it reads and decides again.
  */
 export type FoldedStreams<S> = {
   /** The state at the end of the stream. */
   read(stream: string): Promise<Folded<S>>;
   /**
-   * Decides on that state and appends the facts as one commit; resolves when they are durable. `decide` may be
-   * called several times. Throws `StreamContended`, and what the appender throws.
+   * Decides on the state at the end of the stream and appends the facts as one commit; resolves when they are durable.
+   * `decide` may be called several times. Throws `StreamContended`, and what the appender throws.
    */
   execute<R>(
     stream: string,
@@ -20,15 +20,15 @@ export type FoldedStreams<S> = {
   ): Promise<Folded<S> & { reply: R; appended: boolean }>;
 };
 
-/** `position` is that of the last event; 0 when there is none. */
+/** `revision` and `position` are those of the last event; the position of an empty stream is 0. */
 export type Folded<S> = { state: S; revision: number; position: number };
 
-/** The stream changed under every attempt; nothing was done. */
+/** The stream changed during every attempt; nothing was recorded. */
 export class StreamContended extends Error {
   override name = 'StreamContended';
 }
 
-/** Each conflict means that somebody else decided meanwhile: more than act on one person at once mean something is wrong. */
+/** A conflict means that another request was decided meanwhile. So many of them for one client mean a defect. */
 const ATTEMPTS_MAX = 20;
 /** States kept, some 2 KB each. */
 const STATES_MAX = 20_000;

@@ -7,7 +7,7 @@ import { type FreshDatabase, freshDatabase } from '@brokerx/infra/servers/testSe
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { peopleProcess, testClock } from '../../test/peopleWorld.ts';
 
-/** Two command-apis behind a balancer, with a Redis between them that may go away. */
+/** Two command-apis behind a balancer that share a Redis, which may go away. */
 describe.runIf(hasRedisServer())('limits of several processes', { timeout: 60_000 }, () => {
   let database: FreshDatabase;
   let redis: TemporaryRedis;
@@ -39,8 +39,8 @@ describe.runIf(hasRedisServer())('limits of several processes', { timeout: 60_00
   };
 
   /**
-   * Tries at one process and the other until both refuse; how many passwords were tried. A Redis that answers late on a
-   * busy machine leaves each process with what it saw itself: at most twice the limit is tried.
+   * Guesses at both processes in turn until both refuse, and returns the number of passwords that were compared. If Redis
+   * answers late on a busy machine, each process counts alone, so that number is at most twice the limit.
    */
   const triedUntilRefused = async (guess: (n: number) => readonly [email: string, from: string]) => {
     let tried = 0;
@@ -97,7 +97,7 @@ describe.runIf(hasRedisServer())('limits of several processes', { timeout: 60_00
     expect(await attempt(two, 'ann@example.com')).toBe('SIGN_IN_LIMIT');
     expect(await attempt(one, 'ann@example.com')).toBe('WRONG_CREDENTIALS');
     await redis.start();
-    // The counts of before are lost with Redis; what comes now is seen by both.
+    // Earlier counts are lost with Redis; both processes see the new ones.
     const counted = async () => {
       await attempt(one, 'cid@example.com', '192.0.2.9');
       return attempt(two, 'cid@example.com', '192.0.2.9');

@@ -2,8 +2,9 @@ import { comparableEmail, deriveId, mailboxOf } from '@brokerx/contracts';
 import { deriveKey, keyedHash } from '@brokerx/infra';
 
 /**
- * Keyed hashes by which people are found without their data being stored, and passcodes. Each purpose has a key of
- * its own, derived from the master key; without it no table of addresses or of the million codes helps.
+ * Makes the keyed hashes by which clients are found although their data is not stored in the clear, and passcodes. Each
+ * purpose has a key of its own, derived from the master key. Without that key, hashing all addresses or all million codes
+ * finds nothing.
  */
 export type Lookups = {
   emailHmac(email: string): string;
@@ -11,8 +12,8 @@ export type Lookups = {
   mailboxHmac(email: string): string;
   phoneHmac(phone: string): string;
   /**
-   * The six digits that belong to a `PasscodeIssued` event. They follow from its id and a secret, so a mail that a
-   * crash held back can be written again, and nothing from which they can be read is stored.
+   * The six digits that belong to a `PasscodeIssued` event. They are computed from its id and a secret, so a mail that a
+   * crash held back can be written again, although the digits are stored nowhere.
    */
   passcode(clientId: string, eventId: string): string;
   passcodeHmac(clientId: string, eventId: string, code: string): string;
@@ -49,9 +50,9 @@ const ACCOUNT = '8b8f6ab9-7f8b-4d0b-8f5e-0c5a7f2f3c21';
 const STRANGER = '5b0f6a0e-9a34-4c53-8f0a-7d2c1e6b4f92';
 const CONFIGURED_OPERATOR = 'e1b5a0b4-2c39-4a54-93f1-6d8f0b1c9a32';
 
-/** A registration's id is its client's: the same request gives the same client, whoever carries it out. */
+/** The id of a registration and its client: the same request gets the same id in every process. */
 export const clientIdOf = (idempotencyKey: string): string => deriveId(REGISTRATION, idempotencyKey);
 export const accountIdOf = (clientId: string): string => deriveId(ACCOUNT, clientId);
-/** Whose sign-ins are looked up and recorded for an address that nobody has. */
+/** The client id under which sign-ins are looked up and recorded for an address that no client has. */
 export const strangerIdOf = (emailHmac: string): string => deriveId(STRANGER, emailHmac);
 export const operatorIdOf = (emailHmac: string): string => deriveId(CONFIGURED_OPERATOR, emailHmac);

@@ -9,9 +9,9 @@ import { openAccountOf, sealedRegistration } from './registration/registration.t
 import { matchingForm } from './signIn/passwordForms.ts';
 
 /**
- * The first operator comes from configuration, by the steps of any registration but the passcode: client, account,
- * address, verification. Each does nothing when it is done already, so any number of processes may
- * start at once, and die at any moment.
+ * Makes the first operator from the configuration, by the steps of any registration except the passcode: client, account,
+ * address, verification. A step that is done already does nothing, so any number of processes may start at once and die
+ * at any moment.
  */
 export async function bootstrapOperator(
   people: People,
@@ -27,10 +27,10 @@ export async function bootstrapOperator(
     return;
   }
   const stream = clientStream(clientId);
-  const { state: known } = await clients.read(stream);
-  if (known.status === 'verified') {
+  const { state: current } = await clients.read(stream);
+  if (current.status === 'verified') {
     const key = await clientKey(people, clientId);
-    const hash = key && passwordHashOf(key, known);
+    const hash = key && passwordHashOf(key, current);
     if ((await matchingForm(passwords, hash, operator.password)) === null) {
       log.warn({ clientId }, 'the operator has another password than OPERATOR_PASSWORD, and keeps it');
     }

@@ -10,8 +10,8 @@ import { NoTurn } from './signIn/fairTurns.ts';
 const PEOPLE_TIMEOUT_MS = 8_000;
 
 /**
- * Waits for an outcome, but not for ever, and makes problems of what may pass: an unknown outcome is never told as
- * a refusal, and the same key then tells what became of it.
+ * Waits for an outcome for a bounded time. Failures that pass become problems that ask to try again: an unknown outcome
+ * is never reported as a refusal, and repeating a command with its key tells its outcome.
  */
 export async function outcomeOf<T>(runtime: Runtime, work: Promise<T>): Promise<T> {
   try {
@@ -22,12 +22,12 @@ export async function outcomeOf<T>(runtime: Runtime, work: Promise<T>): Promise<
     if (cause instanceof NoTurn || cause instanceof AppendQueueFull) {
       throw tryLater(runtime, 'OVERLOADED', { cause });
     }
-    if (passes(cause)) throw tryLater(runtime, 'UNAVAILABLE', { cause });
+    if (isPassing(cause)) throw tryLater(runtime, 'UNAVAILABLE', { cause });
     throw cause;
   }
 }
 
-const passes = (error: unknown): boolean =>
+const isPassing = (error: unknown): boolean =>
   error instanceof StreamContended ||
   error instanceof AccountBusy ||
   error instanceof AppenderClosed ||

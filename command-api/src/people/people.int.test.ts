@@ -164,7 +164,7 @@ test('a taken e-mail address is answered like a free one; only the mailbox learn
   const notice = await eventually(() => mail.to(who.email)[1]);
   expect(notice.text).toMatch(/already have an account/);
   expect(codeIn(notice.text)).toBeUndefined();
-  // Guessing is answered as it would be for anybody.
+  // A guess gets the same answer as for any other registration.
   const shadow: string = reply.body.registration_id;
   expect((await verify(shadow, '123456')).body.code).toBe('PASSCODE_WRONG');
   expect((await signIn(who)).body.client_id).toBe(id);
@@ -260,7 +260,7 @@ test('of two processes that register one address at once, one gets it', async ()
   );
   expect(replies.map(({ status }) => status)).toEqual([202, 202, 202, 202]);
   const letters = await eventually(() => (mail.to(email).length === 4 ? mail.to(email) : undefined));
-  // Each code is some registration's: all are tried for each, one registration after another having the right one.
+  // Each mailed code belongs to one of the registrations, so all codes are tried at each registration.
   const ends = await Promise.all(
     replies.map(async ({ body }) => {
       let end = { status: 0 };
@@ -320,7 +320,7 @@ test('a mail that the server refuses for good is recorded and not tried again; t
     ),
   );
   expect(failed.event.data).toMatchObject({ final: true, reply: '550 5.1.1' });
-  // Another process finds nothing to do either, nor when the server would take it.
+  // Another process does not send it either, even though the server would take it now.
   mail.refuse(null);
   await start();
   const next = person();
@@ -329,7 +329,7 @@ test('a mail that the server refuses for good is recorded and not tried again; t
   expect([mail.conversations(), mail.to(who.email).length]).toEqual([2, 0]);
   expect(one.logged.join()).toContain('550 5.1.1');
   expect(one.logged.join()).not.toContain('canary.refused');
-  // Asked for again, there is a new passcode, and a new try.
+  // Another request makes a new passcode, whose mail is tried anew.
   await one.post(`/v1/registrations/${id}/passcode`);
   expect((await verify(id, await passcode(who.email))).body.status).toBe('verified');
 });
@@ -365,7 +365,7 @@ test('a password is the same however its letters were composed; one hashed as ty
   expect((await signIn({ ...who, password: composed })).status).toBe(201);
   expect((await signIn({ ...who, password: apart })).status).toBe(201);
 
-  // As it was stored before there was one form.
+  // A hash of the form as typed, as older versions stored it.
   const key = await one.people.vault.createKey(id);
   if ('erased' in key) throw new Error('the key is gone');
   const hash = await one.passwords.hash(apart);
@@ -420,7 +420,7 @@ test('one mailbox gets so many passcodes an hour, whatever its sub-addresses; on
   expect((await attempt('victim@googlemail.com', '192.0.2.200')).statusCode).toBe(429);
   await eventually(() => (mail.mails.length === 3 ? true : undefined));
 
-  // Whoever is over a limit of his own takes nothing from the one of all.
+  // A caller over his own limit does not use up the limit for all.
   const caller = '2001:db8:0:1::';
   for (let i = 0; i < 4; i++)
     expect((await attempt(`a${i}@example.com`, `${caller}${i}`)).statusCode).toBe(202);
@@ -435,7 +435,7 @@ test('one mailbox gets so many passcodes an hour, whatever its sub-addresses; on
   expect((await attempt('f@example.com', '192.0.2.3')).statusCode).toBe(429);
 });
 
-/** Signs in somebody new from there, so that he is at home there. */
+/** Makes a client who has signed in from this address before. */
 const atHome = async (remoteAddress: string) => {
   const { who } = await verified();
   expect((await signInFrom(remoteAddress, who.email, who.password)).statusCode).toBe(201);
@@ -484,13 +484,13 @@ test('of two hundred guesses at one account from two hundred places some twenty 
   const guesses: Promise<{ json(): { code: string } }>[] = [];
   for (let i = 0; i < 200; i++) {
     guesses.push(signInFrom(`198.51.100.${i}`, ann.email, `wrong password ${i}`));
-    // Some at once, as from somebody who has many computers.
+    // Ten at a time, as a guesser with many computers does.
     if (guesses.length % 10 === 0) await Promise.all(guesses.slice(-10));
   }
   const codes = (await Promise.all(guesses)).map((reply) => reply.json().code);
   const tried = codes.filter((code) => code === 'WRONG_CREDENTIALS').length;
   expect(tried).toBeGreaterThanOrEqual(21);
-  // As many as are hashed at once may slip through.
+  // A few more may slip through, because two are hashed at a time.
   expect(tried).toBeLessThanOrEqual(24);
   expect(codes.at(-1)).toBe('SIGN_IN_LIMIT');
   expect((await signInFrom('203.0.113.1', ann.email, ann.password)).json().code).toBe('SIGN_IN_LIMIT');

@@ -21,7 +21,7 @@ import type { MailLimits } from './registration/mailLimits.ts';
 import { evolveReservation, freeReservation, type Reservation } from './registration/reservation.ts';
 import type { Passwords } from './signIn/passwords.ts';
 
-/** What all work on people uses: their streams, their keys, and the look-ups that find them. */
+/** What registration and sign-in work with: the folded streams of clients and addresses, keys, look-ups and limits. */
 export type People = {
   clients: FoldedStreams<Client>;
   reservations: FoldedStreams<Reservation>;
@@ -30,7 +30,7 @@ export type People = {
   lookups: Lookups;
   passwords: Passwords;
   mailLimits: MailLimits;
-  /** How long a registration stays open, in milliseconds: without a returned passcode it ends then. */
+  /** How long a registration waits for its passcode, in milliseconds; then it expires. */
   openMs: number;
   runtime: Runtime;
   log: Log;
@@ -48,16 +48,18 @@ export function people(
   };
 }
 
-/** Where a command comes from; `key` is its Idempotency-Key. */
-export type Request = Origin & { key: string; traceparent: string };
-/** The client's address, and whether the client has left meanwhile. */
+/** The circumstances of a command. `key` is its Idempotency-Key. */
+export type RequestContext = Origin & { key: string; traceparent: string };
+/** Who sends a request: the IP address, and whether the connection has been closed meanwhile. */
 export type Origin = { ip: string; isGone(): boolean };
 
-/** A command's answer; the edge makes HTTP of it. */
+/** The result of a command, which the routes turn into an HTTP reply. */
 export type Answer<V> =
   | {
       view: V;
-      replayed: boolean /** Position of the newest event that the answer depends on. */;
+      /** Whether the key was answered before, and this is that answer. */
+      replayed: boolean;
+      /** Position of the newest event that the answer depends on. */
       position: number;
     }
   | Refused;
@@ -72,14 +74,14 @@ export function causeOf(
   return { time, actor, correlationId, causationId: correlationId, traceparent, key };
 }
 
-/** The same cause for events of other streams: the key belongs to one commit alone. */
+/** The same cause for events of other streams. The key is stored with one commit only. */
 export const withoutKey = (cause: Cause): Cause => ({ ...cause, key: undefined });
 
-/** A request's body under the client's own key: bodies hold passwords and codes, and a plain hash could be guessed. */
+/** A keyed hash of a request's body. Bodies hold passwords and codes, which could be guessed from a hash without a key. */
 export const requestHash = (key: ClientKey, command: string, body: object): string =>
   keyedHash(deriveKey(key.secret, 'request'), `${command}|${JSON.stringify(body)}`);
 
-/** Null when the client's key was destroyed. */
+/** The client's key, from which personal fields are read; null when it was destroyed. */
 export async function clientKey(
   { vault }: Pick<People, 'vault'>,
   clientId: string,
@@ -93,13 +95,13 @@ export type SealedName = keyof Omit<RegisteredClient['sealed'], 'eventId' | 'pas
 export const unsealOf = (key: ClientKey, client: RegisteredClient, field: SealedName): string =>
   unsealField(key, { eventId: client.sealed.eventId, field }, client.sealed[field]);
 
-/** The hash of the client's password as it was written last. */
+/** The newest hash of the client's password. */
 export function passwordHashOf(key: ClientKey, { sealed, rehashed }: RegisteredClient): string {
   const { eventId, passwordHash } = rehashed ?? sealed;
   return unsealField(key, { eventId, field: 'passwordHash' }, passwordHash);
 }
 
-/** Seals the fields of the event `eventId`. */
+/** Makes a function that seals personal fields of the event `eventId`. */
 export const sealer =
   ({ runtime }: Pick<People, 'runtime'>, key: ClientKey, eventId: string) =>
   (field: SealedName | 'passwordHash' | 'ip', text: string): string =>

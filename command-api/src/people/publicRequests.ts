@@ -3,9 +3,9 @@ import rateLimit, { type FastifyRateLimitStore } from '@fastify/rate-limit';
 import { problemOf } from '../commands/refusals.ts';
 
 /**
- * Bounds what one address may ask for without signing in: registrations, passcodes, sign-ins, all of them together.
- * Each costs a password hash, a mail or events that stay for ever. It holds for every public route that changes
- * something, so that a new one is not forgotten.
+ * Limits the requests that one address may send without signing in: registrations, passcodes and sign-ins together. Each
+ * costs a password hash, a mail, or events that stay for ever. The limit applies to every public route that changes
+ * something, so that a new route cannot be forgotten.
  */
 export async function limitPublicRequests(
   app: Http,
@@ -21,23 +21,26 @@ export async function limitPublicRequests(
   });
   const count = app.createRateLimit();
   app.addHook('onRequest', (request, _reply, done) => {
-    if (request.routeOptions.config.auth !== 'public' || READS.has(request.method)) return done();
-    count(request).then((use) => {
-      if (use.isAllowed || !use.isExceeded) return done();
-      const seconds = String(Math.max(1, use.ttlInSeconds));
-      const detail = `an address has ${use.max} a minute; try again in ${seconds} s`;
+    if (request.routeOptions.config.auth !== 'public' || SAFE_METHODS.has(request.method)) return done();
+    count(request).then((usage) => {
+      if (usage.isAllowed || !usage.isExceeded) return done();
+      const seconds = String(Math.max(1, usage.ttlInSeconds));
+      const detail = `an address has ${usage.max} a minute; try again in ${seconds} s`;
       done(problemOf({ code: 'REQUEST_LIMIT', detail }, { headers: { 'retry-after': seconds } }));
     }, done);
   });
 }
 
-/** The counts of the plugin. Its own store for Redis would let everybody in, or nobody, while Redis is away. */
+/** Keeps the plugin's counts in a tally. The plugin's own Redis store would let everybody in, or nobody, while Redis is away. */
 function storeOver(tally: Tally) {
   return class implements FastifyRateLimitStore {
-    incr(key: string, told: (error: Error | null, result?: { current: number; ttl: number }) => void): void {
+    incr(
+      key: string,
+      callback: (error: Error | null, result?: { current: number; ttl: number }) => void,
+    ): void {
       tally.count(key).then(
-        ({ count, leftMs }) => told(null, { current: count, ttl: leftMs }),
-        (error: Error) => told(error),
+        ({ count, leftMs }) => callback(null, { current: count, ttl: leftMs }),
+        (error: Error) => callback(error),
       );
     }
     child(): FastifyRateLimitStore {
@@ -47,8 +50,8 @@ function storeOver(tally: Tally) {
 }
 
 const MINUTE_MS = 60_000;
-/** Addresses that a process remembers, some 200 bytes each; beyond it the longest unseen begins anew. */
+/** Addresses that a process counts, some 200 bytes each. Beyond it the address unseen for longest is forgotten. */
 const ADDRESSES_MAX = 20_000;
-/** What one subscriber has at his disposal. */
+/** Providers give each subscriber a prefix of this length, so all addresses in it count as one. */
 const IPV6_SUBSCRIBER_BITS = 64;
-const READS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
+const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);

@@ -1,4 +1,4 @@
 import type { RefusalCode } from '@brokerx/contracts';
 
-/** A command of people that is not carried out; `retryAfterMs`: when it may be, where time alone helps. */
+/** The refusal of a registration or sign-in command. `retryAfterMs` tells how long to wait, where waiting alone helps. */
 export type Refused = { refused: RefusalCode; retryAfterMs?: number };

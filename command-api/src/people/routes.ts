@@ -6,7 +6,7 @@ import { problemOf } from '../commands/refusals.ts';
 import { COMMAND_REPLY_HEADERS } from '../commands/reply.ts';
 import { IdempotencyHeaders } from '../commands/requestKey.ts';
 import { outcomeOf, refusalProblem } from './outcome.ts';
-import type { Answer, Request } from './people.ts';
+import type { Answer, RequestContext } from './people.ts';
 import {
   type RegistrationView,
   registerClient,
@@ -17,7 +17,7 @@ import { registrationBody } from './registration/registrationBody.ts';
 import { originOf } from './signIn/origin.ts';
 import { type SessionRouteDeps, sessionRoutes } from './signIn/sessionRoutes.ts';
 
-/** Registration, sessions, and the keys that access tokens are verified with. */
+/** The routes of registration and sessions, and of the public keys that verify access tokens. */
 export type ClientRouteDeps = SessionRouteDeps & { storeId: string };
 
 export function clientRoutes(app: Http, deps: ClientRouteDeps): void {
@@ -25,19 +25,19 @@ export function clientRoutes(app: Http, deps: ClientRouteDeps): void {
   const { runtime } = people;
   const inFlight = new Set<string>();
 
-  /** One request of a key at a time; repetitions after it are answered from what it recorded. */
-  const keyed = async (
+  /** Carries out one request per idempotency key at a time. Later repetitions are answered from what it recorded. */
+  const once = async (
     request: FastifyRequest,
     reply: FastifyReply,
-    work: (from: Request) => Promise<Answer<RegistrationView>>,
+    command: (context: RequestContext) => Promise<Answer<RegistrationView>>,
   ): Promise<RegistrationView> => {
     const key = keyOf(request);
     if (inFlight.has(key)) throw problemOf({ code: 'REQUEST_IN_FLIGHT', detail: '' });
     inFlight.add(key);
-    const working = work({ ...originOf(request), key, traceparent: request.traceparent }).finally(() =>
+    const outcome = command({ ...originOf(request), key, traceparent: request.traceparent }).finally(() =>
       inFlight.delete(key),
     );
-    const answer = await outcomeOf(runtime, working);
+    const answer = await outcomeOf(runtime, outcome);
     if ('refused' in answer) throw refusalProblem(answer);
     const { view, replayed, position } = answer;
     reply
@@ -73,7 +73,7 @@ export function clientRoutes(app: Http, deps: ClientRouteDeps): void {
         response: { 202: views.RegistrationView },
       },
     },
-    (request, reply) => keyed(request, reply, (from) => registerClient(people, request.body, from)),
+    (request, reply) => once(request, reply, (context) => registerClient(people, request.body, context)),
   );
 
   app.post(
@@ -92,8 +92,8 @@ export function clientRoutes(app: Http, deps: ClientRouteDeps): void {
       },
     },
     (request, reply) =>
-      keyed(request, reply, (from) =>
-        verifyRegistration(people, request.params.registration_id, request.body, from),
+      once(request, reply, (context) =>
+        verifyRegistration(people, request.params.registration_id, request.body, context),
       ),
   );
 
@@ -112,7 +112,7 @@ export function clientRoutes(app: Http, deps: ClientRouteDeps): void {
       },
     },
     (request, reply) =>
-      keyed(request, reply, (from) => sendPasscodeAgain(people, request.params.registration_id, from)),
+      once(request, reply, (context) => sendPasscodeAgain(people, request.params.registration_id, context)),
   );
 
   sessionRoutes(app, deps);
@@ -135,7 +135,7 @@ export function clientRoutes(app: Http, deps: ClientRouteDeps): void {
   );
 }
 
-/** A new key is published this long before it signs. */
+/** Clients may cache the keys this long, so a new key must be published at least as long before it signs. */
 const JWKS_MAX_AGE_SECONDS = 300;
 
 const JwksView = z.object({

@@ -17,7 +17,7 @@ const wholeVariable = (min: number, max: number) =>
 const COUNT_MAX = 1_000_000;
 const DAY_SECONDS = 86_400;
 
-/** Variables of people, keys, mail and payments, for the service's configuration to spread. Secrets have no default. */
+/** The variables of clients, keys, mail and payments, as a part of the service's configuration. Secrets have no default. */
 export const peopleVariables = {
   BROKERX_MASTER_KEY: z
     .string()
@@ -141,12 +141,13 @@ export const deadlineSettings = (settings: PeopleSettings): DeadlineSettings => 
 export const registrationOpenMs = (settings: PeopleSettings): number =>
   settings.REGISTRATION_OPEN_SECONDS * 1_000;
 
-/** A reminder of what has just begun helps nobody. */
-export function reminderBeforeEnd(
-  given: { REGISTRATION_OPEN_SECONDS: number; REGISTRATION_REMINDER_SECONDS: number },
+/** Refuses a reminder that would be due before the registration. */
+export function checkReminder(
+  variables: { REGISTRATION_OPEN_SECONDS: number; REGISTRATION_REMINDER_SECONDS: number },
   context: z.RefinementCtx,
 ): void {
-  const { REGISTRATION_OPEN_SECONDS: openSeconds, REGISTRATION_REMINDER_SECONDS: reminderSeconds } = given;
+  const { REGISTRATION_OPEN_SECONDS: openSeconds, REGISTRATION_REMINDER_SECONDS: reminderSeconds } =
+    variables;
   if (reminderSeconds < openSeconds) return;
   context.addIssue({
     code: 'custom',
@@ -170,16 +171,16 @@ function refuse(context: z.RefinementCtx, message: string): never {
   return z.NEVER;
 }
 
-/** Half an operator is a mistake, and nobody could sign in. */
-export function wholeOperator(
-  given: { OPERATOR_EMAIL?: string | undefined; OPERATOR_PASSWORD?: string | undefined },
+/** Refuses an operator with an address alone or a password alone, who could not sign in. */
+export function checkOperator(
+  variables: { OPERATOR_EMAIL?: string | undefined; OPERATOR_PASSWORD?: string | undefined },
   context: z.RefinementCtx,
 ): void {
   const [set, missing] =
-    given.OPERATOR_EMAIL === undefined
+    variables.OPERATOR_EMAIL === undefined
       ? (['OPERATOR_PASSWORD', 'OPERATOR_EMAIL'] as const)
       : (['OPERATOR_EMAIL', 'OPERATOR_PASSWORD'] as const);
-  if (given[set] === undefined || given[missing] !== undefined) return;
+  if (variables[set] === undefined || variables[missing] !== undefined) return;
   context.addIssue({
     code: 'custom',
     path: [set],
@@ -187,16 +188,16 @@ export function wholeOperator(
   });
 }
 
-/** Production has no inbox: mail that goes nowhere would leave everybody without a passcode. */
-export function deliveredMail(
-  given: { BROKERX_MODE: Mode; SMTP_URL?: string | undefined; DEV_INBOX_URL?: string | undefined },
+/** Refuses production without a mail server, where nobody would get a passcode, and production that shows an inbox. */
+export function checkMail(
+  variables: { BROKERX_MODE: Mode; SMTP_URL?: string | undefined; DEV_INBOX_URL?: string | undefined },
   context: z.RefinementCtx,
 ): void {
-  if (given.BROKERX_MODE !== 'production') return;
-  if (given.SMTP_URL === undefined) {
+  if (variables.BROKERX_MODE !== 'production') return;
+  if (variables.SMTP_URL === undefined) {
     context.addIssue({ code: 'custom', path: ['SMTP_URL'], message: MAIL_NEEDED });
   }
-  if (given.DEV_INBOX_URL !== undefined) {
+  if (variables.DEV_INBOX_URL !== undefined) {
     context.addIssue({
       code: 'custom',
       path: ['DEV_INBOX_URL'],

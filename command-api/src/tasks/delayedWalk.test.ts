@@ -16,7 +16,7 @@ const signedOut: ClientFact = {
   data: { sessionId: randomUUID(), expiresAt: timeOf(START_MS) },
 };
 
-/** A store, its snapshots, and walks over it: ends of sessions ask for work, a sign-out behind one calls it off. */
+/** A store, its snapshots, and walks over it. `SessionsEnded` asks for work, and a `SignedOut` after it calls it off. */
 function given() {
   const time = virtualTime(START_MS);
   const { runtime } = time;

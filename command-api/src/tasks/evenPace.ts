@@ -1,6 +1,6 @@
 import { type Runtime, sleep } from '@brokerx/infra';
 
-/** Turns that come evenly, so many a second at most, however many ask at once: in the order in which they asked. */
+/** Returns a function that waits for its turn. Turns are evenly spaced, at most so many a second, in the order of the calls. */
 export function evenPace(runtime: Runtime, perSecondMax: number): (stopping: AbortSignal) => Promise<void> {
   const everyMs = 1_000 / perSecondMax;
   let nextMs = 0;

@@ -16,25 +16,26 @@ import { withinTime } from '@brokerx/infra/runtime/waiting.ts';
 import { ownRole } from './owner.ts';
 
 /**
- * Work outside the store that events ask for: a mail to send, a deposit to collect. An event opens a task, and it
- * stays open, through crashes too, until the work on it is done. One process at a time works on a list, by lease.
- * What was done just before a crash may be done again: the work must bear that.
+ * Does work outside the store that events ask for, such as to send a mail or to collect a deposit. An event opens a task,
+ * which stays open, through crashes, too, until its work is done. One process at a time works on a list, by lease. What was
+ * done just before a crash may be done again: the work must be repeatable.
  */
 export type TaskList<T extends { id: string }> = {
-  /** Names the lease, the snapshot and the consumer of the feed. */
+  /** The name of the lease, of the snapshot and of the feed's consumer. */
   name: string;
-  /** Version of the form of `T`: another version's snapshot is ignored. */
+  /** The version of the type `T`. Another version's snapshot is ignored. */
   version: number;
-  /** Category of the streams that are read, and the types of the events that open or close a task: no other is given. */
+  /** The category of the streams that are read, and the types of the events that open or close a task. */
   category: string;
   types: readonly Event['type'][];
+  /** The task that this event opens, if any. */
   opens(recorded: Recorded<Event>): T | null;
-  /** Id of the task that this event shows to be done. */
+  /** The id of the task that this event shows to be done, if any. */
   closes(recorded: Recorded<Event>): string | null;
   /**
-   * Does it, or says when to look at it again: in so many milliseconds, or at a time of the wall clock (milliseconds since
-   * the epoch), whatever steps that clock takes. A rejection is retried with a back-off. `attempt` counts from 1 since the
-   * process has owned the list.
+   * Does the work, or returns when to look at it again: in so many milliseconds, or when the wall clock shows a time
+   * (milliseconds since the epoch), even if that clock is set meanwhile. A rejection is retried with a back-off. `attempt`
+   * counts from 1 when this process takes the list over.
    */
   work(task: T, attempt: number): Promise<'done' | { againInMs: number } | { againAtMs: number }>;
 };
@@ -49,17 +50,17 @@ export type TaskDeps = {
   log: Log;
 };
 
-/** Worked on at the same time: each may wait for somebody slow. */
+/** Tasks worked on at a time, because each may wait for a slow server. */
 const AT_A_TIME_MAX = 16;
-/** Open tasks in memory, some 300 bytes each; beyond it the feed waits. */
+/** Open tasks in memory, some 300 bytes each. When there are so many, the feed waits. */
 const OPEN_TASKS_MAX = 10_000;
 const BATCH_EVENTS_MAX = 500;
-/** A killed process repeats what it did since. */
+/** Time between snapshots: the successor of a killed process repeats what was done since the last one. */
 const SAVE_EVERY_MS = 2_000;
-/** At a stop, work that has begun is given this long; what is not done then is done again by the next owner. */
+/** How long a stop waits for work that has begun. What is not done by then, the next owner does again. */
 const FINISH_WITHIN_MS = 2_000;
-/** The wall clock may be set, and goes on while a machine sleeps: timers would not notice. */
-const CLOCK_LOOK_MS = 1_000;
+/** How often the wall clock is looked at: timers do not notice when it is set, or goes on while the machine sleeps. */
+const CLOCK_EVERY_MS = 1_000;
 const RETRY: BackOff = { firstMs: 250, lastMs: 30_000 };
 
 export function startTasks<T extends { id: string }>(
@@ -67,23 +68,23 @@ export function startTasks<T extends { id: string }>(
   deps: TaskDeps,
 ): { open(): number; close(): Promise<void> } {
   const { leases, log } = deps;
-  let owned: Owned | null = null;
+  let running: RunningList | null = null;
   const role = ownRole({
     leases,
     name: list.name,
     log,
     start: async () => {
       const taken = await takeUp(list, deps);
-      owned = taken;
+      running = taken;
       return {
         stop: async () => {
-          owned = null;
+          running = null;
           await taken.stop();
         },
       };
     },
   });
-  return { open: () => owned?.open() ?? 0, close: () => role.stop() };
+  return { open: () => running?.open() ?? 0, close: () => role.stop() };
 }
 
 function tasksFrom<T>(state: string): T[] {
@@ -92,37 +93,37 @@ function tasksFrom<T>(state: string): T[] {
   return tasks as T[];
 }
 
-type Owned = { open(): number; stop(): Promise<void> };
-type Open<T> = {
+type RunningList = { open(): number; stop(): Promise<void> };
+type OpenTask<T> = {
   task: T;
   attempts: number;
-  /** Due once both have come: this time of the monotonic clock, and that of the wall clock. */
+  /** The task is due when both times have come: `dueMs` of the monotonic clock and `dueAtMs` of the wall clock. */
   dueMs: number;
   dueAtMs: number;
-  busy: boolean;
+  isBusy: boolean;
 };
 
-/** Milliseconds until it is to be looked at: until it is due, or until the wall clock is. */
-function timeLeftMs({ dueMs, dueAtMs }: Open<unknown>, { monotonicMs, nowMs }: Runtime): number {
-  return Math.max(dueMs - monotonicMs(), Math.min(dueAtMs - nowMs(), CLOCK_LOOK_MS));
+/** Milliseconds until the task is due, or until the wall clock is to be looked at again. */
+function timeLeftMs({ dueMs, dueAtMs }: OpenTask<unknown>, { monotonicMs, nowMs }: Runtime): number {
+  return Math.max(dueMs - monotonicMs(), Math.min(dueAtMs - nowMs(), CLOCK_EVERY_MS));
 }
 
 async function takeUp<T extends { id: string }>(
   list: TaskList<T>,
   { feed, snapshots, storeId, runtime, log }: TaskDeps,
-): Promise<Owned> {
+): Promise<RunningList> {
   const stopping = new AbortController();
   const key = { kind: 'tasks', key: list.name, version: list.version };
   const snapshot = await snapshots.load(key, ({ state }) => tasksFrom<T>(state));
-  const tasks = new Map<string, Open<T>>();
-  const add = (task: T) => tasks.set(task.id, { task, attempts: 0, dueMs: 0, dueAtMs: 0, busy: false });
+  const tasks = new Map<string, OpenTask<T>>();
+  const add = (task: T) => tasks.set(task.id, { task, attempts: 0, dueMs: 0, dueAtMs: 0, isBusy: false });
   for (const task of snapshot?.state ?? []) add(task);
 
   let position = snapshot?.cursor.position ?? 0;
   let savedMs = runtime.monotonicMs();
-  let busy = 0;
-  // From the beginning, most tasks were closed long ago: nothing is begun before the end is reached. Behind a
-  // snapshot only the last moments are read again, perhaps nothing at all.
+  let busyCount = 0;
+  // Without a snapshot all events are read, and most of their tasks were closed long ago, so no work begins before the end
+  // is reached. After a snapshot only the last moments are read, or nothing at all, so work may begin at once.
   let caughtUp = snapshot !== null;
   let cancelTimer = () => {};
   let room = Promise.withResolvers<void>();
@@ -132,61 +133,61 @@ async function takeUp<T extends { id: string }>(
     const state = JSON.stringify([...tasks.values()].map(({ task }) => task));
     await snapshots.save(key, { cursor: { storeId, position }, revision: -1, state });
   };
-  /** Not one that an event has opened anew meanwhile. */
-  const finish = (id: string, open = tasks.get(id)) => {
-    if (tasks.get(id) === open && tasks.delete(id) && tasks.size < OPEN_TASKS_MAX) room.resolve();
+  /** Closes a task, unless it was closed and opened anew meanwhile. */
+  const close = (id: string, openTask = tasks.get(id)) => {
+    if (tasks.get(id) === openTask && tasks.delete(id) && tasks.size < OPEN_TASKS_MAX) room.resolve();
   };
 
-  const attending = new Set<Promise<void>>();
-  const begin = (open: Open<T>) => {
-    const attended = attend(open).finally(() => attending.delete(attended));
-    attending.add(attended);
+  const working = new Set<Promise<void>>();
+  const begin = (openTask: OpenTask<T>) => {
+    const work = workOn(openTask).finally(() => working.delete(work));
+    working.add(work);
   };
-  const attend = async (open: Open<T>) => {
-    const { id } = open.task;
-    open.busy = true;
-    open.attempts += 1;
-    busy += 1;
+  const workOn = async (openTask: OpenTask<T>) => {
+    const { id } = openTask.task;
+    openTask.isBusy = true;
+    openTask.attempts += 1;
+    busyCount += 1;
     try {
-      const result = await list.work(open.task, open.attempts);
-      if (result === 'done') finish(id, open);
-      else if ('againAtMs' in result) open.dueAtMs = result.againAtMs;
-      else open.dueMs = runtime.monotonicMs() + result.againInMs;
+      const result = await list.work(openTask.task, openTask.attempts);
+      if (result === 'done') close(id, openTask);
+      else if ('againAtMs' in result) openTask.dueAtMs = result.againAtMs;
+      else openTask.dueMs = runtime.monotonicMs() + result.againInMs;
     } catch (err) {
-      const waitMs = backOffMs(open.attempts, RETRY);
-      open.dueMs = runtime.monotonicMs() + waitMs;
-      const about = { err, list: list.name, task: id, attempts: open.attempts, waitMs };
-      log[unlessOutage(err, 'warn')](about, 'a task is tried again');
+      const waitMs = backOffMs(openTask.attempts, RETRY);
+      openTask.dueMs = runtime.monotonicMs() + waitMs;
+      const fields = { err, list: list.name, task: id, attempts: openTask.attempts, waitMs };
+      log[unlessOutage(err, 'warn')](fields, 'a task is tried again');
     }
-    open.busy = false;
-    busy -= 1;
-    pump();
+    openTask.isBusy = false;
+    busyCount -= 1;
+    beginDue();
   };
 
-  const pump = () => {
+  const beginDue = () => {
     cancelTimer();
     if (stopping.signal.aborted || !caughtUp) return;
     let waitMs = Number.POSITIVE_INFINITY;
-    for (const open of tasks.values()) {
-      if (busy >= AT_A_TIME_MAX) return;
-      if (open.busy) continue;
-      const leftMs = timeLeftMs(open, runtime);
-      if (leftMs <= 0) begin(open);
+    for (const openTask of tasks.values()) {
+      if (busyCount >= AT_A_TIME_MAX) return;
+      if (openTask.isBusy) continue;
+      const leftMs = timeLeftMs(openTask, runtime);
+      if (leftMs <= 0) begin(openTask);
       else waitMs = Math.min(waitMs, leftMs);
     }
-    if (waitMs < Number.POSITIVE_INFINITY) cancelTimer = runtime.setTimer(Math.max(1, waitMs), pump);
+    if (waitMs < Number.POSITIVE_INFINITY) cancelTimer = runtime.setTimer(Math.max(1, waitMs), beginDue);
   };
 
   const handle = async (batch: Batch<Event>) => {
     for (const recorded of batch.events) {
-      const done = list.closes(recorded);
-      if (done !== null) finish(done);
+      const closedId = list.closes(recorded);
+      if (closedId !== null) close(closedId);
       const task = list.opens(recorded);
       if (task && !tasks.has(task.id)) add(task);
     }
     position = batch.position;
     caughtUp ||= batch.live || tasks.size >= OPEN_TASKS_MAX;
-    pump();
+    beginDue();
     if (runtime.monotonicMs() - savedMs >= SAVE_EVERY_MS) await save();
     if (tasks.size >= OPEN_TASKS_MAX) {
       log.error({ list: list.name, open: tasks.size }, 'too many tasks are open; no more are taken up');
@@ -203,14 +204,14 @@ async function takeUp<T extends { id: string }>(
     batchEventsMax: BATCH_EVENTS_MAX,
     handle,
   });
-  pump();
+  beginDue();
   return {
     open: () => tasks.size,
     async stop() {
       stopping.abort();
       cancelTimer();
       await subscription.stop();
-      await withinTime(runtime, FINISH_WITHIN_MS, Promise.all(attending), () => undefined);
+      await withinTime(runtime, FINISH_WITHIN_MS, Promise.all(working), () => undefined);
       await save().catch((err: unknown) =>
         log[unlessOutage(err, 'warn')]({ err, list: list.name }, 'open tasks were not saved'),
       );

@@ -3,14 +3,14 @@ import { unlessOutage } from '@brokerx/infra/runtime/outage.ts';
 import { aborted } from '@brokerx/infra/runtime/waiting.ts';
 
 /**
- * A role that one process has at a time: taken when its lease is free, given up the moment the lease is lost, and
- * asked for again. What the role does must be safe with two owners for a moment all the same.
+ * Carries out a role that one process has at a time. The process takes it when its lease is free, gives it up at once when
+ * the lease is lost, and asks for it again. For a moment there may be two owners, and the role's work must be safe then.
  */
 export function ownRole(options: {
   leases: Leases;
   name: string;
   log: Log;
-  /** Takes the role up; what it returns puts it down. */
+  /** Takes the role up. The returned function puts it down. */
   start: () => Promise<{ stop(): Promise<void> }> | { stop(): Promise<void> };
 }): { stop(): Promise<void> } {
   const { leases, name, log, start } = options;

@@ -4,17 +4,17 @@ import { type People, withoutKey } from '../people.ts';
 import { confirm } from './reservation.ts';
 
 /**
- * Whose an e-mail address is. A confirmation makes it the client's one step before it verifies the client; a
- * registration that ended between the two has left it behind, and it is free.
+ * Tells which client an e-mail address belongs to. A confirmation gives the address to the client one step before it
+ * verifies the client. A registration that expires between the two steps leaves the address behind, and it is free.
  */
 export type Address = {
-  /** Null: nobody's. */
+  /** The client; null: nobody. */
   owner: string | null;
-  /** The client of the expired registration that had it last, if one still stands there. */
+  /** The client of the expired registration to which the address is still confirmed, if any. */
   leftBehindBy: string | null;
 };
 
-/** The same reads for an address that somebody has and for one that nobody has. */
+/** Makes the same reads whether or not the address belongs to somebody, so that their number tells nothing. */
 export async function addressOf(
   { clients, reservations }: Pick<People, 'clients' | 'reservations'>,
   emailHmac: string,
@@ -27,7 +27,7 @@ export async function addressOf(
     : { owner: holder, leftBehindBy: null };
 }
 
-/** Makes the e-mail address the client's; false when it is another's. */
+/** Gives the e-mail address to the client; false when it belongs to another one. */
 export async function confirmAddress(
   people: People,
   { clientId, emailHmac }: { clientId: string; emailHmac: string },

@@ -56,21 +56,21 @@ const verify = async (process: Process, id: string, text = '') =>
 const typesOf = async (process: Process, id: string) =>
   (await process.store.readStream(clientStream(id), 0, 100)).map(({ event }) => event.type);
 
-/** What all sealed fields say to whoever has the whole store, the whole vault and the master key. */
+/** The sealed fields that can still be read with the whole store, the whole vault and the master key. */
 async function readable(process: Process): Promise<string[]> {
   const { events } = await process.store.readAll(0, {}, 10_000);
   const texts: string[] = [];
   for (const { event } of events) {
     for (const [field, sealed] of Object.entries(event.data)) {
       if (typeof sealed !== 'string' || !sealed.startsWith('enc.v1.')) continue;
-      const text = await opened(process.people.vault, { eventId: event.id, field }, sealed);
+      const text = await unsealed(process.people.vault, { eventId: event.id, field }, sealed);
       if (text !== null) texts.push(text);
     }
   }
   return texts;
 }
 
-async function opened(vault: Vault, place: { eventId: string; field: string }, sealed: string) {
+async function unsealed(vault: Vault, place: { eventId: string; field: string }, sealed: string) {
   const key = await vault.keyById(keyIdOf(sealed));
   return key && 'secret' in key ? unsealField(key, place, sealed) : null;
 }
@@ -123,7 +123,7 @@ test('a registration that nobody confirms: a reminder, the end, nothing readable
 
 test('registrations of old end at the first start that knows how, and nobody gets a mail; who confirmed and the operator stay', async () => {
   const operator = { OPERATOR_EMAIL: 'operator@example.com', OPERATOR_PASSWORD: 'first operator password' };
-  // It runs for less than the time in which anything ends.
+  // This process runs too short for any registration to end.
   const old = await start(operator);
   const owner = await register(old, { email: 'owner@example.com' });
   await verify(old, owner, (await letters('owner@example.com', 1))[0]?.text);

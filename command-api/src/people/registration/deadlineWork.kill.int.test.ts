@@ -64,7 +64,7 @@ test('a reminder is mailed once and a registration ends once, though the process
   await until(() => emails.every((email) => mail.to(email).length === 1));
   await kill(first);
 
-  // An hour before the end: killed while the server has a mail of which it has not said so.
+  // An hour before the end: killed while the mail server has a mail but has not confirmed it.
   mail.beSilent(true);
   const reminding = await start({ aheadMs: 23 * HOUR_MS + MINUTE_MS });
   await until(() => emails.some((email) => mail.to(email).length === 2));
@@ -74,7 +74,7 @@ test('a reminder is mailed once and a registration ends once, though the process
   await until(async () => (await recorded('RegistrationReminderBegun.v1')) === emails.length);
   await kill(again);
 
-  // After the end: killed as soon as one is recorded, whose key may or may not be there.
+  // After the end: killed as soon as one end is recorded, whether or not its key has been destroyed.
   for (let ends = 0; ends < 2; ends++) {
     const ending = await start({ aheadMs: 24 * HOUR_MS + (11 + ends) * MINUTE_MS });
     await until(async () => (await recorded('RegistrationExpired.v1')) > ends);

@@ -12,7 +12,7 @@ import { registerClient, sendPasscodeAgain, verifyRegistration } from './registr
 
 /** Registrations that nobody confirms, in processes that die at a chosen moment, and beside others that confirm them. */
 const settings = { remindBeforeMs: 3_600_000, perSecondMax: 1_000 };
-const going = new AbortController().signal;
+const notStopping = new AbortController().signal;
 const REGISTERED = ['client ClientRegistered.v1', 'client PasscodeIssued.v1'];
 const EXPIRED = 'client RegistrationExpired.v1';
 const CONFIRMED = ['account AccountOpened.v1', 'email ReservationConfirmed.v1'];
@@ -33,10 +33,10 @@ async function given() {
     return { recorded, data: recorded.event.data, eventId: recorded.event.id };
   };
   const expire = async (people: People, id: string) =>
-    expiries({ people, settings }).work((await registrationOf(id)).recorded, going);
+    expiries({ people, settings }).work((await registrationOf(id)).recorded, notStopping);
   const remind = async (people: People, id: string, send: (mail: Mail) => Promise<void>) => {
     const mailer = { send, close: async () => undefined };
-    return reminders({ people, mailer, settings }).work((await registrationOf(id)).recorded, going);
+    return reminders({ people, mailer, settings }).work((await registrationOf(id)).recorded, notStopping);
   };
   return { ...there, time, register, confirm, registrationOf, expire, remind };
 }

@@ -6,25 +6,24 @@ import { evenPace } from '../../tasks/evenPace.ts';
 import type { Client } from '../client.ts';
 import { type Decision, PASSCODE_VALID_MS } from '../decider.ts';
 import { causeOf, clientKey, type People, unsealOf } from '../people.ts';
-import { beginReminder, endsAtMs, expire, waitsForSomebody } from './deadlines.ts';
+import { awaitsConfirmation, beginReminder, endsAtMs, expire } from './deadlines.ts';
 import { reminderFor } from './passcodeLetters.ts';
 
 /**
- * Registrations that nobody confirms: a reminder, and later the end. The end is recorded first, so that a confirmation
- * which comes before it keeps the account and one that comes after it is refused; then the client's key is destroyed,
- * again and again until the vault has done it. A reminder is mailed at most once: its beginning is on record before the
- * mail server hears of it.
+ * Reminds of registrations that nobody confirms, and later ends them. The end is recorded first, so that a confirmation
+ * before it keeps the account and one after it is refused. Then the client's key is destroyed, which is tried until the
+ * vault has done it. A reminder is mailed at most once: its beginning is recorded before the mail server hears of it.
  */
 export type DeadlineSettings = {
-  /** How long before its end whoever registered is reminded; 0: not at all. */
+  /** How long before the end the reminder is mailed; 0: not at all. */
   remindBeforeMs: number;
-  /** Reminders, and ends, that are recorded in a second: what piled up while nothing ran stops nobody's trading. */
+  /** Reminders, and ends, recorded in a second, so that what piled up during an outage does not slow trading. */
   perSecondMax: number;
 };
 type Deps = { people: People; mailer: Mailer; settings: DeadlineSettings };
 
-/** Tries to mail a reminder that the server does not take now, and the wait between them. */
-const REMINDER_TRIES_MAX = 3;
+/** Attempts to mail a reminder that the server does not take now, and the wait between them. */
+const REMINDER_ATTEMPTS_MAX = 3;
 const REMINDER_RETRY_MS = 60_000;
 
 export function startRegistrationDeadlines(deps: WalkDeps & Deps): { close(): Promise<void> } {
@@ -46,18 +45,18 @@ const REGISTRATIONS = {
 
 export function expiries({ people, settings }: Omit<Deps, 'mailer'>): DelayedWork {
   const { clients, vault, runtime, openMs } = people;
-  const turn = evenPace(runtime, settings.perSecondMax);
+  const waitForTurn = evenPace(runtime, settings.perSecondMax);
   return {
     ...REGISTRATIONS,
     name: 'registration-expiry',
-    // Longer than any passcode lives that was sent at the last moment.
+    // A passcode may be sent at the last moment: it must have expired, too.
     delayMs: openMs + PASSCODE_VALID_MS,
     async work({ event, stream }, stopping) {
       let { state: client } = await clients.read(stream);
-      if (waitsForSomebody(client)) {
+      if (awaitsConfirmation(client)) {
         const leftMs = endsAtMs(client, openMs) - runtime.nowMs();
         if (leftMs > 0) return { againInMs: leftMs };
-        await turn(stopping);
+        await waitForTurn(stopping);
         client = (await record(people, { event, stream }, expire)).state;
       }
       if (client.status !== 'expired') return 'done';
@@ -71,7 +70,7 @@ export function expiries({ people, settings }: Omit<Deps, 'mailer'>): DelayedWor
 
 export function reminders({ people, mailer, settings }: Deps): DelayedWork {
   const { clients, mailLimits, runtime, openMs } = people;
-  const turn = evenPace(runtime, settings.perSecondMax);
+  const waitForTurn = evenPace(runtime, settings.perSecondMax);
   return {
     ...REGISTRATIONS,
     name: 'registration-reminders',
@@ -81,10 +80,10 @@ export function reminders({ people, mailer, settings }: Deps): DelayedWork {
       if (runtime.nowMs() >= endMs) return 'done';
       const { state: client } = await clients.read(stream);
       const key = await clientKey(people, keyOfStream(stream));
-      if (!waitsForSomebody(client) || !key) return 'done';
+      if (!awaitsConfirmation(client) || !key) return 'done';
       const email = unsealOf(key, client, 'email');
       const letter = await reminderFor(people, client, { email, endMs });
-      await turn(stopping);
+      await waitForTurn(stopping);
       const { appended } = await record(people, { event, stream }, beginReminder);
       if (!appended || !letter || !(await mailLimits.mayRemind(email))) return 'done';
       await mailOnce(letter, { people, mailer }, stopping);
@@ -124,7 +123,7 @@ async function mailOnce(
         );
         return;
       }
-      const isLast = err.final || attempt >= REMINDER_TRIES_MAX;
+      const isLast = err.final || attempt >= REMINDER_ATTEMPTS_MAX;
       log[err.away ? 'debug' : 'warn'](
         { reason: err.message, attempt },
         isLast ? 'a reminder is not mailed' : 'a reminder is mailed again',

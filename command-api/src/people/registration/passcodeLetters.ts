@@ -4,30 +4,33 @@ import type { RegisteredClient } from '../client.ts';
 import type { People } from '../people.ts';
 import { addressOf } from './addresses.ts';
 
-type Post = Pick<People, 'clients' | 'reservations' | 'lookups'>;
+type LetterDeps = Pick<People, 'clients' | 'reservations' | 'lookups'>;
 
-/** What is mailed for a passcode that was issued: it, or, where the address is another client's, a word to its owner. */
+/** The mail for an issued passcode: the passcode, or a notice where the address belongs to another client. */
 export async function letterFor(
-  people: Post,
+  people: LetterDeps,
   client: RegisteredClient,
   { email, passcodeId }: { email: string; passcodeId: string },
 ): Promise<Mail> {
   const to = comparableEmail(email);
-  if (await isAnothers(people, client)) return noticeLetter(to);
+  if (await belongsToAnother(people, client)) return noticeLetter(to);
   return passcodeLetter(to, people.lookups.passcode(client.clientId, passcodeId));
 }
 
-/** What reminds whoever registered; null where the address is another client's, who has been told enough. */
+/** The mail that a registration ends soon; null where the address belongs to another client, who has had the notice. */
 export async function reminderFor(
-  people: Post,
+  people: LetterDeps,
   client: RegisteredClient,
   { email, endMs }: { email: string; endMs: number },
 ): Promise<Mail | null> {
-  if (await isAnothers(people, client)) return null;
+  if (await belongsToAnother(people, client)) return null;
   return reminderLetter(comparableEmail(email), { registrationId: client.clientId, endMs });
 }
 
-async function isAnothers(people: Post, { clientId, emailHmac }: RegisteredClient): Promise<boolean> {
+async function belongsToAnother(
+  people: LetterDeps,
+  { clientId, emailHmac }: RegisteredClient,
+): Promise<boolean> {
   const { owner } = await addressOf(people, emailHmac);
   return owner !== null && owner !== clientId;
 }
@@ -52,14 +55,17 @@ If it was not you, there is nothing to do: nothing was changed, and whoever it w
 `,
 });
 
-const reminderLetter = (to: string, given: { registrationId: string; endMs: number }): Mail => ({
+const reminderLetter = (
+  to: string,
+  { registrationId, endMs }: { registrationId: string; endMs: number },
+): Mail => ({
   to,
   subject: 'Your BrokerX registration ends soon',
-  text: `You registered with BrokerX and have not confirmed it yet. At ${timeOf(given.endMs)} the registration ends, and what you
+  text: `You registered with BrokerX and have not confirmed it yet. At ${timeOf(endMs)} the registration ends, and what you
 entered is deleted.
 
 If you still want the account, ask for another passcode where you registered, before then, and enter it within ten minutes.
-The registration is ${given.registrationId}.
+The registration is ${registrationId}.
 If you do not want it, or did not register, there is nothing to do.
 `,
 });

@@ -62,7 +62,7 @@ test('a passcode is mailed once, though the process is killed before it hears th
   }
   mail.beSilent(false);
   const api = await start();
-  // The mail of somebody who comes later shows that the process has gone through those before.
+  // When a later client has his mail, the process has gone through the earlier ones.
   await register(api, 'last@example.com');
   await arrived('last@example.com');
   for (let round = 0; round < 3; round++) expect(mail.to(`ann${round}@example.com`).length).toBe(1);

@@ -8,12 +8,12 @@ import { causeOf, clientKey, type People, unsealOf } from '../people.ts';
 import { letterFor } from './passcodeLetters.ts';
 
 /**
- * Sends what a `PasscodeIssued` event asks for: the passcode, or, when the address is another client's, a word to the
- * mailbox, which alone may learn that. Either way the same is recorded, so that nothing which others can see tells.
+ * Sends the mail that a `PasscodeIssued` event asks for: the passcode, or a notice where the address belongs to another
+ * client. Only the mailbox may learn that, so the recorded events are the same in both cases.
  *
- * A mail goes out at most once: its beginning is on record before the mail server hears of it, and whoever takes over
- * after a crash leaves it alone. Only where the server certainly has not taken it, it is tried again, for as long as
- * the passcode is valid; a server's final refusal ends it.
+ * A mail is sent at most once: its beginning is recorded before the mail server hears of it, and after a crash it is not
+ * sent again. Only if the server certainly has not taken it, it is tried again, for as long as the passcode is valid. A
+ * final refusal by the server ends it.
  */
 type PasscodeTask = {
   id: string;
@@ -23,7 +23,7 @@ type PasscodeTask = {
   traceparent?: string;
 };
 
-/** Waits between tries: a second, doubled up to a minute, which is how long servers that know nobody yet put one off. */
+/** Waits between attempts: doubled up to a minute, for which servers usually put off a sender whom they do not know yet. */
 const RETRY: BackOff = { firstMs: 1_000, lastMs: 60_000 };
 
 export function startPasscodeMail(deps: TaskDeps & { people: People; mailer: Mailer }) {
@@ -32,7 +32,7 @@ export function startPasscodeMail(deps: TaskDeps & { people: People; mailer: Mai
 
 export function passcodeMail({ people, mailer }: { people: People; mailer: Mailer }): TaskList<PasscodeTask> {
   const { runtime, log } = people;
-  const isOver = ({ expiresAt }: { expiresAt: string }) => Date.parse(expiresAt) <= runtime.nowMs();
+  const hasExpired = ({ expiresAt }: { expiresAt: string }) => Date.parse(expiresAt) <= runtime.nowMs();
   const record = (task: PasscodeTask, decide: (client: Client) => Decision) => {
     const { id: causationId, clientId, traceparent = mintTraceparent(runtime) } = task;
     const cause = { ...causeOf(people, 'system:passcode-mail', { traceparent }), causationId };
@@ -48,7 +48,7 @@ export function passcodeMail({ people, mailer }: { people: People; mailer: Maile
     category: 'client',
     types: ['PasscodeIssued.v1'],
     opens({ event, stream }) {
-      if (event.type !== 'PasscodeIssued.v1' || isOver(event.data)) return null;
+      if (event.type !== 'PasscodeIssued.v1' || hasExpired(event.data)) return null;
       return {
         id: event.id,
         clientId: stream.slice(clientStream('').length),
@@ -58,14 +58,14 @@ export function passcodeMail({ people, mailer }: { people: People; mailer: Maile
     },
     closes: () => null,
     async work(task) {
-      if (isOver(task)) return 'done';
+      if (hasExpired(task)) return 'done';
       const { clientId, id: passcodeId } = task;
       const { state: client } = await people.clients.read(clientStream(clientId));
       const key = await clientKey(people, clientId);
       if (client.status !== 'pending' || !key) return 'done';
       const email = unsealOf(key, client, 'email');
       const letter = await letterFor(people, client, { email, passcodeId });
-      // A newer passcode has a mail of its own, a used one needs none, and one that was begun is out of our hands.
+      // Nothing is begun for a passcode that was replaced or used, or whose mail was begun before.
       const { appended, state } = await record(task, (state) => beginMail(state, { passcodeId }));
       if (!appended) return 'done';
       const attempts = (isRegistered(state) && state.passcode?.mailAttempts) || 1;

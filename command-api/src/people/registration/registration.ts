@@ -9,6 +9,7 @@ import {
 } from '@brokerx/contracts';
 import { type ClientKey, ERASED, isErased } from '@brokerx/infra';
 import type { z } from 'zod';
+import type { RequestKey } from '../../commands/requestKey.ts';
 import { openAccount } from '../../money/money.ts';
 import { type Client, isRegistered, type RegisteredClient } from '../client.ts';
 import { type Decision, register, resendPasscode, verifyPasscode } from '../decider.ts';
@@ -18,7 +19,7 @@ import {
   causeOf,
   clientKey,
   type People,
-  type Request,
+  type RequestContext,
   requestHash,
   sealer,
   unsealOf,
@@ -28,40 +29,44 @@ import type { Refused } from '../refused.ts';
 import { confirmAddress } from './addresses.ts';
 
 /**
- * Registration records the client with a passcode; the passcode's return opens the account, makes the e-mail address
- * the client's, and verifies the client, in this order. Each step is recorded before the next and does nothing when it
- * is done already, so a request repeated after a crash goes on where the first one stopped.
+ * Carries out registrations. A registration records the client with a passcode. The right passcode opens the account, gives
+ * the e-mail address to the client, and verifies the client, in this order. Each step is recorded before the next one, and
+ * does nothing when it is done already, so a request repeated after a crash goes on where the first one stopped.
  *
- * Nobody learns here whether an address is taken: registration does not look. Everybody's passcode is issued, and only
- * the mailbox is told what became of it (`passcodeMail.ts`). A telephone number is stored and proves nothing: several
- * may give the same one, and nobody owns it.
+ * Nobody learns here whether an address is taken, because registration does not look: a passcode is always issued, and only
+ * the mailbox is told that the address has an owner (`passcodeMail.ts`). A telephone number is stored and proves nothing:
+ * several clients may give the same one.
  */
 export type RegistrationView = z.infer<typeof views.RegistrationView>;
-type Registered = Answer<RegistrationView>;
+type RegistrationAnswer = Answer<RegistrationView>;
 
-export async function registerClient(people: People, body: Register, request: Request): Promise<Registered> {
+export async function registerClient(
+  people: People,
+  body: Register,
+  context: RequestContext,
+): Promise<RegistrationAnswer> {
   const { clients, vault, lookups, passwords, runtime } = people;
-  const clientId = clientIdOf(request.key);
+  const clientId = clientIdOf(context.key);
   const stream = clientStream(clientId);
-  const known = await clients.read(stream);
-  const { ip: address, isGone } = request;
-  // Before a key is made, which stays for ever.
-  const tooMuch =
-    known.state.status === 'unknown'
+  const current = await clients.read(stream);
+  const { ip: address, isGone } = context;
+  // Limits come before the client's key, because a key is kept for ever.
+  const mailRefusal =
+    current.state.status === 'unknown'
       ? await people.mailLimits.take({ email: body.email, ip: address })
       : null;
-  if (tooMuch) return tooMuch;
-  const key = known.state.status === 'expired' ? ERASED : await vault.createKey(clientId);
+  if (mailRefusal) return mailRefusal;
+  const key = current.state.status === 'expired' ? ERASED : await vault.createKey(clientId);
   if (isErased(key)) return { refused: 'REGISTRATION_EXPIRED' };
-  const keyOfRequest = { id: request.key, hash: requestHash(key, 'Register', body) };
-  const replay = answered(known.state, keyOfRequest);
-  if (replay) return replied(replay, known.position);
+  const requestKey = { id: context.key, hash: requestHash(key, 'Register', body) };
+  const replay = earlierReply(current.state, requestKey);
+  if (replay) return answerOf(replay, current.position);
 
   const caller = { kind: 'registration', address, isGone } as const;
   const passwordHash = await passwords.hash(normalPassword(body.password), caller);
-  const cause = causeOf(people, `client:${clientId}`, { ...request, key: keyOfRequest });
+  const cause = causeOf(people, `client:${clientId}`, { ...context, key: requestKey });
   const { reply, position } = await clients.execute(stream, cause, (client, commitId) => {
-    const earlier = answered(client, keyOfRequest);
+    const earlier = earlierReply(client, requestKey);
     if (earlier) return { facts: [], reply: earlier };
     const [registeredId, issuedId] = [deriveId(commitId, '0'), deriveId(commitId, '1')];
     const decision = register(client, {
@@ -77,56 +82,56 @@ export async function registerClient(people: People, body: Register, request: Re
     });
     return { facts: decision.facts, reply: { view: pendingView(clientId), replayed: false } };
   });
-  return replied(reply, position);
+  return answerOf(reply, position);
 }
 
 export async function sendPasscodeAgain(
   people: People,
   clientId: string,
-  request: Request,
-): Promise<Registered> {
-  const opened = await openRegistration(people, clientId, request, 'ResendPasscode', {});
-  if ('refused' in opened) return opened;
-  const { client, key, cause, keyOfRequest } = opened;
+  context: RequestContext,
+): Promise<RegistrationAnswer> {
+  const registration = await openRegistration(people, clientId, context, 'ResendPasscode', {});
+  if ('refused' in registration) return registration;
+  const { client, key, cause, requestKey } = registration;
   const { openMs } = people;
   const nowMs = people.runtime.nowMs();
   const isSent = (decision: Decision) => decision.facts.length > 0;
-  if (!answered(client, keyOfRequest) && isSent(resendPasscode(client, { codeHmac: '', nowMs, openMs }))) {
+  if (!earlierReply(client, requestKey) && isSent(resendPasscode(client, { codeHmac: '', nowMs, openMs }))) {
     const email = unsealOf(key, client, 'email');
-    const tooMuch = await people.mailLimits.take({ email, ip: request.ip });
-    if (tooMuch) return tooMuch;
+    const mailRefusal = await people.mailLimits.take({ email, ip: context.ip });
+    if (mailRefusal) return mailRefusal;
   }
   const { reply, position } = await people.clients.execute(
     clientStream(clientId),
     cause,
     (state, commitId) => {
-      const earlier = answered(state, keyOfRequest);
+      const earlier = earlierReply(state, requestKey);
       if (earlier) return { facts: [], reply: earlier };
       const codeHmac = codeHmacOf(people, clientId, deriveId(commitId, '0'));
       const decision = resendPasscode(state, { codeHmac, nowMs, openMs });
-      return { facts: decision.facts, reply: outcome(decision, state) };
+      return { facts: decision.facts, reply: replyTo(decision, state) };
     },
   );
-  return replied(reply, position);
+  return answerOf(reply, position);
 }
 
 export async function verifyRegistration(
   people: People,
   clientId: string,
   body: { code: string },
-  request: Request,
-): Promise<Registered> {
+  context: RequestContext,
+): Promise<RegistrationAnswer> {
   const { clients, lookups, runtime } = people;
-  const opened = await openRegistration(people, clientId, request, 'VerifyRegistration', body);
-  if ('refused' in opened) return opened;
-  const { client: registration, cause, keyOfRequest } = opened;
+  const registration = await openRegistration(people, clientId, context, 'VerifyRegistration', body);
+  if ('refused' in registration) return registration;
+  const { client: registered, cause, requestKey } = registration;
   let accountIsOpen = false;
   for (;;) {
     const { reply, position } = await clients.execute<Reply | 'open the account first'>(
       clientStream(clientId),
       cause,
       (client) => {
-        const earlier = answered(client, keyOfRequest);
+        const earlier = earlierReply(client, requestKey);
         if (earlier) return { facts: [], reply: earlier };
         const passcode = isRegistered(client) ? client.passcode : null;
         const codeHmac = lookups.passcodeHmac(clientId, passcode?.eventId ?? '', body.code);
@@ -135,15 +140,15 @@ export async function verifyRegistration(
         return {
           facts: decision.facts,
           reply: decision.refused
-            ? outcome(decision, client)
-            : { view: verifiedView(registration), replayed: false },
+            ? replyTo(decision, client)
+            : { view: verifiedView(registered), replayed: false },
         };
       },
     );
-    if (reply !== 'open the account first') return replied(reply, position);
-    await openAccountOf(people, registration, cause);
-    // The right code for an address that somebody else has meanwhile: to its sender a code like any wrong one.
-    if (!(await confirmAddress(people, registration, cause))) return { refused: 'PASSCODE_WRONG' };
+    if (reply !== 'open the account first') return answerOf(reply, position);
+    await openAccountOf(people, registered, cause);
+    // The code is right, but the address belongs to somebody else by now: the sender learns only that the code does not work.
+    if (!(await confirmAddress(people, registered, cause))) return { refused: 'PASSCODE_WRONG' };
     accountIsOpen = true;
   }
 }
@@ -160,7 +165,7 @@ export async function openAccountOf(
   });
 }
 
-/** The personal fields of a registration, sealed for its event. */
+/** The personal fields of a registration, sealed for the event that records it. */
 export function sealedRegistration(
   people: People,
   key: ClientKey,
@@ -183,46 +188,46 @@ const codeHmacOf = ({ lookups }: People, clientId: string, eventId: string) =>
 
 type Reply = { view: RegistrationView; replayed: boolean } | Refused;
 
-type Opened = {
+type OpenRegistration = {
   client: RegisteredClient;
   key: ClientKey;
   cause: Cause;
-  keyOfRequest: { id: string; hash: string };
+  requestKey: RequestKey;
 };
 
 async function openRegistration(
   people: People,
   clientId: string,
-  request: Request,
+  context: RequestContext,
   command: string,
   body: object,
-): Promise<Opened | Refused> {
+): Promise<OpenRegistration | Refused> {
   const { state: client } = await people.clients.read(clientStream(clientId));
   if (client.status === 'unknown') return { refused: 'REGISTRATION_NOT_FOUND' };
   const key = client.status === 'expired' ? null : await clientKey(people, clientId);
   if (client.status === 'expired' || !key) return { refused: 'REGISTRATION_EXPIRED' };
-  const keyOfRequest = { id: request.key, hash: requestHash(key, command, body) };
-  const cause = causeOf(people, `client:${clientId}`, { ...request, key: keyOfRequest });
-  return { client, key, cause, keyOfRequest };
+  const requestKey = { id: context.key, hash: requestHash(key, command, body) };
+  const cause = causeOf(people, `client:${clientId}`, { ...context, key: requestKey });
+  return { client, key, cause, requestKey };
 }
 
-/** What the key was answered, if it was. */
-function answered(client: Client, request: { id: string; hash: string }): Reply | undefined {
+/** The reply that the idempotency key was given before, if any. */
+function earlierReply(client: Client, { id, hash }: RequestKey): Reply | undefined {
   if (!isRegistered(client)) return undefined;
-  const key = client.keys.find(({ id }) => id === request.id);
+  const key = client.keys.find((answered) => answered.id === id);
   if (!key) return undefined;
-  if (key.hash !== request.hash) return { refused: 'IDEMPOTENCY_KEY_REUSED' };
+  if (key.hash !== hash) return { refused: 'IDEMPOTENCY_KEY_REUSED' };
   if (key.answer !== 'accepted') return { refused: key.answer };
   return { view: viewOf(client), replayed: true };
 }
 
-const outcome = ({ refused, retryAfterMs }: Decision, client: Client): Reply => {
+const replyTo = ({ refused, retryAfterMs }: Decision, client: Client): Reply => {
   if (refused) return { refused, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
   if (!isRegistered(client)) throw new Error('a registration that is not there was not refused');
   return { view: viewOf(client), replayed: false };
 };
 
-const replied = (reply: Reply, position: number): Registered =>
+const answerOf = (reply: Reply, position: number): RegistrationAnswer =>
   'refused' in reply ? reply : { ...reply, position };
 
 const viewOf = (client: RegisteredClient): RegistrationView =>

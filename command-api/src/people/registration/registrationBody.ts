@@ -1,14 +1,14 @@
 import { NewPassword, registerBy } from '@brokerx/contracts';
 import { isEasilyGuessed } from '../signIn/commonPasswords.ts';
 
-/** The body of a registration. Passwords that everybody tries are refused, and those that only an acquaintance would try. */
+/** The body of a registration. Common passwords are refused, and those made of what it tells about the person. */
 export const registrationBody = (nowMs: () => number) =>
   registerBy(nowMs)
     .extend({ password: NewPassword.refine((password) => !isEasilyGuessed(password, {}), EASY_TO_GUESS) })
     .refine(({ password, ...person }) => !isEasilyGuessed(password, person), {
       path: ['password'],
       message: EASY_TO_GUESS,
-      // Told beside other fields that are wrong, but not twice.
+      // Reported beside errors of other fields, but not in addition to one of the password itself.
       when: ({ value, issues }) =>
         typeof (value as { password?: unknown } | null)?.password === 'string' &&
         issues.every(({ path }) => path?.[0] !== 'password'),

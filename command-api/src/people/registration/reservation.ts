@@ -1,10 +1,10 @@
 import type { ClientEvent, ClientFact } from '@brokerx/contracts';
 
 /**
- * An e-mail address and the one client who may sign in with it: whoever proves first, by a passcode, that its mail is
- * his. Nothing is reserved before, so that nobody's address can be blocked by others, and a registration does the same
- * whether or not its address is known. Older streams have claims in them, which hold nobody up. The stream's name is a
- * keyed hash, so the store holds no address.
+ * An e-mail address and the one client who may sign in with it: the first who proves with a passcode that he reads its
+ * mail. Nothing is reserved before, so nobody can block the address of another, and a registration makes the same steps
+ * whether or not its address is known. Claims in streams of older versions block nobody. The stream's name is a keyed
+ * hash, so the store does not contain the address.
  */
 export type Reservation = { status: 'free' } | { status: 'confirmed'; clientId: string };
 
@@ -26,8 +26,8 @@ export function evolveReservation(reservation: Reservation, event: ClientEvent):
 }
 
 /**
- * The facts to record, none when it is so already; `taken` when it is another client's. `leftBehindBy`: a client whose
- * registration has expired; nobody else needs to give the address up.
+ * Gives the address to a client: no facts when he has it already, `taken` when another client has it. Only the client
+ * `leftBehindBy`, whose registration has expired, gives it up.
  */
 export function confirm(
   reservation: Reservation,

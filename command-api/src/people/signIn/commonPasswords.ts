@@ -3,19 +3,18 @@ import { canonicalEmail, normalPassword } from '@brokerx/contracts';
 import type { ZxcvbnFactory } from '@zxcvbn-ts/core';
 
 /**
- * Whether a password is among those that are guessed first: common ones and their usual variations, runs of keys and of
- * the alphabet, repetitions, phrases that everybody has read, and what is known of the person. zxcvbn estimates how many
- * guesses come before it.
+ * Tells whether a password is among those that are guessed first: common ones and their usual variations, runs of keys or
+ * of the alphabet, repetitions, well-known phrases, and personal data. zxcvbn estimates how many guesses come before it.
  */
-export function isEasilyGuessed(password: string, person: Acquaintance): boolean {
+export function isEasilyGuessed(password: string, person: PersonalData): boolean {
   const phrases = phrasesAbout(person);
   const words = wordsOf(phrases);
   const text = normalPassword(password);
-  return isWeak(text, words) || isWeak(withPhrasesAsWords(text, [...WELL_KNOWN, ...phrases]), words);
+  return isWeak(text, words) || isWeak(withPhrasesAsWords(text, [...WELL_KNOWN_PHRASES, ...phrases]), words);
 }
 
-/** What a stranger who guesses may know. */
-export type Acquaintance = {
+/** What a guesser may know about the person. */
+export type PersonalData = {
   name?: unknown;
   address?: unknown;
   email?: unknown;
@@ -23,20 +22,20 @@ export type Acquaintance = {
   birth_date?: unknown;
 };
 
-/** At 20 guesses an hour some five thousand years; passphrases of three words have 10¹⁰ and more. */
+/** At 20 guesses an hour these take some five thousand years. Passphrases of three words need 10¹⁰ and more. */
 const GUESSES_MIN = 1e9;
-/** The estimate takes time with the square of the length: so many characters take 10 ms at most. */
+/** The time of an estimate grows with the square of the length: this many characters take at most 10 ms. */
 const ESTIMATED_CHARACTERS = 20;
-/** Spellings with digits for letters (`p4ssw0rd`) that are tried. */
+/** Spellings with digits for letters (`p4ssw0rd`) that the estimate tries. */
 const SUBSTITUTIONS_MAX = 10;
-/** Shorter words are in too many innocent passwords. */
+/** Shorter words are part of too many good passwords. */
 const WORD_CHARACTERS_MIN = 3;
-/** Shorter phrases are found as words, with more of their variations. */
+/** Shorter phrases are looked up as words, with more of their variations. */
 const PHRASE_CHARACTERS_MIN = 10;
 const WORDS_MAX = 40;
-const HOUSE = ['brokerx', 'broker', 'trading', 'trader'] as const;
-/** Passphrases that advice about passwords, films and books have made everybody's. */
-const WELL_KNOWN = [
+const HOUSE_WORDS = ['brokerx', 'broker', 'trading', 'trader'] as const;
+/** Passphrases that everybody knows from advice about passwords, from films and from books. */
+const WELL_KNOWN_PHRASES = [
   'correct horse battery staple',
   'the quick brown fox jumps over the lazy dog',
   'to be or not to be that is the question',
@@ -47,29 +46,32 @@ const WELL_KNOWN = [
 ];
 
 function isWeak(text: string, words: readonly string[]): boolean {
-  const estimator = theEstimator();
-  // What is strong in its beginning or in its end is strong as a whole.
+  const estimator = loadedEstimator();
+  // A password with a strong beginning or a strong end is strong.
   const parts = [text.slice(0, ESTIMATED_CHARACTERS), text.slice(-ESTIMATED_CHARACTERS)];
   return parts.every((part) => estimator.check(part, [...words]).guesses < GUESSES_MIN);
 }
 
-/** The text with one word for each phrase: whoever knows the phrase guesses it at once, however long it is. */
+/** Replaces each phrase by one word: a guesser who knows the phrase tries it at once, however long it is. */
 function withPhrasesAsWords(text: string, phrases: readonly string[]): string {
   const squeezed = squeeze(text);
-  const known = phrases.map(squeeze).filter((phrase) => phrase.length >= PHRASE_CHARACTERS_MIN);
-  const longestFirst = known.sort((one, other) => other.length - one.length);
-  const rest = longestFirst.reduce((left, phrase) => left.replaceAll(phrase, HOUSE[0]), squeezed);
-  return rest === squeezed ? text : rest;
+  const longPhrases = phrases.map(squeeze).filter((phrase) => phrase.length >= PHRASE_CHARACTERS_MIN);
+  const longestFirst = longPhrases.sort((one, other) => other.length - one.length);
+  const replaced = longestFirst.reduce(
+    (result, phrase) => result.replaceAll(phrase, HOUSE_WORDS[0]),
+    squeezed,
+  );
+  return replaced === squeezed ? text : replaced;
 }
 
-/** Letters and digits alone: what stands between them is guessed along. */
+/** Keeps letters and digits only: separators between them are easily guessed, too. */
 const squeeze = (text: string): string =>
   normalPassword(text)
     .toLowerCase()
     .replaceAll(/[^\p{L}\p{M}\p{N}]+/gu, '');
 
-/** What is known of a person as it is written, and the parts of it that stand for themselves. */
-function phrasesAbout({ name, address, email, phone, birth_date }: Acquaintance): string[] {
+/** The personal data as it is written, and those parts of it that make phrases of their own. */
+function phrasesAbout({ name, address, email, phone, birth_date }: PersonalData): string[] {
   const text = (value: unknown) => (typeof value === 'string' ? value : '');
   const canonical = canonicalEmail(text(email)) ?? text(email);
   const [local = '', domain = ''] = canonical.split('@');
@@ -96,12 +98,12 @@ function wordsOf(phrases: readonly string[]): string[] {
   const long = [...new Set(words)].filter(
     (word) => word.length >= WORD_CHARACTERS_MIN && word.length <= ESTIMATED_CHARACTERS,
   );
-  return [...HOUSE, ...long.slice(0, WORDS_MAX)];
+  return [...HOUSE_WORDS, ...long.slice(0, WORDS_MAX)];
 }
 
-/** Loaded when somebody registers for the first time: its dictionaries take 70 ms, which a start does not have. */
+/** Loaded at the first registration: its dictionaries take 70 ms, too long for a start. */
 let estimator: ZxcvbnFactory | undefined;
-function theEstimator(): ZxcvbnFactory {
+function loadedEstimator(): ZxcvbnFactory {
   if (estimator) return estimator;
   const { ZxcvbnFactory } = load<typeof import('@zxcvbn-ts/core')>('@zxcvbn-ts/core');
   const { dictionary, adjacencyGraphs } = load<typeof import('@zxcvbn-ts/language-common')>(

@@ -7,8 +7,8 @@ import type { Refused } from '../refused.ts';
 import type { TokenIssuer } from './tokens.ts';
 
 /**
- * Sessions that end before their tokens expire. The end is a fact of the client's stream; this process heeds it as soon
- * as it is on disk, the others when their feeds tell them.
+ * Ends sessions before their tokens expire. The end is recorded in the client's stream. This process applies it as soon as
+ * it is on disk, the others when their feeds deliver it.
  */
 export function signOutNow(
   people: People,
@@ -20,7 +20,7 @@ export function signOutNow(
   return end(people, sessions, clientId, cause, (client) => signOut(client, { sessionId, expiresAtMs }));
 }
 
-/** `actor`: the operator who wants it. */
+/** Ends all sessions of a client. The actor of the cause is the operator who asks for it. */
 export function endAllSessions(
   people: People,
   { tokens, sessions }: { tokens: TokenIssuer; sessions: SessionEnds },

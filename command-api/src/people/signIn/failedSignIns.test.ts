@@ -6,7 +6,7 @@ import { type Attempt, failedSignIns, TURN_EVERY_MS } from './failedSignIns.ts';
 const LIMITS = { perNetworkMax: 5, networkWindowMs: 600_000, perAccountMax: 20, accountWindowMs: 3_600_000 };
 const NETWORK = 600_000;
 
-/** A clock that waits by going forward: a wait is seen as time that passed. */
+/** The module on a clock that goes forward when somebody waits, so that a wait shows as time that passed. */
 function given() {
   const clock = {
     atMs: 0,
@@ -20,7 +20,7 @@ function given() {
     },
   };
   const signIns = failedSignIns(memoryTallies(clock), LIMITS, clock);
-  /** Each with a password of its own. */
+  /** Fails several times, each time with a new password. */
   const fail = async (times: number, attempt: Attempt) => {
     for (let i = 0; i < times; i++) await signIns.failed({ ...attempt, password: guess() });
   };
@@ -64,7 +64,7 @@ test('thirty failures shut nobody out who has signed in from there before', asyn
   const { signIns, fail } = given();
   await fail(30, from('192.0.2.1', 'bob'));
   expect(await signIns.standing(from('192.0.2.1', 'ann', true))).toMatchObject({ mayTry: true, queue: null });
-  // Nor him whose password was guessed: his attempts queue.
+  // The owner of the account at which somebody guesses is not locked out either: his attempts queue.
   const bob = await signIns.standing(from('192.0.2.1', 'bob', true));
   expect(bob).toMatchObject({ mayTry: true, queue: '192.0.2.1 bob' });
   expect(await signIns.turn(from('192.0.2.1', 'bob', true), bob)).toBe(0);
@@ -103,7 +103,7 @@ test('a network that mostly succeeds is slowed, as long as it does', async () =>
     mayTry: true,
     queue: '192.0.2.1',
   });
-  // One who signs in to the same account again and again makes no office.
+  // Repeated sign-ins to one account do not make a network an office.
   for (let i = 0; i < 9; i++) await signIns.succeeded(from('192.0.2.1', 'account 1'));
   await fail(1, from('192.0.2.1', 'stranger 9'));
   expect((await signIns.standing(from('192.0.2.1', 'ann'))).mayTry).toBe(false);
@@ -131,11 +131,11 @@ test('turns of one queue come one after another; beyond some seconds they are re
 test('a refusal is told at the same time, whether or not a password was tried before it', async () => {
   const { clock, signIns } = given();
   const sinceMs = clock.monotonicMs();
-  await signIns.hold(sinceMs);
+  await signIns.delayRefusal(sinceMs);
   const heldMs = clock.atMs - sinceMs;
   clock.atMs = 10_000;
   clock.atMs += heldMs / 2;
-  await signIns.hold(10_000);
+  await signIns.delayRefusal(10_000);
   expect(clock.atMs).toBe(10_000 + heldMs);
 });
 
@@ -156,13 +156,13 @@ test('a password that was wrong is no guess any more, until there is another has
     expect(await signIns.standing(other)).toMatchObject({ mayTry: true, queue: null });
 });
 
-/** One at the same address tries a wrong password every 0.4 s; the owner comes in between, and as he is told. */
+/** A guesser in the owner's network sends a password every 0.4 s. Each minute the owner signs in and obeys the replies. */
 async function siege(guessOf: (index: number) => string, forMs: number) {
   const { runtime, advance } = virtualTime();
   const signIns = failedSignIns(memoryTallies(runtime), LIMITS, runtime);
   const RIGHT = 'the right one';
   const tried: string[] = [];
-  /** What signing in does with it, the hash left out: 0 where it may be tried, else how long to stay away. */
+  /** Does the steps of a sign-in except the hash. Returns 0 if the password may be compared, else how long to stay away. */
   const attempt = async (password: string) => {
     const given = from('192.0.2.1', 'bob', true, password);
     const standing = await signIns.standing(given);

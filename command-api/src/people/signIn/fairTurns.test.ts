@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type Caller, fairTurns, NoTurn } from './fairTurns.ts';
 
-/** Work that ends when it is told to, and a note of whose turns came. */
+/** Callers whose work ends when the test ends it, and a record of whose turns came. */
 function given(atATimeMax = 1, waitingPerKindMax = 4) {
   const turns = fairTurns({ atATimeMax, waitingPerKindMax });
   const begun: string[] = [];
@@ -11,11 +11,11 @@ function given(atATimeMax = 1, waitingPerKindMax = 4) {
   const left = new Set<string>();
   const ask = (kind: string, address: string, name = `${kind} ${address}`) => {
     const caller: Caller = { kind, address, isGone: () => left.has(name) };
-    const asked = turns.inTurn(caller, () => {
+    const outcome = turns.inTurn(caller, () => {
       begun.push(name);
       return new Promise<void>((resolve) => ends.push(resolve));
     });
-    asked.catch((error: unknown) => {
+    outcome.catch((error: unknown) => {
       if (!(error instanceof NoTurn)) throw error;
       refused.push(name);
     });

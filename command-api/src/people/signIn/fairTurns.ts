@@ -1,13 +1,14 @@
 import { networkOf } from '@brokerx/infra';
 
 /**
- * Shares out work that only a few callers can have done at once. Each kind of work has a line of its own, and the lines
- * take turns; within a line, the networks of the callers take turns. A caller who sends much waits behind himself, and one
- * kind of work never shuts out another. A caller who has left gets no turn.
+ * Runs work of which only a little can be done at a time, in fair turns. Each kind of work has a waiting line, and the
+ * lines take turns; within a line, the networks of the callers take turns. So a caller who sends much waits behind his own
+ * requests, and one kind of work never shuts out another. A caller who has left gets no turn.
  */
 export type FairTurns = {
-  /** Throws `NoTurn` where the line is full, or the caller left before the turn came. */
+  /** Throws `NoTurn` if the line is full, or if the caller left before the turn came. */
   inTurn<T>(caller: Caller, work: () => Promise<T>): Promise<T>;
+  /** The number of callers who wait. */
   waiting(): number;
 };
 
@@ -16,7 +17,7 @@ export type Caller = {
   kind: string;
   /** The client's IP address. */
   address: string;
-  /** Whether nobody waits for the outcome any more. */
+  /** Whether the caller has left, so that nobody waits for the outcome. */
   isGone(): boolean;
 };
 
@@ -24,7 +25,7 @@ export class NoTurn extends Error {
   override name = 'NoTurn';
 }
 
-type Waiter = { caller: Caller; begin(): void; turnAway(why: string): void };
+type Waiter = { caller: Caller; begin(): void; turnAway(reason: string): void };
 /** The waiting callers by their network; the first network has the next turn. */
 type Line = Map<string, Waiter[]>;
 
@@ -33,57 +34,57 @@ export function fairTurns(options: { atATimeMax: number; waitingPerKindMax: numb
   const lines = new Map<string, Line>();
   let running = 0;
 
-  const next = (): Waiter | undefined => {
+  const nextWaiter = (): Waiter | undefined => {
     for (const [kind, line] of lines) {
       const waiter = firstOf(line);
       lines.delete(kind);
-      // Behind the other kinds.
+      // The kind goes behind the others.
       if (line.size > 0) lines.set(kind, line);
       if (waiter) return waiter;
     }
     return undefined;
   };
-  const line = (waiter: Waiter) => {
+  const enqueue = (waiter: Waiter) => {
     const { kind, address } = waiter.caller;
-    const own = lines.get(kind) ?? new Map<string, Waiter[]>();
-    lines.set(kind, own);
+    const line = lines.get(kind) ?? new Map<string, Waiter[]>();
+    lines.set(kind, line);
     const network = networkOf(address);
-    if (lengthOf(own) >= waitingPerKindMax) makeRoom(own, network);
-    if (lengthOf(own) >= waitingPerKindMax) return waiter.turnAway(`${waitingPerKindMax} wait already`);
-    const neighbours = own.get(network);
-    if (neighbours) neighbours.push(waiter);
-    else own.set(network, [waiter]);
+    if (lengthOf(line) >= waitingPerKindMax) makeRoom(line, network);
+    if (lengthOf(line) >= waitingPerKindMax) return waiter.turnAway(`${waitingPerKindMax} wait already`);
+    const sameNetwork = line.get(network);
+    if (sameNetwork) sameNetwork.push(waiter);
+    else line.set(network, [waiter]);
   };
-  const turn = (caller: Caller) => {
+  const waitForTurn = (caller: Caller) => {
     if (running < atATimeMax) {
       running += 1;
       return Promise.resolve();
     }
     return new Promise<void>((begin, reject) => {
-      line({ caller, begin, turnAway: (why) => reject(new NoTurn(why)) });
+      enqueue({ caller, begin, turnAway: (reason) => reject(new NoTurn(reason)) });
     });
   };
 
   return {
     async inTurn(caller, work) {
-      await turn(caller);
+      await waitForTurn(caller);
       try {
         if (caller.isGone()) throw new NoTurn(GONE);
         return await work();
       } finally {
-        // The turn is handed on, so that nobody comes between.
-        const waiter = next();
+        // The turn is handed on, so that no newcomer takes it.
+        const waiter = nextWaiter();
         if (waiter) waiter.begin();
         else running -= 1;
       }
     },
-    waiting: () => lines.values().reduce((sum, own) => sum + lengthOf(own), 0),
+    waiting: () => lines.values().reduce((sum, line) => sum + lengthOf(line), 0),
   };
 }
 
 const GONE = 'the caller has left';
 
-/** The next one of a line who is still there. */
+/** Takes out the next waiter of a line whose caller is still there. */
 function firstOf(line: Line): Waiter | undefined {
   for (const [network, waiters] of line) {
     line.delete(network);
@@ -99,20 +100,24 @@ function firstOf(line: Line): Waiter | undefined {
   return undefined;
 }
 
-/** Lets those go who have left; else the last one of the address that has most, if that is more than the newcomer's. */
-function makeRoom(line: Line, newcomer: string): void {
+/**
+ * Makes room in a full line by turning away the callers who have left. If there are none, the last waiter of the network
+ * with the most has to go, provided it has more than the newcomer's network would have.
+ */
+function makeRoom(line: Line, newNetwork: string): void {
   const before = lengthOf(line);
   for (const [network, waiters] of line) {
-    const [gone = [], present = []] = [true, false].map((is) =>
-      waiters.filter(({ caller }) => caller.isGone() === is),
-    );
-    for (const waiter of gone) waiter.turnAway(GONE);
+    const present: Waiter[] = [];
+    for (const waiter of waiters) {
+      if (waiter.caller.isGone()) waiter.turnAway(GONE);
+      else present.push(waiter);
+    }
     if (present.length > 0) line.set(network, present);
     else line.delete(network);
   }
   if (lengthOf(line) < before) return;
   const [heaviest] = [...line.values()].sort((a, b) => b.length - a.length);
-  if (heaviest && heaviest.length > (line.get(newcomer)?.length ?? 0) + 1) {
+  if (heaviest && heaviest.length > (line.get(newNetwork)?.length ?? 0) + 1) {
     heaviest.pop()?.turnAway('others of this address wait already');
   }
 }

@@ -3,12 +3,12 @@ import type { Caller } from './fairTurns.ts';
 import type { Passwords } from './passwords.ts';
 
 /**
- * The forms in which a typed password may have been hashed: today NFKC, and in the beginning as it was typed. Which
- * forms are tried depends on what was typed alone, so the work tells nothing about whose hash it is.
+ * The form in which a password was hashed: normalized by NFKC, or, by the first versions, as it was typed. Which forms are
+ * tried depends only on the typed password, so the amount of work tells nothing about the account.
  */
 export type PasswordForm = 'normal' | 'as typed';
 
-/** In which form the password is the hash's; null when in none. `begin` as for `Passwords.verify`. */
+/** The form in which the password matches the hash; null if none does. `begin` is that of `Passwords.verify`. */
 export async function matchingForm(
   passwords: Passwords,
   phc: string | null,

@@ -29,9 +29,9 @@ test('two are hashed at a time, fifty of a kind wait, more are refused, and all 
     begun += 1;
     return false;
   };
-  const asked = Array.from({ length: 55 }, () => busy.verify(null, 'x', begin));
-  const settled = await Promise.allSettled(asked);
-  const refused = settled.filter((result) => result.status === 'rejected');
+  const attempts = Array.from({ length: 55 }, () => busy.verify(null, 'x', begin));
+  const results = await Promise.allSettled(attempts);
+  const refused = results.filter((result) => result.status === 'rejected');
   expect(refused.map(({ reason }) => reason)).toEqual(Array(3).fill(expect.any(NoTurn)));
   expect(begun).toBe(52);
   expect(await busy.verify(await busy.hash('a password'), 'a password')).toBe(true);

@@ -3,8 +3,8 @@ import { hash, verify } from '@node-rs/argon2';
 import { type Caller, fairTurns } from './fairTurns.ts';
 
 /**
- * Argon2id password hashes in PHC form. Hashing shares the thread pool with the disk: more than two at a time
- * would make every append of the process wait, so the rest wait for their turns, and beyond a bound are refused.
+ * Makes and verifies Argon2id password hashes in PHC form. Hashing shares the thread pool with the disk: more than two
+ * hashes at a time would delay every append of the process. So the others wait for their turns, up to a bound.
  */
 export type Passwords = {
   hash(password: string, caller?: Caller): Promise<string>;
@@ -20,7 +20,7 @@ export type Passwords = {
   ): Promise<boolean>;
 };
 
-/** What a hash takes: KiB of memory, passes over it, lanes. */
+/** The cost of a hash: KiB of memory, passes over it, lanes. */
 export type HashCost = Readonly<Record<'memoryCost' | 'timeCost' | 'parallelism', number>>;
 
 /** OWASP's minimum: 19 MiB, two passes, one lane; some 25 ms of a core. */
@@ -29,7 +29,7 @@ const AT_A_TIME_MAX = 2;
 /** Hashes waiting per kind. At 40 a second on a shared core, the last of two full lines waits less than three seconds. */
 const WAITING_PER_KIND_MAX = 50;
 const DUMMY_PASSWORD_BYTES = 32;
-/** Whoever is no client, such as the start that makes the first operator. */
+/** The caller of hashes that no request asks for, such as the first operator's at the start. */
 const OURSELVES: Caller = { kind: 'own', address: '', isGone: () => false };
 
 export function argon2Passwords(runtime: Runtime, cost: HashCost = ARGON2ID): Passwords {

@@ -11,21 +11,21 @@ import { originOf } from './origin.ts';
 import { signIn } from './sessions.ts';
 import type { TokenIssuer } from './tokens.ts';
 
-/** Signing in, signing out, and being signed out by an operator. */
+/** The routes that begin a session, end it, and let an operator end all sessions of a client. */
 export type SessionRouteDeps = {
   people: People;
   tokens: TokenIssuer;
-  failed: FailedSignIns;
+  signIns: FailedSignIns;
   sessions: SessionEnds;
   storeId: string;
 };
 
 export function sessionRoutes(
   app: Http,
-  { people, tokens, failed, sessions, storeId }: SessionRouteDeps,
+  { people, tokens, signIns, sessions, storeId }: SessionRouteDeps,
 ): void {
   const { runtime } = people;
-  const over = async (reply: FastifyReply, ending: Promise<{ position: number } | Refused>) => {
+  const noContent = async (reply: FastifyReply, ending: Promise<{ position: number } | Refused>) => {
     const answer = await outcomeOf(runtime, ending);
     if ('refused' in answer) throw refusalProblem(answer);
     const position = formatPosition({ storeId, position: answer.position });
@@ -48,8 +48,8 @@ export function sessionRoutes(
       },
     },
     async (request, reply) => {
-      const from = { ...originOf(request), traceparent: request.traceparent };
-      const answer = await outcomeOf(runtime, signIn(people, { tokens, failed }, request.body, from));
+      const origin = { ...originOf(request), traceparent: request.traceparent };
+      const answer = await outcomeOf(runtime, signIn(people, { tokens, signIns }, request.body, origin));
       if ('refused' in answer) throw refusalProblem(answer);
       reply.code(201);
       return answer.view;
@@ -63,11 +63,11 @@ export function sessionRoutes(
       schema: {
         tags: ['People'],
         summary: 'Sign out',
-        description: `Ends the session of the token that is sent. ${WITHIN} Other sessions of the same person go on.`,
-        response: OVER,
+        description: `Ends the session of the token that is sent. ${END_OF_TOKENS} Other sessions of the same person go on.`,
+        response: NO_CONTENT,
       },
     },
-    ({ actor, traceparent }, reply) => over(reply, signOutNow(people, sessions, actor, { traceparent })),
+    ({ actor, traceparent }, reply) => noContent(reply, signOutNow(people, sessions, actor, { traceparent })),
   );
 
   app.delete(
@@ -77,13 +77,13 @@ export function sessionRoutes(
       schema: {
         tags: ['Operations'],
         summary: 'End all sessions of a client',
-        description: `Ends every session that the client has begun until now. ${WITHIN} Who knows the password can sign in again.`,
+        description: `Ends every session that the client has begun until now. ${END_OF_TOKENS} Who knows the password can sign in again.`,
         params: ClientId,
-        response: OVER,
+        response: NO_CONTENT,
       },
     },
     ({ actor, params, traceparent }, reply) =>
-      over(
+      noContent(
         reply,
         endAllSessions(people, { tokens, sessions }, params.client_id, {
           actor: `operator:${actor.clientId}`,
@@ -93,10 +93,10 @@ export function sessionRoutes(
   );
 }
 
-const WITHIN =
+const END_OF_TOKENS =
   'Within a second of the reply no process takes the token any more, and open streams have ended.';
 const ClientId = z.object({ client_id: domains.Id });
-const OVER = { 204: z.undefined().describe('It is over.') };
+const NO_CONTENT = { 204: z.undefined().describe('It is over.') };
 const POSITION = {
   'X-BrokerX-Position': 'The position of what was recorded, or of what stood there already.',
 } as const;

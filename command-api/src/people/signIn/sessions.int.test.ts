@@ -41,7 +41,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** Asks as an honest client does: what cannot be done now is asked for again. */
+/** Repeats a request that gets 503, as an honest client does. */
 const untilAnswered = <T extends { status: number } | { statusCode: number }>(ask: () => Promise<T>) =>
   eventually(async () => {
     const reply = await ask();
@@ -101,12 +101,12 @@ test('an operator ends all sessions of a client; who signs in again has a sessio
     await expect.poll(() => isTaken(two, token)).toBe(401);
   }
   expect([await isTaken(one, after), await isTaken(two, after)]).toEqual([200, 200]);
-  // What happened, and who wanted it, is on record.
+  // The event records which operator ended the sessions.
   const [ended] = (await one.store.readStream(clientStream(annId), 0, 1_000)).filter(
     ({ event }) => event.type === 'SessionsEnded.v1',
   );
   expect(ended?.event.actor).toMatch(/^operator:/);
-  // Nothing to end is no event.
+  // Without sessions to end nothing is recorded.
   await end();
   const count = (await types()).length;
   expect((await end()).statusCode).toBe(204);

@@ -19,61 +19,61 @@ import { matchingForm } from './passwordForms.ts';
 import { TOKEN_VALID_MS, type TokenIssuer } from './tokens.ts';
 
 /**
- * Signing in. Who has no account, who has not verified and who mistypes get the same answer after the same work: the
- * same reads, the same password hashes, and a failure on record. A session begins when its event is on disk.
+ * Signs clients in. An unknown address, an unverified client and a wrong password get the same answer after the same work:
+ * the same reads, the same password hashes, and a recorded failure. A session begins when its event is on disk.
  */
 export type SessionView = z.infer<typeof views.SessionView>;
-type From = Origin & { traceparent: string };
+type SignInOrigin = Origin & { traceparent: string };
 
 export async function signIn(
   people: People,
-  { tokens, failed }: { tokens: TokenIssuer; failed: FailedSignIns },
+  { tokens, signIns }: { tokens: TokenIssuer; signIns: FailedSignIns },
   body: { email: string; password: string },
-  from: From,
+  origin: SignInOrigin,
 ): Promise<{ view: SessionView } | Refused> {
   const { passwords, runtime } = people;
   const sinceMs = runtime.monotonicMs();
-  const { address, clientId, person } = await whoseAddress(people, body.email);
-  const network = person && networkHash(person.key, from.ip);
+  const { address, clientId, person } = await personAt(people, body.email);
+  const network = person && networkHash(person.key, origin.ip);
   const isAtHome = network !== null && person !== null && person.client.networks.includes(network);
   const hash = person && passwordHashOf(person.key, person.client);
-  const attempt = { ip: from.ip, address, isAtHome, password: body.password, hash };
-  const limited = async (retryAfterMs: number): Promise<Refused> => {
-    await failed.hold(sinceMs);
+  const attempt = { ip: origin.ip, address, isAtHome, password: body.password, hash };
+  const refuseForNow = async (retryAfterMs: number): Promise<Refused> => {
+    await signIns.delayRefusal(sinceMs);
     return { refused: 'SIGN_IN_LIMIT', retryAfterMs };
   };
 
-  const before = await failed.standing(attempt);
-  const turnMs = await failed.turn(attempt, before);
-  if (turnMs > 0) return limited(turnMs);
-  if (!before.mayTry) {
-    await failed.refused(attempt);
-    return limited(before.brakedMs);
+  const standing = await signIns.standing(attempt);
+  const turnMs = await signIns.turn(attempt, standing);
+  if (turnMs > 0) return refuseForNow(turnMs);
+  if (!standing.mayTry) {
+    await signIns.refused(attempt);
+    return refuseForNow(standing.brakedMs);
   }
-  // Asked again when its turn has come, so that many tries at once are not worth more than one after another.
-  // Two are hashed at a time in a process: up to 2n − 1 failures beyond the limit slip through n processes.
-  const begin = async () => (await failed.standing(attempt)).mayTry;
-  const caller = { kind: 'sign-in', address: from.ip, isGone: from.isGone };
+  // The limits are checked again when the turn to hash comes, so that many attempts at once gain nothing. A process hashes
+  // two passwords at a time, so up to 2n − 1 failures beyond the limit slip through n processes.
+  const begin = async () => (await signIns.standing(attempt)).mayTry;
+  const caller = { kind: 'sign-in', address: origin.ip, isGone: origin.isGone };
   const form = await matchingForm(passwords, hash, body.password, begin, caller);
   if (form && person && network) {
-    await failed.succeeded(attempt);
+    await signIns.succeeded(attempt);
     const newHash = form === 'normal' ? null : await passwords.hash(normalPassword(body.password), caller);
-    return beginSession(people, tokens, { ...person, network, newHash }, from);
+    return beginSession(people, tokens, { ...person, network, newHash }, origin);
   }
-  const after = await failed.standing(attempt);
-  if (!after.mayTry) {
-    await failed.refused(attempt);
-    return limited(after.brakedMs);
+  const standingAfter = await signIns.standing(attempt);
+  if (!standingAfter.mayTry) {
+    await signIns.refused(attempt);
+    return refuseForNow(standingAfter.brakedMs);
   }
-  await failed.failed(attempt);
-  await noteFailure(people, clientId, person?.key ?? null, from);
-  return after.brakedMs > 0 ? limited(after.brakedMs) : { refused: 'WRONG_CREDENTIALS' };
+  await signIns.failed(attempt);
+  await noteFailure(people, clientId, person?.key ?? null, origin);
+  return standingAfter.brakedMs > 0 ? refuseForNow(standingAfter.brakedMs) : { refused: 'WRONG_CREDENTIALS' };
 }
 
 type Person = { client: RegisteredClient; key: ClientKey };
 
-/** Whose address it is: a client, or somebody who is looked up in the same way and never there. */
-async function whoseAddress(people: People, email: string) {
+/** The person with an address. For an address without a client the same reads are made, of a client who never exists. */
+async function personAt(people: People, email: string) {
   const { clients, reservations, lookups } = people;
   const address = lookups.emailHmac(email);
   const { state: reservation } = await reservations.read(emailStream(address));
@@ -84,7 +84,7 @@ async function whoseAddress(people: People, email: string) {
   return { address, clientId, person };
 }
 
-/** Where somebody signs in from, in a form that is worth nothing without his key, and is gone with it. */
+/** Hashes the network that a client signs in from, under the client's own key: once that is destroyed, the hash tells nothing. */
 const networkHash = ({ secret }: ClientKey, ip: string): string =>
   keyedHash(deriveKey(secret, 'network'), networkOf(ip));
 
@@ -93,16 +93,16 @@ async function beginSession(
   tokens: TokenIssuer,
   person: Person & {
     network: string;
-    /** The new hash of a password whose stored hash has an old form. */
+    /** A hash in the current form, where the stored one has the old form; else null. */
     newHash: string | null;
   },
-  from: From,
+  origin: SignInOrigin,
 ): Promise<{ view: SessionView }> {
   const { client, key, network, newHash } = person;
   const { clientId, accountId, roles } = client;
   const sessionId = mintId(people.runtime);
   const expiresAtMs = tokens.expiryMs();
-  const cause = causeOf(people, `client:${clientId}`, from);
+  const cause = causeOf(people, `client:${clientId}`, origin);
   const { revision: sessionRevision } = await people.clients.execute(
     clientStream(clientId),
     cause,
@@ -115,7 +115,7 @@ async function beginSession(
       const data = {
         sessionId,
         expiresAt: timeOf(expiresAtMs),
-        ip: sealed(rehashed.length)('ip', from.ip),
+        ip: sealed(rehashed.length)('ip', origin.ip),
         network,
       };
       return { facts: [...rehashed, { type: 'SignedIn.v1', data }], reply: null };
@@ -135,23 +135,23 @@ async function beginSession(
   };
 }
 
-/** Recorded for addresses, too, that nobody has, under a key of all of them: one event for each failure, whoever it is. */
+/** Records a failed sign-in: one event each, also for addresses without a client, which share one key. */
 async function noteFailure(
   people: People,
   clientId: string,
-  known: ClientKey | null,
-  from: From,
+  ownKey: ClientKey | null,
+  origin: SignInOrigin,
 ): Promise<void> {
   try {
-    const anybodys = await people.vault.createKey(NOBODY);
-    const key = known ?? anybodys;
+    const sharedKey = await people.vault.createKey(STRANGERS_KEY_ID);
+    const key = ownKey ?? sharedKey;
     if (isErased(key)) return;
-    const cause = causeOf(people, `client:${clientId}`, from);
+    const cause = causeOf(people, `client:${clientId}`, origin);
     await people.clients.execute(clientStream(clientId), cause, (_, commitId) => ({
       facts: [
         {
           type: 'SignInFailed.v1',
-          data: { ip: sealer(people, key, deriveId(commitId, '0'))('ip', from.ip) },
+          data: { ip: sealer(people, key, deriveId(commitId, '0'))('ip', origin.ip) },
         },
       ],
       reply: null,
@@ -161,5 +161,5 @@ async function noteFailure(
   }
 }
 
-/** Whose key seals where those came from who tried addresses that nobody has. */
-const NOBODY = '00000000-0000-8000-8000-000000000000';
+/** The id of the key that seals the origins of sign-ins to addresses without a client. */
+const STRANGERS_KEY_ID = '00000000-0000-8000-8000-000000000000';

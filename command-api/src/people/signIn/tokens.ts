@@ -4,8 +4,8 @@ import { TOKEN_ALGORITHM, TOKEN_AUDIENCE, TOKEN_TYPE } from '@brokerx/infra/auth
 import { calculateJwkThumbprint, importJWK, type JSONWebKeySet, type JWK, SignJWT } from 'jose';
 
 /**
- * Issues access tokens: JWTs of RFC 9068, signed with ES256. Whoever has the public keys (`jwks`) can verify one
- * without asking; so it is short-lived, and says who acts for which account in which roles.
+ * Issues access tokens: JWTs of RFC 9068, signed with ES256. A token names the client, the account and the roles, and any
+ * process with the public keys (`jwks`) verifies it without a further request. Therefore it is short-lived.
  */
 export type TokenIssuer = {
   issue(session: Session, expiresAtMs?: number): Promise<{ token: string; expiresAtMs: number }>;
@@ -23,7 +23,7 @@ export type Session = {
   roles: readonly Role[];
 };
 
-/** A stolen token works for this long; a program signs in four times an hour. */
+/** A stolen token works for at most this long. A program has to sign in four times an hour. */
 export const TOKEN_VALID_MS = 15 * 60_000;
 
 export async function tokenIssuer(options: {
