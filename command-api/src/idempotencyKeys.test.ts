@@ -25,7 +25,7 @@ const keyAt = (ms: number) =>
     },
   });
 const kept = (timeMs: number, clientOrderId: string | null = null) => ({
-  hash: 'h',
+  hash: 7,
   revision: 3,
   timeMs,
   clientOrderId,

@@ -7,7 +7,7 @@ import type { OpenOrder } from './openOrder.ts';
  * Writes an account's state as text for snapshots. The version must rise whenever `accountText` writes something else or
  * events fold differently: older snapshots are then ignored.
  */
-export const ACCOUNT_SNAPSHOT_VERSION = 9;
+export const ACCOUNT_SNAPSHOT_VERSION = 10;
 
 /** Writes the state as JSON; `accountFrom` reads it back. */
 export function accountText(account: Account): string {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { AccountEvent } from '@brokerx/contracts';
-import { type KeyLog, keep } from '../idempotencyKeys.ts';
+import { type KeyLog, keep, shortHash } from '../idempotencyKeys.ts';
 
 /** Client order ids in use, each with the number of open orders and kept keys that use it. */
 export type Names = Map<string, number>;
@@ -14,7 +14,7 @@ export function keepKey(
 ) {
   const clientOrderId = namesTaken(event);
   for (const name of namesOf(clientOrderId)) takeName(names, name);
-  const kept = { hash: key.hash, revision, timeMs: Date.parse(event.time), clientOrderId };
+  const kept = { hash: shortHash(key.hash), revision, timeMs: Date.parse(event.time), clientOrderId };
   keep(keys, key.id, kept, (old) => {
     for (const name of namesOf(old.clientOrderId)) giveName(names, name);
   });

@@ -24,7 +24,7 @@ import {
 import { withinTime } from '@brokerx/infra/runtime/waiting.ts';
 import type { Account } from '../account/account.ts';
 import { AccountBusy, type Accounts } from '../account/accounts.ts';
-import { type KeyLog, recall } from '../idempotencyKeys.ts';
+import { type KeyLog, recall, shortHash } from '../idempotencyKeys.ts';
 import type { Market } from '../market/market.ts';
 import type { MarketDecision } from '../market/marketDecider.ts';
 import { MarketBusy, type Markets } from '../market/markets.ts';
@@ -131,7 +131,7 @@ export function commandsOn(options: {
     if ('fact' in reply) {
       return { fact: reply.fact, time: cause.time, position: executed.position, replayed: false };
     }
-    return replayed<AccountEvent>(store, accountStream(accountId), reply.replay);
+    return replayed<AccountEvent>(store, accountStream(accountId), reply.replay, request.key);
   }
 
   async function onMarket(
@@ -156,7 +156,7 @@ export function commandsOn(options: {
       return { fact: event, time: event.time, position, replayed: false };
     }
     if ('refusal' in executed.reply) return executed.reply;
-    return replayed<MarketEvent>(store, marketStream(symbol), executed.reply.replay);
+    return replayed<MarketEvent>(store, marketStream(symbol), executed.reply.replay, request.key);
   }
 
   async function carryOut<F extends AccountFact | MarketEvent>(
@@ -199,21 +199,28 @@ function lookUp(
   const recalled = recall(keys, key, nowMs);
   if (recalled === 'unknown') return null;
   if ('code' in recalled) return { refusal: recalled };
-  return recalled.hash === key.hash ? { replay: recalled.revision } : refusal('IDEMPOTENCY_KEY_REUSED', '');
+  return recalled.hash === shortHash(key.hash) ? { replay: recalled.revision } : REUSED;
 }
+
+const REUSED = refusal('IDEMPOTENCY_KEY_REUSED', '');
 
 /** The command is decided and on its way to the disk, which takes milliseconds. */
 const IN_FLIGHT: Refusal = { code: 'REQUEST_IN_FLIGHT', detail: '', retryAfterSeconds: 1 };
 
-/** Repeats the first answer: its fact, and the position of the last event of the same commit. */
+/**
+ * Repeats the first answer: its fact, and the position of the last event of the same commit. The event knows the whole hash of
+ * its request, of which only a part is remembered.
+ */
 async function replayed<E extends AccountEvent | MarketEvent>(
   store: EventStore<Event>,
   stream: string,
   revision: number,
+  key: RequestKey,
 ): Promise<Answer<E>> {
   const commit = await commitAt(store, stream, revision);
   const [first] = commit;
   if (!first) throw new Error(`${stream} has no revision ${revision}, though a key was answered there`);
+  if (first.event.key?.hash !== key.hash) return REUSED;
   const fact = first.event as E;
   return { fact, time: fact.time, position: commit.at(-1)?.position ?? first.position, replayed: true };
 }
@@ -255,9 +262,9 @@ function causeOf(
   };
 }
 
-const refusal = (code: Refusal['code'], detail: string): { refusal: Refusal } => ({
-  refusal: { code, detail },
-});
+function refusal(code: Refusal['code'], detail: string): { refusal: Refusal } {
+  return { refusal: { code, detail } };
+}
 
 /** Engine inputs name the symbol whose engine takes them. */
 function symbolOf(fact: AccountFact): string | null {

@@ -10,7 +10,7 @@ import {
   type TradingSession,
   timeOf,
 } from '@brokerx/contracts';
-import { emptyKeyLog, type KeyLog, keep, keyLogFrom, keyLogText } from '../idempotencyKeys.ts';
+import { emptyKeyLog, type KeyLog, keep, keyLogFrom, keyLogText, shortHash } from '../idempotencyKeys.ts';
 import { type Clock, marketMs, phaseAt, REAL_TIME } from './calendar.ts';
 
 /**
@@ -63,7 +63,12 @@ export type Market = {
 export function evolveMarket(market: Market | undefined, event: MarketEvent, revision: number): Market {
   const next = change(market, event, revision);
   if (event.key) {
-    const kept = { hash: event.key.hash, revision, timeMs: Date.parse(event.time), clientOrderId: null };
+    const kept = {
+      hash: shortHash(event.key.hash),
+      revision,
+      timeMs: Date.parse(event.time),
+      clientOrderId: null,
+    };
     keep(next.keys, event.key.id, kept, () => undefined);
   }
   return next;
@@ -208,7 +213,7 @@ export function knownState({ state, halted, awaiting, nextExpiresAt }: Market): 
   return isTold ? state : null;
 }
 
-export const MARKETS_SNAPSHOT_VERSION = 7;
+export const MARKETS_SNAPSHOT_VERSION = 8;
 
 export const marketsText = (markets: Iterable<Market>): string =>
   JSON.stringify([...markets].map((market) => ({ ...market, keys: keyLogText(market.keys) })));
