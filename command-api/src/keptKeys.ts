@@ -8,7 +8,7 @@ import assert from 'node:assert/strict';
  * choose their keys: whoever chooses them so that they collide makes his own commands slower, by some microseconds each.
  */
 export type KeptKey = {
-  /** Of command, subject and body, 32 bits: the event that answered the key has the whole hash. */
+  /** 32 bits of the hash of command, subject and body: the event that answered the key has the whole hash. */
   hash: number;
   /** Revision of the first event of the commit that answered the key. */
   revision: number;
