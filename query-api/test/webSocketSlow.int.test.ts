@@ -2,6 +2,7 @@ import { type BookFact, bookStream } from '@brokerx/contracts';
 import { type Runtime, realRuntime } from '@brokerx/infra';
 import { expect, test } from 'vitest';
 import { WebSocket } from 'ws';
+import { PING_MS } from '../src/ws/openSockets.ts';
 import { BEHIND_MS_MAX } from '../src/ws/outbox.ts';
 import { list, rests, sells } from './market.ts';
 import { startTestQueryApi } from './queryApi.ts';
@@ -12,10 +13,14 @@ const trades = { channel: 'trades', symbol: SYMBOL };
 /** Sockets take megabytes before the server's own buffer begins to fill. */
 const TRADES = 60_000;
 const PER_APPEND = 250;
-/** So many trades may take a busy machine longer than a client may stay behind: here nobody is cut off for it. */
+/**
+ * So many trades may take a busy machine longer than a client may stay behind, or leave a ping unanswered: here nobody is cut
+ * off for it.
+ */
 const patient: Runtime = {
   ...realRuntime,
-  setTimer: (ms, callback) => (ms === BEHIND_MS_MAX ? () => undefined : realRuntime.setTimer(ms, callback)),
+  setTimer: (ms, callback) =>
+    ms === BEHIND_MS_MAX || ms === PING_MS ? () => undefined : realRuntime.setTimer(ms, callback),
 };
 
 test('a client that takes nothing for a while is told where the gap begins, and fetches what it missed', async () => {

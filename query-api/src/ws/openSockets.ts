@@ -17,7 +17,7 @@ export type OpenSockets = {
 };
 
 /** Milliseconds between pings: below the half minute after which proxies drop a silent connection. */
-const PING_MS = 15_000;
+export const PING_MS = 15_000;
 /** Milliseconds for requests under way when the server stops, and then for the closing handshake. */
 const ANSWER_MS = 5_000;
 const CLOSE_MS = 2_000;
