@@ -83,7 +83,6 @@ export const longFunctions: Readonly<Record<string, number>> = {
   'query-api/src/streams/routes.ts: streamRoutes': 79,
   'query-api/src/streams/sse.ts: eventStream': 78,
   'query-api/src/ws/asyncApi.ts: asyncApi': 75,
-  'query-api/src/ws/connection.ts: connection': 173,
   'query-api/src/ws/openSockets.ts: openSockets': 81,
 };
 

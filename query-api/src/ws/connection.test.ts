@@ -5,7 +5,8 @@ import { refused } from '../http/problems.ts';
 import { streamMessage } from '../live/streamMessage.ts';
 import type { PublicSubscription } from '../streams/channels.ts';
 import type { Sink } from '../streams/sink.ts';
-import { type ConnectionDeps, connection, MESSAGES_PER_SECOND_MAX, SUBSCRIPTIONS_MAX } from './connection.ts';
+import { type ConnectionDeps, connection, MESSAGES_PER_SECOND_MAX } from './connection.ts';
+import { SUBSCRIPTIONS_MAX } from './subscriptions.ts';
 
 /** A client that takes everything, and channels that a test speaks on. */
 function given(wait: () => Promise<void> = async () => undefined) {
