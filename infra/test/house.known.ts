@@ -65,7 +65,6 @@ export const longFunctions: Readonly<Record<string, number>> = {
   'projectors/src/main.ts: ': 98,
   'projectors/src/marketData/marketData.ts: lead': 91,
   'projectors/src/relay/metrics.ts: relayMetrics': 81,
-  'projectors/src/run/project.ts: startProjecting': 261,
   'query-api/src/account/orderEvent.ts: bodyOf': 109,
   'query-api/src/account/orderEvent.ts: bookBodyOf': 97,
   'query-api/src/account/routes.ts: accountRoutes': 159,
