@@ -74,10 +74,9 @@ export function availableShares(account: Account, symbol: string): number {
 export function evolve(account: Account, event: AccountEvent, revision: number): void {
   change(account, event, revision);
   if (event.key) keepKey(account, event, event.key, revision);
-  assert(
-    account.heldCents >= 0 && account.cashCents >= account.heldCents,
-    `${account.accountId}: ${account.heldCents} held of ${account.cashCents} cents`,
-  );
+  if (account.heldCents < 0 || account.cashCents < account.heldCents) {
+    assert.fail(`${account.accountId}: ${account.heldCents} held of ${account.cashCents} cents`);
+  }
 }
 
 function change(account: Account, event: AccountEvent, revision: number): void {
@@ -292,7 +291,7 @@ function hold(
 
 function openOrder(account: Account, orderId: string): OpenOrder {
   const order = account.orders.get(orderId);
-  assert(order, `${orderId} is not open on ${account.accountId}`);
+  if (!order) assert.fail(`${orderId} is not open on ${account.accountId}`);
   return order;
 }
 
@@ -309,10 +308,9 @@ function moveShares(account: Account, symbol: string, shares: number, held: numb
   const holding = account.holdings.get(symbol) ?? { shares: 0, held: 0 };
   holding.shares += shares;
   holding.held += held;
-  assert(
-    holding.held >= 0 && holding.shares >= holding.held,
-    `${account.accountId}: ${holding.held} held of ${holding.shares} ${symbol}`,
-  );
+  if (holding.held < 0 || holding.shares < holding.held) {
+    assert.fail(`${account.accountId}: ${holding.held} held of ${holding.shares} ${symbol}`);
+  }
   if (holding.shares === 0) account.holdings.delete(symbol);
   else account.holdings.set(symbol, holding);
 }

@@ -189,6 +189,7 @@ export function evolveOrder(order: OpenOrder, fact: OrderFact, hold: Hold = orde
 }
 
 function advance(order: OpenOrder, sequence: number): void {
-  assert(sequence > order.lastSequence, `sequence ${sequence} was applied to ${order.orderId} already`);
+  if (sequence <= order.lastSequence)
+    assert.fail(`sequence ${sequence} was applied to ${order.orderId} already`);
   order.lastSequence = sequence;
 }

@@ -1,5 +1,5 @@
 import { type AccountFact, mintId, type PlaceOrder } from '@brokerx/contracts';
-import type { Actor } from '@brokerx/infra';
+import type { Actor, Runtime } from '@brokerx/infra';
 import type { Answer } from '../commands/commands.ts';
 import { tryLater } from '../commands/refusals.ts';
 import { requestKey } from '../commands/requestKey.ts';
@@ -26,16 +26,19 @@ export const placing =
     }
     // A symbol that is not in memory may have been listed by another process: the store knows.
     if (!markets.get(order.symbol)) await markets.find(order.symbol);
-    const [orderId = '', ...others] = Array.from({ length: LISTED_ORDERS_MAX }, () => mintId(runtime));
-    const list = { listId: mintId(runtime), orderIds: [orderId, ...others] };
+    const orderId = mintId(runtime);
+    const list = isList(order) ? listIds(orderId, runtime) : null;
     return commands.onAccount(
       accountId,
       { command, actor: `client:${actor.clientId}`, key, traceparent },
       (account, nowMs) => {
         const request = { orderId, accountId, nowMs, order, market: markets.get(order.symbol) };
-        return isList(order)
-          ? placeOrderList(account, { ...request, ...list })
-          : placeOrder(account, request);
+        return list ? placeOrderList(account, { ...request, ...list }) : placeOrder(account, request);
       },
     );
   };
+
+function listIds(orderId: string, runtime: Runtime) {
+  const others = Array.from({ length: LISTED_ORDERS_MAX - 1 }, () => mintId(runtime));
+  return { listId: mintId(runtime), orderIds: [orderId, ...others] };
+}

@@ -23,7 +23,7 @@ export function mintId(source: { nowMs(): number; randomBytes(count: number): Ui
 
 /** The id of version 5 for this name within this namespace, which is itself an id. */
 export function deriveId(namespace: string, name: string): string {
-  assert(namespace.length === 36, `a namespace is a UUID, not ${namespace}`);
+  if (namespace.length !== 36) assert.fail(`a namespace is a UUID, not ${namespace}`);
   const bytes = Buffer.allocUnsafe(16 + Buffer.byteLength(name));
   bytes.write(namespace.replaceAll('-', ''), 0, 'hex');
   bytes.write(name, 16);

@@ -23,15 +23,15 @@ assert(Number.isSafeInteger(PRICE_CENTS_MAX * ORDER_SHARES_MAX));
 assert(Number.isSafeInteger(((PRICE_CENTS_MAX * ORDER_SHARES_MAX) / MILLION) * FEE_PPM_MAX));
 
 export function cents(value: number): Cents {
-  assert(Number.isSafeInteger(value), `cents must be a safe integer, not ${value}`);
+  if (!Number.isSafeInteger(value)) assert.fail(`cents must be a safe integer, not ${value}`);
   return value as Cents;
 }
 export function ticks(value: number): Ticks {
-  assert(Number.isSafeInteger(value) && value >= 0, `ticks must be a whole number, not ${value}`);
+  if (!Number.isSafeInteger(value) || value < 0) assert.fail(`ticks must be a whole number, not ${value}`);
   return value as Ticks;
 }
 export function shares(value: number): Shares {
-  assert(Number.isSafeInteger(value), `shares must be a safe integer, not ${value}`);
+  if (!Number.isSafeInteger(value)) assert.fail(`shares must be a safe integer, not ${value}`);
   return value as Shares;
 }
 

@@ -190,7 +190,7 @@ function enter(
   { orderId, sequence, side, ticks, shown: quantity }: Entry,
   publicId = String(sequence),
 ): void {
-  assert(!book.orders.has(orderId), `order ${orderId} enters the book twice`);
+  if (book.orders.has(orderId)) assert.fail(`order ${orderId} enters the book twice`);
   const order = { id: publicId, side, ticks, quantity };
   book.orders.set(orderId, order);
   putLevel(sideOf(book, side), side, ticks, quantity);

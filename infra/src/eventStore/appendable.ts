@@ -1,21 +1,22 @@
 import assert from 'node:assert/strict';
 import { COMMITS_PER_APPEND_MAX, type Commit, EVENTS_PER_COMMIT_MAX, NO_STREAM } from './eventStore.ts';
 
-/** Asserts what every store requires of an append. A failure is a bug of the caller. */
+/**
+ * Asserts what every store requires of an append. A failure is a bug of the caller. The words of a failure are made only
+ * where there is one: this runs for every commit.
+ */
 export function assertAppendable<E>(commits: readonly Commit<E>[]): void {
-  assert(commits.length <= COMMITS_PER_APPEND_MAX, `${commits.length} commits in one append`);
+  if (commits.length > COMMITS_PER_APPEND_MAX) assert.fail(`${commits.length} commits in one append`);
   for (const { id, stream, expectedRevision, symbol, events } of commits) {
-    assert(UUID.test(id), `a commit id is a UUID, not ${id}`);
-    assert(NAME.test(stream), `not a stream name: ${JSON.stringify(stream)}`);
-    assert(symbol === null || NAME.test(symbol), `not a symbol: ${JSON.stringify(symbol)}`);
-    assert(
-      Number.isSafeInteger(expectedRevision) && expectedRevision >= NO_STREAM,
-      `${stream}: a commit states the revision it expects, not ${expectedRevision}`,
-    );
-    assert(
-      events.length > 0 && events.length <= EVENTS_PER_COMMIT_MAX,
-      `${stream}: ${events.length} events in one commit`,
-    );
+    if (!UUID.test(id)) assert.fail(`a commit id is a UUID, not ${id}`);
+    if (!NAME.test(stream)) assert.fail(`not a stream name: ${JSON.stringify(stream)}`);
+    if (symbol !== null && !NAME.test(symbol)) assert.fail(`not a symbol: ${JSON.stringify(symbol)}`);
+    if (!Number.isSafeInteger(expectedRevision) || expectedRevision < NO_STREAM) {
+      assert.fail(`${stream}: a commit states the revision it expects, not ${expectedRevision}`);
+    }
+    if (events.length === 0 || events.length > EVENTS_PER_COMMIT_MAX) {
+      assert.fail(`${stream}: ${events.length} events in one commit`);
+    }
   }
 }
 

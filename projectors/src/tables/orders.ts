@@ -59,7 +59,8 @@ export function foldOrders(
   for (const recorded of events) {
     if (begins(recorded.event)) {
       for (const row of openRows(recorded)) {
-        assert(!added.has(row.orderId) && !before.has(row.orderId), `order ${row.orderId} begins twice`);
+        if (added.has(row.orderId) || before.has(row.orderId))
+          assert.fail(`order ${row.orderId} begins twice`);
         added.set(row.orderId, row);
       }
       continue;
@@ -68,7 +69,7 @@ export function foldOrders(
       let row = added.get(id) ?? changed.get(id);
       if (!row) {
         const stored = before.get(id);
-        assert(stored, `${recorded.event.type} is about order ${id}, which never began`);
+        if (!stored) assert.fail(`${recorded.event.type} is about order ${id}, which never began`);
         row = { ...stored, eventPositions: [...stored.eventPositions] };
         changed.set(id, row);
       }
