@@ -47,8 +47,6 @@ export const longFunctions: Readonly<Record<string, number>> = {
   'loadtests/src/audit/book/book.ts: auditedBook': 320,
   'loadtests/src/audit/book/bookStops.ts: auditedStops': 134,
   'loadtests/src/audit/history.ts: auditHistory': 168,
-  'loadtests/src/audit/ledger.ts: ': 107,
-  'loadtests/src/audit/ledger.ts: accountLedger': 321,
   'loadtests/src/audit/shown/readModels.ts: compareAccount': 72,
   'loadtests/src/bench/loadGenerator.ts: connect': 79,
   'loadtests/src/benchOrders.ts: once': 71,
