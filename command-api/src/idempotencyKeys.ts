@@ -1,5 +1,5 @@
 import { timeOf, uuidV7TimeMs } from '@brokerx/contracts';
-import { type KeptKey, KeptKeys } from './keptKeys.ts';
+import { type KeptKey, PackedKeys } from './packedKeys.ts';
 import type { Refusal } from './refusal.ts';
 
 /**
@@ -11,7 +11,7 @@ import type { Refusal } from './refusal.ts';
  * forgotten key. A key of another version is refused as long as it may be among the forgotten keys of the last day.
  */
 export type KeyLog = {
-  kept: KeptKeys;
+  kept: PackedKeys;
   /** The newest time inside a forgotten version 7 key; 0 before the first was forgotten. */
   forgottenMs: number;
   /** The newest event time of a forgotten key of any version; 0 before the first was forgotten. */
@@ -24,7 +24,7 @@ export const KEY_AGE_MAX_MS = 24 * 3_600_000;
 /** Clocks of clients may be ahead by this much, and those of processes differ by it. */
 export const KEY_AHEAD_MAX_MS = 60_000;
 
-export const emptyKeyLog = (): KeyLog => ({ kept: new KeptKeys(), forgottenMs: 0, forgottenAtMs: 0 });
+export const emptyKeyLog = (): KeyLog => ({ kept: new PackedKeys(), forgottenMs: 0, forgottenAtMs: 0 });
 
 /**
  * Looks a request's key up: its earlier answer, a refusal if the key may have been answered and forgotten, or `unknown`.
@@ -101,7 +101,7 @@ export function keyLogText(log: KeyLog): KeyLogText {
 type KeyLogText = Omit<KeyLog, 'kept'> & { kept: string };
 
 export function keyLogFrom(text: KeyLogText): KeyLog {
-  const kept = new KeptKeys();
+  const kept = new PackedKeys();
   for (const line of text.kept === '' ? [] : text.kept.split('\n')) {
     const [id = '', hash, revision, timeMs, clientOrderId = ''] = line.split(' ');
     kept.set(id, {

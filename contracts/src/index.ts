@@ -6,6 +6,7 @@ export * from './api/tradeView.ts';
 export * as views from './api/views.ts';
 export * as domains from './base/domains.ts';
 export { canonicalEmail, comparableEmail, Email, mailboxOf } from './base/email.ts';
+export * from './base/fee.ts';
 export * from './base/feedTopic.ts';
 export * from './base/ids.ts';
 export * from './base/marketState.ts';

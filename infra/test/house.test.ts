@@ -57,7 +57,7 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
     'market',
     'account',
     'idempotencyKeys',
-    'keptKeys',
+    'packedKeys',
     'refusal',
   ],
   'query-api/src': [
@@ -103,7 +103,7 @@ const DECIDING = [
   'contracts/src/**',
   'matching-engine/src/{book,rules,snapshot}/**',
   'command-api/src/{account,market,money,orders}/**',
-  'command-api/src/{idempotencyKeys,keptKeys,refusal}.ts',
+  'command-api/src/{idempotencyKeys,packedKeys,refusal}.ts',
   'command-api/src/settlement/settle.ts',
   'command-api/src/people/{client,decider}.ts',
   'command-api/src/people/registration/{deadlines,reservation}.ts',

@@ -7,7 +7,7 @@ import { type Refusal, raise, refused } from '../refusal.ts';
 import { notOpenRefusal } from './accountRefusals.ts';
 import type { Change } from './amendRefusals.ts';
 import { bandExempt } from './collar.ts';
-import { CHANGE_LADDER, firstRefusal } from './ladder.ts';
+import { CHANGE_LADDER, firstRefusal } from './refusalPrecedence.ts';
 import type { CheckedOrder } from './termsRefusals.ts';
 
 /**

@@ -4,10 +4,10 @@ import { listWorstCase } from '../account/openList.ts';
 import type { Market } from '../market/market.ts';
 import { raise } from '../refusal.ts';
 import { bandExempt } from './collar.ts';
-import { firstRefusal, NEW_ORDER_LADDER } from './ladder.ts';
 import { newOrders } from './newOrders.ts';
 import { type PlaceOrderCommand, refusedOrder } from './placeOrder.ts';
 import { type Priced, price, quantityOf } from './price.ts';
+import { firstRefusal, NEW_ORDER_LADDER } from './refusalPrecedence.ts';
 
 export const isList = ({ order_class }: PlaceOrder): boolean =>
   order_class !== undefined && order_class !== 'simple';

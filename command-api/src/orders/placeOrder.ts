@@ -3,12 +3,12 @@ import type { Account } from '../account/account.ts';
 import type { Market } from '../market/market.ts';
 import type { Refusal } from '../refusal.ts';
 import { bandExempt } from './collar.ts';
-import { firstRefusal, NEW_ORDER_LADDER } from './ladder.ts';
 import { oneNewOrder, timeInForceOf } from './newOrders.ts';
 import { centsOf, price, quantityOf, termsOf } from './price.ts';
+import { firstRefusal, NEW_ORDER_LADDER } from './refusalPrecedence.ts';
 
 /**
- * Decides about a new order: the guards of `ladder.ts` first, then what the order holds. The state and the reference
+ * Decides about a new order: the guards of `refusalPrecedence.ts` first, then what the order holds. The state and the reference
  * price of the market come with the command; the engine's own check binds.
  */
 

@@ -10,17 +10,12 @@ import {
   word,
 } from '../base/domains.ts';
 import { Email, SignInEmail } from '../base/email.ts';
+import { FEE_PPM_MAX } from '../base/fee.ts';
 import { TradingPhase } from '../base/marketState.ts';
 import { ClientOrderId, OrderType, SelfTradeMode, Side, SymbolInput, TimeInForce } from '../base/order.ts';
 import { NewPassword, PASSWORD_CHARACTERS_MAX } from '../base/password.ts';
 import { CLOCK_FACTOR_MAX, SessionFields, secondsOf } from '../base/tradingSession.ts';
-import {
-  CASH_CENTS_MAX,
-  FEE_PPM_MAX,
-  HOLDING_SHARES_MAX,
-  ORDER_SHARES_MAX,
-  PRICE_CENTS_MAX,
-} from '../base/units.ts';
+import { CASH_CENTS_MAX, HOLDING_SHARES_MAX, ORDER_SHARES_MAX, PRICE_CENTS_MAX } from '../base/units.ts';
 import { listFieldRules, listFields } from './listCommand.ts';
 import { orderFieldRules } from './orderFieldRules.ts';
 

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { feeCents } from './fee.ts';
 import {
   type Cents,
   centsFromDecimal,
   collarTicks,
   decimalFromCents,
-  feeCents,
   priceCents,
   sharesFromDecimal,
   ticks,

@@ -15,12 +15,10 @@ export const ORDER_SHARES_MAX = 1_000_000;
 /** $100 billion. No account, hold or clearing balance may exceed it, so that sums of them stay exact integers. */
 export const CASH_CENTS_MAX = 10_000_000_000_000;
 export const HOLDING_SHARES_MAX = 1_000_000_000_000;
-/** Fees and collars are parts per million (ppm); 100,000 ppm is 10 %. */
-export const FEE_PPM_MAX = 100_000;
+/** Fees, collars and bands are parts per million (ppm): 100,000 ppm are 10 %. */
 const MILLION = 1_000_000;
-// The largest order value (price × shares) and the largest fee on it must be exact integers.
+// The largest order value (price × shares) must be an exact integer.
 assert(Number.isSafeInteger(PRICE_CENTS_MAX * ORDER_SHARES_MAX));
-assert(Number.isSafeInteger(((PRICE_CENTS_MAX * ORDER_SHARES_MAX) / MILLION) * FEE_PPM_MAX));
 
 export function cents(value: number): Cents {
   if (!Number.isSafeInteger(value)) assert.fail(`cents must be a safe integer, not ${value}`);
@@ -41,13 +39,6 @@ export const ticksOf = (price: Cents, tickCents: number): Ticks | undefined =>
   price % tickCents === 0 ? ticks(price / tickCents) : undefined;
 export const valueCents = (price: Ticks, tickCents: number, quantity: Shares): Cents =>
   cents(price * tickCents * quantity);
-
-/** The fee on an order value, ceil(value × ppm / 1,000,000). Splitting off whole millions keeps each product exact. */
-export function feeCents(value: Cents, feePpm: number): Cents {
-  const millions = Math.floor(value / MILLION);
-  const rest = value - millions * MILLION;
-  return cents(millions * feePpm + Math.ceil((rest * feePpm) / MILLION));
-}
 
 /**
  * One end of a collar: the reference price moved up or down by `ppm`, rounded to a tick towards the reference. The

@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { CalendarDate, line } from '../base/domains.ts';
+import { FEE_PPM_MAX } from '../base/fee.ts';
 import { TradingPhase } from '../base/marketState.ts';
 import { SymbolName } from '../base/order.ts';
 import { Time } from '../base/time.ts';
 import { CLOCK_FACTOR_MAX, TradingSession } from '../base/tradingSession.ts';
-import { FEE_PPM_MAX, ORDER_SHARES_MAX, PRICE_CENTS_MAX } from '../base/units.ts';
+import { ORDER_SHARES_MAX, PRICE_CENTS_MAX } from '../base/units.ts';
 
 /** Events of `market-<symbol>`: a symbol's listing and rules, and the phases of its market. All are engine inputs. */
 

@@ -2,7 +2,7 @@ import { type AccountFact, type BookFact, type OrderStatus, STATUS_NEXT } from '
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { ALICE, accepted, aliceBuys, aliceGets40, id, ORDER, ref, settled, story } from '../../test/given.ts';
-import { evolveRow, type OrderRow, openRows } from './order.ts';
+import { evolveRow, type OrderRow, openRows } from './orderRow.ts';
 
 /** Anything that may be told of an open order, in any order: the fold must keep to the documented table. */
 const data = { orderId: ORDER, accountId: ALICE, symbol: 'AAPL' };

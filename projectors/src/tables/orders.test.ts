@@ -16,7 +16,7 @@ import {
   story,
   traded,
 } from '../../test/given.ts';
-import { EVENT_POSITIONS_MAX, type OrderRow } from './order.ts';
+import { EVENT_POSITIONS_MAX, type OrderRow } from './orderRow.ts';
 import { foldOrders } from './orders.ts';
 
 const cancelRequested: AccountFact = {

@@ -4,7 +4,7 @@ import { type Recorded, safeInteger } from '@brokerx/infra';
 import { LRUCache } from 'lru-cache';
 import { type Cell, column, columns, instantOrNull } from '../run/columns.ts';
 import type { Database, TableProjection } from '../run/projection.ts';
-import { begins, evolveRow, type OrderRow, openRows, ordersOf } from './order.ts';
+import { begins, evolveRow, type OrderRow, openRows, ordersOf } from './orderRow.ts';
 
 /**
  * The table of orders. It is the one projection whose fold needs the stored row. A cache keeps rows written lately, since an

@@ -26,7 +26,7 @@ const ROWS_GROWTH = 1.15;
 const PLACES_PER_ROW = 1.33;
 const ID_WORDS = 4;
 
-export class KeptKeys implements Iterable<[string, KeptKey]> {
+export class PackedKeys implements Iterable<[string, KeptKey]> {
   size = 0;
   /** Number of the oldest key since the first of all. */
   #first = 0;

@@ -6,10 +6,10 @@ import type { Account } from '../account/account.ts';
 import type { OpenOrder } from '../account/openOrder.ts';
 import { OPEN_ORDERS_MAX, UNFILLED_ORDERS_MAX } from './accountRefusals.ts';
 import { amendOrder, changeOf } from './amend.ts';
-import { CHANGE_LADDER, type Ladder, NEW_ORDER_LADDER } from './ladder.ts';
 import { oneNewOrder } from './newOrders.ts';
 import { placeOrder } from './placeOrder.ts';
 import { price } from './price.ts';
+import { CHANGE_LADDER, type Ladder, NEW_ORDER_LADDER } from './refusalPrecedence.ts';
 
 /** The documented order of precedence. */
 const PRECEDENCE = Object.keys(REFUSALS);

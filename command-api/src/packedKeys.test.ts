@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type KeptKey, KeptKeys } from './keptKeys.ts';
+import { type KeptKey, PackedKeys } from './packedKeys.ts';
 
 /** Packed keys beside a plain `Map`, which does the same and says so more simply. */
 const answer = (revision: number, clientOrderId: string | null = null): KeptKey => ({
@@ -22,7 +22,7 @@ const step = fc.oneof(
 test('keys are found, kept in order and dropped as a map would', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 300 }), (steps) => {
-      const keys = new KeptKeys();
+      const keys = new PackedKeys();
       const model = new Map<string, KeptKey>();
       steps.forEach((next, revision) => {
         if (next === 'drop') {
@@ -47,7 +47,7 @@ test('keys are found, kept in order and dropped as a map would', () => {
 });
 
 test('many keys that come and go take at most 48 bytes each', () => {
-  const keys = new KeptKeys();
+  const keys = new PackedKeys();
   let bytesMax = 0;
   for (let n = 0; n < 50_000; n++) {
     keys.set(idOf(n), answer(n));
@@ -59,7 +59,7 @@ test('many keys that come and go take at most 48 bytes each', () => {
 });
 
 test('two that hold the same are equal, and others are not', () => {
-  const [a, b] = [new KeptKeys(), new KeptKeys()];
+  const [a, b] = [new PackedKeys(), new PackedKeys()];
   for (const keys of [a, b]) for (let n = 0; n < 20; n++) keys.set(idOf(n), answer(n));
   b.set(idOf(20), answer(20));
   expect(b).not.toEqual(a);
