@@ -43,8 +43,6 @@ export const longFunctions: Readonly<Record<string, number>> = {
   'infra/src/lease/holding.ts: leasesOver': 160,
   'infra/src/vault/vault.postgres.ts: postgresVault': 83,
   'loadtests/src/audit/book/auctions.ts: auditedAuctions': 81,
-  'loadtests/src/audit/book/book.ts: ': 127,
-  'loadtests/src/audit/book/book.ts: auditedBook': 320,
   'loadtests/src/audit/book/bookStops.ts: auditedStops': 134,
   'loadtests/src/audit/history.ts: auditHistory': 168,
   'loadtests/src/audit/shown/readModels.ts: compareAccount': 72,
