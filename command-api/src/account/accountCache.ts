@@ -156,9 +156,8 @@ function writeSnapshot(cache: AccountCache, entry: AccountEntry): void {
 export async function closeCache(cache: AccountCache): Promise<void> {
   const { cached, snapshots } = cache;
   for (const entry of cached.values()) {
-    if (!isAtRest(entry)) continue;
     while (snapshots.isBusy()) await snapshots.oneSettled();
-    writeSnapshot(cache, entry);
+    if (isAtRest(entry)) writeSnapshot(cache, entry);
   }
   await snapshots.settled();
 }
