@@ -1,5 +1,5 @@
 /**
- * What is not yet as it should be, for `house.test.ts`: these lists may only become shorter. Nothing new is added to them.
+ * What is not yet as it should be, for `house.test.ts`: the list may only become shorter. Nothing new is added to it.
  */
 
 /** Functions of more than 70 lines, with their lengths: they may only become shorter. */
@@ -14,14 +14,14 @@ export const longFunctions: Readonly<Record<string, number>> = {
   'command-api/src/market/market.ts: change': 72,
   'command-api/src/market/markets.ts: startMarkets': 125,
   'command-api/src/metrics.ts: commandMetrics': 75,
-  'command-api/src/operations/marketWideRoutes.ts: marketWideRoutes': 88,
+  'command-api/src/operations/marketWideRoutes.ts: marketWideRoutes': 82,
   'command-api/src/operations/routes.ts: marketRoutes': 167,
   'command-api/src/people/routes.ts: clientRoutes': 114,
   'command-api/src/people/signIn/failedSignIns.ts: failedSignIns': 87,
   'command-api/src/people/signIn/sessionRoutes.ts: sessionRoutes': 72,
   'command-api/src/settlement/settle.ts: factOf': 75,
   'command-api/src/settlement/settlement.ts: startSettlement': 138,
-  'command-api/src/tasks/openTasks.ts: takeUp': 111,
+  'command-api/src/tasks/openTasks.ts: takeUp': 110,
   'infra/src/auth/sessionEnds.ts: sessionEnds': 105,
   'infra/src/eventStore/eventStore.eventstoredb.ts: eventStoreDb': 114,
   'infra/src/eventStore/eventStore.memory.ts: memoryEventStore': 76,
@@ -42,9 +42,9 @@ export const longFunctions: Readonly<Record<string, number>> = {
   'infra/src/lease/holding.ts: hold': 76,
   'infra/src/lease/holding.ts: leasesOver': 160,
   'infra/src/vault/vault.postgres.ts: postgresVault': 83,
-  'loadtests/src/audit/book/auctions.ts: auditedAuctions': 81,
-  'loadtests/src/audit/book/bookStops.ts: auditedStops': 134,
-  'loadtests/src/audit/history.ts: auditHistory': 168,
+  'loadtests/src/audit/book/auctions.ts: auditedAuctions': 80,
+  'loadtests/src/audit/book/bookStops.ts: auditedStops': 133,
+  'loadtests/src/audit/history.ts: auditHistory': 161,
   'loadtests/src/audit/shown/readModels.ts: compareAccount': 72,
   'loadtests/src/bench/loadGenerator.ts: connect': 79,
   'loadtests/src/benchOrders.ts: once': 71,
@@ -80,13 +80,3 @@ export const longFunctions: Readonly<Record<string, number>> = {
   'query-api/src/ws/asyncApi.ts: asyncApi': 75,
   'query-api/src/ws/openSockets.ts: openSockets': 81,
 };
-
-/** Files with comments that begin with "Of". */
-export const ofComments: readonly string[] = [
-  'loadtests/src/audit/order.ts',
-  'loadtests/src/bench/flood.ts',
-  'loadtests/src/bench/loadGenerator.ts',
-  'loadtests/src/own/counts.ts',
-  'loadtests/src/seed/seed.ts',
-  'loadtests/test/gateway.e2e.test.ts',
-];

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Api, brokerApi } from '@brokerx/client';
 import { formatPosition, parsePosition } from '@brokerx/contracts';
 import { Command } from 'commander';
-import { exitCodeOf, type Findings, findings } from './audit/findings.ts';
+import { exitCodeOf, type Findings, newFindings } from './audit/findings.ts';
 import { auditHistory, type HistoryAudit } from './audit/history.ts';
 import { auditJournals } from './audit/journals.ts';
 import { parseRawEvent } from './audit/rawEvent.ts';
@@ -16,17 +16,17 @@ import { type JournalEntry, readJournal } from './journal.ts';
 import { type Person, signIn } from './people.ts';
 
 /**
- * Checks a running installation from outside: the whole history, folded again by code of its own; the clients'
- * journals against it; and everything that the query API shows against it.
+ * Audits a running installation from outside. It folds the whole history again with code of its own, and compares the
+ * clients' journals and everything that the query API shows with the result.
  */
 export type AuditOptions = {
   api: Api;
   operator: Person;
   journals?: readonly JournalEntry[];
-  /** How long the system may take to answer, settle and project what it has accepted. */
+  /** How long the system may take until everything accepted is answered, settled and projected. */
   settleMs?: number;
   readModels?: boolean;
-  /** Rows of ledgers, executions and candles that are compared at most: see `withinRows`. */
+  /** The most rows of ledgers, executions and candles that are compared: see `withinRows`. */
   rowsMax?: number;
 };
 export type AuditResult = {
@@ -34,32 +34,32 @@ export type AuditResult = {
   exitCode: number;
   findings: Findings;
   history: HistoryAudit;
-  /** From the beginning of the audit until everything accepted by then was answered and settled. */
+  /** Milliseconds until everything accepted before the audit was answered and settled. */
   settledMs: number;
-  /** … until the read models had it, too. */
+  /** Milliseconds until the read models showed it, too. */
   projectedMs: number;
-  /** Rows of ledgers, executions and candles: what was compared, of how many. */
+  /** Rows of ledgers, executions and candles: how many were compared, and how many there are. */
   rows: { compared: number; inAll: number };
   durationMs: number;
 };
 
 const SETTLE_MS = 60_000;
 const POLL_MS = 100;
-/** About half a minute's reading; below it everything is compared. */
+/** Reading so many rows takes about half a minute. */
 const ROWS_MAX = 500_000;
-/** On a live market an account may change between reading the events and the view; it is looked at again. */
+/** Attempts to compare an account or symbol: on a live market it may change between the reading of events and of the view. */
 const COMPARISONS_MAX = 15;
 
 export async function auditInstallation(options: AuditOptions): Promise<AuditResult> {
   const { api, operator } = options;
   const begun = performance.now();
-  const found = findings();
-  const history = auditHistory(found);
-  const target = await readOn(api, operator, history);
+  const findings = newFindings();
+  const history = auditHistory(findings);
+  const target = await readNewEvents(api, operator, history);
   const deadline = begun + (options.settleMs ?? SETTLE_MS);
-  while (owes(history, target.position) && performance.now() < deadline) {
+  while (hasUnanswered(history, target.position) && performance.now() < deadline) {
     await delay(POLL_MS);
-    await readOn(api, operator, history);
+    await readNewEvents(api, operator, history);
   }
   const settledMs = performance.now() - begun;
   let projectedMs = settledMs;
@@ -76,28 +76,28 @@ export async function auditInstallation(options: AuditOptions): Promise<AuditRes
       projectedMs = performance.now() - begun;
       differing = [...differences.keys()];
       if (comparison === COMPARISONS_MAX || performance.now() > deadline) {
-        for (const text of [...differences.values()].flat()) found.add('mismatch', text);
+        for (const text of [...differences.values()].flat()) findings.add('mismatch', text);
         break;
       }
       if (differing.length === 0) break;
       await delay(POLL_MS);
-      await readOn(api, operator, history);
+      await readNewEvents(api, operator, history);
     }
   }
   if (options.readModels !== false) {
     const minPosition = formatPosition({ storeId: target.storeId, position: target.position });
     for (const text of await parkedEvents(api, { token: operator.token, minPosition }))
-      found.add('mismatch', text);
+      findings.add('mismatch', text);
   }
-  // What was shown ahead of the replay must turn up in it.
-  if (history.awaiting > 0) await readOn(api, operator, history);
+  // Rows that were shown before their events were read must have events by now.
+  if (history.awaiting > 0) await readNewEvents(api, operator, history);
   history.finish(target.position);
-  if (options.journals) auditJournals(history, options.journals, found);
-  const exitCode = exitCodeOf(found);
+  if (options.journals) auditJournals(history, options.journals, findings);
+  const exitCode = exitCodeOf(findings);
   return {
     ok: exitCode === 0,
     exitCode,
-    findings: found,
+    findings,
     history,
     settledMs,
     projectedMs,
@@ -106,14 +106,14 @@ export async function auditInstallation(options: AuditOptions): Promise<AuditRes
   };
 }
 
-const owes = (history: HistoryAudit, upTo: number): boolean => {
+const hasUnanswered = (history: HistoryAudit, upTo: number): boolean => {
   const { inputs, settlements, deposits } = history.unanswered(upTo);
   return inputs + settlements + deposits > 0;
 };
 
 const READ_ATTEMPTS_MAX = 20;
-/** Reads every event after the last one known. A broken connection goes on where it stopped. */
-async function readOn(
+/** Reads the events after the last one that the history has. After a broken connection it goes on where it stopped. */
+async function readNewEvents(
   api: Api,
   operator: Person,
   history: HistoryAudit,
@@ -124,7 +124,7 @@ async function readOn(
       for await (const line of api.lines(`/v1/events?after=${history.position}`, { token })) {
         if (line !== '') history.take(parseRawEvent(line));
       }
-      return { storeId: await storeId(api, token), position: history.position };
+      return { storeId: await storeIdOf(api, token), position: history.position };
     } catch (error) {
       if (attempt === READ_ATTEMPTS_MAX) throw error;
       await delay(POLL_MS * attempt);
@@ -132,8 +132,8 @@ async function readOn(
   }
 }
 
-/** Any reply of the query API says which store it speaks of. */
-async function storeId(api: Api, token: string): Promise<string> {
+/** The id of the event store, which every reply of the query API names. */
+async function storeIdOf(api: Api, token: string): Promise<string> {
   const reply = await api.raw('query', {
     path: '/v1/wallet',
     headers: { authorization: `Bearer ${token}` },
@@ -143,7 +143,7 @@ async function storeId(api: Api, token: string): Promise<string> {
   return parsed.storeId;
 }
 
-/** What the audit saw, for a person. */
+/** The result as a table, with the findings below. */
 export function auditTable(result: AuditResult): string {
   const { counts, accounts, position } = result.history;
   const rows: (readonly [string, string | number])[] = [

@@ -2,7 +2,7 @@ import type { AccountFact, BookFact } from '@brokerx/contracts';
 import { expect, test } from 'vitest';
 import { auctionOf } from '../src/audit/book/auction.ts';
 import { auditedBook } from '../src/audit/book/book.ts';
-import { findings } from '../src/audit/findings.ts';
+import { newFindings } from '../src/audit/findings.ts';
 import { type AuditedOrder, orderFrom } from '../src/audit/order.ts';
 import type { RawEvent } from '../src/audit/rawEvent.ts';
 
@@ -97,9 +97,9 @@ const told: BookFact[] = [
 ];
 
 function audited(facts: readonly BookFact[]): string[] {
-  const found = findings();
+  const findings = newFindings();
   const orders = new Map([BUY, FOR_CLOSING, SELL].map((order) => [order.id, { ...order }]));
-  const book = auditedBook('ACME', orders, found);
+  const book = auditedBook('ACME', orders, findings);
   book.market({ type: 'SymbolListed.v1', data: { rules: RULES, matchingRules: 3 } } as unknown as RawEvent);
   facts.forEach((fact, revision) => {
     book.apply({ ...fact, revision } as unknown as RawEvent);
@@ -107,7 +107,7 @@ function audited(facts: readonly BookFact[]): string[] {
     if (fact.type === 'OrderAccepted.v1' || next === 'AuctionUncrossed.v1') book.inputDone();
   });
   book.inputDone();
-  return found.list.map(({ what }) => what);
+  return findings.list.map(({ what }) => what);
 }
 
 test('an auction that goes by the rules passes', () => {
@@ -157,10 +157,10 @@ test.for([
 );
 
 const taking = (priceTicks: number, bandExempt: boolean): string[] => {
-  const found = findings();
+  const findings = newFindings();
   const buy = placed(21, { limitTicks: 1_100, quantity: 1, bandExempt });
   const sell = placed(22, { side: 'sell', limitTicks: priceTicks, quantity: 1 });
-  const book = auditedBook('ACME', new Map([buy, sell].map((order) => [order.id, order])), found);
+  const book = auditedBook('ACME', new Map([buy, sell].map((order) => [order.id, order])), findings);
   book.market({ type: 'SymbolListed.v1', data: { rules: RULES, matchingRules: 3 } } as unknown as RawEvent);
   const met = { trade: 1, priceTicks, tickCents: 1, quantity: 1, takerSide: 'buy' };
   const legs = { maker: { ...ref(22), leaves: 0 }, taker: { ...ref(21), leaves: 0 } };
@@ -170,7 +170,7 @@ const taking = (priceTicks: number, bandExempt: boolean): string[] => {
   }
   book.apply({ type: 'TradeExecuted.v1', revision: 2, data: { ...met, ...legs } } as unknown as RawEvent);
   book.inputDone();
-  return found.list.map(({ what }) => what);
+  return findings.list.map(({ what }) => what);
 };
 
 test('the audit finds a trade outside the band, but for who is exempt', () => {

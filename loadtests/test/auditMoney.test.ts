@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { auditedBook } from '../src/audit/book/book.ts';
-import { findings } from '../src/audit/findings.ts';
+import { newFindings } from '../src/audit/findings.ts';
 import { orderFrom } from '../src/audit/order.ts';
 import type { RawEvent } from '../src/audit/rawEvent.ts';
 import { id } from './toldHistory.ts';
@@ -14,8 +14,8 @@ type Trade = readonly [sell: number, quantity: number, left: number];
 type End = 'filled' | 'completed' | 'EXECUTION_BOUND' | 'INSUFFICIENT_LIQUIDITY';
 
 /** Ann sells, Bob spends so many cents. */
-function found(sells: readonly Sell[], cents: number, trades: readonly Trade[], end: End) {
-  const told = findings();
+function findingsOf(sells: readonly Sell[], cents: number, trades: readonly Trade[], end: End) {
+  const findings = newFindings();
   const terms = { clientOrderId: null, symbol: 'ACME', tickCents: 1, referenceTicks: 100, bandExempt: false };
   const orders = new Map(
     [...sells, null].map((sell, n) => {
@@ -28,7 +28,7 @@ function found(sells: readonly Sell[], cents: number, trades: readonly Trade[], 
       return [placed.orderId, orderFrom({ ...placed, ...common, quantity, limitTicks, ...money })] as const;
     }),
   );
-  const book = auditedBook('ACME', orders, told);
+  const book = auditedBook('ACME', orders, findings);
   book.rules.lotShares = 10;
   book.market({
     type: 'SymbolListed.v1',
@@ -60,7 +60,7 @@ function found(sells: readonly Sell[], cents: number, trades: readonly Trade[], 
   else if (end !== 'filled')
     apply('OrderExpired.v1', { order, side: 'buy', quantity: 0, resting: false, leftCents, reason: end });
   book.inputDone();
-  return told.list.map(({ what }) => what.replace(MONEY, 'it'));
+  return findings.list.map(({ what }) => what.replace(MONEY, 'it'));
 }
 
 const odd: Sell[] = [
@@ -68,7 +68,7 @@ const odd: Sell[] = [
   [40, 110],
 ];
 
-test.for<[what: string, ...Parameters<typeof found>]>([
+test.for<[what: string, ...Parameters<typeof findingsOf>]>([
   ['lots at one price', odd, 1_000, [[0, 10, 0]], 'filled'],
   [
     'a lot over two prices',
@@ -84,10 +84,10 @@ test.for<[what: string, ...Parameters<typeof found>]>([
   ['a lot where nobody has another', odd.slice(0, 1), 2_000, [[0, 10, 10]], 'INSUFFICIENT_LIQUIDITY'],
   ['nothing where nobody has a lot', [[7, 100]], 2_000, [], 'INSUFFICIENT_LIQUIDITY'],
 ])('the audit lets pass %s', ([, ...told]) => {
-  expect(found(...told)).toEqual([]);
+  expect(findingsOf(...told)).toEqual([]);
 });
 
-test.for<[what: string, says: string, ...Parameters<typeof found>]>([
+test.for<[what: string, says: string, ...Parameters<typeof findingsOf>]>([
   ['a whole that is no lots', 'it bought 13, which is no whole lots', odd, 2_000, [[0, 13, 7]], 'completed'],
   [
     'the same beyond its bound',
@@ -115,5 +115,5 @@ test.for<[what: string, says: string, ...Parameters<typeof found>]>([
     'completed',
   ],
 ])('the audit finds %s', ([, says, ...told]) => {
-  expect(found(...told).join()).toContain(says);
+  expect(findingsOf(...told).join()).toContain(says);
 });

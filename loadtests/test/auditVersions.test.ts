@@ -2,7 +2,7 @@ import type { AccountFact, BookFact } from '@brokerx/contracts';
 import { expect, test } from 'vitest';
 import { auctionOf } from '../src/audit/book/auction.ts';
 import { auditedBook } from '../src/audit/book/book.ts';
-import { findings } from '../src/audit/findings.ts';
+import { newFindings } from '../src/audit/findings.ts';
 import { type AuditedOrder, orderFrom } from '../src/audit/order.ts';
 import { listFrom } from '../src/audit/orderList.ts';
 import type { RawEvent } from '../src/audit/rawEvent.ts';
@@ -49,8 +49,8 @@ function audited(
   inputs: readonly (readonly BookFact[])[],
   marketSays?: { before: number; event: object },
 ): string[] {
-  const found = findings();
-  const book = auditedBook('ACME', new Map(orders.map((order) => [order.id, { ...order }])), found);
+  const findings = newFindings();
+  const book = auditedBook('ACME', new Map(orders.map((order) => [order.id, { ...order }])), findings);
   const listed = { rules: { tickCents: 1, listingTicks: 1_000 }, matchingRules: version };
   book.market({ type: 'SymbolListed.v1', data: listed } as unknown as RawEvent);
   for (const [n, facts] of inputs.entries()) {
@@ -58,7 +58,7 @@ function audited(
     for (const fact of facts) book.apply({ ...fact, revision: n } as unknown as RawEvent);
     book.inputDone();
   }
-  return found.list.map(({ what }) => what);
+  return findings.list.map(({ what }) => what);
 }
 
 test('the surplus strictly inside of what is equally good was told as none by version 3', () => {

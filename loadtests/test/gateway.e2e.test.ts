@@ -26,7 +26,7 @@ let installation: Installation;
 const others: ChildProcess[] = [];
 const commandApis: string[] = [];
 const queryApis: string[] = [];
-/** Of the first command-api's inbox, which takes the mail of both. */
+/** The port of the first command-api's inbox, which takes the mail of both. */
 let smtpPort = '';
 
 beforeAll(async () => {

@@ -4,26 +4,26 @@ import { type AuditedList, type AuditedOrder, feeOf, leavesOf, stillNeeded } fro
 import { isLeg, listNeeds, sellersOf, siblingsOf } from './orderList.ts';
 import type { RawEvent } from './rawEvent.ts';
 
-/** One account, folded with arithmetic of its own. Cash includes what is held, shares too. */
+/** An account as its events make it, computed independently of the services. Cash and shares include what is held. */
 export type AuditedAccount = {
   id: string;
   cashCents: number;
   heldCents: number;
   holdings: Map<string, { shares: number; held: number }>;
-  /** Deposits that are not decided yet, amount by id. */
+  /** The amounts in cents of the deposits that are not decided yet, by id. */
   deposits: Map<string, number>;
-  /** Its kill switch is active. */
+  /** Whether its kill switch is active. */
   killed: boolean;
   orders: AuditedOrder[];
   fills: AuditedFill[];
-  /** The other sides of its bookings: with it they sum to zero. */
+  /** The other sides of its bookings. Together with the account they sum to zero. */
   elsewhere: Elsewhere;
-  /** Events that moved cash or shares between books, and the last one of them. */
+  /** The number of events that moved cash or shares between books, which is the number of entries in the ledger. */
   entries: number;
   lastEntryId: string | null;
 };
 
-/** The books beside those of the account itself, as its own events move them. */
+/** Clearing, fees and the outside world, as far as this account's events move them. */
 export type Elsewhere = {
   clearingCents: number;
   feesCents: number;
@@ -46,13 +46,13 @@ export const emptyAccount = (id: string): AuditedAccount => ({
   lastEntryId: null,
 });
 
-/** Counts an event that moved something. */
+/** Counts an event that moves cash or shares between books. */
 function booked(account: AuditedAccount, event: RawEvent): void {
   account.entries += 1;
   account.lastEntryId = event.id;
 }
 
-/** The same for an event that moves only what it releases or holds. */
+/** Counts an event if the amount of cash or shares that it moves is not zero. */
 export function bookedWhere(account: AuditedAccount, event: RawEvent, cents: number, shares: number): void {
   if (cents !== 0 || shares !== 0) booked(account, event);
 }
@@ -77,19 +77,19 @@ export function holdingOf(account: AuditedAccount, symbol: string): { shares: nu
 export const add = (sums: Map<string, number>, key: string, amount: number): void =>
   void sums.set(key, (sums.get(key) ?? 0) + amount);
 
-/** The hold of a new order covers its worst case, and the account can bear it. */
-export function hold(account: AuditedAccount, order: AuditedOrder, found: Findings): void {
+/** Books the hold of a new order, and checks that it covers the order's worst case. */
+export function hold(account: AuditedAccount, order: AuditedOrder, findings: Findings): void {
   const holding = holdingOf(account, order.symbol);
   account.heldCents += order.holdCents;
   holding.held += order.holdShares;
   const value = order.notionalCents ?? order.limitTicks * order.tickCents * order.quantity;
-  const needed = order.side === 'buy' ? value + feeOf(order, value) : 0;
-  found.expect(
-    order.holdCents >= needed && (order.side === 'buy' || order.holdCents === 0),
+  const neededCents = order.side === 'buy' ? value + feeOf(order, value) : 0;
+  findings.expect(
+    order.holdCents >= neededCents && (order.side === 'buy' || order.holdCents === 0),
     'money',
-    () => `order ${order.id} holds ${order.holdCents} cents, its worst case is ${needed}`,
+    () => `order ${order.id} holds ${order.holdCents} cents, its worst case is ${neededCents}`,
   );
-  found.expect(
+  findings.expect(
     order.holdShares === (order.side === 'sell' ? order.quantity : 0),
     'money',
     () => `order ${order.id} holds ${order.holdShares} shares for ${order.quantity}`,
@@ -98,34 +98,34 @@ export function hold(account: AuditedAccount, order: AuditedOrder, found: Findin
 
 type Filled = Extract<RawEvent, { type: 'OrderFilled.v1' }>;
 
-/** Books one leg of a trade; every figure of the event is worked out again. */
-export function fill(account: AuditedAccount, order: AuditedOrder, event: Filled, found: Findings): void {
+/** Books one side of a trade, and checks every figure of the event. */
+export function fill(account: AuditedAccount, order: AuditedOrder, event: Filled, findings: Findings): void {
   const { data } = event;
   const { elsewhere } = account;
-  const value = data.priceTicks * data.tickCents * data.quantity;
-  const cumulative = order.filledValueCents + value;
-  const fees = feeOf(order, cumulative);
-  const fee = fees - order.feesCents;
-  found.expect(
-    data.valueCents === value,
-    'money',
-    () => `order ${order.id}: fill ${data.tradeId} is worth ${value} cents, booked are ${data.valueCents}`,
-  );
-  found.expect(
-    data.feeCents === fee && data.feesCents === fees,
+  const valueCents = data.priceTicks * data.tickCents * data.quantity;
+  const feesCents = feeOf(order, order.filledValueCents + valueCents);
+  const feeCents = feesCents - order.feesCents;
+  findings.expect(
+    data.valueCents === valueCents,
     'money',
     () =>
-      `order ${order.id}: fill ${data.tradeId} costs ${fee} (in all ${fees}), booked are ${data.feeCents} (${data.feesCents})`,
+      `order ${order.id}: fill ${data.tradeId} is worth ${valueCents} cents, booked are ${data.valueCents}`,
+  );
+  findings.expect(
+    data.feeCents === feeCents && data.feesCents === feesCents,
+    'money',
+    () =>
+      `order ${order.id}: fill ${data.tradeId} costs ${feeCents} (in all ${feesCents}), booked are ${data.feeCents} (${data.feesCents})`,
   );
   order.filled += data.quantity;
   order.filledValueCents += data.valueCents;
   order.feesCents += data.feeCents;
   order.wanted = data.leavesQuantity;
   const { notionalCents } = order;
-  const within =
+  const isWithinOrder =
     notionalCents === null ? order.filled <= order.quantity : order.filledValueCents <= notionalCents;
-  found.expect(
-    within &&
+  findings.expect(
+    isWithinOrder &&
       data.filledQuantity === order.filled &&
       data.filledValueCents === order.filledValueCents &&
       data.leavesQuantity === leavesOf(order) &&
@@ -138,7 +138,7 @@ export function fill(account: AuditedAccount, order: AuditedOrder, event: Filled
     account.cashCents -= data.valueCents + data.feeCents;
     elsewhere.clearingCents += data.valueCents;
     holding.shares += data.quantity;
-    holdBought(account, order, data, found);
+    holdBought(account, order, data, findings);
     add(elsewhere.clearingShares, order.symbol, -data.quantity);
     lower(account, order, data.valueCents + data.feeCents + data.releasedCents, data.releasedShares);
   } else {
@@ -149,18 +149,18 @@ export function fill(account: AuditedAccount, order: AuditedOrder, event: Filled
     lower(account, order, data.releasedCents, data.quantity + data.releasedShares);
   }
   elsewhere.feesCents += data.feeCents;
-  lessenSibling(order, data, found);
+  lessenSibling(order, data, findings);
   account.fills.push(fillFrom(data));
   booked(account, event);
   if (data.closes) order.end = 'filled';
-  heldEnough(order, found);
+  heldEnough(order, findings);
 }
 
-/** Who holds for an order: its list, but for the entry of a bracket. */
+/** What holds cash and shares for an order: its list, or the order itself if it stands alone or is a bracket's entry. */
 export const holderOf = (order: AuditedOrder): { holdCents: number; holdShares: number } =>
   order.list && isLeg(order) ? order.list : order;
 
-/** Takes what an output released off the order's hold. */
+/** Takes cents and shares off the hold of an order; negative amounts add to it. */
 export function lower(account: AuditedAccount, order: AuditedOrder, cents: number, shares: number): void {
   const holder = holderOf(order);
   holder.holdCents -= cents;
@@ -169,11 +169,11 @@ export function lower(account: AuditedAccount, order: AuditedOrder, cents: numbe
   holdingOf(account, order.symbol).held -= shares;
 }
 
-/** An ended order holds nothing; an open one what the rest may still cost. */
-export function heldEnough(order: AuditedOrder, found: Findings): void {
-  if (order.list && isLeg(order)) return listHeldEnough(order.list, found);
+/** Checks that an ended order holds nothing, and an open one at least what its rest may cost. */
+export function heldEnough(order: AuditedOrder, findings: Findings): void {
+  if (order.list && isLeg(order)) return listHeldEnough(order.list, findings);
   if (order.end) {
-    found.expect(
+    findings.expect(
       order.holdCents === 0 && order.holdShares === 0,
       'money',
       () =>
@@ -182,59 +182,60 @@ export function heldEnough(order: AuditedOrder, found: Findings): void {
     return;
   }
   const { cents, shares } = stillNeeded(order);
-  found.expect(
+  findings.expect(
     order.holdCents >= cents && order.holdShares >= shares,
     'money',
     () => `order ${order.id} holds too little for its ${leavesOf(order)} open shares`,
   );
 }
 
-/** A list holds what its open orders may still cost together, and nothing once all have ended. */
-function listHeldEnough(list: AuditedList, found: Findings): void {
+/** Checks that a list holds at least what its open orders may cost together, and nothing once all have ended. */
+function listHeldEnough(list: AuditedList, findings: Findings): void {
   const { id, orders, holdCents, holdShares } = list;
   const { cents, shares } = listNeeds(list);
-  found.expect(
+  findings.expect(
     holdCents >= cents && holdShares >= shares,
     'money',
     () => `list ${id} holds ${holdCents} cents and ${holdShares} shares, it may need ${cents} and ${shares}`,
   );
-  found.expect(
+  findings.expect(
     orders.some(({ end }) => end === null) || (holdCents === 0 && holdShares === 0),
     'money',
     () => `list ${id} has ended and still holds ${holdCents} cents, ${holdShares} shares`,
   );
 }
 
-/** The hold of a new list covers its worst case, and the account can bear it. */
+/** Books the hold of a new list, and checks that it covers the list's worst case. */
 export function holdList(
   account: AuditedAccount,
   list: AuditedList,
   { symbol, quantity, side }: { symbol: string; quantity: number; side: string },
-  found: Findings,
+  findings: Findings,
 ): void {
   account.heldCents += list.holdCents;
   holdingOf(account, symbol).held += list.holdShares;
-  listHeldEnough(list, found);
-  found.expect(
+  listHeldEnough(list, findings);
+  findings.expect(
     list.holdShares === (side === 'sell' ? quantity : 0) && (side === 'buy' || list.holdCents === 0),
     'money',
     () => `list ${list.id} holds ${list.holdShares} shares and ${list.holdCents} cents for ${quantity}`,
   );
 }
 
-/** What an entry buys is held at once for the orders that will sell it, as long as there are any. */
+/** Holds the shares that a bracket's entry buys for the orders that will sell them, if any of those is open. */
 function holdBought(
   account: AuditedAccount,
   order: AuditedOrder,
   data: Filled['data'],
-  found: Findings,
+  findings: Findings,
 ): void {
-  const must = sellersOf(order).length > 0 ? data.quantity : 0;
+  const expectedShares = sellersOf(order).length > 0 ? data.quantity : 0;
   const { heldShares = 0 } = data;
-  found.expect(
-    heldShares === must,
+  findings.expect(
+    heldShares === expectedShares,
     'money',
-    () => `order ${order.id}: fill ${data.tradeId} holds ${heldShares} shares for its bracket, not ${must}`,
+    () =>
+      `order ${order.id}: fill ${data.tradeId} holds ${heldShares} shares for its bracket, not ${expectedShares}`,
   );
   if (!order.list || heldShares === 0) return;
   order.list.bought += heldShares;
@@ -242,30 +243,30 @@ function holdBought(
   holdingOf(account, order.symbol).held += heldShares;
 }
 
-/** What a fill takes off the other order of its list. */
-function lessenSibling(order: AuditedOrder, data: Filled['data'], found: Findings): void {
+/** Takes a fill's quantity off the other order of its list, and checks what the event says of that order. */
+function lessenSibling(order: AuditedOrder, data: Filled['data'], findings: Findings): void {
   const [other] = siblingsOf(order);
-  const told = data.sibling;
-  const less = other ? Math.min(data.quantity, leavesOf(other)) : 0;
-  if (other) other.quantity -= less;
-  found.expect(
-    told?.orderId === other?.id &&
-      (!other || (told?.quantity === other.quantity && told.leavesQuantity === leavesOf(other))),
+  const sibling = data.sibling;
+  const lessShares = other ? Math.min(data.quantity, leavesOf(other)) : 0;
+  if (other) other.quantity -= lessShares;
+  findings.expect(
+    sibling?.orderId === other?.id &&
+      (!other || (sibling?.quantity === other.quantity && sibling.leavesQuantity === leavesOf(other))),
     'mismatch',
     () => `order ${order.id}: fill ${data.tradeId} leaves its sibling ${other?.id} otherwise`,
   );
 }
 
-/** Nothing is ever below zero, and nothing holds more than there is. */
-export function solvent(account: AuditedAccount, symbol: string | undefined, found: Findings): void {
-  found.expect(
+/** Checks that nothing is below zero, and that the account does not hold more than it has. */
+export function solvent(account: AuditedAccount, symbol: string | undefined, findings: Findings): void {
+  findings.expect(
     account.heldCents >= 0 && account.cashCents >= account.heldCents,
     'money',
     () => `account ${account.id} has ${account.cashCents} cents and holds ${account.heldCents}`,
   );
   if (symbol === undefined) return;
   const { shares, held } = holdingOf(account, symbol);
-  found.expect(
+  findings.expect(
     held >= 0 && shares >= held,
     'money',
     () => `account ${account.id} has ${shares} ${symbol} and holds ${held}`,

@@ -3,9 +3,9 @@ import type { RawEvent } from './rawEvent.ts';
 
 type Filled = Extract<RawEvent, { type: 'OrderFilled.v1' }>['data'];
 
-/** A fill as its account booked it: what must be shown of it. */
+/** A fill as its account booked it, with what the executions must show of it. */
 export type AuditedFill = {
-  /** The trade's and the side's: an account may stand on both sides of one trade. */
+  /** The ids of trade and side, because an account may be on both sides of a trade. */
   id: string;
   orderId: string;
   symbol: string;

@@ -1,23 +1,23 @@
 import { EXIT } from '../cli/report.ts';
 
-/** What an audit can find, in order of precedence of its exit code. */
+/** The kinds of finding, in the order in which they decide the exit code. */
 const CHECKS = ['lost', 'duplicate', 'phantom', 'money', 'mismatch', 'liveness'] as const;
 export type Check = (typeof CHECKS)[number];
 export type Finding = { check: Check; what: string };
 
 export type Findings = {
   add(check: Check, what: string): void;
-  /** Adds one unless the fact holds. */
+  /** Adds a finding unless the condition holds. */
   expect(holds: boolean, check: Check, what: () => string): void;
   count(check?: Check): number;
-  /** The first ones of each check. */
+  /** The first `KEPT_PER_CHECK` of each check. */
   readonly list: readonly Finding[];
 };
 
-/** One fault may show in a million events; a person reads the first few. */
+/** Findings listed for each check: one fault may show in a million events, and nobody reads more than the first few. */
 const KEPT_PER_CHECK = 50;
 
-export function findings(): Findings {
+export function newFindings(): Findings {
   const list: Finding[] = [];
   const counts = new Map<Check, number>();
   const add = (check: Check, what: string) => {
@@ -36,7 +36,7 @@ export function findings(): Findings {
   };
 }
 
-export function exitCodeOf(found: Findings): number {
-  const first = CHECKS.find((check) => found.count(check) > 0);
+export function exitCodeOf(findings: Findings): number {
+  const first = CHECKS.find((check) => findings.count(check) > 0);
   return first ? EXIT[first] : EXIT.ok;
 }

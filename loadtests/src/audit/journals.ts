@@ -2,63 +2,69 @@ import type { JournalEntry } from '../journal.ts';
 import type { Findings } from './findings.ts';
 import type { HistoryAudit } from './history.ts';
 
-/** What a command of this kind leaves behind when it was taken. */
-const TAKEN: Record<JournalEntry['kind'], readonly string[]> = {
+/** The events that an accepted command of each kind appends. */
+const ACCEPTED_EVENTS: Record<JournalEntry['kind'], readonly string[]> = {
   place: ['OrderPlaced.v1', 'OrderListPlaced.v1'],
   cancel: ['OrderCancelRequested.v1'],
   amend: ['OrderAmendRequested.v1'],
   deposit: ['DepositRequested.v1'],
 };
-const ALL_TAKEN = new Set(Object.values(TAKEN).flat());
+const ALL_ACCEPTED = new Set(Object.values(ACCEPTED_EVENTS).flat());
 
 /**
- * Compares what clients know with what is stored. Lost: acknowledged and not stored. Duplicate: one command stored
- * twice. Phantom: stored on a client's account without its intent, or stored although it was told "refused". An
- * unknown outcome may be either, never twice.
+ * Compares the clients' journals with what is stored. Lost: a command was acknowledged and is not stored. Duplicate: it is
+ * stored twice. Phantom: it is stored on a client's account although no client sent it, or although it was refused. A
+ * command with an unknown outcome may be stored or not, but never twice.
  */
 export function auditJournals(
   history: HistoryAudit,
   entries: readonly JournalEntry[],
-  found: Findings,
+  findings: Findings,
 ): void {
   const intents = new Set<string>();
-  const owners = new Set<string>();
+  const accountIds = new Set<string>();
   for (const entry of entries) {
     intents.add(entry.key);
-    owners.add(entry.accountId);
+    accountIds.add(entry.accountId);
     const uses = history.keys.get(entry.key) ?? [];
-    const taken = uses.filter(({ type }) => TAKEN[entry.kind].includes(type));
+    const accepted = uses.filter(({ type }) => ACCEPTED_EVENTS[entry.kind].includes(type));
     if (uses.length > 1) {
-      found.add('duplicate', `${entry.kind} ${entry.key} is stored ${uses.length} times`);
+      findings.add('duplicate', `${entry.kind} ${entry.key} is stored ${uses.length} times`);
     }
-    if (entry.outcome === 'ok' && !acknowledgedIsStored(history, entry, taken.length > 0)) {
-      found.add('lost', `${entry.kind} ${entry.key} was acknowledged (${entry.subjectId}) and is not stored`);
-    }
-    if (entry.outcome === 'ok' && taken[0] && entry.subjectId && taken[0].subjectId !== entry.subjectId) {
-      found.add(
-        'mismatch',
-        `${entry.kind} ${entry.key} was told ${entry.subjectId}, stored is ${taken[0].subjectId}`,
+    if (entry.outcome === 'ok' && !isStored(history, entry, accepted.length > 0)) {
+      findings.add(
+        'lost',
+        `${entry.kind} ${entry.key} was acknowledged (${entry.subjectId}) and is not stored`,
       );
     }
-    if (entry.outcome === 'refused' && taken.length > 0) {
-      found.add('phantom', `${entry.kind} ${entry.key} was refused (${entry.code}) and is stored`);
+    if (
+      entry.outcome === 'ok' &&
+      accepted[0] &&
+      entry.subjectId &&
+      accepted[0].subjectId !== entry.subjectId
+    ) {
+      findings.add(
+        'mismatch',
+        `${entry.kind} ${entry.key} was told ${entry.subjectId}, stored is ${accepted[0].subjectId}`,
+      );
+    }
+    if (entry.outcome === 'refused' && accepted.length > 0) {
+      findings.add('phantom', `${entry.kind} ${entry.key} was refused (${entry.code}) and is stored`);
     }
   }
   for (const [key, uses] of history.keys) {
     if (intents.has(key)) continue;
     for (const { type, accountId } of uses) {
-      if (ALL_TAKEN.has(type) && accountId && owners.has(accountId)) {
-        found.add('phantom', `${type} of account ${accountId} is stored under ${key}, which nobody sent`);
+      if (ALL_ACCEPTED.has(type) && accountId && accountIds.has(accountId)) {
+        findings.add('phantom', `${type} of account ${accountId} is stored under ${key}, which nobody sent`);
       }
     }
   }
 }
 
-/**
- * A repeated cancel may be acknowledged without a new event: then the order's own request is enough.
- */
-function acknowledgedIsStored(history: HistoryAudit, entry: JournalEntry, taken: boolean): boolean {
-  if (taken) return true;
+/** A second cancel of an order may be acknowledged without an event of its own; the first one's is enough. */
+function isStored(history: HistoryAudit, entry: JournalEntry, hasEvent: boolean): boolean {
+  if (hasEvent) return true;
   if (entry.kind !== 'cancel' || !entry.subjectId) return false;
   return history.orders.get(entry.subjectId)?.cancelRequested === true;
 }

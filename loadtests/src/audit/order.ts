@@ -1,13 +1,13 @@
 import type { AccountFact, Listed, OrderType, SelfTradeMode, Side, TimeInForce } from '@brokerx/contracts';
 
-/** One order as its account's events tell it, amounts in cents, prices in ticks. */
+/** An order as its account's events make it. Amounts are in cents, prices in ticks. */
 export type AuditedOrder = {
   id: string;
   accountId: string;
-  /** What it is of a list, which then holds for it; null: it stands alone. */
+  /** Its list, which holds cash and shares for it, and its role there; null: it stands alone. */
   list: AuditedList | null;
   role: string | null;
-  /** It waits until the entry of its bracket has ended. */
+  /** Whether it waits until the entry of its bracket has ended. */
   dormant: boolean;
   clientOrderId: string | null;
   symbol: string;
@@ -20,49 +20,52 @@ export type AuditedOrder = {
   feePpm: number;
   holdCents: number;
   holdShares: number;
-  /** The trade band does not count for it. */
+  /** Whether it may trade outside the trade band. */
   bandExempt: boolean;
-  /** What its last amendment asks of that. */
+  /** Whether its last amendment asks for that exemption. */
   asksExemption: boolean;
   postOnly: boolean;
   minQuantity: number;
   selfTrade: SelfTradeMode;
-  /** Of an iceberg, what it shows at a time. */
+  /** The quantity that an iceberg shows at a time; null: it shows all. */
   peak: number | null;
-  /** What a market buy is to spend, and what it last said that it wants; its quantity is 0. */
+  /** The amount of money that a market buy is to spend; its quantity is 0. Null: the order is for a quantity. */
   notionalCents: number | null;
+  /** The leaves quantity that its last fill reported, for an order for an amount of money. */
   wanted: number;
   filled: number;
-  /** Taken off by self-trade prevention. */
+  /** The quantity taken off by self-trade prevention. */
   prevented: number;
   filledValueCents: number;
   feesCents: number;
-  /** Sequence of the last book output applied to it. */
+  /** The sequence of the last book output applied to it. */
   lastSequence: number;
-  /** The book took it. */
+  /** Whether the book has accepted it. */
   accepted: boolean;
-  /** Its stop; null for orders without one. `held`: it waits for its trigger. */
+  /** Its stop price; null: it has none. */
   stopTicks: number | null;
+  /** Whether it is put aside outside the book, as a stop, for the closing call, or in a bracket that has not armed. */
   held: boolean;
   expiresAt: string | null;
   cancelRequested: boolean;
-  /** Number of the last amendment asked for, and of the last one answered. */
+  /** The numbers of the last amendment requested and of the last one answered. */
   amendmentAsked: number;
   amendmentAnswered: number;
-  /** What the unanswered amendment asks for. */
+  /** The terms that the unanswered amendment asks for; null: there is none. */
   asked: { quantity: number; limitTicks: number } | null;
   end: 'filled' | 'canceled' | 'expired' | 'rejected' | null;
   reason: string | null;
 };
 
-/** Orders that belong together: what is held is held for all of them. */
+/** A list of orders, and what it holds for all of them together. */
 export type AuditedList = {
   id: string;
   orders: AuditedOrder[];
   holdCents: number;
   holdShares: number;
-  /** The entry of a bracket, and what it has bought for the others. */
+  /** The entry of a bracket; null: the list is no bracket. */
   entry: AuditedOrder | null;
+  /** The shares that the entry has bought for the other orders to sell. */
   bought: number;
 };
 
@@ -116,20 +119,21 @@ export function leavesOf(order: AuditedOrder): number {
 }
 
 /**
- * The most cents and shares that an order may still need, fees aside: whichever part of it trades before an unanswered
- * amendment takes effect, tried share by share at the two ends between which it is linear.
+ * The most cents and shares that an order may still need, fees aside. A part of it may trade before an unanswered amendment
+ * takes effect. The need is convex in that part, so it is largest if nothing or everything trades before.
  */
 export function stillNeeded(order: AuditedOrder): { cents: number; shares: number } {
   if (order.notionalCents !== null)
     return { cents: Math.max(0, order.notionalCents - order.filledValueCents), shares: 0 };
   const leaves = leavesOf(order);
   const done = order.filled + order.prevented;
-  const later = order.asked ? Math.max(0, order.asked.quantity - done) : 0;
+  const amendedLeaves = order.asked ? Math.max(0, order.asked.quantity - done) : 0;
   const { tickCents, limitTicks } = order;
-  const laterTicks = order.asked?.limitTicks ?? limitTicks;
-  if (order.side === 'sell') return { cents: 0, shares: Math.max(leaves, later) };
-  const worth = (before: number) => before * limitTicks + Math.max(0, later - before) * laterTicks;
-  return { cents: Math.max(worth(0), worth(leaves)) * tickCents, shares: 0 };
+  const amendedTicks = order.asked?.limitTicks ?? limitTicks;
+  if (order.side === 'sell') return { cents: 0, shares: Math.max(leaves, amendedLeaves) };
+  const need = (tradedBefore: number) =>
+    tradedBefore * limitTicks + Math.max(0, amendedLeaves - tradedBefore) * amendedTicks;
+  return { cents: Math.max(need(0), need(leaves)) * tickCents, shares: 0 };
 }
 
 /** The status that the query API must show, by FIX precedence. */
@@ -143,8 +147,8 @@ export function statusOf(order: AuditedOrder): string {
 }
 
 /**
- * Fee of a cumulative value: its ppm rounded up, at most the proceeds of a sale. Through BigInt: an arithmetic of
- * its own, so that an error in the shared one shows.
+ * The fee on a cumulative value: its ppm rounded up, at most the proceeds of a sale. It is computed with BigInt,
+ * independently of the services, so that an error in their arithmetic shows.
  */
 export function feeOf(order: { side: Side; feePpm: number }, valueCents: number): number {
   const fee = Number((BigInt(valueCents) * BigInt(order.feePpm) + 999_999n) / 1_000_000n);

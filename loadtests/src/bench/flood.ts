@@ -21,7 +21,7 @@ export type FloodOptions = {
 
 export type FloodSecond = { sent: number; accepted: number; refused: number };
 export type FloodResult = {
-  /** Of each second. */
+  /** What was sent, accepted and refused in each second. */
   seconds: FloodSecond[];
   /** Milliseconds from sending to the reply, of accepted and of refused orders. */
   acceptedMs: number[];

@@ -13,7 +13,7 @@ import { type Random } from '../random.ts';
 export type LoadClient = { authorization: string; accountId: string };
 
 export type LoadOptions = {
-  /** Of the servers; a client's orders all go to one of them. */
+  /** The addresses of the servers. A client sends all its orders to one of them. */
   urls: readonly string[];
   clients: readonly LoadClient[];
   /** One account that alone sends so many orders a second, beside the others. */

@@ -19,7 +19,7 @@ export function withCounts(program: Command): Command {
   return program;
 }
 
-/** Of all the options of a tool, these. */
+/** Picks the counts from all options of a tool. */
 export const countsOf = ({
   commandApis = 1,
   engines = 1,

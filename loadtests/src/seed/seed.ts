@@ -19,7 +19,7 @@ import { type Random, seededRandom } from '../random.ts';
  */
 export type SeedCommit = {
   stream: string;
-  /** Of the first event. */
+  /** The revision of the first event. */
   revision: number;
   commitId: string;
   /** Set where an engine takes the commit as input. */

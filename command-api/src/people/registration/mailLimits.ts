@@ -33,7 +33,7 @@ export function mailLimits(
   const reminders = tallies.tally('registration-reminders', { windowMs: MAIL_WINDOW_MS, keysMax: KEYS_MAX });
   return {
     async take({ email, ip }) {
-      // From the narrowest limit to the widest: who exceeds his own does not use up those that he shares.
+      // The caller's own limit comes first: who exceeds it does not use up those that he shares.
       for (const [tally, key, max] of [
         [networks, networkOf(ip), perNetworkMax],
         [mailboxes, lookups.mailboxHmac(email), perMailboxMax],

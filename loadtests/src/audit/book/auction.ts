@@ -1,82 +1,87 @@
 import { type BookFact, MATCHING_RULES_VERSION, type Side } from '@brokerx/contracts';
 
 /**
- * What a call had to bring, from the shares that stood at each price: every limit and the reference is tried by adding
- * up both sides. Both sides stand in their priority.
+ * Works out the result that an auction must have, from the orders of both sides in their priority. It tries every limit and
+ * the reference price by adding up both sides.
  */
 export type Standing = { side: Side; ticks: number; shares: number; unpriced?: boolean };
-export type AuctionTold = Pick<
+export type AuctionResult = Pick<
   Extract<BookFact, { type: 'AuctionUncrossed.v1' }>['data'],
   'priceTicks' | 'quantity' | 'surplus' | 'surplusSide'
 >;
 
-type Tried = { ticks: number; executable: number; over: number };
+/** A price that was tried. `surplus` is what is wanted beyond what is offered there; it is negative if more is offered. */
+type Candidate = { ticks: number; executable: number; surplus: number };
 
 export function auctionOf(
   standing: readonly Standing[],
   referenceTicks: number,
   version = MATCHING_RULES_VERSION,
-): AuctionTold {
+): AuctionResult {
   const bids = standing.filter(({ side }) => side === 'buy');
   const asks = standing.filter(({ side }) => side === 'sell');
-  const top = bids.reduce((most, { ticks }) => Math.max(most, ticks), 0);
-  const bottom = asks.reduce((least, { ticks }) => Math.min(least, ticks), Number.MAX_SAFE_INTEGER);
-  if (top < bottom) return { priceTicks: null, quantity: 0, surplus: 0, surplusSide: null };
-  const total = (of: readonly Standing[]) => of.reduce((sum, { shares }) => sum + shares, 0);
-  const within = (ticks: number) => (ticks < bottom ? bottom : ticks > top ? top : ticks);
-  const prices = new Set([within(referenceTicks), ...standing.map(({ ticks }) => within(ticks))]);
-  let best: Tried[] = [];
-  let most: Tried[] = [];
+  const highestBid = bids.reduce((most, { ticks }) => Math.max(most, ticks), 0);
+  const lowestAsk = asks.reduce((least, { ticks }) => Math.min(least, ticks), Number.MAX_SAFE_INTEGER);
+  if (highestBid < lowestAsk) return { priceTicks: null, quantity: 0, surplus: 0, surplusSide: null };
+  const total = (orders: readonly Standing[]) => orders.reduce((sum, { shares }) => sum + shares, 0);
+  const crossing = (ticks: number) => Math.min(highestBid, Math.max(lowestAsk, ticks));
+  const prices = new Set([crossing(referenceTicks), ...standing.map(({ ticks }) => crossing(ticks))]);
+  /** Candidates that execute most and leave least over, and all that execute most. */
+  let best: Candidate[] = [];
+  let mostExecutable: Candidate[] = [];
   for (const ticks of prices) {
     const wanted = total(bids.filter((bid) => bid.ticks >= ticks));
     const offered = total(asks.filter((ask) => ask.ticks <= ticks));
-    const tried = { ticks, executable: Math.min(wanted, offered), over: wanted - offered };
-    const [known] = best;
-    const [top = tried] = most;
-    if (tried.executable > top.executable) most = [tried];
-    else if (tried.executable === top.executable) most.push(tried);
-    const better = known ? compare(tried, known) : 1;
-    if (better > 0) best = [tried];
-    else if (better === 0) best.push(tried);
+    const candidate = { ticks, executable: Math.min(wanted, offered), surplus: wanted - offered };
+    const [bestSoFar] = best;
+    const [largest = candidate] = mostExecutable;
+    if (candidate.executable > largest.executable) mostExecutable = [candidate];
+    else if (candidate.executable === largest.executable) mostExecutable.push(candidate);
+    const order = bestSoFar ? compare(candidate, bestSoFar) : 1;
+    if (order > 0) best = [candidate];
+    else if (order === 0) best.push(candidate);
   }
   const [{ executable: quantity } = { executable: 0 }] = best;
-  const leaveItOpen = version >= 4 && [bids, asks].every((side) => hasNoLimits(side, quantity));
-  const ticks = leaveItOpen ? nearest(most, referenceTicks) : among(best, referenceTicks);
-  const { executable, over } = [...best, ...most].find((one) => one.ticks === ticks) as Tried;
-  // Older rules told nothing of what is left strictly inside of what is equally good.
-  if (version < 4 && best.some((one) => one.ticks < ticks) && best.some((one) => one.ticks > ticks))
+  // Where all that trades is without a limit, every price that executes most is as good.
+  const isUnpriced = version >= 4 && [bids, asks].every((side) => hasNoLimits(side, quantity));
+  const ticks = isUnpriced ? nearest(mostExecutable, referenceTicks) : priceAmong(best, referenceTicks);
+  const { executable, surplus } = [...best, ...mostExecutable].find(
+    (each) => each.ticks === ticks,
+  ) as Candidate;
+  // Before version 4 no surplus was reported at a price between two other best prices.
+  if (version < 4 && best.some((each) => each.ticks < ticks) && best.some((each) => each.ticks > ticks))
     return { priceTicks: ticks, quantity: executable, surplus: 0, surplusSide: null };
-  const surplusSide = over === 0 ? null : over > 0 ? 'buy' : 'sell';
-  return { priceTicks: ticks, quantity: executable, surplus: Math.abs(over), surplusSide };
+  const surplusSide = surplus === 0 ? null : surplus > 0 ? 'buy' : 'sell';
+  return { priceTicks: ticks, quantity: executable, surplus: Math.abs(surplus), surplusSide };
 }
 
-/** More executed is better, then less left over. */
-const compare = (a: Tried, b: Tried): number =>
-  a.executable - b.executable || Math.abs(b.over) - Math.abs(a.over);
+/** A positive number if `a` is better: it executes more, or as much with a smaller surplus. */
+const compare = (a: Candidate, b: Candidate): number =>
+  a.executable - b.executable || Math.abs(b.surplus) - Math.abs(a.surplus);
 
-/** Pressure of buyers alone lifts the price, of sellers alone lowers it; otherwise the reference draws it near. */
-function among(best: readonly Tried[], referenceTicks: number): number {
-  const inOrder = best.map(({ ticks }) => ticks).sort((a, b) => a - b);
-  if (best.every(({ over }) => over > 0)) return inOrder.at(-1) as number;
-  if (best.every(({ over }) => over < 0)) return inOrder[0] as number;
+/** The highest of the best prices if each leaves buyers over, the lowest if each leaves sellers over, else the nearest one. */
+function priceAmong(best: readonly Candidate[], referenceTicks: number): number {
+  const ascending = best.map(({ ticks }) => ticks).sort((a, b) => a - b);
+  if (best.every(({ surplus }) => surplus > 0)) return ascending.at(-1) as number;
+  if (best.every(({ surplus }) => surplus < 0)) return ascending[0] as number;
   return nearest(best, referenceTicks);
 }
 
-const nearest = (tried: readonly Tried[], referenceTicks: number): number =>
-  tried
+const nearest = (candidates: readonly Candidate[], referenceTicks: number): number =>
+  candidates
     .map(({ ticks }) => ticks)
     .sort((a, b) => a - b)
     .reduce((near, ticks) =>
       Math.abs(ticks - referenceTicks) < Math.abs(near - referenceTicks) ? ticks : near,
     );
 
-/** Whether the first so many shares of a side are all of orders that name no price. */
+/** Whether the first `quantity` shares of a side all belong to orders without a limit. */
 function hasNoLimits(side: readonly Standing[], quantity: number): boolean {
-  let before = 0;
+  let sharesBefore = 0;
   for (const { shares, unpriced } of side) {
-    if (before >= quantity) return true;
+    if (sharesBefore >= quantity) return true;
     if (!unpriced && shares > 0) return false;
-    before += shares;
+    sharesBefore += shares;
   }
   return true;
 }

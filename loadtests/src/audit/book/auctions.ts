@@ -3,44 +3,47 @@ import type { RawEvent } from '../rawEvent.ts';
 import { auctionOf } from './auction.ts';
 import type { auditedLevels, Resting } from './bookLevels.ts';
 
-/** What the auctions need of the book in which they are executed. */
+/** The parts of the book that the auctions use. */
 type Book = Pick<ReturnType<typeof auditedLevels>, 'inPriority' | 'resting' | 'remove' | 'place'> & {
-  /** What an order shares with another one of its list that has priority. */
+  /** The shares that an order has in common with another one of its list that has priority. */
   shadowed(order: Resting, inPriority: readonly Resting[]): number;
   wrong(event: RawEvent, what: string): void;
   version(): number;
 };
+/** The shares that an order still has to get in the auction. */
 type Share = { id: string; left: number };
 type Trade = Extract<RawEvent, { type: 'TradeExecuted.v1' }>;
 
 /**
- * The auctions of one book: the right price, and then who gets how much: each in full in its turn, what an iceberg hides
- * included, peak after peak.
+ * Checks the auctions of a book: the price, and how many shares each order gets. Orders are filled completely one after the
+ * other in their priority, hidden parts of icebergs included, peak after peak.
  */
 export function auditedAuctions(book: Book) {
   let referenceTicks = 0;
+  /** The auction whose trades are being read: what each side still has to get. */
   let uncrossing: { event: RawEvent; ticks: number; buy: Share[]; sell: Share[] } | undefined;
 
-  const shares = (side: Side, total: number): Share[] => {
+  const available = (order: Resting, inPriority: readonly Resting[]) =>
+    order.leaves - book.shadowed(order, inPriority);
+  const sharesOf = (side: Side, total: number): Share[] => {
     let left = total;
-    const all = book.inPriority(side);
-    return all.flatMap((order) => {
-      const { id, leaves } = order;
-      const share = Math.min(left, leaves - book.shadowed(order, all));
+    const orders = book.inPriority(side);
+    return orders.flatMap((order) => {
+      const share = Math.min(left, available(order, orders));
       left -= share;
-      return share > 0 ? [{ id, left: share }] : [];
+      return share > 0 ? [{ id: order.id, left: share }] : [];
     });
   };
 
-  /** One leg of a trade: its turn, its limit, what it shows and leaves. */
+  /** Checks one side of a trade: whose turn it is, the limit, the leaves, and the next peak of an iceberg. */
   const leg = (event: Trade, side: Side) => {
     const { quantity, auction, maker, taker, makerPeak = 0, takerPeak = 0 } = event.data;
-    const told = side === 'buy' ? maker : taker;
+    const party = side === 'buy' ? maker : taker;
     const [ticks, peak] = side === 'buy' ? [auction?.buyTicks, makerPeak] : [auction?.sellTicks, takerPeak];
     const turn = uncrossing?.[side][0];
-    const order = book.resting.get(told.orderId);
-    if (!turn || turn.id !== told.orderId || order?.ticks !== ticks) {
-      book.wrong(event, `${told.orderId} was paired at ${ticks}, but ${turn?.id ?? 'nobody'} had priority`);
+    const order = book.resting.get(party.orderId);
+    if (!turn || turn.id !== party.orderId || order?.ticks !== ticks) {
+      book.wrong(event, `${party.orderId} was paired at ${ticks}, but ${turn?.id ?? 'nobody'} had priority`);
     }
     if (turn) turn.left -= quantity;
     if (turn && turn.left < 0) book.wrong(event, `${turn.id} gets more than its share`);
@@ -48,33 +51,30 @@ export function auditedAuctions(book: Book) {
     if (!order) return;
     order.leaves -= quantity;
     order.shown -= quantity;
-    if (order.leaves !== told.leaves || order.shown < 0)
+    if (order.leaves !== party.leaves || order.shown < 0)
       book.wrong(event, `the ${side}’s leaves do not add up`);
-    const next = order.shown === 0 ? Math.min(order.leaves, order.peak ?? 0) : 0;
-    if (next !== peak) book.wrong(event, `the next peak of ${order.id} is ${next}`);
-    if (order.leaves <= 0 || next > 0) book.remove(order);
-    if (next > 0) book.place({ ...order, shown: next, live: true });
+    const nextPeak = order.shown === 0 ? Math.min(order.leaves, order.peak ?? 0) : 0;
+    if (nextPeak !== peak) book.wrong(event, `the next peak of ${order.id} is ${nextPeak}`);
+    if (order.leaves <= 0 || nextPeak > 0) book.remove(order);
+    if (nextPeak > 0) book.place({ ...order, shown: nextPeak, live: true });
   };
 
   return {
     uncrossed(event: Extract<RawEvent, { type: 'AuctionUncrossed.v1' }>): void {
-      const { auction, ...told } = event.data;
+      const { auction, ...result } = event.data;
       const standing = (['buy', 'sell'] as const).flatMap((side) => {
-        const all = book.inPriority(side);
-        return all.map((order) => {
-          const shares = order.leaves - book.shadowed(order, all);
-          return { side, ticks: order.ticks, shares, unpriced: order.unpriced };
-        });
+        const orders = book.inPriority(side);
+        return orders.map((order) => ({ ...order, shares: available(order, orders) }));
       });
-      const must = auctionOf(standing, referenceTicks, book.version());
+      const expected = auctionOf(standing, referenceTicks, book.version());
       for (const what of ['priceTicks', 'quantity', 'surplus', 'surplusSide'] as const) {
-        if (told[what] !== must[what])
-          book.wrong(event, `${auction}: ${what} is ${told[what]}, should be ${must[what]}`);
+        if (result[what] !== expected[what])
+          book.wrong(event, `${auction}: ${what} is ${result[what]}, should be ${expected[what]}`);
       }
-      if (told.priceTicks === null) return;
-      referenceTicks = told.priceTicks;
-      const [buy, sell] = [shares('buy', told.quantity), shares('sell', told.quantity)];
-      uncrossing = { event, ticks: told.priceTicks, buy, sell };
+      if (result.priceTicks === null) return;
+      referenceTicks = result.priceTicks;
+      const [buy, sell] = [sharesOf('buy', result.quantity), sharesOf('sell', result.quantity)];
+      uncrossing = { event, ticks: result.priceTicks, buy, sell };
     },
 
     paired(event: Trade): void {

@@ -3,50 +3,52 @@ import type { AuditedOrder } from '../order.ts';
 import type { RawEvent } from '../rawEvent.ts';
 
 /**
- * The trade band of one book: no trade of an input lies further from the last price before that input than the rules
- * say, but for who is exempt. What rests without a limit of its own, or the rest of a stop, does so for an auction.
+ * Checks the trade band of a book. No trade of an input may be further from the last price before that input than the rules
+ * allow, unless its taker is exempt. A market order or a triggered stop without a limit rests only if an auction is to come.
  */
 export function auditedBands(wrong: (event: RawEvent, what: string) => void) {
   let rules: Pick<SymbolRules, 'bandPpm' | 'listingTicks'> | undefined;
   let version = 0;
-  let off = false;
-  let last = 0;
-  /** As it was before the first trade of this input. */
-  let frozen: { low: number; high: number } | undefined;
-  let joins: RawEvent | undefined;
-  /** Whether a trade at this price would be outside, by the price before this input. */
+  let isOff = false;
+  let lastTicks = 0;
+  /** The band during this input, from the last price before it. */
+  let band: { low: number; high: number } | undefined;
+  /** The event by which an order came to rest for an auction in this input. */
+  let gathering: RawEvent | undefined;
+
+  /** Whether a trade at this price would be outside the band. */
   const isOutside = (ticks: number): boolean => {
     const ppm = rules?.bandPpm;
-    if (ppm === undefined || version < 3 || off) return false;
-    const around = last || (rules?.listingTicks ?? 0);
-    const exact = Number((BigInt(around) * BigInt(ppm)) / 1_000_000n);
-    const step = version < 4 ? exact : Math.max(1, exact);
-    frozen ??= { low: Math.max(1, around - step), high: around + step };
-    return ticks < frozen.low || ticks > frozen.high;
+    if (ppm === undefined || version < 3 || isOff) return false;
+    const center = lastTicks || (rules?.listingTicks ?? 0);
+    const width = Number((BigInt(center) * BigInt(ppm)) / 1_000_000n);
+    const step = version < 4 ? width : Math.max(1, width);
+    band ??= { low: Math.max(1, center - step), high: center + step };
+    return ticks < band.low || ticks > band.high;
   };
   return {
     isOutside,
     market(event: RawEvent): void {
       if (event.type === 'SymbolListed.v1') ({ rules, matchingRules: version } = event.data);
       if (event.type === 'MatchingRulesAdopted.v1') version = event.data.matchingRules;
-      if (event.type === 'SymbolExemptionsChanged.v1') off = event.data.bandsOff;
-      if (event.type === 'DayEnded.v1' && last === 0 && rules)
+      if (event.type === 'SymbolExemptionsChanged.v1') isOff = event.data.bandsOff;
+      if (event.type === 'DayEnded.v1' && lastTicks === 0 && rules)
         rules = { ...rules, listingTicks: event.data.closeTicks };
     },
     traded(event: Extract<RawEvent, { type: 'TradeExecuted.v1' }>, taker: AuditedOrder | undefined): void {
       const { priceTicks, auction } = event.data;
       if (!auction && isOutside(priceTicks) && !taker?.bandExempt)
-        wrong(event, `the trade at ${priceTicks} is outside ${frozen?.low} to ${frozen?.high}`);
-      last = priceTicks;
+        wrong(event, `the trade at ${priceTicks} is outside ${band?.low} to ${band?.high}`);
+      lastTicks = priceTicks;
     },
-    /** It rests as only an order in a call does. */
+    /** Notes an order that may rest only if orders gather for an auction by the end of this input. */
     mustGather(event: RawEvent): void {
-      joins = event;
+      gathering = event;
     },
     inputDone(gathers: boolean): void {
-      if (joins && !gathers) wrong(joins, 'it rests, and there is no auction for it');
-      joins = undefined;
-      frozen = undefined;
+      if (gathering && !gathers) wrong(gathering, 'it rests, and there is no auction for it');
+      gathering = undefined;
+      band = undefined;
     },
   };
 }

@@ -2,16 +2,17 @@ import type { Findings } from '../findings.ts';
 import type { AuditedOrder } from '../order.ts';
 import type { RawEvent } from '../rawEvent.ts';
 
-/** Outputs of one input at most; so near to it, what its trades reach may have to wait for the next one. */
+/** The most outputs of one input. */
 const OUTPUTS_MAX = 20_000;
-const NEARLY = 32;
+/** With fewer outputs left than this, stops that a trade has reached may have to wait for the next input. */
+const OUTPUTS_RESERVED = 32;
 
-/** One input of a book after another: the matching rules that it follows, the market's time, and how much it tells. */
-export function auditedInput(symbol: string, found: Findings) {
+/** Follows the inputs of a book: the version of the matching rules, the market's time, and the number of outputs of each. */
+export function auditedInput(symbol: string, findings: Findings) {
   let version = 0;
   let time = '';
-  let told = 0;
-  /** An uncross is being told, whole, however long: it does not count. */
+  let outputs = 0;
+  /** Whether the outputs are those of an uncross, which may be of any length and do not count. */
   let isUncross = false;
   return {
     version: () => version,
@@ -21,27 +22,30 @@ export function auditedInput(symbol: string, found: Findings) {
     },
     told(event: RawEvent) {
       isUncross = event.type === 'AuctionUncrossed.v1' || (isUncross && isOfUncross(event));
-      if (!isUncross) told += 1;
+      if (!isUncross) outputs += 1;
     },
-    isFull: () => version >= 4 && told > OUTPUTS_MAX - NEARLY,
-    /** What is over by the time of a call's end has expired before its uncross. */
-    notOver(event: RawEvent, ...some: (readonly AuditedOrder[])[]) {
+    isFull: () => version >= 4 && outputs > OUTPUTS_MAX - OUTPUTS_RESERVED,
+    /** Checks that none of the orders in an uncross was due to expire before it. */
+    notOver(event: RawEvent, ...sides: (readonly AuditedOrder[])[]) {
       if (version < 4) return;
-      for (const { id, expiresAt } of some.flat()) {
+      for (const { id, expiresAt } of sides.flat()) {
         if (expiresAt !== null && expiresAt <= time)
-          found.add('mismatch', `${symbol}@${event.revision}: ${id} is in the uncross, and over by ${time}`);
+          findings.add(
+            'mismatch',
+            `${symbol}@${event.revision}: ${id} is in the uncross, and over by ${time}`,
+          );
       }
     },
     done() {
-      if (version >= 4 && told > OUTPUTS_MAX)
-        found.add('mismatch', `${symbol}: one input has ${told} outputs`);
-      told = 0;
+      if (version >= 4 && outputs > OUTPUTS_MAX)
+        findings.add('mismatch', `${symbol}: one input has ${outputs} outputs`);
+      outputs = 0;
       isUncross = false;
     },
   };
 }
 
-/** Its trades, and what orders of a list have less by them. */
+/** Whether an output belongs to an uncross: its trades, and what they take off other orders of a list. */
 const isOfUncross = ({ type, data }: RawEvent): boolean =>
   type === 'TradeExecuted.v1' ||
   type === 'OrderReduced.v1' ||

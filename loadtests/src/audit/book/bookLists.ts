@@ -5,9 +5,9 @@ import type { RawEvent } from '../rawEvent.ts';
 import type { Resting } from './bookLevels.ts';
 import type { auditedStops } from './bookStops.ts';
 
-type Less = Extract<RawEvent, { type: 'OrderReduced.v1' | 'OrderExpired.v1' }>;
+type Reduction = Extract<RawEvent, { type: 'OrderReduced.v1' | 'OrderExpired.v1' }>;
 
-/** Orders of a book that belong together: what one fills, the other says at once that it has less. */
+/** Checks the lists of a book: when one order of a list trades, an output must reduce the other one at once. */
 export function auditedLists({
   symbol,
   orders,
@@ -21,19 +21,19 @@ export function auditedLists({
   stops: ReturnType<typeof auditedStops>;
   found: Findings;
 }) {
-  /** What the trade before took off the other order of a list, which must be told next. */
-  const less = new Map<string, number>();
+  /** Quantities by which the last trade must reduce the other orders of the lists that traded. */
+  const reductions = new Map<string, number>();
   const wrong = (event: RawEvent, what: string) =>
     found.add('mismatch', `${symbol}@${event.revision}: ${what}`);
   const othersOf = (id: string): string[] => openSiblings(orders.get(id)).map((other) => other.id);
 
-  const lessened = (event: Less) => {
+  const lessened = (event: Reduction) => {
     const { orderId } = event.data.order;
-    const due = less.get(orderId);
-    const ends = event.type === 'OrderExpired.v1';
-    if (due === undefined || (ends ? event.data.quantity > due : event.data.quantity !== due))
+    const due = reductions.get(orderId);
+    const isEnd = event.type === 'OrderExpired.v1';
+    if (due === undefined || (isEnd ? event.data.quantity > due : event.data.quantity !== due))
       wrong(event, `${orderId} has less by ${event.data.quantity}, its list filled ${due ?? 0}`);
-    less.delete(orderId);
+    reductions.delete(orderId);
   };
 
   return {
@@ -41,15 +41,16 @@ export function auditedLists({
     traded(event: Extract<RawEvent, { type: 'TradeExecuted.v1' }>) {
       for (const { orderId } of [event.data.maker, event.data.taker]) {
         for (const other of othersOf(orderId)) {
-          if (resting.has(other) || stops.has(other)) less.set(other, event.data.quantity);
+          if (resting.has(other) || stops.has(other)) reductions.set(other, event.data.quantity);
         }
       }
     },
-    /** Nothing else comes before what must be told. */
+    /** Checks that the reductions come before any other output. */
     before(event: RawEvent) {
-      if (less.size === 0 || event.type === 'OrderReduced.v1' || event.type === 'OrderExpired.v1') return;
-      wrong(event, `the list of ${[...less.keys()].join()} filled, and it does not say so`);
-      less.clear();
+      if (reductions.size === 0 || event.type === 'OrderReduced.v1' || event.type === 'OrderExpired.v1')
+        return;
+      wrong(event, `the list of ${[...reductions.keys()].join()} filled, and it does not say so`);
+      reductions.clear();
     },
     lessened,
     reduced(event: Extract<RawEvent, { type: 'OrderReduced.v1' }>) {
@@ -63,20 +64,20 @@ export function auditedLists({
       }
       if (entry?.leaves !== leaves || leaves <= 0) wrong(event, `${order.orderId} has not ${leaves} left`);
     },
-    /** What an order that stands in the book shares with one of its list that has priority in an auction. */
+    /** The shares that a resting order has in common with one of its list that has priority in an auction. */
     shadowed(order: Resting, inPriority: readonly Resting[]): number {
       const others = othersOf(order.id).flatMap((id) => resting.get(id) ?? []);
       const first = others.find((other) => inPriority.indexOf(other) < inPriority.indexOf(order));
       return first && inPriority.includes(first) ? Math.min(first.leaves, order.leaves) : 0;
     },
     inputDone() {
-      if (less.size > 0)
-        found.add('mismatch', `${symbol}: ${[...less.keys()].join()} has less and does not say so`);
-      less.clear();
+      if (reductions.size > 0)
+        found.add('mismatch', `${symbol}: ${[...reductions.keys()].join()} has less and does not say so`);
+      reductions.clear();
     },
   };
 }
 
-/** The other orders of its list; what ended is told later by the account than by the book. */
+/** The other orders of its list. The book is ahead of the accounts, so `end` does not tell yet which of them have ended. */
 const openSiblings = (order: AuditedOrder | undefined): AuditedOrder[] =>
   order?.list && isLeg(order) ? order.list.orders.filter((other) => other !== order) : [];

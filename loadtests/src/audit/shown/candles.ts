@@ -5,7 +5,7 @@ import type { RawEvent } from '../rawEvent.ts';
 type Candle = z.infer<typeof views.CandleView>;
 type Traded = Extract<RawEvent, { type: 'TradeExecuted.v1' }>;
 
-/** Prices in cents, volume in shares. */
+/** A candle. Prices are in cents, the volume in shares. */
 export type AuditedCandle = {
   open: number;
   high: number;
@@ -15,7 +15,7 @@ export type AuditedCandle = {
   trades: number;
 };
 
-/** A symbol's candles of every interval, by their first moment (RFC 3339 UTC). */
+/** The candles of a symbol for every interval, by the start of the candle (RFC 3339 UTC). */
 export type AuditedCandles = Record<views.CandleInterval, Map<string, AuditedCandle>>;
 
 export const noCandles = (): AuditedCandles => ({
@@ -32,30 +32,30 @@ export const noCandles = (): AuditedCandles => ({
 
 export const INTERVALS = views.CandleInterval.options;
 
-/** Times are text of one form, so that where an interval begins can be read off them. */
+/** Computes the start of an interval from the text of a time: all times have the same form. */
 const startOf: Record<views.CandleInterval, (time: string) => string> = {
   '1s': (time) => `${time.slice(0, 19)}.000Z`,
   '1m': (time) => `${time.slice(0, 16)}:00.000Z`,
-  '5m': (time) => `${time.slice(0, 14)}${multiple(time.slice(14, 16), 5)}:00.000Z`,
-  '15m': (time) => `${time.slice(0, 14)}${multiple(time.slice(14, 16), 15)}:00.000Z`,
+  '5m': (time) => `${time.slice(0, 14)}${roundedDown(time.slice(14, 16), 5)}:00.000Z`,
+  '15m': (time) => `${time.slice(0, 14)}${roundedDown(time.slice(14, 16), 15)}:00.000Z`,
   '1h': (time) => `${time.slice(0, 13)}:00:00.000Z`,
-  '4h': (time) => `${time.slice(0, 11)}${multiple(time.slice(11, 13), 4)}:00:00.000Z`,
+  '4h': (time) => `${time.slice(0, 11)}${roundedDown(time.slice(11, 13), 4)}:00:00.000Z`,
   '1d': (time) => `${time.slice(0, 10)}T00:00:00.000Z`,
   '1w': (time) => `${monday(time.slice(0, 10))}T00:00:00.000Z`,
   '1M': (time) => `${time.slice(0, 7)}-01T00:00:00.000Z`,
 };
-const multiple = (digits: string, of: number): string =>
-  String(Number(digits) - (Number(digits) % of)).padStart(2, '0');
+const roundedDown = (digits: string, step: number): string =>
+  String(Number(digits) - (Number(digits) % step)).padStart(2, '0');
 function monday(day: string): string {
   const date = new Date(`${day}T00:00:00Z`);
   date.setUTCDate(date.getUTCDate() - ((date.getUTCDay() + 6) % 7));
   return date.toISOString().slice(0, 10);
 }
 
-/** A day: seconds further back than that before the last trade are not shown any more. */
+/** Candles of a second are shown for a day back from the last trade. */
 const SECONDS_SHOWN_MS = 86_400_000;
 
-/** The candles that are to be shown. */
+/** Those of the candles that must be shown. */
 export function shownOf(interval: views.CandleInterval, all: ReadonlyMap<string, AuditedCandle>) {
   const last = [...all.keys()].at(-1);
   if (interval !== '1s' || last === undefined) return all;
@@ -84,7 +84,7 @@ export function addTrade(candles: AuditedCandles, { time, data }: Traded): void 
   }
 }
 
-/** Candles as they are shown, in the order of time, against the trades folded again. */
+/** Compares shown candles, which must come in the order of time, with those computed from the trades. */
 export async function compareCandles(
   name: string,
   expected: ReadonlyMap<string, AuditedCandle>,
@@ -92,18 +92,19 @@ export async function compareCandles(
 ): Promise<string[]> {
   const differences: string[] = [];
   const unseen = new Set(expected.keys());
-  let before = '';
+  let previousStart = '';
   for await (const candle of shown) {
-    const traded = expected.get(candle.start);
-    if (!traded) differences.push(`candle ${name} ${candle.start} is shown, nothing was traded`);
+    const expectedCandle = expected.get(candle.start);
+    if (!expectedCandle) differences.push(`candle ${name} ${candle.start} is shown, nothing was traded`);
     else if (!unseen.delete(candle.start)) differences.push(`candle ${name} ${candle.start} is shown twice`);
-    else if (textOf(candle) !== textOfTraded(traded)) {
+    else if (textOf(candle) !== textOfAudited(expectedCandle)) {
       differences.push(
-        `candle ${name} ${candle.start}: shown ${textOf(candle)}, should be ${textOfTraded(traded)}`,
+        `candle ${name} ${candle.start}: shown ${textOf(candle)}, should be ${textOfAudited(expectedCandle)}`,
       );
     }
-    if (candle.start < before) differences.push(`candle ${name} ${candle.start} comes after ${before}`);
-    before = candle.start;
+    if (candle.start < previousStart)
+      differences.push(`candle ${name} ${candle.start} comes after ${previousStart}`);
+    previousStart = candle.start;
   }
   for (const start of unseen) differences.push(`candle ${name} ${start} is not shown`);
   return differences;
@@ -112,7 +113,7 @@ export async function compareCandles(
 const textOf = ({ open, high, low, close, volume, trades }: Candle): string =>
   `${open} ${high} ${low} ${close}, ${volume} shares in ${trades} trades`;
 
-const textOfTraded = ({ open, high, low, close, volume, trades }: AuditedCandle): string =>
+const textOfAudited = ({ open, high, low, close, volume, trades }: AuditedCandle): string =>
   textOf({
     start: '',
     open: decimalFromCents(open),

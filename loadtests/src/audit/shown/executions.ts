@@ -2,25 +2,27 @@ import { decimalFromCents, type views } from '@brokerx/contracts';
 import type { z } from 'zod';
 import type { AuditedAccount } from '../account.ts';
 import type { AuditedFill } from '../fill.ts';
-import type { Compared } from './postings.ts';
+import type { Comparison } from './postings.ts';
 
 type Execution = z.infer<typeof views.ExecutionView>;
-/** An account's executions as they are shown, the newest first: each of its fills once, with the same values. */
+
+/** Compares an account's executions, shown newest first, with its fills: each fill must be shown once, with its values. */
 export async function compareExecutions(
   account: AuditedAccount,
   shown: AsyncIterable<Execution> | Iterable<Execution>,
-): Promise<Compared> {
+): Promise<Comparison> {
   const differences: string[] = [];
   const ahead: string[] = [];
   const fills = new Map(account.fills.map((fill) => [fill.id, fill]));
   const unseen = new Set(fills.keys());
   const newest = account.fills.at(-1)?.id;
-  let reached = newest === undefined;
+  // Executions before the newest known fill are of events that were not read yet.
+  let isKnown = newest === undefined;
   for await (const execution of shown) {
-    reached ||= execution.id === newest;
+    isKnown ||= execution.id === newest;
     const fill = fills.get(execution.id);
     if (!fill) {
-      if (reached) differences.push(`execution ${execution.id} of ${account.id} is shown and never happened`);
+      if (isKnown) differences.push(`execution ${execution.id} of ${account.id} is shown and never happened`);
       else ahead.push(execution.id);
       continue;
     }

@@ -4,40 +4,41 @@ import type { AuditedAccount } from '../account.ts';
 
 type Entry = z.infer<typeof views.LedgerEntryView>;
 
-/** What a list shows that its account's replay does not say, and what it shows of events that were not replayed yet. */
-export type Compared = { differences: string[]; ahead: string[] };
+/** The result of comparing a list: the differences, and the ids of rows whose events were not read yet. */
+export type Comparison = { differences: string[]; ahead: string[] };
 
 /**
- * The ledger of an account as it is shown, the newest entry first, against the replay: every entry balances, there
- * are as many as there were bookings, and the postings of each book sum to what the replay has in it.
+ * Compares the ledger of an account, shown newest entry first, with the audited account. Every entry must balance, there
+ * must be as many as there were bookings, and the postings of each book must sum to its audited balance.
  */
 export async function compareLedger(
   account: AuditedAccount,
   shown: AsyncIterable<Entry> | Iterable<Entry>,
-): Promise<Compared> {
+): Promise<Comparison> {
   const differences: string[] = [];
   const ahead: string[] = [];
   const ids = new Set<string>();
   const sums = new Map<string, number>();
-  let reached = account.lastEntryId === null;
+  // Entries before the last known one are of events that were not read yet.
+  let isKnown = account.lastEntryId === null;
   for await (const entry of shown) {
-    reached ||= entry.id === account.lastEntryId;
+    isKnown ||= entry.id === account.lastEntryId;
     const balance = new Map<string, number>();
     for (const { book, asset, amount } of entry.postings) {
       const units = unitsOf(asset, amount);
       if (units === undefined) differences.push(`ledger ${account.id}: entry ${entry.id} posts ${amount}`);
       balance.set(asset, (balance.get(asset) ?? 0) + (units ?? 0));
-      if (reached) sums.set(`${book} ${asset}`, (sums.get(`${book} ${asset}`) ?? 0) + (units ?? 0));
+      if (isKnown) sums.set(`${book} ${asset}`, (sums.get(`${book} ${asset}`) ?? 0) + (units ?? 0));
     }
     for (const [asset, sum] of balance) {
       if (sum !== 0)
         differences.push(`ledger ${account.id}: entry ${entry.id} is out of balance: ${sum} ${asset}`);
     }
     if (ids.has(entry.id)) differences.push(`ledger ${account.id}: entry ${entry.id} is shown twice`);
-    if (reached) ids.add(entry.id);
+    if (isKnown) ids.add(entry.id);
     else ahead.push(entry.id);
   }
-  if (!reached)
+  if (!isKnown)
     return { differences: [`ledger ${account.id}: entry ${account.lastEntryId} is not shown`], ahead: [] };
   if (ids.size !== account.entries) {
     differences.push(`ledger ${account.id}: shows ${ids.size} entries, there were ${account.entries}`);
@@ -55,7 +56,7 @@ export async function compareLedger(
   return { differences, ahead };
 }
 
-/** What each book of the account must hold, in cents and shares. */
+/** The audited balance of each book, in cents or shares. */
 function booksOf(account: AuditedAccount): Map<string, number> {
   const { cashCents, heldCents, elsewhere } = account;
   const books = new Map([

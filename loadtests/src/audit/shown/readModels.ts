@@ -17,26 +17,26 @@ type Page<T> = { items: T[]; next: string | null };
 
 export type ReadModelOptions = {
   token: () => Promise<string>;
-  /** Position token that every reply must reflect. */
+  /** The position that every reply must reflect. */
   minPosition: string;
-  /** Whose long lists (ledger, executions, candles) are read: see `withinRows`. */
+  /** The accounts and symbols whose long lists (ledger, executions, candles) are read: see `withinRows`. */
   listed: ReadonlySet<string>;
 };
 
-/** Compared at the same time: enough to keep both sides busy, few enough to leave room for others. */
+/** Comparisons at a time: enough to keep both sides busy, few enough to leave room for other clients. */
 const AT_ONCE = 4;
 const PAGE_ITEMS = 200;
 const CANDLES_PAGE_ITEMS = 1_000;
 
-/** What can be compared: the ids of accounts and the names of symbols. */
+/** The subjects of comparison: names of symbols and ids of accounts. */
 export const subjectsOf = (history: HistoryAudit): string[] => [
   ...history.markets.keys(),
   ...history.accounts.keys(),
 ];
 
 /**
- * The subjects whose long lists fit into so many rows together, in order, and their rows; those that do not fit are
- * left out whole, so that what is compared is compared completely.
+ * Chooses the subjects whose long lists are compared, so that together they have at most `rowsMax` rows. The lists of a
+ * subject are compared completely or not at all.
  */
 export function withinRows(history: HistoryAudit, rowsMax: number) {
   const listed = new Set<string>();
@@ -59,7 +59,7 @@ function rowsOf(history: HistoryAudit, subject: string): number {
   return candles ? INTERVALS.reduce((sum, interval) => sum + candles[interval].size, 0) : 0;
 }
 
-/** Differences between what the query API shows and what the history says, one text each, by subject. */
+/** Compares what the query API shows with the history. Returns the differences as texts, by subject. */
 export async function compareReadModels(
   api: Api,
   history: HistoryAudit,
@@ -73,26 +73,26 @@ export async function compareReadModels(
     for (let index = next++; index < subjects.length; index = next++) {
       const subject = subjects[index] as string;
       const account = history.accounts.get(subject);
-      const found = account
+      const texts = account
         ? await compareAccount(api, history, account, { ...options, refused: refused.get(account.id) ?? [] })
         : await compareMarket(api, history, subject, options);
-      if (found.length > 0) differences.set(subject, found);
+      if (texts.length > 0) differences.set(subject, texts);
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
   return differences;
 }
 
-/** What the projections say that they are without, one text each. */
+/** The events that projections have left out, one text each. */
 export async function parkedEvents(
   api: Api,
   { token, minPosition }: Pick<ReadModelOptions, 'token' | 'minPosition'>,
 ): Promise<string[]> {
   const get = async <T>(path: string) => api.query<T>(path, { token: await token(), minPosition });
   const parked: string[] = [];
-  for await (const one of pages<views.ParkedEventView>(get, '/v1/parked-events?')) {
+  for await (const event of pages<views.ParkedEventView>(get, '/v1/parked-events?')) {
     parked.push(
-      `projection ${one.projection}:${one.version} is without event ${one.event_id} at ${one.position}: ${one.error}`,
+      `projection ${event.projection}:${event.version} is without event ${event.event_id} at ${event.position}: ${event.error}`,
     );
   }
   return parked;
@@ -108,23 +108,23 @@ async function compareMarket(
   if (!candles) return [];
   const get = async <T>(path: string) => api.query<T>(path, { token: await token(), minPosition });
   const differences: string[] = [];
-  const shownSymbol = await get<unknown>(`/v1/symbols/${symbol}`).catch(nothingThere);
+  const shownSymbol = await get<unknown>(`/v1/symbols/${symbol}`).catch(undefinedIfMissing);
   if (!shownSymbol) differences.push(`symbol ${symbol} is not shown`);
   if (!listed.has(symbol)) return differences;
   for (const interval of INTERVALS) {
     const path = `/v1/symbols/${symbol}/candles?interval=${interval}&from=${BEGINNING_OF_TIME}`;
     const shown = pages<Candle>(get, path, CANDLES_PAGE_ITEMS);
-    const found = await compareCandles(
+    const texts = await compareCandles(
       `${symbol} ${interval}`,
       shownOf(interval, candles[interval]),
       shown,
-    ).catch(nothingThere);
-    if (found) differences.push(...found);
+    ).catch(undefinedIfMissing);
+    if (texts) differences.push(...texts);
   }
   return differences;
 }
 
-/** With a first moment the candles come oldest first, page after page. */
+/** With `from`, candles come oldest first, in pages. */
 const BEGINNING_OF_TIME = '1970-01-01T00:00:00.000Z';
 
 async function compareAccount(
@@ -139,7 +139,7 @@ async function compareAccount(
       differences.push(`${what}: shown ${String(shown)}, should be ${String(expected)}`);
   };
   const get = async <T>(path: string) => api.query<T>(path, { token: await token(), minPosition });
-  const wallet = await get<Wallet>(`/v1/wallet?account_id=${account.id}`).catch(nothingThere);
+  const wallet = await get<Wallet>(`/v1/wallet?account_id=${account.id}`).catch(undefinedIfMissing);
   if (wallet || account.cashCents > 0) {
     differs(`wallet ${account.id} cash`, wallet?.cash, decimalFromCents(account.cashCents));
     differs(`wallet ${account.id} kill switch`, (wallet?.kill_switch ?? null) !== null, account.killed);
@@ -254,8 +254,8 @@ async function* pages<T>(
   }
 }
 
-/** An account on which nothing was ever booked has no wallet to show; an unknown symbol has nothing. */
-function nothingThere(error: unknown): undefined {
+/** Makes undefined of a 404: an account without bookings has no wallet, and an unknown symbol has nothing. */
+function undefinedIfMissing(error: unknown): undefined {
   if (error instanceof ApiError && error.status === 404) return undefined;
   throw error;
 }
