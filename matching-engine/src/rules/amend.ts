@@ -7,33 +7,34 @@ import { bandOf } from './auction/bands.ts';
 import { beginCall } from './auction/call.ts';
 import { dormantOf } from './bracket.ts';
 import { expireAtNewPlace } from './expiry.ts';
-import { hasTooManyPeaks, openOf, reduceShownLast, restShown, withdraw } from './iceberg.ts';
+import { hasTooManyPeaks, openQuantityOf, reduceHiddenFirst, restWithPeak, withdraw } from './iceberg.ts';
 import type { Incoming } from './incoming.ts';
 import { match } from './match.ts';
 import { isLeg } from './orderList.ts';
 import { type Engine, follows } from './state.ts';
-import { amendHeld, amendWaiting } from './stops/amendStop.ts';
+import { amendClosingOrder, amendStop } from './stops/amendStop.ts';
 import { runTriggers } from './stops/triggers.ts';
 
 type Amend = EventOf<'OrderAmendRequested.v1'>;
 
 /**
- * A change of an order in the book. Less quantity keeps its place; anything else takes it out and lets it arrive
- * anew under the same id. At or below what is done (filled or prevented) it ends as filled.
+ * Amends an order. In the book, a lower quantity keeps its priority; any other change takes the order out and lets it arrive
+ * again under the same id. A quantity at or below what is filled or prevented already ends the order as filled.
  */
-export function amend(engine: Engine, asked: Amend, revision: number): BookFact[] {
+export function amend(engine: Engine, request: Amend, revision: number): BookFact[] {
   const { book } = engine;
-  const { orderId, accountId, amendment } = asked.data;
+  const { orderId, accountId, amendment } = request.data;
   const order: OrderRef = { orderId, accountId, revision };
-  const found = book.orders.get(orderId);
-  const event = keepsQuantity(engine, asked, found ?? engine.stops.book.orders.get(orderId));
+  const bookOrder = book.orders.get(orderId);
+  const event = withListQuantity(engine, request, bookOrder ?? engine.stops.book.orders.get(orderId));
   const { quantity } = event.data;
-  const resting = found?.accountId === accountId ? found : undefined;
-  const taken = engine.state !== 'halt' && engine.state !== 'closed';
-  const held = engine.stops.book.orders.get(orderId);
-  if (held?.accountId === accountId && taken) return [amendHeld(engine, event, order, held)];
-  const waiting = engine.waiting.get(orderId);
-  if (waiting?.accountId === accountId && taken) return [amendWaiting(engine, event, order, waiting)];
+  const resting = bookOrder?.accountId === accountId ? bookOrder : undefined;
+  const takesChanges = engine.state !== 'halt' && engine.state !== 'closed';
+  const stop = engine.stops.book.orders.get(orderId);
+  if (stop?.accountId === accountId && takesChanges) return [amendStop(engine, event, order, stop)];
+  const closingOrder = engine.closingOrders.get(orderId);
+  if (closingOrder?.accountId === accountId && takesChanges)
+    return [amendClosingOrder(engine, event, order, closingOrder)];
   const code = refusal(engine, event, resting);
   if (code || !resting) {
     return [
@@ -44,10 +45,10 @@ export function amend(engine: Engine, asked: Amend, revision: number): BookFact[
     ];
   }
   const { side, priceTicks } = resting;
-  const leavesBefore = openOf(engine, resting);
+  const leavesBefore = openQuantityOf(engine, resting);
   const shownBefore = resting.leaves;
-  const iced = (resting.flags & ICEBERG) !== 0;
-  const done = resting.quantity - leavesBefore;
+  const isIceberg = (resting.flags & ICEBERG) !== 0;
+  const doneQuantity = resting.quantity - leavesBefore;
   const limitTicks = event.data.limitTicks ?? priceTicks;
   const replaced = (total: number, leaves: number): Extract<BookFact, { type: 'OrderReplaced.v1' }> => ({
     type: 'OrderReplaced.v1',
@@ -59,29 +60,29 @@ export function amend(engine: Engine, asked: Amend, revision: number): BookFact[
       quantity: total,
       leavesBefore,
       leaves,
-      ...(iced ? { shownBefore } : {}),
+      ...(isIceberg ? { shownBefore } : {}),
     },
   });
-  if (quantity <= done) {
+  if (quantity <= doneQuantity) {
     withdraw(engine, resting);
-    return [replaced(done, 0)];
+    return [replaced(doneQuantity, 0)];
   }
   if (limitTicks === priceTicks && quantity < resting.quantity) {
-    reduceShownLast(engine, resting, quantity);
-    const reduced = replaced(quantity, quantity - done);
-    if (iced) reduced.data.shown = resting.leaves;
+    reduceHiddenFirst(engine, resting, quantity);
+    const reduced = replaced(quantity, quantity - doneQuantity);
+    if (isIceberg) reduced.data.shown = resting.leaves;
     return [reduced];
   }
-  return enterAnew(engine, event, resting, replaced(quantity, quantity - done));
+  return reenter(engine, event, resting, replaced(quantity, quantity - doneQuantity));
 }
 
-/** The quantity of an order of a list is not its own: what its sibling did meanwhile stands. */
-function keepsQuantity(engine: Engine, asked: Amend, found: RestingOrder | undefined): Amend {
-  if (!found || engine.lists.size === 0 || !isLeg(engine, found.id)) return asked;
-  return { ...asked, data: { ...asked.data, quantity: found.quantity } };
+/** An amendment does not change the quantity of a leg: its present quantity stands, which fills of its sibling lower. */
+function withListQuantity(engine: Engine, request: Amend, order: RestingOrder | undefined): Amend {
+  if (!order || engine.lists.size === 0 || !isLeg(engine, order.id)) return request;
+  return { ...request, data: { ...request.data, quantity: order.quantity } };
 }
 
-function enterAnew(
+function reenter(
   engine: Engine,
   event: Amend,
   resting: RestingOrder,
@@ -89,10 +90,11 @@ function enterAnew(
 ): BookFact[] {
   const { listing } = engine;
   const { id, accountId, revision, side } = resting;
-  // An exemption from the band is asked for anew by each change; older rules let the first one stand.
-  const asksAnew = follows(engine, 4);
-  const exempt = event.data.bandExempt === true || (!asksAnew && (resting.flags & BAND_EXEMPT) !== 0);
-  const flags = asksAnew ? exemptIf(resting.flags, exempt) : resting.flags;
+  // Each amendment says anew whether the order is exempt from the band; under older rules the first exemption stands.
+  const exemptsPerChange = follows(engine, 4);
+  const isExempt =
+    event.data.bandExempt === true || (!exemptsPerChange && (resting.flags & BAND_EXEMPT) !== 0);
+  const flags = exemptsPerChange ? exemptIf(resting.flags, isExempt) : resting.flags;
   const limitTicks = event.data.limitTicks ?? resting.priceTicks;
   const outputs: BookFact[] = [replaced];
   const { peak } = withdraw(engine, resting);
@@ -107,29 +109,29 @@ function enterAnew(
     time: event.time,
     leaves: replaced.data.leaves,
     budget: null,
-    band: bandOf(engine, exempt),
+    band: bandOf(engine, isExempt),
     ended: false,
-    outside: false,
-    bounded: false,
-    prevented: false,
+    outsideBand: false,
+    hitBound: false,
+    hasOtherOutputs: false,
     firstTicks: 0,
   };
   const before = engine.lastTicks || (listing?.referenceTicks ?? 0);
   if (engine.state === 'continuous') match(engine, incoming, outputs);
-  const { bounded, leaves } = incoming;
-  const restingQuantity = incoming.ended || bounded ? 0 : leaves;
+  const { hitBound, leaves } = incoming;
+  const restingQuantity = incoming.ended || hitBound ? 0 : leaves;
   const entry = { priceTicks: limitTicks, restingQuantity, entersAfter: outputs.length - 1 };
   const { quantity } = event.data;
-  const place = { id, accountId, revision, side, priceTicks: limitTicks, flags, quantity };
-  const shown = restingQuantity > 0 ? restShown(engine, { ...place, leaves: restingQuantity }, peak) : {};
+  const terms = { id, accountId, revision, side, priceTicks: limitTicks, flags, quantity };
+  const shown = restingQuantity > 0 ? restWithPeak(engine, { ...terms, leaves: restingQuantity }, peak) : {};
   replaced.data.entry = { ...entry, ...shown };
-  if (bounded) {
+  if (hitBound) {
     const rest = { side, priceTicks: limitTicks, quantity: leaves, resting: false };
     const order = { orderId: id, accountId, revision };
     outputs.push({ type: 'OrderExpired.v1', data: { order, ...rest, reason: 'EXECUTION_BOUND' } });
   }
   if (follows(engine, 4)) expireAtNewPlace(engine, id);
-  if (incoming.outside) beginCall(engine, 'volatility_auction', outputs);
+  if (incoming.outsideBand) beginCall(engine, 'volatility_auction', outputs);
   const { firstTicks } = incoming;
   if (firstTicks > 0 && engine.stops.terms.size > 0) {
     runTriggers(engine, { before, first: firstTicks, last: engine.lastTicks }, event.time, outputs);
@@ -145,28 +147,28 @@ function refusal(
   const { state, listing, book } = engine;
   if (state === 'halt') return 'SYMBOL_HALTED';
   if (state === 'closed') return 'MARKET_CLOSED';
-  if (!resting && isDormant(engine, data)) return 'ORDER_LIST';
+  if (!resting && isDormantOrder(engine, data)) return 'ORDER_LIST';
   if (!resting || !listing) return 'ORDER_NOT_OPEN';
   const { quantity } = data;
   const { side, priceTicks, flags } = resting;
   const limitTicks = data.limitTicks ?? priceTicks;
   const moves = limitTicks !== priceTicks;
-  // Whatever limit is asked for: that it is the protection price already is not told.
+  // Refused for any limit, even the protection price that the order has, because the refusal must not reveal it.
   if (data.limitTicks !== undefined && (flags & UNPRICED) !== 0) return 'ORDER_TYPE';
   if (!moves && quantity === resting.quantity) return 'AMEND_NO_CHANGE';
   const { matchingRules } = listing;
   if (matchingRules < 2) return moves || quantity > resting.quantity ? 'AMEND_NOT_A_REDUCTION' : undefined;
-  // To end it is always allowed.
-  if (quantity <= resting.quantity - openOf(engine, resting)) return undefined;
+  // An amendment that ends the order is always allowed.
+  if (quantity <= resting.quantity - openQuantityOf(engine, resting)) return undefined;
   const code = amendRefusal(engine, data, { side, limitTicks, moves });
   if (code) return code;
   const peak = matchingRules >= 4 ? engine.icebergs.get(resting.id)?.peak : undefined;
   if (peak !== undefined && hasTooManyPeaks(quantity, peak)) return 'ICEBERG_PEAKS';
-  const takes = moves && state === 'continuous' && matchable(book, side, limitTicks);
-  if (takes && (flags & POST_ONLY) !== 0) return 'WOULD_TAKE';
+  const wouldTake = moves && state === 'continuous' && matchable(book, side, limitTicks);
+  if (wouldTake && (flags & POST_ONLY) !== 0) return 'WOULD_TAKE';
   return undefined;
 }
 
-/** An order of a bracket whose entry has not ended: it is for nothing yet. */
-const isDormant = (engine: Engine, { orderId, accountId }: Amend['data']): boolean =>
+/** Whether this is a leg of a bracket whose entry has not ended. Its quantity is not known yet. */
+const isDormantOrder = (engine: Engine, { orderId, accountId }: Amend['data']): boolean =>
   follows(engine, 4) && dormantOf(engine, orderId)?.terms.accountId === accountId;

@@ -12,8 +12,8 @@ export function amendRefusal(
   if (quantity < 1 || quantity > rules.orderSharesMax) return 'ORDER_SIZE';
   if (side === 'buy' && rules.lotShares !== undefined && quantity % rules.lotShares !== 0) return 'LOT_STEP';
   if (limitTicks < 1) return 'PRICE_TICK';
-  const banded = moves && !bandExempt && !bandsOff;
-  if (banded && (limitTicks < collar.lowTicks || limitTicks > collar.highTicks)) return 'PRICE_BAND';
+  const isCollared = moves && !bandExempt && !bandsOff;
+  if (isCollared && (limitTicks < collar.lowTicks || limitTicks > collar.highTicks)) return 'PRICE_BAND';
   if (rules.notionalMinCents !== undefined || rules.notionalMaxCents !== undefined) {
     const value = limitTicks * rules.tickCents * quantity;
     if (side === 'buy' && value < (rules.notionalMinCents ?? 0)) return 'MIN_NOTIONAL';

@@ -5,7 +5,7 @@ import type { Engine } from './state.ts';
  * Bounds the work of one input, from version 4 of the matching rules on: `OUTPUTS_MAX` (20,000) outputs are some 40
  * commits and a tenth of a second of matching. At the bound the order being matched stops and its rest expires. Stops
  * and brackets whose turn has not come wait for the next input, and so do ends of a day or a call that await output
- * (`untoldEnds.ts`). An uncross is always complete and does not count: each of its trades uses up an order, or a peak of
+ * (`deferredEnds.ts`). An uncross is always complete and does not count: each of its trades uses up an order, or a peak of
  * one, that an input of its own has placed.
  */
 
@@ -14,24 +14,24 @@ const UNBOUNDED = 2 ** 30 - 1;
 /** The most outputs of one step: a match with its reductions in lists, two ends of orders, a change of the market's state. */
 const STEP_OUTPUTS_MAX = 16;
 
-/** Whether no further step may begin. */
-export const isFull = ({ outputsEnd }: Engine, outputs: readonly BookFact[]): boolean =>
-  outputs.length > outputsEnd - STEP_OUTPUTS_MAX;
+/** Whether the input has so many outputs that no further step may begin. */
+export const isAtBound = ({ outputsBound }: Engine, outputs: readonly BookFact[]): boolean =>
+  outputs.length > outputsBound - STEP_OUTPUTS_MAX;
 
-/** The most matches that an order may look ahead over. Each has at most two outputs, so all of them can be carried out. */
-export const lookAheadMatches = ({ outputsEnd }: Engine): number =>
-  Math.max(0, Math.floor((outputsEnd - STEP_OUTPUTS_MAX) / 2));
+/** The most matches that an order may look ahead over. Each has at most two outputs, so there is room for all of them. */
+export const lookAheadMatches = ({ outputsBound }: Engine): number =>
+  Math.max(0, Math.floor((outputsBound - STEP_OUTPUTS_MAX) / 2));
 
-/** Sets the bound for an input; older rules have none. */
-export function count(engine: Engine): void {
-  engine.outputsEnd = (engine.listing?.matchingRules ?? 0) >= 4 ? engine.outputsMax : UNBOUNDED;
+/** Sets the bound for the next input; older rules have none. */
+export function resetBound(engine: Engine): void {
+  engine.outputsBound = (engine.listing?.matchingRules ?? 0) >= 4 ? engine.outputsMax : UNBOUNDED;
 }
 
-/** Runs a step that collects outputs of its own, when the input has this many outputs already. */
-export function behind<T>(engine: Engine, outputCount: number, carryOut: () => T): T {
-  const { outputsEnd } = engine;
-  engine.outputsEnd = outputsEnd - outputCount;
-  const result = carryOut();
-  engine.outputsEnd = outputsEnd;
+/** Runs a step that collects its outputs in a list of its own, while the input has this many outputs already. */
+export function withOutputsBefore<T>(engine: Engine, outputCount: number, run: () => T): T {
+  const { outputsBound } = engine;
+  engine.outputsBound = outputsBound - outputCount;
+  const result = run();
+  engine.outputsBound = outputsBound;
   return result;
 }

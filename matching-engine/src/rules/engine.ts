@@ -1,19 +1,19 @@
 import assert from 'node:assert/strict';
 import type { BookFact, EventOf, OrderRef } from '@brokerx/contracts';
 import { amend } from './amend.ts';
-import { tellIndicative } from './auction/call.ts';
+import { reportIndicative } from './auction/call.ts';
 import { beginPhase, endCall, halt, resume } from './auction/phases.ts';
-import { count } from './bound.ts';
-import { dormantOf, dropDormant, followLists } from './bracket.ts';
-import { expireDay, reachTime, timeIsDue } from './expiry.ts';
+import { resetBound } from './bound.ts';
+import { dormantOf, dropDormant, updateLists } from './bracket.ts';
+import { hasDeferred, isEndDeferred, reportDeferred } from './deferredEnds.ts';
+import { expireDay, reachTime, timeDueAgain } from './expiry.ts';
 import { withdraw } from './iceberg.ts';
-import { siblingsOf, watchFromHere } from './orderList.ts';
+import { siblingsOf, startWatchingBrackets } from './orderList.ts';
 import { place } from './place.ts';
 import { placeList } from './placeList.ts';
 import { type Engine, follows, listing, NOTED, type PlacedInput } from './state.ts';
 import { removeStop } from './stops/stops.ts';
-import { runOwed } from './stops/triggers.ts';
-import { hasLeft, isUntold, tellLeft } from './untoldEnds.ts';
+import { runDeferredTriggers } from './stops/triggers.ts';
 
 /**
  * The matching engine of one symbol: a pure state machine. No clock, no randomness, no I/O: the same inputs in the
@@ -33,24 +33,24 @@ export {
 /** Applies one input and returns its outputs. Throws only on bugs; the engine must not be used after that. */
 export function apply(engine: Engine, input: PlacedInput): BookFact[] {
   engine.band = null;
-  count(engine);
-  const outputs = hasLeft(engine) ? afterLeft(engine, input) : carryOut(engine, input);
-  if (engine.stops.owed.size > 0) runOwed(engine, input.event.time, outputs);
-  if (engine.lists.size > 0) followLists(engine, input.event, outputs);
-  if (engine.call) tellIndicative(engine, engine.call, outputs);
-  if (input.event.type !== 'TimeReached.v1' && hasLeft(engine))
-    outputs.push(timeIsDue(engine, input.event.time));
+  resetBound(engine);
+  const outputs = hasDeferred(engine) ? carryOutAfterDeferred(engine, input) : carryOut(engine, input);
+  if (engine.stops.deferredIds.size > 0) runDeferredTriggers(engine, input.event.time, outputs);
+  if (engine.lists.size > 0) updateLists(engine, input.event, outputs);
+  if (engine.call) reportIndicative(engine, engine.call, outputs);
+  if (input.event.type !== 'TimeReached.v1' && hasDeferred(engine))
+    outputs.push(timeDueAgain(engine, input.event.time));
   return outputs;
 }
 
-/** Outputs that earlier inputs had no room for come first. */
-function afterLeft(engine: Engine, input: PlacedInput): BookFact[] {
-  const left = tellLeft(engine);
-  engine.outputsEnd -= left.length;
-  const own = carryOut(engine, input);
+/** Carries out an input after the outputs that earlier inputs had no room for. */
+function carryOutAfterDeferred(engine: Engine, input: PlacedInput): BookFact[] {
+  const deferred = reportDeferred(engine);
+  engine.outputsBound -= deferred.length;
+  const outputs = carryOut(engine, input);
   // Added, not reset: an uncross may have raised the bound for its own outputs.
-  engine.outputsEnd += left.length;
-  return left.concat(own);
+  engine.outputsBound += deferred.length;
+  return deferred.concat(outputs);
 }
 
 function carryOut(engine: Engine, { event, revision }: PlacedInput): BookFact[] {
@@ -68,9 +68,9 @@ function carryOut(engine: Engine, { event, revision }: PlacedInput): BookFact[] 
     case 'TradingCalendarSet.v1':
       return [NOTED];
     case 'SymbolListed.v1':
-      return list(engine, event);
+      return listSymbol(engine, event);
     case 'MatchingRulesAdopted.v1':
-      return adopt(engine, event);
+      return adoptRules(engine, event);
     case 'SymbolExemptionsChanged.v1':
       engine.bandsOff = event.data.bandsOff;
       return [NOTED];
@@ -92,19 +92,19 @@ function carryOut(engine: Engine, { event, revision }: PlacedInput): BookFact[] 
 /** Cancels an order. Canceling an order of a list cancels the whole list. */
 function cancel(engine: Engine, event: EventOf<'OrderCancelRequested.v1'>, revision: number): BookFact[] {
   const { orderId, accountId } = event.data;
-  const others =
-    engine.lists.size > 0 ? siblingsOf(engine, orderId).filter((id) => !isUntold(engine, id)) : [];
-  const first = cancelOne(engine, { orderId, accountId, revision });
-  if (first.type !== 'OrderCanceled.v1' || others.length === 0) return [first];
-  return [first, ...others.map((id) => cancelOne(engine, { orderId: id, accountId, revision }))];
+  const siblings =
+    engine.lists.size > 0 ? siblingsOf(engine, orderId).filter((id) => !isEndDeferred(engine, id)) : [];
+  const canceled = cancelOne(engine, { orderId, accountId, revision });
+  if (canceled.type !== 'OrderCanceled.v1' || siblings.length === 0) return [canceled];
+  return [canceled, ...siblings.map((id) => cancelOne(engine, { orderId: id, accountId, revision }))];
 }
 
 function cancelOne(engine: Engine, order: OrderRef): BookFact {
-  const { book, stops, waiting } = engine;
+  const { book, stops, closingOrders } = engine;
   const { orderId, accountId } = order;
   const resting = book.orders.get(orderId);
   const stop = resting ? undefined : stops.book.orders.get(orderId);
-  const open = resting ?? stop ?? waiting.get(orderId);
+  const open = resting ?? stop ?? closingOrders.get(orderId);
   const dormant = open || engine.lists.size === 0 ? undefined : dormantOf(engine, orderId);
   if (dormant?.terms.accountId === accountId) {
     const { side, limitTicks: priceTicks, quantity } = dormant.terms;
@@ -123,14 +123,14 @@ function cancelOne(engine: Engine, order: OrderRef): BookFact {
     return { type: 'OrderCanceled.v1', data: canceled };
   }
   if (stop) removeStop(stops, stop);
-  else waiting.delete(orderId);
+  else closingOrders.delete(orderId);
   canceled.held = true;
   return { type: 'OrderCanceled.v1', data: canceled };
 }
 
 type Canceled = Extract<BookFact, { type: 'OrderCanceled.v1' }>['data'];
 
-function list(engine: Engine, event: EventOf<'SymbolListed.v1'>): BookFact[] {
+function listSymbol(engine: Engine, event: EventOf<'SymbolListed.v1'>): BookFact[] {
   const { symbol, rules, matchingRules } = event.data;
   assert(symbol === engine.symbol && !engine.listing, `${symbol} is listed twice`);
   engine.listing = listing({ rules, matchingRules, referenceTicks: rules.listingTicks });
@@ -138,11 +138,11 @@ function list(engine: Engine, event: EventOf<'SymbolListed.v1'>): BookFact[] {
   return [{ type: 'MarketStateChanged.v1', data: { state: 'continuous' } }];
 }
 
-function adopt(engine: Engine, event: EventOf<'MatchingRulesAdopted.v1'>): BookFact[] {
+function adoptRules(engine: Engine, event: EventOf<'MatchingRulesAdopted.v1'>): BookFact[] {
   const { matchingRules } = event.data;
   const isOlder = !follows(engine, 4);
   if (engine.listing) engine.listing = listing({ ...engine.listing, matchingRules });
-  if (isOlder) watchFromHere(engine);
+  if (isOlder) startWatchingBrackets(engine);
   return [NOTED];
 }
 

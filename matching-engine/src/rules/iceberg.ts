@@ -4,21 +4,23 @@ import { ICEBERG } from '../book/flags.ts';
 import type { RestingOrder } from '../book/levels.ts';
 
 /**
- * Icebergs: limit orders that show a peak of themselves. In the book an iceberg is its peak alone; what is behind it is
- * kept here, so that no other order is larger for it. An arriving one trades in full; a peak that is used up is
- * followed by the next one, behind all others at its price.
+ * Icebergs: limit orders of which the book shows one peak at a time. The book's row of an iceberg is the shown peak; the
+ * hidden part is stored here, so that rows of other orders need no field for it. An incoming iceberg trades in full. When
+ * a peak is used up, the next one enters behind all other orders at its price.
  */
 export type Icebergs = Map<string, { readonly peak: number; hidden: number }>;
 
-export type Iced = { readonly book: Book; readonly icebergs: Icebergs };
+export type BookAndIcebergs = { readonly book: Book; readonly icebergs: Icebergs };
 
-/** What an order in the book still wants, what it hides included. */
-export const openOf = ({ icebergs }: Pick<Iced, 'icebergs'>, { id, leaves, flags }: NewOrder): number =>
-  (flags & ICEBERG) === 0 ? leaves : leaves + (icebergs.get(id)?.hidden ?? 0);
+/** The open quantity of an order in the book, with what an iceberg hides. */
+export const openQuantityOf = (
+  { icebergs }: Pick<BookAndIcebergs, 'icebergs'>,
+  { id, leaves, flags }: NewOrder,
+): number => ((flags & ICEBERG) === 0 ? leaves : leaves + (icebergs.get(id)?.hidden ?? 0));
 
-/** Puts an order into the book, an iceberg by its first peak; says what an iceberg shows. */
-export function restShown(
-  { book, icebergs }: Iced,
+/** Puts an order into the book, an iceberg with its first peak. Returns what an iceberg shows. */
+export function restWithPeak(
+  { book, icebergs }: BookAndIcebergs,
   order: NewOrder,
   peak: number | undefined,
 ): { shownQuantity?: number } {
@@ -32,8 +34,8 @@ export function restShown(
   return { shownQuantity };
 }
 
-/** A peak was used up, and left the book: the next one, if there is more. Returns what is shown anew. */
-export function nextPeak({ book, icebergs }: Iced, order: RestingOrder): number {
+/** After a peak was used up and left the book: enters the next one, if any. Returns its size, or 0. */
+export function nextPeak({ book, icebergs }: BookAndIcebergs, order: RestingOrder): number {
   const iceberg = icebergs.get(order.id);
   if (!iceberg || iceberg.hidden === 0) {
     icebergs.delete(order.id);
@@ -45,12 +47,12 @@ export function nextPeak({ book, icebergs }: Iced, order: RestingOrder): number 
   return shown;
 }
 
-/** Takes an order out whole: what it still wanted, and what of that an iceberg showed. */
+/** Takes an order out of the book. Returns its open quantity and, of an iceberg, the shown part and the peak. */
 export function withdraw(
-  engine: Iced,
+  engine: BookAndIcebergs,
   order: RestingOrder,
 ): { quantity: number; shownQuantity?: number; peak?: number } {
-  const quantity = openOf(engine, order);
+  const quantity = openQuantityOf(engine, order);
   remove(engine.book, order);
   const iceberg = (order.flags & ICEBERG) === 0 ? undefined : engine.icebergs.get(order.id);
   if (!iceberg) return { quantity };
@@ -58,18 +60,22 @@ export function withdraw(
   return { quantity, shownQuantity: order.leaves, peak: iceberg.peak };
 }
 
-/** Lowers the total quantity, what is hidden first; the place in the queue stays. */
-export function reduceShownLast({ book, icebergs }: Iced, order: RestingOrder, quantity: number): void {
+/** Lowers the total quantity: takes the hidden part first. The order keeps its priority. */
+export function reduceHiddenFirst(
+  { book, icebergs }: BookAndIcebergs,
+  order: RestingOrder,
+  quantity: number,
+): void {
   const iceberg = icebergs.get(order.id);
   if (iceberg) {
-    const less = Math.min(iceberg.hidden, order.quantity - quantity);
-    iceberg.hidden -= less;
-    setQuantity(book, order, order.quantity - less);
+    const hiddenLess = Math.min(iceberg.hidden, order.quantity - quantity);
+    iceberg.hidden -= hiddenLess;
+    setQuantity(book, order, order.quantity - hiddenLess);
   }
   if (quantity < order.quantity) reduce(book, order, quantity);
 }
 
-/** Why an order cannot be an iceberg as it is asked for. */
+/** Why an order cannot be an iceberg; undefined when it can, or is none. */
 export function icebergRefusal(
   { displayQuantity: peak, type, timeInForce, quantity }: EventOf<'OrderPlaced.v1'>['data'],
   lotShares: number,
@@ -83,5 +89,6 @@ export function icebergRefusal(
   return matchingRules >= 4 && hasTooManyPeaks(quantity, peak) ? 'ICEBERG_PEAKS' : undefined;
 }
 
+/** Whether an iceberg of this quantity would need more peaks than are allowed. */
 export const hasTooManyPeaks = (quantity: number, peak: number): boolean =>
   quantity > ICEBERG_PEAKS_MAX * peak;

@@ -1,7 +1,7 @@
 import type { SelfTradeMode } from '@brokerx/contracts';
 import type { Side } from '../book/levels.ts';
 import type { Band } from './auction/band.ts';
-import type { Stopped } from './lookAhead.ts';
+import type { SweepEnd } from './lookAhead.ts';
 
 /** An order on its way into the book: a new one, or one that an amendment gave a new priority. */
 export type Incoming = {
@@ -15,7 +15,7 @@ export type Incoming = {
   readonly selfTrade: SelfTradeMode;
   /** The time of the input. */
   readonly time: string;
-  /** The shares that it still wants. With a budget: the shares that the rest of it buys at the last price considered. */
+  /** Its open shares. With a budget: the shares that the money left buys at the last price considered. */
   leaves: number;
   /** The band within which it may trade; null: its limit alone counts. */
   readonly band: Band | null;
@@ -23,12 +23,12 @@ export type Incoming = {
   readonly budget: Budget | null;
   /** Self-trade prevention has ended the order; the outputs say so. */
   ended: boolean;
-  /** The order stopped at a price outside the band. */
-  outside: boolean;
+  /** The order met a price outside its band and stopped there. */
+  outsideBand: boolean;
   /** The order reached the bound on one input's outputs: its rest expires. */
-  bounded: boolean;
+  hitBound: boolean;
   /** There are outputs besides its trades before it rests: prevented matches, or reductions of orders of a list. */
-  prevented: boolean;
+  hasOtherOutputs: boolean;
   /** The price of its first trade; 0 before. The last price is `Engine.lastTicks`. */
   firstTicks: number;
 };
@@ -37,15 +37,18 @@ export type Incoming = {
 export type Budget = {
   cents: number;
   readonly lotShares: number;
-  /** Shares bought beyond whole lots; in total it must buy whole lots. Older rules keep this 0 and round down each time. */
-  odd: number;
-  readonly countsOdd: boolean;
-  /** Shares until the largest order that the symbol allows. */
+  /**
+   * Shares bought beyond whole lots, because the total must be whole lots. Before version 4 of the rules it stays 0, and
+   * each match is rounded down to lots.
+   */
+  oddShares: number;
+  readonly countsOddShares: boolean;
+  /** Shares that it may still buy, until it is the largest order that the symbol allows. */
   sharesLeft: number;
-  /** Shares until whole lots, if the sweep would end between lots; else infinite. */
+  /** Shares that it may still buy, if the sweep would else end between lots; infinite if it would not. */
   lotsLeft: number;
-  /** Why that sweep would end. */
-  stopped: Stopped | null;
-  /** The last trade says that nothing is left to buy (`leaves` is 0). */
-  closed: boolean;
+  /** Why the sweep would end, if it would end between lots. */
+  sweepEnd: SweepEnd | null;
+  /** The last trade reports that the money buys no more (its `leaves` is 0). */
+  isSpent: boolean;
 };

@@ -3,25 +3,26 @@ import type { Book } from '../book/book.ts';
 import type { Level, Side } from '../book/levels.ts';
 import { type Band, isOutside } from './auction/band.ts';
 
-/** An order whose sweep is looked ahead over. */
+/** The order of a sweep that is looked ahead over. */
 export type Sweeper = {
-  /** How many shares it wants at this price; none: it is satisfied. */
+  /** The shares that it wants at this price; 0 when it is satisfied. */
   wants(priceTicks: number): number;
+  /** A trade would take place. */
   takes(shares: number, priceTicks: number): void;
-  /** Prevention takes so many off it. */
+  /** Self-trade prevention would reduce the order by these shares. */
   loses(shares: number): void;
 };
 
-/** Why a sweep goes no further. */
-export type Stopped = 'satisfied' | 'nobody' | 'outside' | 'prevented' | 'bounded';
+/** Why a sweep ends. */
+export type SweepEnd = 'satisfied' | 'nobody' | 'outside' | 'prevented' | 'bounded';
 
-/** A book with what is beside it. */
-type Market = {
+/** The part of the engine that a look-ahead reads. */
+type BookView = {
   readonly book: Book;
   readonly icebergs: ReadonlyMap<string, { readonly peak: number; readonly hidden: number }>;
   readonly lists: ReadonlyMap<string, { readonly legs: readonly string[] }>;
 };
-type Looking = {
+type SweepTerms = {
   readonly side: Side;
   readonly limitTicks: number;
   readonly accountId: string;
@@ -30,95 +31,100 @@ type Looking = {
 };
 
 /**
- * Looks ahead over a sweep, as it will go: peak after peak, what one order of a list fills taken off the other, prevention
- * and band included, over so many matches at most. It changes nothing.
+ * Computes how a sweep would go, over at most `matchesMax` matches, and changes nothing. It follows the matching: peak
+ * after peak, fills of one order of a list reduce the other, and self-trade prevention and the band apply.
  */
-export function sweepAhead(market: Market, order: Looking, sweeper: Sweeper, matchesMax: number): Stopped {
+export function sweepAhead(
+  view: BookView,
+  order: SweepTerms,
+  sweeper: Sweeper,
+  matchesMax: number,
+): SweepEnd {
   const { side, limitTicks, accountId, selfTrade, band } = order;
-  const { sorted } = side === 'buy' ? market.book.sells : market.book.buys;
-  const filled = new Map<string, number>();
-  let matches = matchesMax;
+  const { sorted } = side === 'buy' ? view.book.sells : view.book.buys;
+  const filledById = new Map<string, number>();
+  let matchesLeft = matchesMax;
   for (let i = sorted.length - 1; i >= 0; i--) {
     const level = sorted[i] as Level;
     const { priceTicks } = level;
     if (side === 'buy' ? priceTicks > limitTicks : priceTicks < limitTicks) break;
-    for (const turn of turnsAt(market, level)) {
+    for (const turn of turnsAt(view, level)) {
       const wanted = sweeper.wants(priceTicks);
       if (wanted === 0) return 'satisfied';
-      const met = Math.min(wanted, turn.shown - filledByOthers(market, turn.id, filled));
-      if (met <= 0) continue;
+      const matched = Math.min(wanted, turn.shown - filledByOthers(view, turn.id, filledById));
+      if (matched <= 0) continue;
       const trades = selfTrade === 'none' || turn.accountId !== accountId;
       if (trades && isOutside(band, priceTicks)) return 'outside';
-      if (matches === 0) return 'bounded';
-      matches -= 1;
+      if (matchesLeft === 0) return 'bounded';
+      matchesLeft -= 1;
       if (trades) {
-        sweeper.takes(met, priceTicks);
-        if (market.lists.has(turn.id)) filled.set(turn.id, met);
+        sweeper.takes(matched, priceTicks);
+        if (view.lists.has(turn.id)) filledById.set(turn.id, matched);
       } else if (selfTrade === 'cancel_oldest') continue;
-      else if (selfTrade === 'decrement') sweeper.loses(met);
+      else if (selfTrade === 'decrement') sweeper.loses(matched);
       else return 'prevented';
-      turn.isUsedUp = met === turn.shown;
+      turn.isPeakUsedUp = matched === turn.shown;
     }
   }
   return 'nobody';
 }
 
-/** What an order shows when its turn comes, and what it hides behind that. */
+/** A resting order when its turn comes: what it shows then, and what it hides behind that. */
 type Turn = {
   readonly id: string;
   readonly accountId: string;
   readonly shown: number;
   readonly hidden: number;
   readonly peak: number;
-  isUsedUp: boolean;
+  isPeakUsedUp: boolean;
 };
 
-/** Who stands at a price, in their order, and then the peaks that follow those used up. */
-function* turnsAt({ icebergs }: Market, level: Level): Generator<Turn, void> {
+/** The orders of a level in their priority, and after them the next peaks of those whose peak was used up. */
+function* turnsAt({ icebergs }: BookView, level: Level): Generator<Turn, void> {
   const peaks: Turn[] = [];
-  const tellPeak = ({ isUsedUp, hidden, peak, ...turn }: Turn) => {
-    if (!isUsedUp || hidden === 0) return;
+  const queueNextPeak = ({ isPeakUsedUp, hidden, peak, ...turn }: Turn) => {
+    if (!isPeakUsedUp || hidden === 0) return;
     const shown = Math.min(peak, hidden);
-    peaks.push({ ...turn, peak, shown, hidden: hidden - shown, isUsedUp: false });
+    peaks.push({ ...turn, peak, shown, hidden: hidden - shown, isPeakUsedUp: false });
   };
   for (let maker = level.first; maker; maker = level.after(maker)) {
     const { id, accountId, leaves: shown } = maker;
     const { peak = 0, hidden = 0 } = icebergs.get(id) ?? {};
-    const turn = { id, accountId, shown, hidden, peak, isUsedUp: false };
+    const turn = { id, accountId, shown, hidden, peak, isPeakUsedUp: false };
     yield turn;
-    tellPeak(turn);
+    queueNextPeak(turn);
   }
   for (const turn of peaks) {
     yield turn;
-    tellPeak(turn);
+    queueNextPeak(turn);
   }
 }
 
-/** What the other orders of its list have filled, which it has less. */
-const filledByOthers = ({ lists }: Market, id: string, filled: ReadonlyMap<string, number>): number =>
+/** The shares that the other legs of an order's list have filled, and by which the order is reduced. */
+const filledByOthers = ({ lists }: BookView, id: string, filled: ReadonlyMap<string, number>): number =>
   filled.size === 0
     ? 0
     : (lists.get(id)?.legs ?? []).reduce((sum, leg) => sum + (leg === id ? 0 : (filled.get(leg) ?? 0)), 0);
 
 /**
- * Whether an order could trade so many shares at once, as far as it may look: what fill-or-kill and a minimum quantity are
- * decided by.
+ * Whether an order could trade `sharesNeeded` at once, as fill-or-kill and a minimum quantity require; `bounded` if that is
+ * not decided within the matches that it may look ahead over.
  */
 export function canTrade(
-  market: Market,
-  order: Looking & { readonly leaves: number },
-  wanted: number,
+  view: BookView,
+  order: SweepTerms & { readonly leaves: number },
+  sharesNeeded: number,
   matchesMax: number,
 ): 'enough' | 'less' | 'bounded' {
-  const { icebergs, lists } = market;
+  const { icebergs, lists } = view;
   const isPlain = order.selfTrade === 'none' && icebergs.size === 0 && lists.size === 0;
-  // Each match is of one share at least.
-  if (isPlain && wanted <= Math.min(order.leaves, matchesMax))
-    return sharesWithin(market, order, wanted) < wanted ? 'less' : 'enough';
+  // Each match takes at least one share, so as many matches as shares are enough.
+  if (isPlain && sharesNeeded <= Math.min(order.leaves, matchesMax))
+    return sharesWithin(view, order, sharesNeeded) < sharesNeeded ? 'less' : 'enough';
   let { leaves } = order;
   let traded = 0;
   const sweeper = {
-    wants: () => (traded < wanted ? leaves : 0),
+    wants: () => (traded < sharesNeeded ? leaves : 0),
     takes(shares: number) {
       traded += shares;
       leaves -= shares;
@@ -127,16 +133,16 @@ export function canTrade(
       leaves -= shares;
     },
   };
-  const stopped = sweepAhead(market, order, sweeper, matchesMax);
-  if (traded >= wanted) return 'enough';
-  return stopped === 'bounded' ? 'bounded' : 'less';
+  const sweepEnd = sweepAhead(view, order, sweeper, matchesMax);
+  if (traded >= sharesNeeded) return 'enough';
+  return sweepEnd === 'bounded' ? 'bounded' : 'less';
 }
 
-/** What stands within limit and band, up to so many shares, level by level. */
-function sharesWithin({ book }: Market, { side, limitTicks, band }: Looking, enough: number): number {
+/** The shares that rest within limit and band. Counts whole levels until there are `sharesMax`. */
+function sharesWithin({ book }: BookView, { side, limitTicks, band }: SweepTerms, sharesMax: number): number {
   const { sorted } = side === 'buy' ? book.sells : book.buys;
   let shares = 0;
-  for (let i = sorted.length - 1; i >= 0 && shares < enough; i--) {
+  for (let i = sorted.length - 1; i >= 0 && shares < sharesMax; i--) {
     const level = sorted[i] as Level;
     const isBeyond = side === 'buy' ? level.priceTicks > limitTicks : level.priceTicks < limitTicks;
     if (isBeyond || isOutside(band, level.priceTicks)) break;

@@ -14,13 +14,13 @@ import { flagsOf } from '../book/flags.ts';
 import { bandOf } from './auction/bands.ts';
 import { beginCall } from './auction/call.ts';
 import { lookAheadMatches } from './bound.ts';
-import { icebergRefusal, restShown } from './iceberg.ts';
+import { icebergRefusal, restWithPeak } from './iceberg.ts';
 import type { Incoming } from './incoming.ts';
 import { canTrade } from './lookAhead.ts';
 import { match } from './match.ts';
 import { affordable, budgetOf, endOfBudget, keepToLots, notionalRefusal } from './notional.ts';
 import { type Engine, follows, lastPrice } from './state.ts';
-import { addStop, markBehind, type StopTerms, trailedStop, triggersAt } from './stops/stops.ts';
+import { addStop, markOfStop, type StopTerms, trailedStop, triggersAt } from './stops/stops.ts';
 import { runTriggers } from './stops/triggers.ts';
 
 type Placed = EventOf<'OrderPlaced.v1'>;
@@ -61,7 +61,7 @@ export function enter(engine: Engine, event: Placed, revision: number): BookFact
     return outputs;
   }
   if (waitsForClosing(request, engine.state)) {
-    engine.waiting.set(request.orderId, newOrder(engine, request, { revision, leaves: quantity }));
+    engine.closingOrders.set(request.orderId, newOrder(engine, request, { revision, leaves: quantity }));
     accepted.held = true;
     return outputs;
   }
@@ -81,26 +81,27 @@ export function enter(engine: Engine, event: Placed, revision: number): BookFact
     band: bandOf(engine, request.bandExempt),
     budget,
     ended: false,
-    outside: false,
-    bounded: false,
-    prevented: false,
+    outsideBand: false,
+    hitBound: false,
+    hasOtherOutputs: false,
     firstTicks: 0,
   };
-  const fails = !canFillEnough(engine, incoming, request);
+  const isUnfillable = !canFillEnough(engine, incoming, request);
   if (budget) keepToLots(engine, incoming, budget);
   const before = lastPrice(engine);
-  const gathers = engine.state !== 'continuous';
-  if (!fails && !gathers) match(engine, incoming, outputs);
-  const stays = timeInForce === 'day' || timeInForce === 'gtc' || timeInForce === 'gtd';
-  const { outside } = incoming;
-  const rests = gathers || (!fails && !incoming.bounded && stays && (type === 'limit' || outside));
+  const isGathering = engine.state !== 'continuous';
+  if (!isUnfillable && !isGathering) match(engine, incoming, outputs);
+  const mayRest = timeInForce === 'day' || timeInForce === 'gtc' || timeInForce === 'gtd';
+  const { outsideBand } = incoming;
+  const rests =
+    isGathering || (!isUnfillable && !incoming.hitBound && mayRest && (type === 'limit' || outsideBand));
   if (rests) restInBook(engine, request, incoming, outputs, accepted);
   else if (budget) {
-    const end = endOfBudget(incoming, budget, order);
-    if (end) outputs.push(end);
+    const endFact = endOfBudget(incoming, budget, order);
+    if (endFact) outputs.push(endFact);
   } else if (incoming.leaves > 0 && !incoming.ended)
-    outputs.push(expiredRest(request, order, incoming, fails));
-  if (outside) beginCall(engine, 'volatility_auction', outputs);
+    outputs.push(expiredRest(request, order, incoming, isUnfillable));
+  if (outsideBand) beginCall(engine, 'volatility_auction', outputs);
   const { firstTicks } = incoming;
   if (firstTicks > 0 && engine.stops.terms.size > 0) {
     runTriggers(engine, { before, first: firstTicks, last: engine.lastTicks }, event.time, outputs);
@@ -114,27 +115,27 @@ function canFillEnough(
   incoming: Incoming,
   { timeInForce, quantity, minQuantity = 0 }: Placed['data'],
 ): boolean {
-  const wanted = timeInForce === 'fok' ? quantity : minQuantity;
-  if (wanted === 0) return true;
-  const could = canTrade(engine, incoming, wanted, lookAheadMatches(engine));
-  incoming.bounded = could === 'bounded';
-  return could === 'enough';
+  const sharesNeeded = timeInForce === 'fok' ? quantity : minQuantity;
+  if (sharesNeeded === 0) return true;
+  const lookAhead = canTrade(engine, incoming, sharesNeeded, lookAheadMatches(engine));
+  incoming.hitBound = lookAhead === 'bounded';
+  return lookAhead === 'enough';
 }
 
 /** Puts the rest of a limit order into the book. */
 function restInBook(
   engine: Engine,
   request: Placed['data'],
-  { leaves, ended, prevented, revision }: Incoming,
+  { leaves, ended, hasOtherOutputs, revision }: Incoming,
   outputs: readonly BookFact[],
   accepted: Accepted,
 ): void {
   if (leaves === 0 || ended) return;
   accepted.restingQuantity = leaves;
-  if (prevented) accepted.entersAfter = outputs.length - 1;
+  if (hasOtherOutputs) accepted.entersAfter = outputs.length - 1;
   if (request.expiresAt !== undefined) engine.expiries.set(request.orderId, request.expiresAt);
   const order = newOrder(engine, request, { revision, leaves });
-  const { shownQuantity } = restShown(engine, order, request.displayQuantity);
+  const { shownQuantity } = restWithPeak(engine, order, request.displayQuantity);
   if (shownQuantity !== undefined) accepted.shownQuantity = shownQuantity;
 }
 
@@ -156,7 +157,7 @@ function newOrder(
     selfTrade,
     displayQuantity,
   } = request;
-  const forAuction = timeInForce === 'opg' || timeInForce === 'cls';
+  const isForAuction = timeInForce === 'opg' || timeInForce === 'cls';
   return {
     id,
     accountId,
@@ -164,11 +165,11 @@ function newOrder(
     side,
     priceTicks: limitTicks,
     flags: flagsOf({
-      day: timeInForce === 'day' || forAuction,
+      day: timeInForce === 'day' || isForAuction,
       postOnly,
       selfTrade,
       displayQuantity,
-      endsWithCall: type === 'market' || forAuction,
+      endsWithCall: type === 'market' || isForAuction,
       bandExempt: request.bandExempt,
       unpriced: type === 'market' && follows(engine, 4),
     }),
@@ -177,18 +178,18 @@ function newOrder(
   };
 }
 
-const isOpen = ({ book, stops, waiting }: Engine, orderId: string): boolean =>
+const isOpen = ({ book, stops, closingOrders }: Engine, orderId: string): boolean =>
   book.orders.has(orderId) ||
   (stops.terms.size > 0 && stops.terms.has(orderId)) ||
-  (waiting.size > 0 && waiting.has(orderId));
+  (closingOrders.size > 0 && closingOrders.has(orderId));
 
 /** Puts a stop aside until a trade reaches it. */
 function putStopAside(engine: Engine, { data: request }: Placed, revision: number): void {
   const { orderId: id, accountId, side, type, quantity, limitTicks } = request;
   const { trailTicks = 0, trailPpm = 0 } = request;
-  const stopTicks = stopOf(engine, request);
-  const markTicks = comesFromOrder(engine, type)
-    ? markBehind(side, stopTicks, { trailTicks, trailPpm })
+  const stopTicks = firstStopTicks(engine, request);
+  const markTicks = keepsRequestedStop(engine, type)
+    ? markOfStop(side, stopTicks, { trailTicks, trailPpm })
     : lastPrice(engine);
   if (request.expiresAt !== undefined) engine.expiries.set(id, request.expiresAt);
   const { timeInForce, selfTrade, bandExempt } = request;
@@ -201,33 +202,33 @@ function putStopAside(engine: Engine, { data: request }: Placed, revision: numbe
 }
 
 /** While nothing trades, a trailing stop's first price comes from the order alone; later trades move it. */
-const comesFromOrder = (engine: Engine, type: Placed['data']['type']): boolean =>
+const keepsRequestedStop = (engine: Engine, type: Placed['data']['type']): boolean =>
   type === 'trailing_stop' && engine.state !== 'continuous' && follows(engine, 4);
 
 /** The first stop price. A trailing stop follows the present market, but never starts further away than was requested. */
-function stopOf(
+function firstStopTicks(
   engine: Engine,
   { type, side, stopTicks = 0, trailTicks = 0, trailPpm = 0 }: Placed['data'],
 ): number {
-  if (type !== 'trailing_stop' || comesFromOrder(engine, type)) return stopTicks;
-  const trailed = trailedStop(side, lastPrice(engine), { trailTicks, trailPpm });
-  return side === 'buy' ? Math.min(stopTicks, trailed) : Math.max(stopTicks, trailed);
+  if (type !== 'trailing_stop' || keepsRequestedStop(engine, type)) return stopTicks;
+  const trailedTicks = trailedStop(side, lastPrice(engine), { trailTicks, trailPpm });
+  return side === 'buy' ? Math.min(stopTicks, trailedTicks) : Math.max(stopTicks, trailedTicks);
 }
 
 function expiredRest(
   request: Placed['data'],
   order: OrderRef,
-  { leaves: quantity, outside, bounded }: Incoming,
-  fails: boolean,
+  { leaves: quantity, outsideBand, hitBound }: Incoming,
+  isUnfillable: boolean,
 ): BookFact {
   const { side, type, timeInForce, limitTicks } = request;
-  const reason = bounded
+  const reason = hitBound
     ? 'EXECUTION_BOUND'
     : timeInForce === 'fok'
       ? 'UNFILLED_FOK_ORDER_EXPIRED'
-      : fails
+      : isUnfillable
         ? 'UNFILLED_MIN_QTY_ORDER_EXPIRED'
-        : outside
+        : outsideBand
           ? 'EXECUTION_RULE_PRICE_RANGE_EXCEEDED'
           : type === 'market'
             ? 'INSUFFICIENT_LIQUIDITY'
@@ -256,8 +257,8 @@ export function refusal(engine: Engine, order: Placed['data']): RefusalCode | un
   if (side === 'buy' && rules.lotShares !== undefined && quantity % rules.lotShares !== 0) return 'LOT_STEP';
   if (limitTicks < 1 || tickCents !== rules.tickCents) return 'PRICE_TICK';
   // A protection price is not checked: command-api made it from the reference at that time.
-  const banded = hasLimit(type) && !bandExempt && !bandsOff;
-  if (banded && (limitTicks < collar.lowTicks || limitTicks > collar.highTicks)) return 'PRICE_BAND';
+  const isCollared = hasLimit(type) && !bandExempt && !bandsOff;
+  if (isCollared && (limitTicks < collar.lowTicks || limitTicks > collar.highTicks)) return 'PRICE_BAND';
   const { notionalMinCents, notionalMaxCents } = rules;
   if (notionalMinCents !== undefined || notionalMaxCents !== undefined) {
     const value = limitTicks * tickCents * quantity;
@@ -267,14 +268,14 @@ export function refusal(engine: Engine, order: Placed['data']): RefusalCode | un
   const entryCode = matchingRules < 3 ? undefined : entryRefusal(order, state);
   if (entryCode) return entryCode;
   if (order.expiresAt !== undefined && order.expiresAt <= engine.time) return 'EXPIRES_AT';
-  const iceberg = icebergRefusal(order, rules.lotShares ?? 1, matchingRules);
-  if (iceberg) return iceberg;
+  const icebergCode = icebergRefusal(order, rules.lotShares ?? 1, matchingRules);
+  if (icebergCode) return icebergCode;
   if (isStop(type)) {
     if (order.timeInForce === 'ioc' || order.timeInForce === 'fok') return 'TIME_IN_FORCE';
-    const stopTicks = stopOf(engine, order);
+    const stopTicks = firstStopTicks(engine, order);
     if (stopTicks < 1) return 'PRICE_TICK';
-    const trades = state === 'continuous';
-    if (trades && triggersAt(side, stopTicks, lastPrice(engine))) return 'WOULD_TRIGGER_IMMEDIATELY';
+    const isTrading = state === 'continuous';
+    if (isTrading && triggersAt(side, stopTicks, lastPrice(engine))) return 'WOULD_TRIGGER_IMMEDIATELY';
     return undefined;
   }
   // Orders of the same account count, too: post-only looks at the book, before self-trade prevention.

@@ -1,24 +1,24 @@
 import type { BookFact } from '@brokerx/contracts';
 import { fill } from '../book/book.ts';
 import type { RestingOrder } from '../book/levels.ts';
-import { nextPeak, openOf, withdraw } from './iceberg.ts';
+import { nextPeak, openQuantityOf, withdraw } from './iceberg.ts';
 import type { Incoming } from './incoming.ts';
 import type { Engine } from './state.ts';
 
 /**
- * Self-trade prevention: an order meets one of its own account, and its mode says which of them gives way. Both
- * matches that happen and matches that are prevented go by the same priority.
+ * Self-trade prevention: an incoming order meets one of its own account, and its mode says which of the two is canceled
+ * or reduced. Prevented matches follow the same priority as trades.
  */
 export function prevent(engine: Engine, incoming: Incoming, maker: RestingOrder, outputs: BookFact[]): void {
   const mode = incoming.selfTrade;
   const { side, priceTicks } = maker;
   const quantity = Math.min(incoming.leaves, maker.leaves);
-  incoming.prevented = true;
+  incoming.hasOtherOutputs = true;
   if (mode === 'decrement') {
     incoming.leaves -= quantity;
     fill(engine.book, maker, quantity);
   }
-  const makerLeaves = openOf(engine, maker);
+  const makerLeaves = openQuantityOf(engine, maker);
   const makerPeak = maker.leaves === 0 ? nextPeak(engine, maker) : 0;
   outputs.push({
     type: 'TradePrevented.v1',
@@ -32,11 +32,13 @@ export function prevent(engine: Engine, incoming: Incoming, maker: RestingOrder,
       ...(makerPeak > 0 ? { makerPeak } : {}),
     },
   });
-  const takesOff = mode === 'cancel_oldest' || mode === 'cancel_both';
-  if (takesOff || makerLeaves === 0) {
-    const { quantity: left, shownQuantity } = takesOff ? withdraw(engine, maker) : { quantity: 0 };
+  const cancelsMaker = mode === 'cancel_oldest' || mode === 'cancel_both';
+  if (cancelsMaker || makerLeaves === 0) {
+    const { quantity: makerQuantity, shownQuantity } = cancelsMaker
+      ? withdraw(engine, maker)
+      : { quantity: 0 };
     const shown = shownQuantity === undefined ? {} : { shownQuantity };
-    const rest = { side, priceTicks, quantity: left, resting: true, ...shown };
+    const rest = { side, priceTicks, quantity: makerQuantity, resting: true, ...shown };
     outputs.push({
       type: 'OrderExpired.v1',
       data: { order: refOf(maker), ...rest, reason: 'SELF_TRADE_PREVENTED' },

@@ -24,20 +24,20 @@ export type Engine = {
   readonly icebergs: Icebergs;
   /** The list of each open order that belongs to one. */
   readonly lists: Lists;
-  /** Counts the lists since the engine was made or restored: they become due in the order of placement. */
+  /** The number of lists placed since the engine was made or restored. Lists are numbered by it. */
   listsPlaced: number;
-  /** Brackets whose entry has ended and bought something, in the order of placement. They wait for continuous trading. */
-  due: OrderList[];
-  /** Brackets whose entry has bought something: later trades may reach their stop. */
-  readonly watched: Set<OrderList>;
+  /** Brackets whose entry has ended with shares bought, in the order of placement. They wait for continuous trading. */
+  dueBrackets: OrderList[];
+  /** Brackets whose entry has bought shares and whose stop-loss is not active yet, although trades may reach it. */
+  readonly watchedBrackets: Set<OrderList>;
   /** Orders that wait for their trigger. */
   readonly stops: Stops;
-  /** The end times of `gtd` orders, by arrival. Some of the orders may have ended already. */
+  /** The end time of each `gtd` order, in order of arrival. Some of these orders may have ended already. */
   readonly expiries: Map<string, string>;
-  /** Orders that wait for the closing call, by arrival. */
-  readonly waiting: Map<string, NewOrder>;
-  /** Ends of orders that await output, because earlier inputs had no room for them (`bound.ts`); in order. */
-  left: BookFact[];
+  /** Orders that wait for the closing call, in order of arrival. */
+  readonly closingOrders: Map<string, NewOrder>;
+  /** Ends of orders that are not reported yet, because earlier inputs had no room for them (`bound.ts`); in order. */
+  deferredEnds: BookFact[];
   listing: Listing | null;
   state: MarketState;
   /** The phase of the day, to which the market returns after a halt or a volatility auction. */
@@ -49,7 +49,7 @@ export type Engine = {
   /** The trade band of the current input; null before its first match. Not part of the state. */
   band: Band | null;
   /** The most outputs of the current input. Not part of the state. */
-  outputsEnd: number;
+  outputsBound: number;
   /** The most outputs of any input under version 4 of the rules; tests lower it. Not part of the state. */
   outputsMax: number;
   /** An operator has switched the bands off for this symbol. */
@@ -104,22 +104,24 @@ export type OrderList = {
 export type Entry = {
   readonly orderId: string;
   filled: number;
-  /** The entry has ended; the legs wait for continuous trading. */
+  /** The entry has ended; its legs wait for continuous trading. */
   isOver: boolean;
   /** The revision of the account's stream that placed the list. */
   readonly revision: number;
-  readonly dormant: readonly Dormant[];
+  /** The legs as they were placed. They arrive with the quantity that the entry has bought. */
+  readonly dormant: readonly DormantOrder[];
   /**
    * The lowest price of others' trades since the entry's first fill; 0 before one. The entry's own trades do not count,
    * because they are no fall of the market. Version 4 of the rules.
    */
   lowTicks: number;
 };
-export type Dormant = EventOf<'OrderPlaced.v1'>['data'];
+export type DormantOrder = EventOf<'OrderPlaced.v1'>['data'];
 
 /** The list of each open order that has one. */
 export type Lists = Map<string, OrderList>;
-export type KeptList = Omit<OrderList, 'number'>;
+/** A list as a snapshot stores it. */
+export type StoredList = Omit<OrderList, 'number'>;
 
 export type Listing = {
   readonly rules: SymbolRules;
@@ -152,19 +154,19 @@ export const newEngine = (symbol: string): Engine => ({
   icebergs: new Map(),
   lists: new Map(),
   listsPlaced: 0,
-  due: [],
-  watched: new Set(),
+  dueBrackets: [],
+  watchedBrackets: new Set(),
   stops: noStops(),
   expiries: new Map(),
-  waiting: new Map(),
-  left: [],
+  closingOrders: new Map(),
+  deferredEnds: [],
   listing: null,
   state: 'continuous',
   phase: 'continuous',
   opened: true,
   call: null,
   band: null,
-  outputsEnd: OUTPUTS_MAX,
+  outputsBound: OUTPUTS_MAX,
   outputsMax: OUTPUTS_MAX,
   bandsOff: false,
   trades: 0,
@@ -180,8 +182,8 @@ export function listing({ rules, matchingRules, referenceTicks }: Omit<Listing, 
       `matching rules ${matchingRules} are asked for; this engine knows ${KNOWN_MATCHING_RULES.join(', ')}`,
     );
   }
-  const least = collarTicksLeast(rules, matchingRules);
-  const collar = collarAround(referenceTicks, rules.collarPpm, least);
+  const ticksMin = collarTicksLeast(rules, matchingRules);
+  const collar = collarAround(referenceTicks, rules.collarPpm, ticksMin);
   return { rules, matchingRules, referenceTicks, collar };
 }
 
@@ -189,6 +191,7 @@ export function listing({ rules, matchingRules, referenceTicks }: Omit<Listing, 
 export const follows = ({ listing }: Pick<Engine, 'listing'>, version: number): boolean =>
   listing !== null && listing.matchingRules >= version;
 
+/** The output of an input that has no other. */
 export const NOTED: BookFact = { type: 'InputNoted.v1', data: {} };
 
 /** The price of the last trade, or the static reference before the first. */

@@ -4,8 +4,8 @@ import { type NewOrder, rest } from '../book/book.ts';
 import { ICEBERG } from '../book/flags.ts';
 import { type Engine, listing, newEngine } from '../rules/engine.ts';
 import { openExpiries } from '../rules/expiry.ts';
-import { addList, watchLists } from '../rules/orderList.ts';
-import type { Call, KeptList } from '../rules/state.ts';
+import { addList, restoreWatchedBrackets } from '../rules/orderList.ts';
+import type { Call, StoredList } from '../rules/state.ts';
 import { addStop, type StopTerms, stopsByArrival } from '../rules/stops/stops.ts';
 
 /**
@@ -28,7 +28,7 @@ export type EngineSnapshot = {
   /** Icebergs in the book, by arrival of their peaks: id, peak, hidden. */
   icebergs: [string, number, number][];
   /** Lists of orders, by arrival. */
-  lists: KeptList[];
+  lists: StoredList[];
   /** Orders that wait for their trigger, the oldest first. `arrivals` counts all that ever arrived. */
   stops: StopRow[];
   arrivals: number;
@@ -77,7 +77,7 @@ export function besideOrders(engine: Engine): BesideOrders {
   const { arrivals } = engine.stops;
   const phases = { state, phase, opened, call: call && { ...call } };
   const market = { symbol, listing: plain, ...phases, bandsOff, trades, lastTradeTime, lastTicks, time };
-  const waiting = Array.from(engine.waiting.values(), rowOf);
+  const waiting = Array.from(engine.closingOrders.values(), rowOf);
   const icebergs = Array.from(engine.icebergs, ([id, { peak, hidden }]): [string, number, number] => [
     id,
     peak,
@@ -88,8 +88,8 @@ export function besideOrders(engine: Engine): BesideOrders {
     legs: [...legs],
     entry: entry && { ...entry },
   }));
-  const owed = [...engine.stops.owed].filter((id) => engine.stops.terms.has(id));
-  const left = [...engine.left];
+  const owed = [...engine.stops.deferredIds].filter((id) => engine.stops.terms.has(id));
+  const left = [...engine.deferredEnds];
   return { ...market, icebergs, lists, stops, arrivals, owed, expiries: openExpiries(engine), waiting, left };
 }
 
@@ -138,11 +138,11 @@ export function restoreBesideOrders(state: BesideOrders): Engine {
     );
   }
   engine.stops.arrivals = state.arrivals;
-  engine.left = [...(state.left ?? [])];
-  for (const id of state.owed ?? []) engine.stops.owed.add(id);
-  watchLists(engine);
+  engine.deferredEnds = [...(state.left ?? [])];
+  for (const id of state.owed ?? []) engine.stops.deferredIds.add(id);
+  restoreWatchedBrackets(engine);
   for (const [id, accountId, revision, side, priceTicks, flags, quantity, leaves] of state.waiting) {
-    engine.waiting.set(id, { id, accountId, revision, side, priceTicks, flags, quantity, leaves });
+    engine.closingOrders.set(id, { id, accountId, revision, side, priceTicks, flags, quantity, leaves });
   }
   for (const [id, expiresAt] of state.expiries) engine.expiries.set(id, expiresAt);
   return engine;

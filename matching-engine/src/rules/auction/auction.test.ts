@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { priceOf } from '../../../sim/modelDay.ts';
+import { equilibriumOf } from '../../../sim/modelDay.ts';
 import { mulberry32 } from '../../../sim/workload.ts';
 import { desk, idOf, SYMBOL, told } from '../../../test/desk.ts';
 import { emptyBook, rest } from '../../book/book.ts';
@@ -159,7 +159,7 @@ test('in books of every shape the price is the one that trying all of them finds
         peak: null,
         shown: 0,
       });
-    const must = priceOf([...buys.map(order('buy')), ...sells.map(order('sell'))], reference);
+    const must = equilibriumOf([...buys.map(order('buy')), ...sells.map(order('sell'))], reference);
     const { priceTicks, quantity, surplus, surplusSide } = must;
     expect(priced(buys, sells, reference), JSON.stringify({ round, buys, sells, reference })).toEqual([
       priceTicks,

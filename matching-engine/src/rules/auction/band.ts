@@ -1,7 +1,7 @@
 /**
- * The trade band: how far from the dynamic reference (the last trade, else the static reference) a trade may happen. An
- * input's first match fixes the band for all its trades. The first match outside the band does not happen: it starts a
- * volatility auction.
+ * The trade band: the prices at which an input may trade, around the dynamic reference (the last trade, or the static
+ * reference before the first). An input's first match fixes the band for all its trades. A match outside the band does not
+ * happen: it starts a volatility auction.
  */
 export type Band = { readonly lowTicks: number; readonly highTicks: number };
 

@@ -12,18 +12,18 @@ export function bandOf(engine: Engine, exempt: boolean): Band | null {
   return exempt ? null : engine.band;
 }
 
-/** A multiple of the band, which is at least one tick wide to each side; under older rules it may be empty. */
+/** The band, or a multiple of it. It reaches at least one tick to each side; before version 4 it may be a single price. */
 function bandAround(engine: Engine, ppm: number, times: number): Band {
-  const around = ticks(lastPrice(engine));
-  const least = follows(engine, 4) ? times * BAND_TICKS_MIN : 0;
+  const referenceTicks = ticks(lastPrice(engine));
+  const distanceTicksMin = follows(engine, 4) ? times * BAND_TICKS_MIN : 0;
   return {
-    lowTicks: collarTicks(around, times * ppm, 'down', least),
-    highTicks: collarTicks(around, times * ppm, 'up', least),
+    lowTicks: collarTicks(referenceTicks, times * ppm, 'down', distanceTicksMin),
+    highTicks: collarTicks(referenceTicks, times * ppm, 'up', distanceTicksMin),
   };
 }
 
-/** Whether a volatility auction runs a second time: its price is more than twice the band away from the last trade. */
-export function isExtended(engine: Engine, { priceTicks }: Equilibrium): boolean {
+/** Whether a volatility auction must be extended: its price is more than twice the band away from the last trade. */
+export function needsExtension(engine: Engine, { priceTicks }: Equilibrium): boolean {
   const { listing, bandsOff } = engine;
   const bandPpm = listing?.rules.bandPpm;
   if (bandPpm === undefined || bandsOff || priceTicks === null) return false;

@@ -1,6 +1,6 @@
 import type { Auction, BookFact } from '@brokerx/contracts';
 import { type Call, type Engine, type Equilibrium } from '../state.ts';
-import { enterWaiting } from './closingOrders.ts';
+import { enterClosingOrders } from './closingOrders.ts';
 import { equilibrium, NO_CROSS } from './equilibrium.ts';
 
 /** Begins an auction call. While it runs, orders gather in the book, which may be crossed. */
@@ -8,21 +8,21 @@ export function beginCall(engine: Engine, auction: Auction, outputs: BookFact[])
   engine.state = auction;
   engine.call ??= { indicative: NO_CROSS, extended: false };
   outputs.push({ type: 'MarketStateChanged.v1', data: { state: auction } });
-  if (auction === 'closing_auction') enterWaiting(engine, outputs);
+  if (auction === 'closing_auction') enterClosingOrders(engine, outputs);
 }
 
 /** Reports the call's indicative result, if it differs from the last one reported. */
-export function tellIndicative(engine: Engine, call: Call, outputs: BookFact[]): void {
-  const now = equilibriumOf(engine);
+export function reportIndicative(engine: Engine, call: Call, outputs: BookFact[]): void {
+  const indicative = equilibriumOf(engine);
   const { priceTicks, quantity, surplus, surplusSide } = call.indicative;
-  const same =
-    now.priceTicks === priceTicks &&
-    now.quantity === quantity &&
-    now.surplus === surplus &&
-    now.surplusSide === surplusSide;
-  if (same) return;
-  call.indicative = now;
-  outputs.push({ type: 'IndicativePriceChanged.v1', data: { ...now } });
+  const isUnchanged =
+    indicative.priceTicks === priceTicks &&
+    indicative.quantity === quantity &&
+    indicative.surplus === surplus &&
+    indicative.surplusSide === surplusSide;
+  if (isUnchanged) return;
+  call.indicative = indicative;
+  outputs.push({ type: 'IndicativePriceChanged.v1', data: { ...indicative } });
 }
 
 export const equilibriumOf = (engine: Engine): Equilibrium =>

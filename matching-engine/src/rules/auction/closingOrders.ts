@@ -1,18 +1,19 @@
 import type { BookFact } from '@brokerx/contracts';
 import { rest } from '../../book/book.ts';
-import { isFull } from '../bound.ts';
+import { isAtBound } from '../bound.ts';
 import type { Engine } from '../state.ts';
 
 /**
- * Orders for the closing auction, outside the book and unseen until its call begins: then they enter by arrival, behind
- * what stands at their price; those that an input has no room for enter with the next ones.
+ * Enters the orders for the closing auction when its call begins. Until then they are outside the book, and nobody sees them.
+ * They enter in order of arrival, behind the orders at their price. Those that an input has no room for enter with the next
+ * inputs.
  */
-export function enterWaiting(engine: Engine, outputs: BookFact[]): void {
-  const { book, waiting } = engine;
-  for (const order of waiting.values()) {
-    if (isFull(engine, outputs)) return;
+export function enterClosingOrders(engine: Engine, outputs: BookFact[]): void {
+  const { book, closingOrders } = engine;
+  for (const order of closingOrders.values()) {
+    if (isAtBound(engine, outputs)) return;
     const { id: orderId, accountId, revision, side, priceTicks, leaves } = order;
-    waiting.delete(orderId);
+    closingOrders.delete(orderId);
     rest(book, order);
     const ref = { orderId, accountId, revision };
     outputs.push({

@@ -2,132 +2,145 @@ import { MATCHING_RULES_VERSION } from '@brokerx/contracts';
 import { type Book, fill } from '../../book/book.ts';
 import { ICEBERG, UNPRICED } from '../../book/flags.ts';
 import { bestLevel, type Level, type Levels, type RestingOrder } from '../../book/levels.ts';
-import { type Iced, nextPeak, openOf } from '../iceberg.ts';
+import { type BookAndIcebergs, nextPeak, openQuantityOf } from '../iceberg.ts';
 import type { Equilibrium, Lists, OrderList } from '../state.ts';
 
-/** A book with what is beside it. */
-type Called = Iced & { readonly lists?: Lists };
+/** The part of the engine that an auction reads and fills. */
+type CallBook = BookAndIcebergs & { readonly lists?: Lists };
 
 export const NO_CROSS: Equilibrium = { priceTicks: null, quantity: 0, surplus: 0, surplusSide: null };
 
+/** The result that the call would have now; `Equilibrium` says by which rules. Before version 4 they were simpler. */
 export function equilibrium(
-  iced: Called,
+  callBook: CallBook,
   referenceTicks: number,
   matchingRules = MATCHING_RULES_VERSION,
 ): Equilibrium {
-  const { buys, sells } = iced.book;
-  const highest = bestLevel(buys)?.priceTicks ?? 0;
-  const lowest = bestLevel(sells)?.priceTicks ?? Number.MAX_SAFE_INTEGER;
-  if (highest < lowest) return NO_CROSS;
-  const reference = Math.min(highest, Math.max(lowest, referenceTicks));
-  const best = noneYet();
-  eachPrice(iced, { lowest, highest, reference }, (ticks, demand, supply) =>
-    consider(best, { ticks, surplus: demand - supply }, Math.min(demand, supply), reference),
+  const { buys, sells } = callBook.book;
+  const highestBuyTicks = bestLevel(buys)?.priceTicks ?? 0;
+  const lowestSellTicks = bestLevel(sells)?.priceTicks ?? Number.MAX_SAFE_INTEGER;
+  if (highestBuyTicks < lowestSellTicks) return NO_CROSS;
+  const reference = Math.min(highestBuyTicks, Math.max(lowestSellTicks, referenceTicks));
+  const best = noBestPrices();
+  eachPrice(
+    callBook,
+    { lowest: lowestSellTicks, highest: highestBuyTicks, reference },
+    (ticks, demand, supply) =>
+      consider(best, { ticks, surplus: demand - supply }, Math.min(demand, supply), reference),
   );
-  if (matchingRules >= 4) return agreed(iced.book, best, reference);
-  const { executable, least } = best;
+  if (matchingRules >= 4) return chooseEquilibrium(callBook.book, best, reference);
+  const { executable, leastSurplus } = best;
   const [lowTicks, highTicks] = [best.low.ticks, best.high.ticks];
-  const isBuyers = best.buyers > 0 && best.buyers === best.count;
-  const isSellers = best.sellers > 0 && best.sellers === best.count;
-  const nearest = Math.min(highTicks, Math.max(lowTicks, reference));
-  const ticks = isBuyers ? highTicks : isSellers ? lowTicks : nearest;
+  const isBuyerSurplus = best.buyerCount > 0 && best.buyerCount === best.equalCount;
+  const isSellerSurplus = best.sellerCount > 0 && best.sellerCount === best.equalCount;
+  const nearestTicks = Math.min(highTicks, Math.max(lowTicks, reference));
+  const ticks = isBuyerSurplus ? highTicks : isSellerSurplus ? lowTicks : nearestTicks;
   const surplus = ticks === lowTicks ? best.low.surplus : ticks === highTicks ? best.high.surplus : 0;
   const surplusSide = surplus > 0 ? 'buy' : surplus < 0 ? 'sell' : null;
-  return { priceTicks: ticks, quantity: executable, surplus: surplusSide ? least : 0, surplusSide };
+  return { priceTicks: ticks, quantity: executable, surplus: surplusSide ? leastSurplus : 0, surplusSide };
 }
 
-/** The best price, with what one side wants more of there. */
-function agreed({ buys, sells }: Book, best: Best, reference: number): Equilibrium {
-  const { executable, low, high, most } = best;
-  const unpriced = isUnpriced(buys, executable) && isUnpriced(sells, executable);
-  const isBuyers = best.buyers > 0 && best.buyers === best.count;
-  const isSellers = best.sellers > 0 && best.sellers === best.count;
-  const between = unpriced ? most : { low, high };
-  const at =
-    !unpriced && isBuyers
+/** The equilibrium at the best of the candidates, from version 4 of the rules on. */
+function chooseEquilibrium({ buys, sells }: Book, best: BestPrices, reference: number): Equilibrium {
+  const { executable, low, high, mostExecutable } = best;
+  const onlyUnpricedTrade = areAllUnpriced(buys, executable) && areAllUnpriced(sells, executable);
+  const isBuyerSurplus = best.buyerCount > 0 && best.buyerCount === best.equalCount;
+  const isSellerSurplus = best.sellerCount > 0 && best.sellerCount === best.equalCount;
+  const range = onlyUnpricedTrade ? mostExecutable : { low, high };
+  const chosen =
+    !onlyUnpricedTrade && isBuyerSurplus
       ? high
-      : !unpriced && isSellers
+      : !onlyUnpricedTrade && isSellerSurplus
         ? low
-        : reference <= between.low.ticks
-          ? between.low
-          : reference >= between.high.ticks
-            ? between.high
+        : reference <= range.low.ticks
+          ? range.low
+          : reference >= range.high.ticks
+            ? range.high
             : best.atReference;
-  const surplusSide = at.surplus > 0 ? 'buy' : at.surplus < 0 ? 'sell' : null;
-  return { priceTicks: at.ticks, quantity: executable, surplus: Math.abs(at.surplus), surplusSide };
+  const surplusSide = chosen.surplus > 0 ? 'buy' : chosen.surplus < 0 ? 'sell' : null;
+  return { priceTicks: chosen.ticks, quantity: executable, surplus: Math.abs(chosen.surplus), surplusSide };
 }
 
-/** Whether the first so many shares of a side are all of orders without a limit of their own. */
-function isUnpriced({ sorted }: Levels, quantity: number): boolean {
-  let left = quantity;
-  for (let i = sorted.length - 1; i >= 0 && left > 0; i--) {
+/** Whether the first `quantity` shares of a side all belong to orders without a limit of their own. */
+function areAllUnpriced({ sorted }: Levels, quantity: number): boolean {
+  let remaining = quantity;
+  for (let i = sorted.length - 1; i >= 0 && remaining > 0; i--) {
     const level = sorted[i] as Level;
-    if (level.unpriced < Math.min(left, level.shares)) return false;
+    if (level.unpriced < Math.min(remaining, level.shares)) return false;
     if (level.unpriced === level.shares) {
-      left -= level.shares;
+      remaining -= level.shares;
       continue;
     }
-    for (let order = level.first; order && left > 0; order = level.after(order)) {
+    for (let order = level.first; order && remaining > 0; order = level.after(order)) {
       if ((order.flags & UNPRICED) === 0) return false;
-      left -= order.leaves;
+      remaining -= order.leaves;
     }
   }
   return true;
 }
 
-/** A price, and how much more is wanted than offered there. */
-type At = { readonly ticks: number; readonly surplus: number };
-const NOWHERE: At = { ticks: 0, surplus: 0 };
+/** A candidate price, and by how much demand exceeds supply there (negative: supply exceeds demand). */
+type Candidate = { readonly ticks: number; readonly surplus: number };
+const NO_CANDIDATE: Candidate = { ticks: 0, surplus: 0 };
 /**
- * The best prices so far: how many are equally good, how many of them leave buyers or sellers, and the lowest and the
- * highest. `most`: the lowest and the highest at which as much is executed, whatever the surplus.
+ * The best candidates so far: how many are equally good, how many of these leave a surplus of buyers or sellers, and the lowest
+ * and the highest of them. `mostExecutable` has the lowest and the highest at which as much is executed with any surplus.
  */
-type Best = ReturnType<typeof noneYet>;
-const noneYet = () => ({
+type BestPrices = ReturnType<typeof noBestPrices>;
+const noBestPrices = () => ({
   executable: 0,
-  least: 0,
-  count: 0,
-  buyers: 0,
-  sellers: 0,
-  low: NOWHERE,
-  high: NOWHERE,
-  most: { low: NOWHERE, high: NOWHERE },
-  atReference: NOWHERE,
+  leastSurplus: 0,
+  equalCount: 0,
+  buyerCount: 0,
+  sellerCount: 0,
+  low: NO_CANDIDATE,
+  high: NO_CANDIDATE,
+  mostExecutable: { low: NO_CANDIDATE, high: NO_CANDIDATE },
+  atReference: NO_CANDIDATE,
 });
 
-/** Prices come in rising order. */
-function consider(best: Best, at: At, executable: number, reference: number): void {
-  const { ticks, surplus } = at;
-  if (ticks === reference) best.atReference = at;
-  if (best.count === 0 || executable > best.executable) best.most = { low: at, high: at };
-  else if (executable === best.executable) best.most.high = at;
-  const left = Math.abs(surplus);
-  const isWorse = executable < best.executable || (executable === best.executable && left > best.least);
-  if (best.count > 0 && isWorse) return;
-  const isBetter = executable > best.executable || left < best.least || best.count === 0;
+/** Compares a candidate with the best so far. Candidates come in rising order of price. */
+function consider(best: BestPrices, candidate: Candidate, executable: number, reference: number): void {
+  const { ticks, surplus } = candidate;
+  if (ticks === reference) best.atReference = candidate;
+  if (best.equalCount === 0 || executable > best.executable)
+    best.mostExecutable = { low: candidate, high: candidate };
+  else if (executable === best.executable) best.mostExecutable.high = candidate;
+  const absoluteSurplus = Math.abs(surplus);
+  const isWorse =
+    executable < best.executable || (executable === best.executable && absoluteSurplus > best.leastSurplus);
+  if (best.equalCount > 0 && isWorse) return;
+  const isBetter =
+    executable > best.executable || absoluteSurplus < best.leastSurplus || best.equalCount === 0;
   if (isBetter) {
-    Object.assign(best, { executable, least: left, count: 0, buyers: 0, sellers: 0 });
-    best.low = at;
+    Object.assign(best, {
+      executable,
+      leastSurplus: absoluteSurplus,
+      equalCount: 0,
+      buyerCount: 0,
+      sellerCount: 0,
+    });
+    best.low = candidate;
   }
-  best.count += 1;
-  if (surplus > 0) best.buyers += 1;
-  if (surplus < 0) best.sellers += 1;
-  best.high = at;
+  best.equalCount += 1;
+  if (surplus > 0) best.buyerCount += 1;
+  if (surplus < 0) best.sellerCount += 1;
+  best.high = candidate;
 }
 
 /**
- * Every price that counts, in rising order, with what is wanted there or higher and offered there or lower. One walk over
- * the levels that overlap: it happens after every input of a call.
+ * Calls `onPrice` for every candidate price in rising order, with the demand at that price or higher and the supply at that
+ * price or lower. It is one walk over the levels that overlap, because it runs after every input of a call.
  */
 function eachPrice(
-  iced: Called,
+  callBook: CallBook,
   { lowest, highest, reference }: { lowest: number; highest: number; reference: number },
-  tell: (ticks: number, demand: number, supply: number) => void,
+  onPrice: (ticks: number, demand: number, supply: number) => void,
 ): void {
-  const { buys, sells } = iced.book;
-  const hidden = iced.icebergs.size > 0 || iced.lists?.size ? unseenByPrice(iced) : null;
+  const { buys, sells } = callBook.book;
+  const unshown = callBook.icebergs.size > 0 || callBook.lists?.size ? unshownByPrice(callBook) : null;
   const sharesOf = (level: Level, side: 'buy' | 'sell'): number =>
-    level.shares + (hidden?.[side].get(level.priceTicks) ?? 0);
+    level.shares + (unshown?.[side].get(level.priceTicks) ?? 0);
   let demand = 0;
   let supply = 0;
   let buy = buys.sorted.length;
@@ -144,7 +157,7 @@ function eachPrice(
       supply += sharesOf(sells.sorted[sell] as Level, 'sell');
       sell -= 1;
     }
-    tell(ticks, demand, supply);
+    onPrice(ticks, demand, supply);
     if (bid === ticks) {
       demand -= sharesOf(buys.sorted[buy] as Level, 'buy');
       buy += 1;
@@ -154,14 +167,14 @@ function eachPrice(
 }
 
 /**
- * What a level does not show: what icebergs hide, and (below zero) what two orders of a list share, which the one at the
- * better price counts for already.
+ * What to add to the shares of each level: what icebergs hide, and a negative number for shares that two orders of a list have
+ * in common, because only one of the two can buy or sell them: the one at the better price.
  */
-function unseenByPrice({
+function unshownByPrice({
   book,
   icebergs,
   lists = new Map(),
-}: Called): Record<'buy' | 'sell', Map<number, number>> {
+}: CallBook): Record<'buy' | 'sell', Map<number, number>> {
   const byPrice = { buy: new Map<number, number>(), sell: new Map<number, number>() };
   for (const [id, { hidden }] of icebergs) {
     const order = book.orders.get(id);
@@ -172,18 +185,19 @@ function unseenByPrice({
   for (const { legs } of new Set<OrderList>(lists.values())) {
     const [a, b] = legs.flatMap((id) => book.orders.get(id) ?? []);
     if (!a || !b) continue;
-    const worse = (a.side === 'buy' ? Math.min : Math.max)(a.priceTicks, b.priceTicks);
+    const worsePrice = (a.side === 'buy' ? Math.min : Math.max)(a.priceTicks, b.priceTicks);
     const ofSide = byPrice[a.side];
-    ofSide.set(worse, (ofSide.get(worse) ?? 0) - Math.min(a.leaves, b.leaves));
+    ofSide.set(worsePrice, (ofSide.get(worsePrice) ?? 0) - Math.min(a.leaves, b.leaves));
   }
   return byPrice;
 }
 
+/** A trade of an uncross. */
 export type Pair = {
   buy: RestingOrder;
   sell: RestingOrder;
   quantity: number;
-  /** What each leaves, and what an iceberg shows anew. */
+  /** What remains open of each order, and the size of the next peak that an iceberg shows; 0 if it shows none. */
   buyLeaves: number;
   sellLeaves: number;
   buyPeak: number;
@@ -191,51 +205,63 @@ export type Pair = {
 };
 
 /**
- * Fills both sides until so much is executed, each order in its turn by price and time, what it hides included, peak
- * after peak; tells each pair.
+ * Fills both sides until `quantity` is executed, in order of price and time. Each order is filled with its hidden part, peak
+ * after peak, before the next one's turn.
  */
-export function pair(iced: Called, quantity: number, onPair: (pair: Pair) => void): void {
-  const buys = shares(iced, iced.book.buys, quantity);
-  const sells = shares(iced, iced.book.sells, quantity);
+export function pairOrders(callBook: CallBook, quantity: number, onPair: (pair: Pair) => void): void {
+  const buys = allotments(callBook, callBook.book.buys, quantity);
+  const sells = allotments(callBook, callBook.book.sells, quantity);
   for (let b = 0, s = 0; b < buys.length && s < sells.length; ) {
-    const [buyer, seller] = [buys[b] as Share, sells[s] as Share];
-    const [buy, sell] = [iced.book.orders.get(buyer.id), iced.book.orders.get(seller.id)];
+    const [buyer, seller] = [buys[b] as Allotment, sells[s] as Allotment];
+    const [buy, sell] = [callBook.book.orders.get(buyer.id), callBook.book.orders.get(seller.id)];
     if (!buy || !sell) throw new Error('an order with a share is in the book');
-    const traded = Math.min(buyer.left, seller.left, buy.leaves, sell.leaves);
-    const bought = fillShown(iced, buy, traded);
-    const sold = fillShown(iced, sell, traded);
-    buyer.left -= traded;
-    seller.left -= traded;
-    if (buyer.left === 0) b += 1;
-    if (seller.left === 0) s += 1;
-    const left = { buyLeaves: bought.leaves, sellLeaves: sold.leaves };
-    onPair({ buy, sell, quantity: traded, ...left, buyPeak: bought.peak, sellPeak: sold.peak });
+    const traded = Math.min(buyer.remaining, seller.remaining, buy.leaves, sell.leaves);
+    const bought = fillShown(callBook, buy, traded);
+    const sold = fillShown(callBook, sell, traded);
+    buyer.remaining -= traded;
+    seller.remaining -= traded;
+    if (buyer.remaining === 0) b += 1;
+    if (seller.remaining === 0) s += 1;
+    const leaves = { buyLeaves: bought.leaves, sellLeaves: sold.leaves };
+    onPair({ buy, sell, quantity: traded, ...leaves, buyPeak: bought.peak, sellPeak: sold.peak });
   }
 }
 
-type Share = { readonly id: string; left: number };
+/** The shares that an order gets in an uncross, and has not traded yet. */
+type Allotment = { readonly id: string; remaining: number };
 
-/** What each order gets of so much. */
-function shares(iced: Called, { sorted }: Levels, quantity: number): Share[] {
-  const found: Share[] = [];
-  /** What the order of a list that came first has. */
-  const first = new Map<OrderList, number>();
-  let left = quantity;
-  for (let i = sorted.length - 1; i >= 0 && left > 0; i--) {
+/** Divides `quantity` among the orders of a side, in order of priority. */
+function allotments(callBook: CallBook, { sorted }: Levels, quantity: number): Allotment[] {
+  const allotted: Allotment[] = [];
+  /** The shown shares of the order of each list that came first. */
+  const firstOpenByList = new Map<OrderList, number>();
+  let remaining = quantity;
+  for (let i = sorted.length - 1; i >= 0 && remaining > 0; i--) {
     const level = sorted[i] as Level;
-    for (let order = level.first; order && left > 0; order = level.after(order)) {
-      const list = iced.lists?.get(order.id);
-      const share = Math.min(left, Math.max(0, openOf(iced, order) - ((list && first.get(list)) ?? 0)));
-      if (list && !first.has(list)) first.set(list, order.leaves);
-      left -= share;
-      if (share > 0) found.push({ id: order.id, left: share });
+    for (let order = level.first; order && remaining > 0; order = level.after(order)) {
+      const list = callBook.lists?.get(order.id);
+      const share = Math.min(
+        remaining,
+        Math.max(0, openQuantityOf(callBook, order) - ((list && firstOpenByList.get(list)) ?? 0)),
+      );
+      if (list && !firstOpenByList.has(list)) firstOpenByList.set(list, order.leaves);
+      remaining -= share;
+      if (share > 0) allotted.push({ id: order.id, remaining: share });
     }
   }
-  return found;
+  return allotted;
 }
 
-function fillShown(iced: Iced, order: RestingOrder, traded: number): { leaves: number; peak: number } {
-  fill(iced.book, order, traded);
+/** Fills shares of an order's shown part. Returns its open quantity, and the size of the next peak or 0. */
+function fillShown(
+  callBook: BookAndIcebergs,
+  order: RestingOrder,
+  traded: number,
+): { leaves: number; peak: number } {
+  fill(callBook.book, order, traded);
   if ((order.flags & ICEBERG) === 0) return { leaves: order.leaves, peak: 0 };
-  return { leaves: openOf(iced, order), peak: order.leaves === 0 ? nextPeak(iced, order) : 0 };
+  return {
+    leaves: openQuantityOf(callBook, order),
+    peak: order.leaves === 0 ? nextPeak(callBook, order) : 0,
+  };
 }

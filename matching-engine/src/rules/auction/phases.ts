@@ -1,22 +1,22 @@
 import { type BookFact, type EventOf, isAuction } from '@brokerx/contracts';
-import { isFull } from '../bound.ts';
-import { expireDay, expireDue, isDue } from '../expiry.ts';
+import { isAtBound } from '../bound.ts';
+import { hasDeferred } from '../deferredEnds.ts';
+import { expireDay, expireDue, hasDueOrders } from '../expiry.ts';
 import { type Engine, follows, NOTED } from '../state.ts';
-import { hasLeft } from '../untoldEnds.ts';
-import { isExtended } from './bands.ts';
+import { needsExtension } from './bands.ts';
 import { beginCall, equilibriumOf } from './call.ts';
 import { beginContinuous, uncrossAtClose } from './uncross.ts';
 
 /**
  * The trading day, from version 3 of the matching rules on: pre_open → opening_auction → continuous → closing_auction →
- * closed. A volatility auction and a halt interrupt it; a halt keeps the phase that it will come back to, and ends with
- * an auction. What does not follow from what the market does is noted, and changes nothing.
+ * closed. A volatility auction and a halt interrupt it. During a halt `engine.phase` follows the day, and `resume` returns to
+ * it; where that phase trades, an auction comes first. A phase that cannot follow the present state is only noted.
  */
 export function beginPhase(engine: Engine, event: EventOf<'TradingPhaseBegan.v1'>): BookFact[] {
   const { phase, at } = event.data;
-  if (!hasDays(engine)) return [NOTED];
-  passTime(engine, at);
-  if (engine.state === 'halt') return beginHalted(engine, phase);
+  if (!hasTradingDay(engine)) return [NOTED];
+  advanceTime(engine, at);
+  if (engine.state === 'halt') return beginPhaseInHalt(engine, phase);
   const outputs: BookFact[] = [];
   const { state } = engine;
   switch (phase) {
@@ -33,8 +33,8 @@ export function beginPhase(engine: Engine, event: EventOf<'TradingPhaseBegan.v1'
       break;
     case 'continuous':
       if (state === 'continuous' || state === 'closing_auction') return [NOTED];
-      if (isReady(engine, outputs)) open(engine, event.time, outputs);
-      else runOn(engine, outputs);
+      if (expireBeforeUncross(engine, outputs)) openMarket(engine, event.time, outputs);
+      else prolongCall(engine, outputs);
       break;
     case 'closing_auction':
       if (state === 'closed' || state === 'closing_auction') return [NOTED];
@@ -42,58 +42,59 @@ export function beginPhase(engine: Engine, event: EventOf<'TradingPhaseBegan.v1'
       break;
     case 'closed':
       if (state === 'closed') return [NOTED];
-      if (state === 'continuous' || isReady(engine, outputs)) close(engine, event.time, outputs);
-      else runOn(engine, outputs);
+      if (state === 'continuous' || expireBeforeUncross(engine, outputs))
+        closeMarket(engine, event.time, outputs);
+      else prolongCall(engine, outputs);
       break;
   }
   engine.phase = phase;
   return outputs;
 }
 
-/** The call that runs is uncrossed, or runs for another while. */
+/** Ends the running call: uncrosses it, or prolongs it. */
 export function endCall(engine: Engine, event: EventOf<'AuctionCallEnded.v1'>): BookFact[] {
   if (!engine.call) return [NOTED];
-  passTime(engine, event.data.at);
+  advanceTime(engine, event.data.at);
   const outputs: BookFact[] = [];
-  if (!isReady(engine, outputs)) {
-    runOn(engine, outputs);
+  if (!expireBeforeUncross(engine, outputs)) {
+    prolongCall(engine, outputs);
     return outputs;
   }
-  // The market was to close before, and the call ran on.
+  // The closing auction ends; or the market was to close earlier, and this call was prolonged instead.
   if (engine.state === 'closing_auction' || engine.phase === 'closed') {
-    close(engine, event.time, outputs);
+    closeMarket(engine, event.time, outputs);
     engine.phase = 'closed';
     return outputs;
   }
   if (engine.state === 'volatility_auction' && !engine.call.extended) {
     const result = equilibriumOf(engine);
-    if (isExtended(engine, result)) {
+    if (needsExtension(engine, result)) {
       engine.call.extended = true;
       outputs.push({ type: 'AuctionExtended.v1', data: result });
       return outputs;
     }
   }
-  open(engine, event.time, outputs);
+  openMarket(engine, event.time, outputs);
   engine.phase = 'continuous';
   return outputs;
 }
 
 /**
- * What has ended by now is in no uncross, nor in the price that decides about one, and what enters it is told before; false:
- * there is no room for all of that.
+ * Expires due orders before an uncross, so that they neither trade in it nor count for its price. Returns false if the input
+ * has no room for all of them, or for outputs that are deferred: then nothing may be uncrossed yet.
  */
-function isReady(engine: Engine, outputs: BookFact[]): boolean {
+function expireBeforeUncross(engine: Engine, outputs: BookFact[]): boolean {
   if (!follows(engine, 4)) return true;
-  if (hasLeft(engine)) return false;
-  expireDue(engine, outputs, () => isFull(engine, outputs));
-  return !isDue(engine);
+  if (hasDeferred(engine)) return false;
+  expireDue(engine, outputs, () => isAtBound(engine, outputs));
+  return !hasDueOrders(engine);
 }
 
-/** The call runs for another while, or one begins: whoever keeps the market's time ends it. */
-const runOn = (engine: Engine, outputs: BookFact[]): void =>
+/** Prolongs the running call, or begins one. Command-api's timer will end it. */
+const prolongCall = (engine: Engine, outputs: BookFact[]): void =>
   beginCall(engine, isAuction(engine.state) ? engine.state : 'opening_auction', outputs);
 
-/** A call that runs goes with it: nothing is uncrossed. */
+/** Halts the market. A running call is dropped without an uncross. */
 export function halt(engine: Engine): BookFact[] {
   if (!engine.listing || engine.state === 'halt') return [NOTED];
   engine.state = 'halt';
@@ -101,11 +102,11 @@ export function halt(engine: Engine): BookFact[] {
   return [{ type: 'MarketStateChanged.v1', data: { state: 'halt' } }];
 }
 
-/** A market that was halted at its close is closed; one that would trade by now begins with an auction. */
+/** Ends a halt. If the close has come meanwhile, the market closes; if it would trade by now, an auction begins. */
 export function resume(engine: Engine, event: EventOf<'TradingResumed.v1'>): BookFact[] {
   if (!engine.listing || engine.state !== 'halt') return [NOTED];
   const outputs: BookFact[] = [];
-  if (!hasDays(engine)) {
+  if (!hasTradingDay(engine)) {
     engine.state = 'continuous';
     return [{ type: 'MarketStateChanged.v1', data: { state: 'continuous' } }];
   }
@@ -120,21 +121,21 @@ export function resume(engine: Engine, event: EventOf<'TradingResumed.v1'>): Boo
       break;
     case 'closing_auction':
     case 'closed':
-      close(engine, event.time, outputs);
+      closeMarket(engine, event.time, outputs);
       engine.phase = 'closed';
       break;
   }
   return outputs;
 }
 
-function open(engine: Engine, time: string, outputs: BookFact[]): void {
+function openMarket(engine: Engine, time: string, outputs: BookFact[]): void {
   const auction = engine.state === 'volatility_auction' ? engine.state : 'opening_auction';
   engine.opened = true;
   beginContinuous(engine, auction, time, outputs);
 }
 
-/** DAY orders expire after the closing uncross. A market that comes out of a halt has none. */
-function close(engine: Engine, time: string, outputs: BookFact[]): void {
+/** Closes the market. `day` orders expire after the closing uncross, which does not take place after a halt. */
+function closeMarket(engine: Engine, time: string, outputs: BookFact[]): void {
   const { state } = engine;
   if (state === 'pre_open') uncrossAtClose(engine, 'opening_auction', time, outputs);
   else if (state !== 'continuous' && state !== 'halt' && state !== 'closed')
@@ -144,8 +145,8 @@ function close(engine: Engine, time: string, outputs: BookFact[]): void {
   outputs.push({ type: 'MarketStateChanged.v1', data: { state: 'closed' } });
 }
 
-/** The day goes on while a market is halted; what ends with it, ends. */
-function beginHalted(engine: Engine, phase: Engine['phase']): BookFact[] {
+/** Begins a phase of a halted market: it does not trade, and `day` orders expire at the close. */
+function beginPhaseInHalt(engine: Engine, phase: Engine['phase']): BookFact[] {
   const isNewDay = engine.phase === 'closed' && phase === 'continuous' && follows(engine, 4);
   if (phase === 'pre_open' || phase === 'opening_auction' || isNewDay) engine.opened = false;
   engine.phase = phase;
@@ -154,8 +155,8 @@ function beginHalted(engine: Engine, phase: Engine['phase']): BookFact[] {
   return outputs.length > 0 ? outputs : [NOTED];
 }
 
-const hasDays = (engine: Engine): boolean => follows(engine, 3);
+const hasTradingDay = (engine: Engine): boolean => follows(engine, 3);
 
-function passTime(engine: Engine, at: string): void {
+function advanceTime(engine: Engine, at: string): void {
   if (at > engine.time) engine.time = at;
 }

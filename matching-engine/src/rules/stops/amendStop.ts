@@ -10,27 +10,27 @@ import { addStop, removeStop, type StopTerms } from './stops.ts';
 type Amend = EventOf<'OrderAmendRequested.v1'>;
 
 /**
- * A change of a stop that waits for its trigger: its quantity, and a stop-limit's limit. Its stop price stays. Less
- * quantity keeps its arrival; anything else makes it the last to have come. Nothing of it is in the book.
+ * Amends a stop that waits for its trigger: its quantity, or the limit of a stop-limit order. The stop price stays. A lower
+ * quantity keeps its place among the stops; any other change makes it the last arrival.
  */
-export function amendHeld(engine: Engine, event: Amend, order: OrderRef, held: RestingOrder): BookFact {
+export function amendStop(engine: Engine, event: Amend, order: OrderRef, stop: RestingOrder): BookFact {
   const { stops } = engine;
   const { amendment, quantity } = event.data;
-  const terms = stops.terms.get(held.id) as StopTerms;
+  const terms = stops.terms.get(stop.id) as StopTerms;
   const limitTicks = event.data.limitTicks ?? terms.limitTicks;
   const moves = limitTicks !== terms.limitTicks;
-  const code = refusal(engine, event, held, terms);
+  const code = refusal(engine, event, stop, terms);
   if (code) return { type: 'OrderReplaceRejected.v1', data: { order, amendment, code } };
-  const { side, priceTicks, leaves: leavesBefore } = held;
-  const asksAnew = follows(engine, 4);
-  const flags = asksAnew ? exemptIf(held.flags, event.data.bandExempt === true) : held.flags;
+  const { side, priceTicks, leaves: leavesBefore } = stop;
+  const exemptsPerChange = follows(engine, 4);
+  const flags = exemptsPerChange ? exemptIf(stop.flags, event.data.bandExempt === true) : stop.flags;
   if (!moves && quantity < leavesBefore) {
-    reduce(stops.book, held, quantity);
-    setFlags(stops.book, held, flags);
+    reduce(stops.book, stop, quantity);
+    setFlags(stops.book, stop, flags);
   } else {
-    removeStop(stops, held);
-    const { id, accountId, revision } = held;
-    if (asksAnew) expireAtNewPlace(engine, id);
+    removeStop(stops, stop);
+    const { id, accountId, revision } = stop;
+    if (exemptsPerChange) expireAtNewPlace(engine, id);
     addStop(
       stops,
       { id, accountId, revision, side, priceTicks, flags, quantity, leaves: quantity },
@@ -44,21 +44,31 @@ export function amendHeld(engine: Engine, event: Amend, order: OrderRef, held: R
   };
 }
 
-/** A change of an order that waits for the closing call, by the same rules of place. */
-export function amendWaiting(engine: Engine, event: Amend, order: OrderRef, waiting: NewOrder): BookFact {
+/** Amends an order that waits for the closing call. It keeps or loses its place by the same rule. */
+export function amendClosingOrder(
+  engine: Engine,
+  event: Amend,
+  order: OrderRef,
+  closingOrder: NewOrder,
+): BookFact {
   const { amendment, quantity } = event.data;
-  const { side, priceTicks, leaves: leavesBefore } = waiting;
+  const { side, priceTicks, leaves: leavesBefore } = closingOrder;
   const limitTicks = event.data.limitTicks ?? priceTicks;
   const moves = limitTicks !== priceTicks;
   const code =
-    event.data.limitTicks !== undefined && (waiting.flags & UNPRICED) !== 0
+    event.data.limitTicks !== undefined && (closingOrder.flags & UNPRICED) !== 0
       ? 'ORDER_TYPE'
       : !moves && quantity === leavesBefore
         ? 'AMEND_NO_CHANGE'
         : amendRefusal(engine, event.data, { side, limitTicks, moves });
   if (code) return { type: 'OrderReplaceRejected.v1', data: { order, amendment, code } };
-  if (moves || quantity > leavesBefore) engine.waiting.delete(waiting.id);
-  engine.waiting.set(waiting.id, { ...waiting, priceTicks: limitTicks, quantity, leaves: quantity });
+  if (moves || quantity > leavesBefore) engine.closingOrders.delete(closingOrder.id);
+  engine.closingOrders.set(closingOrder.id, {
+    ...closingOrder,
+    priceTicks: limitTicks,
+    quantity,
+    leaves: quantity,
+  });
   const change = { order, amendment, side, priceTicks, quantity, leavesBefore, leaves: quantity };
   return {
     type: 'OrderReplaced.v1',
