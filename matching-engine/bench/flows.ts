@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { mulberry32, type Random } from '../sim/workload.ts';
+import { mulberry32, type Random } from '../sim/random.ts';
 import { emptyBook, fill, matchable, rest } from '../src/book/book.ts';
 
 /**

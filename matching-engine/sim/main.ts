@@ -6,14 +6,20 @@ import { type Outcome, simulate } from './simulate.ts';
 import { workload } from './workload.ts';
 
 /**
- * `npm run sim:engine -- --seed 7 --inputs 10000000`: the engine beside the model for as long as you like, in runs of
- * their own seeds (a run's book is small enough for the model). A seed that fails is shrunk to the fewest inputs that
- * still fail, which are printed one a line; `--seed N --inputs M` with the figures told replays it.
+ * `npm run sim:engine -- --seed 7 --inputs 10000000` compares the engine with the model for as long as you like, in runs with
+ * a seed each, because the model is too slow for a large book. A failing run is shrunk to the fewest inputs that still fail,
+ * which are printed one a line. `--seed N --inputs M` with the printed figures repeats it.
  */
 const INPUTS_PER_RUN = 25_000;
 
 type SimOptions = { seed: number; inputs: number; json: boolean };
-type Done = { seeds: number; inputs: number; outputs: number; trades: number; kinds: Record<string, number> };
+type Totals = {
+  seeds: number;
+  inputs: number;
+  outputs: number;
+  trades: number;
+  kinds: Record<string, number>;
+};
 
 const options = new Command('sim:engine')
   .exitOverride(usageExit)
@@ -25,35 +31,37 @@ const options = new Command('sim:engine')
   .opts<SimOptions>();
 process.exitCode = main(options) ? 0 : 1;
 
-function main({ seed: first, inputs, json }: SimOptions): boolean {
-  const done: Done = { seeds: 0, inputs: 0, outputs: 0, trades: 0, kinds: {} };
-  while (done.inputs < inputs) {
-    const seed = first + done.seeds;
-    const count = Math.min(INPUTS_PER_RUN, inputs - done.inputs);
+function main({ seed: firstSeed, inputs, json }: SimOptions): boolean {
+  const totals: Totals = { seeds: 0, inputs: 0, outputs: 0, trades: 0, kinds: {} };
+  while (totals.inputs < inputs) {
+    const seed = firstSeed + totals.seeds;
+    const count = Math.min(INPUTS_PER_RUN, inputs - totals.inputs);
     try {
-      add(done, simulate({ seed, inputs: count }));
+      add(totals, simulate({ seed, inputs: count }));
     } catch (error) {
-      tellFailed(error, { seed, inputs: count, json });
+      reportFailure(error, { seed, inputs: count, json });
       return false;
     }
-    process.stderr.write(`seed ${seed}: ${done.inputs} inputs, ${done.outputs} outputs, no difference\n`);
+    process.stderr.write(`seed ${seed}: ${totals.inputs} inputs, ${totals.outputs} outputs, no difference\n`);
   }
-  const { kinds, ...figures } = done;
+  const { kinds, ...figures } = totals;
   print(
-    json ? JSON.stringify({ ok: true, seed: first, ...done }) : table({ seed: first, ...figures, ...kinds }),
+    json
+      ? JSON.stringify({ ok: true, seed: firstSeed, ...totals })
+      : table({ seed: firstSeed, ...figures, ...kinds }),
   );
   return true;
 }
 
-function add(done: Done, { inputs, outputs, trades, kinds }: Outcome): void {
-  done.seeds += 1;
-  done.inputs += inputs;
-  done.outputs += outputs;
-  done.trades += trades;
-  for (const [kind, count] of Object.entries(kinds)) done.kinds[kind] = (done.kinds[kind] ?? 0) + count;
+function add(totals: Totals, { inputs, outputs, trades, kinds }: Outcome): void {
+  totals.seeds += 1;
+  totals.inputs += inputs;
+  totals.outputs += outputs;
+  totals.trades += trades;
+  for (const [kind, count] of Object.entries(kinds)) totals.kinds[kind] = (totals.kinds[kind] ?? 0) + count;
 }
 
-function tellFailed(error: unknown, { seed, inputs, json }: SimOptions): void {
+function reportFailure(error: unknown, { seed, inputs, json }: SimOptions): void {
   process.stderr.write(
     `${String(error)}\n\nseed ${seed} fails (--seed ${seed} --inputs ${inputs}); shrinking\n`,
   );
@@ -64,11 +72,11 @@ function tellFailed(error: unknown, { seed, inputs, json }: SimOptions): void {
 
 function table(rows: Record<string, number>): string {
   const entries = Object.entries(rows).map(([name, value]) => [name, value.toLocaleString('en-US')] as const);
-  const [widest, longest] = [0, 1].map((n) =>
+  const [nameWidth, valueWidth] = [0, 1].map((n) =>
     Math.max(...entries.map((entry) => (entry[n] as string).length)),
   );
   return entries
-    .map(([name, value]) => `${name.padEnd(widest ?? 0)}  ${value.padStart(longest ?? 0)}`)
+    .map(([name, value]) => `${name.padEnd(nameWidth ?? 0)}  ${value.padStart(valueWidth ?? 0)}`)
     .join('\n');
 }
 

@@ -2,19 +2,19 @@ import type { BookFact, EngineInput, RefusalCode, SymbolRules } from '@brokerx/c
 import type { modelBook } from './modelBook.ts';
 import type { ModelMarket, modelDay } from './modelDay.ts';
 
-/** Changes of orders once more: in the book, waiting for a trigger, waiting for the closing call. */
+/** The model's amendments of orders in the book, of stops, and of orders that wait for the closing call. */
 export function modelAmend({
   book,
   day,
   market,
   symbol,
-  wrongChange,
+  changeRefusal,
 }: {
   book: ReturnType<typeof modelBook>;
   day: ReturnType<typeof modelDay>;
   market: ModelMarket;
   symbol: () => { rules: SymbolRules | null; matchingRules: number };
-  wrongChange: (
+  changeRefusal: (
     of: SymbolRules,
     change: { quantity: number; bandExempt?: boolean | undefined },
     side: 'buy' | 'sell',
@@ -23,8 +23,8 @@ export function modelAmend({
   ) => RefusalCode | null;
 }) {
   const { open, opposite, sweep, enter } = book;
-  const gathers = () => market.state !== 'continuous';
-  const dynamic = () => book.state().lastTicks || market.reference;
+  const isGathering = () => market.state !== 'continuous';
+  const dynamicReference = () => book.state().lastTicks || market.reference;
 
   return function amend(
     data: Extract<EngineInput, { type: 'OrderAmendRequested.v1' }>['data'],
@@ -37,50 +37,57 @@ export function modelAmend({
     const reject = (code: RefusalCode): BookFact[] => [
       { type: 'OrderReplaceRejected.v1', data: { order, amendment, code } },
     ];
-    const found = book.orders().find((o) => o.id === orderId && o.accountId === accountId);
+    const resting = book.orders().find((o) => o.id === orderId && o.accountId === accountId);
     if (market.state === 'halt') return reject('SYMBOL_HALTED');
     if (market.state === 'closed') return reject('MARKET_CLOSED');
-    const own = [
+    const openOrders = [
       ...book.orders(),
       ...book.stops().map(({ placed: { orderId: id, quantity: q } }) => ({ id, quantity: q })),
     ];
-    const listed = book.lists.has(orderId) ? own.find(({ id }) => id === orderId) : undefined;
-    // The quantity of an order of a list is the list's.
-    const quantity = listed?.quantity ?? data.quantity;
-    const asked = { ...data, quantity };
-    const later = day.waiting().find((o) => o.id === orderId && o.accountId === accountId);
-    if (rules && later) {
-      const limit = data.limitTicks ?? later.price;
-      const moved = limit !== later.price;
-      const leavesBefore = later.quantity;
-      if (data.limitTicks !== undefined && later.unpriced) return reject('ORDER_TYPE');
+    const leg = book.lists.has(orderId) ? openOrders.find(({ id }) => id === orderId) : undefined;
+    // An amendment does not change the quantity of an order of a list.
+    const quantity = leg?.quantity ?? data.quantity;
+    const request = { ...data, quantity };
+    const closingOrder = day.closingOrders().find((o) => o.id === orderId && o.accountId === accountId);
+    if (rules && closingOrder) {
+      const limit = data.limitTicks ?? closingOrder.price;
+      const moved = limit !== closingOrder.price;
+      const leavesBefore = closingOrder.quantity;
+      if (data.limitTicks !== undefined && closingOrder.unpriced) return reject('ORDER_TYPE');
       if (!moved && quantity === leavesBefore) return reject('AMEND_NO_CHANGE');
-      const wrong = wrongChange(rules, asked, later.side, limit, moved);
+      const wrong = changeRefusal(rules, request, closingOrder.side, limit, moved);
       if (wrong) return reject(wrong);
-      day.change(later, { quantity, price: limit }, !moved && quantity < leavesBefore);
-      const change = { order, amendment, side: later.side, priceTicks: later.price, quantity, leavesBefore };
+      day.changeClosingOrder(closingOrder, { quantity, price: limit }, !moved && quantity < leavesBefore);
+      const change = {
+        order,
+        amendment,
+        side: closingOrder.side,
+        priceTicks: closingOrder.price,
+        quantity,
+        leavesBefore,
+      };
       const limitTicks = moved ? { limitTicks: limit } : {};
       return [{ type: 'OrderReplaced.v1', data: { ...change, leaves: quantity, held: true, ...limitTicks } }];
     }
-    const held = book
+    const stop = book
       .stops()
       .find(({ placed }) => placed.orderId === orderId && placed.accountId === accountId);
-    if (rules && held) {
-      const { side, type } = held.placed;
-      const limit = data.limitTicks ?? held.placed.limitTicks;
-      const moved = limit !== held.placed.limitTicks;
-      const leavesBefore = held.placed.quantity;
+    if (rules && stop) {
+      const { side, type } = stop.placed;
+      const limit = data.limitTicks ?? stop.placed.limitTicks;
+      const moved = limit !== stop.placed.limitTicks;
+      const leavesBefore = stop.placed.quantity;
       if (data.limitTicks !== undefined && type !== 'stop_limit') return reject('ORDER_TYPE');
       if (!moved && quantity === leavesBefore) return reject('AMEND_NO_CHANGE');
-      const wrong = wrongChange(rules, asked, side, limit, moved);
+      const wrong = changeRefusal(rules, request, side, limit, moved);
       if (wrong) return reject(wrong);
-      held.placed = { ...held.placed, bandExempt: data.bandExempt === true };
-      book.changeStop(held, quantity, limit, !moved && quantity < leavesBefore);
+      stop.placed = { ...stop.placed, bandExempt: data.bandExempt === true };
+      book.changeStop(stop, quantity, limit, !moved && quantity < leavesBefore);
       const change = {
         order,
         amendment,
         side,
-        priceTicks: held.stop,
+        priceTicks: stop.stop,
         quantity,
         leavesBefore,
         leaves: quantity,
@@ -88,63 +95,65 @@ export function modelAmend({
       const limitTicks = moved ? { limitTicks: limit } : {};
       return [{ type: 'OrderReplaced.v1', data: { ...change, held: true, ...limitTicks } }];
     }
-    if (matchingRules > 1 && book.lists.asleep(orderId)?.placed.accountId === accountId)
+    if (matchingRules > 1 && book.lists.dormantOf(orderId)?.placed.accountId === accountId)
       return reject('ORDER_LIST');
-    if (!found || !rules) return reject('ORDER_NOT_OPEN');
-    const { side, price: priceTicks } = found;
+    if (!resting || !rules) return reject('ORDER_NOT_OPEN');
+    const { side, price: priceTicks } = resting;
     const price = data.limitTicks ?? priceTicks;
-    if (data.limitTicks !== undefined && found.unpriced) return reject('ORDER_TYPE');
-    if (price === priceTicks && quantity === found.quantity) return reject('AMEND_NO_CHANGE');
-    if (matchingRules === 1 && (price !== priceTicks || quantity > found.quantity)) {
+    if (data.limitTicks !== undefined && resting.unpriced) return reject('ORDER_TYPE');
+    if (price === priceTicks && quantity === resting.quantity) return reject('AMEND_NO_CHANGE');
+    if (matchingRules === 1 && (price !== priceTicks || quantity > resting.quantity)) {
       return reject('AMEND_NOT_A_REDUCTION');
     }
-    const leavesBefore = open(found);
-    const shownBefore = found.peak === null ? {} : { shownBefore: found.shown };
-    const answer = (total: number, leaves: number): BookFact & { type: 'OrderReplaced.v1' } => ({
+    const leavesBefore = open(resting);
+    const shownBefore = resting.peak === null ? {} : { shownBefore: resting.shown };
+    const replacedFact = (total: number, leaves: number): BookFact & { type: 'OrderReplaced.v1' } => ({
       type: 'OrderReplaced.v1',
       data: { order, amendment, side, priceTicks, quantity: total, leavesBefore, leaves, ...shownBefore },
     });
-    if (quantity <= found.done) {
-      book.drop(found);
-      return [answer(found.done, 0)];
+    if (quantity <= resting.done) {
+      book.drop(resting);
+      return [replacedFact(resting.done, 0)];
     }
     if (matchingRules > 1) {
       const moved = price !== priceTicks;
-      const wrong = wrongChange(rules, asked, side, price, moved);
+      const wrong = changeRefusal(rules, request, side, price, moved);
       if (wrong) return reject(wrong);
-      if (found.peak !== null && quantity / found.peak > 100) return reject('ICEBERG_PEAKS');
-      if (moved && found.postOnly && !gathers() && opposite(side, price).length > 0)
+      if (resting.peak !== null && quantity / resting.peak > 100) return reject('ICEBERG_PEAKS');
+      if (moved && resting.postOnly && !isGathering() && opposite(side, price).length > 0)
         return reject('WOULD_TAKE');
     }
-    const keepsPlace = price === priceTicks && quantity < found.quantity;
-    const replaced = answer(quantity, quantity - found.done);
-    found.quantity = quantity;
-    if (keepsPlace) {
-      if (found.peak !== null) {
-        found.shown = Math.min(found.shown, open(found));
-        replaced.data.shown = found.shown;
+    const keepsPriority = price === priceTicks && quantity < resting.quantity;
+    const replaced = replacedFact(quantity, quantity - resting.done);
+    resting.quantity = quantity;
+    if (keepsPriority) {
+      if (resting.peak !== null) {
+        resting.shown = Math.min(resting.shown, open(resting));
+        replaced.data.shown = resting.shown;
       }
       return [replaced];
     }
-    book.drop(found);
-    const again = { ...found, price };
-    const before = dynamic();
-    again.exempt = data.bandExempt === true;
-    book.rules.told += 1;
-    const still = { facts: [], ended: false, outside: false, bounded: false };
-    const { facts, ended, outside, bounded } = gathers() ? still : sweep(again, rules.tickCents, time);
-    const restingQuantity = ended || bounded ? 0 : open(again);
-    const shown = restingQuantity > 0 ? enter(again) : {};
+    book.drop(resting);
+    const amended = { ...resting, price };
+    const before = dynamicReference();
+    amended.exempt = data.bandExempt === true;
+    book.rules.outputCount += 1;
+    const unmatched = { facts: [], ended: false, outside: false, bounded: false };
+    const { facts, ended, outside, bounded } = isGathering()
+      ? unmatched
+      : sweep(amended, rules.tickCents, time);
+    const restingQuantity = ended || bounded ? 0 : open(amended);
+    const shown = restingQuantity > 0 ? enter(amended) : {};
     replaced.data.entry = { priceTicks: price, restingQuantity, entersAfter: facts.length, ...shown };
     if (bounded) {
-      const { id, revision: placedAt } = found;
-      const rest = { side, priceTicks: price, quantity: open(again), resting: false };
+      const { id, revision: placedAt } = resting;
+      const rest = { side, priceTicks: price, quantity: open(amended), resting: false };
       const ref = { orderId: id, accountId, revision: placedAt };
       facts.push({ type: 'OrderExpired.v1', data: { order: ref, ...rest, reason: 'EXECUTION_BOUND' } });
-      book.rules.told += 1;
+      book.rules.outputCount += 1;
     }
-    book.endLater(orderId);
-    const call = outside ? book.rules.interrupt() : [];
-    return [replaced, ...facts, ...call, ...book.cascade(facts, before, time)];
+    book.moveEndBack(orderId);
+    const callFacts = outside ? book.rules.beginVolatilityAuction() : [];
+    return [replaced, ...facts, ...callFacts, ...book.runTriggers(facts, before, time)];
   };
 }

@@ -1,25 +1,25 @@
 import type { BookFact, ExpiryReason, OrderRef } from '@brokerx/contracts';
 import { modelEnds } from './modelEnds.ts';
-import { inputRules, isBounded } from './modelInput.ts';
+import { inputRules, isAtBound } from './modelInput.ts';
 import { modelLists } from './modelLists.ts';
-import { buys, type Money, type Order } from './modelOrder.ts';
-import { hear, type ModelStop } from './modelStops.ts';
+import { affordable, type Money, type Order } from './modelOrder.ts';
+import { type ModelStop, moveTrailingStops } from './modelStops.ts';
 import { type HeldStops, modelTriggers } from './modelTriggers.ts';
 
-/** The model's orders, those in the book and those that wait for a trigger, and everything that changes them. */
+/** The model's orders, in the book and waiting for a trigger, with all functions that change them. */
 export function modelBook() {
   let orders: Order[] = [];
   let trades = 0;
   let lastTradeTime = '';
   let arrivals = 0;
   let lastTicks = 0;
-  /** Stops that wait, reached stops whose turn has not come, and the ids of those that an input had no room for. */
-  const held: HeldStops = { stops: [], queued: [], owed: [] };
+  /** Stops that wait for a trade, reached stops in their queue, and the ids of those that an input had no room for. */
+  const held: HeldStops = { stops: [], queue: [], deferredIds: [] };
   let stopArrivals = 0;
   const lists = modelLists();
 
   const rules = inputRules();
-  const isFull = (more = 0) => isBounded(rules, more);
+  const isFull = (more = 0) => isAtBound(rules, more);
 
   const refTo = (o: Order): OrderRef => ({ orderId: o.id, accountId: o.accountId, revision: o.revision });
   const enter = (order: Order) => {
@@ -32,7 +32,7 @@ export function modelBook() {
   const visible = (o: Order) => (o.peak === null ? open(o) : o.shown);
   const shownOf = (o: Order) => (o.peak === null ? {} : { shownQuantity: o.shown });
   /** Takes shares off the maker's visible part. An iceberg whose peak is used up shows its next one. */
-  const takeShown = (maker: Order, quantity: number): { makerPeak?: number } => {
+  const fillShown = (maker: Order, quantity: number): { makerPeak?: number } => {
     if (maker.peak === null) return {};
     maker.shown -= quantity;
     if (maker.shown > 0 || open(maker) === 0) return {};
@@ -49,19 +49,19 @@ export function modelBook() {
       .sort((a, b) => (side === 'buy' ? a.price - b.price : b.price - a.price) || a.arrival - b.arrival);
 
   /** Takes the shares that one order of a list filled off the others. */
-  function lessen(id: string, shares: number, facts: BookFact[]): void {
-    lists.lessen(
+  function reduceSiblings(id: string, shares: number, facts: BookFact[]): void {
+    lists.reduceSiblings(
       id,
       shares,
-      { orders: orders.filter((o) => open(o) > 0), stops: [...held.stops, ...held.queued] },
+      { orders: orders.filter((o) => open(o) > 0), stops: [...held.stops, ...held.queue] },
       facts,
     );
     orders = orders.filter((one) => open(one) > 0);
     held.stops = held.stops.filter(({ placed }) => placed.quantity > 0);
-    held.queued = held.queued.filter(({ placed }) => placed.quantity > 0);
+    held.queue = held.queue.filter(({ placed }) => placed.quantity > 0);
   }
 
-  /** Matches the order against the book in priority and returns the outputs. Its rest does not enter the book. */
+  /** Matches the order against the book by priority and returns the outputs. The unmatched rest does not enter the book. */
   function sweep(
     taker: Order,
     tickCents: number,
@@ -70,7 +70,7 @@ export function modelBook() {
   ): { facts: BookFact[]; ended: boolean; outside: boolean; bounded: boolean } {
     let outside = false;
     let bounded = false;
-    if (rules.left.length > 0) return { facts: [], ended: false, outside, bounded: true };
+    if (rules.deferredEnds.length > 0) return { facts: [], ended: false, outside, bounded: true };
     const facts: BookFact[] = [];
     let ended = false;
     const takerRef = refTo(taker);
@@ -88,14 +88,14 @@ export function modelBook() {
     for (;;) {
       const maker = opposite(taker.side, taker.price)[0];
       if (!maker) break;
-      const wanted = money ? buys(money, maker.price * tickCents) : open(taker);
-      if (wanted === 0 || money?.most === 0) break;
+      const wanted = money ? affordable(money, maker.price * tickCents) : open(taker);
+      if (wanted === 0 || money?.sharesMax === 0) break;
       bounded = isFull(facts.length);
       if (bounded) break;
       const mode = taker.selfTrade;
       const isOther = mode === 'none' || maker.accountId !== taker.accountId;
-      const most = money && isOther ? money.most : wanted;
-      const quantity = Math.min(wanted, visible(maker), most);
+      const sharesMax = money && isOther ? money.sharesMax : wanted;
+      const quantity = Math.min(wanted, visible(maker), sharesMax);
       const meeting = { priceTicks: maker.price, quantity, takerSide: taker.side };
       if (isOther) {
         const { low, high } = rules.band;
@@ -103,13 +103,13 @@ export function modelBook() {
         if (outside) break;
         maker.done += quantity;
         taker.done += quantity;
-        const next = takeShown(maker, quantity);
+        const next = fillShown(maker, quantity);
         if (money) {
           money.cents -= quantity * maker.price * tickCents;
-          money.shares -= quantity;
+          money.sharesLeft -= quantity;
           money.bought += quantity;
-          money.most -= quantity;
-          money.told = buys(money, maker.price * tickCents) === 0;
+          money.sharesMax -= quantity;
+          money.isSpent = affordable(money, maker.price * tickCents) === 0;
         }
         trades += 1;
         lastTicks = maker.price;
@@ -118,7 +118,7 @@ export function modelBook() {
           maker: { ...refTo(maker), leaves: open(maker) },
           taker: {
             ...takerRef,
-            leaves: money ? buys(money, maker.price * tickCents) : open(taker),
+            leaves: money ? affordable(money, maker.price * tickCents) : open(taker),
           },
         };
         facts.push({
@@ -126,16 +126,16 @@ export function modelBook() {
           data: { trade: trades, tickCents, ...meeting, ...sides, ...next },
         });
         orders = orders.filter((o) => open(o) > 0);
-        lessen(maker.id, quantity, facts);
-        lessen(taker.id, quantity, facts);
-        lists.hear(maker.price, [maker.id, taker.id]);
+        reduceSiblings(maker.id, quantity, facts);
+        reduceSiblings(taker.id, quantity, facts);
+        lists.notePrint(maker.price, [maker.id, taker.id]);
         continue;
       }
       let next = {};
       if (mode === 'decrement') {
         maker.done += quantity;
         taker.done += quantity;
-        next = takeShown(maker, quantity);
+        next = fillShown(maker, quantity);
       }
       const sides = {
         maker: { ...refTo(maker), leaves: open(maker) },
@@ -150,23 +150,23 @@ export function modelBook() {
       }
     }
     orders = orders.filter((o) => open(o) > 0);
-    rules.told += facts.length;
+    rules.outputCount += facts.length;
     return { facts, ended, outside, bounded };
   }
 
-  const triggers = modelTriggers({ held, rules, isFull, sweep, enter, last: () => lastTicks });
+  const triggers = modelTriggers({ held, rules, isFull, sweep, enter, lastTicks: () => lastTicks });
 
   /** Canceling an order of a list cancels the others, too. */
   function cancel(
     { orderId, accountId }: { orderId: string; accountId: string },
     revision: number,
   ): BookFact[] {
-    const ended = rules.left.flatMap(({ data }) => ('order' in data ? [data.order.orderId] : []));
-    const others = lists.others(orderId).filter((id) => !ended.includes(id));
-    const first = cancelOne(orderId, accountId, revision);
-    if (first.type !== 'OrderCanceled.v1') return [first];
-    const rest = others.map((id) => cancelOne(id, accountId, revision));
-    return [first, ...rest];
+    const endedIds = rules.deferredEnds.flatMap(({ data }) => ('order' in data ? [data.order.orderId] : []));
+    const siblings = lists.siblings(orderId).filter((id) => !endedIds.includes(id));
+    const canceled = cancelOne(orderId, accountId, revision);
+    if (canceled.type !== 'OrderCanceled.v1') return [canceled];
+    const rest = siblings.map((id) => cancelOne(id, accountId, revision));
+    return [canceled, ...rest];
   }
 
   function cancelOne(orderId: string, accountId: string, revision: number): BookFact {
@@ -180,10 +180,10 @@ export function modelBook() {
       const data = { side: stop.placed.side, priceTicks: stop.stop, quantity: stop.placed.quantity };
       return { type: 'OrderCanceled.v1', data: { order, ...data, held: true } };
     }
-    const later = lists.asleep(orderId);
-    if (later?.placed.accountId === accountId) {
-      lists.drop(orderId);
-      const { side, limitTicks: priceTicks, quantity } = later.placed;
+    const dormant = lists.dormantOf(orderId);
+    if (dormant?.placed.accountId === accountId) {
+      lists.removeLeg(orderId);
+      const { side, limitTicks: priceTicks, quantity } = dormant.placed;
       return { type: 'OrderCanceled.v1', data: { order, side, priceTicks, quantity, held: true } };
     }
     if (!found) return { type: 'OrderCancelRejected.v1', data: { order, code: 'ORDER_NOT_OPEN' } };
@@ -193,7 +193,7 @@ export function modelBook() {
     return { type: 'OrderCanceled.v1', data };
   }
 
-  /** Expires an order, in the book or waiting. */
+  /** Expires an order in the book, a stop, or a dormant order. */
   function expire(id: string, reason: ExpiryReason): BookFact[] {
     const o = orders.find((order) => order.id === id);
     const stop = held.stops.find(({ placed }) => placed.orderId === id);
@@ -210,59 +210,60 @@ export function modelBook() {
       };
       return [{ type: 'OrderExpired.v1', data: { order: refTo(o), ...data } }];
     }
-    if (!stop) return lists.expireAsleep(id, reason);
+    if (!stop) return lists.expireDormant(id, reason);
     const { orderId, accountId, side, limitTicks: priceTicks, quantity } = stop.placed;
     const order = { orderId, accountId, revision: stop.revision };
     return [{ type: 'OrderExpired.v1', data: { order, side, priceTicks, quantity, resting: false, reason } }];
   }
 
-  /** Returns a test of whether an order is open now. */
-  const openNow = () => {
+  /** Returns a function that tells whether an order is open at this moment. */
+  const openTest = () => {
     const ids = new Set([...orders.map((o) => o.id), ...held.stops.map(({ placed }) => placed.orderId)]);
-    return (id: string) => ids.has(id) || lists.asleep(id) !== undefined;
+    return (id: string) => ids.has(id) || lists.dormantOf(id) !== undefined;
   };
-  const ends = modelEnds({ openNow, expire, lists, rules, isFull });
+  const ends = modelEnds({ openTest, expire, lists, rules, isFull });
 
-  /** Runs something on copies and restores everything: a trial. */
-  function trial<T>(think: () => T): T {
+  /** Runs a function on copies and restores the state afterwards. */
+  function trial<T>(tryOut: () => T): T {
     const before = { orders, trades, lastTradeTime, lastTicks, arrivals };
-    const { told, bounds, left } = rules;
-    Object.assign(rules, { bounds: false, left: [] });
-    const waiting = held.stops;
-    const putBack = lists.keep();
+    const { outputCount, isBounded, deferredEnds } = rules;
+    Object.assign(rules, { isBounded: false, deferredEnds: [] });
+    const stops = held.stops;
+    const restoreLists = lists.saved();
     orders = orders.map((o) => ({ ...o }));
     held.stops = held.stops.map((one) => ({ ...one }));
-    const result = think();
+    const result = tryOut();
     ({ orders, trades, lastTradeTime, lastTicks, arrivals } = before);
-    held.stops = waiting;
-    putBack();
-    Object.assign(rules, { told, bounds, left });
+    held.stops = stops;
+    restoreLists();
+    Object.assign(rules, { outputCount, isBounded, deferredEnds });
     return result;
   }
 
-  /** The shares traded by these outputs, up to `needed`, or up to the matches that an order may look ahead over. */
-  function tradedIn(facts: readonly BookFact[], needed: number): { traded: number; isTooFar: boolean } {
+  /** The shares traded by these outputs, up to `needed`, within the matches that an order may look ahead over. */
+  function tradedWithin(facts: readonly BookFact[], needed: number): { traded: number; isTooFar: boolean } {
     let [traded, matches] = [0, 0];
     for (const { type, data } of facts) {
       if (traded >= needed) break;
       if (type !== 'TradeExecuted.v1' && type !== 'TradePrevented.v1') continue;
       matches += 1;
-      if (rules.bounds && 2 * matches > rules.most - rules.before - 16) return { traded, isTooFar: true };
+      if (rules.isBounded && 2 * matches > rules.outputsMax - rules.deferredCount - 16)
+        return { traded, isTooFar: true };
       if (type === 'TradeExecuted.v1') traded += data.quantity;
     }
     return { traded, isTooFar: false };
   }
 
-  /** Whether the order would trade this much, as far as it may look ahead. */
+  /** Whether the order would trade `needed` shares within the matches that it may look ahead over. */
   function wouldTrade(taker: Order, needed: number): 'enough' | 'less' | 'too far' {
     const facts = trial(() => sweep({ ...taker }, 1, '').facts);
-    const { traded, isTooFar } = tradedIn(facts, needed);
+    const { traded, isTooFar } = tradedWithin(facts, needed);
     if (isTooFar) return 'too far';
     return traded >= needed ? 'enough' : 'less';
   }
 
-  /** A trade's number; the price and time are the last ones from now on. */
-  function print(priceTicks: number, time: string): number {
+  /** Records a trade's price and time as the last ones, and returns the trade's number. */
+  function recordTrade(priceTicks: number, time: string): number {
     trades += 1;
     lastTicks = priceTicks;
     if (time > lastTradeTime) lastTradeTime = time;
@@ -272,40 +273,40 @@ export function modelBook() {
   return {
     rules,
     isFull,
-    print,
+    recordTrade,
     refTo,
-    takeShown,
+    fillShown,
     enter,
     open,
     visible,
     opposite,
     sweep,
     ...triggers,
-    /** A price at which nothing is carried out. */
-    hear: (price: number) => hear(held.stops, price),
+    /** Moves the trailing stops to a price that triggers nothing: that of the closing uncross. */
+    moveTrailingStops: (price: number) => moveTrailingStops(held.stops, price),
     cancel,
     expire,
     ...ends,
     wouldTrade,
     trial,
-    tradedIn,
+    tradedWithin,
     orders: () => orders,
     lists,
-    openNow,
-    effective: (order: Order) => lists.effective(order, orders),
-    lessen,
+    openTest,
+    effectiveQuantity: (order: Order) => lists.effectiveQuantity(order, orders),
+    reduceSiblings,
     stops: () => held.stops,
     drop(order: Order) {
       orders = orders.filter((o) => o !== order);
     },
-    wait(stop: Omit<ModelStop, 'arrival'>) {
+    addStop(stop: Omit<ModelStop, 'arrival'>) {
       stopArrivals += 1;
       held.stops.push({ ...stop, arrival: stopArrivals });
     },
     changeStop(stop: ModelStop, quantity: number, limitTicks: number, keepsArrival: boolean) {
       stop.placed = { ...stop.placed, quantity, limitTicks };
       if (keepsArrival) return;
-      ends.endLater(stop.placed.orderId);
+      ends.moveEndBack(stop.placed.orderId);
       stopArrivals += 1;
       stop.arrival = stopArrivals;
       held.stops = [...held.stops.filter((one) => one !== stop), stop];

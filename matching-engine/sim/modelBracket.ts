@@ -3,24 +3,25 @@ import type { modelBook } from './modelBook.ts';
 
 type Placed = Extract<EngineInput, { type: 'OrderPlaced.v1' }>['data'];
 
-/** What becomes of brackets once more: after each input the entries are looked at that it told of. */
+/** The model's brackets: after each input it ends the entries that the outputs name, and activates their legs. */
 export function modelBracket({
   book,
-  continuous,
-  arrive,
+  isContinuous,
+  enterMarket,
 }: {
   book: ReturnType<typeof modelBook>;
-  continuous: () => boolean;
-  arrive: (placed: Placed, revision: number, time: string) => BookFact[];
+  isContinuous: () => boolean;
+  enterMarket: (placed: Placed, revision: number, time: string) => BookFact[];
 }) {
   const { lists } = book;
   const inBook = (id: string) =>
     book.orders().some((o) => o.id === id) || book.stops().some(({ placed }) => placed.orderId === id);
 
-  /** Orders that have ended, and whose end is not told. */
-  const untold = () => book.rules.left.flatMap(({ data }) => ('order' in data ? [data.order.orderId] : []));
+  /** The ids of orders that have ended and whose end is not reported yet. */
+  const deferredIds = () =>
+    book.rules.deferredEnds.flatMap(({ data }) => ('order' in data ? [data.order.orderId] : []));
 
-  function wake(entryId: string, time: string): BookFact[] {
+  function activate(entryId: string, time: string): BookFact[] {
     const list = lists.all().find(({ entry }) => entry?.orderId === entryId);
     const entry = list?.entry;
     if (!list || !entry) return [];
@@ -29,22 +30,22 @@ export function modelBracket({
     const { lowTicks } = entry;
     const facts: BookFact[] = [];
     for (const child of [...children].reverse()) {
-      book.forgetEnd(child.orderId);
-      const told = arrive({ ...child, quantity: entry.filled }, entry.revision, time);
-      for (const fact of told) {
+      book.removeEnd(child.orderId);
+      const arrivalFacts = enterMarket({ ...child, quantity: entry.filled }, entry.revision, time);
+      for (const fact of arrivalFacts) {
         if (fact.type === 'OrderAccepted.v1') facts.push({ ...fact, type: 'OrderActivated.v1' });
         else facts.push(fact);
       }
     }
-    const loss = children.find(({ stopTicks }) => stopTicks);
-    const waits = book.stops().some(({ placed }) => placed.orderId === loss?.orderId);
-    if (loss && waits && lowTicks > 0 && lowTicks <= (loss.stopTicks ?? 0))
-      facts.push(...book.triggerOne(loss.orderId, time, lowTicks));
+    const stopLoss = children.find(({ stopTicks }) => stopTicks);
+    const isPutAside = book.stops().some(({ placed }) => placed.orderId === stopLoss?.orderId);
+    if (stopLoss && isPutAside && lowTicks > 0 && lowTicks <= (stopLoss.stopTicks ?? 0))
+      facts.push(...book.triggerOne(stopLoss.orderId, time, lowTicks));
     return facts;
   }
 
-  /** What has ended by these facts, and what ends with it. */
-  function end(facts: BookFact[], from: number): void {
+  /** Marks the entries that have ended, by the outputs from this index on, and expires the legs of those not filled. */
+  function endEntries(facts: BookFact[], from: number): void {
     for (let n = from; n < facts.length; n++) {
       const { data } = facts[n] as BookFact;
       const ids =
@@ -55,27 +56,27 @@ export function modelBracket({
             : [];
       for (const id of ids) {
         const list = lists.all().find(({ entry }) => entry?.orderId === id);
-        if (!list?.entry || list.entry.isOver || inBook(id) || untold().includes(id)) continue;
+        if (!list?.entry || list.entry.isOver || inBook(id) || deferredIds().includes(id)) continue;
         list.entry.isOver = true;
         if (list.entry.filled > 0) continue;
-        for (const leg of list.legs) facts.push(...lists.expireAsleep(leg, 'ENTRY_NOT_FILLED'));
+        for (const leg of list.legs) facts.push(...lists.expireDormant(leg, 'ENTRY_NOT_FILLED'));
       }
     }
   }
 
-  return function follow(facts: BookFact[], time: string): void {
-    const uncounted = book.rules.told - facts.length;
-    end(facts, 0);
-    while (continuous()) {
-      book.rules.told = facts.length + uncounted;
-      const next = lists.all().find(({ entry, legs }) => entry?.isOver && legs.length > 0);
-      if (!next?.entry || book.isFull()) break;
-      const known = facts.length;
-      facts.push(...wake(next.entry.orderId, time));
-      end(facts, known);
+  return function updateLists(facts: BookFact[], time: string): void {
+    const uncountedOffset = book.rules.outputCount - facts.length;
+    endEntries(facts, 0);
+    while (isContinuous()) {
+      book.rules.outputCount = facts.length + uncountedOffset;
+      const dueBracket = lists.all().find(({ entry, legs }) => entry?.isOver && legs.length > 0);
+      if (!dueBracket?.entry || book.isFull()) break;
+      const factCount = facts.length;
+      facts.push(...activate(dueBracket.entry.orderId, time));
+      endEntries(facts, factCount);
     }
-    const isOpen = book.openNow();
-    const still = untold();
-    lists.prune((id) => isOpen(id) || still.includes(id));
+    const isOpen = book.openTest();
+    const deferred = deferredIds();
+    lists.prune((id) => isOpen(id) || deferred.includes(id));
   };
 }

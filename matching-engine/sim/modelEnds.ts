@@ -2,69 +2,69 @@ import type { BookFact, ExpiryReason } from '@brokerx/contracts';
 import type { InputRules } from './modelInput.ts';
 import type { modelLists } from './modelLists.ts';
 
-/** The market's time once more, and the orders that end with it. */
+/** The model's time, and the orders that expire by it. */
 export function modelEnds({
-  openNow,
+  openTest,
   expire,
   lists,
   rules,
   isFull,
 }: {
-  /** Tells of any order whether it is open now. */
-  openNow: () => (id: string) => boolean;
+  /** Returns a function that tells whether an order is open at this moment. */
+  openTest: () => (id: string) => boolean;
   expire: (id: string, reason: ExpiryReason) => BookFact[];
   lists: ReturnType<typeof modelLists>;
   rules: InputRules;
-  isFull: (told: number) => boolean;
+  isFull: (outputCount: number) => boolean;
 }) {
-  let now = '';
+  let timeNow = '';
   let expiries: [id: string, end: string][] = [];
-  const stillOpen = () => {
-    const isOpen = openNow();
+  const openExpiries = () => {
+    const isOpen = openTest();
     return expiries.filter(([id]) => isOpen(id));
   };
-  const later = (at: string) => {
-    if (at > now) now = at;
+  const advanceTime = (at: string) => {
+    if (at > timeNow) timeNow = at;
   };
 
-  /** What is over by now ends, as far as there is room; children go with an entry that bought nothing. */
-  function endDue(hasRoom: (told: number) => boolean): BookFact[] {
-    const due = stillOpen().filter(([, end]) => end <= now);
-    const inOrder = due.sort(([, a], [, b]) => (a === b ? 0 : a < b ? -1 : 1)).map(([id]) => id);
+  /** Expires due orders as long as there is room. The legs of an entry that bought nothing expire with it. */
+  function expireDue(hasRoom: (outputCount: number) => boolean): BookFact[] {
+    const due = openExpiries().filter(([, end]) => end <= timeNow);
+    const dueIds = due.sort(([, a], [, b]) => (a === b ? 0 : a < b ? -1 : 1)).map(([id]) => id);
     const ends: BookFact[] = [];
-    for (const id of inOrder) {
+    for (const id of dueIds) {
       if (!hasRoom(ends.length)) break;
-      const unfilled = (entry: { filled: number } | null) => rules.bounds && entry?.filled === 0;
-      const list = lists.all().find(({ legs, entry }) => unfilled(entry) && legs.includes(id));
-      if (list?.entry && inOrder.includes(list.entry.orderId)) continue;
+      const isUnfilled = (entry: { filled: number } | null) => rules.isBounded && entry?.filled === 0;
+      const list = lists.all().find(({ legs, entry }) => isUnfilled(entry) && legs.includes(id));
+      if (list?.entry && dueIds.includes(list.entry.orderId)) continue;
       ends.push(...expire(id, 'EXPIRES_AT_REACHED'));
-      const own = lists.all().find(({ entry }) => unfilled(entry) && entry?.orderId === id);
-      for (const leg of own?.legs ?? []) ends.push(...lists.expireAsleep(leg, 'ENTRY_NOT_FILLED'));
+      const bracket = lists.all().find(({ entry }) => isUnfilled(entry) && entry?.orderId === id);
+      for (const leg of bracket?.legs ?? []) ends.push(...lists.expireDormant(leg, 'ENTRY_NOT_FILLED'));
     }
-    expiries = stillOpen();
+    expiries = openExpiries();
     return ends;
   }
 
   return {
-    stillOpen,
-    endDue,
-    later,
-    time: () => now,
+    openExpiries,
+    expireDue,
+    advanceTime,
+    time: () => timeNow,
     reach(at: string): BookFact[] {
-      later(at);
-      const ends = endDue((told) => !isFull(told));
+      advanceTime(at);
+      const ends = expireDue((outputCount) => !isFull(outputCount));
       const next = expiries.map(([, end]) => end).sort()[0] ?? null;
-      return [...ends, { type: 'TimeApplied.v1', data: { at: now, nextExpiresAt: next } }];
+      return [...ends, { type: 'TimeApplied.v1', data: { at: timeNow, nextExpiresAt: next } }];
     },
-    /** An order that has a new place has it among those that end at one time, too. */
-    endLater(id: string) {
-      const end = rules.bounds ? expiries.find(([one]) => one === id) : undefined;
+    /** Moves an order that lost its priority behind the others that end at the same time. */
+    moveEndBack(id: string) {
+      const end = rules.isBounded ? expiries.find(([one]) => one === id) : undefined;
       if (end) expiries = [...expiries.filter((one) => one !== end), end];
     },
-    forgetEnd(id: string) {
+    removeEnd(id: string) {
       expiries = expiries.filter(([one]) => one !== id);
     },
-    end(id: string, expiresAt: string) {
+    addEnd(id: string, expiresAt: string) {
       expiries.push([id, expiresAt]);
     },
   };

@@ -1,6 +1,6 @@
 import type { SelfTradeMode } from '@brokerx/contracts';
 
-/** An order of the model. */
+/** An order in the model's book. */
 export type Order = {
   id: string;
   accountId: string;
@@ -11,7 +11,7 @@ export type Order = {
   postOnly: boolean;
   /** The order expires with the next uncross. */
   endsWithCall: boolean;
-  /** It has no limit of its own. */
+  /** The order has no limit of its own. */
   unpriced: boolean;
   /** The trade band does not apply to the order. */
   exempt: boolean;
@@ -25,22 +25,22 @@ export type Order = {
   shown: number;
 };
 
-/** The money and the shares left to an order for an amount of money. It buys no more than `most` shares. */
+/** The money and the shares left to an order for an amount of money. It buys no more than `sharesMax` shares. */
 export type Money = {
   cents: number;
-  shares: number;
-  lot: number;
+  sharesLeft: number;
+  lotShares: number;
   bought: number;
-  most: number;
-  told: boolean;
+  sharesMax: number;
+  isSpent: boolean;
 };
 /** The shares that the money buys at this price, rounded down so that all bought shares are whole lots. */
-export const buys = (money: Money, price: number): number => {
-  const most = money.bought + Math.min(money.shares, Math.floor(money.cents / price));
-  const whole = Math.floor(most / money.lot) * money.lot;
-  return whole > money.bought ? whole - money.bought : 0;
+export const affordable = (money: Money, priceCents: number): number => {
+  const boughtMax = money.bought + Math.min(money.sharesLeft, Math.floor(money.cents / priceCents));
+  const wholeLots = Math.floor(boughtMax / money.lotShares) * money.lotShares;
+  return wholeLots > money.bought ? wholeLots - money.bought : 0;
 };
 
-/** No iceberg. */
-export const WHOLE = { peak: null, shown: 0 };
+/** The fields of an order that is no iceberg. */
+export const NO_ICEBERG = { peak: null, shown: 0 };
 export const MODES: SelfTradeMode[] = ['none', 'cancel_newest', 'cancel_oldest', 'cancel_both', 'decrement'];

@@ -1,7 +1,7 @@
 import type { BookFact } from '@brokerx/contracts';
 import type { modelBook } from './modelBook.ts';
 
-/** Both sides of a call meet at one price, in priority, until so much is done. */
+/** The trades of an uncross: matches both sides at one price, by priority, until `total` shares are traded. */
 export function pairAt(
   book: ReturnType<typeof modelBook>,
   {
@@ -11,21 +11,21 @@ export function pairAt(
     time,
   }: { priceTicks: number; total: number; tickCents: number; time: string },
 ): BookFact[] {
-  const { open, visible, opposite, refTo, takeShown } = book;
+  const { open, visible, opposite, refTo, fillShown } = book;
   const facts: BookFact[] = [];
-  /** Who gets how much: each in full, in its turn, however little of it is shown. */
-  const allotted = (of: 'buy' | 'sell') => {
-    let left = total;
-    return opposite(of === 'buy' ? 'sell' : 'buy', of === 'buy' ? 0 : Number.POSITIVE_INFINITY).flatMap(
+  /** The shares that each order of a side gets: its whole open quantity in its turn, hidden shares included. */
+  const allotted = (side: 'buy' | 'sell') => {
+    let remaining = total;
+    return opposite(side === 'buy' ? 'sell' : 'buy', side === 'buy' ? 0 : Number.POSITIVE_INFINITY).flatMap(
       (order) => {
-        const share = Math.min(left, book.effective(order));
-        left -= share;
+        const share = Math.min(remaining, book.effectiveQuantity(order));
+        remaining -= share;
         return share > 0 ? [{ order, share }] : [];
       },
     );
   };
   const [buyers, sellers] = [allotted('buy'), allotted('sell')];
-  const inIt = buyers.map(({ order }) => order.id);
+  const buyerIds = buyers.map(({ order }) => order.id);
   for (
     let [buyer, seller] = [buyers[0], sellers[0]];
     buyer && seller;
@@ -33,12 +33,12 @@ export function pairAt(
   ) {
     const [buy, sell] = [buyer.order, seller.order];
     const quantity = Math.min(buyer.share, seller.share, visible(buy), visible(sell));
-    for (const one of [buyer, seller]) {
-      one.share -= quantity;
-      one.order.done += quantity;
+    for (const party of [buyer, seller]) {
+      party.share -= quantity;
+      party.order.done += quantity;
     }
-    const { makerPeak } = takeShown(buy, quantity);
-    const { makerPeak: takerPeak } = takeShown(sell, quantity);
+    const { makerPeak } = fillShown(buy, quantity);
+    const { makerPeak: takerPeak } = fillShown(sell, quantity);
     const parties = {
       maker: { ...refTo(buy), leaves: open(buy) },
       taker: { ...refTo(sell), leaves: open(sell) },
@@ -46,19 +46,19 @@ export function pairAt(
     const peaks = { ...(makerPeak ? { makerPeak } : {}), ...(takerPeak ? { takerPeak } : {}) };
     const auction = { buyTicks: buy.price, sellTicks: sell.price };
     const terms = {
-      trade: book.print(priceTicks, time),
+      trade: book.recordTrade(priceTicks, time),
       priceTicks,
       tickCents,
       quantity,
       takerSide: 'sell' as const,
     };
     facts.push({ type: 'TradeExecuted.v1', data: { ...terms, ...parties, auction, ...peaks } });
-    book.lessen(buy.id, quantity, facts);
-    book.lessen(sell.id, quantity, facts);
-    book.lists.hear(priceTicks, inIt);
+    book.reduceSiblings(buy.id, quantity, facts);
+    book.reduceSiblings(sell.id, quantity, facts);
+    book.lists.notePrint(priceTicks, buyerIds);
     if (buyer.share === 0) buyers.shift();
     if (seller.share === 0) sellers.shift();
   }
-  for (const done of book.orders().filter((o) => open(o) === 0)) book.drop(done);
+  for (const filledOrder of book.orders().filter((o) => open(o) === 0)) book.drop(filledOrder);
   return facts;
 }

@@ -3,17 +3,17 @@ import type { modelBook } from './modelBook.ts';
 
 type Placed = Extract<EngineInput, { type: 'OrderPlaced.v1' }>['data'];
 
-/** Lists once more: all orders of one are taken, or none of them. */
+/** The model's placing of lists: accepts all orders of a list, or none. */
 export function modelPlaceList({
   book,
   refusal,
-  arrive,
-  isOld,
+  enterMarket,
+  rulesLackLists,
 }: {
   book: ReturnType<typeof modelBook>;
   refusal: (placed: Placed) => RefusalCode | null;
-  arrive: (placed: Placed, revision: number, time: string) => BookFact[];
-  isOld: () => boolean;
+  enterMarket: (placed: Placed, revision: number, time: string) => BookFact[];
+  rulesLackLists: () => boolean;
 }) {
   return function placeList(
     list: Extract<EngineInput, { type: 'OrderListPlaced.v1' }>['data'],
@@ -21,16 +21,21 @@ export function modelPlaceList({
     time: string,
   ): BookFact[] {
     const orders = placedOrders(list);
-    const of = (wanted: string) => orders.find(({ role }) => role === wanted);
-    const [entry, profit, loss] = [of('entry'), of('take_profit'), of('stop_loss')];
+    const orderWithRole = (wanted: string) => orders.find(({ role }) => role === wanted);
+    const [entry, profit, loss] = [
+      orderWithRole('entry'),
+      orderWithRole('take_profit'),
+      orderWithRole('stop_loss'),
+    ];
     const codes = orders.flatMap((order) => {
       const code = refusal(order);
-      const later = list.kind === 'bracket' && order.role !== 'entry' && code === 'WOULD_TRIGGER_IMMEDIATELY';
-      return code && !later ? [code] : [];
+      const mayTriggerLater =
+        list.kind === 'bracket' && order.role !== 'entry' && code === 'WOULD_TRIGGER_IMMEDIATELY';
+      return code && !mayTriggerLater ? [code] : [];
     });
-    if (isOld()) codes.push('MATCHING_RULES');
-    const between = (profit?.limitTicks ?? 0) - (loss?.stopTicks ?? 0);
-    if (profit?.side === 'sell' ? between <= 0 : between >= 0) codes.push('ORDER_LIST');
+    if (rulesLackLists()) codes.push('MATCHING_RULES');
+    const distanceTicks = (profit?.limitTicks ?? 0) - (loss?.stopTicks ?? 0);
+    if (profit?.side === 'sell' ? distanceTicks <= 0 : distanceTicks >= 0) codes.push('ORDER_LIST');
     const [code] = codes;
     if (code) {
       return orders.map(({ orderId, accountId }) => ({
@@ -42,7 +47,7 @@ export function modelPlaceList({
     const legs = children.map(({ orderId }) => orderId);
     if (!entry) {
       book.lists.add(list.listId, legs, null);
-      return orders.reverse().flatMap((order) => arrive(order, revision, time));
+      return orders.reverse().flatMap((order) => enterMarket(order, revision, time));
     }
     const { orderId } = entry;
     book.lists.add(list.listId, legs, {
@@ -53,15 +58,15 @@ export function modelPlaceList({
       dormant: children,
       lowTicks: 0,
     });
-    const sleeping = children.map((child): BookFact => {
+    const legsAccepted = children.map((child): BookFact => {
       const { orderId: id, accountId, side, type, timeInForce, quantity, limitTicks, expiresAt } = child;
-      if (expiresAt) book.end(id, expiresAt);
+      if (expiresAt) book.addEnd(id, expiresAt);
       const order = { orderId: id, accountId, revision };
       const terms = { order, side, type, timeInForce, quantity, limitTicks, restingQuantity: 0 };
-      const ends = expiresAt ? { expiresAt } : {};
-      return { type: 'OrderAccepted.v1', data: { ...terms, ...ends, held: true, dormant: true } };
+      const expiry = expiresAt ? { expiresAt } : {};
+      return { type: 'OrderAccepted.v1', data: { ...terms, ...expiry, held: true, dormant: true } };
     });
-    book.rules.told += sleeping.length;
-    return [...sleeping, ...arrive(entry, revision, time)];
+    book.rules.outputCount += legsAccepted.length;
+    return [...legsAccepted, ...enterMarket(entry, revision, time)];
   };
 }

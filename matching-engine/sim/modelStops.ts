@@ -1,9 +1,9 @@
 import type { EngineInput } from '@brokerx/contracts';
 import type { StopRow } from '../src/snapshot/snapshot.ts';
-import { type Order, WHOLE } from './modelOrder.ts';
+import { NO_ICEBERG, type Order } from './modelOrder.ts';
 
-/** Orders that wait for their trigger, as plainly as they can be said: one array, walked for every single trade. */
 type Placed = Extract<EngineInput, { type: 'OrderPlaced.v1' }>['data'];
+/** An order that waits for its trigger. All of them are in one array, which is walked for every trade. */
 export type ModelStop = {
   placed: Placed;
   revision: number;
@@ -12,20 +12,20 @@ export type ModelStop = {
   arrival: number;
 };
 
-const trailed = (side: 'buy' | 'sell', price: number, { trailTicks, trailPpm }: Placed): number => {
+const trailedStop = (side: 'buy' | 'sell', price: number, { trailTicks, trailPpm }: Placed): number => {
   const distance = trailTicks ?? (price * (trailPpm ?? 0)) / 1_000_000;
   return side === 'buy' ? Math.ceil(price + distance) : Math.floor(price - distance);
 };
 const tighter = (side: 'buy' | 'sell', a: number, b: number): number =>
   side === 'buy' ? Math.min(a, b) : Math.max(a, b);
 
-/** While nothing trades (`last` is null) the order's own word counts. */
+/** The first stop price. While the market does not trade (`last` is null), it is the requested one. */
 export const firstStop = (placed: Placed, last: number | null): number =>
   placed.type === 'trailing_stop' && last !== null
-    ? tighter(placed.side, placed.stopTicks ?? 0, trailed(placed.side, last, placed))
+    ? tighter(placed.side, placed.stopTicks ?? 0, trailedStop(placed.side, last, placed))
     : (placed.stopTicks ?? 0);
 
-/** What the first stop of such an order stands for. */
+/** The mark that a trailing stop's first stop price belongs to. */
 export const firstMark = ({ side, stopTicks = 0, trailTicks, trailPpm = 0 }: Placed): number => {
   const sign = side === 'buy' ? 1 : -1;
   if (trailTicks) return stopTicks - sign * trailTicks;
@@ -33,20 +33,20 @@ export const firstMark = ({ side, stopTicks = 0, trailTicks, trailPpm = 0 }: Pla
   return side === 'buy' ? Math.ceil(exact) : Math.floor(exact);
 };
 
-/** Every trailing stop hears of a price, whether or not anything may be carried out. */
-export function hear(stops: readonly ModelStop[], price: number): void {
+/** Moves the trailing stops for which this trade price is the best so far. */
+export function moveTrailingStops(stops: readonly ModelStop[], price: number): void {
   for (const one of stops) {
     const { side, type } = one.placed;
     if (type !== 'trailing_stop' || tighter(side, price, one.mark) === one.mark) continue;
     one.mark = price;
-    one.stop = tighter(side, one.stop, trailed(side, price, one.placed));
+    one.stop = tighter(side, one.stop, trailedStop(side, price, one.placed));
   }
 }
 
 export const isReached = (side: 'buy' | 'sell', stop: number, price: number): boolean =>
   side === 'buy' ? price >= stop : price <= stop;
 
-/** The stops that these trades of one order reach, in the order in which they are carried out. */
+/** The stops that the trades of one order reach, in the order in which they trigger. */
 export function reachedBy(
   stops: readonly ModelStop[],
   prices: readonly number[],
@@ -56,7 +56,7 @@ export function reachedBy(
   for (const price of prices) {
     for (const one of stops) {
       if (reached.includes(one)) continue;
-      hear([one], price);
+      moveTrailingStops([one], price);
       if (isReached(one.placed.side, one.stop, price)) reached.push(one);
     }
   }
@@ -81,8 +81,8 @@ export const stopRow = ({ placed, revision, stop, mark, arrival }: ModelStop, fl
   arrival,
 ];
 
-/** A stop that was reached, as the order that arrives. */
-export const arriving = ({ placed, revision }: ModelStop): Order => ({
+/** The order that a triggered stop becomes. */
+export const triggeredOrder = ({ placed, revision }: ModelStop): Order => ({
   id: placed.orderId,
   accountId: placed.accountId,
   revision,
@@ -97,5 +97,5 @@ export const arriving = ({ placed, revision }: ModelStop): Order => ({
   quantity: placed.quantity,
   done: 0,
   arrival: 0,
-  ...WHOLE,
+  ...NO_ICEBERG,
 });

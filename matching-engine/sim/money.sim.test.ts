@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { ACCOUNT, desk } from '../test/desk.ts';
 import { compare } from './simulate.ts';
 
-/** Thin books of odd rests at prices so low that the next one often decides what money buys. */
+/** The books are thin, with odd quantities, at prices so low that one tick often decides what an amount of money buys. */
 const OTHER = '0000acc0-0000-4000-8000-000000000002';
 const seller = fc.record({
   shares: fc.integer({ min: 1, max: 25 }),
@@ -39,8 +39,8 @@ function inputsOf({ sellers, money, selfTrade, bandPpm, ...rules }: Market) {
       const accountId = isOwn ? ACCOUNT : OTHER;
       if (isListed) return d.sellOco([`${n}P`, `${n}L`], shares, [ticks, 8], { accountId });
       const displayQuantity = (peak ?? shares) * rules.lotShares;
-      const hides = displayQuantity < shares ? { displayQuantity } : {};
-      return d.sell(`${n}S`, shares, ticks, { accountId, ...hides });
+      const icebergTerms = displayQuantity < shares ? { displayQuantity } : {};
+      return d.sell(`${n}S`, shares, ticks, { accountId, ...icebergTerms });
     }),
     ...money.map(({ lots, ticks }, n) =>
       d.buy(`${n}N`, 0, 30, {
@@ -54,17 +54,18 @@ function inputsOf({ sellers, money, selfTrade, bandPpm, ...rules }: Market) {
 }
 
 test('buys for an amount of money: the engine and the model agree, and the whole is lots', () => {
-  const met = new Map<string, number>();
+  const kindCounts = new Map<string, number>();
   fc.assert(
     // A seed that is a multiple of three has little room for an input’s outputs.
     fc.property(market, fc.constantFrom(1, 3), (given, seed) => {
       const { kinds } = compare(inputsOf(given), seed);
-      for (const [kind, count] of Object.entries(kinds)) met.set(kind, (met.get(kind) ?? 0) + count);
+      for (const [kind, count] of Object.entries(kinds))
+        kindCounts.set(kind, (kindCounts.get(kind) ?? 0) + count);
     }),
     { numRuns: 2_000, seed: 1 },
   );
   for (const kind of ['OrderCompleted.v1', 'INSUFFICIENT_LIQUIDITY', 'SELF_TRADE_PREVENTED'])
-    expect(met.get(kind), kind).toBeGreaterThan(15);
+    expect(kindCounts.get(kind), kind).toBeGreaterThan(15);
   for (const kind of ['EXECUTION_RULE_PRICE_RANGE_EXCEEDED', 'EXECUTION_BOUND', 'OCO_TRIGGER'])
-    expect(met.get(kind), kind).toBeGreaterThan(5);
+    expect(kindCounts.get(kind), kind).toBeGreaterThan(5);
 });

@@ -2,29 +2,29 @@ import type { PlacedInput } from '../src/rules/engine.ts';
 import { compare } from './simulate.ts';
 
 /**
- * The fewest inputs that still fail, found by leaving out ever smaller pieces (the first one, which lists the symbol,
- * stays). Inputs do not depend on each other, so any subset is a history.
+ * Shrinks a failing run: leaves out ever smaller pieces of its inputs as long as the rest still fails. The first input stays,
+ * because it lists the symbol. Inputs do not depend on each other, so any subset of them is a possible run.
  */
 export function shrunk(
   inputs: readonly PlacedInput[],
   fails: (inputs: readonly PlacedInput[]) => boolean,
 ): PlacedInput[] {
-  let left = [...inputs];
-  for (let piece = left.length >> 1; piece >= 1; ) {
-    let smaller = false;
-    for (let from = 1; from < left.length; from += piece) {
-      const without = left.toSpliced(from, piece);
+  let remaining = [...inputs];
+  for (let piece = remaining.length >> 1; piece >= 1; ) {
+    let wasShortened = false;
+    for (let from = 1; from < remaining.length; from += piece) {
+      const without = remaining.toSpliced(from, piece);
       if (!fails(without)) continue;
-      left = without;
-      smaller = true;
+      remaining = without;
+      wasShortened = true;
       from -= piece;
     }
-    if (!smaller || piece > 1) piece >>= 1;
+    if (!wasShortened || piece > 1) piece >>= 1;
   }
-  return left;
+  return remaining;
 }
 
-/** Whether the engine and the model differ on them, in a run of this seed. */
+/** Returns a function that tells whether the engine and the model differ on inputs, in a run with this seed. */
 export const differs =
   (seed: number) =>
   (inputs: readonly PlacedInput[]): boolean => {

@@ -1,16 +1,16 @@
 import { type OrderTerms, SELF_TRADE_MODES } from '@brokerx/contracts';
-import type { Random } from './workload.ts';
+import type { Random } from './random.ts';
 
 /**
- * A buy for an amount of money that may be taken: mostly just enough for a few lots at some price near the market, so that
- * the next price decides whether one more is bought.
+ * The terms of a valid buy for an amount of money: mostly just enough for a few lots at some price near the market, so that the
+ * next price decides whether one more is bought.
  */
-export function forMoney(
+export function moneyTerms(
   random: Random,
-  { centre, spreadTicks, lot }: { centre: number; spreadTicks: number; lot: number },
+  { centreTicks, spreadTicks, lotShares }: { centreTicks: number; spreadTicks: number; lotShares: number },
 ): OrderTerms & { limitTicks: number; notionalCents: number } {
-  const limitTicks = centre + 1 + random(2 * spreadTicks);
-  const shares = lot * (1 + random(30)) + (random(3) === 0 ? random(lot) : 0);
+  const limitTicks = centreTicks + 1 + random(2 * spreadTicks);
+  const shares = lotShares * (1 + random(30)) + (random(3) === 0 ? random(lotShares) : 0);
   const mode = SELF_TRADE_MODES[random(SELF_TRADE_MODES.length - 1)] ?? 'none';
   return {
     limitTicks,

@@ -1,6 +1,6 @@
 import type { SymbolRules } from '@brokerx/contracts';
 
-/** The symbols of the workload. */
+/** The rules of the workload's symbol under the oldest matching rules. */
 const RULES: SymbolRules = {
   tickCents: 1,
   listingTicks: 10_000,
@@ -9,7 +9,7 @@ const RULES: SymbolRules = {
   orderSharesMax: 100_000,
   dailyClose: '21:00',
 };
-/** Under the newest matching rules there are lots and limits of value, too. */
+/** Under the newest matching rules there are lots, limits of value and a trade band, too. */
 const NEW_RULES: SymbolRules = {
   ...RULES,
   lotShares: 2,
@@ -17,7 +17,7 @@ const NEW_RULES: SymbolRules = {
   notionalMaxCents: 40_000_000,
   bandPpm: 3_000,
 };
-/** A tick is so much of its price that the next one often decides what money buys; odd rests are common beside its lots. */
+/** A cheap symbol: one tick is 1% of its price, which often decides what money buys. Its lots are large, so odd rests are common. */
 const CHEAP_RULES: SymbolRules = {
   ...NEW_RULES,
   listingTicks: 100,
@@ -26,10 +26,10 @@ const CHEAP_RULES: SymbolRules = {
   notionalMinCents: 500,
   bandPpm: 150_000,
 };
-/** A band of less than a tick. */
+/** A trade band of less than a tick. */
 const NARROW_PPM = 50;
 
-/** Every fifth seed has a cheap symbol, every seventh a narrow band; every fourth begins with the oldest rules and none of it. */
+/** Every fifth seed has a cheap symbol, every seventh a narrow band; every fourth begins with the oldest rules and has neither. */
 export function rulesOf(seed: number): SymbolRules {
   if (seed % 4 === 0) return RULES;
   const rules = seed % 5 === 0 ? CHEAP_RULES : NEW_RULES;

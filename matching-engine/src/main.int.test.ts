@@ -6,7 +6,8 @@ import { type EventStore, mayFail, postgresEventStore, realRuntime } from '@brok
 import { freePort } from '@brokerx/infra/runtime/ports.ts';
 import { freshDatabase } from '@brokerx/infra/servers/testServers.ts';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { mulberry32, workload } from '../sim/workload.ts';
+import { mulberry32 } from '../sim/random.ts';
+import { workload } from '../sim/workload.ts';
 import { desk, SYMBOL } from '../test/desk.ts';
 import { bookOf, expectedOutputs, outputsOf, plant } from '../test/process.ts';
 

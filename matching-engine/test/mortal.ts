@@ -1,6 +1,6 @@
 import type { Event } from '@brokerx/contracts';
 import { type EventStore, UnknownOutcome } from '@brokerx/infra';
-import type { Random } from '../sim/workload.ts';
+import type { Random } from '../sim/random.ts';
 
 /** What a process meets that is no more. */
 export class Dead extends Error {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { numbered } from '../../sim/workload.ts';
+import { numbered } from '../../sim/random.ts';
 import { emptyBook, fill, matchable, reduce, remove, rest } from './book.ts';
 import { idFrom, word, words } from './ids.ts';
 import { type NewOrder, Orders, type RestingOrder } from './orders.ts';

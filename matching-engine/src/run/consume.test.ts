@@ -9,7 +9,8 @@ import {
 } from '@brokerx/contracts';
 import { cutInHalf, type EventStore, mayFail, realRuntime, type SnapshotsInMemory } from '@brokerx/infra';
 import { expect, test, vi } from 'vitest';
-import { mulberry32, workload } from '../../sim/workload.ts';
+import { mulberry32 } from '../../sim/random.ts';
+import { workload } from '../../sim/workload.ts';
 import { desk, SYMBOL } from '../../test/desk.ts';
 import { Dead, mortal } from '../../test/mortal.ts';
 import {

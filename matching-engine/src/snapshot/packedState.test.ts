@@ -1,6 +1,7 @@
 import { MATCHING_RULES_VERSION } from '@brokerx/contracts';
 import { expect, test } from 'vitest';
-import { numbered, workload } from '../../sim/workload.ts';
+import { numbered } from '../../sim/random.ts';
+import { workload } from '../../sim/workload.ts';
 import { ACCOUNT, desk, SYMBOL } from '../../test/desk.ts';
 import { packedAtOnce } from '../../test/packedAtOnce.ts';
 import { apply, newEngine, type PlacedInput } from '../rules/engine.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { equilibriumOf } from '../../../sim/modelDay.ts';
-import { mulberry32 } from '../../../sim/workload.ts';
+import { equilibriumOf } from '../../../sim/modelEquilibrium.ts';
+import { mulberry32 } from '../../../sim/random.ts';
 import { desk, idOf, SYMBOL, told } from '../../../test/desk.ts';
 import { emptyBook, rest } from '../../book/book.ts';
 import { restore, snapshot } from '../../snapshot/snapshot.ts';
