@@ -67,7 +67,11 @@ export async function buildApp(options: AppOptions): Promise<Http> {
       { name: 'Orders', description: 'Place, reduce and cancel orders.' },
       { name: 'Money', description: 'Money into the wallet.' },
       { name: 'Operations', description: 'For operators: symbols, halts, transfers, exemptions.' },
-      { name: 'Development', description: 'Only where no mail server is configured.' },
+      {
+        name: 'Development',
+        description:
+          'Only where `BROKERX_MODE` is `development`; mail only where no mail server is configured.',
+      },
     ],
     log,
     metrics,

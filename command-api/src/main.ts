@@ -40,6 +40,7 @@ import { hotDepth } from './market/shownDepth.ts';
 import { measured } from './metrics.ts';
 import { simulatedPayments } from './payments/payments.simulated.ts';
 import { startPayments } from './payments/process.ts';
+import { developmentPeopleRoutes } from './people/development/peopleRoutes.ts';
 import { lookups } from './people/lookups.ts';
 import { bootstrapOperator } from './people/operator.ts';
 import { people as peopleOver } from './people/people.ts';
@@ -155,6 +156,7 @@ async function main(): Promise<void> {
       const { DEV_INBOX_URL: url } = config;
       const shown = inbox ?? (url === undefined ? null : remoteInbox({ url, runtime }));
       if (shown) inboxRoutes(http, shown);
+      developmentPeopleRoutes(http, { mode, people, markets: trading.markets });
     },
   });
   shutdown.onShutdown('http', () => app.close());

@@ -21,6 +21,7 @@ import {
 import { bearerAuth } from '@brokerx/infra/auth/auth.ts';
 import { tokenVerifier } from '@brokerx/infra/auth/tokenVerifier.ts';
 import { buildHttp } from '@brokerx/infra/http/http.ts';
+import type { Mode } from '@brokerx/infra/runtime/mode.ts';
 import { simpleParser } from 'mailparser';
 import { SMTPServer } from 'smtp-server';
 import { z } from 'zod';
@@ -28,9 +29,11 @@ import { accountsInMemory } from '../src/account/accounts.ts';
 import { inboxRoutes } from '../src/mail/inboxRoutes.ts';
 import { developmentInbox } from '../src/mail/mail.inbox.ts';
 import { smtpMailer } from '../src/mail/mail.smtp.ts';
+import type { Market } from '../src/market/market.ts';
 import { simulatedPayments } from '../src/payments/payments.simulated.ts';
 import type { Payments } from '../src/payments/payments.ts';
 import { startPayments } from '../src/payments/process.ts';
+import { developmentPeopleRoutes } from '../src/people/development/peopleRoutes.ts';
 import { lookups } from '../src/people/lookups.ts';
 import { bootstrapOperator } from '../src/people/operator.ts';
 import { people } from '../src/people/people.ts';
@@ -123,6 +126,9 @@ export async function peopleProcess(options: {
   runtime: Runtime;
   variables?: Record<string, string>;
   payments?: Payments;
+  mode?: Mode;
+  /** The symbols that are listed. */
+  symbols?: readonly string[];
 }) {
   const { databaseUrl, runtime } = options;
   const logged: string[] = [];
@@ -197,6 +203,9 @@ export async function peopleProcess(options: {
   const signIns = failedSignIns(tallies, signInLimits(settings), runtime);
   clientRoutes(app, { people: deps, tokens, storeId: store.id, sessions, signIns });
   if (inbox) inboxRoutes(app, inbox);
+  const listed = (symbol: string) => (options.symbols?.includes(symbol) ? ({} as Market) : undefined);
+  const markets = { get: listed, find: async (symbol: string) => listed(symbol) };
+  developmentPeopleRoutes(app, { mode: options.mode ?? 'production', people: who, markets });
   app.get(
     '/v1/me',
     {

@@ -76,7 +76,7 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
     'reading',
     'http',
   ],
-  'loadtests/src': ['drill', 'bookCheck', 'traders', 'bench', 'seed', 'audit', 'own', 'cli'],
+  'loadtests/src': ['load', 'drill', 'bookCheck', 'traders', 'bench', 'seed', 'audit', 'own', 'cli'],
   'contracts/src': ['index', 'api', 'publicBook', 'events', 'base'],
 };
 

@@ -22,7 +22,7 @@ import { type Person, signIn } from './people.ts';
 export type AuditOptions = {
   api: Api;
   operator: Person;
-  journals?: readonly JournalEntry[];
+  journals?: Iterable<JournalEntry>;
   /** How long the system may take until everything accepted is answered, settled and projected. */
   settleMs?: number;
   readModels?: boolean;

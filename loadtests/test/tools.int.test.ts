@@ -9,6 +9,7 @@ const repository = join(import.meta.dirname, '../..');
 
 test.for([
   ['loadtests/src/benchOrders.ts', '--seconds', '0'],
+  ['loadtests/src/load.ts', '--rate', 'fast'],
   ['loadtests/src/bookCheck.ts', '--seconds', 'x'],
   ['loadtests/src/bookCheck.ts', '--engines', 'two'],
   ['loadtests/src/crashDrill.ts', '--kills', '1.5'],
@@ -43,6 +44,15 @@ test.for([
   [['loadtests/src/benchRecovery.ts', '--faults=moon'], 'some of command-api,'],
   [['loadtests/src/benchOrders.ts', '--profiles=moon'], 'moon'],
   [['loadtests/src/benchOrders.ts', '--preload=9', '--command-url=http://127.0.0.1:9'], '--preload'],
+  [['loadtests/src/load.ts'], 'missing required argument'],
+  [['loadtests/src/load.ts', 'moon'], 'there is no scenario moon'],
+  [['loadtests/src/load.ts', 'original-browse', '--rate=9'], 'driven by its users'],
+  [
+    ['loadtests/src/load.ts', 'with-faults', '--command-url=http://127.0.0.1:9'],
+    'an installation of its own',
+  ],
+  [['loadtests/src/load.ts', 'steady', '--compare=/no/such.json'], '/no/such.json'],
+  [['loadtests/src/load.ts', 'capacity', '--of=original-browse'], 'no rate to search with'],
   [['loadtests/src/audit.ts'], '--operator-email'],
   [['matching-engine/bench/engine.bench.ts', '--flow-file=/no/such.csv'], '/no/such.csv is not there'],
   [['infra/installation/src/cli/main.ts', 'migrate-store'], '--from'],

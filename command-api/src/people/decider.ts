@@ -96,6 +96,11 @@ export function verifyByConfiguration(client: RegisteredClient): Decision {
   return { facts: client.status === 'verified' ? [] : [{ type: 'ClientVerified.v1', data: {} }] };
 }
 
+/** In development alone: an operator says so, and why, instead of a passcode. */
+export function verifyByOperator(client: RegisteredClient, reason: string): Decision {
+  return { facts: client.status === 'verified' ? [] : [{ type: 'ClientVerified.v1', data: { reason } }] };
+}
+
 /** Ends one session. A second sign-out of the same session is recorded, too, and changes nothing. */
 export function signOut(client: Client, session: { sessionId: string; expiresAtMs: number }): Decision {
   if (!isRegistered(client)) return { facts: [], refused: 'CLIENT_NOT_FOUND' };

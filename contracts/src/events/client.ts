@@ -39,7 +39,8 @@ const data = {
   'PasscodeMailBegun.v1': z.strictObject({ passcodeId: z.uuid() }),
   /** The mail server refused the mail. `final`: it always will. `reply`: the server's codes, such as `550 5.1.1`. */
   'PasscodeMailFailed.v1': z.strictObject({ passcodeId: z.uuid(), final: z.boolean(), reply: text(100) }),
-  'ClientVerified.v1': z.strictObject({}),
+  /** `reason`: why an operator of a development installation verified the client, without a passcode. */
+  'ClientVerified.v1': z.strictObject({ reason: text(100).optional() }),
   /** From here on a mail server may have the mail that says when the registration ends; before, none has it. */
   'RegistrationReminderBegun.v1': z.strictObject({}),
   /** The client did not verify in time: the registration is over for ever, and the client's key is destroyed next. */

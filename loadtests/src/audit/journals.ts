@@ -18,7 +18,7 @@ const ALL_ACCEPTED = new Set(Object.values(ACCEPTED_EVENTS).flat());
  */
 export function auditJournals(
   history: HistoryAudit,
-  entries: readonly JournalEntry[],
+  entries: Iterable<JournalEntry>,
   findings: Findings,
 ): void {
   const intents = new Set<string>();

@@ -5,7 +5,7 @@ import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fas
 
 /**
  * The yardstick: a web server that validates the same body in the same way, answers the same bytes, and does nothing
- * else. What it reaches on this machine with this generator is the limit that no order can pass.
+ * else; to a GET it answers those bytes at once. What it reaches on this machine with this generator is the limit that no order can pass.
  */
 export type BareEndpoint = { url: string; pid: number; stop(): Promise<void> };
 
@@ -54,6 +54,7 @@ async function serve(): Promise<void> {
   app.post('/v1/orders', { schema: { body: PlaceOrder } }, (request, reply) =>
     reply.code(202).send({ ...REPLY, symbol: request.body.symbol, qty: request.body.qty }),
   );
+  app.get('/*', (_, reply) => reply.send(REPLY));
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   process.stdout.write(`${url}\n`);
   // Gone with whoever started it, however that one ended.

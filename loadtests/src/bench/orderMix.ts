@@ -16,13 +16,22 @@ const REACH_TICKS = 5;
 const AWAY_TICKS = 50;
 const QUANTITY_MAX = 10;
 
-export function orderBodies(random: Random, count: number): Buffer[] {
+export function orderBodies(
+  random: Random,
+  count: number,
+  /** `restsOnly`: none of the orders trades. */
+  {
+    symbols = BENCH_SYMBOLS,
+    hotShare = HOT_SHARE,
+    restsOnly = false,
+  }: { symbols?: readonly string[]; hotShare?: number; restsOnly?: boolean } = {},
+): Buffer[] {
   return Array.from({ length: count }, () => {
     const side = random.chance(0.5) ? 'buy' : 'sell';
-    const { ticks, timeInForce } = intention(random);
+    const { ticks, timeInForce } = restsOnly ? resting(random) : intention(random);
     // Distances count from the mid into the own side of the book; below zero an order reaches into the other one.
     const priceCents = MID_CENTS + (side === 'buy' ? -ticks : ticks);
-    const symbol = random.chance(HOT_SHARE) ? BENCH_SYMBOLS[0] : random.pick(BENCH_SYMBOLS);
+    const symbol = random.chance(hotShare) ? symbols[0] : random.pick(symbols);
     const qty = String(1 + random.below(QUANTITY_MAX));
     const limit_price = decimalFromCents(priceCents);
     return Buffer.from(
@@ -30,6 +39,9 @@ export function orderBodies(random: Random, count: number): Buffer[] {
     );
   });
 }
+
+const resting = (random: Random) =>
+  ({ ticks: 2 * REACH_TICKS + random.below(AWAY_TICKS), timeInForce: 'day' }) as const;
 
 function intention(random: Random): { ticks: number; timeInForce: 'day' | 'ioc' } {
   const near = 1 + random.below(REACH_TICKS);

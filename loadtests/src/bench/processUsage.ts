@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 
 /**
  * CPU and memory of processes by pid, from /proc (Linux). Children (PostgreSQL's backends) count with their parent;
@@ -11,21 +11,32 @@ const TICKS_PER_SECOND = 100;
 
 type Stat = { pid: number; parent: number; cpuSeconds: number };
 
-export function usageOf(pids: Readonly<Record<string, number>>): Record<string, Usage> {
-  const all = readdirSync('/proc').flatMap((entry) => {
-    const stat = /^\d+$/.test(entry) ? statOf(Number(entry)) : undefined;
-    return stat ? [stat] : [];
-  });
+export function usageOf(
+  pids: Readonly<Record<string, number>>,
+  /** False: leaves the memory out (0), which takes the kernel a while. */
+  withMemory = true,
+): Record<string, Usage> {
+  const family = new Set(Object.values(pids).flatMap((pid) => [pid, ...childrenOf(pid)]));
+  const all = [...family].flatMap((pid) => statOf(pid) ?? []);
   const usage: Record<string, Usage> = {};
   const direct = new Set(Object.values(pids));
   for (const [name, pid] of Object.entries(pids)) {
     const own = all.filter((stat) => stat.pid === pid || (stat.parent === pid && !direct.has(stat.pid)));
     usage[name] = {
       cpuSeconds: own.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0),
-      memoryBytes: own.reduce((sum, stat) => sum + memoryOf(stat.pid), 0),
+      memoryBytes: withMemory ? own.reduce((sum, stat) => sum + memoryOf(stat.pid), 0) : 0,
     };
   }
   return usage;
+}
+
+function childrenOf(pid: number): number[] {
+  try {
+    const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
+    return text.split(' ').filter(Boolean).map(Number);
+  } catch {
+    return []; // It ended meanwhile.
+  }
 }
 
 function statOf(pid: number): Stat | undefined {

@@ -7,6 +7,7 @@ import { addGateway } from './gateway.ts';
 import { addMakeEnv } from './makeEnv.ts';
 import { addMigrateStore } from './migrateStore.ts';
 import { flagsGivenToNpm } from './npmFlags.ts';
+import { addPeople } from './people.ts';
 import { addServers } from './servers.ts';
 import { addStart } from './start.ts';
 
@@ -26,6 +27,7 @@ addGateway(program);
 addMigrateStore(program);
 addServers(program);
 addDatabase(program);
+addPeople(program);
 
 try {
   const [, , name, ...rest] = process.argv;
