@@ -180,6 +180,9 @@ test('what is asked rightly is answered as described', async () => {
   ] as const) {
     expect((await ask(path, { method: 'DELETE', by })).status, path).toBe(204);
   }
+  const crowd = { count: 1, label: 'refer', password: 'walnut ferry copper lantern', reason: 'a test' };
+  const made = await ask('/dev/people', { method: 'POST', by: operator.person, body: crowd });
+  expect(made.status, made.text).toBe(201);
   expect((await api.raw('command', { path: '/.well-known/jwks.json' })).status).toBe(200);
   const page = await api.raw('command', { path: '/dev/inbox', headers: { accept: 'text/html' } });
   expect(page.headers['content-type']).toMatch(/^text\/html/);
@@ -226,6 +229,7 @@ test('what is asked wrongly is refused as described', async () => {
       { method: 'PUT', by: staff, body: { bands_off: true, quotas_off: true } },
     ],
     ['/v1/registrations', 400, { method: 'POST', body: {} }],
+    ['/dev/people', 400, { method: 'POST', by: staff, body: {} }],
     [`/v1/registrations/${NOWHERE}/verification`, 404, { method: 'POST', body: { code: '123456' } }],
     ['/v1/registrations/none/passcode', 400, { method: 'POST' }],
     ['/v1/sessions', 401, { method: 'POST', body: { email: 'nobody@load.test', password: 'wrong' } }],

@@ -61,6 +61,17 @@ export async function nastyWorld(api: Api, operator: Operator): Promise<NastyWor
       'POST /v1/orders': orders,
       'POST /v1/orders/preview': orders,
       'POST /v1/orders/batch': [{ orders: [{ order: orders[0] }] }],
+      'POST /dev/people': [
+        {
+          count: 1,
+          label: 'nasty',
+          password: 'walnut ferry copper lantern',
+          amount: '1.00',
+          shares: [{ symbol: SYMBOL, qty: '1' }],
+          exempt: true,
+          reason: 'a test',
+        },
+      ],
       'PATCH /v1/orders/{id}': [{ qty: '9', limit_price: '98.00' }],
     },
     fields: {
@@ -87,7 +98,7 @@ export async function nastyWorld(api: Api, operator: Operator): Promise<NastyWor
 }
 
 /** What traders may not do, or would do to themselves. */
-const OPERATORS = /^\/v1\/(accounts|market|symbols|clients|events|parked-events)/;
+const OPERATORS = /^\/dev\/people|^\/v1\/(accounts|market|symbols|clients|events|parked-events)/;
 /** What ends a session, stops an account or takes its orders: each has a person of its own, for all are asked at once. */
 const USING_UP = [
   'DELETE /v1/sessions/current',

@@ -46,7 +46,7 @@ export function developmentPeopleRoutes(
   );
 }
 
-const PEOPLE_MAX = 500;
+const PEOPLE_MAX = 100;
 const SYMBOLS_MAX = 100;
 
 const CreatePeople = z.strictObject({

@@ -19,7 +19,7 @@ type Options = {
 };
 
 /** As one request may make. */
-const PEOPLE_PER_REQUEST = 500;
+const PEOPLE_PER_REQUEST = 100;
 
 /** `brokerx people create`: verified, funded people in bulk, where the server allows it. */
 export function addPeople(program: Command): void {

@@ -8,7 +8,7 @@ import { type Person, registerMany, signIn } from '../../people.ts';
 export type Means = { cashCents: number; shares: readonly { symbol: string; shares: number }[] };
 
 /** As one request may make. */
-const PEOPLE_PER_REQUEST = 500;
+const PEOPLE_PER_REQUEST = 100;
 const SYMBOLS_PER_REQUEST = 100;
 const SIGN_INS_AT_ONCE = 8;
 const FUNDED_AT_ONCE = 16;
