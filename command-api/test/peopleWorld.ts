@@ -205,7 +205,7 @@ export async function peopleProcess(options: {
   if (inbox) inboxRoutes(app, inbox);
   const listed = (symbol: string) => (options.symbols?.includes(symbol) ? ({} as Market) : undefined);
   const markets = { get: listed, find: async (symbol: string) => listed(symbol) };
-  developmentPeopleRoutes(app, { mode: options.mode ?? 'production', people: who, markets });
+  developmentPeopleRoutes(app, { mode: options.mode ?? 'production', people: deps, markets });
   app.get(
     '/v1/me',
     {
