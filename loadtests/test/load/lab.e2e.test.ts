@@ -142,8 +142,15 @@ test('`brokerx people create` writes people who can sign in and have means', asy
   const brokerx = join(REPOSITORY, 'infra/installation/src/cli/main.ts');
   const create = (url: string, data: string) =>
     promisify(execFile)(process.execPath, [
-      ...[brokerx, 'people', 'create', '--count=3', '--cash=2500.00', '--shares=LOAD1=7'],
-      ...[`--out=${out}`, `--command-url=${url}`, `--data=${data}`],
+      brokerx,
+      'people',
+      'create',
+      '--count=3',
+      '--cash=2500.00',
+      '--shares=LOAD1=7',
+      `--out=${out}`,
+      `--command-url=${url}`,
+      `--data=${data}`,
     ]);
   try {
     await create(status.commandUrl, dataDir);

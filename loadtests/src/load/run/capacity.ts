@@ -52,7 +52,10 @@ export async function capacity(
   const [byRate, byUsers]: [Step[], Step[]] = [[], []];
   progress(`rates of ${scenario.name}, ${scenario.seconds} s each:`);
   const rate = await mostRequests(target, await prepare(target, scenario), {
-    ...{ from: FIRST_RATE, max: RATE_MAX, bounds, options },
+    from: FIRST_RATE,
+    max: RATE_MAX,
+    bounds,
+    options,
     took: (step) => byRate.push(step),
   });
   let users = 0;
@@ -62,7 +65,10 @@ export async function capacity(
     const held = { ...journey, drive, seconds, warmUpSeconds, users: usersMax } as Scenario;
     progress(`users of ${journey.name}, ${seconds} s each:`);
     users = await mostUsers(target, await prepare(target, held), {
-      ...{ from: FIRST_USERS, max: usersMax, bounds, options },
+      from: FIRST_USERS,
+      max: usersMax,
+      bounds,
+      options,
       took: (step) => byUsers.push(step),
     });
   }
