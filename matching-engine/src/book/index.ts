@@ -1,16 +1,19 @@
+import { HashSlots, rowsMaxOf } from './hashSlots.ts';
 import { hashOf, word } from './ids.ts';
-import { CHAIN, ID, NONE, type OrderRows, PAGE_SHIFT, ROW_MASK, WORDS_SHIFT } from './rows.ts';
+import { ID, NONE, type OrderRows, PAGE_SHIFT, ROW_MASK, WORDS_SHIFT } from './rows.ts';
 
 /**
- * Finds a row by the words of its id. This is a hash table that grows by one bucket at a time (linear hashing), so that
- * no order waits while all others are moved. The rows of a bucket are linked by `CHAIN`.
+ * Finds a row by the words of its id. When the hash table gets full, one of twice the size takes its place little by
+ * little: each further add moves a few slots, so that no order waits while all others are moved.
  */
 export class OrderIndex {
   readonly #rows: OrderRows;
-  #heads: Int32Array<ArrayBuffer> = new Int32Array(HEADS).fill(NONE);
-  /** Buckets below `split` have been split for the next doubling: their hashes use one more bit than `mask`. */
-  #mask = HEADS / 2 - 1;
-  #split = 0;
+  #table = new HashSlots(SLOTS_MIN);
+  /** The table before, while rows move from it to `#table`. */
+  #old: HashSlots | null = null;
+  /** The rows whose first place is one of the `#moved` places of `#old` from `#start` on are in `#table`. */
+  #start = 0;
+  #moved = 0;
   #size = 0;
   /** The hash of the id of the last `find`. */
   #hash = 0;
@@ -23,12 +26,13 @@ export class OrderIndex {
     return this.#size;
   }
 
-  /** Makes the buckets for this many rows at once. Does nothing unless the index is empty. */
+  /** Makes the slots for this many rows at once. Does nothing unless the index is empty. */
   reserve(count: number): void {
     if (this.#size > 0) return;
-    while (this.#mask + 1 < count * BUCKETS_PER_ROW) this.#mask = 2 * this.#mask + 1;
-    this.#heads = new Int32Array(Math.max(this.#heads.length, this.#mask + 1)).fill(NONE);
-    this.#split = 0;
+    let slots = this.#table.slots;
+    while (count > rowsMaxOf(slots)) slots *= 2;
+    this.#table = new HashSlots(slots);
+    this.#old = null;
   }
 
   /** The row with the id in `word`, or `NONE`. */
@@ -38,9 +42,13 @@ export class OrderIndex {
     const c = word[2] as number;
     const d = word[3] as number;
     const { pages } = this.#rows;
-    this.#hash = hashOf(a, b, c, d);
-    let row = this.#heads[this.#bucket(this.#hash)] as number;
-    while (row !== NONE) {
+    const hash = hashOf(a, b, c, d);
+    this.#hash = hash;
+    const { words, shift, mask } = this.#tableOf(hash);
+    for (let place = (hash >>> shift) & mask; ; place = (place + 2) & mask) {
+      const row = (words[place + 1] as number) - 1;
+      if (row === NONE) return NONE;
+      if (words[place] !== hash) continue;
       const page = pages[row >>> PAGE_SHIFT] as Int32Array;
       const at = (row & ROW_MASK) << WORDS_SHIFT;
       if (
@@ -49,31 +57,21 @@ export class OrderIndex {
         page[at + ID + 1] === b &&
         page[at + ID] === a
       )
-        break;
-      row = page[at + CHAIN] as number;
+        return row;
     }
-    return row;
   }
 
   /** Adds a row whose id the last `find` did not find. */
   add(row: number): void {
-    const bucket = this.#bucket(this.#hash);
-    this.#rows.own(row)[((row & ROW_MASK) << WORDS_SHIFT) + CHAIN] = this.#heads[bucket] as number;
-    this.#heads[bucket] = row;
+    this.#tableOf(this.#hash).put(this.#hash, row);
     this.#size += 1;
-    if (this.#size * BUCKETS_PER_ROW > this.#mask + 1 + this.#split) this.#addBucket();
+    if (this.#old) this.#moveSome(this.#old);
+    else if (this.#size > this.#table.rowsMax) this.#grow();
   }
 
   remove(row: number): void {
-    const bucket = this.#bucket(this.#hashOf(row));
-    const after = this.#rows.get(row, CHAIN);
-    const head = this.#heads[bucket] as number;
-    if (head === row) this.#heads[bucket] = after;
-    else {
-      let before = head;
-      for (let at = this.#rows.get(head, CHAIN); at !== row; at = this.#rows.get(at, CHAIN)) before = at;
-      this.#rows.set(before, CHAIN, after);
-    }
+    const hash = this.#hashOf(row);
+    this.#tableOf(hash).take(hash, row);
     this.#size -= 1;
   }
 
@@ -83,39 +81,41 @@ export class OrderIndex {
     return hashOf(page[at] as number, page[at + 1] as number, page[at + 2] as number, page[at + 3] as number);
   }
 
-  #bucket(hash: number): number {
-    const bucket = hash & this.#mask;
-    return bucket < this.#split ? hash & (2 * this.#mask + 1) : bucket;
+  /** The table that holds the row with this hash, if any. */
+  #tableOf(hash: number): HashSlots {
+    const old = this.#old;
+    if (old === null) return this.#table;
+    const { shift, mask } = old;
+    return ((((hash >>> shift) & mask) - this.#start) & mask) < this.#moved ? this.#table : old;
   }
 
-  /** Splits the next bucket: half of its rows go to a new one at the end. */
-  #addBucket(): void {
-    const rows = this.#rows;
-    const bit = this.#mask + 1;
-    const low = this.#split;
-    const high = low + bit;
-    if (high >= this.#heads.length) {
-      const heads = new Int32Array(2 * this.#heads.length).fill(NONE);
-      heads.set(this.#heads);
-      this.#heads = heads;
+  #grow(): void {
+    const old = this.#table;
+    this.#old = old;
+    this.#table = new HashSlots(2 * old.slots);
+    // Where a slot is free, no row stands behind its first place across the border between moved and not moved.
+    this.#start = 0;
+    while (old.words[this.#start + 1] !== 0) this.#start += 2;
+    // The free slot counts as moved: rows from the end of the table that come there later are the last to move.
+    this.#moved = 2;
+  }
+
+  /** Moves the next slots of the old table, and then as many as it takes to come to a free one again. */
+  #moveSome({ words, mask }: HashSlots): void {
+    const enough = this.#moved + WORDS_PER_ADD;
+    for (; ; this.#moved += 2) {
+      const place = (this.#start + this.#moved) & mask;
+      const row = (words[place + 1] as number) - 1;
+      if (row !== NONE) {
+        this.#table.put(words[place] as number, row);
+        words[place] = 0;
+        words[place + 1] = 0;
+      } else if (this.#moved >= enough) break;
     }
-    let row = this.#heads[low] as number;
-    this.#heads[low] = NONE;
-    while (row !== NONE) {
-      const next = rows.get(row, CHAIN);
-      const bucket = (this.#hashOf(row) & bit) === 0 ? low : high;
-      rows.set(row, CHAIN, this.#heads[bucket] as number);
-      this.#heads[bucket] = row;
-      row = next;
-    }
-    this.#split += 1;
-    if (this.#split < bit) return;
-    this.#mask = 2 * this.#mask + 1;
-    this.#split = 0;
+    if (this.#moved >= words.length) this.#old = null;
   }
 }
 
-/** The number of buckets at first. */
-const HEADS = 16;
-/** More buckets than rows, so that a bucket seldom has a second row to compare. They cost 8 bytes for each row. */
-const BUCKETS_PER_ROW = 2;
+const SLOTS_MIN = 16;
+/** One cache line of the old table: eight slots. The new one is at most half full when all are moved. */
+const WORDS_PER_ADD = 16;

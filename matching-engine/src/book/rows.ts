@@ -20,8 +20,7 @@ export const LEVEL = 10;
 /** The neighbours in the level. */
 export const PREVIOUS = 11;
 export const NEXT = 12;
-/** The next row in the same bucket of the index. */
-export const CHAIN = 13;
+// Word 13 is free.
 /** The number of the arrival, in two words. It is the priority in time, and tells successive orders in one row apart. */
 export const ARRIVAL = 14;
 export const ARRIVAL_HIGH = 15;
