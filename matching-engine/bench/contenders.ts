@@ -15,7 +15,7 @@ export type Contender<Book = unknown, Command = unknown> = {
   open(): Book;
   command(row: Row): Command;
   apply(book: Book, command: Command): void;
-  /** Shares traded so far, and orders in the book now: all contenders must say the same. */
+  /** Trades and shares traded so far, and orders in the book now: all contenders must say the same. */
   told(book: Book): Told;
   /** Keeps its state and restores it; absent where nothing of the kind is measured. */
   keep?(book: Book): Kept;
@@ -39,7 +39,8 @@ export type Row = {
   priceTicks: number;
   shares: number;
 };
-export type Told = { shares: number; resting: number };
+/** `trades` is null where they are not told. */
+export type Told = { trades: number | null; shares: number; resting: number };
 
 export const CONTENDERS = ['book', 'engine', 'nodejs-order-book', 'hft-limit-order-book'] as const;
 export type ContenderName = (typeof CONTENDERS)[number];
@@ -51,7 +52,7 @@ export function contender(name: ContenderName, accounts: readonly string[]): Con
   return fromNpm(name) as Contender;
 }
 
-type Traded = { book: Book; shares: number };
+type Traded = { book: Book; trades: number; shares: number };
 
 /** The id as the book keeps it: four words. */
 type BookCommand = {
@@ -71,7 +72,7 @@ const ourBook = (accounts: readonly string[]): Contender<Traded, BookCommand> =>
     open() {
       const book = emptyBook();
       for (const account of accounts) book.orders.accounts.take(account);
-      return { book, shares: 0 };
+      return { book, trades: 0, shares: 0 };
     },
     command({ kind, orderId, accountId, side, priceTicks, shares }) {
       if (!words(orderId)) throw new Error(`${orderId} is no UUID`);
@@ -105,6 +106,7 @@ const ourBook = (accounts: readonly string[]): Contender<Traded, BookCommand> =>
         const traded = leaves < left ? leaves : left;
         fillRow(book, level.firstRow, traded, leaves);
         left -= traded;
+        to.trades += 1;
         to.shares += traded;
       }
       if (kind !== ADD || left === 0) return;
@@ -114,7 +116,7 @@ const ourBook = (accounts: readonly string[]): Contender<Traded, BookCommand> =>
       const row = orders.addRead(left === quantity ? order : { ...order, leaves: left }, account);
       enqueue(sideOf(book, side), row);
     },
-    told: ({ book, shares }) => ({ shares, resting: book.orders.size }),
+    told: ({ book, trades, shares }) => ({ trades, shares, resting: book.orders.size }),
   };
 };
 
@@ -127,7 +129,7 @@ const RULES: SymbolRules = {
   orderSharesMax: 1_000_000,
   dailyClose: '21:00',
 };
-type Whole = { engine: Engine; outputs: number; shares: number };
+type Whole = { engine: Engine; outputs: number; trades: number; shares: number };
 
 /** The whole engine: an input as it is stored, all checks, and its outputs as they are stored. */
 function ourEngine(): Contender<Whole, PlacedInput> {
@@ -143,7 +145,7 @@ function ourEngine(): Contender<Whole, PlacedInput> {
       const engine = newEngine(SYMBOL);
       const data = { symbol: SYMBOL, name: 'Bench', rules: RULES, matchingRules: MATCHING_RULES_VERSION };
       apply(engine, input({ type: 'SymbolListed.v1', data }, 'listing'));
-      return { engine, outputs: 0, shares: 0 };
+      return { engine, outputs: 0, trades: 0, shares: 0 };
     },
     command({ kind, orderId, accountId, side, priceTicks, shares }) {
       const which = { orderId, accountId, symbol: SYMBOL };
@@ -174,9 +176,13 @@ function ourEngine(): Contender<Whole, PlacedInput> {
     apply(to, command) {
       const facts = apply(to.engine, command);
       to.outputs += facts.length;
-      for (const fact of facts) if (fact.type === 'TradeExecuted.v1') to.shares += fact.data.quantity;
+      for (const fact of facts) {
+        if (fact.type !== 'TradeExecuted.v1') continue;
+        to.trades += 1;
+        to.shares += fact.data.quantity;
+      }
     },
-    told: ({ engine, shares }) => ({ shares, resting: engine.book.orders.size }),
+    told: ({ engine, trades, shares }) => ({ trades, shares, resting: engine.book.orders.size }),
     keep: ({ engine }) => kept(engine),
   };
 }
@@ -229,6 +235,6 @@ function fromNpm(name: 'nodejs-order-book' | 'hft-limit-order-book'): Contender<
       } else if (kind === REDUCE) to.book.modify(order.id, { side: order.side, size: order.size });
       else to.shares += order.size - to.book.limit(order).quantityLeft;
     },
-    told: ({ book, shares }) => ({ shares, resting: Object.keys(book.orders).length }),
+    told: ({ book, shares }) => ({ trades: null, shares, resting: Object.keys(book.orders).length }),
   };
 }

@@ -8,13 +8,14 @@ import { usageExit } from '@brokerx/infra/runtime/usageExit.ts';
 import { wholeNumber } from '@brokerx/infra/runtime/wholeNumber.ts';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { CONTENDERS, type ContenderName, type Kept, type Told } from './contenders.ts';
+import { EXCHANGE_CORE, exchangeCoreArgs, exchangeCoreJars } from './exchangeCore.ts';
 import { deepFlow, type Flow, flowFile, recordedFlow } from './flows.ts';
 import type { Figures } from './measure.ts';
 
-const WHAT = `Operations a second of the matching engine, beside two order books from npm, each run in a process of its
-own, taken in turns, on two flows: a recorded morning of a real exchange (38,849 messages, again and again) and a deep
-book made from the seed (a million resting orders on 1,000 levels; then 60 % adds, 30 % cancels, 10 % aggressors). All do
-the same work, which is compared: shares traded and orders left.`;
+const WHAT = `Operations a second of the matching engine beside two order books from npm, and with --beside one more, each run
+in a process of its own, taken in turns, on two flows: a recorded morning of a real exchange (38,849 messages, again and
+again) and a deep book made from the seed (a million resting orders on 1,000 levels; then 60 % adds, 30 % cancels, 10 %
+aggressors). All do the same work, which is compared: trades, shares traded and orders left.`;
 
 const SHOWS = `
 Contenders:
@@ -22,6 +23,8 @@ Contenders:
   engine                our engine: events as they are stored, all checks of the market's rules, outputs built
   nodejs-order-book     from npm, ids as strings, its answers built
   hft-limit-order-book  from npm, the same
+  exchange-core         with --beside: version 0.5.3 from Maven, OrderBookDirectImpl in one thread of a Java process, ids as
+                        numbers in a row, its trades counted; Java 17 and, for the first time, Maven are needed
 
 Commands are made before the clock starts; timing each operation costs some 30 ns of what is told for one. Collections
 of garbage are left out of the times of single operations, and told beside them.
@@ -38,6 +41,7 @@ type BenchOptions = {
   resting: number;
   flowFile?: string;
   only: readonly ContenderName[];
+  beside?: typeof EXCHANGE_CORE;
   json: boolean;
 };
 
@@ -72,14 +76,20 @@ async function main(): Promise<boolean> {
       ).env('BROKERX_FLOW_FILE'),
     )
     .option('--only <names>', 'of the contenders, separated by commas', theseContenders, CONTENDERS)
+    .addOption(
+      new Option('--beside <name>', 'one more contender, from outside of npm').choices([EXCHANGE_CORE]),
+    )
     .option('--json', 'one JSON object with `ok` on the last line', false)
     .addHelpText('after', SHOWS)
     .parse();
   const options = program.opts<BenchOptions>();
-  const { rounds, seconds, seed, resting, only: names, json } = options;
+  const { rounds, seconds, seed, resting, only, json, beside } = options;
+  const names = beside ? [...only, beside] : only;
   const path = flowFile(options.flowFile);
   const recorded = recordedFlow(path);
   if (!recorded && options.flowFile) program.error(`error: --flow-file: ${path} is not there`);
+  const jars =
+    beside && (await exchangeCoreJars().catch((error: Error) => program.error(`error: ${error.message}`)));
   const surroundings = { ...benchEnvironment(seed), rounds };
   print(
     Object.entries(surroundings)
@@ -93,14 +103,18 @@ async function main(): Promise<boolean> {
     const told: Record<string, Summary[]> = {};
     let same = true;
     for (const flow of flows) {
-      const runs = await contest(flow, names, { folder, rounds, seconds, seed });
-      same = agree(runs) && same;
+      const runs = await contest(flow, names, { folder, rounds, seconds, seed, jars });
+      if (!agree(runs)) {
+        print(`\n${TITLES[flow.name]}\nTHE CONTENDERS DID NOT TRADE THE SAME: there are no figures.`);
+        same = false;
+        continue;
+      }
       told[flow.name] = names.map((name) => summary(runs.filter((one) => one.name === name)));
       print(`\n${TITLES[flow.name]}\n${table(told[flow.name] ?? [])}`);
       for (const { kept } of told[flow.name] ?? []) if (kept) print(snapshotTold(kept));
       for (const line of ratios(told[flow.name] ?? [])) print(line);
     }
-    print(same ? '\nall contenders traded the same' : '\nTHE CONTENDERS DID NOT TRADE THE SAME');
+    if (same) print('\nall contenders traded the same');
     if (json) print(JSON.stringify({ ok: same, ...surroundings, ...told }));
     return same;
   } finally {
@@ -113,36 +127,46 @@ const TITLES = {
   deep: 'a deep book',
 };
 
+type Contest = { folder: string; rounds: number; seconds: number; seed: number; jars: string | undefined };
+
 /** Contenders take turns within a round, so that what else the machine does meets all of them. */
 async function contest(
   { name: flow, rows, build }: Flow,
-  names: readonly ContenderName[],
-  { folder, rounds, seconds, seed }: { folder: string; rounds: number; seconds: number; seed: number },
+  names: readonly Figures['name'][],
+  { folder, rounds, seconds, seed, jars = '' }: Contest,
 ): Promise<Figures[]> {
   const file = join(folder, flow);
   writeFileSync(file, rows);
+  const script = join(import.meta.dirname, 'engine.run.ts');
+  const ms = seconds * 1_000;
   const runs: Figures[] = [];
   for (let round = 0; round < rounds; round++) {
     for (const name of names) {
       process.stderr.write(`${flow}, round ${round + 1}: ${name}\n`);
-      const script = join(import.meta.dirname, 'engine.run.ts');
-      const args = [script, name, flow, file, String(build), String(seed), String(seconds * 1_000)];
-      const { stdout } = await run(process.execPath, ['--expose-gc', ...args], { maxBuffer: 1 << 26 });
+      const [program, args] =
+        name === EXCHANGE_CORE
+          ? ['java', exchangeCoreArgs(jars, flow, file, build, ms)]
+          : [
+              process.execPath,
+              ['--expose-gc', script, name, flow, file, String(build), String(seed), String(ms)],
+            ];
+      const { stdout } = await run(program, args, { maxBuffer: 1 << 26 });
       runs.push(JSON.parse(stdout) as Figures);
     }
   }
   return runs;
 }
 
-/** As far as two of them came, they must have traded the same. */
+/** As far as two of them came, they must have traded the same; those from npm do not tell their trades. */
 function agree(runs: readonly Figures[]): boolean {
-  const longest = runs.reduce<readonly Told[]>(
-    (most, { told }) => (told.length > most.length ? told : most),
-    [],
-  );
-  return runs.every(({ told }) =>
-    told.every(({ shares, resting }, i) => longest[i]?.shares === shares && longest[i].resting === resting),
-  );
+  const longest = Math.max(...runs.map(({ told }) => told.length));
+  for (let i = 0; i < longest; i++) {
+    const told = runs.flatMap((one) => one.told[i] ?? []);
+    const trades = told.map((one) => one.trades).filter((count) => count !== null);
+    for (const values of [trades, told.map(({ shares }) => shares), told.map(({ resting }) => resting)])
+      if (new Set(values).size > 1) return false;
+  }
+  return true;
 }
 
 /** The run in the middle by operations a second; the longest pauses and stops are those of all runs. */
@@ -176,15 +200,21 @@ const snapshotTold = ({
   `a snapshot of the engine: ${steps} steps, the longest ${longestStepMs.toFixed(1)} ms, all ${allStepsMs.toFixed(0)} ms; ` +
   `${megabytes.toFixed(1)} MB; restored in ${restoreMs.toFixed(0)} ms (${restoreCpuMs.toFixed(0)} ms of this thread)`;
 
+const COMPARED = [
+  ['book', 'nodejs-order-book'],
+  ['book', EXCHANGE_CORE],
+  ['engine', EXCHANGE_CORE],
+] as const;
+
 /** By processor time, which other work on the machine changes least, and by the clock. */
 function ratios(rows: readonly Summary[]): string[] {
-  const [book, other] = ['book', 'nodejs-order-book'].map((name) => rows.find((row) => row.name === name));
-  if (!book || !other) return [];
-  const cpu = other.cpuNanosPerOperation / book.cpuNanosPerOperation;
-  const wall = book.perSecond / other.perSecond;
-  return [
-    `the book is ${cpu.toFixed(1)} times ${other.name} by processor time, ${wall.toFixed(1)} times by the clock`,
-  ];
+  return COMPARED.flatMap(([ours, theirs]) => {
+    const [our, other] = [ours, theirs].map((name) => rows.find((row) => row.name === name));
+    if (!our || !other) return [];
+    const cpu = other.cpuNanosPerOperation / our.cpuNanosPerOperation;
+    const wall = our.perSecond / other.perSecond;
+    return `our ${ours} is ${cpu.toFixed(2)} times ${theirs} by processor time, ${wall.toFixed(2)} times by the clock`;
+  });
 }
 
 function table(rows: readonly Summary[]): string {
