@@ -106,21 +106,33 @@ test('orders come and go by the thousand, and are found, counted and told by arr
   expect(model.size).toBeGreaterThan(500);
 });
 
-test('shared pages stay as they were, whatever happens to the orders', () => {
+test('shared rows stay as they were, whatever happens to the orders', () => {
   const orders = new Orders();
-  const rows = Array.from({ length: 3_000 }, (_, i) => orders.add(order(numbered(1, i))));
+  const rows = Array.from({ length: 20_000 }, (_, i) => orders.add(order(numbered(1, i))));
   for (const row of rows) orders.rows.set(row, LEVEL, 0);
   const shared = orders.rows.share();
-  const before = shared.pages.map((page) => page.slice());
-  shared.release(0);
-  const first = orders.rows.of(0);
+  const blocks = Array.from({ length: shared.blocks }, (_, block) => block);
+  const before = blocks.map((block) => shared.block(block).slice());
+  expect(() => orders.rows.share()).toThrow('one snapshot at a time');
+  shared.release();
   for (const row of rows.slice(100, 2_000)) orders.drop(row);
-  for (let i = 0; i < 2_500; i++) orders.add(order(numbered(2, i)));
-  expect(orders.rows.of(0), 'a page that is given back is not copied').toBe(first);
-  expect(shared.pages.slice(1)).toEqual(before.slice(1));
-  expect(orders.rows.of(1_500)).not.toEqual(before[1]);
-  for (const page of shared.pages.keys()) shared.release(page);
-  expect(orders.size).toBe(3_600);
+  for (const row of rows.slice(17_000, 18_000)) orders.drop(row);
+  for (let i = 0; i < 4_000; i++) orders.add(order(numbered(2, i)));
+  for (const block of blocks.slice(1)) expect(shared.block(block)).toEqual(before[block]);
+  for (const _ of blocks.slice(1)) shared.release();
+  expect(orders.size).toBe(21_100);
+  const again = orders.rows.share();
+  expect(again.block(1), 'the rows as they are now').not.toEqual(before[1]);
+  expect(again.block(3), 'no order was there').toEqual(before[3]);
+});
+
+test('the first page may grow while its rows are shared', () => {
+  const orders = new Orders();
+  for (let i = 0; i < 10; i++) orders.rows.set(orders.add(order(numbered(1, i))), LEVEL, 0);
+  const shared = orders.rows.share();
+  const before = shared.block(0).slice();
+  for (let i = 0; i < 3_000; i++) orders.add(order(numbered(2, i)));
+  expect(shared.block(0)).toEqual(before);
 });
 
 test('who leaves or comes while orders are walked by arrival is not met', () => {

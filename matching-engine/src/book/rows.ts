@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 
 /**
- * Stores orders as rows of sixteen 32-bit integers, one cache line each, in pages outside the garbage-collected heap. A
- * million orders are 64 MB that no collection scans, and growing moves no array. A snapshot shares the pages: a write
- * to a shared page copies it first.
+ * Stores orders as rows of sixteen 32-bit integers, one cache line each, outside the garbage-collected heap. A million
+ * orders are 64 MB that no collection scans, and growing moves no array. Rows are in pages, pages in large buffers, which
+ * the operating system can give large memory pages. A snapshot shares the rows in blocks: before the first write to a
+ * shared block its rows are copied for the snapshot.
  */
 export const NONE = -1;
 
@@ -28,18 +29,37 @@ export const ARRIVAL_HIGH = 15;
 /** A row's words begin in its page at `(row & ROW_MASK) << WORDS_SHIFT`. */
 export const WORDS_SHIFT = 4;
 export const ROW_WORDS = 1 << WORDS_SHIFT;
-/** A page has 1,024 rows, 64 KB. Copying one, while a snapshot shares it, takes about 10 µs. */
-export const PAGE_SHIFT = 10;
+/** A page has 16,384 rows, 1 MB. */
+export const PAGE_SHIFT = 14;
 const PAGE_ROWS = 1 << PAGE_SHIFT;
 export const ROW_MASK = PAGE_ROWS - 1;
+const PAGE_WORDS = PAGE_ROWS * ROW_WORDS;
 /** The first page begins small and doubles, because most books hold few orders. */
 const FIRST_PAGE_ROWS = 16;
+/** A new buffer has a quarter as many pages as there are, at least 1 MB and at most 32 MB: less than that is unused. */
+const pagesToAdd = (pages: number): number => Math.min(32, Math.max(1, pages >> 2));
+/** A block has 1,024 rows, 64 KB. Copying one takes about 10 µs. */
+const BLOCK_SHIFT = 10;
+const BLOCK_ROWS = 1 << BLOCK_SHIFT;
+
+/** The rows as they are at one moment. */
+export type SharedRows = {
+  readonly blocks: number;
+  /** The rows of a block, valid until the next write to the book. */
+  block(block: number): Int32Array;
+  /** Ends the sharing of the next block: the snapshot has what it needs of it. */
+  release(): void;
+};
 
 export class OrderRows {
   readonly pages: Int32Array<ArrayBuffer>[] = [];
-  /** For each page whether a snapshot shares it. Valid only while `#sharing`. */
-  readonly #shared: boolean[] = [];
-  #sharing = false;
+  /** Pages of the last buffer that are not in use yet, the next one last. */
+  readonly #spare: Int32Array<ArrayBuffer>[] = [];
+  /** The blocks from here to `#sharedEnd` are shared. */
+  #sharedFrom = 0;
+  #sharedEnd = 0;
+  /** The shared blocks that were written to, as they were before. */
+  #kept: (Int32Array | undefined)[] = [];
   /** The number of rows that were ever in use. */
   #used = 0;
   /** The first free one of them; free rows are linked by `NEXT`. */
@@ -50,11 +70,10 @@ export class OrderRows {
     return this.pages[row >>> PAGE_SHIFT] as Int32Array;
   }
 
-  /** The page of a row, for writing: a shared page is copied. */
+  /** The page of a row, for writing: a snapshot keeps what it shares. */
   own(row: number): Int32Array {
-    const page = row >>> PAGE_SHIFT;
-    if (this.#sharing && this.#shared[page]) this.#copy(page);
-    return this.pages[page] as Int32Array;
+    if (this.#sharedEnd > 0) this.#keep(row >>> BLOCK_SHIFT);
+    return this.pages[row >>> PAGE_SHIFT] as Int32Array;
   }
 
   get(row: number, word: number): number {
@@ -91,39 +110,52 @@ export class OrderRows {
     for (let row = 0; row < this.#used; row++) if (this.get(row, LEVEL) !== NONE) yield row;
   }
 
-  /** Shares the pages as they are now with a snapshot. Each stays unchanged until the snapshot releases it, in order. */
-  share(): { readonly pages: readonly Int32Array[]; release(page: number): void } {
-    const pages = [...this.pages];
-    for (const page of pages.keys()) {
-      assert(!this.#shared[page], 'one snapshot at a time');
-      this.#shared[page] = true;
-    }
-    this.#sharing = pages.length > 0;
+  /** Shares the rows as they are now with a snapshot, until it has released all blocks. */
+  share(): SharedRows {
+    assert(this.#sharedEnd === 0, 'one snapshot at a time');
+    const blocks = Math.ceil(this.#used / BLOCK_ROWS);
+    this.#sharedFrom = 0;
+    this.#sharedEnd = blocks;
     return {
-      pages,
-      release: (page) => {
-        if (this.pages[page] === pages[page]) this.#shared[page] = false;
-        // Pages are released in order, so this was the last one.
-        if (page === pages.length - 1) this.#sharing = false;
+      blocks,
+      block: (block) => this.#kept[block] ?? this.#rowsOf(block),
+      release: () => {
+        this.#kept[this.#sharedFrom] = undefined;
+        this.#sharedFrom += 1;
+        if (this.#sharedFrom < blocks) return;
+        this.#sharedEnd = 0;
+        this.#kept = [];
       },
     };
   }
 
-  #copy(page: number): void {
-    this.pages[page] = (this.pages[page] as Int32Array<ArrayBuffer>).slice();
-    this.#shared[page] = false;
+  /** Copies a block of the snapshot's unless that was done. */
+  #keep(block: number): void {
+    if (block < this.#sharedFrom || block >= this.#sharedEnd || this.#kept[block]) return;
+    this.#kept[block] = this.#rowsOf(block).slice();
+  }
+
+  #rowsOf(block: number): Int32Array {
+    const first = block << BLOCK_SHIFT;
+    const at = (first & ROW_MASK) << WORDS_SHIFT;
+    return this.of(first).subarray(at, at + BLOCK_ROWS * ROW_WORDS);
   }
 
   #grow(full: Int32Array<ArrayBuffer> | undefined): void {
-    if (full && full.length < PAGE_ROWS * ROW_WORDS) {
+    if (full) {
       const larger = new Int32Array(2 * full.length);
       larger.set(full);
       this.pages[0] = larger;
-      this.#shared[0] = false;
-      return;
+    } else if (this.pages.length === 0) this.pages.push(new Int32Array(FIRST_PAGE_ROWS * ROW_WORDS));
+    else {
+      if (this.#spare.length === 0) this.#addBuffer(pagesToAdd(this.pages.length));
+      this.pages.push(this.#spare.pop() as Int32Array<ArrayBuffer>);
     }
-    const rows = this.pages.length === 0 ? FIRST_PAGE_ROWS : PAGE_ROWS;
-    this.pages.push(new Int32Array(rows * ROW_WORDS));
-    this.#shared.push(false);
+  }
+
+  #addBuffer(pages: number): void {
+    const words = new Int32Array(pages * PAGE_WORDS);
+    for (let page = pages - 1; page >= 0; page--)
+      this.#spare.push(words.subarray(page * PAGE_WORDS, (page + 1) * PAGE_WORDS));
   }
 }

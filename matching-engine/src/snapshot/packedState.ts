@@ -36,32 +36,34 @@ type Text = { engine: Partial<BesideOrders>; numbers: number; lists: Lists };
 type Lists = Record<string, unknown[]>;
 type Names = { accounts: string[]; otherIds: [number: number, id: string][] };
 
-/** The pages packed in a step, into one part: about 4,000 orders, 200 KB. */
-const PAGES_PER_STEP = 4;
+/** The blocks packed in a step, into one part: about 4,000 orders, 200 KB. */
+const BLOCKS_PER_STEP = 4;
 
 /** The words of a row that are stored; links are rebuilt. Little-endian, like every machine that this runs on. */
 const ID_WORDS = [ID, ID + 1, ID + 2, ID + 3];
 const STORED_WORDS = [...ID_WORDS, ACCOUNT, REVISION, PRICE, FLAGS, QUANTITY, LEAVES, ARRIVAL, ARRIVAL_HIGH];
 const STORED_ROW_WORDS = STORED_WORDS.length;
 
-/** Packs the state in steps. Running to the end or returning early releases the shared pages of the book. */
+/** Packs the state in steps. Running to the end or returning early releases the shared rows of the book. */
 export function* packing(engine: Engine): Generator<void, PackedState> {
   const { orders } = engine.book;
   const { text, lists } = separateLists({ ...besideOrders(engine), ...orders.names() });
-  const { pages, release } = orders.rows.share();
+  const { blocks, block, release } = orders.rows.share();
   const parts: Uint8Array<ArrayBuffer>[] = [];
   let released = 0;
   try {
     yield;
-    while (released < pages.length) {
-      const step = pages.slice(released, released + PAGES_PER_STEP);
+    while (released < blocks) {
+      const step: Int32Array[] = [];
+      for (let at = released; at < Math.min(blocks, released + BLOCKS_PER_STEP); at++) step.push(block(at));
       const part = packed(step);
       if (part.byteLength > 0) parts.push(part);
-      for (const _ of step) release(released++);
+      for (const _ of step) release();
+      released += step.length;
       yield;
     }
   } finally {
-    while (released < pages.length) release(released++);
+    for (; released < blocks; released++) release();
   }
   const numbers = parts.length;
   const short: Lists = {};
@@ -105,14 +107,14 @@ function listsOf({ lists }: Text, pieces: readonly Uint8Array[]): Lists {
   return lists;
 }
 
-/** The stored words of all orders in these pages. */
-function packed(pages: readonly Int32Array[]): Uint8Array<ArrayBuffer> {
-  const words = new Int32Array(pages.reduce((sum, { length }) => sum + length, 0));
+/** The stored words of all orders in these blocks. */
+function packed(blocks: readonly Int32Array[]): Uint8Array<ArrayBuffer> {
+  const words = new Int32Array(blocks.reduce((sum, { length }) => sum + length, 0));
   let to = 0;
-  for (const page of pages) {
-    for (let at = 0; at < page.length; at += ROW_WORDS) {
-      if (page[at + LEVEL] === NONE || (page[at + ARRIVAL] === 0 && page[at + ARRIVAL_HIGH] === 0)) continue;
-      for (const word of STORED_WORDS) words[to++] = page[at + word] as number;
+  for (const rows of blocks) {
+    for (let at = 0; at < rows.length; at += ROW_WORDS) {
+      if (rows[at + LEVEL] === NONE || (rows[at + ARRIVAL] === 0 && rows[at + ARRIVAL_HIGH] === 0)) continue;
+      for (const word of STORED_WORDS) words[to++] = rows[at + word] as number;
     }
   }
   return new Uint8Array(words.buffer.slice(0, to * 4));
