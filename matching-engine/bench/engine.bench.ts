@@ -7,7 +7,7 @@ import { benchEnvironment } from '@brokerx/infra/runtime/benchEnvironment.ts';
 import { usageExit } from '@brokerx/infra/runtime/usageExit.ts';
 import { wholeNumber } from '@brokerx/infra/runtime/wholeNumber.ts';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { CONTENDERS, type ContenderName, type Kept, type Told } from './contenders.ts';
+import { CONTENDERS, type ContenderName, type Kept } from './contenders.ts';
 import { EXCHANGE_CORE, exchangeCoreArgs, exchangeCoreJars } from './exchangeCore.ts';
 import { deepFlow, type Flow, flowFile, recordedFlow } from './flows.ts';
 import type { Figures } from './measure.ts';

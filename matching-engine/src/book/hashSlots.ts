@@ -1,5 +1,3 @@
-import { NONE } from './rows.ts';
-
 /**
  * A hash table of rows with open addressing: a row is in the slot that its hash names, or in the next free one. Each
  * slot holds the hash beside the row, so that a search seldom reads a row that it does not look for. A free slot holds
