@@ -1,5 +1,5 @@
 import { join, resolve } from 'node:path';
-import { mavenJars } from '@brokerx/infra/servers/mavenJars.ts';
+import { mavenJars } from '@brokerx/infra/servers/maven/mavenJars.ts';
 
 /**
  * The order book of exchange-core, a matching engine in Java, as a contender of `bench:engine`. `ExchangeCore.java` applies

@@ -46,7 +46,7 @@ const CHUNKS_MIN = 2;
 /** What was traded is told after so many chunks. */
 const CHUNKS_TOLD = 10;
 const WARM_UP_MS = 1_500;
-/** Of the recorded morning, also to warm up: on a busy machine the time alone brings few. */
+/** Passes over the recorded morning, also to warm up: on a busy machine the time alone brings few. */
 const PASSES_MIN = 30;
 const ACCOUNTS = { recorded: 1_000, deep: 10_000 };
 /** The deep flow is met once, and slowly by some: it gets so many times the time. */

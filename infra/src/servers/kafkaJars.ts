@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { Log } from '../runtime/log.ts';
-import { mavenJars } from './mavenJars.ts';
+import { mavenJars } from './maven/mavenJars.ts';
 
 /**
  * Apache Kafka's own jars from Maven Central, resolved once by Maven and kept. That is all that a broker needs beside a
