@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { AGREEMENT_TIMEOUT_MS, expectAgreement } from './agreement.ts';
+import { testAgreement } from './agreement.ts';
 import { shrunk } from './shrink.ts';
 import { simulate } from './simulate.ts';
 import { workload } from './workload.ts';
@@ -7,11 +7,7 @@ import { workload } from './workload.ts';
 // A failure names its seed and input; `npm run sim:engine -- --seed N` repeats it. Seed 1 is an ordinary market, in 3 inputs have
 // room for few outputs, and in 7 the band is narrower than a tick. `engine.long.test.ts` has more seeds, and `.ci/nightly` runs
 // ten million inputs.
-test.for([1, 3, 7])(
-  'seed %i: the engine and the model agree on every output and every state',
-  { timeout: AGREEMENT_TIMEOUT_MS },
-  expectAgreement,
-);
+testAgreement([1, 3, 7]);
 
 test('a run depends on its seed alone', () => {
   const [first, again, other] = [11, 11, 12].map((seed) => simulate({ seed, inputs: 1_000 }));
