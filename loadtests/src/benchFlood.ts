@@ -14,8 +14,8 @@ import { openTarget, runTool, type Target, type TargetOptions, withTarget } from
 import { seededRandom } from './random.ts';
 
 /**
- * What is left of BrokerX while somebody sends far more than it can take, on connections that never wait for replies: how
- * many orders it still accepts in each second, how soon it refuses the others, and what a client beside it notices.
+ * Measures BrokerX while somebody sends far more than it can take, on connections that never wait for replies: how many
+ * orders it still accepts in each second, how soon it refuses the others, and what a well-behaved client notices.
  */
 type Options = {
   connections: number;
@@ -26,12 +26,12 @@ type Options = {
   seed: number;
 };
 
-/** The flood comes from one address, and whoever is honest from another. */
+/** The flood comes from one address, and the well-behaved client from another one. */
 const FLOOD_ADDRESS = '127.0.0.2';
 const HONEST_ADDRESS = '127.0.0.3';
 const HONEST_EVERY_MS = 100;
 const BODIES = 4_096;
-/** For everything that was taken to be done, and the limits to be what they were. */
+/** After the flood, the time in which everything accepted is done and the limits recover. */
 const REST_MS = 10_000;
 
 async function main(): Promise<void> {
@@ -74,7 +74,7 @@ async function measured(target: Target, options: Options) {
   const before = await client.during(() => delay(5_000));
   let flooded: FloodResult | undefined;
   const meanwhile = await client.during(async () => {
-    flooded = await flood({ ...options, url, from: FLOOD_ADDRESS, authorizations: flooding, bodies });
+    flooded = await flood({ ...options, url, localAddress: FLOOD_ADDRESS, authorizations: flooding, bodies });
   });
   await delay(REST_MS);
   const after = await client.during(() => delay(5_000));
@@ -87,11 +87,11 @@ async function measured(target: Target, options: Options) {
     table(
       ['replies', 'orders', 'p50 ms', 'p95 ms', 'p99 ms'],
       [
-        ['accepted', ...latency(flooded.acceptedMs)],
-        ['refused', ...latency(flooded.refusedMs)],
-        ['honest client before', ...latency(before.acceptedMs)],
-        ['honest client meanwhile', ...latency(meanwhile.acceptedMs)],
-        ['honest client afterwards', ...latency(after.acceptedMs)],
+        ['accepted', ...latencyCells(flooded.acceptedMs)],
+        ['refused', ...latencyCells(flooded.refusedMs)],
+        ['honest client before', ...latencyCells(before.acceptedMs)],
+        ['honest client meanwhile', ...latencyCells(meanwhile.acceptedMs)],
+        ['honest client afterwards', ...latencyCells(after.acceptedMs)],
       ],
     ),
   );
@@ -120,7 +120,7 @@ async function measured(target: Target, options: Options) {
   };
 }
 
-/** Sends one order after the other, each when the one before was answered. */
+/** A well-behaved client: it sends one order after the other, each when the one before has been answered. */
 function honestClient({
   url,
   authorization,
@@ -132,14 +132,15 @@ function honestClient({
 }) {
   const http = new Client(url.origin, { localAddress: HONEST_ADDRESS, pipelining: 1 });
   return {
+    /** Sends orders while `work` runs. */
     async during(work: () => Promise<void>) {
       const acceptedMs: number[] = [];
       let refused = 0;
-      let isOver = false;
+      let isDone = false;
       const working = work().finally(() => {
-        isOver = true;
+        isDone = true;
       });
-      for (let n = 0; !isOver; n++) {
+      for (let n = 0; !isDone; n++) {
         const begunMs = performance.now();
         const reply = await http.request({
           method: 'POST',
@@ -161,10 +162,10 @@ function honestClient({
 
 async function gaugesOf(url: URL): Promise<Record<string, number>> {
   const reply = await fetch(new URL('/metrics', url));
-  const found = (await reply.text()).matchAll(
+  const matches = (await reply.text()).matchAll(
     /^brokerx_(requests_in_flight|requests_limit|http_connections)\{.*\} (\S+)$/gm,
   );
-  return Object.fromEntries(Array.from(found, ([, name = '', value]) => [name, Number(value)]));
+  return Object.fromEntries(Array.from(matches, ([, name = '', value]) => [name, Number(value)]));
 }
 
 const rowsOf = ({ seconds }: FloodResult): Row[] =>
@@ -172,13 +173,13 @@ const rowsOf = ({ seconds }: FloodResult): Row[] =>
 
 function worstFiveSeconds({ seconds }: FloodResult): number {
   const accepted = seconds.slice(0, -1).map((second) => second.accepted);
-  const sums = accepted
+  const windows = accepted
     .map((_, index) => accepted.slice(index, index + 5))
     .filter(({ length }) => length === 5);
-  return Math.min(...sums.map((five) => five.reduce((sum, each) => sum + each, 0) / 5));
+  return Math.min(...windows.map((window) => window.reduce((sum, count) => sum + count, 0) / 5));
 }
 
-const latency = (ms: readonly number[]): number[] => [
+const latencyCells = (ms: readonly number[]): number[] => [
   ms.length,
   ...[50, 95, 99].map((share) => round(percentile(ms, share), 1)),
 ];

@@ -12,12 +12,12 @@ import { openTarget, runTool, type TargetOptions, withTarget } from './own/targe
 import type { Person } from './people.ts';
 
 /**
- * How many orders a second the whole of BrokerX takes on this machine, load generator included, and how quickly:
- * many clients at once, most of them on one symbol, about half of the orders trading. Beside it, as the limit, a bare
- * web server under the same load. Afterwards everything is audited: an order that is quick and wrong counts nothing.
+ * Measures how many orders a second a whole BrokerX takes on this machine, load generator included, and how quickly: from
+ * many clients at once, most of them on one symbol, about half of the orders trading. As the limit it measures a bare web
+ * server under the same load. Afterwards everything is audited, because an order that is quick and wrong counts nothing.
  */
 type Options = LoadShape & { preload: number; idleSeconds: number; minRate: number; maxP95Ms: number };
-type Given = Omit<Options, 'minRate'> & { minRate?: number };
+type CommandOptions = Omit<Options, 'minRate'> & { minRate?: number };
 
 function tradedShare({ history }: AuditResult, people: readonly Person[]): number {
   const orders = people.flatMap(({ accountId }) => history.accounts.get(accountId)?.orders ?? []);
@@ -53,7 +53,7 @@ async function main(): Promise<void> {
       .option('--max-p95-ms <ms>', 'fail above this latency; 0: any', wholeNumber(0), 100)
       .option('--no-audit', 'leave out the audit at the end'),
   ).parse();
-  const raw = program.opts<Given & TargetOptions & { audit: boolean; profiles: Profile[] }>();
+  const raw = program.opts<CommandOptions & TargetOptions & { audit: boolean; profiles: Profile[] }>();
   const options: Options = { ...raw, minRate: raw.minRate ?? raw.rate };
   const { profiles } = raw;
   if (raw.commandUrl && options.preload > 0)
@@ -66,7 +66,7 @@ async function main(): Promise<void> {
       if (profiles.length > 1) print(`\n${name}`);
       const outside = await startOutsideServers(servers);
       try {
-        results.push({ name, ...(await once(raw, options, outside)) });
+        results.push({ name, ...(await measureProfile(raw, options, outside)) });
       } finally {
         await outside.stop();
       }
@@ -100,8 +100,8 @@ function parseProfiles(list: string): Profile[] {
 
 type Figures = ReturnType<typeof report> & { idle_percent_of_a_core?: number };
 
-/** One installation: its past, its rest, its load, its audit. */
-async function once(
+/** Measures one installation: history, idle time, load, audit. */
+async function measureProfile(
   raw: TargetOptions & { audit: boolean },
   options: Options,
   outside: OutsideServers,
@@ -121,16 +121,7 @@ async function once(
     const measured = await measure(target, options, outside.pids());
     const figures = report(options, measured, bare);
     if (idlePercent !== undefined) print(`at rest before: ${idlePercent} % of one core, all of BrokerX`);
-    if (history) {
-      const { events, firstStartMs, catchUpMs, startMs } = history;
-      const rows = [
-        ['events', events],
-        ['start ms', Math.round(startMs)],
-        ['first start, nothing derived yet, ms', Math.round(firstStartMs)],
-        ['until all views were built, ms more', Math.round(catchUpMs)],
-      ] satisfies Row[];
-      print(table(['history', 'value'], rows));
-    }
+    if (history) print(historyTable(history));
     const audit: AuditResult | undefined = raw.audit
       ? await auditInstallation({
           api: target.api,
@@ -143,17 +134,17 @@ async function once(
     const traded = audit && tradedShare(audit, measured.people);
     if (traded !== undefined)
       print(`${Math.round(traded * 100)} % of the orders were filled, wholly or in part`);
-    const faultless = figures.unknown === 0 && measured.load.refused.size === 0;
-    if (!faultless) print('some orders were not acknowledged: see above');
-    const fastEnough =
+    const isFaultless = figures.unknown === 0 && measured.load.refused.size === 0;
+    if (!isFaultless) print('some orders were not acknowledged: see above');
+    const isFastEnough =
       figures.orders_per_second >= options.minRate &&
       (options.maxP95Ms === 0 || figures.p95_ms <= options.maxP95Ms);
-    if (!fastEnough)
+    if (!isFastEnough)
       print(
         `too slow: at least ${options.minRate} orders/s with p95 of at most ${options.maxP95Ms} ms are asked for`,
       );
     return {
-      exitCode: audit?.exitCode || (!faultless ? EXIT.failed : fastEnough ? EXIT.ok : EXIT.tooSlow),
+      exitCode: audit?.exitCode || (!isFaultless ? EXIT.failed : isFastEnough ? EXIT.ok : EXIT.tooSlow),
       figures: {
         ...figures,
         ...(idlePercent === undefined ? {} : { idle_percent_of_a_core: idlePercent }),
@@ -171,6 +162,16 @@ async function once(
   } finally {
     await target.close();
   }
+}
+
+function historyTable({ events, firstStartMs, catchUpMs, startMs }: History): string {
+  const rows = [
+    ['events', events],
+    ['start ms', Math.round(startMs)],
+    ['first start, nothing derived yet, ms', Math.round(firstStartMs)],
+    ['until all views were built, ms more', Math.round(catchUpMs)],
+  ] satisfies Row[];
+  return table(['history', 'value'], rows);
 }
 
 if (import.meta.main) await main();

@@ -10,15 +10,15 @@ import { openTarget, runTool, type Target, type TargetOptions } from './own/targ
 import { type Person, registerMany } from './people.ts';
 
 /**
- * How long BrokerX is without somebody after a kill: from the kill until the first order is placed that is seen end to
- * end, taken, matched by an engine, settled and shown as open. The steps between say where the time goes.
+ * Measures how long BrokerX is out of service after a kill: until the first order has gone through from end to end, that is
+ * accepted, matched by an engine, settled, and shown as open. The steps between tell where the time goes.
  */
 const STEPS = ['restarted', 'taken', 'shown', 'open'] as const;
 type Step = (typeof STEPS)[number];
-/** Milliseconds after the kill. */
+/** Milliseconds from the kill to each step. */
 type Recovery = Record<Step, number>;
 
-/** What is killed, by the beginning of the processes' names; with two of a kind the first one is. */
+/** The kinds of processes that each fault kills. Of several processes of a kind the first one is killed. */
 const FAULTS: Record<string, readonly string[]> = {
   'command-api': ['command-api'],
   engine: ['matching-engine'],
@@ -27,21 +27,21 @@ const FAULTS: Record<string, readonly string[]> = {
   PostgreSQL: [DATABASE_PROCESS],
   everything: [DATABASE_PROCESS, 'command-api', 'matching-engine', 'projectors', 'query-api'],
 };
-const KINDS = Object.keys(FAULTS);
+const FAULT_NAMES = Object.keys(FAULTS);
 
-function theseFaults(text: string): readonly string[] {
+function parseFaults(text: string): readonly string[] {
   const faults = text.split(',');
-  if (faults.every((fault) => KINDS.includes(fault))) return faults;
-  throw new InvalidArgumentError(`It must be some of ${KINDS.join(',')}.`);
+  if (faults.every((fault) => FAULT_NAMES.includes(fault))) return faults;
+  throw new InvalidArgumentError(`It must be some of ${FAULT_NAMES.join(',')}.`);
 }
 
 const SYMBOL = 'RECOVER';
 const POLL_MS = 20;
-/** One attempt of a request; what is away refuses at once. */
+/** The time-out of an attempt. A process that is away refuses at once. */
 const REQUEST_MS = 2_000;
-/** Milliseconds after which a fault counts as never mended. */
+/** Milliseconds after which the measurement fails. */
 const GIVE_UP_MS = 120_000;
-/** Between two faults everything comes to rest, and the supervisor forgets that a process ended a moment ago. */
+/** Between two faults everything comes to rest, and the supervisor forgets that a process has ended. */
 const REST_MS = 31_000;
 
 type Options = { rounds: number; faults: readonly string[]; rest: number };
@@ -53,7 +53,7 @@ async function main(): Promise<void> {
       'Measures the time from a kill to the first order that is seen end to end, on an installation of its own.',
     )
     .option('--rounds <n>', 'kills of each kind', wholeNumber(1), 5)
-    .option('--faults <list>', `some of ${KINDS.join(',')}`, theseFaults, KINDS)
+    .option('--faults <list>', `some of ${FAULT_NAMES.join(',')}`, parseFaults, FAULT_NAMES)
     .option('--rest <ms>', 'between two kills', wholeNumber(0), REST_MS)
     .option('--engines <n>', 'matching engines', wholeNumber(1), 1)
     .option('--json', 'one JSON object with `ok` on the last line')
@@ -67,10 +67,10 @@ async function main(): Promise<void> {
       print(
         table(
           ['median of ms after the kill', ...STEPS, 'longest'],
-          [...recoveries].map(([fault, all]) => [
+          [...recoveries].map(([fault, own]) => [
             fault,
-            ...STEPS.map((step) => median(all.map((one) => one[step]))),
-            Math.max(...all.map(({ open }) => open)),
+            ...STEPS.map((step) => median(own.map((recovery) => recovery[step]))),
+            Math.max(...own.map(({ open }) => open)),
           ]),
         ),
       );
@@ -109,7 +109,7 @@ async function measure(
 }
 
 async function recover(installation: Installation, fault: string, buyer: Person): Promise<Recovery> {
-  // Tokens outlive what is killed: nobody signs in anew for the measure's sake.
+  // The client signs in before the kill, so that the measurement does not include a sign-in.
   const token = await buyer.token();
   const before = Object.entries(installation.pids());
   const killed = (FAULTS[fault] ?? []).flatMap((kind) =>
@@ -128,7 +128,7 @@ async function recover(installation: Installation, fault: string, buyer: Person)
   return { restarted, ...seen };
 }
 
-/** Places orders until one is taken, and asks for that one until it is open. */
+/** Repeats an order until it is accepted, and then asks for it until it is open. */
 async function firstSeen(
   { status: { commandUrl, queryUrl } }: Installation,
   token: string,
@@ -155,7 +155,7 @@ async function firstSeen(
   return { taken, shown, open };
 }
 
-/** Null where nobody answers. With a key it places an order. */
+/** Sends one request: with a key it places an order, without one it reads. Null if nobody answers. */
 async function ask(url: string, token: string, key?: string) {
   const order = {
     symbol: SYMBOL,
@@ -176,14 +176,14 @@ async function ask(url: string, token: string, key?: string) {
     });
     return { status: reply.status, body: (await reply.json()) as unknown };
   } catch {
-    // Refused, cut off or late: it is asked again, which is what is measured.
+    // Refused, cut off or late: the caller tries again, which is what is measured.
     return null;
   }
 }
 
-/** Milliseconds from the beginning until it is so. */
-async function until(begunMs: number, isSo: () => Promise<boolean>): Promise<number> {
-  while (!(await isSo())) {
+/** Waits until the condition holds. Returns the milliseconds since `begunMs`. */
+async function until(begunMs: number, condition: () => Promise<boolean>): Promise<number> {
+  while (!(await condition())) {
     if (performance.now() - begunMs > GIVE_UP_MS) throw new Error(`not within ${GIVE_UP_MS} ms`);
     await delay(POLL_MS);
   }

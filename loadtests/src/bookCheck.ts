@@ -12,19 +12,18 @@ import { seededRandom } from './random.ts';
 import { simulatedMarket, type Trader } from './traders/market.ts';
 
 /**
- * Simulated trading over WebSockets while local books follow it; with `--drops` every connection is cut off at random
- * moments. Every local book must equal the server's, level by level or order by order: at moments in between, and at the
- * end.
+ * Checks local books while simulated traders trade over WebSockets. With `--drops` each connection is cut off at a random
+ * moment. Every local book must equal the server's, level by level or order by order, at moments in between and at the end.
  */
 export type BookCheckOptions = {
   seconds: number;
   symbols: number;
-  /** Local books of each symbol by price, each over a connection of its own; besides, there is one order by order. */
+  /** Local books by price level for each symbol, each over a connection of its own. One more follows each single order. */
   books: number;
   drops: boolean;
-  /** How often the first query-api is killed, which then remembers no updates; of an installation of one's own alone. */
+  /** How often the first query-api is killed, which forgets its updates. Only in an installation of the tool's own. */
   kills: number;
-  /** How often trading is halted for a second; it goes on with an auction, in whose call the book may be crossed. */
+  /** How often trading is halted for a second. It resumes with an auction, in whose call the book may be crossed. */
   halts: number;
   roundMs: number;
   seed: number;
@@ -39,7 +38,7 @@ export type BookCheckResult = {
   exitCode: number;
 };
 
-/** Connections live so long at most; most commands and snapshots take milliseconds. */
+/** The longest life of a connection with `--drops`. Most commands and snapshots take milliseconds. */
 const LIFE_MS_MAX = 8_000;
 const COMPARE_MS = 3_000;
 const HALT_MS = 1_000;
@@ -54,64 +53,63 @@ export async function bookCheck(
 ): Promise<BookCheckResult> {
   const random = seededRandom(options.seed);
   const proxies: DroppingProxy[] = [];
-  const way = async (to: string): Promise<string> => {
+  const viaProxy = async (to: string): Promise<string> => {
     if (!options.drops) return to;
     const seed = options.seed + 1 + proxies.length;
     const proxy = await droppingProxy(to, { random: seededRandom(seed), lifeMsMax: LIFE_MS_MAX });
     proxies.push(proxy);
     return proxy.url;
   };
-  const queryUrl = await way(api.queryUrl);
+  const queryUrl = await viaProxy(api.queryUrl);
   // Where several run, orders go over the last one, so that trading goes on while the first one is killed.
-  const tradingUrl = api.queryUrls.length > 1 ? await way(api.queryUrls.at(-1) ?? api.queryUrl) : queryUrl;
-  const over = brokerApi({ commandUrl: api.commandUrl, queryUrl });
-  const server = brokerApi({ commandUrl: api.commandUrl, queryUrl: api.queryUrl });
+  const tradingUrl =
+    api.queryUrls.length > 1 ? await viaProxy(api.queryUrls.at(-1) ?? api.queryUrl) : queryUrl;
+  const proxied = brokerApi({ commandUrl: api.commandUrl, queryUrl });
+  const direct = brokerApi({ commandUrl: api.commandUrl, queryUrl: api.queryUrl });
   const stop = new AbortController();
   const sessions: ReturnType<typeof openSession>[] = [];
   const session = ({ queryUrl, token }: { queryUrl: string; token?: () => Promise<string> }) => {
     const { positions } = api;
-    const opened = openSession({ api: { queryUrl, positions }, ...(token ? { token } : {}) });
-    sessions.push(opened);
-    return opened;
+    const newSession = openSession({ api: { queryUrl, positions }, ...(token ? { token } : {}) });
+    sessions.push(newSession);
+    return newSession;
   };
   try {
-    const names = Array.from({ length: options.symbols }, (_, n) => `CHECK${n + 1}`);
-    for (const symbol of names)
+    const symbols = Array.from({ length: options.symbols }, (_, n) => `CHECK${n + 1}`);
+    for (const symbol of symbols)
       await operator.list({ symbol, name: 'Book check', listingCents: LISTING_CENTS });
     const people = await registerMany(api, 'check', 1 + TAKERS);
     const traders: Trader[] = [];
     for (const person of people) {
       await operator.exemptAccount(person.accountId);
       await operator.giveCash(person.accountId, CASH_CENTS);
-      for (const symbol of names) await operator.giveShares(person.accountId, symbol, SHARES);
+      for (const symbol of symbols) await operator.giveShares(person.accountId, symbol, SHARES);
       traders.push({ person, session: session({ queryUrl: tradingUrl, token: person.token }) });
     }
     const [maker, ...takers] = traders as [Trader, ...Trader[]];
-    const markets = names.map((symbol) => simulatedMarket({ api, symbol, maker, takers, random }));
-    const books = names.flatMap((symbol) =>
-      Array.from({ length: options.books }, () =>
-        followBook({ session: session({ queryUrl }), api: over }, symbol),
-      ),
+    const markets = symbols.map((symbol) => simulatedMarket({ api, symbol, maker, takers, random }));
+    const connection = () => ({ session: session({ queryUrl }), api: proxied });
+    const books = symbols.flatMap((symbol) =>
+      Array.from({ length: options.books }, () => followBook(connection(), symbol)),
     );
-    // And one of each symbol order by order.
-    const orders = names.map((symbol) => followOrders({ session: session({ queryUrl }), api: over }, symbol));
-    const comparisons = [comparison(server, '/book', books), comparison(server, '/book/orders', orders)];
-    const sofar = () => comparisons.map((each) => each.result()).reduce(joined);
+    const orders = symbols.map((symbol) => followOrders(connection(), symbol));
+    const comparisons = [comparison(direct, '/book', books), comparison(direct, '/book/orders', orders)];
+    const resultSoFar = () => comparisons.map((each) => each.result()).reduce(joined);
 
-    const until = performance.now() + options.seconds * 1_000;
+    const endMs = performance.now() + options.seconds * 1_000;
     const trading = markets.map(async (market) => {
-      while (performance.now() < until && !stop.signal.aborted) {
+      while (performance.now() < endMs && !stop.signal.aborted) {
         await market.round();
         await pause(random.below(2 * options.roundMs + 1), stop.signal);
       }
     });
     const comparing = (async () => {
-      while (performance.now() + COMPARE_MS < until && !stop.signal.aborted) {
+      while (performance.now() + COMPARE_MS < endMs && !stop.signal.aborted) {
         await delay(COMPARE_MS);
         for (const each of comparisons) await each.compare();
-        const { compared: count, differences } = sofar();
+        const { compared: count, differences } = resultSoFar();
         progress(
-          `${Math.round((until - performance.now()) / 1_000)} s to go: ${count} compared, ${differences.length} differ`,
+          `${Math.round((endMs - performance.now()) / 1_000)} s to go: ${count} compared, ${differences.length} differ`,
         );
       }
     })();
@@ -123,9 +121,9 @@ export async function bookCheck(
       }
     };
     const halting = evenly(options.halts, async () => {
-      for (const symbol of names) await operator.halt(symbol, 'book check');
+      for (const symbol of symbols) await operator.halt(symbol, 'book check');
       await delay(HALT_MS);
-      for (const symbol of names) await operator.resume(symbol);
+      for (const symbol of symbols) await operator.resume(symbol);
     });
     const killing = evenly(options.kills, () => {
       const [first] = Object.entries(installation?.pids() ?? {}).filter(([name]) =>
@@ -138,7 +136,7 @@ export async function bookCheck(
 
     const sums = [...books, ...orders].map((each) => each.stats()).reduce(added);
     const connections = sessions.map((each) => each.stats());
-    const result = sofar();
+    const result = resultSoFar();
     return {
       commands: markets.reduce((sum, market) => sum + market.sent(), 0),
       ...result,
@@ -153,7 +151,7 @@ export async function bookCheck(
   } finally {
     stop.abort();
     for (const each of sessions) each.close();
-    await Promise.all([over.close(), server.close(), ...proxies.map((proxy) => proxy.close())]);
+    await Promise.all([proxied.close(), direct.close(), ...proxies.map((proxy) => proxy.close())]);
   }
 }
 
@@ -171,7 +169,7 @@ const added = (a: BookStats, b: BookStats): BookStats => ({
   missed: a.missed + b.missed,
 });
 
-/** A run that compared nothing has found out nothing. */
+/** A run without a single comparison has checked nothing, so it fails. */
 const exitCodeOf = ({ differences, compared }: { differences: readonly string[]; compared: number }) =>
   differences.length > 0 ? EXIT.mismatch : compared === 0 ? EXIT.liveness : EXIT.ok;
 

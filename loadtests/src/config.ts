@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 
-/** The environment of the simulated traders, read once and here alone. */
+/** The environment of the simulated traders. It is read here only. */
 const Env = z.object({
   BROKERX_MODE: z.literal(
     'development',
@@ -11,10 +11,10 @@ const Env = z.object({
   QUERY_API_URL: z.url().default('http://127.0.0.1:8002'),
   OPERATOR_EMAIL: z.string().optional(),
   OPERATOR_PASSWORD: z.string().optional(),
-  /** File in which the simulated traders keep who they are. */
+  /** The file with the sign-ins of the simulated traders. */
   TRADERS_STATE: z.string().default('./.brokerx/traders.json'),
   TRADERS_SEED: z.coerce.number().int().min(0).default(1),
-  /** How often each symbol's quotes are looked after; every round is about two commands a symbol. */
+  /** The time between two rounds of quotes. A round sends about two commands for each symbol. */
   TRADERS_ROUND_MS: z.coerce.number().int().min(100).max(600_000).default(3_000),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
@@ -22,8 +22,8 @@ export type Config = Readonly<z.infer<typeof Env>>;
 
 /** Throws `ConfigError`. A variable set to nothing counts as not set. */
 export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
-  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
-  const parsed = Env.safeParse(given);
+  const variables = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  const parsed = Env.safeParse(variables);
   if (parsed.success) return Object.freeze(parsed.data);
   throw new ConfigError(
     parsed.error.issues.map(({ path, message }) => ({
@@ -46,10 +46,10 @@ export class ConfigError extends Error {
     this.problems = problems;
   }
 }
-/** Exit code of a process that was started wrongly: whoever keeps it running need not try again. */
+/** The exit code of a process that was started wrongly: a supervisor need not start it again. */
 export const EXIT_USAGE = 2;
 
-/** What an installation of one's own inherits: none of the caller's addresses and secrets. */
+/** The variables that an installation of a tool's own inherits: none of the caller's addresses and secrets. */
 export function plainEnvironment(): NodeJS.ProcessEnv {
   const { PATH, HOME, USER, LANG, TMPDIR, NODE_COMPILE_CACHE } = process.env;
   return { PATH, HOME, USER, LANG, TMPDIR, NODE_COMPILE_CACHE };
@@ -58,7 +58,7 @@ export function plainEnvironment(): NodeJS.ProcessEnv {
 /** The root of this repository, from which whole installations are started. */
 export const REPOSITORY = resolve(import.meta.dirname, '../..');
 
-/** What is wrong, as one JSON list, for whoever starts several services and hears of all of it first. */
+/** Prints what is wrong as a JSON list: the supervisor asks all services for it before it starts any. */
 if (import.meta.main) process.stdout.write(JSON.stringify(problems()));
 
 function problems(): ConfigError['problems'] {

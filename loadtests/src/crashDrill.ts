@@ -8,47 +8,49 @@ import { circumstances, EXIT, print, progress, table } from './cli/report.ts';
 import { usageExit } from './cli/usageExit.ts';
 import { wholeNumber } from './cli/wholeNumber.ts';
 import { drillClient } from './drill/client.ts';
-import { percentile, wholeLife } from './drill/recovery.ts';
+import { percentile, timeToRecovery } from './drill/recovery.ts';
 import { openJournal, readJournal } from './journal.ts';
 import { operatorOf } from './operator.ts';
 import { type Counts, countsOf, withCounts } from './own/counts.ts';
 import { DATABASE_PROCESS, type Installation, startInstallation } from './own/installation.ts';
 import { type OutsideServers, startOutsideServers } from './own/outsideServers.ts';
-import { RAISED_BOUNDS, RAISED_BOUNDS_TOLD } from './own/raisedBounds.ts';
+import { RAISED_BOUNDS, RAISED_BOUNDS_NOTICE } from './own/raisedBounds.ts';
 import { runTool } from './own/target.ts';
 import { type Person, registerMany } from './people.ts';
-import { seededRandom } from './random.ts';
+import { type Random, seededRandom } from './random.ts';
 
 /**
- * Kills processes of a working installation with SIGKILL, one after the other at random moments under load, or lets
- * them sleep (SIGSTOP) for longer than their leases run and wakes them up again; and then proves from outside that
- * nothing acknowledged was lost and nothing happened twice.
+ * Kills processes of a working installation with SIGKILL, one after the other at random moments under load, or lets them
+ * sleep (SIGSTOP) for longer than their leases run. Afterwards it checks from outside that nothing acknowledged was lost and
+ * nothing happened twice.
  */
 export type Kill = {
   process: string;
   how: 'kill' | 'pause' | 'flush';
   atMs: number;
-  /** Until everything worked again; of a pause, where another process is there to take over, while it lasted. */
+  /** Milliseconds until everything worked again, for a pause possibly before the process woke up. Undefined: it never did. */
   recoveryMs: number | undefined;
 };
 export type DrillResult = {
   kills: Kill[];
-  /** Processes that ended although nobody killed them; PostgreSQL's own kills aside, which may take others along. */
+  /** Processes that ended although they were not killed, except after a kill of PostgreSQL, which may end others. */
   unexpectedExits: string[];
+  /** The number of commands that the clients sent. */
   sent: number;
   audit: AuditResult;
   exitCode: number;
 };
 export type DrillOptions = {
   kills: number;
-  /** Processes put to sleep, in between, and for how long. */
+  /** How many processes are put to sleep. */
   pauses?: number;
+  /** How long a process sleeps. */
   sleepMs?: number;
   seed: number;
   clients: number;
-  /** Between a recovery and the next blow, at most. */
+  /** The longest time between a recovery and the next kill or pause. */
   pauseMs: number;
-  /** Kafka and Redis of the installation, which are killed as well; Redis is emptied, too. */
+  /** Kafka and Redis of the installation, which are killed as well. Redis is also emptied. */
   outside?: OutsideServers;
 };
 
@@ -56,18 +58,18 @@ const SYMBOLS = [
   { symbol: 'DRILLA', midCents: 10_000 },
   { symbol: 'DRILLB', midCents: 2_500 },
 ];
-/** Within the entry collar of 10 %, below everything that the clients bid. */
+/** The price of the probe's orders: within the collar of 10 %, and below all bids of the clients. */
 const PROBE_CENTS = 9_500;
 const CASH_CENTS = 100_000_000;
 const SHARES = 1_000_000;
-/** The whole of BrokerX restarted after PostgreSQL's death, on a busy machine. */
+/** The longest that a recovery may take: all of BrokerX restarts after a kill of PostgreSQL, on a busy machine. */
 const RECOVERY_MAX_MS = 90_000;
-/** How finely a recovery is timed. */
+/** The longest pause between two attempts of the probe, which bounds the error of a recovery's time. */
 const PROBE_PAUSE_MAX_MS = 50;
-/** A lease runs for 5 s: by then another process has taken over. */
+/** How long a process sleeps: a lease runs for 5 s, so another process has taken over by then. */
 const SLEEP_MS = 8_000;
 const REDIS_PROCESS = 'redis';
-/** Processes whose death is not the system's to survive. */
+/** Processes that are not killed, because the system need not survive their deaths. */
 const SPARED = /supervisor|traders|^brokerx$/;
 
 export async function crashDrill(installation: Installation, options: DrillOptions): Promise<DrillResult> {
@@ -79,7 +81,7 @@ export async function crashDrill(installation: Installation, options: DrillOptio
     patienceMs: RECOVERY_MAX_MS,
   });
   const apis = [api];
-  // In the installation's folder: gone with it, however we end.
+  // The journals are in the installation's folder, so they are removed with it, however this process ends.
   const folder = mkdtempSync(join(installation.dataDir, 'journals-'));
   const stop = new AbortController();
   try {
@@ -87,13 +89,13 @@ export async function crashDrill(installation: Installation, options: DrillOptio
     for (const { symbol, midCents } of SYMBOLS) {
       await operator.list({ symbol, name: 'Crash drill', listingCents: midCents });
     }
-    // Where several command-apis run, each account has a client at each of them: they contend for it all the time.
-    const ways = status.commandUrls.map((_, way) => {
-      const commandUrls = [...status.commandUrls.slice(way), ...status.commandUrls.slice(0, way)];
+    // With several command-apis each account has a client at each of them, so that they contend for it all the time.
+    const clientApis = status.commandUrls.map((_, first) => {
+      const commandUrls = [...status.commandUrls.slice(first), ...status.commandUrls.slice(0, first)];
       return brokerApi({ ...status, commandUrls, attemptTimeoutMs: 5_000, patienceMs: RECOVERY_MAX_MS });
     });
-    apis.push(...ways);
-    const accounts = Math.ceil(options.clients / ways.length);
+    apis.push(...clientApis);
+    const accounts = Math.ceil(options.clients / clientApis.length);
     const people = await registerMany(api, 'drill', accounts + 1);
     for (const { accountId } of people) {
       await operator.exemptAccount(accountId);
@@ -101,33 +103,33 @@ export async function crashDrill(installation: Installation, options: DrillOptio
       for (const { symbol } of SYMBOLS) await operator.giveShares(accountId, symbol, SHARES);
     }
     const prober = people.pop() as Person;
-    const file = (index: number) => join(folder, `client-${index}.jsonl`);
+    const journalFile = (index: number) => join(folder, `client-${index}.jsonl`);
     const clients = people
-      .flatMap((person) => ways.map((way) => ({ person, way })))
-      .map(({ person, way }, index) =>
+      .flatMap((person) => clientApis.map((clientApi) => ({ person, clientApi })))
+      .map(({ person, clientApi }, index) =>
         drillClient({
-          api: way,
+          api: clientApi,
           person,
-          journal: openJournal(file(index)),
+          journal: openJournal(journalFile(index)),
           random: seededRandom(options.seed * 1_000 + index),
           symbols: SYMBOLS,
           stop: stop.signal,
         }),
       );
-    const stopWatch = brokerApi({
+    const probeApi = brokerApi({
       ...status,
       attemptTimeoutMs: 2_000,
       pauseMaxMs: PROBE_PAUSE_MAX_MS,
     });
-    apis.push(stopWatch);
+    apis.push(probeApi);
     const probe = {
-      api: stopWatch,
+      api: probeApi,
       person: prober,
       symbol: SYMBOLS[0]?.symbol ?? '',
       priceCents: PROBE_CENTS,
     };
-    const { kills, unexpectedExits } = await killing(installation, options, random, (waitMs) =>
-      wholeLife(probe, waitMs),
+    const { kills, unexpectedExits } = await killInTurn(installation, options, random, (waitMs) =>
+      timeToRecovery(probe, waitMs),
     );
     stop.abort();
     await Promise.all(clients.map(({ done }) => done));
@@ -135,9 +137,9 @@ export async function crashDrill(installation: Installation, options: DrillOptio
     const audit = await auditInstallation({
       api,
       operator: operator.person,
-      journals: clients.flatMap((_, index) => readJournal(file(index))),
+      journals: clients.flatMap((_, index) => readJournal(journalFile(index))),
     });
-    const recovered = kills.every(({ recoveryMs }) => recoveryMs !== undefined);
+    const allRecovered = kills.every(({ recoveryMs }) => recoveryMs !== undefined);
     return {
       kills,
       unexpectedExits,
@@ -145,7 +147,7 @@ export async function crashDrill(installation: Installation, options: DrillOptio
       audit,
       exitCode:
         audit.exitCode ||
-        (recovered ? (unexpectedExits.length > 0 ? EXIT.unexpectedExit : EXIT.ok) : EXIT.liveness),
+        (allRecovered ? (unexpectedExits.length > 0 ? EXIT.unexpectedExit : EXIT.ok) : EXIT.liveness),
     };
   } finally {
     stop.abort();
@@ -153,38 +155,39 @@ export async function crashDrill(installation: Installation, options: DrillOptio
   }
 }
 
-async function killing(
+/** Kills or pauses one process after the other, each time after everything works again. */
+async function killInTurn(
   installation: Installation,
   { kills: killCount, pauses: pauseCount = 0, pauseMs, sleepMs = SLEEP_MS, outside }: DrillOptions,
-  random: ReturnType<typeof seededRandom>,
-  recovered: (waitMs: number) => Promise<number | undefined>,
+  random: Random,
+  recovery: Recovery,
 ): Promise<{ kills: Kill[]; unexpectedExits: string[] }> {
-  const begun = performance.now();
+  const begunMs = performance.now();
   const kills: Kill[] = [];
   const unexpectedExits: string[] = [];
   const pids = () => ({ ...installation.pids(), ...outside?.pids() });
   const victims = Object.keys(pids()).filter((name) => !SPARED.test(name));
-  // A database that sleeps is one that does not answer: nothing else could work.
+  // PostgreSQL is not paused: while it does not answer nothing else can work.
   const sleepers = victims.filter((name) => name !== DATABASE_PROCESS);
-  const [nextKilled, nextSleeper] = [inTurn(victims, random), inTurn(sleepers, random)];
+  const [nextVictim, nextSleeper] = [inTurn(victims, random), inTurn(sleepers, random)];
   const count = killCount + pauseCount;
   for (let index = 0, pausesLeft = pauseCount; index < count; index++) {
     const isPause = random.chance(pausesLeft / (count - index));
     if (isPause) pausesLeft -= 1;
-    const name = isPause ? nextSleeper() : nextKilled();
+    const name = isPause ? nextSleeper() : nextVictim();
     const how = isPause ? 'pause' : name === REDIS_PROCESS && random.chance(0.5) ? 'flush' : 'kill';
     await delay(random.below(pauseMs + 1));
     const before = await allRunning(pids, victims);
     const pid = before[name] as number;
     if (how === 'kill') process.kill(pid, 'SIGKILL');
     if (how === 'flush') await outside?.flushRedis();
-    const recoveryMs = isPause ? await sleeping(pid, sleepMs, recovered) : await recovered(RECOVERY_MAX_MS);
-    kills.push({ process: name, how, atMs: performance.now() - begun, recoveryMs });
+    const recoveryMs = isPause ? await pause(pid, sleepMs, recovery) : await recovery(RECOVERY_MAX_MS);
+    kills.push({ process: name, how, atMs: performance.now() - begunMs, recoveryMs });
     progress(
       `${how} ${index + 1} of ${count}: ${name}, ${recoveryMs === undefined ? 'NOT recovered' : `works again after ${Math.round(recoveryMs)} ms`}`,
     );
     if (recoveryMs === undefined) break;
-    if (name === DATABASE_PROCESS) continue; // It takes whom it likes along.
+    if (name === DATABASE_PROCESS) continue; // Its end may end any other process.
     const after = await allRunning(pids, victims);
     for (const other of victims) {
       if ((other !== name || how !== 'kill') && after[other] !== before[other])
@@ -194,9 +197,7 @@ async function killing(
   return { kills, unexpectedExits };
 }
 
-type Random = ReturnType<typeof seededRandom>;
-
-/** Every kind of process has its turn before any has a second one; so have the processes of a kind among themselves. */
+/** Returns a function that gives the next name: all kinds of processes in turn, and within a kind all processes in turn. */
 function inTurn(names: readonly string[], random: Random): () => string {
   const kinds = Map.groupBy(names, (name) => name.replace(/-\d+$/, ''));
   const nextOf = new Map(Array.from(kinds, ([kind, own]) => [kind, inRounds(own, random)]));
@@ -204,7 +205,7 @@ function inTurn(names: readonly string[], random: Random): () => string {
   return () => nextOf.get(nextKind())?.() ?? '';
 }
 
-/** Each once in a random order, and then again in another one. */
+/** Returns a function that gives the next name: each once in a random order, then again in another one. */
 function inRounds(names: readonly string[], random: Random): () => string {
   let round: string[] = [];
   return () => {
@@ -213,27 +214,28 @@ function inRounds(names: readonly string[], random: Random): () => string {
   };
 }
 
-type Recovered = (waitMs: number) => Promise<number | undefined>;
+/** Waits until everything works. Resolves with the milliseconds, or with undefined after `waitMs`. */
+type Recovery = (waitMs: number) => Promise<number | undefined>;
 
-/** Sleeps whatever happens, wakes up, and must do no harm then: everything works once more. */
-async function sleeping(pid: number, sleepMs: number, recovered: Recovered): Promise<number | undefined> {
+/** Lets a process sleep. Everything must work again then, and once more after it has woken up. */
+async function pause(pid: number, sleepMs: number, recovery: Recovery): Promise<number | undefined> {
   process.kill(pid, 'SIGSTOP');
   const wakingUp = delay(sleepMs).then(() => process.kill(pid, 'SIGCONT'));
-  const recoveryMs = await recovered(RECOVERY_MAX_MS);
+  const recoveryMs = await recovery(RECOVERY_MAX_MS);
   await wakingUp;
-  return (await recovered(RECOVERY_MAX_MS)) === undefined ? undefined : recoveryMs;
+  return (await recovery(RECOVERY_MAX_MS)) === undefined ? undefined : recoveryMs;
 }
 
-/** Pids once every process has one: between an end and the next start it has none. */
+/** Waits until every process has a pid, because a killed one has none before its restart. Returns the pids. */
 async function allRunning(
   current: () => Record<string, number>,
   names: readonly string[],
 ): Promise<Record<string, number>> {
-  const deadline = performance.now() + RECOVERY_MAX_MS;
+  const deadlineMs = performance.now() + RECOVERY_MAX_MS;
   for (;;) {
     const pids = current();
     if (names.every((name) => name in pids)) return pids;
-    if (performance.now() > deadline)
+    if (performance.now() > deadlineMs)
       throw new Error(`not all processes came back: ${Object.keys(pids).join(', ')}`);
     await delay(50);
   }
@@ -277,12 +279,13 @@ async function main(): Promise<void> {
     .option('--pause-ms <ms>', 'at most so long between a recovery and the next kill', wholeNumber(0), 1_500)
     .option('--json', 'one JSON object with `ok` on the last line')
     .parse();
-  type Given = Omit<DrillOptions, 'outside'> & Counts & { kafka: boolean; redis: boolean; json?: boolean };
-  const options = program.opts<Given>();
+  type CommandOptions = Omit<DrillOptions, 'outside'> &
+    Counts & { kafka: boolean; redis: boolean; json?: boolean };
+  const options = program.opts<CommandOptions>();
   if (options.kills + (options.pauses ?? 0) === 0)
     program.error('error: with --kills 0 and --pauses 0 there is nothing to do');
   await runTool(options.json, async () => {
-    progress(RAISED_BOUNDS_TOLD);
+    progress(RAISED_BOUNDS_NOTICE);
     const outside = await startOutsideServers(options);
     let installation: Installation | undefined;
     try {

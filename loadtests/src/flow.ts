@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 
 /**
- * The recorded order flow of one stock on a real exchange, one row a message:
+ * Parses the recorded order flow of a stock on a real exchange, one message a row:
  * `time,action,order,shares,price,side`; price in dollars × 10,000, side 1 buys and -1 sells.
  */
 export type FlowRow =
   /** A limit order comes to rest. */
   | { action: 'add'; order: string; side: 'buy' | 'sell'; shares: number; priceCents: number }
-  /** It shrinks by `shares` and keeps its place. */
+  /** The order shrinks by `shares` and keeps its priority. */
   | { action: 'reduce'; order: string; shares: number }
   | { action: 'cancel'; order: string }
   /** An aggressor arrives; `order` is the resting order that the exchange filled, `shares` how much of it. */

@@ -1,14 +1,13 @@
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 
 /**
- * What one client knows of its own commands, kept outside the system under test: a line with the intent before a
- * command is sent, and a line with the outcome after. A crash of the client leaves intents without an outcome,
- * which count as unknown. Written through at once; forcing it to disk is not needed, since machines are not cut off
- * here, only processes.
+ * The journal of a client: what it knows of its own commands, kept outside the system under test. One line holds the intent
+ * before a command is sent, another one the outcome. An intent without an outcome, as after a crash of the client, counts
+ * as unknown. Lines are written at once, but not forced to disk: only processes are killed here, not machines.
  */
 export type CommandKind = 'place' | 'cancel' | 'amend' | 'deposit';
 export type JournalEntry = {
-  /** The Idempotency-Key: names the command for ever. */
+  /** The Idempotency-Key of the command. */
   key: string;
   accountId: string;
   kind: CommandKind;
@@ -40,7 +39,7 @@ export function openJournal(file: string): Journal {
   };
 }
 
-/** Entries of a journal file, in the order of their intents. A torn last line is an outcome never learned. */
+/** Reads the entries of a journal file, in the order of their intents. A torn last line counts as not written. */
 export function readJournal(file: string): JournalEntry[] {
   const entries = new Map<string, JournalEntry>();
   const lines = readFileSync(file, 'utf8').split('\n');
@@ -53,8 +52,8 @@ export function readJournal(file: string): JournalEntry[] {
       if (index === lines.length - 1) continue;
       throw new Error(`${file}: line ${index + 1} is no journal line`, { cause });
     }
-    const known = entries.get(parsed.key);
-    if (known) Object.assign(known, parsed);
+    const entry = entries.get(parsed.key);
+    if (entry) Object.assign(entry, parsed);
     else entries.set(parsed.key, { outcome: 'unknown', ...parsed } as JournalEntry);
   }
   return [...entries.values()];

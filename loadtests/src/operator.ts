@@ -2,10 +2,10 @@ import { type Api, succeeded } from '@brokerx/client';
 import { decimalFromCents, type TradingPhase } from '@brokerx/contracts';
 import { type Person, signIn } from './people.ts';
 
-/** What an operator does to make a market and give people means, each step with its own key. */
+/** What an operator does to set up markets and to fund accounts. Each command has a key of its own. */
 export type Operator = {
   person: Person;
-  /** Lists a symbol; `already` when somebody had done so. */
+  /** Lists a symbol; `already` if it was listed before. */
   list(symbol: NewSymbol): Promise<'listed' | 'already'>;
   exemptSymbol(symbol: string): Promise<void>;
   exemptAccount(accountId: string): Promise<void>;
@@ -26,8 +26,8 @@ export type NewSymbol = {
 
 export async function operatorOf(api: Api, email: string, password: string): Promise<Operator> {
   const person = await signIn(api, email, password);
-  const act = async (what: string, method: 'POST' | 'PUT', path: string, body: unknown) =>
-    succeeded(what, await api.command({ method, path, body, token: await person.token() })).position;
+  const act = async (description: string, method: 'POST' | 'PUT', path: string, body: unknown) =>
+    succeeded(description, await api.command({ method, path, body, token: await person.token() })).position;
   return {
     person,
     list: async ({ symbol, name, listingCents, feePpm, bandPpm }) => {

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Api, ApiError, idSource, mayFail, succeeded } from '@brokerx/client';
 import { mintId } from '@brokerx/contracts';
 
-/** A signed-in client. `token()` is always good for another minute at least. */
+/** A signed-in client. A token that `token()` returns is valid for at least another minute. */
 export type Person = {
   email: string;
   password: string;
@@ -17,20 +17,20 @@ type Session = { access_token: string; expires_in: number; client_id: string; ac
 
 /** A token is replaced this long before it expires. */
 const TOKEN_MARGIN_MS = 60_000;
-/** Mail is delivered within milliseconds; the wait covers a server that restarts. */
+/** A mail arrives within milliseconds, unless a server is restarting. */
 const MAIL_WAIT_MS = 20_000;
 const MAIL_POLL_MS = 25;
-/** Passwords are hashed two at a time and 50 may wait: more at once would only be refused. */
+/** A command-api hashes two passwords at a time and lets 50 wait. More registrations at a time would be refused. */
 const REGISTRATIONS_AT_ONCE = 12;
 
 export async function signIn(api: Api, email: string, password: string): Promise<Person> {
-  const open = async (): Promise<Session> =>
+  const openSession = async (): Promise<Session> =>
     succeeded(
       `signing in ${email}`,
       await api.command<Session>({ method: 'POST', path: '/v1/sessions', body: { email, password } }),
     ).body;
-  let session = await open();
-  let goodUntil = performance.now() + session.expires_in * 1000 - TOKEN_MARGIN_MS;
+  let session = await openSession();
+  let renewAtMs = performance.now() + session.expires_in * 1000 - TOKEN_MARGIN_MS;
   let renewal: Promise<void> | undefined;
   return {
     email,
@@ -38,11 +38,11 @@ export async function signIn(api: Api, email: string, password: string): Promise
     clientId: session.client_id,
     accountId: session.account_id,
     token: async () => {
-      if (performance.now() >= goodUntil) {
-        renewal ??= open()
+      if (performance.now() >= renewAtMs) {
+        renewal ??= openSession()
           .then((renewed) => {
             session = renewed;
-            goodUntil = performance.now() + session.expires_in * 1000 - TOKEN_MARGIN_MS;
+            renewAtMs = performance.now() + session.expires_in * 1000 - TOKEN_MARGIN_MS;
           })
           .finally(() => {
             renewal = undefined;
@@ -54,7 +54,7 @@ export async function signIn(api: Api, email: string, password: string): Promise
   };
 }
 
-/** Registers, reads the passcode from the development inbox, verifies and signs in. */
+/** Registers somebody, reads the passcode from the development inbox, verifies the registration, and signs in. */
 export async function register(api: Api, person: NewPerson): Promise<Person> {
   const registration = succeeded(
     `registering ${person.email}`,
@@ -83,7 +83,7 @@ export async function register(api: Api, person: NewPerson): Promise<Person> {
   return signIn(api, person.email, person.password);
 }
 
-/** Registers `count` people with fresh addresses, some at a time, in order of their numbers. */
+/** Registers `count` people with new addresses, several at a time. The result is in the order of their numbers. */
 export async function registerMany(api: Api, label: string, count: number): Promise<Person[]> {
   const run = mintId(idSource).slice(24);
   const people: Person[] = [];
@@ -101,9 +101,9 @@ export async function registerMany(api: Api, label: string, count: number): Prom
   return people;
 }
 
-/** Newest passcode mailed to this address; needs the development inbox. */
+/** The newest passcode mailed to an address, from the development inbox. */
 async function passcode(api: Api, email: string): Promise<string> {
-  const deadline = performance.now() + MAIL_WAIT_MS;
+  const deadlineMs = performance.now() + MAIL_WAIT_MS;
   for (;;) {
     const inbox = {
       path: `/dev/inbox?to=${encodeURIComponent(email)}&limit=5`,
@@ -115,7 +115,7 @@ async function passcode(api: Api, email: string): Promise<string> {
     }
     const code = reply?.status === 200 ? codeIn(reply.text) : undefined;
     if (code) return code;
-    if (performance.now() > deadline) {
+    if (performance.now() > deadlineMs) {
       throw new ApiError('reading the passcode', reply?.status ?? 0, '', `no passcode for ${email}`);
     }
     await delay(MAIL_POLL_MS);
@@ -133,7 +133,7 @@ function codeIn(json: string): string | undefined {
   return undefined;
 }
 
-/** A phone number of its own for each address. */
+/** A telephone number made from the address, so that each has another one. */
 function phoneOf(email: string): string {
   let hash = 0n;
   for (const byte of Buffer.from(email)) hash = (hash * 131n + BigInt(byte)) % 999_999_999_989n;

@@ -1,4 +1,4 @@
-/** A seeded source: the same seed gives the same run. Draws are uniform. */
+/** A seeded source of uniform random numbers: the same seed gives the same run. */
 export type Random = {
   /** A whole number from 0 to `below` - 1. */
   below(below: number): number;

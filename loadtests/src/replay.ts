@@ -13,13 +13,12 @@ import { openTarget, runTool, type Target, type TargetOptions, withTarget } from
 import { type Person, registerMany } from './people.ts';
 
 /**
- * Sends a recorded trading day through the front door, one request after the other as the exchange had them, and
- * compares the trades with those that the exchange really made: whoever keeps price-time priority fills exactly the
- * named orders.
+ * Replays a recorded trading day through the public API, one request after the other in the exchange's order, and compares
+ * the trades with those of the exchange. A market with price-time priority fills exactly the orders that the record names.
  */
 type Options = TargetOptions & { rows?: number; audit?: boolean };
 
-const FILE_TOLD = `
+const FILE_HELP = `
 The file has a message of the exchange a line, without a head, such as 34200.01,A,17,100,5853300,1:
   time    seconds since midnight; it is not looked at, the order of lines counts
   action  A: a limit order comes to rest; R: it shrinks by so many shares; C: it is cancelled;
@@ -31,7 +30,7 @@ The file has a message of the exchange a line, without a head, such as 34200.01,
 A message file of LOBSTER (lobsterdata.com) becomes one: its types 1, 2, 3 and 4 are A, R, C and X (with the side turned
 round, since it tells that of the resting order); other types, and orders from before the file begins, are left out.`;
 
-/** Enough for every order of the day at once; both below what one account may hold. */
+/** Cash and shares for every order of the day at once, below the most that an account may hold. */
 const CASH_CENTS = 1_000_000_000_000;
 const SHARES = 1_000_000_000;
 const PROGRESS_ROWS = 5_000;
@@ -42,8 +41,9 @@ const TRADES_WAIT_MS = 60_000;
 export type ReplayResult = {
   symbol: string;
   rows: number;
-  /** Named resting orders, and how many of them were filled by exactly their aggressor. */
+  /** The executions in the record, each of which names a resting order. */
   named: number;
+  /** How many of them the system made exactly so. */
   matched: number;
   deviations: string[];
   durationMs: number;
@@ -53,7 +53,7 @@ const isPriced = (row: FlowRow) => 'priceCents' in row;
 
 export async function replay(target: Target, rows: readonly FlowRow[]): Promise<ReplayResult> {
   const { api, operator } = target;
-  // A name of its own for each run: a symbol's book is never emptied.
+  // Each run has a symbol of its own, because a symbol's book is never emptied.
   const symbol = `R${mintId(idSource).replaceAll('-', '').slice(-8).toUpperCase()}`;
   const first = rows.find(isPriced);
   if (!first) throw new Error('the flow has no order in it');
@@ -65,24 +65,25 @@ export async function replay(target: Target, rows: readonly FlowRow[]): Promise<
     await operator.giveCash(person.accountId, CASH_CENTS);
     await operator.giveShares(person.accountId, symbol, SHARES);
   }
-  const begun = performance.now();
-  const sent = await send(api, rows, { symbol, maker, taker });
-  const durationMs = performance.now() - begun;
-  const comparison = await compare(target, symbol, sent);
+  const begunMs = performance.now();
+  const executions = await send(api, rows, { symbol, maker, taker });
+  const durationMs = performance.now() - begunMs;
+  const comparison = await compare(target, symbol, executions);
   return { symbol, rows: rows.length, ...comparison, durationMs };
 }
 
-type Resting = { id: string; total: number; unanswered: boolean };
-/** Our aggressor's order id → what the exchange did with it. */
-type Named = Map<string, { maker: string; shares: number; priceCents: number; line: number }>;
+/** One of our resting orders. `hasOpenChange`: its last change may not have been answered. */
+type Resting = { id: string; total: number; hasOpenChange: boolean };
+/** The exchange's executions, by the id of our aggressor's order. */
+type Executions = Map<string, { maker: string; shares: number; priceCents: number; line: number }>;
 
 async function send(
   api: Api,
   rows: readonly FlowRow[],
   { symbol, maker, taker }: { symbol: string; maker: Person; taker: Person },
-): Promise<Named> {
+): Promise<Executions> {
   const resting = new Map<string, Resting>();
-  const named: Named = new Map();
+  const executions: Executions = new Map();
   const place = async (
     person: Person,
     row: Extract<FlowRow, { priceCents: number }>,
@@ -104,19 +105,19 @@ async function send(
         },
       }),
     ).body.id;
-  const known = (order: string): Resting => {
-    const found = resting.get(order);
-    if (!found) throw new Error(`order ${order} is changed before it was added`);
-    return found;
+  const restingOf = (order: string): Resting => {
+    const own = resting.get(order);
+    if (!own) throw new Error(`order ${order} is changed before it was added`);
+    return own;
   };
   for (const [index, row] of rows.entries()) {
     if (index > 0 && index % PROGRESS_ROWS === 0) progress(`${index} of ${rows.length} rows`);
     if (row.action === 'add') {
-      resting.set(row.order, { id: await place(maker, row, 'gtc'), total: row.shares, unanswered: false });
+      resting.set(row.order, { id: await place(maker, row, 'gtc'), total: row.shares, hasOpenChange: false });
     } else if (row.action === 'execute') {
       const id = await place(taker, row, 'ioc');
-      named.set(id, {
-        maker: known(row.order).id,
+      executions.set(id, {
+        maker: restingOf(row.order).id,
         shares: row.shares,
         priceCents: row.priceCents,
         line: index + 1,
@@ -126,16 +127,16 @@ async function send(
         `canceling ${row.order}`,
         await api.command({
           method: 'DELETE',
-          path: `/v1/orders/${known(row.order).id}`,
+          path: `/v1/orders/${restingOf(row.order).id}`,
           token: await maker.token(),
         }),
       );
       resting.delete(row.order);
     } else {
-      const order = known(row.order);
-      if (order.unanswered) await answered(api, maker, order);
+      const order = restingOf(row.order);
+      if (order.hasOpenChange) await changeAnswered(api, maker, order);
       order.total -= row.shares;
-      order.unanswered = true;
+      order.hasOpenChange = true;
       succeeded(
         `reducing ${row.order}`,
         await api.command({
@@ -147,63 +148,63 @@ async function send(
       );
     }
   }
-  return named;
+  return executions;
 }
 
-/** One change of an order at a time: waits until the last one has its answer. */
-async function answered(api: Api, owner: Person, order: Resting): Promise<void> {
-  const deadline = performance.now() + ANSWER_WAIT_MS;
+/** Waits until the last change of an order has been answered, because an order may have one open change at a time. */
+async function changeAnswered(api: Api, owner: Person, order: Resting): Promise<void> {
+  const deadlineMs = performance.now() + ANSWER_WAIT_MS;
   for (;;) {
     const view = await api.query<views.OrderView>(`/v1/orders/${order.id}`, { token: await owner.token() });
     if (view.qty === String(order.total) && view.status !== 'pending_replace') return;
-    if (performance.now() > deadline) throw new Error(`order ${order.id} is still ${view.status}`);
+    if (performance.now() > deadlineMs) throw new Error(`order ${order.id} is still ${view.status}`);
     await delay(ANSWER_POLL_MS);
   }
 }
 
-/** Every aggressor must have traded once: with the named order, in its quantity, at its price. */
+/** Compares the trades: each aggressor must have traded once, with the named order, in its quantity, at its price. */
 async function compare(
   { api, operator }: Target,
   symbol: string,
-  named: Named,
+  executions: Executions,
 ): Promise<Pick<ReplayResult, 'named' | 'matched' | 'deviations'>> {
   const trades = new Map<string, { maker: string; quantity: number; priceCents: number }[]>();
   const finished = new Set<string>();
-  const deadline = performance.now() + TRADES_WAIT_MS;
+  const deadlineMs = performance.now() + TRADES_WAIT_MS;
   let after = 0;
-  while (finished.size < named.size && performance.now() < deadline) {
+  while (finished.size < executions.size && performance.now() < deadlineMs) {
     const token = await operator.person.token();
     for await (const line of api.lines(`/v1/events?stream=book-${symbol}&after=${after}`, { token })) {
       if (line === '') continue;
       const event = parseRawEvent(line);
       after = event.position;
-      if (event.type === 'OrderAccepted.v1' && named.has(event.data.order.orderId)) {
+      if (event.type === 'OrderAccepted.v1' && executions.has(event.data.order.orderId)) {
         finished.add(event.data.order.orderId);
       }
       if (event.type !== 'TradeExecuted.v1') continue;
       const { taker, maker, quantity, priceTicks, tickCents } = event.data;
-      const all = trades.get(taker.orderId) ?? [];
-      trades.set(taker.orderId, all);
-      all.push({ maker: maker.orderId, quantity, priceCents: priceTicks * tickCents });
+      const own = trades.get(taker.orderId) ?? [];
+      trades.set(taker.orderId, own);
+      own.push({ maker: maker.orderId, quantity, priceCents: priceTicks * tickCents });
     }
-    if (finished.size < named.size) await delay(100);
+    if (finished.size < executions.size) await delay(100);
   }
   const deviations: string[] = [];
   let matched = 0;
-  for (const [id, expected] of named) {
+  for (const [id, expected] of executions) {
     const [trade, ...more] = trades.get(id) ?? [];
-    const exact =
+    const isExact =
       more.length === 0 &&
       trade?.maker === expected.maker &&
       trade.quantity === expected.shares &&
       trade.priceCents === expected.priceCents;
-    if (exact) matched += 1;
+    if (isExact) matched += 1;
     else
       deviations.push(
         `row ${expected.line}: traded ${JSON.stringify([trade, ...more])}, expected ${JSON.stringify(expected)}`,
       );
   }
-  return { named: named.size, matched, deviations };
+  return { named: executions.size, matched, deviations };
 }
 
 async function main(): Promise<void> {
@@ -214,7 +215,7 @@ async function main(): Promise<void> {
         'Sends a recorded trading day through the API and compares every trade with the exchange’s.',
       )
       .argument('<file>', 'recorded flow: time,action,order,shares,price,side')
-      .addHelpText('after', FILE_TOLD)
+      .addHelpText('after', FILE_HELP)
       .option('--rows <n>', 'only the first n rows', wholeNumber(1))
       .option('--no-audit', 'leave out the audit at the end'),
   ).parse();
@@ -251,9 +252,9 @@ async function main(): Promise<void> {
         ? await auditInstallation({ api: target.api, operator: target.operator.person })
         : undefined;
       if (audit) print(auditTable(audit));
-      const exact = result.matched === result.named;
+      const isExact = result.matched === result.named;
       return {
-        exitCode: exact ? (audit?.exitCode ?? EXIT.ok) : EXIT.mismatch,
+        exitCode: isExact ? (audit?.exitCode ?? EXIT.ok) : EXIT.mismatch,
         figures: {
           ...result,
           deviations: result.deviations.length,

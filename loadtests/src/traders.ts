@@ -1,24 +1,25 @@
-import { brokerApi, openSession, pause as pauseUnless } from '@brokerx/client';
+import { brokerApi, openSession, pause as pauseUntilAborted } from '@brokerx/client';
 import { pino } from 'pino';
 import { ConfigError, EXIT_USAGE, loadConfig } from './config.ts';
 import { type Operator, operatorOf } from './operator.ts';
 import type { Person } from './people.ts';
 import { seededRandom } from './random.ts';
-import { castIn, enter } from './traders/cast.ts';
-import { listDemoSymbols, provide, simulatedMarket, type Trader } from './traders/market.ts';
+import { loadCast, signInOrRegister } from './traders/cast.ts';
+import { listDemoSymbols, simulatedMarket, type Trader, topUp } from './traders/market.ts';
 
 /**
- * Simulated traders, so that a fresh market lives: they list a few symbols, quote them around a random walk and trade
- * now and then, a few orders a second in all. They use the public API like everybody else and outlive its restarts.
+ * Runs simulated traders, so that a new installation has a market that moves. They list a few symbols, quote them around a
+ * random walk, and trade now and then, a few orders a second in all. They use the public API like everybody else, and go on
+ * after its restarts.
  */
 
-/** After a failure the next try waits, so that an API that is away is not hammered. */
+/** The wait after a failure, so that an API that is away is not flooded with requests. */
 const PAUSE_AFTER_FAILURE_MS = 2_000;
-/** For which a command is repeated; then the round is given up. */
+/** How long a command is repeated before the round is given up. */
 const PATIENCE_MS = 20_000;
-/** How often cash and shares are looked at. */
-const PROVISION_MS = 60_000;
-/** A stop may take this long; what is under way by then is dropped, like any client that goes away. */
+/** How often the traders' cash and shares are topped up. */
+const TOP_UP_MS = 60_000;
+/** How long a stop may take. Requests that are under way then are dropped. */
 const STOP_MS = 3_000;
 
 async function main(): Promise<void> {
@@ -36,7 +37,7 @@ async function main(): Promise<void> {
     setTimeout(() => process.exit(0), STOP_MS).unref();
   };
   process.on('SIGTERM', stop).on('SIGINT', stop);
-  // Whoever started the traders was killed.
+  // The process that started the traders has ended.
   process.once('disconnect', stop);
   process.channel?.unref();
   const api = brokerApi({
@@ -46,15 +47,15 @@ async function main(): Promise<void> {
     patienceMs: PATIENCE_MS,
   });
   const random = seededRandom(config.TRADERS_SEED);
-  const pause = (ms: number) => pauseUnless(ms, stopping.signal);
+  const pause = (ms: number) => pauseUntilAborted(ms, stopping.signal);
 
-  /** Until it works or we are stopped: at start the services may still be on their way. */
-  const eventually = async <T>(what: string, act: () => Promise<T>): Promise<T | undefined> => {
+  /** Repeats until it works or the process is stopped: at the start, the services may not be ready. */
+  const eventually = async <T>(description: string, act: () => Promise<T>): Promise<T | undefined> => {
     while (!stopping.signal.aborted) {
       try {
         return await act();
       } catch (error) {
-        log.warn({ err: error }, `${what} did not work; trying again`);
+        log.warn({ err: error }, `${description} did not work; trying again`);
         await pause(PAUSE_AFTER_FAILURE_MS);
       }
     }
@@ -69,11 +70,11 @@ async function main(): Promise<void> {
     operatorOf(api, OPERATOR_EMAIL, OPERATOR_PASSWORD),
   );
   const symbols = operator && (await eventually('listing symbols', () => listDemoSymbols(operator)));
-  const cast = castIn(config.TRADERS_STATE);
+  const cast = loadCast(config.TRADERS_STATE);
   const people: Person[] = [];
   for (const [index, { name }] of cast.people.entries()) {
     const person = await eventually(`bringing in ${name}`, () =>
-      enter(api, config.TRADERS_STATE, cast, index),
+      signInOrRegister(api, config.TRADERS_STATE, cast, index),
     );
     if (person) people.push(person);
   }
@@ -93,20 +94,18 @@ async function main(): Promise<void> {
   process.exit(0);
 
   async function trade(
-    by: Operator,
-    names: readonly string[],
-    making: Trader,
-    taking: readonly Trader[],
+    operator: Operator,
+    symbols: readonly string[],
+    maker: Trader,
+    takers: readonly Trader[],
   ): Promise<void> {
-    const markets = names.map((symbol) =>
-      simulatedMarket({ api, symbol, maker: making, takers: taking, random }),
-    );
-    let providedAt = Number.NEGATIVE_INFINITY;
+    const markets = symbols.map((symbol) => simulatedMarket({ api, symbol, maker, takers, random }));
+    let toppedUpMs = Number.NEGATIVE_INFINITY;
     while (!stopping.signal.aborted) {
       try {
-        if (performance.now() > providedAt + PROVISION_MS) {
-          for (const { person } of [making, ...taking]) await provide(api, by, person, names);
-          providedAt = performance.now();
+        if (performance.now() > toppedUpMs + TOP_UP_MS) {
+          for (const { person } of [maker, ...takers]) await topUp(api, operator, person, symbols);
+          toppedUpMs = performance.now();
         }
         for (const market of markets) {
           if (stopping.signal.aborted) return;

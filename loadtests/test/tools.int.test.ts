@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { RAISED_BOUNDS, RAISED_BOUNDS_TOLD } from '../src/own/raisedBounds.ts';
+import { RAISED_BOUNDS, RAISED_BOUNDS_NOTICE } from '../src/own/raisedBounds.ts';
 
 /** A number that is none must not become a run that measures or checks nothing and is content. */
 const repository = join(import.meta.dirname, '../..');
@@ -75,5 +75,5 @@ test('bounds of an address that a load raises are those that there are, and it s
     // No load guesses at passwords.
     .filter((name) => name !== 'SIGN_IN_FAILURES_PER_ADDRESS_MAX');
   expect(Object.keys(RAISED_BOUNDS)).toEqual(bounds);
-  for (const name of bounds) expect(RAISED_BOUNDS_TOLD).toContain(`${name}=`);
+  for (const name of bounds) expect(RAISED_BOUNDS_NOTICE).toContain(`${name}=`);
 });

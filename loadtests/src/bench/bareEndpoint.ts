@@ -57,7 +57,7 @@ async function serve(): Promise<void> {
   app.get('/*', (_, reply) => reply.send(REPLY));
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   process.stdout.write(`${url}\n`);
-  // Gone with whoever started it, however that one ended.
+  // It ends with the process that started it, however that one ended.
   process.stdin.on('end', () => process.exit(0)).resume();
   process.on('SIGTERM', () => process.exit(0));
 }

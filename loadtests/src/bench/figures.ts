@@ -2,7 +2,7 @@ import type { Histogram } from 'hdr-histogram-js';
 import { print, type Row, table } from '../cli/report.ts';
 import type { LoadShape, Measured } from './measure.ts';
 
-/** Prints what was measured, for people, and gives it as figures, for programs. */
+/** Prints the measurements as tables, and returns them as figures for programs. */
 export function report(
   options: LoadShape,
   measured: Measured,
@@ -10,14 +10,13 @@ export function report(
 ) {
   const { load, drainMs, cpuSeconds, memoryBytes, eventsWritten } = measured;
   const ordersPerSecond = load.ok / load.seconds;
-  const all = load.latencyUs;
   const cpuTotal = Object.values(cpuSeconds).reduce((sum, seconds) => sum + seconds, 0);
   const figures = {
     clients: options.clients,
     seconds: round(load.seconds, 1),
     orders: load.ok,
     orders_per_second: round(ordersPerSecond, 1),
-    ...latencies('', all),
+    ...latencies('', load.latencyUs),
     fast_account_orders: load.fastOk,
     ...latencies('fast_account_', load.fastLatencyUs),
     refused: Object.fromEntries(load.refused),
@@ -71,7 +70,7 @@ export function report(
   return figures;
 }
 
-/** What several installations did under the same load, one after the other, each in relation to the first. */
+/** Compares installations that had the same load, one after the other, each in relation to the first one. */
 export function sideBySide(results: readonly { name: string; figures: ReturnType<typeof report> }[]): string {
   const [first] = results;
   return table(
@@ -88,12 +87,13 @@ export function sideBySide(results: readonly { name: string; figures: ReturnType
   );
 }
 
-function latencies<P extends string>(prefix: P, of: Histogram) {
-  const at = (percent: number) => round(of.totalCount > 0 ? of.getValueAtPercentile(percent) / 1000 : 0, 2);
+function latencies<P extends string>(prefix: P, latencyUs: Histogram) {
+  const percentileMs = (percent: number) =>
+    round(latencyUs.totalCount > 0 ? latencyUs.getValueAtPercentile(percent) / 1000 : 0, 2);
   return {
-    [`${prefix}p50_ms`]: at(50),
-    [`${prefix}p95_ms`]: at(95),
-    [`${prefix}p99_ms`]: at(99),
+    [`${prefix}p50_ms`]: percentileMs(50),
+    [`${prefix}p95_ms`]: percentileMs(95),
+    [`${prefix}p99_ms`]: percentileMs(99),
   } as Record<`${P}p50_ms` | `${P}p95_ms` | `${P}p99_ms`, number>;
 }
 

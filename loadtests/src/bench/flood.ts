@@ -4,17 +4,17 @@ import { errorsHeardElsewhere, idSource } from '@brokerx/client';
 import { mintId } from '@brokerx/contracts';
 
 /**
- * Orders that are sent ahead on many connections, whether or not the ones before are answered: what no well-behaved client
- * does, and any may. Replies come in the order of requests, so a connection needs to remember only when it sent them.
+ * Sends orders on many connections without waiting for replies, as no well-behaved client does, but any client may. Replies
+ * come in the order of the requests, so a connection needs to remember only when it sent each of them.
  */
 export type FloodOptions = {
   url: URL;
-  /** Sent from: another address than that of the honest client beside it. */
-  from: string;
+  /** The address to send from, which is not that of the well-behaved client beside the flood. */
+  localAddress: string;
   authorizations: readonly string[];
   bodies: readonly Buffer[];
   connections: number;
-  /** Orders a second of all connections together. */
+  /** Orders a second, on all connections together. */
   rate: number;
   seconds: number;
 };
@@ -35,7 +35,7 @@ const ROUND_MS = 20;
 const REPLY = Buffer.from('HTTP/1.1 ');
 
 export async function flood(options: FloodOptions): Promise<FloodResult> {
-  const { url, from, authorizations, bodies, connections, rate, seconds } = options;
+  const { url, localAddress, authorizations, bodies, connections, rate, seconds } = options;
   const begunMs = performance.now();
   const result: FloodResult = {
     seconds: Array.from({ length: seconds + 1 }, () => ({ sent: 0, accepted: 0, refused: 0 })),
@@ -43,11 +43,11 @@ export async function flood(options: FloodOptions): Promise<FloodResult> {
     refusedMs: [],
     closed: 0,
   };
-  const second = () =>
+  const currentSecond = () =>
     result.seconds[Math.min(seconds, Math.floor((performance.now() - begunMs) / 1_000))] as FloodSecond;
-  const all = Array.from({ length: connections }, (_, index) => {
+  const flooders = Array.from({ length: connections }, (_, index) => {
     const sentMs: number[] = [];
-    const address = { host: url.hostname, port: Number(url.port), localAddress: from, noDelay: true };
+    const address = { host: url.hostname, port: Number(url.port), localAddress, noDelay: true };
     const socket = errorsHeardElsewhere(connect(address));
     let isOpen = true;
     socket.on('close', () => {
@@ -55,16 +55,16 @@ export async function flood(options: FloodOptions): Promise<FloodResult> {
       isOpen = false;
     });
     onReplies(socket, (isAccepted) => {
-      const ms = performance.now() - (sentMs.shift() ?? 0);
-      second()[isAccepted ? 'accepted' : 'refused'] += 1;
-      result[isAccepted ? 'acceptedMs' : 'refusedMs'].push(ms);
+      const latencyMs = performance.now() - (sentMs.shift() ?? 0);
+      currentSecond()[isAccepted ? 'accepted' : 'refused'] += 1;
+      result[isAccepted ? 'acceptedMs' : 'refusedMs'].push(latencyMs);
     });
     const authorization = authorizations[index % authorizations.length] ?? '';
     return {
       send(body: Buffer) {
         if (!isOpen) return;
         sentMs.push(performance.now());
-        second().sent += 1;
+        currentSecond().sent += 1;
         socket.write(requestOf(url, authorization, body));
       },
       end() {
@@ -75,9 +75,9 @@ export async function flood(options: FloodOptions): Promise<FloodResult> {
   });
   for (let sent = 0; performance.now() - begunMs < seconds * 1_000; await delay(ROUND_MS)) {
     const due = ((performance.now() - begunMs) / 1_000) * rate;
-    for (; sent < due; sent++) all[sent % connections]?.send(bodies[sent % bodies.length] as Buffer);
+    for (; sent < due; sent++) flooders[sent % connections]?.send(bodies[sent % bodies.length] as Buffer);
   }
-  for (const connection of all) connection.end();
+  for (const connection of flooders) connection.end();
   return result;
 }
 
@@ -89,18 +89,18 @@ function requestOf({ host }: URL, authorization: string, body: Buffer): Buffer {
   ]);
 }
 
-/** Bodies are JSON on one line and hold no status line, so that replies are counted without being read. */
-function onReplies(socket: Socket, told: (isAccepted: boolean) => void): void {
+/** Calls `onReply` for each reply. It looks for status lines only: a body is JSON on one line and cannot contain one. */
+function onReplies(socket: Socket, onReply: (isAccepted: boolean) => void): void {
   let rest: Buffer = Buffer.alloc(0);
   socket.on('data', (data: Buffer) => {
-    const text = rest.length > 0 ? Buffer.concat([rest, data]) : data;
-    let from = 0;
-    for (let at = text.indexOf(REPLY); at !== -1; at = text.indexOf(REPLY, from)) {
-      // A status that is cut in two is looked at with what comes next.
-      if (at + REPLY.length + 3 > text.length) break;
-      told(text[at + REPLY.length] === '2'.charCodeAt(0));
-      from = at + REPLY.length + 3;
+    const bytes = rest.length > 0 ? Buffer.concat([rest, data]) : data;
+    let next = 0;
+    for (let start = bytes.indexOf(REPLY); start !== -1; start = bytes.indexOf(REPLY, next)) {
+      // A status line that is cut off is looked at again with the next data.
+      if (start + REPLY.length + 3 > bytes.length) break;
+      onReply(bytes[start + REPLY.length] === '2'.charCodeAt(0));
+      next = start + REPLY.length + 3;
     }
-    rest = Buffer.from(text.subarray(Math.max(from, text.length - REPLY.length - 3)));
+    rest = Buffer.from(bytes.subarray(Math.max(next, bytes.length - REPLY.length - 3)));
   });
 }

@@ -7,37 +7,37 @@ import type { Installation } from '../own/installation.ts';
 import { seedStore } from '../seed/seedStore.ts';
 import { headPosition } from './measure.ts';
 
-/** Every round of a history takes 20 ms of its time: a million events fit in well. */
+/** How far back the history begins. A round of it takes 20 ms of its time, so a million events fit in well. */
 const HISTORY_AGE_MS = 6 * 3_600_000;
 const CATCH_UP_MAX_MS = 600_000;
 const CATCH_UP_POLL_MS = 20;
 
-/** A past of its own: what the first start on it cost (nothing derived yet), and every start after. */
+/** A made history, and the times of the first start on it, when nothing is derived yet, of catching up, and of a later start. */
 export type History = { events: number; firstStartMs: number; catchUpMs: number; startMs: number };
 
-/** Gives an installation a past before it is used. */
+/** Writes a history into an installation before it is used. */
 export async function preload(
   installation: Installation,
-  { preload: wanted, seed }: { preload: number; seed: number },
+  { preload: eventsMin, seed }: { preload: number; seed: number },
 ): Promise<History> {
-  progress(`writing ${wanted.toLocaleString('en-US')} events of history …`);
+  progress(`writing ${eventsMin.toLocaleString('en-US')} events of history …`);
   let events = 0;
   const first = await installation.withDatabaseAlone(async () => {
     const { databaseUrl } = installation.status;
     const startMs = Date.now() - HISTORY_AGE_MS;
-    ({ events } = await seedStore(databaseUrl, { seed, events: wanted, startMs }));
+    ({ events } = await seedStore(databaseUrl, { seed, events: eventsMin, startMs }));
   });
   progress(`first start, nothing derived yet: ${Math.round(first.startMs)} ms`);
-  const catchUpMs = await caughtUp(installation);
+  const catchUpMs = await catchUp(installation);
   progress(`read models caught up after another ${Math.round(catchUpMs)} ms`);
   const { startMs } = await installation.restart();
   progress(`started on ${events.toLocaleString('en-US')} events in ${Math.round(startMs)} ms`);
   return { events, firstStartMs: first.startMs, catchUpMs, startMs };
 }
 
-/** Waits until the read models show all of the history. */
-async function caughtUp({ status }: Installation): Promise<number> {
-  const begun = performance.now();
+/** Waits until the read models show the whole history. Returns the milliseconds that it took. */
+async function catchUp({ status }: Installation): Promise<number> {
+  const begunMs = performance.now();
   const api = brokerApi(status);
   try {
     const { person } = await operatorOf(api, status.operatorEmail, status.operatorPassword);
@@ -47,12 +47,12 @@ async function caughtUp({ status }: Installation): Promise<number> {
     });
     const head = parsePosition(reply.headers['x-brokerx-position'] ?? '')?.position ?? 0;
     while ((await headPosition(api, person)) < head) {
-      if (performance.now() - begun > CATCH_UP_MAX_MS)
+      if (performance.now() - begunMs > CATCH_UP_MAX_MS)
         throw new Error('the read models do not catch up with the history');
       await delay(CATCH_UP_POLL_MS);
     }
   } finally {
     await api.close();
   }
-  return performance.now() - begun;
+  return performance.now() - begunMs;
 }

@@ -7,8 +7,8 @@ import type { JournalEntry } from '../journal.ts';
 import { type Random } from '../random.ts';
 
 /**
- * Keeps many clients busy with one order each in flight. Each has one connection of its own; the path of an order is
- * kept bare (no promises, no parsing) because generator and system share the processors.
+ * Keeps many clients busy, each with one order in flight on a connection of its own. The path of an order is kept short (no
+ * promises, no parsing), because the generator shares the processors with the system.
  */
 export type LoadClient = { authorization: string; accountId: string };
 
@@ -16,32 +16,32 @@ export type LoadOptions = {
   /** The addresses of the servers. A client sends all its orders to one of them. */
   urls: readonly string[];
   clients: readonly LoadClient[];
-  /** One account that alone sends so many orders a second, beside the others. */
+  /** One account that sends this many orders a second, beside the others. */
   fast?: { client: LoadClient; ordersPerSecond: number } | undefined;
   bodies: readonly Buffer[];
   random: Random;
   seconds: number;
-  /** Orders a second of all clients together; 0: as fast as answers come. */
+  /** Orders a second, by all clients together; 0: as fast as replies come. */
   rate: number;
 };
 
 export type LoadResult = {
-  /** Acknowledged orders. */
+  /** The number of acknowledged orders. */
   ok: number;
   /** Replies other than 2xx, by status and code. */
   refused: Map<string, number>;
-  /** No reply. */
+  /** The number of orders without a reply. */
   unknown: number;
   seconds: number;
   /**
-   * Microseconds to the whole reply of every acknowledged order: from the moment at which it was due where orders
-   * have times, so that a stall counts for all orders that it held up; else from sending.
+   * Microseconds until the whole reply of each acknowledged order. With a rate they count from the time at which the order
+   * was due, so that a stall counts for all orders that it held up; without one, from sending.
    */
   latencyUs: Histogram;
   fastLatencyUs: Histogram;
   fastOk: number;
   entries: JournalEntry[];
-  /** Last reply of each connection: everything sent before it was taken before it. */
+  /** The last reply on each connection: all earlier orders of the connection were taken before that one. */
   lastReplies: LastReply[];
 };
 export type LastReply = {
@@ -51,7 +51,7 @@ export type LastReply = {
 };
 
 const REPLY_TIMEOUT_MS = 30_000;
-/** After a 503 or a broken connection a client waits, as the reply asks for. */
+/** How long a client waits after a 5xx or a broken connection. */
 const PAUSE_AFTER_REFUSAL_MS = 200;
 const HIGHEST_LATENCY_US = 60_000_000;
 /** Connections of the fast account: enough that a slow reply does not hold back the next order. */
@@ -70,22 +70,22 @@ export async function generateLoad(options: LoadOptions): Promise<LoadResult> {
     entries: [],
     lastReplies: [],
   };
-  const begun = performance.now();
-  const end = begun + seconds * 1000;
+  const startMs = performance.now();
+  const endMs = startMs + seconds * 1000;
   const intervalMs = rate > 0 ? (1000 * clients.length) / rate : 0;
   const running = clients.map((client, index) => {
     const url = options.urls[index % options.urls.length] ?? '';
     const connection = connect(options, url, client, result, result.latencyUs);
     // Paced clients begin spread over one interval, so that they do not send in step.
-    return closedLoop(connection, begun + (intervalMs * index) / clients.length, intervalMs, end);
+    return closedLoop(connection, startMs + (intervalMs * index) / clients.length, intervalMs, endMs);
   });
-  if (fast) running.push(openLoop(options, fast, result, begun, end));
+  if (fast) running.push(openLoop(options, fast, result, startMs, endMs));
   await Promise.all(running);
-  result.seconds = (performance.now() - begun) / 1000;
+  result.seconds = (performance.now() - startMs) / 1000;
   return result;
 }
 
-type Connection = { send(done: () => void, dueAt?: number): void; close(): Promise<void> };
+type Connection = { send(done: () => void, dueMs?: number): void; close(): Promise<void> };
 
 function connect(
   options: LoadOptions,
@@ -102,7 +102,7 @@ function connect(
   });
   let status = 0;
   let chunks: Buffer[] = [];
-  let begunAt = 0;
+  let begunMs = 0;
   let entry: JournalEntry;
   let done: () => void;
   let position = '';
@@ -118,7 +118,7 @@ function connect(
     },
     onResponseEnd() {
       if (status === 202) {
-        latency.recordValue(Math.round((performance.now() - begunAt) * 1000));
+        latency.recordValue(Math.round((performance.now() - begunMs) * 1000));
         entry.outcome = 'ok';
         result.ok += 1;
       } else {
@@ -137,12 +137,12 @@ function connect(
     },
   };
   return {
-    send(whenDone, dueAt = performance.now()) {
+    send(whenDone, dueMs = performance.now()) {
       done = whenDone;
       const key = mintId(idSource);
       entry = { key, accountId: client.accountId, kind: 'place', outcome: 'unknown' };
       result.entries.push(entry);
-      begunAt = dueAt;
+      begunMs = dueMs;
       http.dispatch(
         {
           method: 'POST',
@@ -167,50 +167,55 @@ function connect(
   };
 }
 
-/** The next order goes out when the last one is answered, but not before its time. */
-function closedLoop(connection: Connection, startAt: number, intervalMs: number, end: number): Promise<void> {
+/** Sends the next order when the last one is answered, but not before it is due. */
+function closedLoop(
+  connection: Connection,
+  startMs: number,
+  intervalMs: number,
+  endMs: number,
+): Promise<void> {
   return new Promise((resolve, reject) => {
-    let due = startAt;
+    let nextMs = startMs;
     const next = () => {
-      const now = performance.now();
-      if (now >= end) {
+      const nowMs = performance.now();
+      if (nowMs >= endMs) {
         connection.close().then(resolve, reject);
         return;
       }
-      if (now < due) {
-        setTimeout(next, due - now);
+      if (nowMs < nextMs) {
+        setTimeout(next, nextMs - nowMs);
         return;
       }
-      const dueAt = intervalMs > 0 ? due : now;
-      due += intervalMs;
-      connection.send(next, dueAt);
+      const dueMs = intervalMs > 0 ? nextMs : nowMs;
+      nextMs += intervalMs;
+      connection.send(next, dueMs);
     };
     next();
   });
 }
 
-/** Orders at fixed times, whatever the replies do, as far as free connections reach. */
+/** Sends orders at fixed times without waiting for replies, as long as a connection is free. */
 async function openLoop(
   options: LoadOptions,
   fast: NonNullable<LoadOptions['fast']>,
   result: LoadResult,
-  begun: number,
-  end: number,
+  startMs: number,
+  endMs: number,
 ): Promise<void> {
-  const free = Array.from({ length: FAST_CONNECTIONS }, () =>
+  const idle = Array.from({ length: FAST_CONNECTIONS }, () =>
     connect(options, options.urls[0] ?? '', fast.client, result, result.fastLatencyUs),
   );
   const intervalMs = 1000 / fast.ordersPerSecond;
-  for (let due = begun; due < end; due += intervalMs) {
-    const wait = due - performance.now();
-    if (wait > 0) await delay(wait);
-    const connection = free.pop();
-    if (connection) connection.send(() => free.push(connection), due);
+  for (let dueMs = startMs; dueMs < endMs; dueMs += intervalMs) {
+    const waitMs = dueMs - performance.now();
+    if (waitMs > 0) await delay(waitMs);
+    const connection = idle.pop();
+    if (connection) connection.send(() => idle.push(connection), dueMs);
   }
-  const deadline = performance.now() + REPLY_TIMEOUT_MS;
-  while (free.length < FAST_CONNECTIONS && performance.now() < deadline) await delay(10);
+  const deadlineMs = performance.now() + REPLY_TIMEOUT_MS;
+  while (idle.length < FAST_CONNECTIONS && performance.now() < deadlineMs) await delay(10);
   result.fastOk = result.fastLatencyUs.totalCount;
-  await Promise.all(free.map((connection) => connection.close()));
+  await Promise.all(idle.map((connection) => connection.close()));
 }
 
 const histogram = (): Histogram =>

@@ -10,14 +10,14 @@ import { generateLoad, type LastReply, type LoadResult } from './loadGenerator.t
 import { BENCH_SYMBOLS, MID_CENTS, orderBodies } from './orderMix.ts';
 import { type Usage, usageOf } from './processUsage.ts';
 
-/** How the load is made. */
+/** The size and duration of the load. */
 export type LoadShape = {
   clients: number;
   seconds: number;
   warmUpSeconds: number;
-  /** Orders a second of all clients; 0: as fast as answers come. */
+  /** Orders a second, by all clients together; 0: as fast as replies come. */
   rate: number;
-  /** Orders a second of one account beside them. */
+  /** Orders a second of one further account. */
   fastRate: number;
   bareSeconds: number;
   seed: number;
@@ -25,7 +25,7 @@ export type LoadShape = {
 
 export type Measured = {
   load: LoadResult;
-  /** From the last reply until every order was answered, settled and shown. */
+  /** Milliseconds from the last reply until every order was answered, settled and shown. */
   drainMs: number;
   cpuSeconds: Record<string, number>;
   memoryBytes: Record<string, number>;
@@ -39,11 +39,11 @@ const DRAIN_MAX_MS = 120_000;
 const DRAIN_POLL_MS = 20;
 const FUNDED_AT_ONCE = 16;
 
-/** Orders from many clients at once on a whole BrokerX, and what its processes spend on them. */
+/** Measures how a whole BrokerX takes orders from many clients at once, and what its processes spend on them. */
 export async function measure(
   target: Target,
   options: LoadShape,
-  /** Servers beside the installation. */
+  /** Pids of the servers beside the installation. */
   outside: Record<string, number>,
 ): Promise<Measured & { people: Person[] }> {
   const { api, operator, installation } = target;
@@ -71,7 +71,7 @@ export async function measure(
       seconds,
       rate: options.rate,
     });
-  const earlier = options.warmUpSeconds > 0 ? (await run(options.warmUpSeconds)).entries : [];
+  const warmUpEntries = options.warmUpSeconds > 0 ? (await run(options.warmUpSeconds)).entries : [];
   const position = await headPosition(api, operator.person);
   const pids = installation
     ? { ...installation.pids(), ...outside, 'load generator': process.pid }
@@ -79,9 +79,9 @@ export async function measure(
   const before = usageOf(pids);
   progress(`${options.clients} clients for ${options.seconds} s …`);
   const load = await run(options.seconds);
-  const drainMs = await drained(api, operator.person, load.lastReplies);
+  const drainMs = await drain(api, operator.person, load.lastReplies);
   const after = usageOf(pids);
-  load.entries = earlier.concat(load.entries);
+  load.entries = warmUpEntries.concat(load.entries);
   return {
     load,
     drainMs,
@@ -92,10 +92,10 @@ export async function measure(
   };
 }
 
-/** Begins after what a start leaves to do. */
+/** How long a start leaves work for afterwards. */
 const REST_MS = 10_000;
 
-/** What an installation costs while nothing happens: percent of one core, PostgreSQL included, other servers not. */
+/** The percentage of one core that an installation uses while nothing happens, with PostgreSQL, without other servers. */
 export async function idle({ installation }: Target, seconds: number): Promise<number> {
   if (!installation) throw new Error('--idle-seconds needs an installation of its own');
   progress(`nothing for ${seconds} s …`);
@@ -107,7 +107,7 @@ export async function idle({ installation }: Target, seconds: number): Promise<n
   return Number(((spent / seconds) * 100).toFixed(2));
 }
 
-/** Clients with accounts of their own and enough of everything, on symbols without bands and quotas. */
+/** Lists the symbols, and registers clients exempt from bands and quotas, with enough cash and shares for any order. */
 export async function traders({ api, operator }: Target, count: number): Promise<Person[]> {
   for (const symbol of BENCH_SYMBOLS) {
     await operator.list({ symbol, name: 'Benchmark', listingCents: MID_CENTS });
@@ -127,7 +127,7 @@ export async function traders({ api, operator }: Target, count: number): Promise
   return people;
 }
 
-/** Newest position that the query API has seen whole. */
+/** The newest position that the query API reflects completely. */
 export async function headPosition(api: Api, operator: Person): Promise<number> {
   const reply = await api.raw('query', {
     path: '/v1/wallet',
@@ -136,7 +136,7 @@ export async function headPosition(api: Api, operator: Person): Promise<number> 
   return parsePosition(reply.headers['x-brokerx-position'] ?? '')?.position ?? 0;
 }
 
-/** Counted one by one: the difference of two positions is no number of events. */
+/** Counts the events after a position one by one, because positions may have gaps. */
 async function eventsAfter(api: Api, operator: Person, position: number): Promise<number> {
   let events = 0;
   for await (const line of api.lines(`/v1/events?after=${position}`, { token: await operator.token() })) {
@@ -146,25 +146,25 @@ async function eventsAfter(api: Api, operator: Person, position: number): Promis
 }
 
 /**
- * Waits until the last order of every connection is answered and shown. Books, settlement and projections work in
- * order, so by then everything before them is done, too.
+ * Waits until the last order of every connection is answered and shown. Books, settlement and projections work in order,
+ * so by then all earlier orders are, too. Returns the milliseconds that it took.
  */
-async function drained(api: Api, operator: Person, lastReplies: readonly LastReply[]): Promise<number> {
-  const begun = performance.now();
-  const deadline = begun + DRAIN_MAX_MS;
+async function drain(api: Api, operator: Person, lastReplies: readonly LastReply[]): Promise<number> {
+  const begunMs = performance.now();
+  const deadlineMs = begunMs + DRAIN_MAX_MS;
   const token = await operator.token();
   for (const { text, position } of lastReplies) {
     const { id } = JSON.parse(text) as views.OrderView;
     for (;;) {
-      // Another client's command: its position is not one that the operator's queries ask for by themselves.
+      // The order is another client's, so the operator's queries do not ask for its position by themselves.
       const shown = await api.query<views.OrderView>(`/v1/orders/${id}`, { token, minPosition: position });
       if (shown.status !== 'pending_new') break;
-      if (performance.now() > deadline)
+      if (performance.now() > deadlineMs)
         throw new Error(`order ${id} is ${shown.status} after ${DRAIN_MAX_MS} ms`);
       await delay(DRAIN_POLL_MS);
     }
   }
-  return performance.now() - begun;
+  return performance.now() - begunMs;
 }
 
 const difference = (before: Record<string, Usage>, after: Record<string, Usage>): Record<string, number> =>
@@ -172,7 +172,7 @@ const difference = (before: Record<string, Usage>, after: Record<string, Usage>)
     Object.entries(after).map(([name, usage]) => [name, usage.cpuSeconds - (before[name]?.cpuSeconds ?? 0)]),
   );
 
-/** The same load on a web server that does nothing but validate. */
+/** Measures the same load on a web server that only validates. */
 export async function bareLimit(options: LoadShape): Promise<{ rate: number; p95Ms: number }> {
   const bare = await startBareEndpoint();
   try {

@@ -2,9 +2,9 @@ import { decimalFromCents } from '@brokerx/contracts';
 import type { Random } from '../random.ts';
 
 /**
- * Orders as they come on a busy market: about half of them trade (makers near the mid, and takers that reach them), a
- * fifth misses at once, and the rest waits away from the market. Over half of them are for one symbol. Bodies are
- * made once and sent many times: a load generator must cost little beside what it measures.
+ * Makes orders as they come on a busy market: about half of them trade (makers near the mid, and takers that reach them), a
+ * fifth finds no match and expires at once, and the rest waits away from the market. Over half of them are for one symbol.
+ * Bodies are made once and sent many times: a load generator must cost little compared with what it measures.
  */
 export const BENCH_SYMBOLS = ['BENCH1', 'BENCH2', 'BENCH3', 'BENCH4', 'BENCH5'] as const;
 export const MID_CENTS = 10_000;

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 
 /**
- * CPU and memory of processes by pid, from /proc (Linux). Children (PostgreSQL's backends) count with their parent;
- * memory that several of them share counts once (PSS).
+ * Reads the CPU time and memory of processes from /proc (Linux). Children, such as PostgreSQL's backends, count with their
+ * parent. Memory that several processes share counts once (PSS).
  */
 export type Usage = { cpuSeconds: number; memoryBytes: number };
 
@@ -49,12 +49,12 @@ function statOf(pid: number): Stat | undefined {
   // The second field is the program's name in brackets, which may contain anything.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   const field = (number: number) => Number(fields[number - 3]);
-  // Own time, and that of children that have ended.
+  // The time of the process, and that of its children that have ended.
   const ticks = field(14) + field(15) + field(16) + field(17);
   return { pid, parent: field(4), cpuSeconds: ticks / TICKS_PER_SECOND };
 }
 
-/** Bytes of a process, shared pages by its part in them; 0 when it has ended. */
+/** The memory of a process in bytes, with its share of shared pages; 0 when it has ended. */
 function memoryOf(pid: number): number {
   try {
     const kibibytes = /^Pss:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1];

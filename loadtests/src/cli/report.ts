@@ -2,9 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { cpus, totalmem } from 'node:os';
 import { REPOSITORY } from '../config.ts';
 
-/** What every tool prints: a readable table on standard output, progress on standard error, one JSON line last. */
+/** How the tools print: tables on standard output, progress on standard error, and one JSON object as the last line. */
 
-/** Exit codes of runs that check the system: the first that applies, in this order. */
+/** The exit codes of tools that check the system. If several apply, the first one in this order counts. */
 export const EXIT = {
   ok: 0,
   failed: 1,
@@ -20,7 +20,7 @@ export const EXIT = {
 
 export type Row = readonly (string | number)[];
 
-/** Columns padded to their widest cell; numbers stand at the right. */
+/** Pads columns to their widest cell; numbers are right-aligned. */
 export function table(head: readonly string[], rows: readonly Row[]): string {
   const cells = [
     head,
@@ -49,7 +49,7 @@ const figure = (value: number): string =>
 export const print = (text: string): void => void process.stdout.write(`${text}\n`);
 export const progress = (text: string): void => void process.stderr.write(`${text}\n`);
 
-/** What a figure depends on: two figures compare only where these are equal. */
+/** The conditions that figures depend on: figures may be compared only where these are equal. */
 export function circumstances(seed: number) {
   const processors = cpus();
   return {

@@ -1,10 +1,10 @@
 import { InvalidArgumentError } from 'commander';
 
-/** Reads the value of an option: a whole number, at least so much. Commander says which option it was, and exits. */
+/** Parses the value of an option, a whole number of at least `least`. Commander adds the option's name to the error, and exits. */
 export const wholeNumber =
   (least: number) =>
   (text: string): number => {
-    const given = Number(text);
-    if (/^\d+$/.test(text) && Number.isSafeInteger(given) && given >= least) return given;
+    const value = Number(text);
+    if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= least) return value;
     throw new InvalidArgumentError(`It must be a whole number, ${least} or more.`);
   };

@@ -6,8 +6,8 @@ import type { Person } from '../people.ts';
 import { type Random } from '../random.ts';
 
 /**
- * One client of a crash drill: it places, cancels, amends and deposits all the time, and writes down what it meant
- * and what it was told. What it is not told it asks again, under the same key.
+ * A client of a crash drill. It places, cancels, amends and deposits all the time, and writes its intents and the outcomes
+ * into its journal. A command without a reply is repeated with the same key.
  */
 export type DrillClient = { done: Promise<void>; sent(): number };
 
@@ -21,14 +21,14 @@ export type DrillClientOptions = {
 };
 
 const PAUSE_MS_MAX = 80;
-/** Prices lie this far around the mid: about half of the orders meet another. */
+/** The distance of prices from the mid, at most. About half of the orders meet another one. */
 const SPREAD_CENTS = 10;
 const QUANTITY_MAX = 20;
-/** Those that end at a time of their own end within this. */
+/** Orders with an expiry time expire 1 s to 1 s more than this after they were placed. */
 const STOP_MS_MAX = 10_000;
 const DEPOSIT_CENTS_MAX = 2_000;
-/** Only so many of its own orders are remembered for cancels and amends. */
-const REMEMBERED_ORDERS = 40;
+/** How many of its orders a client remembers for cancels and amends. */
+const REMEMBERED_ORDERS_MAX = 40;
 
 type Remembered = { id: string; quantity: number; midCents: number };
 
@@ -53,16 +53,16 @@ export function drillClient(options: DrillClientOptions): DrillClient {
 
   const remember = (order: Remembered) => {
     orders.push(order);
-    if (orders.length > REMEMBERED_ORDERS) orders.shift();
+    if (orders.length > REMEMBERED_ORDERS_MAX) orders.shift();
   };
   const priceNear = (midCents: number) =>
     decimalFromCents(midCents + random.below(2 * SPREAD_CENTS + 1) - SPREAD_CENTS);
 
-  /** A stop a little away from the market, for some seconds or until it is canceled. */
+  /** Places a stop a little away from the market, for some seconds or until it is canceled. */
   const placeStop = async () => {
     const { symbol, midCents } = random.pick(symbols);
     const side = random.chance(0.5) ? 'buy' : 'sell';
-    const away = (side === 'buy' ? 1 : -1) * (1 + random.below(SPREAD_CENTS));
+    const offsetCents = (side === 'buy' ? 1 : -1) * (1 + random.below(SPREAD_CENTS));
     const type = random.pick(['stop', 'stop_limit', 'trailing_stop'] as const);
     const expires_at = new Date(Date.now() + 1_000 + random.below(STOP_MS_MAX)).toISOString();
     const quantity = 1 + random.below(QUANTITY_MAX);
@@ -76,7 +76,7 @@ export function drillClient(options: DrillClientOptions): DrillClient {
         qty: String(quantity),
         ...(type === 'trailing_stop'
           ? { trail_price: decimalFromCents(1 + random.below(SPREAD_CENTS)) }
-          : { stop_price: decimalFromCents(midCents + away) }),
+          : { stop_price: decimalFromCents(midCents + offsetCents) }),
         ...(type === 'stop_limit' ? { limit_price: priceNear(midCents) } : {}),
         ...(random.chance(0.5) ? { time_in_force: 'gtd', expires_at } : { time_in_force: 'gtc' }),
       },
@@ -84,7 +84,7 @@ export function drillClient(options: DrillClientOptions): DrillClient {
     if (outcome.kind === 'ok') remember({ id: outcome.body.id, quantity, midCents });
   };
 
-  /** Two orders around the market, of which one fills; now and then for what a third one buys. */
+  /** Places two orders around the market, of which one fills, or such a pair for what an entry buys. */
   const placeList = async () => {
     const { symbol, midCents } = random.pick(symbols);
     const side = random.chance(0.5) ? 'buy' : 'sell';
@@ -93,8 +93,8 @@ export function drillClient(options: DrillClientOptions): DrillClient {
     const beyond = (direction: number) =>
       decimalFromCents(midCents + direction * (1 + random.below(SPREAD_CENTS)));
     const limit = random.chance(0.5) ? { limit_price: beyond(-up) } : {};
-    const begins = { order_class: 'bracket', limit_price: priceNear(midCents), side: 'buy' };
-    const kind = side === 'sell' && random.chance(0.5) ? begins : { order_class: 'oco', side };
+    const bracket = { order_class: 'bracket', limit_price: priceNear(midCents), side: 'buy' };
+    const kind = side === 'sell' && random.chance(0.5) ? bracket : { order_class: 'oco', side };
     const outcome = await send('place', {
       method: 'POST',
       path: '/v1/orders',
@@ -115,11 +115,11 @@ export function drillClient(options: DrillClientOptions): DrillClient {
   const place = async () => {
     const { symbol, midCents } = random.pick(symbols);
     const quantity = 1 + random.below(QUANTITY_MAX);
-    const market = random.chance(0.05);
-    const timeInForce = market ? 'ioc' : random.pick(['day', 'gtc', 'gtc', 'ioc', 'fok'] as const);
-    const rests = timeInForce === 'day' || timeInForce === 'gtc';
+    const isMarket = random.chance(0.05);
+    const timeInForce = isMarket ? 'ioc' : random.pick(['day', 'gtc', 'gtc', 'ioc', 'fok'] as const);
+    const mayRest = timeInForce === 'day' || timeInForce === 'gtc';
     const side = random.chance(0.5) ? 'buy' : 'sell';
-    const forMoney = market && side === 'buy' && random.chance(0.5);
+    const forMoney = isMarket && side === 'buy' && random.chance(0.5);
     const peak = 1 + random.below(QUANTITY_MAX / 2);
     const selfTradeModes = forMoney
       ? SELF_TRADE_MODES.filter((mode) => mode !== 'decrement')
@@ -130,12 +130,12 @@ export function drillClient(options: DrillClientOptions): DrillClient {
       body: {
         symbol,
         side,
-        type: market ? 'market' : 'limit',
+        type: isMarket ? 'market' : 'limit',
         ...(forMoney ? { notional: decimalFromCents(quantity * midCents) } : { qty: String(quantity) }),
-        ...(rests && peak < quantity && random.chance(0.3) ? { display_qty: String(peak) } : {}),
-        ...(market ? {} : { limit_price: priceNear(midCents) }),
+        ...(mayRest && peak < quantity && random.chance(0.3) ? { display_qty: String(peak) } : {}),
+        ...(isMarket ? {} : { limit_price: priceNear(midCents) }),
         time_in_force: timeInForce,
-        ...(rests && random.chance(0.2) ? { post_only: true } : {}),
+        ...(mayRest && random.chance(0.2) ? { post_only: true } : {}),
         ...(random.chance(0.5) ? { stp_mode: random.pick(selfTradeModes) } : {}),
       },
     });

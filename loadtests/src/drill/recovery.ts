@@ -4,23 +4,23 @@ import { decimalFromCents, type views } from '@brokerx/contracts';
 import type { Person } from '../people.ts';
 
 /**
- * Whether everything works again, as a client sees it: an order is taken, answered by the engine, settled and shown.
- * That needs every process, so one probe serves whichever was killed.
+ * Finds out when everything works again, as a client sees it: an order is accepted, answered by the engine, settled and
+ * shown. That needs every process, so the same probe serves whichever was killed.
  */
 export type Probe = { api: Api; person: Person; symbol: string; priceCents: number };
 
 const POLL_MS = 10;
 
-/** Milliseconds from now until one order has lived its whole life; undefined when that took over `waitMs`. */
-export async function wholeLife(probe: Probe, waitMs: number): Promise<number | undefined> {
-  const begun = performance.now();
-  const late = () => performance.now() - begun > waitMs;
-  while (!late()) {
+/** Milliseconds from now until an order has gone through from end to end; undefined when that took over `waitMs`. */
+export async function timeToRecovery(probe: Probe, waitMs: number): Promise<number | undefined> {
+  const begunMs = performance.now();
+  const isLate = () => performance.now() - begunMs > waitMs;
+  while (!isLate()) {
     try {
-      await oneLife(probe, late);
-      return performance.now() - begun;
+      await placeAndFollow(probe, isLate);
+      return performance.now() - begunMs;
     } catch (error) {
-      // A service was still away for longer than the client's patience: another order tries again.
+      // A service was away for longer than the client repeats a request, so another order is tried.
       if (!(error instanceof ApiError)) throw error;
       await delay(POLL_MS);
     }
@@ -28,8 +28,11 @@ export async function wholeLife(probe: Probe, waitMs: number): Promise<number | 
   return undefined;
 }
 
-/** A buy far below the market that expires at once: it changes nothing for the others. */
-async function oneLife({ api, person, symbol, priceCents }: Probe, late: () => boolean): Promise<void> {
+/** Places a buy far below the market, which expires at once and changes nothing for the others, and waits until it is shown. */
+async function placeAndFollow(
+  { api, person, symbol, priceCents }: Probe,
+  isLate: () => boolean,
+): Promise<void> {
   const placed = succeeded(
     'probing',
     await api.command<views.OrderView>({
@@ -46,7 +49,7 @@ async function oneLife({ api, person, symbol, priceCents }: Probe, late: () => b
       },
     }),
   );
-  while (!late()) {
+  while (!isLate()) {
     const shown = await api.query<views.OrderView>(`/v1/orders/${placed.body.id}`, {
       token: await person.token(),
     });
@@ -55,7 +58,7 @@ async function oneLife({ api, person, symbol, priceCents }: Probe, late: () => b
   }
 }
 
-/** The value below which `share` (0 to 1) of them lie. */
+/** The value below which the given share (0 to 1) of the values lies. */
 export function percentile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)] ?? 0;

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { wholeNumber } from '../cli/wholeNumber.ts';
 
-/** How many processes of each kind an installation of a tool's own has. */
+/** The number of processes of each kind in an installation of a tool's own. */
 export type Counts = { commandApis?: number; engines?: number; projectors?: number; queryApis?: number };
 
 const FLAGS = {
@@ -32,6 +32,6 @@ export const countsOf = ({
   queryApis,
 });
 
-/** As `brokerx start` takes them. */
+/** The counts as arguments of `brokerx start`. */
 export const countFlags = (counts: Counts = {}): string[] =>
   Object.entries(counts).flatMap(([kind, count]) => [FLAGS[kind as keyof Counts], String(count)]);

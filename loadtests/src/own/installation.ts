@@ -7,18 +7,18 @@ import { z } from 'zod';
 import { plainEnvironment, REPOSITORY } from '../config.ts';
 import { type Counts, countFlags } from './counts.ts';
 
-/** A BrokerX of one's own: started in a folder to throw away, on free ports, and gone afterwards. */
+/** An installation of BrokerX for one tool: started in a temporary folder on free ports, and removed afterwards. */
 export type Installation = {
   status: Status;
   dataDir: string;
-  /** Pids as they are now: a killed process has another one after its restart. */
+  /** The current pids. A killed process has another one after its restart. */
   pids(): Record<string, number>;
   /**
-   * Ends the services, runs `work` while nothing but the database is up, and starts everything again. The services are
-   * killed: it is for installations that nobody has used yet, or that must survive it.
+   * Kills the services, runs `work` while only the database is up, and starts everything again. So it is for installations
+   * that nobody has used yet, or that must survive it.
    */
   withDatabaseAlone(work: () => Promise<void>): Promise<{ startMs: number }>;
-  /** Stops it and starts it again, on other ports. */
+  /** Stops the installation and starts it again, on other ports. */
   restart(): Promise<{ startMs: number }>;
   stop(): Promise<void>;
 };
@@ -38,29 +38,29 @@ export type Status = z.infer<typeof Status>;
 const RunFile = z.object({ pids: z.record(z.string(), z.int()) });
 
 export const BROKERX = join(REPOSITORY, 'infra/installation/src/cli/main.ts');
-/** The database's name in `run.json`; its pid is the postmaster's. */
+/** The name of the database in `run.json`. Its pid is that of the postmaster. */
 export const DATABASE_PROCESS = 'postgres';
-/** The first start makes a database; a start after a crash redoes its log and recovers every book. */
+/** The first start makes a database. A start after a crash redoes the database's log and recovers every book. */
 const START_TIMEOUT_MS = 180_000;
 /** Services finish what is in flight within 10 s each, PostgreSQL writes a checkpoint. */
 const STOP_TIMEOUT_MS = 60_000;
 const LOG_TAIL_LINES = 30;
 
-/** What an installation for load takes from the one address that all its people have, and others do not. */
+/** Raises the limit of mails for one address, because all clients of a load share one. */
 const ONE_MACHINE = { PASSCODE_MAILS_PER_ADDRESS_PER_HOUR_MAX: '100000' };
 
 export type InstallationOptions = {
-  /** Simulated traders beside the load. */
+  /** Whether simulated traders trade beside the load. */
   traders?: boolean;
-  /** How many processes of each kind; one when absent. */
+  /** The number of processes of each kind. Defaults to one. */
   counts?: Counts;
-  /** Environment variables beside the own ones. */
+  /** Further environment variables. */
   env?: Record<string, string>;
-  /** Fills its folder before the first start, with data of another time. */
+  /** Fills the folder before the first start, for example with data of an older version. */
   fill?: (dataDir: string) => void;
-  /** Where its folder is made; among the system's temporary files when absent. */
+  /** The folder in which its folder is made. Defaults to the system's folder of temporary files. */
   parent?: string;
-  /** Keep the folder (logs, data) afterwards. */
+  /** Whether the folder (logs, data) is kept afterwards. */
   keep?: boolean;
 };
 
@@ -74,7 +74,7 @@ export async function startInstallation(options: InstallationOptions = {}): Prom
     if (!options.keep) rmSync(dataDir, { recursive: true, force: true });
     throw error;
   }
-  // A second signal, such as the echo of a Ctrl-C, comes while this goes on: it must not end us half-way.
+  // Signals are released at the end, because a second one, such as the echo of a Ctrl-C, must not interrupt the stop.
   const stop = async () => {
     await end(running);
     if (!options.keep) rmSync(dataDir, { recursive: true, force: true });
@@ -84,9 +84,9 @@ export async function startInstallation(options: InstallationOptions = {}): Prom
   const restart = async () => {
     await end(running);
     running.watcher.kill('SIGKILL');
-    const begun = performance.now();
+    const begunMs = performance.now();
     running = await launch(dataDir, options);
-    return { startMs: performance.now() - begun };
+    return { startMs: performance.now() - begunMs };
   };
   const releaseSignals = onInterruption(stop);
   return {
@@ -97,7 +97,7 @@ export async function startInstallation(options: InstallationOptions = {}): Prom
     pids: () => currentPids(running.status),
     withDatabaseAlone: async (work) => {
       const { child, status } = running;
-      // A supervisor that is held cannot start its services again; the database needs no supervision to work.
+      // A stopped supervisor cannot restart its services, and the database works without it.
       child.kill('SIGSTOP');
       try {
         for (const [name, pid] of Object.entries(currentPids(status))) {
@@ -105,7 +105,7 @@ export async function startInstallation(options: InstallationOptions = {}): Prom
         }
         await work();
       } finally {
-        child.kill('SIGTERM'); // Taken up when it goes on: it stops before it restarts anything.
+        child.kill('SIGTERM'); // It takes effect when the supervisor continues, before it restarts anything.
         child.kill('SIGCONT');
       }
       return restart();
@@ -121,8 +121,8 @@ const currentPids = ({ dataDir }: Status): Record<string, number> =>
 type Running = { child: ChildProcess; watcher: ChildProcess; status: Status };
 
 /**
- * A shell that stops the installation and removes its folder when we are gone without having done so: who is killed
- * cannot clean up. It waits for the end of its input, which comes with our end.
+ * Starts a shell that stops the installation and removes its folder if this process ends without having done so, because a
+ * killed process cannot clean up. The shell waits for the end of its input, which comes with the end of this process.
  */
 function undertaker(pid: number | undefined, folder: string): ChildProcess {
   const shell = spawn('/bin/sh', ['-c', UNDERTAKER, 'undertaker', String(pid ?? ''), folder], {
@@ -168,7 +168,7 @@ async function launch(dataDir: string, options: InstallationOptions): Promise<Ru
   closeSync(log);
   const watcher = undertaker(child.pid, options.keep ? '' : dataDir);
   try {
-    const status = await firstLine(child);
+    const status = await statusOf(child);
     return { child, watcher, status };
   } catch (cause) {
     await end({ child });
@@ -178,25 +178,26 @@ async function launch(dataDir: string, options: InstallationOptions): Promise<Ru
   }
 }
 
-function firstLine(child: ChildProcess): Promise<Status> {
+/** Reads the status that `brokerx start` prints as its first line once it is ready. */
+function statusOf(child: ChildProcess): Promise<Status> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(
       () => reject(new Error(`not ready within ${START_TIMEOUT_MS} ms`)),
       START_TIMEOUT_MS,
     );
-    const settle = (act: () => void) => {
+    const finish = (act: () => void) => {
       clearTimeout(timer);
       act();
     };
     let text = '';
-    let told = false;
+    let isRead = false;
     child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
-      if (told) return; // The rest is read and dropped, so that the pipe never fills.
+      if (isRead) return; // Later output is read and dropped, so that the pipe never fills.
       text += chunk;
       const newline = text.indexOf('\n');
       if (newline === -1) return;
-      told = true;
-      settle(() => {
+      isRead = true;
+      finish(() => {
         try {
           resolve(Status.parse(JSON.parse(text.slice(0, newline))));
         } catch (error) {
@@ -204,36 +205,36 @@ function firstLine(child: ChildProcess): Promise<Status> {
         }
       });
     });
-    child.once('error', (error) => settle(() => reject(error)));
-    child.once('exit', (code, signal) => settle(() => reject(new Error(`it ended with ${signal ?? code}`))));
+    child.once('error', (error) => finish(() => reject(error)));
+    child.once('exit', (code, signal) => finish(() => reject(new Error(`it ended with ${signal ?? code}`))));
   });
 }
 
 async function end({ child }: Pick<Running, 'child'>): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
-  const gone = new Promise<void>((done) => child.once('exit', () => done()));
+  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   child.kill('SIGTERM');
   const timer = new AbortController();
-  await Promise.race([gone, pause(STOP_TIMEOUT_MS, timer.signal)]);
+  await Promise.race([exited, pause(STOP_TIMEOUT_MS, timer.signal)]);
   timer.abort();
   if (child.exitCode === null && child.signalCode === null) {
     child.kill('SIGKILL');
-    await gone;
+    await exited;
   }
 }
 
-/** A Ctrl-C may arrive twice, from the terminal and passed on by npm: what follows so soon is the same one. */
+/** A Ctrl-C may arrive twice, from the terminal and passed on by npm. Signals within this time count as one. */
 const SIGNAL_REPEAT_MS = 500;
 
 /** Runs `stop` on Ctrl-C or SIGTERM and then ends with 130; a second signal ends at once. */
 function onInterruption(stop: () => Promise<void>): () => void {
-  let askedMs: number | undefined;
+  let firstSignalMs: number | undefined;
   const listener = () => {
-    if (askedMs !== undefined) {
-      if (performance.now() - askedMs > SIGNAL_REPEAT_MS) process.exit(130);
+    if (firstSignalMs !== undefined) {
+      if (performance.now() - firstSignalMs > SIGNAL_REPEAT_MS) process.exit(130);
       return;
     }
-    askedMs = performance.now();
+    firstSignalMs = performance.now();
     void stop().finally(() => process.exit(130));
   };
   process.on('SIGINT', listener).on('SIGTERM', listener);

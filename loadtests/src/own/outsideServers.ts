@@ -8,13 +8,13 @@ import { z } from 'zod';
 import { plainEnvironment, REPOSITORY } from '../config.ts';
 import { BROKERX } from './installation.ts';
 
-/** Servers that an installation uses beside PostgreSQL, to throw away: `brokerx servers` starts them again when killed. */
+/** Temporary servers that an installation uses beside PostgreSQL. `brokerx servers` restarts a killed one. */
 export type OutsideServers = {
-  /** What the installation is told of them. */
+  /** The environment variables with their addresses. */
   env: Record<string, string>;
-  /** Pids as they are now, by `kafka` and `redis`; one that is down has none. */
+  /** The current pids, by `kafka` and `redis`. A server that is down has none. */
   pids(): Record<string, number>;
-  /** Kills all of them, which stay away until the function that this gives is called. */
+  /** Kills all of them. They stay away until the returned function is called. */
   takeAway(): () => void;
   /** Empties Redis, as an operator's mistake does. */
   flushRedis(): Promise<void>;
@@ -26,16 +26,16 @@ const Status = z.object({
   pids: z.record(z.string(), z.int()),
 });
 
-/** Kafka's jars may have to be fetched. */
+/** Kafka's jars may have to be downloaded. */
 const START_TIMEOUT_MS = 300_000;
 const POLL_MS = 100;
 
-/** None when neither is asked for. */
-export async function startOutsideServers(which: {
+/** Starts the servers that are asked for, if any. */
+export async function startOutsideServers(kinds: {
   kafka: boolean;
   redis: boolean;
 }): Promise<OutsideServers> {
-  const flags = [...(which.kafka ? ['--kafka'] : []), ...(which.redis ? ['--redis'] : [])];
+  const flags = [...(kinds.kafka ? ['--kafka'] : []), ...(kinds.redis ? ['--redis'] : [])];
   if (flags.length === 0) {
     const nothing = async () => undefined;
     return { env: {}, pids: () => ({}), takeAway: () => () => undefined, flushRedis: nothing, stop: nothing };
@@ -47,16 +47,16 @@ export async function startOutsideServers(which: {
     env: plainEnvironment(),
     stdio: ['ignore', 'ignore', 'inherit'],
   });
-  const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const stop = async () => {
     child.kill('SIGTERM');
-    await gone;
+    await exited;
     rmSync(folder, { recursive: true, force: true });
   };
   const status = () => Status.parse(JSON.parse(readFileSync(file, 'utf8')));
-  const deadline = performance.now() + START_TIMEOUT_MS;
+  const deadlineMs = performance.now() + START_TIMEOUT_MS;
   while (!existsSync(file)) {
-    if (child.exitCode !== null || performance.now() > deadline) {
+    if (child.exitCode !== null || performance.now() > deadlineMs) {
       await stop();
       throw new Error('the servers that the drill is to use did not start; see above');
     }
@@ -64,7 +64,7 @@ export async function startOutsideServers(which: {
   }
   const { env } = status();
   const takeAway = () => {
-    // Who is held cannot start them again.
+    // A stopped supervisor cannot restart them.
     child.kill('SIGSTOP');
     for (const pid of Object.values(status().pids)) process.kill(pid, 'SIGKILL');
     return () => void child.kill('SIGCONT');
@@ -72,7 +72,7 @@ export async function startOutsideServers(which: {
   return { env, pids: () => status().pids, takeAway, flushRedis: () => flush(env['REDIS_URL'] ?? ''), stop };
 }
 
-/** Redis takes commands as plain lines, too. */
+/** Empties Redis, which takes commands as plain lines, too. */
 function flush(url: string): Promise<void> {
   const { hostname, port } = new URL(url);
   return new Promise((resolve, reject) => {

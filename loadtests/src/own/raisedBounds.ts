@@ -1,6 +1,6 @@
 /**
- * All clients of a load are on this machine, so they share one address: in an installation of one's own an address may have
- * what the process has. What one account may have stays as it is.
+ * Raises the bounds of an address in an installation of a tool's own, because all clients of a load are on this machine and
+ * share one address. The bounds of an account stay as they are.
  */
 export const RAISED_BOUNDS = {
   CONNECTIONS_PER_ADDRESS_MAX: '10000',
@@ -10,7 +10,7 @@ export const RAISED_BOUNDS = {
   WEBSOCKETS_PER_ADDRESS_MAX: '1000',
 } as const;
 
-export const RAISED_BOUNDS_TOLD = `starting an installation of its own; all its clients have one address, so bounds of an address are raised: ${Object.entries(
+export const RAISED_BOUNDS_NOTICE = `starting an installation of its own; all its clients have one address, so bounds of an address are raised: ${Object.entries(
   RAISED_BOUNDS,
 )
   .map(([name, value]) => `${name}=${value}`)

@@ -4,13 +4,13 @@ import { EXIT, print, progress } from '../cli/report.ts';
 import { type Operator, operatorOf } from '../operator.ts';
 import { type Counts, countsOf, withCounts } from './counts.ts';
 import { type Installation, type InstallationOptions, startInstallation } from './installation.ts';
-import { RAISED_BOUNDS, RAISED_BOUNDS_TOLD } from './raisedBounds.ts';
+import { RAISED_BOUNDS, RAISED_BOUNDS_NOTICE } from './raisedBounds.ts';
 
-/** The system that a tool works on: one that runs already, or one of its own that is gone afterwards. */
+/** The system that a tool works on: a running installation, or one of its own, which it removes afterwards. */
 export type Target = {
   api: Api;
   operator: Operator;
-  /** Present when it is our own. */
+  /** The installation, if it is the tool's own. */
   installation: Installation | undefined;
   close(): Promise<void>;
 };
@@ -23,7 +23,7 @@ export type TargetOptions = Counts & {
   json?: boolean;
 };
 
-/** The options that every tool has. */
+/** Adds the options that every tool has. */
 export const withTarget = (program: Command): Command =>
   withCounts(program)
     .option('--command-url <url>', 'command-api of a running installation (default: starts one of its own)')
@@ -36,22 +36,22 @@ export async function openTarget(
   options: TargetOptions,
   own: InstallationOptions & {
     connections?: number;
-    /** What happens to an installation of its own before anybody talks to it. */
+    /** Prepares an installation of the tool's own before anybody uses it. */
     prepare?: ((installation: Installation) => Promise<void>) | undefined;
   } = {},
 ): Promise<Target> {
   const { commandUrl, queryUrl, operatorEmail, operatorPassword } = options;
-  const given = [commandUrl, queryUrl, operatorEmail, operatorPassword].filter(
+  const addressed = [commandUrl, queryUrl, operatorEmail, operatorPassword].filter(
     (value) => value !== undefined,
   );
-  if (given.length > 0 && given.length < 4) {
+  if (addressed.length > 0 && addressed.length < 4) {
     throw new Error(
       'a running installation needs all of --command-url, --query-url, --operator-email, --operator-password',
     );
   }
   let installation: Installation | undefined;
-  if (given.length === 0) {
-    progress(RAISED_BOUNDS_TOLD);
+  if (addressed.length === 0) {
+    progress(RAISED_BOUNDS_NOTICE);
     const env = { ...RAISED_BOUNDS, ...own.env };
     installation = await startInstallation({ counts: countsOf(options), ...own, env });
     try {
@@ -86,7 +86,7 @@ export async function openTarget(
   }
 }
 
-/** Runs a tool to its exit code; figures go out as one JSON line when they were asked for. */
+/** Runs a tool and sets the exit code. With `json` it prints the figures as one JSON line. */
 export async function runTool(
   json: boolean | undefined,
   tool: () => Promise<{ exitCode: number; figures: Record<string, unknown> }>,

@@ -13,25 +13,25 @@ import {
 import { type Random, seededRandom } from '../random.ts';
 
 /**
- * A long, valid history, made rather than lived: accounts opened and funded, symbols listed, orders placed,
- * accepted, traded and settled, exactly as the services would have written them (a recovering engine works all
- * outputs out again and compares). A store filled with it shows what age costs.
+ * Makes a long, valid history: accounts opened and funded, symbols listed, orders placed, accepted, traded and settled,
+ * exactly as the services would have written them, because a recovering engine computes all outputs again and compares
+ * them. A store filled with it shows what a long history costs.
  */
 export type SeedCommit = {
   stream: string;
   /** The revision of the first event. */
   revision: number;
   commitId: string;
-  /** Set where an engine takes the commit as input. */
+  /** The symbol whose engine takes the commit as input, else null. */
   symbol: string | null;
   events: readonly Event[];
 };
 
 export type SeedOptions = {
   seed: number;
-  /** At least so many events; the last round is completed. */
+  /** The least number of events. The last round is completed. */
   events: number;
-  /** Unix time of the first event; the history ends before now when it is given enough room. */
+  /** Unix time of the first event, early enough for the history to end before now. */
   startMs: number;
   symbols?: number;
   accounts?: number;
@@ -40,12 +40,12 @@ export type SeedOptions = {
 const TICK_CENTS = 1;
 const LISTING_TICKS = 10_000;
 const FEE_PPM = 500;
-/** A taker's limit may be this much better than the price it gets: its hold is then partly released. */
+/** A taker's limit may be this much worse for it than its price, so that a part of its hold is released. */
 const IMPROVEMENT_TICKS_MAX = 5;
 const QUANTITY_MAX = 100;
 const CASH_CENTS = 100_000_000_000;
 const SHARES = 100_000_000;
-/** Pairs of orders that meet in one commit of the book: 3 events each, below the 500 of a commit. */
+/** Pairs of orders that trade in one commit of the book. Each makes 3 events, and a commit has at most 500. */
 const PAIRS_PER_ROUND_MAX = 50;
 const MS_PER_ROUND = 20;
 const CLOSE = '21:00';
@@ -56,26 +56,26 @@ export function* seedHistory(options: SeedOptions): Generator<SeedCommit> {
   const symbols = Array.from({ length: options.symbols ?? 5 }, (_, index) => `SEED${index + 1}`);
   const accounts = Array.from({ length: options.accounts ?? 100 }, () => writer.id());
   let written = 0;
-  function* give(commit: SeedCommit): Generator<SeedCommit> {
+  function* counted(commit: SeedCommit): Generator<SeedCommit> {
     written += commit.events.length;
     yield commit;
   }
-  for (const symbol of symbols) yield* both(give, listing(writer, symbol));
-  for (const accountId of accounts) yield* give(opening(writer, accountId, symbols));
+  for (const symbol of symbols) for (const commit of listing(writer, symbol)) yield* counted(commit);
+  for (const accountId of accounts) yield* counted(opening(writer, accountId, symbols));
   const trades = new Map<string, number>();
   const pairs = Math.min(PAIRS_PER_ROUND_MAX, Math.floor(accounts.length / 2));
   for (let round = 0; written < options.events; round++) {
     writer.advance(MS_PER_ROUND);
     const symbol = symbols[random.chance(0.5) ? 0 : random.below(symbols.length)] as string;
     for (const commit of tradingRound(writer, random, { symbol, accounts, pairs, trades }))
-      yield* give(commit);
+      yield* counted(commit);
   }
 }
 
 type Round = { symbol: string; accounts: readonly string[]; pairs: number; trades: Map<string, number> };
 type Placed = Extract<Event, { type: 'OrderPlaced.v1' }>;
 
-/** Each maker's sale rests and the next order buys it, all within one commit of the book. */
+/** One round: each maker's sale rests and the next order buys it, all within one commit of the book. */
 function tradingRound(
   writer: Writer,
   random: Random,
@@ -84,7 +84,7 @@ function tradingRound(
   const commits: SeedCommit[] = [];
   const outputs: { fact: Fact; cause: Event }[] = [];
   const fills: { accountId: string; fact: Fact; trade: number }[] = [];
-  const bookRevision = writer.next(bookStream(symbol));
+  const bookRevision = writer.nextRevision(bookStream(symbol));
   const offset = random.below(accounts.length);
   const accountAt = (place: number) => accounts[(offset + place) % accounts.length] as string;
   for (let pair = 0; pair < pairs; pair++) {
@@ -149,7 +149,7 @@ type Order = { accountId: string; symbol: string; side: 'buy' | 'sell'; limit: n
 type PlacedOrder = { commit: SeedCommit; event: Placed; revision: number };
 
 function placing(writer: Writer, { accountId, symbol, side, limit, quantity }: Order): PlacedOrder {
-  const value = limit * TICK_CENTS * quantity;
+  const valueCents = limit * TICK_CENTS * quantity;
   const commit = writer.commit(
     accountStream(accountId),
     symbol,
@@ -172,7 +172,7 @@ function placing(writer: Writer, { accountId, symbol, side, limit, quantity }: O
             referenceTicks: LISTING_TICKS,
             bandExempt: false,
             feePpm: FEE_PPM,
-            holdCents: side === 'buy' ? value + fee(value) : 0,
+            holdCents: side === 'buy' ? valueCents + feeCents(valueCents) : 0,
             holdShares: side === 'sell' ? quantity : 0,
           },
         },
@@ -183,7 +183,7 @@ function placing(writer: Writer, { accountId, symbol, side, limit, quantity }: O
   return { commit, event: commit.events[0] as Placed, revision: commit.revision };
 }
 
-const fee = (value: number): number => Math.ceil((value * FEE_PPM) / 1_000_000);
+const feeCents = (valueCents: number): number => Math.ceil((valueCents * FEE_PPM) / 1_000_000);
 const refOf = ({ event, revision }: PlacedOrder) => ({
   orderId: event.data.orderId,
   accountId: event.data.accountId,
@@ -200,7 +200,8 @@ function acceptance(placed: PlacedOrder, restingQuantity: number): Fact {
 
 function filling(order: Placed['data'], priceTicks: number, sequence: number, trade: number): Fact {
   const { orderId, symbol, side, quantity, holdCents } = order;
-  const value = priceTicks * TICK_CENTS * quantity;
+  const valueCents = priceTicks * TICK_CENTS * quantity;
+  const fee = feeCents(valueCents);
   return {
     type: 'OrderFilled.v1',
     data: {
@@ -208,18 +209,18 @@ function filling(order: Placed['data'], priceTicks: number, sequence: number, tr
       symbol,
       side,
       sequence,
-      releasedCents: side === 'buy' ? holdCents - value - fee(value) : 0,
+      releasedCents: side === 'buy' ? holdCents - valueCents - fee : 0,
       releasedShares: 0,
       tradeId: tradeId(symbol, trade),
       liquidity: side === 'sell' ? 'maker' : 'taker',
       priceTicks,
       tickCents: TICK_CENTS,
       quantity,
-      valueCents: value,
-      feeCents: fee(value),
+      valueCents,
+      feeCents: fee,
       filledQuantity: quantity,
-      filledValueCents: value,
-      feesCents: fee(value),
+      filledValueCents: valueCents,
+      feesCents: fee,
       leavesQuantity: 0,
       closes: true,
       tradedAt: '',
@@ -227,7 +228,7 @@ function filling(order: Placed['data'], priceTicks: number, sequence: number, tr
   };
 }
 
-/** A listing, and the engine's first words about it. */
+/** The listing of a symbol, and the engine's first outputs for it. */
 function listing(writer: Writer, symbol: string): SeedCommit[] {
   const listed = writer.commit(
     marketStream(symbol),
@@ -290,16 +291,9 @@ function opening(writer: Writer, accountId: string, symbols: readonly string[]):
   );
 }
 
-function* both(
-  give: (commit: SeedCommit) => Generator<SeedCommit>,
-  commits: SeedCommit[],
-): Generator<SeedCommit> {
-  for (const commit of commits) yield* give(commit);
-}
-
 type Writer = ReturnType<typeof commitWriter>;
 
-/** Keeps revisions and time, and puts facts into envelopes. */
+/** Makes commits of facts: it keeps the revisions of all streams and the time. */
 function commitWriter(random: Random, startMs: number) {
   const revisions = new Map<string, number>();
   let nowMs = startMs;
@@ -308,10 +302,10 @@ function commitWriter(random: Random, startMs: number) {
     randomBytes: (count: number) => Uint8Array.from({ length: count }, () => random.below(256)),
   };
   const id = () => mintId(source);
-  const next = (stream: string) => (revisions.get(stream) ?? -1) + 1;
+  const nextRevision = (stream: string) => (revisions.get(stream) ?? -1) + 1;
   return {
     id,
-    next,
+    nextRevision,
     advance: (ms: number) => {
       nowMs += ms;
     },
@@ -323,7 +317,7 @@ function commitWriter(random: Random, startMs: number) {
       keyed = false,
     ): SeedCommit {
       const commitId = id();
-      const revision = next(stream);
+      const revision = nextRevision(stream);
       const request = id();
       const trace = request.replaceAll('-', '');
       const time = timeOf(nowMs);

@@ -2,14 +2,14 @@ import pg from 'pg';
 import { type SeedCommit, type SeedOptions, seedHistory } from './seed.ts';
 
 /**
- * Writes a made history straight into the tables of an empty PostgreSQL event store: a million events in seconds,
- * where the front door would take minutes. Only while no service runs.
+ * Writes a made history directly into the tables of an empty PostgreSQL event store, while no service runs: a million events
+ * take seconds, where the API would take minutes.
  */
 export async function seedStore(
   databaseUrl: string,
   options: SeedOptions,
 ): Promise<{ events: number; commits: number; durationMs: number }> {
-  const begun = performance.now();
+  const begunMs = performance.now();
   const client = new pg.Client({ connectionString: databaseUrl });
   await client.connect();
   try {
@@ -49,9 +49,9 @@ export async function seedStore(
     }
     await flush();
     await client.query('commit');
-    // What a database of this age would have long since done by itself.
+    // A database with so long a history would have been vacuumed long ago.
     await client.query('vacuum (analyze) store.commit');
-    return { events, commits, durationMs: performance.now() - begun };
+    return { events, commits, durationMs: performance.now() - begunMs };
   } finally {
     await client.end();
   }

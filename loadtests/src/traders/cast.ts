@@ -6,8 +6,8 @@ import { z } from 'zod';
 import { type Person, register, signIn } from '../people.ts';
 
 /**
- * Who the simulated traders are. Written down before they are registered, so that every later start signs the same
- * people in again, also when the first one was cut short. People may use these sign-ins to look around.
+ * The sign-ins of the simulated traders. They are saved before the registration, so that every later start signs the same
+ * traders in again, even if the first one was cut short. Users may sign in as one of them to look around.
  */
 const Cast = z.object({
   people: z
@@ -16,7 +16,7 @@ const Cast = z.object({
         name: z.string(),
         email: z.string(),
         password: z.string(),
-        /** Nobody has this address yet: a sign-in would be one of the few that may fail. */
+        /** Whether the address is not registered yet, so that no sign-in is tried, of which only a few may fail. */
         isNew: z.boolean().optional(),
       }),
     )
@@ -27,19 +27,20 @@ type Member = Cast['people'][number];
 
 const NAMES = ['Mia Maker', 'Tom Taker', 'Tess Taker'] as const;
 
-export function castIn(file: string): Cast {
+/** Loads the cast from its file, or makes a new one. */
+export function loadCast(file: string): Cast {
   try {
     return Cast.parse(JSON.parse(readFileSync(file, 'utf8')));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
   const cast: Cast = { people: NAMES.map(newMember) };
-  keep(file, cast);
+  save(file, cast);
   return cast;
 }
 
-/** Signs in, or registers whoever is not known yet. */
-export async function enter(api: Api, file: string, cast: Cast, index: number): Promise<Person> {
+/** Signs a trader in, or registers him if his address is unknown. */
+export async function signInOrRegister(api: Api, file: string, cast: Cast, index: number): Promise<Person> {
   const { isNew = false, ...member } = cast.people[index] as Member;
   const { name, email, password } = member;
   try {
@@ -47,31 +48,31 @@ export async function enter(api: Api, file: string, cast: Cast, index: number): 
   } catch (error) {
     if (!(error instanceof ApiError) || error.code !== 'WRONG_CREDENTIALS') throw error;
   }
-  // Written down before: whoever is registered and killed signs in at the next start.
+  // Saved before the registration: if this process is killed after it, the next start signs in.
   cast.people[index] = member;
-  keep(file, cast);
+  save(file, cast);
   try {
     return await register(api, { name, email, password });
   } catch (error) {
-    // Perhaps a registration that was cut short holds the address: the next try is somebody else.
+    // A registration that was cut short may hold the address, so the next attempt uses another one.
     cast.people[index] = newMember(name);
-    keep(file, cast);
+    save(file, cast);
     throw error;
   }
 }
 
-/** An address of its own each time: the data may be deleted and this file not, or the other way round. */
+/** A trader with a new address: the data may have been deleted without this file, or this file without the data. */
 function newMember(name: string): Member {
-  const house = randomBytes(3).toString('hex');
+  const suffix = randomBytes(3).toString('hex');
   return {
     name,
-    email: `${name.split(' ')[0]?.toLowerCase()}.${house}@traders.test`,
+    email: `${name.split(' ')[0]?.toLowerCase()}.${suffix}@traders.test`,
     password: `${randomBytes(9).toString('base64url')}-demo`,
     isNew: true,
   };
 }
 
-function keep(file: string, cast: Cast): void {
+function save(file: string, cast: Cast): void {
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(`${file}.new`, JSON.stringify(cast, undefined, 2), { mode: 0o600 });
   renameSync(`${file}.new`, file);

@@ -11,7 +11,7 @@ type Holding = z.infer<typeof views.HoldingView>;
 type SymbolInfo = z.infer<typeof views.SymbolView>;
 type Page<T> = { items: T[]; next: string | null };
 
-/** What the traders list on a new market. */
+/** The symbols that the traders list. */
 const DEMO_SYMBOLS = [
   { symbol: 'XEQT', name: 'iShares Core Equity ETF Portfolio', listingCents: 3_450 },
   { symbol: 'AAPL', name: 'Apple Inc.', listingCents: 23_000 },
@@ -20,39 +20,39 @@ const DEMO_SYMBOLS = [
   { symbol: 'BTO', name: 'B2Gold Corp.', listingCents: 512 },
 ] as const;
 
-/** Below this a trader gets more from the operator, and then so much: rare at the rates of a demo. */
+/** A trader with less cash or fewer shares than the low mark gets the given amount from the operator. */
 const CASH_LOW_CENTS = 100_000_000;
 const CASH_GIVEN_CENTS = 1_000_000_000;
 const SHARES_LOW = 5_000;
 const SHARES_GIVEN = 100_000;
-/** A maker's standing orders of one symbol; more than the ladder means that cancels are on their way. */
+/** The most standing orders of a maker in a symbol that are read. A ladder has fewer, the others are being canceled. */
 const STANDING_MAX = 30;
 const TAKE_CHANCE = 0.35;
 const TAKE_LOT = 10;
 const GATHER_CHANCE = 0.8;
-/** Some takers say how much to spend. */
+/** How often a buying taker orders for an amount of money. */
 const SPEND_CHANCE = 0.2;
-/** Quotes above this show a part of themselves, now and then. */
+/** Larger quotes are icebergs now and then. */
 const ICEBERG_SHARES = 20;
 const ICEBERG_CHANCE = 0.2;
-/** How far through the mid a taker goes: three levels of the ladder. */
+/** How far a taker's price reaches through the mid: three levels of the ladder. */
 const TAKE_STEPS = 3;
 
-/** What takers place in each call: it ends with that. */
-const FOR_CALL = {
+/** The orders that takers place in each call, which end with it. */
+const CALL_ORDERS = {
   opening_auction: { type: 'limit', time_in_force: 'opg' },
   volatility_auction: { type: 'market', time_in_force: 'day' },
   closing_auction: { type: 'limit', time_in_force: 'cls' },
 } as const;
 
-/** Who trades: the orders go over the session, so do prices. */
+/** A trader, and the WebSocket session over which orders and market data go. */
 export type Trader = { person: Person; session: Session };
 
-/** One symbol's side of the simulation: a maker that keeps a ladder, takers that sometimes hit it. */
+/** The simulation of one symbol: a maker that keeps a ladder of quotes, and takers that sometimes trade with it. */
 export type SimulatedMarket = {
-  /** Does nothing until it has heard of the symbol's rules, nor while its market is closed or halted. */
+  /** Trades one round. It does nothing before it has the symbol's rules, and while the market is closed or halted. */
   round(): Promise<void>;
-  /** Commands that were answered. */
+  /** The number of commands that were answered. */
   sent(): number;
 };
 
@@ -68,11 +68,11 @@ export function simulatedMarket(options: {
   let ticker: views.TickerView | undefined;
   let midCents: number | undefined;
   let sent = 0;
-  maker.session.subscribe({ channel: 'rules', symbol }, { data: (told) => (rules = told) });
-  maker.session.subscribe({ channel: 'ticker', symbol }, { data: (told) => (ticker = told) });
+  maker.session.subscribe({ channel: 'rules', symbol }, { data: (view) => (rules = view) });
+  maker.session.subscribe({ channel: 'ticker', symbol }, { data: (view) => (ticker = view) });
 
-  const answered = <T>(outcome: Outcome<T>): void => {
-    // A refusal is part of trading: filled meanwhile, halted, out of money until the next allowance.
+  const counted = <T>(outcome: Outcome<T>): void => {
+    // Refusals are part of trading: the order was filled meanwhile, the market halted, or the money is short for now.
     if (outcome.kind === 'unknown') throw new Error(outcome.error);
     sent += 1;
   };
@@ -84,56 +84,55 @@ export function simulatedMarket(options: {
   ) => {
     const limit_price = decimalFromCents(priceCents);
     const qty = String(shares);
-    answered(await session.place({ symbol, side, type: 'limit', qty, limit_price, time_in_force, ...flags }));
+    counted(await session.place({ symbol, side, type: 'limit', qty, limit_price, time_in_force, ...flags }));
   };
 
-  /** In a call takers gather, around the reference and for this call alone. */
-  const gather = async (auction: keyof typeof FOR_CALL, referenceCents: number) => {
-    const { time_in_force, type } = FOR_CALL[auction];
+  /** Lets takers place orders for a call, around the reference price. */
+  const placeForCall = async (auction: keyof typeof CALL_ORDERS, referenceCents: number) => {
+    const { time_in_force, type } = CALL_ORDERS[auction];
     for (const { session } of takers) {
       if (!random.chance(GATHER_CHANCE)) continue;
       const side = random.chance(0.5) ? 'buy' : 'sell';
       const qty = String(TAKE_LOT * (1 + random.below(4)));
-      // Mostly through the reference, so that sides meet.
+      // Most prices reach through the reference, so that the sides trade.
       const through = (random.below(TAKE_STEPS + 2) - 1) * stepCents(referenceCents);
       const limitCents = referenceCents + (side === 'buy' ? through : -through);
       const limit_price = decimalFromCents(Math.max(1, limitCents));
       const price = type === 'limit' ? { limit_price } : {};
-      answered(await session.place({ symbol, side, type, qty, time_in_force, ...price }));
+      counted(await session.place({ symbol, side, type, qty, time_in_force, ...price }));
     }
   };
 
   return {
     async round() {
-      const referenceNow = centsFromDecimal(rules?.reference_price ?? '0') ?? 0;
-      if (rules && rules.state in FOR_CALL) return gather(rules.state as keyof typeof FOR_CALL, referenceNow);
-      if (rules?.state !== 'continuous') return;
+      if (!rules) return;
+      const { state } = rules;
       const referenceCents = centsFromDecimal(rules.reference_price) ?? 1;
-      // Where the market stood before this start, so that a restart makes no jump.
-      const wasCents: number =
-        midCents ?? centsFromDecimal(ticker?.last_price ?? rules.reference_price) ?? referenceCents;
-      midCents = nextMid(wasCents, referenceCents, random);
-      const { cancel, place: missing } = adjust(
-        await standing(api, maker.person, symbol),
-        ladder(midCents, referenceCents, random),
-        referenceCents,
-      );
-      for (const { id } of cancel) answered(await maker.session.cancel(id));
-      // A maker means to make; symbols that were listed under older rules have no post_only.
+      if (state in CALL_ORDERS) return placeForCall(state as keyof typeof CALL_ORDERS, referenceCents);
+      if (state !== 'continuous') return;
+      // After a restart the walk begins at the last price, so that the market does not jump.
+      midCents ??= centsFromDecimal(ticker?.last_price ?? rules.reference_price) ?? referenceCents;
+      midCents = nextMid(midCents, referenceCents, random);
+      const standing = await standingQuotes(api, maker.person, symbol);
+      const wanted = ladder(midCents, referenceCents, random);
+      const { cancel, place: missing } = adjust(standing, wanted, referenceCents);
+      for (const { id } of cancel) counted(await maker.session.cancel(id));
+      // A maker must not take. Symbols under matching rules before version 2 have no post_only.
       const flags = rules.matching_rules < 2 ? {} : { post_only: true };
-      const newest = rules.matching_rules >= 3;
+      const hasIcebergs = rules.matching_rules >= 3;
       for (const quote of missing.slice(0, STANDING_MAX)) {
-        const iced = newest && quote.shares > ICEBERG_SHARES && random.chance(ICEBERG_CHANCE);
-        await place(maker, quote, 'day', iced ? { ...flags, display_qty: String(ICEBERG_SHARES) } : flags);
+        const isIceberg = hasIcebergs && quote.shares > ICEBERG_SHARES && random.chance(ICEBERG_CHANCE);
+        const display = isIceberg ? { display_qty: String(ICEBERG_SHARES) } : {};
+        await place(maker, quote, 'day', { ...flags, ...display });
       }
       if (!random.chance(TAKE_CHANCE)) return;
       const side = random.chance(0.5) ? 'buy' : 'sell';
-      const reach = TAKE_STEPS * stepCents(referenceCents) * (side === 'buy' ? 1 : -1);
-      const priceCents = Math.max(1, midCents + reach);
+      const reachCents = TAKE_STEPS * stepCents(referenceCents) * (side === 'buy' ? 1 : -1);
+      const priceCents = Math.max(1, midCents + reachCents);
       const taker = random.pick(takers);
-      if (newest && side === 'buy' && random.chance(SPEND_CHANCE)) {
+      if (hasIcebergs && side === 'buy' && random.chance(SPEND_CHANCE)) {
         const notional = decimalFromCents(midCents * TAKE_LOT * (1 + random.below(4)));
-        answered(await taker.session.place({ symbol, side, type: 'market', notional, time_in_force: 'ioc' }));
+        counted(await taker.session.place({ symbol, side, type: 'market', notional, time_in_force: 'ioc' }));
         return;
       }
       await place(taker, { side, priceCents, shares: TAKE_LOT * (1 + random.below(4)) }, 'ioc');
@@ -142,7 +141,7 @@ export function simulatedMarket(options: {
   };
 }
 
-async function standing(api: Api, maker: Person, symbol: string): Promise<Standing[]> {
+async function standingQuotes(api: Api, maker: Person, symbol: string): Promise<Standing[]> {
   const { items } = await api.query<Page<views.OrderView>>(
     `/v1/orders?status=open&symbol=${symbol}&limit=${STANDING_MAX}`,
     { token: await maker.token() },
@@ -157,8 +156,8 @@ async function standing(api: Api, maker: Person, symbol: string): Promise<Standi
     }));
 }
 
-/** Tops up what a trader needs; an operator's transfers are free of the wallet's limit. */
-export async function provide(
+/** Tops up a trader's cash and shares by transfers of the operator, to which the limit of deposits does not apply. */
+export async function topUp(
   api: Api,
   operator: Operator,
   person: Person,
@@ -172,8 +171,8 @@ export async function provide(
   const shown = await api.query<Page<Holding> | Holding[]>('/v1/holdings', { token });
   const holdings = Array.isArray(shown) ? shown : shown.items;
   for (const symbol of symbols) {
-    const held = holdings.find((holding) => holding.symbol === symbol);
-    if (Number(held?.available ?? 0) < SHARES_LOW)
+    const holding = holdings.find((each) => each.symbol === symbol);
+    if (Number(holding?.available ?? 0) < SHARES_LOW)
       await operator.giveShares(person.accountId, symbol, SHARES_GIVEN);
   }
 }

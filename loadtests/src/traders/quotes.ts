@@ -1,26 +1,26 @@
 import type { Random } from '../random.ts';
 
 /**
- * What a market maker wants in the book around a mid price: a ladder of bids and asks. Pure: the next mid and the
- * wanted quotes follow from the seed, whatever the market does.
+ * Computes the quotes of a market maker: a ladder of bids and asks around a mid price. Pure: the next mid and the wanted
+ * quotes follow from the seed, whatever the market does.
  */
 export type Quote = { side: 'buy' | 'sell'; priceCents: number; shares: number };
 export type Standing = Quote & { id: string };
 
-/** Levels a side; with the demo's symbols this stays far below an account's open orders. */
+/** Levels on each side. With all symbols of the demo they are far fewer orders than an account may have open. */
 const LEVELS = 4;
-/** Distance between levels, and of the best ones from the mid: 0.05 % of the price. */
+/** The distance between levels, and of the best level from the mid: 0.05 % of the price. */
 const STEP_PPM = 500;
-/** A quote may stand until the mid has moved this far from where it was meant: fewer orders on a quiet market. */
+/** A quote stays until it is more than this far from its level, so that a quiet market needs few orders. */
 const TOLERANCE_STEPS = 1;
-/** The walk stays within half of the entry collar of 10 %, so that no quote is refused. */
+/** The walk stays within 4 % of the reference, well inside the collar of 10 %, so that no quote is refused. */
 const WANDER_PPM = 40_000;
 const LOT = 10;
 
 export const stepCents = (referenceCents: number): number =>
   Math.max(1, Math.round((referenceCents * STEP_PPM) / 1_000_000));
 
-/** One step of a random walk that is drawn back to the reference price. */
+/** The next mid: one step of a random walk that is drawn back to the reference price. */
 export function nextMid(midCents: number, referenceCents: number, random: Random): number {
   const step = stepCents(referenceCents);
   const farthest = Math.floor((referenceCents * WANDER_PPM) / 1_000_000);
@@ -41,21 +41,22 @@ export function ladder(midCents: number, referenceCents: number, random: Random)
   return quotes;
 }
 
-/** Cancels what stands in a wrong place, and places what is missing. Quotes near enough are left alone. */
+/** The quotes to cancel, because they are in a wrong place, and those to place. Quotes that are near enough stay. */
 export function adjust(
   standing: readonly Standing[],
   wanted: readonly Quote[],
   referenceCents: number,
 ): { cancel: Standing[]; place: Quote[] } {
-  const near = TOLERANCE_STEPS * stepCents(referenceCents);
+  const toleranceCents = TOLERANCE_STEPS * stepCents(referenceCents);
   const missing = [...wanted];
   const cancel: Standing[] = [];
   for (const quote of standing) {
-    const match = missing.findIndex(
-      ({ side, priceCents }) => side === quote.side && Math.abs(priceCents - quote.priceCents) <= near,
+    const matchIndex = missing.findIndex(
+      ({ side, priceCents }) =>
+        side === quote.side && Math.abs(priceCents - quote.priceCents) <= toleranceCents,
     );
-    if (match === -1) cancel.push(quote);
-    else missing.splice(match, 1);
+    if (matchIndex === -1) cancel.push(quote);
+    else missing.splice(matchIndex, 1);
   }
   return { cancel, place: missing };
 }
