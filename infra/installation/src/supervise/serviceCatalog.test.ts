@@ -86,3 +86,12 @@ test('every address follows the ports: of the issuer, of the keys, of the inbox,
   const named = brokerxServices({ ...surroundings, ports, counts, env: { AUTH_ISSUER: 'brokerx' } });
   expect(named.map(({ env }) => env['AUTH_ISSUER'])).toEqual(named.map(() => 'brokerx'));
 });
+
+test('engines alone are given large pages, unless the variable is set already', () => {
+  const tunables = (env: Record<string, string>) =>
+    brokerxServices({ ...surroundings, env, counts: ONE_OF_EACH }).map(
+      (service) => service.env['GLIBC_TUNABLES'],
+    );
+  expect(tunables({})).toEqual(['glibc.malloc.hugetlb=1', undefined, undefined, undefined]);
+  expect(tunables({ GLIBC_TUNABLES: 'x=1' })).toEqual(['x=1', 'x=1', 'x=1', 'x=1']);
+});

@@ -62,6 +62,7 @@ export function brokerxServices(surroundings: Surroundings): ServiceSpec[] {
   // Only command-api, which signs people in, gets the secrets.
   const variables = defined({ ...secrets, ...env });
   const keys = pick(variables, Object.keys(secrets));
+  const tunables = pick(variables, Object.keys(LARGE_PAGES));
   // With several command-apis the first one has the development inbox; the others send mail to it, and all show it.
   const hasInbox = showsInbox(mode, variables);
   const inbox = (n: number): Variables => {
@@ -70,7 +71,10 @@ export function brokerxServices(surroundings: Surroundings): ServiceSpec[] {
     return { SMTP_URL: `smtp://${LOOPBACK}:${ports.inbox}`, DEV_INBOX_URL: commandUrl };
   };
   const all = [
-    ...services('matching-engine', counts.engines, () => ({ port: 'free' })),
+    ...services('matching-engine', counts.engines, () => ({
+      port: 'free',
+      own: { ...LARGE_PAGES, ...tunables },
+    })),
     ...services('command-api', counts.commandApis, (n) => {
       const port = ports.command[n - 1] ?? 0;
       return { port, own: { ...keys, ...inbox(n), COMMAND_API_PORT: String(port) } };
@@ -92,6 +96,12 @@ export function brokerxServices(surroundings: Surroundings): ServiceSpec[] {
   const traderServices = services('traders', 1, () => ({ port: null, own }), 'loadtests/src/traders.ts');
   return [...all, ...traderServices.map((spec) => ({ ...spec, optional: true }))];
 }
+
+/**
+ * A deep book is read at random places, and most of that time is the search for the memory's page: pages of 2 MB are few
+ * enough for the processor to remember. Systems without glibc or without large pages take no notice.
+ */
+const LARGE_PAGES = { GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1' };
 
 /** Whether mail goes to the inbox on this machine: in development, unless a mail server is set. */
 export const showsInbox = (mode: Mode, env: Readonly<Record<string, string | undefined>>): boolean =>
