@@ -20,7 +20,7 @@ const last = (events: readonly RawEvent[], type: RawEvent['type']): number =>
 const changed = (events: readonly RawEvent[], index: number, data: object): RawEvent[] =>
   events.with(index, { ...events[index], data: { ...events[index]?.data, ...data } } as RawEvent);
 
-/** Lets the event happen twice, each with a place of its own. */
+/** The history with an event twice, each at a position of its own. */
 const doubled = (events: readonly RawEvent[], index: number): RawEvent[] =>
   renumbered(events.toSpliced(index + 1, 0, events[index] as RawEvent));
 
@@ -36,7 +36,7 @@ test('an honest history passes, and nothing is left to do', () => {
 type Tampering = [what: string, exitCode: number, tamper: (events: RawEvent[]) => RawEvent[]];
 const dataOf = (events: readonly RawEvent[], index: number) => events[index]?.data as Record<string, number>;
 
-// Every row is a fault that the audit exists for: where it does not fail, it is worth nothing.
+// Each row is a kind of fault that the audit must find.
 test.for<Tampering>([
   ['an event is missing', 10, (events) => events.toSpliced(last(events, 'OrderPlaced.v1'), 1)],
   [
@@ -208,7 +208,7 @@ test('journals: one key stored twice is a duplicate', () => {
   ]);
 });
 
-/** What the clients of this history would have written down. */
+/** The journal that the clients of this history would have written. */
 function journalOf(events: readonly RawEvent[]): JournalEntry[] {
   return events.flatMap((event) =>
     event.type === 'OrderPlaced.v1' && event.key

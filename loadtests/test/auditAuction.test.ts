@@ -6,7 +6,7 @@ import { newFindings } from '../src/audit/findings.ts';
 import { type AuditedOrder, orderFrom } from '../src/audit/order.ts';
 import type { RawEvent } from '../src/audit/rawEvent.ts';
 
-/** An auction told by hand: what the audit must let pass, and what it must not. */
+/** A written auction that the audit must accept, and changes of it that it must find. */
 const id = (n: number): string => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
 type Placed = Extract<AccountFact, { type: 'OrderPlaced.v1' }>['data'];
 const placed = (n: number, terms: Partial<Placed>): AuditedOrder =>
@@ -28,7 +28,7 @@ const placed = (n: number, terms: Partial<Placed>): AuditedOrder =>
     holdShares: 0,
     ...terms,
   });
-const ref = (n: number) => ({ orderId: id(n), accountId: id(1), revision: 1 });
+const orderRef = (n: number) => ({ orderId: id(n), accountId: id(1), revision: 1 });
 
 const RULES = { tickCents: 1, listingTicks: 1_000, bandPpm: 20_000 };
 const BUY = placed(11, { limitTicks: 1_002 });
@@ -56,18 +56,18 @@ const trade = (
       tickCents: 1,
       quantity: 5,
       takerSide: 'sell',
-      maker: { ...ref(buyer), leaves: 0 },
-      taker: { ...ref(13), leaves: 3 },
+      maker: { ...orderRef(buyer), leaves: 0 },
+      taker: { ...orderRef(13), leaves: 3 },
       auction: { buyTicks: 1_002, sellTicks: 998 },
       ...more,
     },
   }) satisfies BookFact;
 
-/** A bid and a sell gather; a bid for the closing auction enters; 8 are executed at the lower of the bids' limits. */
-const told: BookFact[] = [
+/** A bid and an offer gather, and a bid for the closing auction enters. 8 are executed at the lower limit of the bids. */
+const auctionFacts: BookFact[] = [
   accepted(FOR_CLOSING, { restingQuantity: 0, held: true }),
   { type: 'MarketStateChanged.v1', data: { state: 'closing_auction' } },
-  { type: 'OrderEntered.v1', data: { order: ref(12), side: 'buy', limitTicks: 1_001, quantity: 5 } },
+  { type: 'OrderEntered.v1', data: { order: orderRef(12), side: 'buy', limitTicks: 1_001, quantity: 5 } },
   accepted(BUY, {}),
   accepted(SELL, {}),
   {
@@ -78,14 +78,14 @@ const told: BookFact[] = [
   trade(2, 12, {
     priceTicks: 1_001,
     quantity: 3,
-    maker: { ...ref(12), leaves: 2 },
-    taker: { ...ref(13), leaves: 0 },
+    maker: { ...orderRef(12), leaves: 2 },
+    taker: { ...orderRef(13), leaves: 0 },
     auction: { buyTicks: 1_001, sellTicks: 998 },
   }),
   {
     type: 'OrderExpired.v1',
     data: {
-      order: ref(12),
+      order: orderRef(12),
       side: 'buy',
       priceTicks: 1_001,
       quantity: 2,
@@ -111,27 +111,29 @@ function audited(facts: readonly BookFact[]): string[] {
 }
 
 test('an auction that goes by the rules passes', () => {
-  expect(audited(told)).toEqual([]);
+  expect(audited(auctionFacts)).toEqual([]);
 });
 
 const changed = (index: number, data: object) =>
-  told.map((fact, n) => (n === index ? ({ ...fact, data: { ...fact.data, ...data } } as BookFact) : fact));
+  auctionFacts.map((fact, n) =>
+    n === index ? ({ ...fact, data: { ...fact.data, ...data } } as BookFact) : fact,
+  );
 test.for<[what: string, facts: BookFact[], finding: RegExp]>([
   ['another price', changed(5, { priceTicks: 1_000 }), /priceTicks is 1000, should be 1001/],
   ['less than could be executed', changed(5, { quantity: 5 }), /quantity is 5, should be 8/],
-  ['a trade that is missing', told.toSpliced(7, 2), /3 shares of the auction were not traded/],
+  ['a trade that is missing', auctionFacts.toSpliced(7, 2), /3 shares of the auction were not traded/],
   ['a trade at its own price', changed(6, { priceTicks: 1_002 }), /is not of the auction/],
   [
     'the later bid before the better one',
-    changed(6, { maker: { ...ref(12), leaves: 0 }, auction: { buyTicks: 1_001, sellTicks: 998 } }),
+    changed(6, { maker: { ...orderRef(12), leaves: 0 }, auction: { buyTicks: 1_001, sellTicks: 998 } }),
     /had priority/,
   ],
   [
     'a hidden order that enters before its call',
-    told.toSpliced(1, 1),
+    auctionFacts.toSpliced(1, 1),
     /enters while the market is in continuous/,
   ],
-  ['a trade while orders gather', told.toSpliced(5, 1), /is not of the auction/],
+  ['a trade while orders gather', auctionFacts.toSpliced(5, 1), /is not of the auction/],
 ])('the audit finds %s', ([, facts, finding]) => {
   expect(audited(facts)).toEqual(expect.arrayContaining([expect.stringMatching(finding)]));
 });
@@ -156,14 +158,14 @@ test.for([
   },
 );
 
-const taking = (priceTicks: number, bandExempt: boolean): string[] => {
+const findingsOfTrade = (priceTicks: number, bandExempt: boolean): string[] => {
   const findings = newFindings();
   const buy = placed(21, { limitTicks: 1_100, quantity: 1, bandExempt });
   const sell = placed(22, { side: 'sell', limitTicks: priceTicks, quantity: 1 });
   const book = auditedBook('ACME', new Map([buy, sell].map((order) => [order.id, order])), findings);
   book.market({ type: 'SymbolListed.v1', data: { rules: RULES, matchingRules: 3 } } as unknown as RawEvent);
   const met = { trade: 1, priceTicks, tickCents: 1, quantity: 1, takerSide: 'buy' };
-  const legs = { maker: { ...ref(22), leaves: 0 }, taker: { ...ref(21), leaves: 0 } };
+  const legs = { maker: { ...orderRef(22), leaves: 0 }, taker: { ...orderRef(21), leaves: 0 } };
   for (const fact of [accepted(sell, {}), accepted(buy, { restingQuantity: 0 })]) {
     book.inputDone();
     book.apply({ ...fact, revision: 1 } as unknown as RawEvent);
@@ -174,7 +176,7 @@ const taking = (priceTicks: number, bandExempt: boolean): string[] => {
 };
 
 test('the audit finds a trade outside the band, but for who is exempt', () => {
-  expect(taking(1_020, false)).toEqual([]);
-  expect(taking(1_021, false)).toEqual([expect.stringMatching(/at 1021 is outside 980 to 1020/)]);
-  expect(taking(1_021, true)).toEqual([]);
+  expect(findingsOfTrade(1_020, false)).toEqual([]);
+  expect(findingsOfTrade(1_021, false)).toEqual([expect.stringMatching(/at 1021 is outside 980 to 1020/)]);
+  expect(findingsOfTrade(1_021, true)).toEqual([]);
 });

@@ -1,16 +1,16 @@
 import type { Fact } from '@brokerx/contracts';
 import { expect, test } from 'vitest';
 import type { RawEvent } from '../src/audit/rawEvent.ts';
-import { findings, id, openAccounts, writer } from './toldHistory.ts';
+import { findings, id, openAccounts, writer } from './writtenHistory.ts';
 
-/** A buy and the two orders that sell what it has bought: what the audit must let pass, and what it must not. */
+/** A written bracket that the audit must accept, and changes of it that it must find. */
 const [BOB, ANN] = [id(1), id(2)];
 const [ENTRY, PROFIT, LOSS, OFFER] = [id(10), id(11), id(12), id(13)];
 
 type Change = [type: RawEvent['type'], nth: number, data: object];
 
 /** Ann wants 4 at 10.00, to be sold at 10.20 or 9.80; Bob sells them to her, and both of her others are armed. */
-function told(change?: Change): RawEvent[] {
+function historyWith(change?: Change): RawEvent[] {
   const { events, write } = writer();
   openAccounts(write, { seller: BOB, buyer: ANN, shares: 10 });
   const [ann, bob, book] = [`account-${ANN}`, `account-${BOB}`, 'book-ACME'];
@@ -103,7 +103,7 @@ function told(change?: Change): RawEvent[] {
 }
 
 test('a bracket whose entry is filled, and whose others are armed for it, passes', () => {
-  expect(findings(told())).toEqual([]);
+  expect(findings(historyWith())).toEqual([]);
 });
 
 test.for<[what: string, change: Change]>([
@@ -115,5 +115,5 @@ test.for<[what: string, change: Change]>([
   ['an order activated for more than was bought', ['OrderActivated.v1', 1, { quantity: 5 }]],
   ['an order armed for more than was bought', ['OrderArmed.v1', 1, { quantity: 5 }]],
 ])('the audit finds %s', ([, change]) => {
-  expect(findings(told(change)).length).toBeGreaterThan(0);
+  expect(findings(historyWith(change)).length).toBeGreaterThan(0);
 });

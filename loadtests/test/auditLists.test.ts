@@ -1,16 +1,16 @@
 import type { Fact } from '@brokerx/contracts';
 import { expect, test } from 'vitest';
 import type { RawEvent } from '../src/audit/rawEvent.ts';
-import { findings, id, openAccounts, writer } from './toldHistory.ts';
+import { findings, id, openAccounts, writer } from './writtenHistory.ts';
 
-/** Orders that belong together: what the audit must let pass, and what it must not. */
+/** A written list of two orders that the audit must accept, and changes of it that it must find. */
 const [ANN, BOB] = [id(1), id(2)];
 const [PROFIT, LOSS, BIDS] = [id(11), id(12), id(13)];
 
 type Change = [type: RawEvent['type'], nth: number, data: object | null];
 
 /** Ann offers 10 at 10.20 and waits with a stop at 9.80; Bob buys 4 of her, and she cancels. */
-function told(change?: Change): RawEvent[] {
+function historyWith(change?: Change): RawEvent[] {
   const { events, write } = writer();
   const [ann, bob, book] = [`account-${ANN}`, `account-${BOB}`, 'book-ACME'];
   const as = (fact: unknown) => fact as Fact;
@@ -130,7 +130,7 @@ function told(change?: Change): RawEvent[] {
 }
 
 test('a list that one order fills in part, and that is canceled, passes', () => {
-  expect(findings(told())).toEqual([]);
+  expect(findings(historyWith())).toEqual([]);
 });
 
 test.for<[what: string, change: Change]>([
@@ -145,5 +145,5 @@ test.for<[what: string, change: Change]>([
   ['shares released before the list has ended', ['OrderClosed.v1', 0, { releasedShares: 1 }]],
   ['shares still held when it has', ['OrderClosed.v1', 1, { releasedShares: 5 }]],
 ])('the audit finds %s', ([, change]) => {
-  expect(findings(told(change)).length).toBeGreaterThan(0);
+  expect(findings(historyWith(change)).length).toBeGreaterThan(0);
 });

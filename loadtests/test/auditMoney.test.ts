@@ -3,9 +3,9 @@ import { auditedBook } from '../src/audit/book/book.ts';
 import { newFindings } from '../src/audit/findings.ts';
 import { orderFrom } from '../src/audit/order.ts';
 import type { RawEvent } from '../src/audit/rawEvent.ts';
-import { id } from './toldHistory.ts';
+import { id } from './writtenHistory.ts';
 
-/** Buys for an amount of money where lots are of ten: what the audit lets pass of their ends, and what it does not. */
+/** Buys for an amount of money, with lots of ten: the ends that the audit accepts, and those that it finds. */
 const [ANN, BOB] = [id(1), id(2)];
 const MONEY = id(99);
 
@@ -13,7 +13,7 @@ type Sell = readonly [shares: number, ticks: number];
 type Trade = readonly [sell: number, quantity: number, left: number];
 type End = 'filled' | 'completed' | 'EXECUTION_BOUND' | 'INSUFFICIENT_LIQUIDITY';
 
-/** Ann sells, Bob spends so many cents. */
+/** The findings where Ann sells and Bob spends `cents`. */
 function findingsOf(sells: readonly Sell[], cents: number, trades: readonly Trade[], end: End) {
   const findings = newFindings();
   const terms = { clientOrderId: null, symbol: 'ACME', tickCents: 1, referenceTicks: 100, bandExempt: false };
@@ -83,8 +83,8 @@ test.for<[what: string, ...Parameters<typeof findingsOf>]>([
   ['a lot that the next price leaves alone', odd, 2_000, [[0, 10, 10]], 'completed'],
   ['a lot where nobody has another', odd.slice(0, 1), 2_000, [[0, 10, 10]], 'INSUFFICIENT_LIQUIDITY'],
   ['nothing where nobody has a lot', [[7, 100]], 2_000, [], 'INSUFFICIENT_LIQUIDITY'],
-])('the audit lets pass %s', ([, ...told]) => {
-  expect(findingsOf(...told)).toEqual([]);
+])('the audit lets pass %s', ([, ...args]) => {
+  expect(findingsOf(...args)).toEqual([]);
 });
 
 test.for<[what: string, says: string, ...Parameters<typeof findingsOf>]>([
@@ -114,6 +114,6 @@ test.for<[what: string, says: string, ...Parameters<typeof findingsOf>]>([
     [[0, 10, 10]],
     'completed',
   ],
-])('the audit finds %s', ([, says, ...told]) => {
-  expect(findingsOf(...told).join()).toContain(says);
+])('the audit finds %s', ([, says, ...args]) => {
+  expect(findingsOf(...args).join()).toContain(says);
 });

@@ -1,9 +1,9 @@
 import type { Fact } from '@brokerx/contracts';
 import { expect, test } from 'vitest';
 import type { RawEvent } from '../src/audit/rawEvent.ts';
-import { findings, id, openAccounts, writer } from './toldHistory.ts';
+import { findings, id, openAccounts, writer } from './writtenHistory.ts';
 
-/** Icebergs and orders for an amount of money: what the audit must let pass, and what it must not. */
+/** A written history of an iceberg and an order for money that the audit must accept, and changes that it must find. */
 const [ANN, BOB] = [id(1), id(2)];
 const [ICEBERG, MONEY] = [id(11), id(12)];
 const TIME = '2026-01-05T14:30:00.000Z';
@@ -14,7 +14,7 @@ type Change = [type: RawEvent['type'], nth: number, data: object];
  * Ann offers 25 at 10.00 and shows 10 at a time; Bob buys for 120.50, gets 10 and then 2 of the next peak, and has too
  * little left for another share. Ann cancels the rest.
  */
-function told(change?: Change): RawEvent[] {
+function historyWith(change?: Change): RawEvent[] {
   const { events, write } = writer();
   const [ann, bob, book] = [`account-${ANN}`, `account-${BOB}`, 'book-ACME'];
   const as = (fact: unknown) => fact as Fact;
@@ -101,7 +101,7 @@ function told(change?: Change): RawEvent[] {
 }
 
 test('an iceberg that is bought for an amount of money passes', () => {
-  expect(findings(told())).toEqual([]);
+  expect(findings(historyWith())).toEqual([]);
 });
 
 test.for<[what: string, change: Change]>([
@@ -115,5 +115,5 @@ test.for<[what: string, change: Change]>([
   ['money that is not held', ['OrderPlaced.v1', 1, { holdCents: 12_049 }]],
   ['money that stays held', ['OrderFilled.v1', 3, { releasedCents: 0 }]],
 ])('the audit finds %s', ([, change]) => {
-  expect(findings(told(change)).length).toBeGreaterThan(0);
+  expect(findings(historyWith(change)).length).toBeGreaterThan(0);
 });

@@ -1,9 +1,9 @@
 import type { Fact } from '@brokerx/contracts';
 import { expect, test } from 'vitest';
 import type { RawEvent } from '../src/audit/rawEvent.ts';
-import { findings, id, writer } from './toldHistory.ts';
+import { findings, id, writer } from './writtenHistory.ts';
 
-/** Changes in full and prevented matches, told by hand: what the audit must let pass, and what it must not. */
+/** Written histories of amendments and prevented matches that the audit must accept, and changes that it must find. */
 const [ANN, BOB] = [id(1), id(2)];
 const SELL = id(11);
 const BUY = id(12);
@@ -15,7 +15,7 @@ type Change = { event: RawEvent['type']; data: object };
  * Ann sells 4 at 10.00, bids 10 there with `decrement` (4 are taken off both), raises the rest to 12 at 10.10, and
  * buys 5 of Bob there.
  */
-function told(change?: Change, terms: object = { selfTrade: 'decrement' }): RawEvent[] {
+function historyWith(change?: Change, terms: object = { selfTrade: 'decrement' }): RawEvent[] {
   const { events, write } = writer();
   const accepted = (orderId: string, accountId: string, more: object) => ({
     type: 'OrderAccepted.v1' as const,
@@ -205,7 +205,7 @@ function told(change?: Change, terms: object = { selfTrade: 'decrement' }): RawE
 }
 
 test('a history with a change in full and a prevented match passes', () => {
-  expect(findings(told())).toEqual([]);
+  expect(findings(historyWith())).toEqual([]);
 });
 
 test.for<[what: string, change: Change | undefined, terms?: object]>([
@@ -228,7 +228,7 @@ test.for<[what: string, change: Change | undefined, terms?: object]>([
     { event: 'OrderReplaced.v1', data: { entry: undefined } },
   ],
 ])('the audit finds %s', ([, change, terms]) => {
-  expect(findings(told(change, terms)).length).toBeGreaterThan(0);
+  expect(findings(historyWith(change, terms)).length).toBeGreaterThan(0);
 });
 
 /** Ann waits with a stop at 10.10 and bids 10.20; Bob takes the bid, which triggers the stop, and it meets nobody. */

@@ -7,7 +7,7 @@ import { type AuditedOrder, orderFrom } from '../src/audit/order.ts';
 import { listFrom } from '../src/audit/orderList.ts';
 import type { RawEvent } from '../src/audit/rawEvent.ts';
 
-/** What is right by one version of the matching rules and wrong by another: the audit knows which one a market follows. */
+/** Histories that are right by one version of the matching rules and wrong by another: the audit follows the market's version. */
 const id = (n: number): string => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
 type Placed = Extract<AccountFact, { type: 'OrderPlaced.v1' }>['data'];
 const placed = (n: number, terms: Partial<Placed> = {}): Placed => ({
@@ -42,7 +42,7 @@ const becomes = (state: 'opening_auction' | 'volatility_auction' | 'continuous')
   data: { state },
 });
 
-/** What the audit finds by a version; each list of facts is told by one input. */
+/** The findings by a version of the rules. Each list of facts is the output of one input. */
 function audited(
   version: number,
   orders: readonly AuditedOrder[],
@@ -128,14 +128,14 @@ test('a stop that no trade since reached is triggered by nobody, whatever arms',
   const nobody = expect.stringMatching(/which no trade has reached/);
   expect(audited(4, [orderFrom(stop)], [held, [triggered, expired]])).toEqual([nobody]);
   expect(audited(3, [orderFrom(stop)], [held, [triggered, expired]])).toEqual([nobody]);
-  // By version 3 another bracket that armed then woke it.
+  // By version 3 a bracket that armed triggered it.
   const [arms, orders] = bracket();
   const inputs = [held, ...arms.slice(0, -1), [...(arms.at(-1) ?? []), triggered, expired]];
   expect(audited(3, [orderFrom(stop), ...orders], inputs)).toEqual([]);
   expect(audited(4, [orderFrom(stop), ...orders], inputs)).toEqual([nobody]);
 });
 
-/** A bracket whose entry was bought whole at 1,000; in the last of its inputs it arms. */
+/** A bracket whose entry is filled at 1,000, so that it arms in the last of its inputs. */
 function bracket(): [inputs: BookFact[][], orders: AuditedOrder[]] {
   const list = listFrom({ listId: id(30), kind: 'bracket', holdCents: 0, holdShares: 0 } as never);
   const entry = placed(21, { side: 'buy' });
@@ -175,8 +175,8 @@ test.for([
 ] as const)('a bracket arms in a call by version %i alone', ([version, expected]) => {
   const [inputs, orders] = bracket();
   const [placing = [], [taken, traded, ...arming] = []] = inputs;
-  const told = [placing, [taken, traded, becomes('volatility_auction'), ...arming]] as BookFact[][];
-  expect(audited(version, orders, told)).toEqual(expected);
+  const outputs = [placing, [taken, traded, becomes('volatility_auction'), ...arming]] as BookFact[][];
+  expect(audited(version, orders, outputs)).toEqual(expected);
 });
 
 test('an iceberg of more peaks than there may be is a finding from version 4 on', () => {

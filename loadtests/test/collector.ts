@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import { z } from 'zod';
 
-/** One span as OTLP sends it, with the service that it comes from. */
+/** A span as OTLP sends it, with the service that made it. */
 export type Span = z.infer<typeof OtlpSpan> & { service: string };
 
 const OtlpSpan = z.object({
@@ -21,15 +21,15 @@ const OtlpTraces = z.object({
   ),
 });
 
-/** A collector of traces (OTLP over HTTP, JSON), and the environment that makes services send theirs to it at once. */
+/** Starts a collector of traces (OTLP over HTTP, JSON). `env` makes services send their traces to it at once. */
 export async function startCollector() {
   const spans: Span[] = [];
   const server = createServer(async (request, response) => {
     let text = '';
     for await (const chunk of request) text += String(chunk);
     for (const { resource, scopeSpans } of OtlpTraces.parse(JSON.parse(text)).resourceSpans) {
-      const named = resource.attributes.find(({ key }) => key === 'service.name');
-      const service = named?.value.stringValue ?? '';
+      const nameAttribute = resource.attributes.find(({ key }) => key === 'service.name');
+      const service = nameAttribute?.value.stringValue ?? '';
       for (const scope of scopeSpans) spans.push(...scope.spans.map((span) => ({ ...span, service })));
     }
     response.setHeader('content-type', 'application/json').end('{}');

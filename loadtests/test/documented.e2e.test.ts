@@ -11,7 +11,7 @@ import { operatorOf } from '../src/operator.ts';
 import { type Installation, startInstallation } from '../src/own/installation.ts';
 import { type Person, registerMany } from '../src/people.ts';
 
-/** What README and docs tell a person to type, typed. */
+/** Runs what README and docs tell a reader to type. */
 const run = promisify(execFile);
 vi.setConfig({ testTimeout: 180_000 });
 
@@ -48,16 +48,16 @@ test('the program of docs/market-data.md is sound, and runs from a folder of the
     const { email: EMAIL, password: PASSWORD } = alice;
     const env = { ...process.env, COMMANDS, QUERIES, EMAIL, PASSWORD };
     const child = spawn(process.execPath, [launch, join(folder, 'program.ts')], { env });
-    let said = '';
+    let output = '';
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (chunk) => {
-        said += String(chunk);
+        output += String(chunk);
       });
     }
-    // All three: the outcome, the person's own channel, and the book.
-    await expect.poll(() => said).toMatch(/^ok \{/m);
-    await expect.poll(() => said).toMatch(/^mine order_placed/m);
-    await expect.poll(() => said).toMatch(/^book \[.*10\.10/ms);
+    // The program prints all three: the outcome, the client's own channel, and the book.
+    await expect.poll(() => output).toMatch(/^ok \{/m);
+    await expect.poll(() => output).toMatch(/^mine order_placed/m);
+    await expect.poll(() => output).toMatch(/^book \[.*10\.10/ms);
     child.kill('SIGINT');
     await once(child, 'close');
   } finally {
@@ -84,8 +84,8 @@ test('what the README kills is the engine of this installation alone', async () 
 
 test('where another answer comes than the README reckons with, it is shown, without a stack trace', async () => {
   const field = /^field\(\) \{[^}]+\}[^]*?"; \}$/m.exec(page('README.md'))?.[0] ?? '';
-  const shell = (came: string, asked: string) =>
-    run('/bin/bash', ['-c', `${field}\nprintf '%s' "$1" | field "$2"`, 'bash', came, asked]);
+  const shell = (reply: string, asked: string) =>
+    run('/bin/bash', ['-c', `${field}\nprintf '%s' "$1" | field "$2"`, 'bash', reply, asked]);
   expect(await shell('{"id":"7"}', 'id')).toEqual({ stdout: '7\n', stderr: '' });
   const inbox = JSON.stringify({ items: [{ text: 'Your passcode is 123456.' }] });
   expect((await shell(inbox, 'items[0].text.match(/\\d{6}/)[0]')).stdout).toBe('123456\n');

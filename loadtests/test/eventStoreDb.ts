@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { REPOSITORY } from '../src/config.ts';
 
-/** A process that speaks EventStoreDB's protocol, its log in memory: for installations that keep their events there. */
+/** Starts a process that speaks EventStoreDB's protocol and keeps its log in memory, as the store of an installation. */
 export async function startEventStoreDb(): Promise<{ url: string; stop(): void }> {
   const child: ChildProcess = spawn(
     process.execPath,

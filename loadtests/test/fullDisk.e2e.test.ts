@@ -9,7 +9,7 @@ import { type Installation, startInstallation } from '../src/own/installation.ts
 import { type Person, registerMany } from '../src/people.ts';
 import { smallDisk } from './smallDisk.ts';
 
-/** An installation whose whole folder, database and log, lies on a disk that becomes full. */
+/** An installation whose folder, with database and log, is on a disk that becomes full. */
 const disk = smallDisk(280);
 const SYMBOL = 'FULL';
 
@@ -71,7 +71,7 @@ describe.runIf(disk !== null)('a full disk (a small one is mounted for it, which
     expect((await place()).status).toBe(202);
     const before = installation.pids();
     disk?.fill();
-    // An order or two may still fit into what the database has taken already.
+    // An order or two may still fit into the space that the database has already allocated.
     while ((await place()).status === 202) await delay(20);
     for (let round = 0; round < 10; round++) {
       await expectRefusal();
@@ -102,12 +102,12 @@ describe.runIf(disk !== null)('a full disk (a small one is mounted for it, which
     await expect.poll(async () => (await place()).status).toBe(202);
   }, 60_000);
 
-  /** What was on its way when the database stopped has an unknown outcome; after it the reason is known. */
+  /** Requests under way when the database stopped have unknown outcomes. Later ones are refused with the reason. */
   async function expectRefusalsUntilFree(): Promise<void> {
     await expect.poll(async () => (await place()).text).toContain('is full');
     for (let round = 0; round < 5; round++) {
       await expectRefusal();
-      // Nothing can be read from a database that is away; that is said, and at once.
+      // While the database is away, reads are refused at once.
       expect([200, 503]).toContain((await read()).status);
       await delay(200);
     }
@@ -131,10 +131,10 @@ describe.runIf(disk !== null)('a full disk (a small one is mounted for it, which
   }, 60_000);
 });
 
-/** Fills the database's log behind BrokerX' back. */
+/** Fills the database's log directly, without BrokerX. */
 async function writeUntilItStops(url: string): Promise<void> {
   const client = new pg.Client({ connectionString: url });
-  errorsHeardElsewhere(client); // Its query rejects, too.
+  errorsHeardElsewhere(client); // The query rejects with the same error.
   await client.connect();
   const write = `select pg_logical_emit_message(true, 'ballast', repeat('x', 1000000))`;
   const writing = (async () => {

@@ -21,7 +21,7 @@ import { type Installation, startInstallation } from '../src/own/installation.ts
 import { type Person, registerMany } from '../src/people.ts';
 import { ask, brokerx, freePort, type Gateway, startGateway } from './gateway.ts';
 
-/** A whole BrokerX with a second API of each kind, and the gateway in front: what clients see then. */
+/** A whole BrokerX with a second API of each kind behind the gateway, as clients see it. */
 let installation: Installation;
 const others: ChildProcess[] = [];
 const commandApis: string[] = [];
@@ -33,8 +33,8 @@ beforeAll(async () => {
   smtpPort = String(await freePort());
   const env = { TRUSTED_PROXIES: '127.0.0.1', DEV_INBOX_SMTP_PORT: smtpPort };
   installation = await startInstallation({ env });
-  commandApis.push(new URL(installation.status.commandUrl).host, await another('command-api'));
-  queryApis.push(new URL(installation.status.queryUrl).host, await another('query-api'));
+  commandApis.push(new URL(installation.status.commandUrl).host, await startAnother('command-api'));
+  queryApis.push(new URL(installation.status.queryUrl).host, await startAnother('query-api'));
 }, 120_000);
 
 afterAll(async () => {
@@ -42,8 +42,8 @@ afterAll(async () => {
   await installation?.stop();
 }, 60_000);
 
-/** One more API of the installation, which nobody starts again when it is killed. */
-async function another(service: 'command-api' | 'query-api'): Promise<string> {
+/** Starts one more API of the installation. It is not restarted when it is killed. */
+async function startAnother(service: 'command-api' | 'query-api'): Promise<string> {
   const { databaseUrl, commandUrl, dataDir } = installation.status;
   const port = String(await freePort());
   const secrets = JSON.parse(readFileSync(join(dataDir, 'secrets.json'), 'utf8')) as Record<string, string>;
@@ -74,7 +74,7 @@ async function another(service: 'command-api' | 'query-api'): Promise<string> {
 test('the routes of both gateways are those that the APIs serve', async () => {
   const { commandUrl, queryUrl } = installation.status;
   const args = ['gateway', 'routes', '--check', '--command', commandUrl, '--query', queryUrl];
-  expect(await brokerx(args)).toEqual({ code: 0, said: '' });
+  expect(await brokerx(args)).toEqual({ code: 0, output: '' });
 });
 
 const nginx = inject('nginx');
@@ -151,26 +151,26 @@ describe.runIf(nginx !== null)('behind nginx', () => {
 
   test('every operation of both APIs is answered as by the API itself', async () => {
     const { commandUrl, queryUrl } = installation.status;
-    let asked = 0;
+    let compared = 0;
     for (const base of [commandUrl, queryUrl]) {
       const { paths } = (await (await fetch(`${base}/openapi.json`)).json()) as {
         paths: Record<string, Record<string, unknown>>;
       };
       for (const [template, operations] of Object.entries(paths)) {
-        // Nobody is signed in, nothing is sent, and nothing has this name.
+        // The request has no token and no body, and names nothing that exists.
         const path = template.replaceAll(/\{[^}]+\}/g, 'NOWHERE');
         for (const verb of Object.keys(operations)) {
           const method = verb.toUpperCase();
           const direct = await ask(`${base}${path}`, { method });
           const through = await ask(`${gateway.url}${path}`, { method });
-          const seen = ({ status, problem: { code } }: typeof direct) => ({ method, path, status, code });
-          expect(seen(through)).toEqual(seen(direct));
+          const summary = ({ status, problem: { code } }: typeof direct) => ({ method, path, status, code });
+          expect(summary(through)).toEqual(summary(direct));
           expect(through.names.filter((name) => name === 'x-request-id')).toHaveLength(1);
-          asked += 1;
+          compared += 1;
         }
       }
     }
-    expect(asked).toBeGreaterThan(30);
+    expect(compared).toBeGreaterThan(30);
   });
 
   test('what the APIs serve beside their operations, and what is spelled otherwise, is not shown', async () => {
@@ -187,11 +187,11 @@ describe.runIf(nginx !== null)('behind nginx', () => {
       '/queries/metrics',
     ]) {
       const { status, problem, headers, names } = await ask(`${gateway.url}${path}`);
-      expect({ path, status, code: problem.code, said: problem.status }).toEqual({
+      expect({ path, status, code: problem.code, statusInBody: problem.status }).toEqual({
         path,
         status: 404,
         code: 'ROUTE_NOT_FOUND',
-        said: 404,
+        statusInBody: 404,
       });
       expect(problem.request_id).toBe(headers['x-request-id']);
       expect(names.filter((name) => name === 'content-security-policy')).toHaveLength(1);
@@ -230,7 +230,7 @@ describe.runIf(nginx !== null)('behind nginx', () => {
     const first = new AbortController();
     const seen: string[] = [];
     let lastId: string | undefined;
-    // What a stream without an id tells begins where it says that it is ready.
+    // A stream without an id begins when it says that it is ready.
     let resting = '';
     for await (const { id, event } of streamEvents(api.lines(path, { token, signal: first.signal }))) {
       seen.push(event);
@@ -284,7 +284,7 @@ describe.runIf(nginx !== null)('behind nginx', () => {
   test('an account sticks to one command-api, accounts are spread over both, queries too', async () => {
     const tokens = Array.from({ length: 40 }, (_, number) => `token-${number}`);
     let round = 0;
-    // One that answers too slowly on a busy machine is passed over for some seconds: then its accounts move.
+    // On a busy machine nginx passes over an API that answers too slowly for some seconds, and then its accounts move.
     const spread = async () => {
       round += 1;
       const path = `/v1/accounts/spread-${round}/cash-transfers`;
@@ -327,9 +327,9 @@ describe.runIf(nginx !== null)('behind nginx', () => {
   });
 
   test('pages of the listed origin may call both APIs and read refusals; others may not', async () => {
-    const asks = (path: string, origin: string, method = 'GET') =>
+    const askFrom = (path: string, origin: string, method = 'GET') =>
       ask(`${gateway.url}${path}`, { method, headers: { origin } });
-    const preflight = await asks('/v1/orders', PAGE, 'OPTIONS');
+    const preflight = await askFrom('/v1/orders', PAGE, 'OPTIONS');
     expect(preflight.status).toBe(204);
     expect(preflight.headers).toMatchObject({
       'access-control-allow-origin': PAGE,
@@ -341,16 +341,16 @@ describe.runIf(nginx !== null)('behind nginx', () => {
       ['/v1/orders', 'POST', 401],
       ['/nowhere', 'GET', 404],
     ] as const) {
-      const reply = await asks(path, PAGE, method);
+      const reply = await askFrom(path, PAGE, method);
       expect(reply.status).toBe(status);
       expect(reply.names.filter((name) => name === 'access-control-allow-origin')).toHaveLength(1);
       expect(reply.headers).toMatchObject({ 'access-control-allow-origin': PAGE, vary: expect.any(String) });
       expect(reply.headers['access-control-expose-headers']).toContain('X-BrokerX-Position');
     }
-    expect((await asks('/v1/symbols', 'https://trade.example.evil')).names).not.toContain(
+    expect((await askFrom('/v1/symbols', 'https://trade.example.evil')).names).not.toContain(
       'access-control-allow-origin',
     );
-    expect((await asks('/v1/orders', 'https://evil.example', 'OPTIONS')).status).toBe(404);
+    expect((await askFrom('/v1/orders', 'https://evil.example', 'OPTIONS')).status).toBe(404);
   });
 
   test('a command-api that is killed under load is not noticed: every order is answered once', async () => {
@@ -369,17 +369,17 @@ describe.runIf(nginx !== null)('behind nginx', () => {
           body: JSON.stringify(order('buy', '10.00')),
         });
         answers.push(reply.status);
-        if (answers.length === 20) await killTheOneOf(sender);
+        if (answers.length === 20) await killCommandApiOf(sender);
       }
     };
-    const before = await open(alice);
+    const before = await openOrders(alice);
     await Promise.all(Array.from({ length: 6 }, worker));
     expect(answers).toEqual(Array.from({ length: 60 }, () => 202));
-    await expect.poll(() => open(alice)).toBe(before + 60);
+    await expect.poll(() => openOrders(alice)).toBe(before + 60);
   });
 
-  /** Kills the command-api that serves this token; the supervisor starts the installation's own again. */
-  async function killTheOneOf(token: string): Promise<void> {
+  /** Kills the command-api that serves this token. The supervisor restarts it if it is the installation's own. */
+  async function killCommandApiOf(token: string): Promise<void> {
     const path = '/v1/accounts/serving/cash-transfers';
     await ask(`${gateway.url}${path}`, { method: 'POST', headers: { authorization: `Bearer ${token}` } });
     const serving = (await gateway.logged(path, 1))[0]?.upstream;
@@ -387,7 +387,7 @@ describe.runIf(nginx !== null)('behind nginx', () => {
     process.kill(pid ?? 0, 'SIGKILL');
   }
 
-  const open = async (person: Person): Promise<number> => {
+  const openOrders = async (person: Person): Promise<number> => {
     let count = 0;
     let page = '';
     do {

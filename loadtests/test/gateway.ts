@@ -9,11 +9,11 @@ import { promisify } from 'node:util';
 import { mayFail } from '@brokerx/client';
 import { plainEnvironment, REPOSITORY } from '../src/config.ts';
 
-/** A real nginx with the configuration that `brokerx gateway config` makes, in a folder to throw away. */
+/** A real nginx with the configuration that `brokerx gateway config` makes, in a temporary folder. */
 export type Gateway = {
   url: string;
   port: number;
-  /** What its access log says of so many requests for this path, once it has said it of all. */
+  /** The entries of its access log for this path, once there are as many as `requests`. */
   logged(path: string, requests: number): Promise<LoggedRequest[]>;
   stop(): Promise<void>;
 };
@@ -28,46 +28,46 @@ const BROKERX = join(REPOSITORY, 'infra/installation/src/cli/main.ts');
 const START_TIMEOUT_MS = 10_000;
 const POLL_MS = 20;
 
-/** Runs `brokerx` with these arguments; never throws for its exit code. */
+/** Runs `brokerx` with these arguments. A failure is an exit code, not an error. */
 export async function brokerx(
   args: readonly string[],
   env: Record<string, string> = {},
-): Promise<{ code: number; said: string }> {
+): Promise<{ code: number; output: string }> {
   const run = promisify(execFile);
   try {
     const { stderr } = await run(process.execPath, [BROKERX, ...args], {
       env: { ...plainEnvironment(), ...env },
     });
-    return { code: 0, said: stderr };
+    return { code: 0, output: stderr };
   } catch (error) {
     const { code, stderr } = error as { code: number; stderr: string };
-    return { code, said: stderr };
+    return { code, output: stderr };
   }
 }
 
 export async function startGateway(nginx: string, env: Record<string, string>): Promise<Gateway> {
   const folder = mkdtempSync(join(tmpdir(), 'brokerx-gateway-'));
-  // Started as root, nginx works as somebody else.
+  // An nginx that is started as root runs as another user.
   chmodSync(folder, 0o755);
   const port = await freePort();
   const health = `127.0.0.1:${await freePort()}`;
   const log = join(folder, 'access.log');
-  const made = await brokerx(['gateway', 'config', '--out', folder], {
+  const result = await brokerx(['gateway', 'config', '--out', folder], {
     GATEWAY_LISTEN: `127.0.0.1:${port}${HAS_IPV6 ? `,[::1]:${port}` : ''}`,
     GATEWAY_HEALTH_LISTEN: health,
     GATEWAY_ACCESS_LOG: log,
     ...env,
   });
-  if (made.code !== 0) throw new Error(made.said);
+  if (result.code !== 0) throw new Error(result.output);
   const errors = openSync(join(folder, 'errors.log'), 'a');
   const config = join(folder, 'nginx.conf');
   const args = ['-e', 'stderr', '-p', folder, '-c', config, '-g', 'daemon off;'];
   const child = spawn(nginx, args, { stdio: ['ignore', 'ignore', errors] });
   closeSync(errors);
   const url = `${env['GATEWAY_TLS_KEY'] ? 'https' : 'http'}://127.0.0.1:${port}`;
-  const deadline = performance.now() + START_TIMEOUT_MS;
+  const deadlineMs = performance.now() + START_TIMEOUT_MS;
   while (!(await mayFail(fetch(`http://${health}/livez`), 'it has not started yet'))?.ok) {
-    if (child.exitCode !== null || performance.now() > deadline) {
+    if (child.exitCode !== null || performance.now() > deadlineMs) {
       throw new Error(`nginx did not start:\n${readFileSync(join(folder, 'errors.log'), 'utf8')}`);
     }
     await delay(POLL_MS);
@@ -85,9 +85,9 @@ export async function startGateway(nginx: string, env: Record<string, string>): 
 
 async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
-  const gone = new Promise<void>((done) => child.once('exit', () => done()));
+  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   child.kill('SIGTERM');
-  await gone;
+  await exited;
 }
 
 async function logged(log: string, path: string, requests: number): Promise<LoggedRequest[]> {
@@ -112,7 +112,7 @@ export function freePort(): Promise<number> {
   });
 }
 
-export type Asked = {
+export type AskOptions = {
   method?: string;
   headers?: Record<string, string>;
   body?: string;
@@ -122,20 +122,23 @@ export type Asked = {
 export type Answer = {
   status: number;
   headers: IncomingHttpHeaders;
-  /** As they came, none merged. */
+  /** The names of the headers as they came, none merged. */
   names: string[];
   text: string;
   problem: { code?: string; status?: number; request_id?: string; retryable?: boolean };
 };
 
-/** One request as a browser or a program sends it, on a connection of its own; certificates are not looked at. */
-export function ask(url: string, { method = 'GET', headers = {}, body, from }: Asked = {}): Promise<Answer> {
+/** Sends one request as a browser or a program does, on a connection of its own. Certificates are not checked. */
+export function ask(
+  url: string,
+  { method = 'GET', headers = {}, body, from }: AskOptions = {},
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const local = from ? { localAddress: from } : {};
     const send = url.startsWith('https') ? httpsRequest : httpRequest;
-    const sent = send(url, { method, headers, agent: false, rejectUnauthorized: false, ...local });
-    sent.once('error', reject);
-    sent.once('response', (reply) => {
+    const request = send(url, { method, headers, agent: false, rejectUnauthorized: false, ...local });
+    request.once('error', reject);
+    request.once('response', (reply) => {
       let text = '';
       reply.setEncoding('utf8').on('data', (chunk: string) => {
         text += chunk;
@@ -152,6 +155,6 @@ export function ask(url: string, { method = 'GET', headers = {}, body, from }: A
         });
       });
     });
-    sent.end(body);
+    request.end(body);
   });
 }

@@ -10,22 +10,22 @@ import { deafApi, goesAway, type ScriptedApi, says, scriptedApi } from './script
 
 const canMakeCertificates = spawnSync('openssl', ['version']).status === 0;
 
-/** The gateway in front of APIs that misbehave, and of clients that do. */
+/** The gateway in front of APIs that misbehave, and behind clients that do. */
 const nginx = inject('nginx');
 
 describe.runIf(nginx !== null)('nginx', () => {
-  const opened: (ScriptedApi | { close(): Promise<void> })[] = [];
+  const resources: (ScriptedApi | { close(): Promise<void> })[] = [];
   afterEach(async () => {
-    for (const it of opened.splice(0)) await it.close();
+    for (const resource of resources.splice(0)) await resource.close();
   });
   const api = async (...args: Parameters<typeof scriptedApi>) => {
-    const made = await scriptedApi(...args);
-    opened.push(made);
-    return made;
+    const server = await scriptedApi(...args);
+    resources.push(server);
+    return server;
   };
   const gatewayTo = async (env: Record<string, string>): Promise<Gateway> => {
     const gateway = await startGateway(nginx ?? '', env);
-    opened.unshift({ close: gateway.stop });
+    resources.unshift({ close: gateway.stop });
     return gateway;
   };
   const key = { 'idempotency-key': 'b0d47e3c-6ab1-4f9f-9d6b-0f3e2f0d5a11' };
@@ -40,11 +40,11 @@ describe.runIf(nginx !== null)('nginx', () => {
         ['keyed', '/v1/orders'],
         ['once', '/v1/sessions'],
       ] as const) {
-        const asked = {
+        const options = {
           method: 'POST',
           headers: kind === 'keyed' ? headers : { authorization: `Bearer ${number}` },
         };
-        statuses[kind].add((await ask(`${url}${path}`, { ...asked, body: '{}' })).status);
+        statuses[kind].add((await ask(`${url}${path}`, { ...options, body: '{}' })).status);
       }
     }
     expect(statuses.keyed).toEqual(new Set([200]));
@@ -77,7 +77,7 @@ describe.runIf(nginx !== null)('nginx', () => {
 
   test('an API that cannot be connected to, as when its machine is gone, is passed over by any command', async () => {
     const [gone, well] = [await deafApi(), await api(says('done'))];
-    opened.push(gone);
+    resources.push(gone);
     const { url } = await gatewayTo({ GATEWAY_COMMAND_APIS: `${gone.address},${well.address}` });
     const signIns = Array.from({ length: 8 }, (_, number) => {
       const headers = { authorization: `Bearer ${number}` };
@@ -101,7 +101,7 @@ describe.runIf(nginx !== null)('nginx', () => {
     await ask(`${url}/v1/symbols`, { headers, from: '127.0.0.2' });
     const balanced = await ask(`${url}/v1/symbols`, { headers, from: '127.0.0.9' });
     expect(balanced.headers['strict-transport-security']).toBe('max-age=31536000');
-    const told = well.requests.map(({ headers: seen }) => ({
+    const forwarded = well.requests.map(({ headers: seen }) => ({
       for: seen['x-forwarded-for'],
       proto: seen['x-forwarded-proto'],
       host: seen['x-forwarded-host'],
@@ -113,7 +113,7 @@ describe.runIf(nginx !== null)('nginx', () => {
       others: [undefined, undefined],
       traceparent: headers.traceparent,
     };
-    expect(told).toEqual([
+    expect(forwarded).toEqual([
       { ...same, for: '127.0.0.2', proto: 'http' },
       { ...same, for: '203.0.113.9', proto: 'https' },
     ]);
@@ -123,7 +123,7 @@ describe.runIf(nginx !== null)('nginx', () => {
     const well = await api(says('done'));
     const folder = mkdtempSync(join(tmpdir(), 'brokerx-tls-'));
     const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'fullchain.pem')];
-    const made = [
+    const requestArgs = [
       'req',
       '-x509',
       '-newkey',
@@ -134,7 +134,7 @@ describe.runIf(nginx !== null)('nginx', () => {
       '-days',
       '1',
     ];
-    execFileSync('openssl', [...made, '-subj', '/CN=127.0.0.1', '-keyout', key, '-out', certificate], {
+    execFileSync('openssl', [...requestArgs, '-subj', '/CN=127.0.0.1', '-keyout', key, '-out', certificate], {
       stdio: 'ignore',
     });
     const { url } = await gatewayTo({
@@ -162,7 +162,7 @@ describe.runIf(nginx !== null)('nginx', () => {
     expect(refused[0]?.problem).toMatchObject({ code: 'RATE_LIMITED', status: 429, retryable: true });
     expect(refused[0]?.headers['retry-after']).toBe('1');
     expect((await signIn('127.0.0.3')).status).toBe(200);
-    // Who is signed in sends commands all the same.
+    // Commands of signed-in clients are not limited by this.
     expect((await ask(`${url}/v1/orders`, { method: 'POST', from: '127.0.0.2' })).status).toBe(200);
   });
 
@@ -174,13 +174,13 @@ describe.runIf(nginx !== null)('nginx', () => {
       GATEWAY_TRUSTED_PROXIES: '::1',
     });
     const signIn = async (address: string) => {
-      const asked = { method: 'POST', headers: { 'x-forwarded-for': address }, body: '{}' };
-      return (await ask(`http://[::1]:${port}/v1/sessions`, asked)).status;
+      const options = { method: 'POST', headers: { 'x-forwarded-for': address }, body: '{}' };
+      return (await ask(`http://[::1]:${port}/v1/sessions`, options)).status;
     };
-    const of = (network: string, count: number) =>
+    const signInsFrom = (network: string, count: number) =>
       Promise.all(Array.from({ length: count }, (_, host) => signIn(`2001:db8:0:${network}::${host + 1}`)));
-    expect((await of('1', 130)).filter((status) => status === 200)).toHaveLength(101);
-    expect(await of('2', 2)).toEqual([200, 200]);
+    expect((await signInsFrom('1', 130)).filter((status) => status === 200)).toHaveLength(101);
+    expect(await signInsFrom('2', 2)).toEqual([200, 200]);
   });
 
   test('streams are passed on as they come, WebSockets both ways, and so many to an address', async () => {
@@ -191,13 +191,13 @@ describe.runIf(nginx !== null)('nginx', () => {
     const head = (more: string) => `GET /v1/streams/symbols/ACME HTTP/1.1\r\nHost: a\r\n${more}\r\n`;
     const upgrade = head('Connection: Upgrade\r\nUpgrade: websocket\r\n');
     const socket = await talk(port, upgrade);
-    await expect.poll(() => socket.heard()).toMatch(/^HTTP\/1\.1 101 /);
+    await expect.poll(() => socket.received()).toMatch(/^HTTP\/1\.1 101 /);
     socket.say('ping');
-    await expect.poll(() => socket.heard()).toMatch(/\r\n\r\nping$/);
+    await expect.poll(() => socket.received()).toMatch(/\r\n\r\nping$/);
     const stream = await talk(port, head(''));
-    await expect.poll(() => stream.heard()).toContain('data: 1');
+    await expect.poll(() => stream.received()).toContain('data: 1');
     const third = await talk(port, head(''));
-    await expect.poll(() => third.heard()).toMatch(/^HTTP\/1\.1 429 .*"code":"RATE_LIMITED"/s);
+    await expect.poll(() => third.received()).toMatch(/^HTTP\/1\.1 429 .*"code":"RATE_LIMITED"/s);
     for (const { hangUp } of [socket, stream, third]) hangUp();
   });
 
@@ -217,22 +217,22 @@ describe.runIf(nginx !== null)('nginx', () => {
 
 const SSE = { 'content-type': 'text/event-stream' };
 
-/** A raw conversation. */
+/** Opens a raw connection and sends the first text. */
 async function talk(port: number, opening: string) {
-  let heard = '';
+  let received = '';
   let isOpen = true;
   const socket = connect(port, '127.0.0.1');
   socket.once('close', () => {
     isOpen = false;
   });
   socket.setEncoding('utf8').on('data', (chunk: string) => {
-    heard += chunk;
+    received += chunk;
   });
   errorsHeardElsewhere(socket);
   await new Promise<void>((resolve) => socket.once('connect', () => resolve()));
   socket.write(opening);
   return {
-    heard: () => heard,
+    received: () => received,
     isOpen: () => isOpen,
     say: (text: string) => socket.write(text),
     hangUp: () => socket.destroy(),

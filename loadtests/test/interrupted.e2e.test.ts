@@ -9,7 +9,7 @@ import { REPOSITORY } from '../src/config.ts';
 
 test('a tool ends what it started and removes it, also where Ctrl-C comes twice, as npm passes it on', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'brokerx-interrupted-'));
-  // As root another user runs the database, who must get there.
+  // Where the tests run as root, the database runs as another user, who must be able to enter the folder.
   chmodSync(folder, 0o755);
   const installation = pathToFileURL(join(REPOSITORY, 'loadtests/src/own/installation.ts'));
   const tool = `import { startInstallation } from '${installation}'; await startInstallation(); console.log('ready');`;
@@ -22,7 +22,7 @@ test('a tool ends what it started and removes it, also where Ctrl-C comes twice,
   await once(child.stdout, 'data');
   child.kill('SIGINT');
   child.kill('SIGINT');
-  // What comes a moment later, while it stops, is the same Ctrl-C still.
+  // A signal a moment later, during the stop, still counts as the same Ctrl-C.
   setTimeout(() => child.kill('SIGINT'), 50);
   expect(await closed).toEqual([130, null]);
   expect(readdirSync(folder).filter((name) => name.startsWith('brokerx-load-'))).toEqual([]);

@@ -19,11 +19,11 @@ import { type Person, registerMany } from '../src/people.ts';
 import { replay } from '../src/replay.ts';
 import { openReference, type Reference } from './reference.ts';
 
-/** Processes are killed and come back as fast as the machine lets them: nothing here is about how fast that is. */
+/** Killed processes come back as fast as the machine allows; these tests do not check how fast. */
 const PATIENCE_MS = 150_000;
 vi.setConfig({ testTimeout: 2 * PATIENCE_MS });
 
-/** One order's whole life on the embedded default, as a client sees it. */
+/** The whole life of orders in an embedded installation, as clients see it. */
 let installation: Installation;
 let api: Api;
 let reference: Reference;
@@ -61,17 +61,17 @@ const cancel = async (person: Person, id: string): Promise<Outcome<views.OrderVi
   api.command({ method: 'DELETE', path: `/v1/orders/${id}`, token: await person.token() });
 const codeOf = (outcome: Outcome<unknown>) => (outcome.kind === 'refused' ? outcome.code : outcome.kind);
 
-/** Asks until the answer is as wished: what follows from a command is there within moments, not at once. */
-async function eventually<T>(path: string, person: Person, wished: (answer: T) => boolean): Promise<T> {
-  const deadline = performance.now() + PATIENCE_MS;
+/** Repeats a query until its answer is the expected one: the effects of a command are shown within moments, not at once. */
+async function eventually<T>(path: string, person: Person, isExpected: (answer: T) => boolean): Promise<T> {
+  const deadlineMs = performance.now() + PATIENCE_MS;
   for (;;) {
-    const last = performance.now() > deadline;
+    const isLast = performance.now() > deadlineMs;
     try {
       const answer = await api.query<T>(path, { token: await person.token() });
-      if (wished(answer) || last) return answer;
+      if (isExpected(answer) || isLast) return answer;
     } catch (error) {
-      // What the operator did is no command of this person: it may not be there yet.
-      const isAwaited = error instanceof ApiError && AWAITED.includes(error.code) && !last;
+      // An operator's command is not this client's own, so it may not be shown yet.
+      const isAwaited = error instanceof ApiError && AWAITED.includes(error.code) && !isLast;
       if (!isAwaited) throw error;
     }
     await delay(20);
@@ -83,7 +83,7 @@ const shows = async (path: string, person: Person, expected: unknown) =>
 const becomes = (person: Person, id: string, status: string) =>
   eventually<views.OrderView>(`/v1/orders/${id}`, person, (order) => order.status === status);
 
-/** Calls that nobody ends last an hour, and no phase is due for days: whoever comes back late misses none. */
+/** Sets a calendar with calls of an hour and no phase due for days, so that a slow process misses none. */
 async function withLongCalls(symbol: string): Promise<void> {
   // Three days from now; 1 is Monday, and Sunday is 0 here.
   const weekday = ((new Date().getUTCDay() + 2) % 7) + 1;
@@ -135,7 +135,7 @@ describe('one order’s whole life', () => {
     });
 
     const watching = new AbortController();
-    const seen = watch(alice, watching.signal);
+    const nextEvent = watch(alice, watching.signal);
     const sale = succeeded(
       'the sale',
       await place(bob, { side: 'sell', qty: '10', limit_price: '50.00' }),
@@ -164,7 +164,7 @@ describe('one order’s whole life', () => {
     expect(Number(bought.filled_avg_price)).toBe(50);
     expect(await becomes(bob, sale.id, 'filled')).toMatchObject({ filled_qty: '10', fees: '0.25' });
 
-    const fill = await seen((event) => event.event === 'order_filled');
+    const fill = await nextEvent((event) => event.event === 'order_filled');
     watching.abort();
     expect(JSON.parse(fill.data)).toMatchObject({
       order_id: purchase.body.id,
@@ -576,7 +576,7 @@ test('two reductions of one order in consecutive rows are replayed though what i
       { action: 'reduce', order: '1', shares: 10 },
       { action: 'cancel', order: '1' },
     ]);
-    // Its question after the first reduction waits for the answer, and nobody else asks.
+    // The replay's query after the first reduction waits, and nobody else sends queries.
     await Promise.race([replayed, expect.poll(waiting, { timeout: PATIENCE_MS }).toBeGreaterThan(0)]);
     process.kill(pid, 'SIGCONT');
     expect(await replayed).toMatchObject({ rows: 4, deviations: [] });
@@ -701,24 +701,24 @@ test.for<[list: string, path: string, tamper: (items: Record<string, unknown>[])
 ])('and it finds %s that somebody changed', async ([, path, tamper]) => {
   const tampered: Api = {
     ...api,
-    async query<T>(asked: string, options?: object) {
-      const reply = await api.query<T>(asked, options);
-      if (!asked.startsWith(path)) return reply;
+    async query<T>(queryPath: string, options?: object) {
+      const reply = await api.query<T>(queryPath, options);
+      if (!queryPath.startsWith(path)) return reply;
       const page = reply as { items: Record<string, unknown>[] };
       return { ...page, items: tamper(page.items) } as T;
     },
   };
-  // One look is enough: nothing happens any more.
+  // One comparison is enough, because nothing happens any more.
   const result = await auditInstallation({ api: tampered, operator: operator.person, settleMs: 1 });
   expect(result.findings.list.map(({ check }) => check)).toContain('mismatch');
   expect(result.exitCode).toBe(13);
 });
 
-/** Follows a person's stream from now on; the result waits for an event. */
+/** Follows a person's stream from now on. The returned function waits for an event. */
 function watch(
   person: Person,
   signal: AbortSignal,
-): (wished: (event: StreamEvent) => boolean) => Promise<StreamEvent> {
+): (isExpected: (event: StreamEvent) => boolean) => Promise<StreamEvent> {
   const events: StreamEvent[] = [];
   let failure: unknown;
   void (async () => {
@@ -727,10 +727,10 @@ function watch(
   })().catch((error: unknown) => {
     failure = error;
   });
-  return async (wished) => {
-    for (const deadline = performance.now() + PATIENCE_MS; performance.now() < deadline; ) {
-      const found = events.find(wished);
-      if (found) return found;
+  return async (isExpected) => {
+    for (const deadlineMs = performance.now() + PATIENCE_MS; performance.now() < deadlineMs; ) {
+      const event = events.find(isExpected);
+      if (event) return event;
       if (failure) throw failure;
       await delay(20);
     }

@@ -12,8 +12,8 @@ import { type Person, registerMany, signIn } from '../src/people.ts';
 import { startEventStoreDb } from './eventStoreDb.ts';
 
 /**
- * An installation that has traded on PostgreSQL is moved to EventStoreDB, and goes on there: the same orders, wallets
- * and books, built anew; what belonged to the old store is refused.
+ * An installation that has traded on PostgreSQL is moved to EventStoreDB and goes on there, with the same orders, wallets and
+ * books, built anew. Positions of the old store are refused.
  */
 const SYMBOL = 'MOVE';
 let eventStoreDb: Awaited<ReturnType<typeof startEventStoreDb>>;
@@ -21,7 +21,7 @@ let installation: Installation;
 let api: Api;
 let operator: Operator;
 let people: Person[];
-/** Taken over at the next start. */
+/** Variables that apply from the next start on. */
 const env: Record<string, string> = {};
 
 beforeAll(async () => {
@@ -38,7 +38,7 @@ afterAll(async () => {
   eventStoreDb?.stop();
 }, 60_000);
 
-/** Ports change with every start. */
+/** Connects anew, because ports change with every start. */
 async function connect(): Promise<void> {
   await api?.close();
   const { commandUrl, queryUrl, operatorEmail, operatorPassword } = installation.status;
@@ -48,9 +48,9 @@ async function connect(): Promise<void> {
 
 const [BUYER, SELLER] = [0, 1];
 const person = (which: number): Person => {
-  const found = people[which];
-  if (!found) throw new Error('nobody');
-  return found;
+  const one = people[which];
+  if (!one) throw new Error('nobody');
+  return one;
 };
 
 async function place(
@@ -70,14 +70,14 @@ async function place(
 const ask = async (which: number, path: string) =>
   api.raw('query', { path, headers: { authorization: `Bearer ${await person(which).token()}` } });
 
-/** What a client sees of himself and the market, when everything is answered and shown. */
-async function seen(): Promise<unknown> {
+/** What both clients see of their accounts and of the market. */
+async function clientViews(): Promise<unknown> {
   const answers = [];
   for (const which of [BUYER, SELLER]) {
     for (const path of ['/v1/wallet', '/v1/holdings', '/v1/orders', `/v1/symbols/${SYMBOL}/depth`]) {
       const { status, text } = await ask(which, path);
       expect(status, `${path}: ${text}`).toBe(200);
-      // An engine that starts anew says so in the book, and its sequence moves on.
+      // The start of an engine is an event of the book, so sequences differ.
       answers.push([path, text.replaceAll(/"(sequence|last_update_id)":\d+/g, '"$1":0')]);
     }
   }
@@ -113,11 +113,11 @@ test('a store is changed by a copy and a restart', { timeout: 300_000 }, async (
   for (let i = 0; i < 10; i++) await place(SELLER, 'sell', '2', `50.${10 + i}`);
   const bought = await place(BUYER, 'buy', '15', '50.30');
   await becomes(BUYER, bought.id, 'filled');
-  // It rests while the store is changed.
+  // This order rests while the store is changed.
   const resting = await place(BUYER, 'buy', '7', '49.90');
   await becomes(BUYER, resting.id, 'new');
   const before = await audited();
-  const shown = await seen();
+  const shown = await clientViews();
   const oldToken = (await ask(BUYER, '/v1/wallet')).headers['x-brokerx-position'] ?? '';
 
   const brokerx = join(REPOSITORY, 'infra/installation/src/cli/main.ts');
@@ -132,11 +132,11 @@ test('a store is changed by a copy and a restart', { timeout: 300_000 }, async (
 
   const after = await audited();
   expect({ ...after.history.counts, events: 0 }).toEqual({ ...before.history.counts, events: 0 });
-  await expect.poll(seen, { interval: 200 }).toEqual(shown);
+  await expect.poll(clientViews, { interval: 200 }).toEqual(shown);
   const refused = await ask(BUYER, `/v1/wallet?min_position=${oldToken}`);
   expect(JSON.parse(refused.text)).toMatchObject({ code: 'FOREIGN_POSITION' });
 
-  // The book stands as it was: what rested is filled.
+  // The book is what it was: the resting order is filled.
   await place(SELLER, 'sell', '7', '49.90');
   await becomes(BUYER, resting.id, 'filled');
   const last = await audited();

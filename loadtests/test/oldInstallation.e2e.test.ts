@@ -12,7 +12,7 @@ import { type Installation, startInstallation } from '../src/own/installation.ts
 import { type Person, signIn } from '../src/people.ts';
 import { brokerx } from './gateway.ts';
 
-/** An installation that commit 969ea15 left goes on: its people, its orders, its markets, its secrets. */
+/** An installation of commit 969ea15 works with today's code: its clients, orders, markets and secrets. */
 const FIXTURE = resolve(import.meta.dirname, '../fixtures/installation-969ea15');
 const { people, orders } = JSON.parse(readFileSync(join(FIXTURE, 'people.json'), 'utf8')) as {
   people: { email: string; password: string; account: string }[];
@@ -24,7 +24,7 @@ let operator: Operator;
 let secretsBefore: Record<string, string>;
 const persons = new Map<string, Person>();
 
-/** It begins with what was due while nothing ran. */
+/** The time-out of the start and the audit, long because the start does everything that was due since then. */
 const BUSY_MACHINE_MS = 240_000;
 
 beforeAll(async () => {
@@ -42,7 +42,7 @@ afterAll(async () => {
 function unpack(folder: string): void {
   const input = zstdDecompressSync(readFileSync(join(FIXTURE, 'data.tar.zst')));
   execFileSync('tar', ['-xpf', '-', '--no-same-owner', '-C', folder], { input });
-  // PostgreSQL runs as nobody's root: its data belong to the user that runs it.
+  // PostgreSQL never runs as root, and its data must belong to the user that runs it.
   if (process.getuid?.() === 0) execFileSync('chown', ['-R', 'postgres:', join(folder, 'postgres')]);
   secretsBefore = secretsOf(folder);
 }
@@ -92,7 +92,7 @@ test('what was open or over is what it was, but for what time has ended since', 
     new Set(['new', 'held', 'partially_filled', 'filled', 'canceled', 'expired']),
   );
 });
-/** By the trading day, by their own time, by a call that ran, by a switch that was set. */
+/** Orders that have ended since: with their trading day, their expiry, a call, or the dead-man switch. */
 const ENDED_BY_TIME = [
   'day',
   'gtd',
@@ -122,7 +122,7 @@ test('a call that ran ends, with the trades that it owes', async () => {
     const token = await operator.person.token();
     const path = `/v1/symbols/${symbol}/phase`;
     const outcome = await api.command({ method: 'POST', path, body: { phase: 'closed' }, token });
-    // Time may have ended it: what was due while nothing ran is made up for, and the clock goes on.
+    // The market may have closed by itself, because phases that were due meanwhile are made up for.
     if (outcome.kind !== 'ok') expect(outcome).toMatchObject({ code: 'TRADING_PHASE' });
   }
   await expect.poll(() => statusOf('call-sell')).toBe('filled');
@@ -148,8 +148,8 @@ test('orders of then trade with orders of now, one with a hidden part among them
   await expect.poll(async () => (await order()).status).toBe('filled');
   await expect.poll(() => statusOf('partly-filled-sell')).toBe('filled');
   await expect.poll(() => statusOf('iceberg')).toBe('partially_filled');
-  const unnamed = { symbol: 'NULL', side: 'buy', type: 'limit', qty: '6', limit_price: '100.00' };
-  succeeded('buying', await api.command({ method: 'POST', path: '/v1/orders', body: unnamed, token }));
+  const nulOrder = { symbol: 'NULL', side: 'buy', type: 'limit', qty: '6', limit_price: '100.00' };
+  succeeded('buying', await api.command({ method: 'POST', path: '/v1/orders', body: nulOrder, token }));
   await expect.poll(() => statusOf('null-sell')).toBe('filled');
 });
 
@@ -172,12 +172,12 @@ test.for([
     const file = join(folder, '.env');
     copyFileSync(join(FIXTURE, `${name}.env`), file);
     const before = parseEnv(readFileSync(file, 'utf8'));
-    const { code, said } = await brokerx(['make-env', '--file', file]);
-    expect([code, said]).toEqual([0, expect.stringContaining('BROKERX_MODE')]);
+    const { code, output } = await brokerx(['make-env', '--file', file]);
+    expect([code, output]).toEqual([0, expect.stringContaining('BROKERX_MODE')]);
     expect(parseEnv(readFileSync(file, 'utf8'))).toMatchObject({ ...before, BROKERX_MODE: mode });
     expect(await brokerx(['make-env', '--file', file])).toEqual({
       code: 0,
-      said: `${file} has everything: nothing is changed\n`,
+      output: `${file} has everything: nothing is changed\n`,
     });
   } finally {
     rmSync(folder, { recursive: true });

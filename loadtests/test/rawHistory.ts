@@ -2,11 +2,11 @@ import type { Event } from '@brokerx/contracts';
 import type { RawEvent } from '../src/audit/rawEvent.ts';
 import { type SeedOptions, seedHistory } from '../src/seed/seed.ts';
 
-/** The made history as the query API would stream it. */
+/** A seeded history as the query API would stream it. */
 export function rawHistory(options: Partial<SeedOptions> = {}): RawEvent[] {
   let position = 0;
   const raw: RawEvent[] = [];
-  const made = {
+  const seedOptions = {
     seed: 7,
     events: 400,
     startMs: Date.UTC(2026, 0, 5, 14),
@@ -14,7 +14,7 @@ export function rawHistory(options: Partial<SeedOptions> = {}): RawEvent[] {
     symbols: 2,
     ...options,
   };
-  for (const { stream, revision, events } of seedHistory(made)) {
+  for (const { stream, revision, events } of seedHistory(seedOptions)) {
     for (const [index, event] of events.entries()) {
       position += 1;
       raw.push(rawEvent(event, stream, revision + index, position));
@@ -41,7 +41,7 @@ export function rawEvent(event: Event, stream: string, revision: number, positio
   } as RawEvent;
 }
 
-/** Numbers the events of a tampered history anew, so that only what was done to it shows. */
+/** Numbers the events of a tampered history anew, so that the audit finds only the tampering. */
 export function renumbered(events: readonly RawEvent[]): RawEvent[] {
   const revisions = new Map<string, number>();
   return events.map((event, index) => {

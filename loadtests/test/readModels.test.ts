@@ -48,7 +48,7 @@ test('lists as they follow from the history agree with it, for every account and
 });
 
 test('trades of many hours fall into the candles of their seconds, minutes, hours, days, weeks and months', async () => {
-  // A Saturday that is the last of its month: a week and a month begin within it.
+  // It begins on a Saturday, the last day of a month, so that a week and a month begin within it.
   const beganMs = Date.UTC(2026, 0, 31, 21, 58, 30);
   const traded = events
     .filter((event) => event.type === 'TradeExecuted.v1')
@@ -62,13 +62,13 @@ test('trades of many hours fall into the candles of their seconds, minutes, hour
   }
 });
 
-// Every row is a fault that the audit exists for: where it does not find it, it is worth nothing.
+// Each row is a kind of fault that the comparison must find.
 const firstHold = (entries: readonly Entry[]) => entries.findIndex(({ kind }) => kind === 'OrderPlaced');
 const repost = (entry: Entry, change: (amount: string, at: number) => string): Entry => ({
   ...entry,
   postings: entry.postings.map((posting, at) => ({ ...posting, amount: change(posting.amount, at) })),
 });
-test.for<[what: string, found: RegExp, tamper: (entries: Entry[]) => Entry[]]>([
+test.for<[what: string, finding: RegExp, tamper: (entries: Entry[]) => Entry[]]>([
   ['an entry is missing', /shows \d+ entries/, (entries) => entries.toSpliced(3, 1)],
   ['the newest entry is missing', /is not shown/, (entries) => entries.slice(1)],
   ['all of it is missing', /is not shown/, () => []],
@@ -130,12 +130,12 @@ test.for<[what: string, found: RegExp, tamper: (entries: Entry[]) => Entry[]]>([
         repost(entries[1] as Entry, () => 'NaN'),
       ),
   ],
-])('a ledger is wrong where %s', async ([, found, tamper]) => {
+])('a ledger is wrong where %s', async ([, finding, tamper]) => {
   const { differences } = await compareLedger(account, tamper(shownLedger(events, ID)));
-  expect(differences.join('\n')).toMatch(found);
+  expect(differences.join('\n')).toMatch(finding);
 });
 
-test.for<[what: string, found: RegExp, tamper: (executions: Execution[]) => Execution[]]>([
+test.for<[what: string, finding: RegExp, tamper: (executions: Execution[]) => Execution[]]>([
   ['a fill is missing', /is not shown/, (executions) => executions.toSpliced(2, 1)],
   ['the newest fill is missing', /is not shown/, (executions) => executions.slice(1)],
   [
@@ -169,12 +169,12 @@ test.for<[what: string, found: RegExp, tamper: (executions: Execution[]) => Exec
           executions.with(1, { ...(executions[1] as Execution), [field]: value } as Execution),
       ] as [string, RegExp, (executions: Execution[]) => Execution[]],
   ),
-])('executions are wrong where %s', async ([, found, tamper]) => {
+])('executions are wrong where %s', async ([, finding, tamper]) => {
   const { differences } = await compareExecutions(account, tamper(shownExecutions(events, ID)));
-  expect(differences.join('\n')).toMatch(found);
+  expect(differences.join('\n')).toMatch(finding);
 });
 
-test.for<[what: string, found: RegExp, change: (candle: Candle) => Candle[]]>([
+test.for<[what: string, finding: RegExp, change: (candle: Candle) => Candle[]]>([
   ['is missing', /is not shown/, () => []],
   ['is shown twice', /shown twice/, (candle) => [candle, candle]],
   [
@@ -188,12 +188,12 @@ test.for<[what: string, found: RegExp, change: (candle: Candle) => Candle[]]>([
   ['closes elsewhere', /shown \S+ \S+ \S+ 0\.01,/, (candle) => [{ ...candle, close: '0.01' }]],
   ['has another volume', /shown .* 1 shares/, (candle) => [{ ...candle, volume: '1' }]],
   ['has another number of trades', /in 1 trades, should/, (candle) => [{ ...candle, trades: 1 }]],
-])('candles are wrong where one %s', async ([, found, change]) => {
+])('candles are wrong where one %s', async ([, finding, change]) => {
   for (const interval of INTERVALS) {
     const shown = shownCandles(events, SYMBOL, interval);
     const tampered = shown.toSpliced(0, 1, ...change(shown[0] as Candle));
     const expected = history.markets.get(SYMBOL)?.candles[interval] ?? new Map();
-    expect((await compareCandles(interval, expected, tampered)).join('\n')).toMatch(found);
+    expect((await compareCandles(interval, expected, tampered)).join('\n')).toMatch(finding);
   }
 });
 

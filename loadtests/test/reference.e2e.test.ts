@@ -6,7 +6,7 @@ import { type Installation, startInstallation } from '../src/own/installation.ts
 import { type Person, registerMany } from '../src/people.ts';
 import { openReference, type Reference } from './reference.ts';
 
-/** Every operation of `/openapi.json` is called, to its joy and to its sorrow, and answers as it is described. */
+/** Calls every operation of `/openapi.json`, rightly and wrongly, and compares the replies with their descriptions. */
 let installation: Installation;
 let api: Api;
 let reference: Reference;
@@ -46,9 +46,12 @@ const NEWCOMER = {
   password: 'a newcomer’s passphrase',
 };
 
-type Asked = { method?: 'POST' | 'PUT' | 'PATCH' | 'DELETE'; by?: Person; body?: unknown; key?: string };
+type AskOptions = { method?: 'POST' | 'PUT' | 'PATCH' | 'DELETE'; by?: Person; body?: unknown; key?: string };
 
-async function ask(path: string, { method, by, body, key = mintId(idSource) }: Asked = {}): Promise<Reply> {
+async function ask(
+  path: string,
+  { method, by, body, key = mintId(idSource) }: AskOptions = {},
+): Promise<Reply> {
   return api.raw(method ? 'command' : 'query', {
     ...(method ? { method } : {}),
     path,
@@ -60,7 +63,8 @@ async function ask(path: string, { method, by, body, key = mintId(idSource) }: A
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
 }
-const statuses = async (asked: Promise<Reply>[]) => (await Promise.all(asked)).map(({ status }) => status);
+const statuses = async (replies: Promise<Reply>[]) =>
+  (await Promise.all(replies)).map(({ status }) => status);
 const order = (side: 'buy' | 'sell', limit_price: string, more: object = {}) => ({
   symbol: SYMBOL,
   side,
@@ -150,7 +154,7 @@ test('what is asked rightly is answered as described', async () => {
   const registering = await ask('/v1/registrations', { method: 'POST', body: NEWCOMER });
   const { registration_id: registration } = JSON.parse(registering.text) as { registration_id: string };
   const halted = `/v1/symbols/${SYMBOL}`;
-  for (const [path, asked] of [
+  for (const [path, options] of [
     [at, { method: 'PATCH', by: alice, body: { qty: '5' } }],
     [at, { method: 'DELETE', by: alice }],
     ['/v1/orders/by-client-order-id/refer-2', { method: 'DELETE', by: alice }],
@@ -170,8 +174,8 @@ test('what is asked rightly is answered as described', async () => {
       { method: 'PUT', by: operator.person, body: { active: false } },
     ],
     [`/v1/registrations/${registration}/passcode`, { method: 'POST' }],
-  ] satisfies [string, Asked][]) {
-    expect((await ask(path, asked)).status, path).toBe(202);
+  ] satisfies [string, AskOptions][]) {
+    expect((await ask(path, options)).status, path).toBe(202);
   }
   const [guest, visitor] = (await registerMany(api, 'refer-visitor', 2)) as [Person, Person];
   for (const [path, by] of [
@@ -191,7 +195,7 @@ test('what is asked rightly is answered as described', async () => {
 test('what is asked wrongly is refused as described', async () => {
   const staff = operator.person;
   const account = `/v1/accounts/${NOWHERE}`;
-  for (const [path, status, asked] of [
+  for (const [path, status, options] of [
     ['/v1/orders', 401, { method: 'POST', body: order('buy', '50.00') }],
     ['/v1/orders', 400, { method: 'POST', by: alice, body: { symbol: SYMBOL, leverage: 2 } }],
     ['/v1/orders', 400, { method: 'POST', by: alice, body: order('buy', '50.00'), key: 'once' }],
@@ -258,14 +262,14 @@ test('what is asked wrongly is refused as described', async () => {
     ['/v1/streams/symbols/NOWHERE', 404, {}],
     ['/v1/streams/symbols/NOWHERE/depth', 404, {}],
     ['/v1/ws', 426, {}],
-  ] satisfies [string, number, Asked][]) {
-    const reply = await ask(path, asked);
+  ] satisfies [string, number, AskOptions][]) {
+    const reply = await ask(path, options);
     expect(reply.status, `${path}: ${reply.text}`).toBe(status);
   }
   expect((await api.raw('command', { path: '/dev/inbox?limit=0' })).status).toBe(400);
   const { headers } = await ask('/v1/symbols');
   const [storeId] = (headers['x-brokerx-position'] ?? '').split(':');
-  // No reply of this store ever told it.
+  // No reply of this store has had this position.
   expect((await ask(`/v1/wallet?min_position=${storeId}:999999999`, { by: alice })).status).toBe(409);
 });
 
@@ -274,14 +278,14 @@ test('nothing was answered otherwise than described, and no operation was left o
   const seen = Object.fromEntries(reference.operations.map((name) => [name, reference.answered(name)]));
   const unseen = Object.entries(seen).filter(([, kinds]) => !kinds.includes('2xx') || !kinds.includes('4xx'));
   expect(Object.fromEntries(unseen)).toEqual({
-    // Says yes to everybody who asks.
+    // It has no refusals.
     'GET /.well-known/jwks.json': ['2xx'],
-    // Their yes does not end; the tests of query-api read them.
+    // Their replies are endless streams, which the tests of query-api read.
     'GET /v1/streams/orders': ['4xx'],
     'GET /v1/streams/symbols/{symbol}': ['4xx'],
     'GET /v1/streams/symbols/{symbol}/{channel}': ['4xx'],
     'GET /v1/ws': ['4xx'],
-    // What is listed today follows the newest rules.
+    // Symbols listed now follow the newest rules already.
     'POST /v1/symbols/{symbol}/matching-rules': ['4xx'],
   });
 });

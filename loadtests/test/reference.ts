@@ -4,23 +4,23 @@ import formats from 'ajv-formats';
 import { z } from 'zod';
 
 /**
- * What the two APIs say of themselves in `/openapi.json`, held against what they answer: statuses, media types,
- * headers, and bodies by their JSON Schema (2020-12, as OpenAPI 3.1 has it).
+ * Compares the replies of both APIs with their descriptions in `/openapi.json`: statuses, media types, headers, and bodies
+ * by their JSON Schema (2020-12, as in OpenAPI 3.1).
  */
 export type Reference = {
-  /** `GET /v1/orders/{id}` and so on. */
+  /** The names of all operations, such as `GET /v1/orders/{id}`. */
   operations: string[];
-  /** Classes of the statuses that each operation was seen to answer with: `2xx`, `4xx`, `5xx`. */
+  /** The classes of the statuses with which an operation has replied: `2xx`, `4xx`, `5xx`. */
   answered(operation: string): string[];
-  /** Looks at an exchange; requests that lead to no operation are none of the reference's business. */
+  /** Checks a reply. Requests to routes that are not described are ignored. */
   check(base: 'command' | 'query', request: RawRequest, reply: Reply): void;
-  /** What was answered otherwise than the reference says. */
+  /** The deviations of replies from their descriptions. */
   readonly deviations: string[];
 };
 
 const Response = z.looseObject({
   headers: z.record(z.string(), z.unknown()).default({}),
-  // A reply without a body has none.
+  // The description of a reply without a body has no content.
   content: z.record(z.string(), z.looseObject({ schema: z.record(z.string(), z.unknown()) })).default({}),
 });
 const Operation = z.looseObject({ responses: z.record(z.string(), Response) });
@@ -35,27 +35,27 @@ type Described = {
   answered: Set<string>;
 };
 
-/** Sent where there is something to tell only. */
+/** Headers that are described but sent only where they apply. */
 const NOT_ALWAYS_SENT = ['Idempotent-Replayed', 'Retry-After'];
 
 export async function openReference(api: Api): Promise<Reference> {
   const operations = [...(await describedBy(api, 'command')), ...(await describedBy(api, 'query'))];
   const deviations: string[] = [];
-  const validates = validators();
+  const validate = validator();
 
   const check = (base: 'command' | 'query', request: RawRequest, reply: Reply) => {
     const method = request.method ?? 'GET';
     const [path = ''] = request.path.split('?', 1);
-    const found = operations.find(
-      (known) => known.base === base && known.method === method && known.path.test(path),
+    const operation = operations.find(
+      (described) => described.base === base && described.method === method && described.path.test(path),
     );
-    if (!found) return;
+    if (!operation) return;
     const kind = `${Math.trunc(reply.status / 100)}XX`;
-    found.answered.add(kind.toLowerCase());
-    const deviates = (how: string) => {
-      deviations.push(`${found.name} ${reply.status}: ${how}: ${reply.text.slice(0, 300)}`);
+    operation.answered.add(kind.toLowerCase());
+    const deviates = (description: string) => {
+      deviations.push(`${operation.name} ${reply.status}: ${description}: ${reply.text.slice(0, 300)}`);
     };
-    const response = found.responses[reply.status] ?? found.responses[kind];
+    const response = operation.responses[reply.status] ?? operation.responses[kind];
     if (!response) return deviates('a status that is not described');
     for (const name of Object.keys(response.headers)) {
       if (NOT_ALWAYS_SENT.includes(name) && reply.status !== 429 && reply.status !== 503) continue;
@@ -69,15 +69,15 @@ export async function openReference(api: Api): Promise<Reference> {
     const schema = response.content[type]?.schema;
     if (!schema) return deviates(`a body of type ${type}, which is not described`);
     for (const value of valuesIn(type, reply.text)) {
-      const wrong = validates(schema, value);
-      if (wrong !== null) return deviates(wrong);
+      const error = validate(schema, value);
+      if (error !== null) return deviates(error);
     }
   };
 
   return {
     operations: operations.map(({ name }) => name),
     answered: (name) =>
-      operations.flatMap((known) => (known.name === name ? [...known.answered].sort() : [])),
+      operations.flatMap((described) => (described.name === name ? [...described.answered].sort() : [])),
     check,
     deviations,
   };
@@ -107,9 +107,9 @@ function valuesIn(type: string, text: string): unknown[] {
     .map((line) => JSON.parse(line) as unknown);
 }
 
-/** Gives what is wrong with a value, or null. Each schema is compiled once. */
-function validators(): (schema: object, value: unknown) => string | null {
-  // Strict: a misspelt keyword in a schema is an error. `example` is OpenAPI's own.
+/** Returns a function that validates a value: its errors, or null. Each schema is compiled once. */
+function validator(): (schema: object, value: unknown) => string | null {
+  // In strict mode a misspelt keyword in a schema is an error. `example` is a keyword of OpenAPI.
   const ajv = new Ajv2020({ strict: true, strictTuples: false, allErrors: true, keywords: ['example'] });
   formats.default(ajv);
   const compiled = new Map<object, ValidateFunction>();

@@ -10,10 +10,10 @@ import { type OutsideServers, startOutsideServers } from '../src/own/outsideServ
 import { type Person, register, signIn } from '../src/people.ts';
 
 /**
- * An installation that is told of a Kafka and a Redis, which are not there when it starts; and one whose database is put
- * back to an earlier state while Kafka and Redis keep what they know.
+ * An installation with addresses of a Kafka and a Redis that are away when it starts, and whose database is later put back to
+ * an earlier state while Kafka and Redis keep theirs.
  */
-/** What Kafka and Redis are made of, and what looks at topics. */
+/** Whether the programs of Kafka and Redis are here, and kcat, which lists topics. */
 const isEquipped = ['java', 'redis-server', 'kcat'].every((name) => spawnSync('which', [name]).status === 0);
 const PATIENCE_MS = 120_000;
 const PATIENCE = { timeout: PATIENCE_MS, interval: 50 };
@@ -35,7 +35,7 @@ describe.runIf(isEquipped)('servers that nobody needs', () => {
     servers = await startOutsideServers({ kafka: true, redis: true });
     bringBack = servers.takeAway();
     installation = await startInstallation({ env: servers.env });
-    await meet();
+    await connect();
   });
   afterAll(async () => {
     await api?.close();
@@ -44,8 +44,8 @@ describe.runIf(isEquipped)('servers that nobody needs', () => {
     await servers?.stop();
   });
 
-  /** Everybody signs in, after each start. */
-  const meet = async () => {
+  /** Connects and signs the operator in, after each start. */
+  const connect = async () => {
     const { commandUrl, queryUrl, operatorEmail, operatorPassword } = installation.status;
     await api?.close();
     api = brokerApi({ commandUrl, queryUrl, patienceMs: PATIENCE_MS });
@@ -70,7 +70,7 @@ describe.runIf(isEquipped)('servers that nobody needs', () => {
     );
   const statusOf = async (person: Person, id: string) =>
     (await api.query<views.OrderView>(`/v1/orders/${id}`, { token: await person.token() })).status;
-  /** Two orders that meet; both are shown as filled, so the engine, settlement and the read models work. */
+  /** Trades once. Both orders are shown as filled, so the engine, settlement and the read models work. */
   const trade = async () => {
     const [sell, buy] = [await place(bob, 'sell', 1, '50.00'), await place(alice, 'buy', 1, '50.00')];
     await expect.poll(() => statusOf(bob, sell.body.id), PATIENCE).toBe('filled');
@@ -87,8 +87,8 @@ describe.runIf(isEquipped)('servers that nobody needs', () => {
     const listed = spawnSync('kcat', ['-b', servers.env['KAFKA_BROKERS'] ?? '', '-L', '-J'], {
       encoding: 'utf8',
     });
-    const { topics: found } = JSON.parse(listed.stdout) as { topics: { topic: string }[] };
-    return found
+    const { topics: all } = JSON.parse(listed.stdout) as { topics: { topic: string }[] };
+    return all
       .map(({ topic }) => topic)
       .filter((name) => name.startsWith('brokerx.'))
       .sort();
@@ -117,7 +117,7 @@ describe.runIf(isEquipped)('servers that nobody needs', () => {
     await operator.giveCash(alice.accountId, 10_000_000);
     await operator.giveShares(bob.accountId, SYMBOL, 1_000);
     await trade();
-    // No answer either way: Redis was asked and is away, or was never there to be asked.
+    // The depth cannot be shown: Redis is known to be away, or has never been reached.
     expect(['UNAVAILABLE', 'READ_MODEL_BEHIND']).toContain(await depth());
 
     bringBack();
@@ -133,9 +133,9 @@ describe.runIf(isEquipped)('servers that nobody needs', () => {
         async ({ ours, backup }, run) => void (await run(`create database ${backup} template ${ours}`)),
       ),
     );
-    await meet();
+    await connect();
     [alice, bob] = [await signIn(api, emails[0], password), await signIn(api, emails[1], password)];
-    // What will not have happened.
+    // These trades are lost when the database is put back.
     for (let i = 0; i < 20; i++) await trade();
     const lost = await place(alice, 'buy', 9, '49.50');
     await expect
@@ -154,7 +154,7 @@ describe.runIf(isEquipped)('servers that nobody needs', () => {
         await run(`create database ${ours} template ${backup}`);
       }),
     );
-    await meet();
+    await connect();
     [alice, bob] = [await signIn(api, emails[0], password), await signIn(api, emails[1], password)];
     const shown: unknown[] = [];
     await expect
@@ -164,7 +164,7 @@ describe.runIf(isEquipped)('servers that nobody needs', () => {
         return now;
       }, PATIENCE)
       .toEqual({ bids: [['49.00', '7']], asks: [] });
-    // Until then nothing was shown rather than something else.
+    // Before that, no depth was shown rather than a wrong one.
     expect(shown.filter((each) => typeof each === 'object')).toEqual([shown.at(-1)]);
     expect(await depth(lost.position)).toBe('FOREIGN_POSITION');
     await expect(api.query(`/v1/orders/${lost.body.id}`, { token: await alice.token() })).rejects.toSatisfy(

@@ -4,32 +4,32 @@ import { type AddressInfo, connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorsHeardElsewhere } from '@brokerx/client';
 
-/** An HTTP server behind a gateway that does what a real API does once in a blue moon. */
+/** An HTTP server behind a gateway that misbehaves in ways that are rare for a real API. */
 export type ScriptedApi = {
   /** `host:port` */
   address: string;
-  /** The requests that reached it, whole. */
+  /** The requests that it has received completely. */
   requests: { method: string; url: string; headers: IncomingMessage['headers']; body: string }[];
   close(): Promise<void>;
 };
 
-/** Nobody answers the telephone: attempts to connect come to nothing, as with a machine that is gone. */
+/** An address where attempts to connect get no reply, as at a machine that is gone. */
 export async function deafApi(): Promise<{ address: string; close(): Promise<void> }> {
-  const listens = `require('node:net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 }, function () {
+  const listener = `require('node:net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 }, function () {
     console.log(this.address().port);
   });`;
-  const child = spawn(process.execPath, ['-e', listens], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, ['-e', listener], { stdio: ['ignore', 'pipe', 'inherit'] });
   const port = await new Promise<number>((resolve) => {
     child.stdout.once('data', (text: Buffer) => resolve(Number(text)));
   });
   child.kill('SIGSTOP');
-  // The system takes a few calls for it; then it takes none.
-  const callers = Array.from({ length: 4 }, () => errorsHeardElsewhere(connect(port, '127.0.0.1')));
+  // The operating system queues a few connections of the stopped process, and then no more.
+  const sockets = Array.from({ length: 4 }, () => errorsHeardElsewhere(connect(port, '127.0.0.1')));
   await delay(QUEUE_FILLS_MS);
   return {
     address: `127.0.0.1:${port}`,
     close: async () => {
-      for (const caller of callers) caller.destroy();
+      for (const socket of sockets) socket.destroy();
       child.kill('SIGKILL');
     },
   };
@@ -71,10 +71,10 @@ export async function scriptedApi(script: Script, options: { echoes?: boolean } 
   };
 }
 
-/** Answers everything with 200. */
+/** A script that answers everything with 200. */
 export const says: (text: string) => Script = (text) => (_request, reply) => {
   reply.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ said: text }));
 };
 
-/** Takes the request and goes away without an answer: as when the process is killed in the middle of it. */
+/** A script that resets the connection instead of a reply, as a process does that is killed meanwhile. */
 export const goesAway: Script = (request) => request.socket.resetAndDestroy();

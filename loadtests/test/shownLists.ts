@@ -7,9 +7,9 @@ export type Execution = z.infer<typeof views.ExecutionView>;
 export type Candle = z.infer<typeof views.CandleView>;
 type Posting = Entry['postings'][number];
 
-/** The ledger of an account as the query API would show it of this history, the newest entry first. */
+/** The ledger of an account as the query API would show it for this history, the newest entry first. */
 export function shownLedger(events: readonly RawEvent[], accountId: string): Entry[] {
-  return of(events, accountId)
+  return eventsOf(events, accountId)
     .flatMap((event): Entry[] => {
       const postings = postingsOf(event).filter(({ amount }) => Number(amount) !== 0);
       if (postings.length === 0) return [];
@@ -71,7 +71,7 @@ function postingsOf(event: RawEvent): Posting[] {
 
 /** An account's executions, the newest first. */
 export function shownExecutions(events: readonly RawEvent[], accountId: string): Execution[] {
-  return of(events, accountId)
+  return eventsOf(events, accountId)
     .flatMap((event): Execution[] => {
       if (event.type !== 'OrderFilled.v1') return [];
       const fill = event.data;
@@ -122,5 +122,5 @@ export function shownCandles(
   }));
 }
 
-const of = (events: readonly RawEvent[], accountId: string): RawEvent[] =>
+const eventsOf = (events: readonly RawEvent[], accountId: string): RawEvent[] =>
   events.filter(({ stream }) => stream.startsWith('account-') && keyOfStream(stream) === accountId);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { RAISED_BOUNDS, RAISED_BOUNDS_NOTICE } from '../src/own/raisedBounds.ts';
 
-/** A number that is none must not become a run that measures or checks nothing and is content. */
+/** A wrong number must not lead to a run that measures or checks nothing and succeeds. */
 const repository = join(import.meta.dirname, '../..');
 
 test.for([
@@ -31,7 +31,7 @@ test.for([
   );
 });
 
-/** No server to measure, no file to replay: a tool that does nothing is not content either. */
+/** A tool without a server to measure or a file to replay must not succeed either. */
 test.for([
   [['infra/bench/eventStoreDb.bench.ts'], 'EVENTSTORE_URL is not set'],
   [['infra/bench/eventStoreDb.bench.ts', '--nope'], 'unknown option'],
@@ -72,7 +72,7 @@ test('bounds of an address that a load raises are those that there are, and it s
   const explained = readFileSync(join(repository, '.env.example'), 'utf8');
   const bounds = [...explained.matchAll(/^(\w+_PER_ADDRESS_MAX)=\d+$/gm)]
     .map(([, name]) => name)
-    // No load guesses at passwords.
+    // No load sends wrong passwords.
     .filter((name) => name !== 'SIGN_IN_FAILURES_PER_ADDRESS_MAX');
   expect(Object.keys(RAISED_BOUNDS)).toEqual(bounds);
   for (const name of bounds) expect(RAISED_BOUNDS_NOTICE).toContain(`${name}=`);

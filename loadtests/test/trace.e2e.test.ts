@@ -7,7 +7,7 @@ import { type Installation, startInstallation } from '../src/own/installation.ts
 import { type Person, registerMany } from '../src/people.ts';
 import { startCollector } from './collector.ts';
 
-/** One trace leads from a client's request through the event store to the fill, over all services. */
+/** A single trace goes from a client's request through the event store to the fill, across all services. */
 let collector: Awaited<ReturnType<typeof startCollector>>;
 let installation: Installation;
 let api: Api;
@@ -57,7 +57,7 @@ async function place(person: Person, side: 'buy' | 'sell', from: Caller): Promis
   expect(reply.status, reply.text).toBe(202);
 }
 
-/** Types of the events that carry this trace, in the order of the store. */
+/** The types of the events that carry this trace, in the order of the store. */
 async function recorded({ traceId }: Caller): Promise<string[]> {
   const types: string[] = [];
   const token = await operator.person.token();
@@ -68,7 +68,7 @@ async function recorded({ traceId }: Caller): Promise<string[]> {
   return types;
 }
 
-/** Spans of this trace: where, what, and as part of what. */
+/** The spans of this trace, as `service: name < parent`. */
 function spansOf({ traceId, spanId }: Caller): string[] {
   const spans = collector.spans.filter((span) => span.traceId === traceId);
   const nameOf = (id: string | undefined) =>

@@ -2,7 +2,7 @@ import { type AuditedFill, fillFrom } from './fill.ts';
 import type { Findings } from './findings.ts';
 import { type AuditedList, type AuditedOrder, feeOf, leavesOf, stillNeeded } from './order.ts';
 import { isLeg, listNeeds, sellersOf, siblingsOf } from './orderList.ts';
-import type { RawEvent } from './rawEvent.ts';
+import type { RawEvent, RawEventOf } from './rawEvent.ts';
 
 /** An account as its events make it, computed independently of the services. Cash and shares include what is held. */
 export type AuditedAccount = {
@@ -96,7 +96,7 @@ export function hold(account: AuditedAccount, order: AuditedOrder, findings: Fin
   );
 }
 
-type Filled = Extract<RawEvent, { type: 'OrderFilled.v1' }>;
+type Filled = RawEventOf<'OrderFilled.v1'>;
 
 /** Books one side of a trade, and checks every figure of the event. */
 export function fill(account: AuditedAccount, order: AuditedOrder, event: Filled, findings: Findings): void {

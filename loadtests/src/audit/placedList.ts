@@ -3,7 +3,7 @@ import { type AuditedAccount, hold, holdList } from './account.ts';
 import type { Findings } from './findings.ts';
 import { type AuditedList, type AuditedOrder, orderFrom } from './order.ts';
 import { listFrom } from './orderList.ts';
-import type { RawEvent } from './rawEvent.ts';
+import type { RawEventOf } from './rawEvent.ts';
 
 /** Places the orders of a list, each of which must be new, and books the hold of the list. */
 export function placeList(
@@ -31,11 +31,7 @@ export function placeList(
 }
 
 /** Arms an order whose entry has ended: its quantity is what the entry has bought. */
-export function arm(
-  order: AuditedOrder,
-  { data }: Extract<RawEvent, { type: 'OrderArmed.v1' }>,
-  findings: Findings,
-): void {
+export function arm(order: AuditedOrder, { data }: RawEventOf<'OrderArmed.v1'>, findings: Findings): void {
   const entry = order.list?.entry;
   findings.expect(
     order.dormant && entry !== null && entry?.end !== null && data.quantity === entry?.filled,

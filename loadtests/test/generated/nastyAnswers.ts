@@ -1,9 +1,9 @@
 import { Agent, type IncomingMessage, request } from 'node:http';
 import type { NastyRequest } from './nastyInput.ts';
 
-/** Enough to keep both sides busy; each on a connection of its own. */
+/** Requests at a time, each on a connection of its own: enough to keep both sides busy. */
 export const AT_ONCE = 12;
-/** For one answer; a stream that has begun is left at once. */
+/** The time-out of an answer. A stream is left as soon as it has begun. */
 const PATIENCE_MS = 60_000;
 
 export type Answer = { status: number; type: string; text: string };
@@ -19,7 +19,7 @@ export function ask(
   return new Promise((resolve, reject) => {
     const authorization = token === null ? {} : { authorization: `Bearer ${token}` };
     const json = body === undefined ? {} : { 'content-type': 'application/json' };
-    const asked = request(
+    const outgoing = request(
       {
         agent,
         hostname,
@@ -35,7 +35,7 @@ export function ask(
         let text = '';
         const done = () => resolve({ status, type, text });
         if (status < 400) {
-          // It may never end.
+          // The reply may be an endless stream.
           reply.destroy();
           return done();
         }
@@ -45,13 +45,13 @@ export function ask(
         reply.once('end', done).once('error', reject);
       },
     );
-    asked.once('timeout', () => asked.destroy(new Error('no answer')));
-    asked.once('error', reject);
-    asked.end(body);
+    outgoing.once('timeout', () => outgoing.destroy(new Error('no answer')));
+    outgoing.once('error', reject);
+    outgoing.end(body);
   });
 }
 
-/** What is wrong with an answer; undefined: nothing. */
+/** The fault of an answer; undefined if it has none. */
 export function faultOf({ status, type, text }: Answer): string | undefined {
   if (status >= 500 && status !== 503) return `${status} ${text}`;
   if (status < 400) return undefined;

@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { BODIES, JSON_VALUES, RAW, TEXTS, TOKENS, UUID } from './nastyValues.ts';
 
-/** Requests that nobody should send, made from an OpenAPI document: each is well formed but for one place of it. */
+/** A request made from an OpenAPI document that is well formed except in one place. */
 export type NastyRequest = {
   method: string;
   route: string;
   path: string;
   headers: Record<string, string>;
   body?: string;
-  /** What is wrong with it; null: it is as it should be. */
+  /** The place and the wrong value; null: the request is well formed. */
   wrong: Wrong | null;
 };
 export type Wrong = {
@@ -39,45 +39,49 @@ type Operation = {
 };
 export type Document = { paths: Record<string, Record<string, Operation>> };
 
-/** What fits into a body or a path so that what lies behind it is reached. */
-export type Given = {
-  /** By `name`, or `method path name` where an operation has something of its own. */
+/** Valid values for bodies and paths, so that requests get past the validation. */
+export type ValidValues = {
+  /** By `name`, or by `method path name` for a value that only one operation uses. */
   paths: Readonly<Record<string, string>>;
-  /** Whole bodies by `method path`, beside the document's examples. */
+  /** Whole bodies by `method path`. Defaults to the document's examples. */
   bodies: Readonly<Record<string, readonly object[]>>;
   fields: Readonly<Record<string, () => unknown>>;
   storeId: string;
 };
 
-/** Every parameter and every field of a body, each with every value. */
-export function* nastyRequests(document: Document, given: Given): Generator<NastyRequest> {
+/** Makes requests with every wrong value for every parameter and for every field of a body. */
+export function* nastyRequests(document: Document, valid: ValidValues): Generator<NastyRequest> {
   for (const [route, operations] of Object.entries(document.paths)) {
     for (const [verb, operation] of Object.entries(operations)) {
       const method = verb.toUpperCase();
-      yield* ofParameters({ method, route }, operation, given);
-      yield* ofBodies({ method, route }, operation, given);
+      yield* requestsOfParameters({ method, route }, operation, valid);
+      yield* requestsOfBodies({ method, route }, operation, valid);
     }
   }
 }
 
 type Target = { method: string; route: string };
 
-function pathOf({ method, route }: Target, { paths }: Given, change?: { name: string; raw: string }): string {
+function pathOf(
+  { method, route }: Target,
+  { paths }: ValidValues,
+  change?: { name: string; raw: string },
+): string {
   return route.replace(/\{(\w+)\}/g, (_, name: string) => {
     if (change?.name === name) return change.raw;
     return encodeURIComponent(paths[`${method} ${route} ${name}`] ?? paths[name] ?? UUID);
   });
 }
-const keyed = (): Record<string, string> => ({ 'idempotency-key': randomUUID() });
+const newKey = (): Record<string, string> => ({ 'idempotency-key': randomUUID() });
 const bodyOf = (operation: Operation) => operation.requestBody?.content?.['application/json'];
-/** The test's own, or the document's example, or what the schema gives. */
-function bodiesOf({ method, route }: Target, operation: Operation, given: Given): object[] {
+/** The test's own bodies, else the document's example, else one made from the schema. */
+function bodiesOf({ method, route }: Target, operation: Operation, valid: ValidValues): object[] {
   const { schema, example } = bodyOf(operation) ?? {};
   if (!schema) return [];
-  const bodies = given.bodies[`${method} ${route}`] ?? [(example ?? exampleOf(schema)) as object];
-  return bodies.map((body) => withFields(body, given));
+  const bodies = valid.bodies[`${method} ${route}`] ?? [(example ?? exampleOf(schema)) as object];
+  return bodies.map((body) => withFields(body, valid));
 }
-const withFields = (body: object, { fields }: Given): object =>
+const withFields = (body: object, { fields }: ValidValues): object =>
   Object.fromEntries(Object.entries(body).map(([name, value]) => [name, fields[name]?.() ?? value]));
 
 function exampleOf(schema: Schema): unknown {
@@ -87,22 +91,31 @@ function exampleOf(schema: Schema): unknown {
   if (schema.anyOf?.[0]) return exampleOf(schema.anyOf[0]);
   if (schema.type === 'object')
     return Object.fromEntries(
-      Object.entries(schema.properties ?? {}).map(([name, one]) => [name, exampleOf(one)]),
+      Object.entries(schema.properties ?? {}).map(([name, field]) => [name, exampleOf(field)]),
     );
   if (schema.type === 'array') return [exampleOf(schema.items ?? {})];
   if (schema.type === 'boolean') return false;
   return schema.type === 'integer' || schema.type === 'number' ? 1 : 'A';
 }
 
-/** How a parameter called `name` may stand in a query. */
+/** Unusual forms of a parameter called `name` in a query. */
 const QUERY_FORMS = ['name=1&name=2', 'name[]=1', 'name[a]=1', 'name', 'name=%00&__proto__=x'];
 
-function* ofParameters(target: Target, operation: Operation, given: Given): Generator<NastyRequest> {
+function* requestsOfParameters(
+  target: Target,
+  operation: Operation,
+  valid: ValidValues,
+): Generator<NastyRequest> {
   const { method, route } = target;
-  const [body] = bodiesOf(target, operation, given);
-  const valid = () => ({ method, route, headers: keyed(), ...(body ? { body: JSON.stringify(body) } : {}) });
-  yield { ...valid(), path: pathOf(target, given), wrong: null };
-  const token = (position: string) => `${given.storeId}:${position}`;
+  const [body] = bodiesOf(target, operation, valid);
+  const request = () => ({
+    method,
+    route,
+    headers: newKey(),
+    ...(body ? { body: JSON.stringify(body) } : {}),
+  });
+  yield { ...request(), path: pathOf(target, valid), wrong: null };
+  const token = (position: string) => `${valid.storeId}:${position}`;
   const texts = [
     ...TEXTS,
     ...TOKENS,
@@ -116,54 +129,58 @@ function* ofParameters(target: Target, operation: Operation, given: Given): Gene
   for (const { in: place, name } of operation.parameters ?? []) {
     if (place === 'path') {
       for (const raw of raws) {
-        // A URL with dots is another URL.
+        // A path with dots is resolved to another path before it is sent.
         if (raw === '' || raw === '.' || raw === '..') continue;
-        const path = pathOf(target, given, { name, raw });
-        yield { ...valid(), path, wrong: { kind: 'path', name, value: raw } };
+        const path = pathOf(target, valid, { name, raw });
+        yield { ...request(), path, wrong: { kind: 'path', name, value: raw } };
       }
     } else if (place === 'query') {
       for (const raw of raws) {
-        const path = `${pathOf(target, given)}?${name}=${raw}`;
-        yield { ...valid(), path, wrong: { kind: 'query', name, value: raw } };
+        const path = `${pathOf(target, valid)}?${name}=${raw}`;
+        yield { ...request(), path, wrong: { kind: 'query', name, value: raw } };
       }
       for (const form of QUERY_FORMS) {
-        const path = `${pathOf(target, given)}?${form.replaceAll('name', name)}`;
-        yield { ...valid(), path, wrong: { kind: 'query', name, value: form } };
+        const path = `${pathOf(target, valid)}?${form.replaceAll('name', name)}`;
+        yield { ...request(), path, wrong: { kind: 'query', name, value: form } };
       }
     } else if (place === 'header') {
       for (const text of texts) {
-        // What no header can hold never arrives.
+        // A header cannot carry these characters.
         if (/[^\t\x20-\x7e\x80-\xff]/.test(text)) continue;
-        const headers = { ...keyed(), [name.toLowerCase()]: text };
-        const path = pathOf(target, given);
-        yield { ...valid(), path, headers, wrong: { kind: 'header', name, value: text } };
+        const headers = { ...newKey(), [name.toLowerCase()]: text };
+        const path = pathOf(target, valid);
+        yield { ...request(), path, headers, wrong: { kind: 'header', name, value: text } };
       }
     }
   }
 }
 
-function* ofBodies(target: Target, operation: Operation, given: Given): Generator<NastyRequest> {
+function* requestsOfBodies(
+  target: Target,
+  operation: Operation,
+  valid: ValidValues,
+): Generator<NastyRequest> {
   const schema = bodyOf(operation)?.schema;
   if (!schema) return;
   const { method, route } = target;
-  const path = pathOf(target, given);
+  const path = pathOf(target, valid);
   for (const body of BODIES) {
     const wrong = { kind: 'body', name: 'body', value: body } as const;
-    yield { method, route, path, headers: keyed(), body, wrong };
+    yield { method, route, path, headers: newKey(), body, wrong };
   }
-  for (const [number, body] of bodiesOf(target, operation, given).entries()) {
+  for (const [number, body] of bodiesOf(target, operation, valid).entries()) {
     for (const place of placesOf(schema, body)) {
       for (const value of JSON_VALUES) {
-        const changed = JSON.stringify(withValue(withFields(body, given), place, value));
+        const changed = JSON.stringify(withValue(withFields(body, valid), place, value));
         const name = `${place.join('.')} of body ${number + 1}`;
         const wrong = { kind: 'field', name, value: JSON.stringify(value) } as const;
-        yield { method, route, path, headers: keyed(), body: changed, wrong };
+        yield { method, route, path, headers: newKey(), body: changed, wrong };
       }
     }
   }
 }
 
-/** Fields that the schema has and that the body has, as paths. */
+/** The paths of all fields in the schema and in the body. */
 function placesOf(schema: Schema, value: unknown, above: string[] = []): string[][] {
   const fields = schema.properties ?? {};
   const places = [...Object.keys(fields), 'unknown_field'].map((name) => [...above, name]);

@@ -8,13 +8,13 @@ import type { Document, NastyRequest } from './nastyInput.ts';
 import { placeOf, type Sampling, sampleOf } from './nastySample.ts';
 import { nastyWorld } from './nastyWorld.ts';
 
-/** So many requests of one address are what these tests are made of. */
+/** The limit of public requests is raised, because these tests send very many from one address. */
 export const nastyInstallation = (): Promise<Installation> =>
   startInstallation({ env: { PUBLIC_REQUESTS_PER_MINUTE_MAX: '1000000' } });
 
 /**
- * No input gives 500: every parameter and every field that the two OpenAPI documents name, with values of every nasty
- * kind, against a real installation; and whatever was taken can be shown, and is audited.
+ * Expects that no input leads to 500. It sends wrong values for every parameter and every field of both OpenAPI documents to
+ * a real installation, and afterwards audits that everything accepted is shown.
  */
 export async function noInputGives500(installation: Installation, sampling: Sampling): Promise<void> {
   const { commandUrl, queryUrl, operatorEmail, operatorPassword } = installation.status;
@@ -24,32 +24,32 @@ export async function noInputGives500(installation: Installation, sampling: Samp
 
   const faults: string[] = [];
   const statuses = new Map<string, Set<number>>();
-  const [all, sent] = [met(), met()];
+  const [possible, sent] = [newCoverage(), newCoverage()];
   for (const base of [commandUrl, queryUrl]) {
     const document = (await (await fetch(`${base}/openapi.json`)).json()) as Document;
-    const requests = sampleOf(noted(requestsOf(document), all), sampling);
+    const requests = sampleOf(covering(requestsOf(document), possible), sampling);
     const worker = async () => {
-      for (const one of noted(requests, sent)) {
-        const name = `${one.method} ${one.route}`;
-        const answer = await ask(base, one, await senderOf(one).token());
+      for (const request of covering(requests, sent)) {
+        const name = `${request.method} ${request.route}`;
+        const answer = await ask(base, request, await senderOf(request).token());
         statuses.set(name, (statuses.get(name) ?? new Set()).add(answer.status));
         const fault = faultOf(answer);
         if (fault)
           faults.push(
-            `${placeOf(one)} = ${one.wrong?.value.slice(0, TOLD_CHARACTERS)} → ${fault.slice(0, 200)}`,
+            `${placeOf(request)} = ${request.wrong?.value.slice(0, SHOWN_CHARACTERS)} → ${fault.slice(0, 200)}`,
           );
       }
     };
     await Promise.all(Array.from({ length: AT_ONCE }, worker));
   }
   expect(faults).toEqual([]);
-  // Each route was reached: nobody was turned away at the door every time.
+  // Each route was reached: not all of its requests were refused before validation.
   const turnedAway = new Set([401, 403, 429, 503]);
-  const unreached = [...statuses].filter(([, given]) => given.isSubsetOf(turnedAway));
+  const unreached = [...statuses].filter(([, seen]) => seen.isSubsetOf(turnedAway));
   expect(unreached).toEqual([]);
-  // Few requests are enough: each place was wrong once at least, and each value stood somewhere.
+  // The sample is large enough: each place was wrong at least once, and each value was used somewhere.
   for (const what of ['routes', 'places', 'values'] as const) {
-    const missed = [...all[what].difference(sent[what])].map((one) => one.slice(0, TOLD_CHARACTERS));
+    const missed = [...possible[what].difference(sent[what])].map((text) => text.slice(0, SHOWN_CHARACTERS));
     expect(missed, what).toEqual([]);
   }
 
@@ -58,13 +58,17 @@ export async function noInputGives500(installation: Installation, sampling: Samp
   await api.close();
 }
 
-/** How much of a value a failure shows. */
-const TOLD_CHARACTERS = 60;
+/** How many characters of a value a failure shows. */
+const SHOWN_CHARACTERS = 60;
 
-type Met = { routes: Set<string>; places: Set<string>; values: Set<string> };
-const met = (): Met => ({ routes: new Set(), places: new Set(), values: new Set() });
+type Coverage = { routes: Set<string>; places: Set<string>; values: Set<string> };
+const newCoverage = (): Coverage => ({ routes: new Set(), places: new Set(), values: new Set() });
 
-function* noted(requests: Iterable<NastyRequest>, { routes, places, values }: Met): Generator<NastyRequest> {
+/** Passes requests on, and notes their routes, wrong places and wrong values. */
+function* covering(
+  requests: Iterable<NastyRequest>,
+  { routes, places, values }: Coverage,
+): Generator<NastyRequest> {
   for (const request of requests) {
     routes.add(`${request.method} ${request.route}`);
     if (request.wrong) {

@@ -1,4 +1,4 @@
-/** What nobody should send, by the kind of place where it stands. */
+/** Wrong values, by the kind of place where they are used. */
 const LONG = 5_000;
 export const UUID = '019cb0a1-2b3c-7d4e-8f50-617283940a1b';
 const INSTANTS = [
@@ -86,7 +86,7 @@ export const TEXTS = [
   ...INSTANTS,
   ...NUMBERS,
 ];
-/** Bytes of a URL that are no text at all. */
+/** Escapes in a URL that decode to no text. */
 export const RAW = ['%', '%zz', '%00', '%ED%A0%80', '%FF%FE', '%C0%80', '%E0%A4'];
 const LISTS = ['orders', 'ledger', 'holdings', 'executions', 'symbols', 'candles', 'parked'];
 const KEYS = [

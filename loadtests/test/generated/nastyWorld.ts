@@ -2,9 +2,9 @@ import { type Api, succeeded } from '@brokerx/client';
 import { parsePosition } from '@brokerx/contracts';
 import type { Operator } from '../../src/operator.ts';
 import { type Person, registerMany } from '../../src/people.ts';
-import { type Document, type Given, type NastyRequest, nastyRequests } from './nastyInput.ts';
+import { type Document, type NastyRequest, nastyRequests, type ValidValues } from './nastyInput.ts';
 
-/** Whom nasty requests are about, and who sends them. */
+/** The requests for an installation with accounts, orders and symbols that they can name, and who sends each. */
 export type NastyWorld = {
   requestsOf(document: Document): Generator<NastyRequest>;
   senderOf(request: NastyRequest): Person;
@@ -36,7 +36,7 @@ export async function nastyWorld(api: Api, operator: Operator): Promise<NastyWor
     { ...order, order_class: 'bracket', take_profit: profit, stop_loss: loss },
   ];
   let [symbols, people, named] = [0, 0, 0];
-  const given: Given = {
+  const validValues: ValidValues = {
     storeId: parsePosition(trader.position ?? '')?.storeId ?? '',
     paths: {
       symbol: SYMBOL,
@@ -78,28 +78,33 @@ export async function nastyWorld(api: Api, operator: Operator): Promise<NastyWor
       symbol: () => SYMBOL,
       reason: () => 'a test',
       email: () => `n${people++}@example.com`,
-      // One name is taken once.
+      // A client order id may be used once.
       client_order_id: () => `order-${named++}`,
     },
   };
-  // What is listed is a new symbol each time.
-  const listed: Given = { ...given, fields: { symbol: () => `N${(symbols++).toString(36).toUpperCase()}` } };
+  // Each listing needs a new symbol.
+  const listingValues: ValidValues = {
+    ...validValues,
+    fields: { symbol: () => `N${(symbols++).toString(36).toUpperCase()}` },
+  };
 
   return {
     *requestsOf({ paths }) {
-      const own = (wanted: boolean) =>
-        Object.fromEntries(Object.entries(paths).filter(([route]) => (route === '/v1/symbols') === wanted));
-      yield* nastyRequests({ paths: own(true) }, listed);
-      yield* nastyRequests({ paths: own(false) }, given);
+      const own = (isListing: boolean) =>
+        Object.fromEntries(
+          Object.entries(paths).filter(([route]) => (route === '/v1/symbols') === isListing),
+        );
+      yield* nastyRequests({ paths: own(true) }, listingValues);
+      yield* nastyRequests({ paths: own(false) }, validValues);
     },
     senderOf: ({ method, route }) =>
       OPERATORS.test(route) ? operator.person : (owners.get(`${method} ${route}`) ?? trader).person,
   };
 }
 
-/** What traders may not do, or would do to themselves. */
+/** Routes that traders may not call, or whose requests would affect the trader who sends the others. */
 const OPERATORS = /^\/dev\/people|^\/v1\/(accounts|market|symbols|clients|events|parked-events)/;
-/** What ends a session, stops an account or takes its orders: each has a person of its own, for all are asked at once. */
+/** Operations that end a session, stop an account or cancel its orders. Each has a person of its own, since all run at once. */
 const USING_UP = [
   'DELETE /v1/sessions/current',
   'DELETE /v1/clients/{client_id}/sessions',
@@ -111,7 +116,7 @@ const USING_UP = [
   'DELETE /v1/orders/by-client-order-id/{client_order_id}',
   'PATCH /v1/orders/{id}',
 ];
-/** What takes a symbol from those who trade it. */
+/** Operations that stop trading in a symbol. */
 const HALTING = [
   'POST /v1/symbols/{symbol}/halt',
   'POST /v1/symbols/{symbol}/resume',
@@ -123,7 +128,7 @@ const HALTING = [
 
 type Trader = { person: Person; orderId: string; position: string | undefined };
 
-/** The one whom most is done to, and one for each of what uses its person up; everybody has money, shares and an order. */
+/** Registers a trader for most requests, and one for each of `USING_UP`. All have cash, shares and an order. */
 async function withOrders(
   { api, operator }: { api: Api; operator: Operator },
   order: object,

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import type { Schema } from './nastyInput.ts';
 
 /**
- * Values of a schema of an OpenAPI document, and some beside it, with a liking for the ends of what it takes: what the
- * document does not say (a rule across two fields, a range of a pattern) is for the API to refuse.
+ * Generates values of a schema of an OpenAPI document, often at the limits of what it accepts. Some break rules that the
+ * document does not contain, such as rules across two fields, and the API has to refuse them.
  */
 function valuesOf(schema: Schema): fc.Arbitrary<unknown> {
   if (schema.enum) return fc.constantFrom(...schema.enum);
@@ -26,13 +26,15 @@ function valuesOf(schema: Schema): fc.Arbitrary<unknown> {
 }
 
 function bodiesOf({ properties = {}, required = [] }: Schema): fc.Arbitrary<object> {
-  const fields = Object.fromEntries(Object.entries(properties).map(([name, one]) => [name, valuesOf(one)]));
+  const fields = Object.fromEntries(
+    Object.entries(properties).map(([name, field]) => [name, valuesOf(field)]),
+  );
   return fc.record(fields, { requiredKeys: [...required] });
 }
 
 /**
- * A good body with other values that the schema takes: of each field in turn, then of several at once. By chance alone
- * few bodies would fit together.
+ * Bodies like a valid one, with other values that the schema accepts: of each field in turn, then of several at once. Fields
+ * chosen all at random would seldom fit together.
  */
 export function bodiesLike(
   base: object,
@@ -44,11 +46,13 @@ export function bodiesLike(
     fc
       .record(Object.fromEntries(changed.map((name) => [name, valuesOf(properties[name] ?? {})])))
       .map((changes) => ({ ...base, ...changes }));
-  const one = names.flatMap((name) => fc.sample(withFields([name]), { numRuns: ofEachField, seed }));
-  const some = fc.subarray(names, { maxLength: Math.min(3, names.length) }).chain(withFields);
-  return [...one, ...fc.sample(some, { numRuns: ofSeveral, seed })];
+  const withOneChange = names.flatMap((name) =>
+    fc.sample(withFields([name]), { numRuns: ofEachField, seed }),
+  );
+  const severalChanges = fc.subarray(names, { maxLength: Math.min(3, names.length) }).chain(withFields);
+  return [...withOneChange, ...fc.sample(severalChanges, { numRuns: ofSeveral, seed })];
 }
-/** How many bodies there are with another value of each field, and with some of several at once. */
+/** The number of bodies with another value of each field, and of those with several other values. */
 export type Amounts = { ofEachField: number; ofSeveral: number; seed: number };
 
 const LEAST_AND_MOST = ['0001', '1970', '1999', '2199', '2200', '9999'];
@@ -65,7 +69,7 @@ function textsOf({ format, pattern, maxLength = 40 }: Schema): fc.Arbitrary<stri
   }
   if (format === 'date')
     return fc.constantFrom('0000-01-01', '1900-01-01', '2000-02-29', '2199-12-31', '9999-12-31');
-  // Written by people, with whatever their keyboards have.
+  // Text that people write, with any characters.
   const free = fc.string({ unit: 'binary', minLength: 1, maxLength: Math.min(maxLength, 40) });
   const long = fc.constantFrom(
     'é'.repeat(maxLength),
@@ -76,7 +80,7 @@ function textsOf({ format, pattern, maxLength = 40 }: Schema): fc.Arbitrary<stri
   );
   const isSimple = pattern !== undefined && !pattern.includes('\\p{');
   if (!isSimple) return fc.oneof(free, long);
-  // What a look ahead forbids is for the API to refuse.
+  // The look-aheads are left out, so the API has to refuse what they forbid.
   return fc.oneof(fc.stringMatching(new RegExp(pattern.replaceAll(/\(\?!.*?\)/g, ''))), long);
 }
 

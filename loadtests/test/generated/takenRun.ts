@@ -14,8 +14,8 @@ const AT_ONCE = 8;
 type Sent = { body: object; outcome: Outcome<{ id?: string; symbol?: string }> };
 
 /**
- * Whatever the schemas of the commands take can be decided, stored, folded by every projection and shown by every query:
- * bodies are generated from the OpenAPI document, and what was taken or refused is asked for and audited.
+ * Expects that whatever the schemas of the commands accept can be decided, stored, folded by every projection and shown by
+ * every query. Bodies are generated from the OpenAPI document, and afterwards accepted and refused ones are read and audited.
  */
 export async function whatIsTakenIsShown(installation: Installation, amounts: Amounts): Promise<void> {
   const { commandUrl, queryUrl, operatorEmail, operatorPassword } = installation.status;
@@ -30,24 +30,28 @@ export async function whatIsTakenIsShown(installation: Installation, amounts: Am
   const schemaOf = (method: string, route: string): Schema =>
     paths[route]?.[method.toLowerCase()]?.requestBody?.content?.['application/json']?.schema ?? {};
 
-  /** Sends bodies like this one; `change` is made to each, so that one does not stand in the next one's way. */
+  /** Sends bodies like the given ones. `change` makes each of them different, where one would rule out the next. */
   const send = async (
     method: 'POST' | 'PUT',
     route: string,
     person: Person,
-    given: { bases: readonly object[]; path?: string; change?: (index: number) => object },
+    {
+      bases,
+      path = route,
+      change,
+    }: { bases: readonly object[]; path?: string; change?: (index: number) => object },
   ): Promise<Sent[]> => {
-    const bodies = given.bases.flatMap((base) => bodiesLike(base, schemaOf(method, route), amounts));
+    const bodies = bases.flatMap((base) => bodiesLike(base, schemaOf(method, route), amounts));
     const sent: Sent[] = [];
     let next = 0;
     const worker = async () => {
       for (let index = next++; index < bodies.length; index = next++) {
-        const body = { ...bodies[index], ...given.change?.(index) };
+        const body = { ...bodies[index], ...change?.(index) };
         const key = mintId(idSource);
         const token = await person.token();
         const outcome = await api.command<{ id?: string; symbol?: string }>({
           method,
-          path: given.path ?? route,
+          path,
           body,
           token,
           key,
@@ -82,7 +86,7 @@ export async function whatIsTakenIsShown(installation: Installation, amounts: Am
   ];
   const listing = { name: 'Listed', listing_price: '10.00' };
   const reason = { reason: 'a reason' };
-  const all = {
+  const results = {
     orders: await send('POST', '/v1/orders', trader, { bases }),
     symbols: await send('POST', '/v1/symbols', operator.person, {
       bases: [listing],
@@ -95,8 +99,8 @@ export async function whatIsTakenIsShown(installation: Installation, amounts: Am
     deposits: await send('POST', '/v1/deposits', saver, { bases: [{ amount: '1.00' }] }),
     kills: await send('PUT', '/v1/kill-switch', trader, { bases: [{ active: true, ...reason }] }),
   };
-  // Nothing is unknown, and of each there was some that was taken.
-  for (const [what, sent] of Object.entries(all)) {
+  // No outcome is unknown, and each kind of command was accepted at least once.
+  for (const [what, sent] of Object.entries(results)) {
     expect(
       sent.filter(({ outcome }) => outcome.kind === 'unknown'),
       what,
@@ -108,21 +112,21 @@ export async function whatIsTakenIsShown(installation: Installation, amounts: Am
   }
 
   const token = await trader.token();
-  const showing = async (path: string) =>
+  const statusOf = async (path: string) =>
     (await api.raw('query', { path, headers: { authorization: `Bearer ${token}` } })).status;
-  for (const { body, outcome } of all.orders) {
+  for (const { body, outcome } of results.orders) {
     if (outcome.kind !== 'ok' || outcome.body.id === undefined) continue;
     const { id } = outcome.body;
     for (const path of [`/v1/orders/${id}`, `/v1/orders/${id}/events`]) {
-      await expect.poll(() => showing(path), { message: JSON.stringify(body) }).toBe(200);
+      await expect.poll(() => statusOf(path), { message: JSON.stringify(body) }).toBe(200);
     }
   }
-  for (const { body, outcome } of all.symbols) {
+  for (const { body, outcome } of results.symbols) {
     if (outcome.kind !== 'ok') continue;
     const path = `/v1/symbols/${outcome.body.symbol}`;
-    await expect.poll(() => showing(path), { message: JSON.stringify(body) }).toBe(200);
+    await expect.poll(() => statusOf(path), { message: JSON.stringify(body) }).toBe(200);
   }
-  // It compares every order, the refused ones too, every wallet, ledger, holding, execution, candle and symbol.
+  // The audit compares every order, refused ones included, and every wallet, ledger, holding, execution, candle and symbol.
   const audit = await auditInstallation({ api, operator: operator.person });
   expect(audit.findings.list, `seed ${amounts.seed}`).toEqual([]);
   expect(audit.history.counts.refusals).toBeGreaterThan(0);

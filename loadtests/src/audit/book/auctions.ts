@@ -1,5 +1,5 @@
 import type { Side } from '@brokerx/contracts';
-import type { RawEvent } from '../rawEvent.ts';
+import type { RawEvent, RawEventOf } from '../rawEvent.ts';
 import { auctionOf } from './auction.ts';
 import type { auditedLevels, Resting } from './bookLevels.ts';
 
@@ -12,7 +12,7 @@ type Book = Pick<ReturnType<typeof auditedLevels>, 'inPriority' | 'resting' | 'r
 };
 /** The shares that an order still has to get in the auction. */
 type Share = { id: string; left: number };
-type Trade = Extract<RawEvent, { type: 'TradeExecuted.v1' }>;
+type Trade = RawEventOf<'TradeExecuted.v1'>;
 
 /**
  * Checks the auctions of a book: the price, and how many shares each order gets. Orders are filled completely one after the
@@ -60,7 +60,7 @@ export function auditedAuctions(book: Book) {
   };
 
   return {
-    uncrossed(event: Extract<RawEvent, { type: 'AuctionUncrossed.v1' }>): void {
+    uncrossed(event: RawEventOf<'AuctionUncrossed.v1'>): void {
       const { auction, ...result } = event.data;
       const standing = (['buy', 'sell'] as const).flatMap((side) => {
         const orders = book.inPriority(side);

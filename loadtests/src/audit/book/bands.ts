@@ -1,6 +1,6 @@
 import type { SymbolRules } from '@brokerx/contracts';
 import type { AuditedOrder } from '../order.ts';
-import type { RawEvent } from '../rawEvent.ts';
+import type { RawEvent, RawEventOf } from '../rawEvent.ts';
 
 /**
  * Checks the trade band of a book. No trade of an input may be further from the last price before that input than the rules
@@ -35,7 +35,7 @@ export function auditedBands(wrong: (event: RawEvent, what: string) => void) {
       if (event.type === 'DayEnded.v1' && lastTicks === 0 && rules)
         rules = { ...rules, listingTicks: event.data.closeTicks };
     },
-    traded(event: Extract<RawEvent, { type: 'TradeExecuted.v1' }>, taker: AuditedOrder | undefined): void {
+    traded(event: RawEventOf<'TradeExecuted.v1'>, taker: AuditedOrder | undefined): void {
       const { priceTicks, auction } = event.data;
       if (!auction && isOutside(priceTicks) && !taker?.bandExempt)
         wrong(event, `the trade at ${priceTicks} is outside ${band?.low} to ${band?.high}`);

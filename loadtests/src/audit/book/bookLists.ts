@@ -1,11 +1,11 @@
 import type { Findings } from '../findings.ts';
 import type { AuditedOrder } from '../order.ts';
 import { isLeg } from '../orderList.ts';
-import type { RawEvent } from '../rawEvent.ts';
+import type { RawEvent, RawEventOf } from '../rawEvent.ts';
 import type { Resting } from './bookLevels.ts';
 import type { auditedStops } from './bookStops.ts';
 
-type Reduction = Extract<RawEvent, { type: 'OrderReduced.v1' | 'OrderExpired.v1' }>;
+type Reduction = RawEventOf<'OrderReduced.v1' | 'OrderExpired.v1'>;
 
 /** Checks the lists of a book: when one order of a list trades, an output must reduce the other one at once. */
 export function auditedLists({
@@ -38,7 +38,7 @@ export function auditedLists({
 
   return {
     othersOf,
-    traded(event: Extract<RawEvent, { type: 'TradeExecuted.v1' }>) {
+    traded(event: RawEventOf<'TradeExecuted.v1'>) {
       for (const { orderId } of [event.data.maker, event.data.taker]) {
         for (const other of othersOf(orderId)) {
           if (resting.has(other) || stops.has(other)) reductions.set(other, event.data.quantity);
@@ -53,7 +53,7 @@ export function auditedLists({
       reductions.clear();
     },
     lessened,
-    reduced(event: Extract<RawEvent, { type: 'OrderReduced.v1' }>) {
+    reduced(event: RawEventOf<'OrderReduced.v1'>) {
       lessened(event);
       if (event.data.held) return stops.lessen(event);
       const { order, quantity, leaves } = event.data;

@@ -1,7 +1,7 @@
 import type { MarketState } from '@brokerx/contracts';
 import type { Findings } from '../findings.ts';
 import type { AuditedList, AuditedOrder } from '../order.ts';
-import type { RawEvent } from '../rawEvent.ts';
+import type { RawEvent, RawEventOf } from '../rawEvent.ts';
 
 /** An order that is put aside, with its terms as the book has changed them: the accounts settle changes later. */
 type Held = {
@@ -80,7 +80,7 @@ export function auditedStops(symbol: string, findings: Findings, version: () => 
           bought.set(list, priceTicks);
     },
     /** Checks the reason by which an order of a bracket that has not armed ends. */
-    ends(event: Extract<RawEvent, { type: 'OrderExpired.v1' }>) {
+    ends(event: RawEventOf<'OrderExpired.v1'>) {
       const list = dormant.get(event.data.order.orderId)?.list;
       if (!list || version() < 4) return;
       const isUnfilled = !bought.has(list);
@@ -89,7 +89,7 @@ export function auditedStops(symbol: string, findings: Findings, version: () => 
     },
     waiting: (): AuditedOrder[] => [...held.values()].map(({ order }) => order),
     /** Checks a trigger, and returns the order that arrives. */
-    triggered(event: Extract<RawEvent, { type: 'OrderTriggered.v1' }>): AuditedOrder | undefined {
+    triggered(event: RawEventOf<'OrderTriggered.v1'>): AuditedOrder | undefined {
       const { order: reference, stopTicks, limitTicks, quantity } = event.data;
       const stop = release(event, reference.orderId);
       if (!stop) return undefined;
@@ -111,14 +111,14 @@ export function auditedStops(symbol: string, findings: Findings, version: () => 
       return order;
     },
     /** Reduces a stop by what the other order of its list filled. */
-    lessen(event: Extract<RawEvent, { type: 'OrderReduced.v1' }>) {
+    lessen(event: RawEventOf<'OrderReduced.v1'>) {
       const { order, quantity, leaves } = event.data;
       const stop = held.get(order.orderId);
       if (stop) stop.quantity -= quantity;
       if (stop?.quantity !== leaves || leaves <= 0)
         wrong(event, `stop ${order.orderId} has not ${leaves} left`);
     },
-    change(event: Extract<RawEvent, { type: 'OrderReplaced.v1' }>) {
+    change(event: RawEventOf<'OrderReplaced.v1'>) {
       const { order, quantity, leavesBefore, leaves, limitTicks } = event.data;
       const stop = held.get(order.orderId);
       if (!stop || stop.quantity !== leavesBefore || quantity !== leaves) {

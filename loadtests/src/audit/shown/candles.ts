@@ -1,9 +1,9 @@
 import { decimalFromCents, views } from '@brokerx/contracts';
 import type { z } from 'zod';
-import type { RawEvent } from '../rawEvent.ts';
+import type { RawEventOf } from '../rawEvent.ts';
 
 type Candle = z.infer<typeof views.CandleView>;
-type Traded = Extract<RawEvent, { type: 'TradeExecuted.v1' }>;
+type Traded = RawEventOf<'TradeExecuted.v1'>;
 
 /** A candle. Prices are in cents, the volume in shares. */
 export type AuditedCandle = {

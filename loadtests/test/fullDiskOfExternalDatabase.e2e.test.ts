@@ -13,8 +13,8 @@ import { type Person, registerMany } from '../src/people.ts';
 import { type SmallDisk, smallDisk } from './smallDisk.ts';
 
 /**
- * PostgreSQL servers of one's own (DATABASE_URL, READ_DATABASE_URL) whose disks become full: nobody knows how much is left
- * there, so BrokerX hears of it from the server alone.
+ * External PostgreSQL servers (DATABASE_URL, READ_DATABASE_URL) whose disks become full. BrokerX cannot see how much space
+ * is left there, so it learns of a full disk only from the server's errors.
  */
 const disks = [smallDisk(260), smallDisk(260)] as const;
 const [storeDisk, readDisk] = disks as [SmallDisk, SmallDisk];
@@ -53,8 +53,8 @@ describe.runIf(disks.every(Boolean))('a full disk of a database of one’s own',
       'idempotency-key': mintId(idSource),
     };
     const order = { symbol: SYMBOL, side: 'buy', type: 'limit', qty: '1', limit_price: '46.00' };
-    const asked = { method: 'POST', path: '/v1/orders', headers, body: JSON.stringify(order) };
-    const { status, text } = await api.raw('command', asked);
+    const request = { method: 'POST', path: '/v1/orders', headers, body: JSON.stringify(order) };
+    const { status, text } = await api.raw('command', request);
     const { code, detail, id } = JSON.parse(text) as { code?: string; detail?: string; id?: string };
     return { status, code, detail, id };
   }
@@ -62,7 +62,8 @@ describe.runIf(disks.every(Boolean))('a full disk of a database of one’s own',
     const reply = await fetch(`${url}/readyz`);
     return [reply.status, (await reply.json()) as unknown] as const;
   };
-  const told = () =>
+  /** The lines of the log about space. */
+  const spaceLines = () =>
     readFileSync(join(installation.dataDir, 'brokerx.log'), 'utf8')
       .split('\n')
       .filter((line) => /space/.test(line));
@@ -82,11 +83,11 @@ describe.runIf(disks.every(Boolean))('a full disk of a database of one’s own',
       ]);
       const authorization = `Bearer ${await alice.token()}`;
       expect((await api.raw('query', { path: '/v1/wallet', headers: { authorization } })).status).toBe(200);
-      const lines = told();
+      const lines = spaceLines();
       expect(lines).toContainEqual(
         expect.stringMatching(/the disk of PostgreSQL .* is full: until there is space, nothing is stored/),
       );
-      // Four kinds of processes, and no stack trace.
+      // At most one line for each of the four kinds of processes, and no stack trace.
       expect(lines.length, lines.join('\n')).toBeLessThanOrEqual(4);
     } finally {
       storeDisk.free();
@@ -97,27 +98,27 @@ describe.runIf(disks.every(Boolean))('a full disk of a database of one’s own',
 
   test('a full disk of the read models keeps nobody from trading, and they catch up', async () => {
     readDisk.fill();
-    const before = told().length;
-    const taken: string[] = [];
+    const before = spaceLines().length;
+    const acceptedIds: string[] = [];
     try {
       await expect
         .poll(
           async () => {
             const { status, id } = await place();
             expect(status).toBe(202);
-            taken.push(id ?? '');
-            return told().length;
+            acceptedIds.push(id ?? '');
+            return spaceLines().length;
           },
           { timeout: 60_000, interval: 10 },
         )
         .toBeGreaterThan(before);
       for (let round = 0; round < 50; round++) expect(await place()).toMatchObject({ status: 202 });
       const full = /the disk of PostgreSQL .* is full: until there is space, nothing is stored/;
-      expect(told().slice(before)).toEqual([expect.stringMatching(full)]);
+      expect(spaceLines().slice(before)).toEqual([expect.stringMatching(full)]);
     } finally {
       readDisk.free();
     }
-    for (const id of taken.slice(-20)) {
+    for (const id of acceptedIds.slice(-20)) {
       const read = async () => {
         const headers = { authorization: `Bearer ${await alice.token()}` };
         return (await api.raw('query', { path: `/v1/orders/${id}`, headers })).status;

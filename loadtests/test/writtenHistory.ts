@@ -3,7 +3,7 @@ import { auditHistory } from '../src/audit/history.ts';
 import type { RawEvent } from '../src/audit/rawEvent.ts';
 import { rawEvent } from './rawHistory.ts';
 
-/** Histories told by hand, event by event, and what the audit finds in them. */
+/** Histories written by hand, event by event, and the audit's findings in them. */
 export const id = (n: number): string => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
 
 export function writer() {
@@ -35,7 +35,7 @@ export const findings = (events: readonly RawEvent[]) => {
   return audit.findings.list;
 };
 
-/** Two accounts of a market: the seller has so many shares of ACME, the buyer $1,000. */
+/** Opens two accounts: the seller has `shares` of ACME, the buyer $1,000. */
 export function openAccounts(
   write: ReturnType<typeof writer>['write'],
   { seller, buyer, shares }: { seller: string; buyer: string; shares: number },
