@@ -58,19 +58,25 @@ describe.runIf(disks.every(Boolean))('a full disk of a database of one’s own',
     const { code, detail, id } = JSON.parse(text) as { code?: string; detail?: string; id?: string };
     return { status, code, detail, id };
   }
+  const statusOf = async (path: string) => {
+    const headers = { authorization: `Bearer ${await alice.token()}` };
+    return (await api.raw('query', { path, headers })).status;
+  };
   const readiness = async (url: string) => {
     const reply = await fetch(`${url}/readyz`);
     return [reply.status, (await reply.json()) as unknown] as const;
   };
-  /** The lines of the log about space. */
-  const spaceLines = () =>
+  /** The lines of the log that tell of a full disk. */
+  const fullLines = () =>
     readFileSync(join(installation.dataDir, 'brokerx.log'), 'utf8')
       .split('\n')
-      .filter((line) => /space/.test(line));
+      .filter((line) => line.includes('is full'));
 
   const FULL = 'the disk of the database is full: free some space there';
 
   test('commands are refused at once, with the reason, and each process says so once', async () => {
+    // The wallet is there before nothing is stored any more.
+    await expect.poll(() => statusOf('/v1/wallet')).toBe(200);
     storeDisk.fill();
     try {
       await expect
@@ -81,9 +87,8 @@ describe.runIf(disks.every(Boolean))('a full disk of a database of one’s own',
         503,
         { dependencies: { 'event store': 'ok', disk: FULL } },
       ]);
-      const authorization = `Bearer ${await alice.token()}`;
-      expect((await api.raw('query', { path: '/v1/wallet', headers: { authorization } })).status).toBe(200);
-      const lines = spaceLines();
+      expect(await statusOf('/v1/wallet')).toBe(200);
+      const lines = fullLines();
       expect(lines).toContainEqual(
         expect.stringMatching(/the disk of PostgreSQL .* is full: until there is space, nothing is stored/),
       );
@@ -98,7 +103,7 @@ describe.runIf(disks.every(Boolean))('a full disk of a database of one’s own',
 
   test('a full disk of the read models keeps nobody from trading, and they catch up', async () => {
     readDisk.fill();
-    const before = spaceLines().length;
+    const before = fullLines().length;
     const acceptedIds: string[] = [];
     try {
       await expect
@@ -107,23 +112,19 @@ describe.runIf(disks.every(Boolean))('a full disk of a database of one’s own',
             const { status, id } = await place();
             expect(status).toBe(202);
             acceptedIds.push(id ?? '');
-            return spaceLines().length;
+            return fullLines().length;
           },
           { timeout: 60_000, interval: 10 },
         )
         .toBeGreaterThan(before);
       for (let round = 0; round < 50; round++) expect(await place()).toMatchObject({ status: 202 });
       const full = /the disk of PostgreSQL .* is full: until there is space, nothing is stored/;
-      expect(spaceLines().slice(before)).toEqual([expect.stringMatching(full)]);
+      expect(fullLines().slice(before)).toEqual([expect.stringMatching(full)]);
     } finally {
       readDisk.free();
     }
     for (const id of acceptedIds.slice(-20)) {
-      const read = async () => {
-        const headers = { authorization: `Bearer ${await alice.token()}` };
-        return (await api.raw('query', { path: `/v1/orders/${id}`, headers })).status;
-      };
-      await expect.poll(read).toBe(200);
+      await expect.poll(() => statusOf(`/v1/orders/${id}`)).toBe(200);
     }
     const { findings } = await auditInstallation({ api, operator: operator.person });
     expect(findings.list).toEqual([]);

@@ -163,6 +163,11 @@ describe.runIf(nginx !== null)('behind nginx', () => {
           const method = verb.toUpperCase();
           const direct = await ask(`${base}${path}`, { method });
           const through = await ask(`${gateway.url}${path}`, { method });
+          // What makes people in bulk is the operator's alone, at the API's own address.
+          if (path === '/dev/people') {
+            expect(through.status).toBe(404);
+            continue;
+          }
           const summary = ({ status, problem: { code } }: typeof direct) => ({ method, path, status, code });
           expect(summary(through)).toEqual(summary(direct));
           expect(through.names.filter((name) => name === 'x-request-id')).toHaveLength(1);
