@@ -17,7 +17,14 @@ import { serverExpression, wantedOf } from './eventstoredb/filter.ts';
 import { eventStoreDbIdentity } from './eventstoredb/identity.ts';
 import { type EventStoreDbReads, eventStoreDbReads } from './eventstoredb/reads.ts';
 import { eventStoreDbTail } from './eventstoredb/tail.ts';
-import { isGiven, markOf, type PlacedEvent, placed, recorded, type WireEvent } from './eventstoredb/wire.ts';
+import {
+  isReadable,
+  markOf,
+  type PlacedEvent,
+  placed,
+  recorded,
+  type WireEvent,
+} from './eventstoredb/wire.ts';
 
 /**
  * The event store on EventStoreDB or KurrentDB. The commit position of an event is its position, so positions are
@@ -83,7 +90,7 @@ export async function eventStoreDb<E>(options: {
   const plainPage = async (after: number, filters: readonly Filter[], eventsMax: number) => {
     const isWhole = filters.some((filter) => Object.keys(filter).length === 0);
     const count = isWhole ? eventsMax : Math.max(eventsMax, Math.min(FILTERED_EVENTS_LEAST, eventsMax * 16));
-    const { events, atEnd } = await reads.beyond(after, count);
+    const { events, atEnd } = await reads.after(after, count);
     const page = cut(events, seen(events.at(-1)?.position ?? after), filters, eventsMax);
     return { ...page, atEnd: atEnd && !page.isCut };
   };
@@ -103,7 +110,7 @@ export async function eventStoreDb<E>(options: {
     },
     async readStream(stream, fromRevision, eventsMax) {
       assert(eventsMax > 0);
-      if (!isGiven(stream)) return [];
+      if (!isReadable(stream)) return [];
       const found = await reads.stream(stream, fromRevision, eventsMax);
       return found.map((event) => {
         const mark = markOf(event);
@@ -142,7 +149,7 @@ export async function eventStoreDb<E>(options: {
 async function landmarkAt(reads: EventStoreDbReads, position: number): Promise<Landmark | null> {
   if (position <= 0) return null;
   for await (const { event, position: at } of reads.backFrom(position)) {
-    const mark = event && at <= position && isGiven(event.streamId) ? markOf(event) : null;
+    const mark = event && at <= position && isReadable(event.streamId) ? markOf(event) : null;
     if (mark) return { position: at, commitId: mark.id };
   }
   return null;

@@ -3,15 +3,16 @@ import { type SimulatedProcess, virtualTime } from '../../test/virtualTime.ts';
 import { createLog } from '../runtime/log.ts';
 import { type Runtime, sleep } from '../runtime/runtime.ts';
 import { type FairShare, fairShare, shareOf, TAKEN_OVER_WITHIN_MS } from './fairShare.ts';
-import { type LeaseTable, leasesOver } from './holding.ts';
+import type { LeaseTable } from './holding.ts';
 import { type MemoryLeases, memoryLeaseTable } from './lease.memory.ts';
 import type { Lease } from './lease.ts';
+import { leasesOver } from './leasesOver.ts';
 
 const log = createLog({ name: 'test', level: 'silent' });
 const UNITS = Array.from({ length: 16 }, (_, unit) => String(unit));
-/** What the network and the table take, there and back, at most. */
+/** Milliseconds that the network and the table take at most, there and back. */
 const LATENCY_MS = 30;
-/** What taking a unit up, and putting it down, takes at most. */
+/** Milliseconds that taking a unit up, or putting it down, takes at most. */
 const WORK_MS = 60;
 /** Beyond the promised bound: the steps of a hand-over, each with its latency. */
 const SLACK_MS = 1_000;

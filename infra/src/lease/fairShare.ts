@@ -2,8 +2,8 @@ import type { Log } from '../runtime/log.ts';
 import { mayFail } from '../runtime/mayFail.ts';
 import { unlessOutage } from '../runtime/outage.ts';
 import { type Runtime, sleep } from '../runtime/runtime.ts';
-import { LEASE_TTL_MS } from './holding.ts';
 import { type Lease, type Leases, MEMBER_MARK, type RunningLease } from './lease.ts';
+import { LEASE_TTL_MS } from './leasesOver.ts';
 
 /**
  * Divides the units of a role (shards of symbols, projections) evenly among its members, the processes that work on it. Each
@@ -50,161 +50,200 @@ const FAILED_UNIT_REST_MS = 5_000;
  */
 export const TAKEN_OVER_WITHIN_MS = LEASE_TTL_MS + LOOK_EVERY_MS;
 
+type Share = FairShareOptions & {
+  /** This process's units that are starting, running or leaving. */
+  readonly heldUnits: Map<string, HeldUnit>;
+  /** Until when a unit that could not be started is left alone, in monotonic time. */
+  readonly restUntilMs: Map<string, number>;
+  readonly stopping: AbortController;
+  /** The lease that shows that this process is a member. */
+  member: Lease | null;
+  hasHadFullShare: boolean;
+  /** Ends the present wait between two looks. */
+  wait: AbortController;
+  /** The units that were last logged. */
+  loggedUnits: string;
+};
+
+type HeldUnit = {
+  lease: Lease;
+  /** Resolves with the function that ends the work. */
+  started: Promise<() => Promise<void>>;
+  isRunning: boolean;
+  leaving: Promise<void> | null;
+};
+
 export function fairShare(options: FairShareOptions): FairShare {
-  const { leases, runtime, log, role, units, takeUp } = options;
-  const memberPrefix = role + MEMBER_MARK;
-  const nameOf = (unit: string) => `${role}:${unit}`;
-  const stopping = new AbortController();
-  const held = new Map<string, Held>();
-  const restUntilMs = new Map<string, number>();
-  let member: Lease | null = null;
-  let hadItsShare = false;
-  let nap = new AbortController();
-  let loggedUnits = '';
-
-  /** Logs the share after it has changed. */
-  const logShare = (members: number) => {
-    const now = activeUnits().sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
-    if (now.join() === loggedUnits) return;
-    loggedUnits = now.join();
-    log.info({ role, units: now, members }, 'has its share');
+  const share: Share = {
+    ...options,
+    heldUnits: new Map(),
+    restUntilMs: new Map(),
+    stopping: new AbortController(),
+    member: null,
+    hasHadFullShare: false,
+    wait: new AbortController(),
+    loggedUnits: '',
   };
-  const activeUnits = () => [...held].filter(([, { leaving }]) => !leaving).map(([unit]) => unit);
-
-  const run = async () => {
-    while (!stopping.signal.aborted) {
-      nap = new AbortController();
-      let short = true;
-      try {
-        short = await look();
-      } catch (err) {
-        log[unlessOutage(err, 'warn')]({ err, role }, 'a share could not be worked out; it is tried again');
-      }
-      await sleep(
-        runtime,
-        short ? LOOK_WHEN_SHORT_MS : LOOK_EVERY_MS,
-        AbortSignal.any([nap.signal, stopping.signal]),
-      );
-    }
-  };
-
-  /** Gives back the units above the share and takes missing ones; true while units are still missing. */
-  const look = async (): Promise<boolean> => {
-    if (!member?.isHeld()) member = await leases.tryAcquire(memberPrefix + leases.owner);
-    const running = await leases.running();
-    if (!member?.isHeld() || stopping.signal.aborted) return true;
-    const members = membersOf(running);
-    const share = shareOf(leases.owner, members, units.length);
-    for (const unit of activeUnits().slice(share)) void leave(unit, 'another member has joined');
-    const before = activeUnits().length;
-    const missing = share - before - (await take(running, share - before));
-    if (missing <= 0) logShare(members.length);
-    if (missing <= 0 && Array.from(held.values()).every(({ isRunning }) => isRunning)) hadItsShare = true;
-    return missing > 0 || !hadItsShare;
-  };
-
-  const membersOf = (running: readonly RunningLease[]): string[] =>
-    running.filter(({ name }) => name.startsWith(memberPrefix)).map(({ owner }) => owner);
-
-  /** Acquires up to `count` free units; returns how many it got. */
-  const take = async (running: readonly RunningLease[], count: number): Promise<number> => {
-    const owners = new Map(running.map(({ name, owner }) => [name, owner]));
-    const isFree = (unit: string) => {
-      const owner = owners.get(nameOf(unit));
-      return (
-        !held.has(unit) &&
-        (owner === undefined || owner === leases.owner) &&
-        (restUntilMs.get(unit) ?? 0) <= runtime.monotonicMs()
-      );
-    };
-    // First the units that a former process of this name has left; for the rest, members begin at different places.
-    const rank = membersOf(running).sort().indexOf(leases.owner);
-    const begin = Math.floor((units.length * Math.max(0, rank)) / Math.max(1, membersOf(running).length));
-    const inOrder = [...units.slice(begin), ...units.slice(0, begin)].filter(isFree);
-    const [own = [], free = []] = [true, false].map((isOwn) =>
-      inOrder.filter((unit) => (owners.get(nameOf(unit)) === leases.owner) === isOwn),
-    );
-    const wanted = [...own, ...free].slice(0, Math.max(0, count));
-    const attempts = await Promise.allSettled(
-      wanted.map(async (unit) => ({ unit, lease: await leases.tryAcquire(nameOf(unit)) })),
-    );
-    let acquired = 0;
-    for (const result of attempts) {
-      if (result.status === 'rejected' || !result.value.lease) continue;
-      const { unit, lease } = result.value;
-      // A lease may have been lost while the others were acquired: it would never signal that again.
-      if (stopping.signal.aborted || lease.lost.aborted) {
-        await lease.release();
-        continue;
-      }
-      start(unit, lease);
-      acquired += 1;
-    }
-    return acquired;
-  };
-
-  const start = (unit: string, lease: Lease) => {
-    const up = takeUp(unit, lease);
-    const holding: Held = { lease, up, isRunning: false, leaving: null };
-    held.set(unit, holding);
-    lease.lost.addEventListener('abort', () => void leave(unit, 'its lease was lost'), { once: true });
-    up.then(
-      () => {
-        holding.isRunning = true;
-        nap.abort();
-      },
-      (err: unknown) => {
-        restUntilMs.set(unit, runtime.monotonicMs() + FAILED_UNIT_REST_MS);
-        const isLost = lease.lost.aborted;
-        log[isLost ? 'info' : unlessOutage(err, 'error')](
-          { err, role, unit },
-          'a unit could not be taken up; it is given back',
-        );
-        void leave(unit, 'it could not be taken up');
-      },
-    );
-  };
-
-  const leave = (unit: string, why: string): Promise<void> => {
-    const holding = held.get(unit);
-    if (!holding) return Promise.resolve();
-    holding.leaving ??= putDown(unit, holding, why);
-    return holding.leaving;
-  };
-
-  const putDown = async (unit: string, { lease, up }: Held, why: string): Promise<void> => {
-    log.debug({ role, unit, epoch: lease.epoch, why }, 'a unit is put down');
-    try {
-      const down = await mayFail(up, '`start` has logged it');
-      await down?.();
-    } catch (err) {
-      log[unlessOutage(err, 'error')]({ err, role, unit }, 'a unit could not be put down in good order');
-    }
-    await lease.release();
-    held.delete(unit);
-    nap.abort();
-  };
-
-  const looking = run();
+  const looking = keepLooking(share);
   return {
-    units: activeUnits,
-    isReady: () => hadItsShare && (member?.isHeld() ?? false),
+    units: () => activeUnits(share),
+    isReady: () => share.hasHadFullShare && (share.member?.isHeld() ?? false),
     async stop() {
-      stopping.abort();
+      share.stopping.abort();
       await looking;
       // First the membership: the others' shares grow, so that they take each unit over as soon as it is finished.
-      await member?.release();
-      await Promise.all(Array.from(held.keys(), (unit) => leave(unit, 'this process stops')));
+      await share.member?.release();
+      await Promise.all(
+        Array.from(share.heldUnits.keys(), (unit) => leave(share, unit, 'this process stops')),
+      );
     },
   };
 }
 
-type Held = {
-  lease: Lease;
-  up: Promise<() => Promise<void>>;
-  isRunning: boolean;
-  leaving: Promise<void> | null;
-};
+const memberPrefix = ({ role }: FairShareOptions): string => role + MEMBER_MARK;
+const leaseName = ({ role }: FairShareOptions, unit: string): string => `${role}:${unit}`;
+
+const activeUnits = ({ heldUnits }: Share): string[] =>
+  [...heldUnits].filter(([, { leaving }]) => !leaving).map(([unit]) => unit);
+
+async function keepLooking(share: Share): Promise<void> {
+  const { runtime, log, role, stopping } = share;
+  while (!stopping.signal.aborted) {
+    share.wait = new AbortController();
+    let isShort = true;
+    try {
+      isShort = await look(share);
+    } catch (err) {
+      log[unlessOutage(err, 'warn')]({ err, role }, 'a share could not be worked out; it is tried again');
+    }
+    await sleep(
+      runtime,
+      isShort ? LOOK_WHEN_SHORT_MS : LOOK_EVERY_MS,
+      AbortSignal.any([share.wait.signal, stopping.signal]),
+    );
+  }
+}
+
+/** Gives back the units above the share and acquires missing ones. Returns whether units are still missing. */
+async function look(share: Share): Promise<boolean> {
+  const { leases, units, heldUnits, stopping } = share;
+  if (!share.member?.isHeld()) share.member = await leases.tryAcquire(memberPrefix(share) + leases.owner);
+  const running = await leases.running();
+  if (!share.member?.isHeld() || stopping.signal.aborted) return true;
+  const members = membersOf(share, running);
+  const count = shareOf(leases.owner, members, units.length);
+  for (const unit of activeUnits(share).slice(count)) void leave(share, unit, 'another member has joined');
+  const activeCount = activeUnits(share).length;
+  const missing = count - activeCount - (await acquire(share, running, count - activeCount));
+  if (missing <= 0) logShare(share, members.length);
+  if (missing <= 0 && Array.from(heldUnits.values()).every(({ isRunning }) => isRunning))
+    share.hasHadFullShare = true;
+  return missing > 0 || !share.hasHadFullShare;
+}
+
+/** Logs the share after it has changed. */
+function logShare(share: Share, members: number): void {
+  const units = activeUnits(share).sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
+  if (units.join() === share.loggedUnits) return;
+  share.loggedUnits = units.join();
+  share.log.info({ role: share.role, units, members }, 'has its share');
+}
+
+const membersOf = (share: Share, running: readonly RunningLease[]): string[] =>
+  running.filter(({ name }) => name.startsWith(memberPrefix(share))).map(({ owner }) => owner);
+
+/** Acquires up to `count` free units and starts their work. Returns how many it acquired. */
+async function acquire(share: Share, running: readonly RunningLease[], count: number): Promise<number> {
+  const { leases, stopping } = share;
+  const attempts = await Promise.allSettled(
+    freeUnits(share, running)
+      .slice(0, Math.max(0, count))
+      .map(async (unit) => ({ unit, lease: await leases.tryAcquire(leaseName(share, unit)) })),
+  );
+  let acquired = 0;
+  for (const result of attempts) {
+    if (result.status === 'rejected' || !result.value.lease) continue;
+    const { unit, lease } = result.value;
+    // A lease may have been lost while the others were acquired: it would never signal that again.
+    if (stopping.signal.aborted || lease.lost.aborted) {
+      await lease.release();
+      continue;
+    }
+    start(share, unit, lease);
+    acquired += 1;
+  }
+  return acquired;
+}
+
+/**
+ * The units that may be acquired, in the order in which to try them: first those that a former process of this name has left,
+ * then all others, where members begin at different places so that they rarely want the same unit.
+ */
+function freeUnits(share: Share, running: readonly RunningLease[]): string[] {
+  const { leases, units, heldUnits, restUntilMs, runtime } = share;
+  const owners = new Map(running.map(({ name, owner }) => [name, owner]));
+  const ownerOf = (unit: string) => owners.get(leaseName(share, unit));
+  const isFree = (unit: string) =>
+    !heldUnits.has(unit) &&
+    (ownerOf(unit) === undefined || ownerOf(unit) === leases.owner) &&
+    (restUntilMs.get(unit) ?? 0) <= runtime.monotonicMs();
+  const members = membersOf(share, running).sort();
+  const rank = members.indexOf(leases.owner);
+  const begin = Math.floor((units.length * Math.max(0, rank)) / Math.max(1, members.length));
+  const free = [...units.slice(begin), ...units.slice(0, begin)].filter(isFree);
+  const isLeftBehind = (unit: string) => ownerOf(unit) === leases.owner;
+  return [...free.filter(isLeftBehind), ...free.filter((unit) => !isLeftBehind(unit))];
+}
+
+function start(share: Share, unit: string, lease: Lease): void {
+  const { heldUnits, restUntilMs, runtime, log, role } = share;
+  const started = share.takeUp(unit, lease);
+  const heldUnit: HeldUnit = { lease, started, isRunning: false, leaving: null };
+  heldUnits.set(unit, heldUnit);
+  lease.lost.addEventListener('abort', () => void leave(share, unit, 'its lease was lost'), { once: true });
+  started.then(
+    () => {
+      heldUnit.isRunning = true;
+      share.wait.abort();
+    },
+    (err: unknown) => {
+      restUntilMs.set(unit, runtime.monotonicMs() + FAILED_UNIT_REST_MS);
+      const isLost = lease.lost.aborted;
+      log[isLost ? 'info' : unlessOutage(err, 'error')](
+        { err, role, unit },
+        'a unit could not be taken up; it is given back',
+      );
+      void leave(share, unit, 'it could not be taken up');
+    },
+  );
+}
+
+function leave(share: Share, unit: string, reason: string): Promise<void> {
+  const heldUnit = share.heldUnits.get(unit);
+  if (!heldUnit) return Promise.resolve();
+  heldUnit.leaving ??= putDown(share, unit, heldUnit, reason);
+  return heldUnit.leaving;
+}
+
+/** Ends the work on a unit and gives its lease back. */
+async function putDown(
+  share: Share,
+  unit: string,
+  { lease, started }: HeldUnit,
+  reason: string,
+): Promise<void> {
+  const { heldUnits, log, role } = share;
+  log.debug({ role, unit, epoch: lease.epoch, why: reason }, 'a unit is put down');
+  try {
+    const end = await mayFail(started, '`start` has logged it');
+    await end?.();
+  } catch (err) {
+    log[unlessOutage(err, 'error')]({ err, role, unit }, 'a unit could not be put down in good order');
+  }
+  await lease.release();
+  heldUnits.delete(unit);
+  share.wait.abort();
+}
 
 /** How many units the owner may have. In the order of their names, the first members have one more if it is not even. */
 export function shareOf(owner: string, members: readonly string[], units: number): number {

@@ -35,7 +35,7 @@ test('a lease that was taken before the database’s clock went back keeps nobod
   expect(await second.running()).not.toContainEqual({ name: 'settler', owner: 'gone' });
   expect(await second.tryAcquire('settler')).toMatchObject({ epoch: 2 });
 
-  // Who lives renews, and has it until the time that is now.
+  // An owner that is alive renews its lease, and has it for one TTL from now.
   await expect.poll(() => second.running()).toContainEqual({ name: 'timer', owner: 'first' });
   expect(renewed?.isHeld()).toBe(true);
   expect(await second.tryAcquire('timer')).toBeNull();

@@ -1,6 +1,7 @@
 import type { Runtime } from '../runtime/runtime.ts';
-import { type LeaseTable, leasesOver, type Place } from './holding.ts';
+import type { LeaseEpoch, LeaseTable } from './holding.ts';
 import type { Leases } from './lease.ts';
+import { leasesOver } from './leasesOver.ts';
 
 /** What the owners of one simulated installation share. */
 export type MemoryLeases = Map<string, { owner: string | null; epoch: number; expiresAtMs: number }>;
@@ -19,7 +20,7 @@ export function memoryLeaseTable(
   rows: MemoryLeases,
   { monotonicMs }: Pick<Runtime, 'monotonicMs'>,
 ): LeaseTable {
-  const own = (owner: string, { name, epoch }: Place) => {
+  const rowOf = (owner: string, { name, epoch }: LeaseEpoch) => {
     const row = rows.get(name);
     return row?.owner === owner && row.epoch === epoch ? row : undefined;
   };
@@ -32,19 +33,19 @@ export function memoryLeaseTable(
       rows.set(name, { owner, epoch, expiresAtMs: nowMs + ttlMs });
       return epoch;
     },
-    async renew(owner, held, ttlMs) {
+    async renew(owner, leases, ttlMs) {
       const renewed = new Set<string>();
-      for (const place of held) {
-        const row = own(owner, place);
+      for (const lease of leases) {
+        const row = rowOf(owner, lease);
         if (!row) continue;
         row.expiresAtMs = monotonicMs() + ttlMs;
-        renewed.add(place.name);
+        renewed.add(lease.name);
       }
       return renewed;
     },
-    async free(owner, held) {
-      for (const place of held) {
-        const row = own(owner, place);
+    async free(owner, leases) {
+      for (const lease of leases) {
+        const row = rowOf(owner, lease);
         if (row) row.owner = null;
       }
     },

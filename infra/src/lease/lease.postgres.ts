@@ -3,8 +3,9 @@ import { migrateState } from '../postgres/stateSchema.ts';
 import type { Log } from '../runtime/log.ts';
 import { repeating } from '../runtime/retry.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { LEASE_TTL_MS, leasesOver, type Place } from './holding.ts';
+import type { LeaseEpoch } from './holding.ts';
 import { type Leases, MEMBER_MARK, type RunningLease } from './lease.ts';
+import { LEASE_TTL_MS, leasesOver } from './leasesOver.ts';
 
 /** Leases in PostgreSQL (`state.lease`): one row for each name, with the database's clock for all owners. */
 export async function postgresLeases(options: {
@@ -34,16 +35,16 @@ export async function postgresLeases(options: {
         const { rows } = await pool.query<{ epoch: string }>(TAKE, [name, owner, ttl]);
         return rows[0] ? safeInteger(rows[0].epoch) : null;
       },
-      async renew(owner, held, ttl) {
+      async renew(owner, leases, ttl) {
         const { rows } = await pool.query<{ name: string }>({
           name: 'lease_renew',
           text: RENEW,
-          values: [owner, ...columnsOf(held), ttl],
+          values: [owner, ...columnsOf(leases), ttl],
         });
         return new Set(rows.map(({ name }) => name));
       },
-      async free(owner, held) {
-        await pool.query(FREE, [owner, ...columnsOf(held)]);
+      async free(owner, leases) {
+        await pool.query(FREE, [owner, ...columnsOf(leases)]);
       },
       async running() {
         const { rows } = await pool.query<RunningLease>({
@@ -65,8 +66,8 @@ const CONNECTIONS = 2;
 const REPEAT_MS = 10_000;
 
 /** Always in the same order, so that two processes which both believe that they hold leases never deadlock. */
-function columnsOf(held: readonly Place[]): [names: string[], epochs: number[]] {
-  const sorted = held.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+function columnsOf(leases: readonly LeaseEpoch[]): [names: string[], epochs: number[]] {
+  const sorted = leases.toSorted((a, b) => (a.name < b.name ? -1 : 1));
   return [sorted.map(({ name }) => name), sorted.map(({ epoch }) => epoch)];
 }
 

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
 import { type Runtime, realRuntime } from '../runtime/runtime.ts';
-import { type LeaseTable, leasesOver } from './holding.ts';
+import type { LeaseTable } from './holding.ts';
 import { leaseContract } from './lease.contract.ts';
 import { type MemoryLeases, memoryLeases } from './lease.memory.ts';
+import { leasesOver } from './leasesOver.ts';
 
 leaseContract('memory', async () => {
   const rows: MemoryLeases = new Map();

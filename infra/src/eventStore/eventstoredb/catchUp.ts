@@ -19,15 +19,25 @@ import { placed, type WireEvent } from './wire.ts';
  */
 export type EventStoreDbCatchUp<E> = {
   /** The next page; null if the server sent nothing in time: then use a plain read. */
-  page(want: Wanted): Promise<Page<E> | null>;
+  page(request: PageRequest): Promise<Page<E> | null>;
   close(): void;
 };
 
-type Wanted = {
+type PageRequest = {
   after: number;
   filters: readonly Filter[];
   expression: Exclude<ServerExpression, 'nothing'>;
   eventsMax: number;
+};
+
+type CatchUpOptions<E> = {
+  connection: EventStoreDbConnection;
+  reads: EventStoreDbReads;
+  codec: Codec<E>;
+  runtime: Runtime;
+  log?: Log | undefined;
+  /** Called with an event in one of our streams that BrokerX did not write. */
+  onStrange: (event: WireEvent) => void;
 };
 
 /** Events of one subscription that wait for the reader. */
@@ -38,91 +48,102 @@ const PAGE_MS = 500;
 const SILENCE_MS = 2_000;
 /** Milliseconds after which a subscription ends whose reader does not return. */
 const IDLE_MS = 5_000;
+/** Subscriptions that wait for their reader. Beyond it the oldest one ends. */
 const SESSIONS_MAX = 16;
 
-export function eventStoreDbCatchUp<E>(options: {
-  connection: EventStoreDbConnection;
-  reads: EventStoreDbReads;
-  codec: Codec<E>;
-  runtime: Runtime;
-  log?: Log | undefined;
-  onStrange: (event: WireEvent) => void;
-}): EventStoreDbCatchUp<E> {
-  const { connection, reads, codec, runtime, log, onStrange } = options;
-  /** Subscriptions between two pages, by position and filters. */
-  const idle = new Map<string, { session: Session; cancel: () => void }>();
-  let closed = false;
-
-  const keyOf = ({ filters }: Wanted, position: number) => `${position} ${JSON.stringify(filters)}`;
-
-  const keep = (key: string, session: Session) => {
-    discard(key);
-    for (const oldest of idle.size >= SESSIONS_MAX ? idle.keys().take(1) : []) discard(oldest);
-    idle.set(key, { session, cancel: runtime.setTimer(IDLE_MS, () => discard(key)) });
-    if (closed) discard(key);
-  };
-  const take = (key: string): Session | undefined => {
-    const entry = idle.get(key);
-    entry?.cancel();
-    idle.delete(key);
-    return entry?.session;
-  };
-  const discard = (key: string) => take(key)?.end();
-
-  const page = async (want: Wanted): Promise<Page<E> | null> => {
-    const { after, filters, expression, eventsMax } = want;
-    const session = take(keyOf(want, after)) ?? (await begin(connection, reads, expression, after));
-    const isWanted = wantedOf(filters, codec, onStrange);
-    const untilMs = runtime.monotonicMs() + PAGE_MS;
-    const events: Recorded<E>[] = [];
-    let position = after;
-    const paused = () => {
-      keep(keyOf(want, position), session);
-      return { events, position, atEnd: false };
-    };
-    try {
-      for (;;) {
-        const item = await session.next(runtime, SILENCE_MS);
-        if (item === 'silence') {
-          log?.debug({ after: position, ...expression }, 'a catching-up subscription fell silent');
-          session.end();
-          return position > after ? { events, position, atEnd: false } : null;
-        }
-        if (item === 'caught up') {
-          // The subscription has gone through everything that was in the store when it began.
-          session.end();
-          return { events, position: Math.max(position, session.head), atEnd: false };
-        }
-        if ('checkpoint' in item) {
-          if (runtime.monotonicMs() < untilMs) continue;
-          position = Math.max(position, await reads.lastPosition(item.checkpoint));
-          if (position > after) return paused();
-          continue;
-        }
-        const placedEvent = placed(item);
-        position = placedEvent.position;
-        const event = isWanted(placedEvent);
-        if (event) events.push(event);
-        if (events.length === eventsMax) return paused();
-      }
-    } catch (error) {
-      session.end();
-      throw error;
-    }
-  };
-
+export function eventStoreDbCatchUp<E>(options: CatchUpOptions<E>): EventStoreDbCatchUp<E> {
+  const { reads, runtime } = options;
+  const idleSessions = sessionsBetweenPages(runtime);
   return {
-    async page(want) {
+    async page(request) {
       try {
-        return await reads.repeat(() => page(want));
+        return await reads.repeat(() => readPage(options, idleSessions, request));
       } catch (error) {
         if (isInvalidPosition(error)) return null;
         throw error;
       }
     },
-    close() {
-      closed = true;
-      for (const key of idle.keys()) discard(key);
+    close: () => idleSessions.close(),
+  };
+}
+
+async function readPage<E>(
+  { connection, reads, codec, runtime, log, onStrange }: CatchUpOptions<E>,
+  idleSessions: IdleSessions,
+  request: PageRequest,
+): Promise<Page<E> | null> {
+  const { after, filters, expression, eventsMax } = request;
+  const session =
+    idleSessions.take(sessionKey(request, after)) ?? (await begin(connection, reads, expression, after));
+  const isWanted = wantedOf(filters, codec, onStrange);
+  const untilMs = runtime.monotonicMs() + PAGE_MS;
+  const events: Recorded<E>[] = [];
+  let position = after;
+  const endPage = () => {
+    idleSessions.keep(sessionKey(request, position), session);
+    return { events, position, atEnd: false };
+  };
+  try {
+    for (;;) {
+      const item = await session.next(runtime, SILENCE_MS);
+      if (item === 'silence') {
+        log?.debug({ after: position, ...expression }, 'a catching-up subscription fell silent');
+        session.end();
+        return position > after ? { events, position, atEnd: false } : null;
+      }
+      if (item === 'caught up') {
+        // The subscription has gone through everything that was in the store when it began.
+        session.end();
+        return { events, position: Math.max(position, session.head), atEnd: false };
+      }
+      if ('checkpoint' in item) {
+        if (runtime.monotonicMs() < untilMs) continue;
+        position = Math.max(position, await reads.lastPosition(item.checkpoint));
+        if (position > after) return endPage();
+        continue;
+      }
+      const placedEvent = placed(item);
+      position = placedEvent.position;
+      const event = isWanted(placedEvent);
+      if (event) events.push(event);
+      if (events.length === eventsMax) return endPage();
+    }
+  } catch (error) {
+    session.end();
+    throw error;
+  }
+}
+
+type IdleSessions = ReturnType<typeof sessionsBetweenPages>;
+
+/** The key under which the next page finds its subscription. */
+const sessionKey = ({ filters }: PageRequest, position: number): string =>
+  `${position} ${JSON.stringify(filters)}`;
+
+/** Subscriptions between two pages, by key. Each ends after a while without its reader. */
+function sessionsBetweenPages(runtime: Runtime) {
+  const entries = new Map<string, { session: Session; cancelTimer: () => void }>();
+  let isClosed = false;
+
+  const take = (key: string): Session | undefined => {
+    const entry = entries.get(key);
+    entry?.cancelTimer();
+    entries.delete(key);
+    return entry?.session;
+  };
+  const discard = (key: string) => take(key)?.end();
+
+  return {
+    take,
+    keep(key: string, session: Session): void {
+      discard(key);
+      for (const oldest of entries.size >= SESSIONS_MAX ? entries.keys().take(1) : []) discard(oldest);
+      entries.set(key, { session, cancelTimer: runtime.setTimer(IDLE_MS, () => discard(key)) });
+      if (isClosed) discard(key);
+    },
+    close(): void {
+      isClosed = true;
+      for (const key of entries.keys()) discard(key);
     },
   };
 }
@@ -138,7 +159,7 @@ async function begin(
   after: number,
 ) {
   const head = await reads.lastPosition();
-  // Puts checkpoints and `caught up` in their place among the events.
+  // The notifications take their place among the events of the same queue.
   const insert = (item: Item) => void (subscription as unknown as { push(item: Item): void }).push(item);
   const subscription: AllStreamSubscription = connection.client().subscribeToAll(
     {

@@ -20,15 +20,14 @@ import { eventStoreFault } from './fault.ts';
 import { patchGrpc } from './grpcPatch.ts';
 
 /**
- * The client of EventStoreDB, with what it lacks: a time limit of our own around every call (it waits for ever for a
- * reply that does not come), another client in place of one on which a call hangs, and a guard around its stream of
+ * The connection to EventStoreDB. To the package's client it adds a time limit for every call, because that client waits for
+ * ever for a reply that does not come; a new client in place of one that does not reply; and a guard around its stream of
  * appends, whose faults would end the process.
  */
 export type EventStoreDbConnection = {
   client(): EventStoreDBClient;
   /**
-   * Settles as `call` does, or rejects with `NoReply` after `limitMs`; then a new client takes the place of the one
-   * that it hangs on.
+   * Settles as `call` does, or rejects with `NoReply` after `limitMs`; then a new client replaces the one that did not reply.
    */
   within<T>(limitMs: number, call: (client: EventStoreDBClient) => Promise<T>): Promise<T>;
   close(): Promise<void>;
@@ -45,46 +44,46 @@ export function eventStoreDbConnection(options: {
   log?: Log | undefined;
 }): EventStoreDbConnection {
   const { url, runtime, log } = options;
-  // What it gives otherwise instead of an error is wrong (the revision is always 1).
+  // With this option the client returns a wrong revision (always 1) instead of an error.
   if (/throwOnAppendFailure=false/i.test(url))
     throw new Error('EVENTSTORE_URL: remove throwOnAppendFailure=false');
   patchGrpc();
-  const open = () => {
-    const client = EventStoreDBClient.connectionString(named(url));
+  const openClient = () => {
+    const client = EventStoreDBClient.connectionString(withConnectionName(url));
     guardAppends(client, log);
     return client;
   };
-  const away = eventStoreDbOutage(options);
-  let current = open();
-  let closed = false;
-  /** Calls under way: a stream that is cancelled by its own client ends without a word. */
+  const outage = eventStoreDbOutage(options);
+  let current = openClient();
+  let isClosed = false;
+  /** The calls under way with their clients. A stream that its own client cancels ends without an error. */
   const pending = new Map<(error: Error) => void, EventStoreDBClient>();
 
-  const giveUp = (client: EventStoreDBClient, error: Error) => {
+  const abandon = (client: EventStoreDBClient, error: Error) => {
     for (const [reject, used] of pending) if (used === client) reject(error);
-    return end(client);
+    return dispose(client);
   };
   const renew = (stuck: EventStoreDBClient) => {
-    if (closed || stuck !== current) return;
+    if (isClosed || stuck !== current) return;
     log?.debug('EventStoreDB did not reply in time: connecting anew');
-    current = open();
-    void giveUp(stuck, new NoReply('another call on this connection got no reply'));
+    current = openClient();
+    void abandon(stuck, new NoReply('another call on this connection got no reply'));
   };
 
   return {
     client: () => current,
     within(limitMs, call) {
-      const used = current;
+      const client = current;
       return new Promise((resolve, reject) => {
-        if (closed) throw new Error('the event store is closed');
-        pending.set(reject, used);
+        if (isClosed) throw new Error('the event store is closed');
+        pending.set(reject, client);
         const cancel = runtime.setTimer(limitMs, () => {
-          const silent = new NoReply(`no reply within ${limitMs} ms`);
-          away.failed(silent);
-          reject(silent);
-          renew(used);
+          const noReply = new NoReply(`no reply within ${limitMs} ms`);
+          outage.failed(noReply);
+          reject(noReply);
+          renew(client);
         });
-        noted(away, Promise.try(call, used), () => closed)
+        reportOutcome(outage, Promise.try(call, client), () => isClosed)
           .then(resolve, reject)
           .finally(() => {
             cancel();
@@ -93,23 +92,23 @@ export function eventStoreDbConnection(options: {
       });
     },
     async close() {
-      closed = true;
-      const closing = giveUp(current, new Error('the event store is closed'));
+      isClosed = true;
+      const closing = abandon(current, new Error('the event store is closed'));
       await withinTime(runtime, CLOSE_LIMIT_MS, closing, () => undefined);
     },
   };
 }
 
-/** The work as it is, and whether the server was there. */
-function noted<T>(away: Outage, work: Promise<T>, isOver: () => boolean): Promise<T> {
+/** Returns the same work, and reports to the outage whether the server was there. */
+function reportOutcome<T>(outage: Outage, work: Promise<T>, isOver: () => boolean): Promise<T> {
   const failed = (error: unknown) => {
-    if (!isOver() && error instanceof UnavailableError) away.failed(error);
+    if (!isOver() && error instanceof UnavailableError) outage.failed(error);
   };
-  work.then(() => away.answered(), failed);
+  work.then(() => outage.answered(), failed);
   return work;
 }
 
-/** A fault that a repetition mends is none: the server, or the way to it, is away where no connection comes about, or no reply. */
+/** The server counts as away when no connection can be made or no reply comes; a fault that a repetition mends is no outage. */
 const eventStoreDbOutage = ({
   url,
   runtime,
@@ -131,10 +130,10 @@ const eventStoreDbOutage = ({
 const MEANING =
   'no command is taken (503) and no order is matched; what was accepted is kept, views show what they have; it is tried again all the time';
 
-/** What still runs is cancelled, and nothing of it matters any more. */
+/** Milliseconds for closing. Calls that still run are cancelled, and their results no longer matter. */
 const CLOSE_LIMIT_MS = 2_000;
 
-async function end(client: EventStoreDBClient): Promise<void> {
+async function dispose(client: EventStoreDBClient): Promise<void> {
   await mayFail(client.dispose(), 'nothing of it matters any more');
   const { getChannel } = client as unknown as { getChannel(): Promise<{ close(): void }> };
   await getChannel().then(
@@ -143,18 +142,18 @@ async function end(client: EventStoreDBClient): Promise<void> {
   );
 }
 
-/** Shown in the server's list of connections, unless the address names it otherwise. */
-function named(url: string): string {
+/** Names the connection in the server's list of connections, unless the address names it otherwise. */
+function withConnectionName(url: string): string {
   if (/[?&]connectionName=/i.test(url)) return url;
   return `${url.replace(/\/+$/, '')}${url.includes('?') ? '&' : '?'}connectionName=brokerx`;
 }
 
 /**
- * All clients in a process share one table of appends that wait for their replies. An error on one client's stream of
- * appends rejects and forgets them all; the reply that comes to another client's afterwards is a TypeError in a
- * listener, which would end the process. And a stream that breaks while it is full rejects a promise that nobody
- * holds. Here the first is told and passed over (that append was rejected, and is repeated), and the second cannot
- * happen, as the stream never says that it is full: how much is under way is bounded by `append.ts`.
+ * Guards a client's stream of appends against two faults of the package. First, all clients of a process share one table of
+ * appends that wait for replies, and an error on one client's stream rejects and removes them all; a reply on another client's
+ * stream then causes a TypeError in a listener, which would end the process. Here it is logged and ignored: that append was
+ * rejected and is repeated. Second, a stream that breaks while it is full rejects a promise that nobody holds. Here the stream
+ * never says that it is full; `append.ts` bounds how much is under way.
  */
 function guardAppends(client: EventStoreDBClient, log: Log | undefined): void {
   const guarded = client as unknown as { GRPCStreamCreator: StreamCreator };
@@ -203,18 +202,18 @@ type StreamCreator = (
 ) => () => Promise<AppendStream>;
 
 /**
- * True when the server or the way to it failed, rather than what was asked: repeating may help, and whether it took
- * effect is not known. (An unknown error may be anything: a server that is starting answers with one.)
+ * Whether the server or the connection failed, and not the request: repeating may help, and whether it took effect is not
+ * known. An `UnknownError` counts, because a server that is starting answers with one.
  */
 export function isEventStoreDbAway(error: unknown): boolean {
-  return AWAY.some((kind) => error instanceof kind) && !isInvalidPosition(error);
+  return AWAY_ERRORS.some((kind) => error instanceof kind) && !isInvalidPosition(error);
 }
 
-/** Reading is to begin where no event of the log begins; older servers have no word for it. */
+/** Whether a read was to begin at a position where no event begins. Older servers have no error of its own for that. */
 export const isInvalidPosition = (error: unknown): boolean =>
   error instanceof UnknownError && /invalid ?position|ReadAllResult: Error/i.test(error.message);
 
-const AWAY = [
+const AWAY_ERRORS = [
   NoReply,
   UnavailableError,
   CancelledError,
@@ -224,17 +223,17 @@ const AWAY = [
   UnknownError,
 ] as const;
 
-/** An error that no repetition mends, in words; undefined for any other. */
+/** The error in words if no repetition mends it; undefined for any other. */
 export function refusalOf(error: unknown): Error | undefined {
-  const because = (what: string) => new Error(`EventStoreDB refuses: ${what}`, { cause: error });
+  const refusal = (reason: string) => new Error(`EventStoreDB refuses: ${reason}`, { cause: error });
   if (error instanceof AccessDeniedError) {
-    return because(
+    return refusal(
       'access is denied; check the user and password in EVENTSTORE_URL, it must read $all and write',
     );
   }
-  if (error instanceof StreamDeletedError) return because(`the stream ${error.streamName} was deleted`);
+  if (error instanceof StreamDeletedError) return refusal(`the stream ${error.streamName} was deleted`);
   if (error instanceof MaxAppendSizeExceededError) {
-    return because(`a commit is larger than its MaxAppendSize, ${error.maxAppendSize} bytes`);
+    return refusal(`a commit is larger than its MaxAppendSize, ${error.maxAppendSize} bytes`);
   }
   return undefined;
 }

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 
-/** The UUID (version 5, RFC 9562 §5.5) of a name in a namespace that is a UUID: whoever derives it again gets the same one. */
+/** The UUID (version 5, RFC 9562 §5.5) of a name in a namespace, which is a UUID. The same name always has the same one. */
 export function derivedId(namespace: string, name: string): string {
   const bytes = Buffer.concat([Buffer.from(namespace.replaceAll('-', ''), 'hex'), Buffer.from(name)]);
   return asUuid(hash('sha1', bytes, 'buffer').subarray(0, 16), 5);

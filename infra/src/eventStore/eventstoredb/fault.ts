@@ -1,6 +1,6 @@
 import { NoConnection, shownServer } from '../../runtime/connectionFault.ts';
 
-/** What stands in the way of a connection to the server of the address, said to a person. */
+/** Why no connection to EventStoreDB can be made, in words for the person who set its address. */
 export const eventStoreFault = (url: string, error: unknown): NoConnection =>
   new NoConnection('EVENTSTORE_URL', error, {
     tls: !/[?&]tls=false/i.test(url),

@@ -1,21 +1,21 @@
 import { eventTypeFilter, type Filter as ServerFilter, streamNameFilter } from '@eventstore/db-client';
 import { type Codec, commitMatcher, type Filter, matcher, type Recorded } from '../eventStore.ts';
-import { isGiven, markOf, type PlacedEvent, recorded, type WireEvent } from './wire.ts';
+import { isReadable, markOf, type PlacedEvent, recorded, type WireEvent } from './wire.ts';
 
 /**
- * What the server can leave out by itself: it knows streams' names or events' types, not both, and no symbols. So it
- * may give more than is wanted, never less; the rest is left out here.
+ * A filter that the server applies, by names of streams or by types of events. It cannot combine the two and knows no symbols,
+ * so it may send more events than are wanted, never fewer; `wantedOf` leaves out the rest.
  */
 export type ServerExpression =
   | { on: 'stream'; regex: string }
   | { on: 'type'; regex: string }
-  /** Nothing can match: there is nothing to read. */
+  /** No event can match, so there is nothing to read. */
   | 'nothing';
 
-/** Names in one expression; beyond it the whole category is read, so that the expression stays short. */
+/** Names of streams in one expression. Beyond it the whole category is read, so that the expression stays short. */
 const NAMES_MAX = 100;
 
-/** The narrowest expression that lets through all that is wanted; null: only reading everything does. */
+/** The narrowest expression that lets all wanted events through; null if only reading everything does. */
 export function serverExpression<E>(
   filters: readonly Filter[],
   codec: Pick<Codec<E>, 'storedTypesOf'>,
@@ -42,7 +42,7 @@ function namesOf({ streams, categories }: Filter): string | null {
 const alternatives = (names: readonly string[]) =>
   [...new Set(names)].map((name) => name.replaceAll(/[^A-Za-z0-9_-]/g, '\\$&')).join('|');
 
-/** Events between two checkpoints: what the server looks through before it tells how far it is. */
+/** Events in one search of the server, and searches after which it reports its position in a checkpoint. */
 const SEARCH_WINDOW_EVENTS = 1_000;
 const CHECKPOINT_WINDOWS = 2;
 
@@ -61,29 +61,34 @@ export function serverFilter(
 }
 
 /**
- * Gives the events that are wanted, decoded; what cannot be wanted is not decoded. Events of streams of ours without
- * a commit were written by somebody else, and are told of instead.
+ * Returns a function that decodes an event if it is wanted, and returns null if not; what cannot be wanted is not decoded. An
+ * event in one of our streams that has no commit was written by another program: it goes to `onStrange`.
  */
 export function wantedOf<E>(
   filters: readonly Filter[],
   codec: Codec<E>,
   onStrange: (event: WireEvent) => void,
 ): (placed: PlacedEvent) => Recorded<E> | null {
-  const each = filters.map((filter) => ({
-    isOf: commitMatcher(filter),
-    stored: filter.types && new Set(codec.storedTypesOf(filter.types)),
+  const prepared = filters.map((filter) => ({
+    matchesCommit: commitMatcher(filter),
+    storedTypes: filter.types && new Set(codec.storedTypesOf(filter.types)),
   }));
   const isWanted = matcher(filters, codec);
   return ({ event, position }) => {
-    if (!event || !isGiven(event.streamId)) return null;
+    if (!event || !isReadable(event.streamId)) return null;
     const mark = markOf(event);
     if (!mark) {
       onStrange(event);
       return null;
     }
     const commit = { stream: event.streamId, symbol: mark.symbol };
-    if (!each.some(({ isOf, stored }) => isOf(commit) && (stored?.has(event.type) ?? true))) return null;
-    const found = recorded(codec, event, mark, position);
-    return isWanted(found) ? found : null;
+    if (
+      !prepared.some(
+        ({ matchesCommit, storedTypes }) => matchesCommit(commit) && (storedTypes?.has(event.type) ?? true),
+      )
+    )
+      return null;
+    const recordedEvent = recorded(codec, event, mark, position);
+    return isWanted(recordedEvent) ? recordedEvent : null;
   };
 }

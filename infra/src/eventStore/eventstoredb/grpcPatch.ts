@@ -2,14 +2,14 @@ import { createRequire } from 'node:module';
 import { isIP } from 'node:net';
 
 /**
- * grpc-js, the transport of EventStoreDB's client, gives the host of its address to TLS as the server's name, also where
- * that is an IP address, which TLS forbids (RFC 6066, section 3) and Node refuses: such a server could never be reached.
- * Here no name is sent in that case; the certificate is checked against the address as before.
+ * Makes servers at IP addresses reachable over TLS. grpc-js, the transport of EventStoreDB's client, sends the host of the
+ * address as the server's name even if it is an IP address, which TLS forbids (RFC 6066, section 3) and Node refuses. With this
+ * patch no name is sent in that case; the certificate is checked against the address as before.
  */
 export function patchGrpc(): void {
   if (patched) return;
   patched = true;
-  // The client's own copy: another one beside it would be patched in vain.
+  // The client's own copy of grpc-js, because only that one is used.
   const clientsRequire = createRequire(import.meta.resolve('@eventstore/db-client'));
   const { credentials } = clientsRequire('@grpc/grpc-js') as GrpcCredentials;
   const secure = Object.getPrototypeOf(credentials.createSsl()) as SecureCredentials;

@@ -6,8 +6,8 @@ import type { EventStoreDbReads } from './reads.ts';
 import { IDENTITY_STREAM } from './wire.ts';
 
 /**
- * The store's own id, in a stream of its own: written once, by whoever opens the store first. A copy of the events is
- * another store and has another id, because their positions are others.
+ * The id of the store, in a stream of its own. The process that opens the store first writes it, once. A copy of the events is
+ * another store with another id, because its positions are different.
  */
 export async function eventStoreDbIdentity(options: {
   connection: EventStoreDbConnection;
@@ -32,13 +32,13 @@ export async function eventStoreDbIdentity(options: {
         client.appendToStream(IDENTITY_STREAM, event, { expectedRevision: NO_STREAM, requiresLeader: true }),
       );
     } catch (error) {
-      // Somebody was faster, or this very event stands there since a reply was lost.
+      // Another process was faster, or an earlier attempt, whose reply was lost, has written this event.
       if (!(error instanceof WrongExpectedVersionError)) throw refusalOf(error) ?? error;
     }
   };
 
-  const known = await read();
-  if (known) return known;
+  const existing = await read();
+  if (existing) return existing;
   return reads.repeat(async () => {
     await write();
     const written = await read();
@@ -47,5 +47,6 @@ export async function eventStoreDbIdentity(options: {
   });
 }
 
+/** Milliseconds for the reply to the write. */
 const WRITE_LIMIT_MS = 12_000;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;

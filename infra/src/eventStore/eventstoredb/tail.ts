@@ -9,173 +9,199 @@ import { type EventStoreDbReads, positionAt } from './reads.ts';
 import { type PlacedEvent, placed } from './wire.ts';
 
 /**
- * The end of the store as it grows: one subscription to everything, begun with the first listener. It wakes them,
- * and keeps the newest events in a window, so that they need not be read a second time.
+ * Follows the end of the store: one subscription to all events, begun with the first listener. It wakes the listeners, and
+ * keeps the newest events in a window, so that they need not be read a second time.
  *
- * A subscription may die without a word. Every few seconds the head is looked at: whoever waits is woken when there is
- * something that the subscription did not bring, and reads it himself; a subscription that stands still from one
- * look to the next is replaced. So the subscription is only ever what is fast, never what is relied on.
+ * A subscription may die without an error. So the head is read every few seconds: listeners are woken when it is beyond what
+ * the subscription brought, and read the events themselves; and a subscription that has not moved from one such read to the
+ * next is replaced. The subscription makes readers fast, and correctness never depends on it.
  */
 export type EventStoreDbTail = {
   onAppend(listener: () => void): () => void;
-  /** Something was appended up to here by this process. */
+  /** This process has appended events up to this position. */
   advanced(position: number): void;
-  /** What came after the position; null where the window does not reach back to there. */
+  /** The events after the position; null if the window does not reach back to it. */
   since(position: number): { events: readonly PlacedEvent[]; to: number } | null;
   /** Whether the window reaches the position within `timeoutMs`. */
   reaches(position: number, timeoutMs: number): Promise<boolean>;
   close(): Promise<void>;
 };
 
-/** Bytes of the log that the window covers, and events in it: what is read within moments. */
-const WINDOW_BYTES_MAX = 16_777_216;
-const WINDOW_EVENTS_MAX = 5_000;
-/** A dead subscription delays a reader by this long at most; the look itself is one event. */
-const LOOK_EVERY_MS = 2_500;
-
-export function eventStoreDbTail(options: {
+type TailOptions = {
   connection: EventStoreDbConnection;
   reads: EventStoreDbReads;
   runtime: Runtime;
   log?: Log | undefined;
-}): EventStoreDbTail {
-  const { connection, reads, runtime, log } = options;
-  const listeners = new Set<() => void>();
-  const waiting = new Set<() => void>();
-  const closing = new AbortController();
-  let running: Promise<unknown> | null = null;
-  let events: PlacedEvent[] = [];
-  /** The window holds everything after `from`, up to `to`. Null until it was opened. */
-  let window: { from: number; to: number } | null = null;
-  let told = 0;
-  let giveUp: ((reason: Error) => void) | null = null;
+};
 
-  const tell = (position: number) => {
-    if (!(position > told)) return;
-    told = position;
-    for (const listener of listeners) queueMicrotask(listener);
+type Tail = TailOptions & {
+  readonly listeners: Set<() => void>;
+  /** Called when the window has grown. */
+  readonly onGrowth: Set<() => void>;
+  readonly closing: AbortController;
+  running: Promise<unknown> | null;
+  /** Everything after `from`, up to `to`. Null until the first subscription begins. */
+  window: { from: number; to: number; events: PlacedEvent[] } | null;
+  /** The position of which listeners were last told. */
+  announced: number;
+  /** Ends the running subscription; null when there is none. */
+  giveUp: ((reason: Error) => void) | null;
+};
+
+/** What the window covers at most, in bytes of the server's log and in events: as much as is read within moments. */
+const WINDOW_BYTES_MAX = 16_777_216;
+const WINDOW_EVENTS_MAX = 5_000;
+/** The window is trimmed when it exceeds its bounds by a fifth, so that moving the rest costs next to nothing. */
+const TRIM_AT = 1.2;
+/** Milliseconds between two reads of the head, each of one event: a dead subscription delays readers by this long at most. */
+const HEAD_CHECK_MS = 2_500;
+
+export function eventStoreDbTail(options: TailOptions): EventStoreDbTail {
+  const tail: Tail = {
+    ...options,
+    listeners: new Set(),
+    onGrowth: new Set(),
+    closing: new AbortController(),
+    running: null,
+    window: null,
+    announced: 0,
+    giveUp: null,
   };
-
-  const take = (resolved: AllStreamResolvedEvent) => {
-    const event = placed(resolved);
-    if (!window || event.position <= window.to) return;
-    events.push(event);
-    window.to = event.position;
-    if (events.length > WINDOW_EVENTS_MAX * 1.2 || window.to - window.from > WINDOW_BYTES_MAX * 1.2) forget();
-    tell(window.to);
-    for (const look of waiting) look();
-  };
-
-  /** Drops the oldest; seldom enough for the move of the rest to cost nothing. */
-  const forget = () => {
-    if (!window) return;
-    const tooOld = firstAfter(events, window.to - WINDOW_BYTES_MAX);
-    const dropped = Math.max(tooOld, events.length - WINDOW_EVENTS_MAX);
-    window.from = events[dropped - 1]?.position ?? window.from;
-    events = events.slice(dropped);
-  };
-
-  /** One life of the subscription: throws when it ends. */
-  const follow = async () => {
-    const { lastPosition } = reads;
-    if (!window) {
-      const head = await lastPosition();
-      window = { from: head, to: head };
-      // What was appended before the window was opened is found by whoever is woken.
-      tell(head);
-    }
-    const fromPosition = positionAt(window.to);
-    const subscription = connection.client().subscribeToAll({ fromPosition, requiresLeader: true });
-    const ended = Promise.withResolvers<never>();
-    giveUp = ended.reject;
-    subscription.on('data', take);
-    subscription.on('error', ended.reject);
-    for (const end of ['end', 'close'] as const) {
-      subscription.on(end, () => ended.reject(new Error('the subscription ended')));
-    }
-    try {
-      await ended.promise;
-    } finally {
-      giveUp = null;
-      subscription.off('data', take);
-      heardElsewhere(subscription.unsubscribe());
-    }
-  };
-
-  const keepFollowing = async () => {
-    for (let failures = 0; !closing.signal.aborted; ) {
-      const before = window?.to;
-      try {
-        await follow();
-      } catch (error) {
-        failures = window?.to === before ? failures + 1 : 1;
-        if (!closing.signal.aborted) await broken(error, failures, options);
-      }
-      await sleep(runtime, backOffMs(failures), closing.signal);
-    }
-  };
-
-  const keepLooking = async () => {
-    for (let stoodAt = -1; ; ) {
-      await sleep(runtime, LOOK_EVERY_MS, closing.signal);
-      if (closing.signal.aborted) return;
-      try {
-        const head = await reads.lastPosition();
-        if (!window || head <= window.to) {
-          stoodAt = -1;
-          continue;
-        }
-        tell(head);
-        if (window.to === stoodAt)
-          giveUp?.(new Error('the subscription stood still while events were appended'));
-        stoodAt = window.to;
-      } catch (error) {
-        log?.debug({ err: error }, 'the head could not be read; it is read again');
-      }
-    }
-  };
-
+  const { listeners, closing } = tail;
   return {
     onAppend(listener) {
       listeners.add(listener);
-      if (!closing.signal.aborted) running ??= Promise.all([keepFollowing(), keepLooking()]);
+      if (!closing.signal.aborted) tail.running ??= Promise.all([keepFollowing(tail), keepChecking(tail)]);
       return () => listeners.delete(listener);
     },
-    advanced: tell,
+    advanced: (position) => announce(tail, position),
     since(position) {
+      const { window } = tail;
       if (!window || position < window.from || position > window.to) return null;
-      return { events: events.slice(firstAfter(events, position)), to: window.to };
+      return { events: window.events.slice(firstAfter(window.events, position)), to: window.to };
     },
-    async reaches(position, timeoutMs) {
-      const { promise, resolve } = Promise.withResolvers<boolean>();
-      const look = () => {
-        if (window && window.to >= position) resolve(true);
-      };
-      waiting.add(look);
-      const cancel = runtime.setTimer(timeoutMs, () => resolve(false));
-      look();
-      try {
-        return await promise;
-      } finally {
-        cancel();
-        waiting.delete(look);
-      }
-    },
+    reaches: (position, timeoutMs) => reaches(tail, position, timeoutMs),
     async close() {
       closing.abort();
       listeners.clear();
-      giveUp?.(new Error('closed'));
-      await running;
+      tail.giveUp?.(new Error('closed'));
+      await tail.running;
     },
   };
 }
 
-/** Logs a break once, not at every try. An absent server is logged by the next call to it, which follows at once. */
-async function broken(
-  error: unknown,
-  failures: number,
-  { reads, log }: { reads: EventStoreDbReads; log?: Log | undefined },
-): Promise<void> {
+/** Wakes the listeners if they have not been told of this position or a later one. */
+function announce(tail: Tail, position: number): void {
+  if (!(position > tail.announced)) return;
+  tail.announced = position;
+  for (const listener of tail.listeners) queueMicrotask(listener);
+}
+
+async function reaches(tail: Tail, position: number, timeoutMs: number): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const check = () => {
+    if (tail.window && tail.window.to >= position) resolve(true);
+  };
+  tail.onGrowth.add(check);
+  const cancel = tail.runtime.setTimer(timeoutMs, () => resolve(false));
+  check();
+  try {
+    return await promise;
+  } finally {
+    cancel();
+    tail.onGrowth.delete(check);
+  }
+}
+
+function addToWindow(tail: Tail, resolved: AllStreamResolvedEvent): void {
+  const { window } = tail;
+  const event = placed(resolved);
+  if (!window || event.position <= window.to) return;
+  window.events.push(event);
+  window.to = event.position;
+  const exceedsEvents = window.events.length > WINDOW_EVENTS_MAX * TRIM_AT;
+  if (exceedsEvents || window.to - window.from > WINDOW_BYTES_MAX * TRIM_AT) trim(window);
+  announce(tail, window.to);
+  for (const check of tail.onGrowth) check();
+}
+
+/** Drops the oldest events, so that the window is within its bounds again. */
+function trim(window: NonNullable<Tail['window']>): void {
+  const tooOld = firstAfter(window.events, window.to - WINDOW_BYTES_MAX);
+  const dropped = Math.max(tooOld, window.events.length - WINDOW_EVENTS_MAX);
+  window.from = window.events[dropped - 1]?.position ?? window.from;
+  window.events = window.events.slice(dropped);
+}
+
+/** Runs one subscription. Throws when it ends. */
+async function follow(tail: Tail): Promise<never> {
+  if (!tail.window) {
+    const head = await tail.reads.lastPosition();
+    tail.window = { from: head, to: head, events: [] };
+    // Listeners read what was appended before the window begins.
+    announce(tail, head);
+  }
+  const fromPosition = positionAt(tail.window.to);
+  const subscription = tail.connection.client().subscribeToAll({ fromPosition, requiresLeader: true });
+  const ended = Promise.withResolvers<never>();
+  const onEvent = (resolved: AllStreamResolvedEvent) => addToWindow(tail, resolved);
+  tail.giveUp = ended.reject;
+  subscription.on('data', onEvent);
+  subscription.on('error', ended.reject);
+  for (const end of ['end', 'close'] as const) {
+    subscription.on(end, () => ended.reject(new Error('the subscription ended')));
+  }
+  try {
+    return await ended.promise;
+  } finally {
+    tail.giveUp = null;
+    subscription.off('data', onEvent);
+    heardElsewhere(subscription.unsubscribe());
+  }
+}
+
+/** Replaces each subscription that ends by a new one, until the tail is closed. */
+async function keepFollowing(tail: Tail): Promise<void> {
+  const { runtime, closing } = tail;
+  for (let failures = 0; !closing.signal.aborted; ) {
+    const reached = tail.window?.to;
+    try {
+      await follow(tail);
+    } catch (error) {
+      failures = tail.window?.to === reached ? failures + 1 : 1;
+      if (!closing.signal.aborted) await reportBreak(tail, error, failures);
+    }
+    await sleep(runtime, backOffMs(failures), closing.signal);
+  }
+}
+
+/** Compares the head with the window every few seconds, until the tail is closed. */
+async function keepChecking(tail: Tail): Promise<void> {
+  const { runtime, closing, reads, log } = tail;
+  /** Where the window ended at the last check if it was behind the head then, else -1. */
+  let behindAt = -1;
+  for (;;) {
+    await sleep(runtime, HEAD_CHECK_MS, closing.signal);
+    if (closing.signal.aborted) return;
+    try {
+      const head = await reads.lastPosition();
+      const { window } = tail;
+      if (!window || head <= window.to) {
+        behindAt = -1;
+        continue;
+      }
+      announce(tail, head);
+      if (window.to === behindAt)
+        tail.giveUp?.(new Error('the subscription stood still while events were appended'));
+      behindAt = window.to;
+    } catch (error) {
+      log?.debug({ err: error }, 'the head could not be read; it is read again');
+    }
+  }
+}
+
+/** Logs a break once, not at every attempt. An absent server is logged by the call that follows. */
+async function reportBreak({ reads, log }: TailOptions, error: unknown, failures: number): Promise<void> {
   const isAway = isEventStoreDbAway(error);
   const level = failures === 1 && !isAway ? 'warn' : 'debug';
   log?.[level]({ err: error }, 'the end of the store is followed anew');

@@ -4,15 +4,15 @@ import type { Codec, Commit, Recorded } from '../eventStore.ts';
 import { derivedId } from './derivedId.ts';
 
 /**
- * What an event looks like in EventStoreDB: its type, its data as JSON, and as metadata the rest of it beside
- * `commit`, which says where in which commit it belongs. Other tools read it as any event of that database.
+ * The form of an event in EventStoreDB: its type, its data as JSON, and as metadata its other fields beside `commit`, which
+ * says to which commit it belongs, and where. Other tools read it like any event of that database.
  */
 export type CommitMark = {
   /** The commit's id. */
   id: string;
-  /** The event's place in it, from 0. */
+  /** The event's place in the commit, from 0. */
   index: number;
-  /** How many events it has. */
+  /** The number of events in the commit. */
   events: number;
   symbol: string | null;
 };
@@ -20,27 +20,27 @@ export type CommitMark = {
 export type WireEvent = RecordedEvent;
 export type ProposedEvent = ReturnType<typeof jsonEvent>;
 
-/** Holds the store's own id. No reader is given it. */
+/** The stream that holds the store's id. Readers never get it. */
 export const IDENTITY_STREAM = 'store-identity';
 
 /**
- * Bytes of one append that every server takes: its default limit, less what it may count beside type, data and
- * metadata. A commit is one append, because two are not one durable step.
+ * Bytes of one append that every server accepts: the default limit, less what a server may count beside type, data and
+ * metadata. A commit is one append, because two appends are not one durable step.
  */
 export const APPEND_BYTES_MAX = 1_048_576 - 16_384;
-/** Below it a commit's size is not looked at more closely: no text has more bytes than three times its characters. */
-const CERTAINLY_SMALL_CHARACTERS = 131_072;
-const BYTES_OF_CHARACTER_MOST = 3;
-/** More than what an event's metadata has beside what is in the commit's text. */
+/** Up to so many characters a commit's bytes are not counted: no text has more than three bytes a character. */
+const UNCOUNTED_CHARACTERS_MAX = 131_072;
+const BYTES_PER_CHARACTER_MAX = 3;
+/** Characters of an event's metadata that are not in the commit's text, at most. */
 const MARK_CHARACTERS = 300;
 
-/** A commit as it is sent. */
-export type ProposedCommit<E> = { commit: Commit<E>; events: ProposedEvent[]; bytesAtMost: number };
+/** A commit as it is sent. `bytesMax` is an upper bound of its size. */
+export type ProposedCommit<E> = { commit: Commit<E>; events: ProposedEvent[]; bytesMax: number };
 
 /** The id of a commit's event: the same at every repetition, another one in any other commit. */
 export const eventIdOf = (commitId: string, index: number): string => derivedId(commitId, String(index));
 
-/** Throws where the commit is too large for one append. */
+/** The commit as it is sent. Throws if it is too large for one append. */
 export function proposed<E>(commit: Commit<E>, codec: Codec<E>): ProposedCommit<E> {
   const { id, symbol, events, stream } = commit;
   const sent = events.map((event, index) => {
@@ -58,10 +58,10 @@ export function proposed<E>(commit: Commit<E>, codec: Codec<E>): ProposedCommit<
     });
   });
   const characters = (commit.text ?? codec.encode(events)).length + events.length * MARK_CHARACTERS;
-  let bytesAtMost = characters * BYTES_OF_CHARACTER_MOST;
-  if (characters > CERTAINLY_SMALL_CHARACTERS) {
+  let bytesMax = characters * BYTES_PER_CHARACTER_MAX;
+  if (characters > UNCOUNTED_CHARACTERS_MAX) {
     const bytes = sent.reduce((sum, event) => sum + bytesOf(event), 0);
-    bytesAtMost = bytes;
+    bytesMax = bytes;
     if (bytes > APPEND_BYTES_MAX) {
       throw new RangeError(
         `a commit of ${bytes} bytes to ${stream} is too large: EventStoreDB takes ${APPEND_BYTES_MAX} in one append. ` +
@@ -69,14 +69,14 @@ export function proposed<E>(commit: Commit<E>, codec: Codec<E>): ProposedCommit<
       );
     }
   }
-  return { commit, events: sent, bytesAtMost };
+  return { commit, events: sent, bytesMax };
 }
 
-/** As the server counts. */
+/** The bytes of an event, as the server counts them. */
 const bytesOf = ({ type, data, metadata }: ProposedEvent): number =>
   2 * type.length + Buffer.byteLength(JSON.stringify(data)) + Buffer.byteLength(JSON.stringify(metadata));
 
-/** What an event says of its commit; null where it was not written by this adapter. */
+/** To which commit an event belongs; null if this adapter did not write it. */
 export function markOf({ metadata }: Pick<WireEvent, 'metadata'>): CommitMark | null {
   if (typeof metadata !== 'object' || metadata === null || !('commit' in metadata)) return null;
   const { commit } = metadata as { commit: Partial<CommitMark> | null };
@@ -88,6 +88,7 @@ export function markOf({ metadata }: Pick<WireEvent, 'metadata'>): CommitMark | 
   return isMark ? (commit as CommitMark) : null;
 }
 
+/** The event as readers get it. */
 export function recorded<E>(
   codec: Codec<E>,
   event: WireEvent,
@@ -105,22 +106,22 @@ export function recorded<E>(
   };
 }
 
-/** An event of the whole store; links, which other tools make, are places without one. */
+/** A position in the whole store with its event; links, which other tools make, have none. */
 export type PlacedEvent = { event: WireEvent | undefined; position: number };
 
-/** Where the event lies in the whole store: an event's commit position is its own, also within a larger append. */
+/** The event with its position in the whole store. Each event has a commit position of its own, even within a larger append. */
 export function placed({ event, link, commitPosition }: ResolvedEvent): PlacedEvent {
   const position = commitPosition ?? (link ?? event)?.position?.commit;
   assert(position !== undefined, 'the server gives no positions');
   return { event: link ? undefined : event, position: numberOf(position) };
 }
 
-/** Positions and revisions are numbers here: a log of 9 PB is beyond them. */
+/** A position or revision as a number, which is exact up to a log of 9 PB. */
 export function numberOf(value: bigint): number {
   const number = Number(value);
   assert(Number.isSafeInteger(number), `not a safe integer: ${value}`);
   return number;
 }
 
-/** Whether the stream is one of ours rather than of the server. */
-export const isGiven = (stream: string): boolean => !stream.startsWith('$') && stream !== IDENTITY_STREAM;
+/** Whether the stream is one that readers get: not the server's own, nor the one with the store's id. */
+export const isReadable = (stream: string): boolean => !stream.startsWith('$') && stream !== IDENTITY_STREAM;
