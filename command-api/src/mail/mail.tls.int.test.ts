@@ -64,7 +64,7 @@ test.each(['localhost', LOOPBACK])(
       expect(await errorOfSending(url)).toMatch(
         /^SMTP_URL .*authority that is not known here\. .*NODE_EXTRA_CA_CERTS/,
       );
-      const distrust = certificates.trusted();
+      const distrust = certificates.trust();
       expect(await errorOfSending(url)).toBeNull();
       distrust();
     });
@@ -72,7 +72,7 @@ test.each(['localhost', LOOPBACK])(
 );
 
 test('another name, an old certificate, a wrong password and the wrong protocol are each told', async () => {
-  const distrust = certificates.trusted();
+  const distrust = certificates.trust();
   await served(certificates.otherName, async (port) => {
     expect(await errorOfSending(`smtps://localhost:${port}`)).toMatch(/another name: DNS:other\.example/);
   });

@@ -1,15 +1,15 @@
 /**
- * Places that clients share, such as connections, waiters or streams: bounded for the process, and beside it for each
- * client address, so that no single one can take what all share. The loopback address counts like any other.
+ * Counts places that clients share, such as connections, waiters or streams. They are bounded for the process and for each
+ * client address, so that no single client can take all of them. The loopback address counts like any other.
  */
 export type AddressQuotas = {
   /**
-   * A place for a client of this address (as `request.ip` tells it), or which bound refuses it. Whoever is given a place
-   * gives it back by `leave`, however the client goes. An address that many stand behind (a proxy's) is bounded by the
-   * process alone: `isShared`.
+   * Takes a place for a client of this address (`request.ip`), or returns the bound that refuses it. The caller must give the
+   * place back by `leave`, however the client ends. With `isShared`, for the address of a proxy with many clients behind it,
+   * only the bound of the process counts.
    */
   take(address: string, options?: { isShared?: boolean }): Place | 'ADDRESS_FULL' | 'FULL';
-  /** Places taken now, by everybody. */
+  /** Places taken now, from all addresses. */
   count(): number;
   /** Places taken now from this address. */
   countOf(address: string): number;
@@ -19,34 +19,34 @@ export type AddressQuotas = {
 export type Place = { leave(): void };
 
 export function addressQuotas({ max, perAddressMax }: { max: number; perAddressMax: number }): AddressQuotas {
-  const taken = new Map<string, number>();
+  const takenByNetwork = new Map<string, number>();
   let count = 0;
 
   const leave = (network: string) => {
     count -= 1;
-    const rest = (taken.get(network) ?? 1) - 1;
-    if (rest === 0) taken.delete(network);
-    else taken.set(network, rest);
+    const remaining = (takenByNetwork.get(network) ?? 1) - 1;
+    if (remaining === 0) takenByNetwork.delete(network);
+    else takenByNetwork.set(network, remaining);
   };
   return {
     take(address, { isShared = false } = {}) {
       const network = networkOf(address);
-      const own = taken.get(network) ?? 0;
-      if (own >= perAddressMax && !isShared) return 'ADDRESS_FULL';
+      const takenHere = takenByNetwork.get(network) ?? 0;
+      if (takenHere >= perAddressMax && !isShared) return 'ADDRESS_FULL';
       if (count >= max) return 'FULL';
-      taken.set(network, own + 1);
+      takenByNetwork.set(network, takenHere + 1);
       count += 1;
-      let isLeft = false;
+      let hasLeft = false;
       return {
         leave() {
-          if (isLeft) return;
-          isLeft = true;
+          if (hasLeft) return;
+          hasLeft = true;
           leave(network);
         },
       };
     },
     count: () => count,
-    countOf: (address) => taken.get(networkOf(address)) ?? 0,
+    countOf: (address) => takenByNetwork.get(networkOf(address)) ?? 0,
   };
 }
 
@@ -55,7 +55,7 @@ const MAPPED_IPV4 = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
 const GROUPS = 8;
 const NETWORK_GROUPS = 4;
 
-/** What one subscriber has: an IPv4 address, or an IPv6 /64. */
+/** The network that one subscriber has: an IPv4 address, or an IPv6 /64. */
 export function networkOf(ip: string): string {
   if (!ip.includes(':')) return ip;
   const mapped = MAPPED_IPV4.exec(ip);
@@ -69,6 +69,6 @@ export function networkOf(ip: string): string {
     .join(':');
 }
 
-/** In one spelling: a proxy may pass on capitals and leading zeros. */
+/** The groups of an address in one spelling, because a proxy may pass on capitals and leading zeros. */
 const groupsOf = (text: string): string[] =>
   text === '' ? [] : text.split(':').map((group) => group.toLowerCase().replace(/^0+(?=.)/, ''));

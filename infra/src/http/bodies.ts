@@ -6,83 +6,83 @@ import { Problem } from './problem.ts';
 import { invalidRequest, malformedJson, unsupportedMediaType } from './problems.ts';
 
 /**
- * Bodies of requests. An empty body is no body, whatever its kind: clients name the kind that they would have sent although
- * they send none (axios, fetch and curl each another one). What no schema looks at is not passed over: it is refused, so
- * that nobody believes that it counted.
+ * Accepts request bodies as JSON alone. An empty body counts as none, whatever its content type: clients (axios, fetch, curl)
+ * state the type that they would have sent although they send no body. Input for which a route has no schema is refused and
+ * not ignored, so that no client believes that it counted.
  */
-export function takeJsonAlone(app: Http): void {
+export function acceptJsonOnly(app: Http): void {
   const parse = app.getDefaultJsonParser('error', 'error');
   app.removeContentTypeParser(['text/plain', 'application/json']);
   app.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, body, done) => {
     if (body.length === 0) return done(null, undefined);
-    // A decoder would put other characters in place of those bytes, and nobody would hear of it.
+    // A decoder would silently replace these bytes by other characters.
     if (!isUtf8(body)) return done(new Problem({ ...malformedJson, detail: 'It is not UTF-8.' }));
     const text = body.toString();
-    return parse(request, text, (error, value) => done(error && (poisonIn(text) ?? error), value));
+    return parse(request, text, (error, value) => done(error && (poisonousKey(text) ?? error), value));
   });
-  // Whether there is a body of unknown length shows at its first byte or at its end.
+  // A body of unknown length may be empty: the first byte or the end shows it.
   app.addContentTypeParser('*', (request, payload, done) => {
     if (request.is404) return done(null);
-    const settle = (error: Error | null) => {
-      payload.off('data', refuse).off('end', pass).off('error', settle);
+    const finish = (error: Error | null) => {
+      payload.off('data', refuse).off('end', accept).off('error', finish);
       done(error);
     };
-    const refuse = () => settle(new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE());
-    const pass = () => settle(null);
-    payload.on('data', refuse).on('end', pass).on('error', settle);
+    const refuse = () => finish(new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE());
+    const accept = () => finish(null);
+    payload.on('data', refuse).on('end', accept).on('error', finish);
   });
-  // The framework looks at the kind first, and refuses what is no kind at all.
+  // The framework checks the content type first, and refuses an empty one. Without a body it does not matter.
   app.addHook('onRequest', ({ raw: { headers } }, _reply, done) => {
     const length = headers['content-length'] ?? '0';
     const isEmpty = headers['transfer-encoding'] === undefined && Number(length) === 0;
     if (isEmpty || headers['content-type'] === '') delete headers['content-type'];
-    const coding = headers['content-encoding'] ?? 'identity';
-    if (isEmpty || coding.toLowerCase() === 'identity') return done();
+    const encoding = headers['content-encoding'] ?? 'identity';
+    if (isEmpty || encoding.toLowerCase() === 'identity') return done();
     const detail = 'A body with a Content-Encoding is not decoded: send it as it is.';
     done(new Problem({ ...unsupportedMediaType, detail }));
   });
 }
 
-/** The parser refuses keys that could change what all objects inherit. They are unknown fields, and told as such. */
-function poisonIn(text: string): Problem | undefined {
+/** The parser refuses keys that could change what all objects inherit. They are reported as unknown fields. */
+function poisonousKey(text: string): Problem | undefined {
   let root: unknown;
   try {
     root = JSON.parse(text);
   } catch {
     return undefined;
   }
-  const unread: { path: string[]; value: unknown }[] = [{ path: [], value: root }];
-  for (let next = unread.pop(); next; next = unread.pop()) {
-    const { path, value } = next;
+  const unvisited: { path: string[]; value: unknown }[] = [{ path: [], value: root }];
+  for (let node = unvisited.pop(); node; node = unvisited.pop()) {
+    const { path, value } = node;
     if (value === null || typeof value !== 'object') continue;
     for (const [key, inner] of Object.entries(value)) {
       const isPoison =
         key === '__proto__' || (key === 'constructor' && Object.hasOwn(Object(inner), 'prototype'));
       if (isPoison)
         return invalidRequest([{ code: 'unrecognized_keys', keys: [key], path, message: '' }], 'body', root);
-      unread.push({ path: [...path, key], value: inner });
+      unvisited.push({ path: [...path, key], value: inner });
     }
   }
   return undefined;
 }
 
-/** For a route that changes something: it takes what it has schemas for, and nothing else. */
-export function refuseStrays(route: RouteOptions): void {
+/** Makes a route that changes something refuse a body or a query for which it has no schema. */
+export function refuseUndeclaredInput(route: RouteOptions): void {
   const methods = [route.method].flat();
   if (methods.every((method) => method === 'GET' || method === 'HEAD')) return;
   const schema = (route.schema ?? {}) as { body?: unknown; querystring?: unknown };
   const checks = [route.preValidation ?? []].flat();
-  if (schema.querystring === undefined) checks.push(nothing('querystring', ({ query }) => query));
-  if (schema.body === undefined) checks.push(nothing('body', ({ body }) => body));
+  if (schema.querystring === undefined) checks.push(refuseAnything('querystring', ({ query }) => query));
+  if (schema.body === undefined) checks.push(refuseAnything('body', ({ body }) => body));
   route.preValidation = checks;
 }
 
 const Nothing = z.strictObject({}).nullish();
 
-const nothing =
+const refuseAnything =
   (part: 'querystring' | 'body', read: (request: FastifyRequest) => unknown) =>
   (request: FastifyRequest, _reply: unknown, done: (error?: Error) => void): void => {
-    const given = read(request);
-    const { error } = Nothing.safeParse(given);
-    done(error && invalidRequest(error.issues, part, given));
+    const value = read(request);
+    const { error } = Nothing.safeParse(value);
+    done(error && invalidRequest(error.issues, part, value));
   };

@@ -10,13 +10,6 @@ import type { ReadyReply } from './readyReply.ts';
  * request that is not admitted waits for those before it. Every request ends exactly once: with its reply, or with the
  * connection, whatever its state.
  */
-export type Exchange = {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
-  /** Monotonic time at which the request's head was complete. */
-  readonly receivedMs: number;
-};
-
 export type HttpConnection = {
   readonly socket: Socket;
   readonly connectedMs: number;
@@ -34,6 +27,14 @@ export type HttpConnection = {
   received(exchange: Exchange): void;
 };
 
+/** A request and its reply. */
+export type Exchange = {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  /** Monotonic time at which the request's head was complete. */
+  readonly receivedMs: number;
+};
+
 /** The server's work on requests; the connection decides their order. */
 export type ExchangeWork = {
   /** Admits a request: null, and `end` follows when it is over. Or returns the reply that refuses it. */
@@ -41,6 +42,27 @@ export type ExchangeWork = {
   refuse(exchange: Exchange, reply: ReadyReply): void;
   begin(exchange: Exchange): void;
   end(exchange: Exchange): void;
+};
+
+type ConnectionOptions = {
+  runtime: Pick<Runtime, 'setTimer' | 'monotonicMs'>;
+  turns: LoopTurns;
+  work: ExchangeWork;
+};
+
+type ConnectionState = {
+  readonly socket: Socket;
+  readonly runtime: ConnectionOptions['runtime'];
+  readonly work: ExchangeWork;
+  readonly inWork: Set<Exchange>;
+  /** Requests that have arrived and are not begun, in order. */
+  readonly waiting: Exchange[];
+  newest: Exchange | null;
+  /** Refusals since a request was last admitted. */
+  refusals: number;
+  /** Ends the rest after a refusal; null when there is none. */
+  cancelRest: (() => void) | null;
+  readSinceMs: number;
 };
 
 /** Requests of one connection in work at a time: clients' libraries send up to ten ahead, and more would gain nothing. */
@@ -52,79 +74,40 @@ export const IN_WORK_PER_CONNECTION_MAX = 8;
 const REST_FIRST_MS = 100;
 const REST_LAST_MS = 2_000;
 
-export function httpConnection(
-  socket: Socket,
-  {
+export function httpConnection(socket: Socket, { runtime, turns, work }: ConnectionOptions): HttpConnection {
+  const connectedMs = runtime.monotonicMs();
+  const connection: ConnectionState = {
+    socket,
     runtime,
-    turns,
     work,
-  }: { runtime: Pick<Runtime, 'setTimer' | 'monotonicMs'>; turns: LoopTurns; work: ExchangeWork },
-): HttpConnection {
-  const inWork = new Set<Exchange>();
-  const waiting: Exchange[] = [];
-  let newest: Exchange | null = null;
-  let refusals = 0;
-  let cancelRest: (() => void) | null = null;
-  let readSinceMs = runtime.monotonicMs();
-
-  const isHeld = () => waiting.length > 0 || cancelRest !== null;
-  const rest = () => {
-    const ms = Math.min(REST_LAST_MS, REST_FIRST_MS * 2 ** Math.min(refusals, 10));
-    refusals += 1;
-    cancelRest = runtime.setTimer(ms, () => {
-      cancelRest = null;
-      goOn();
-    });
+    inWork: new Set(),
+    waiting: [],
+    newest: null,
+    refusals: 0,
+    cancelRest: null,
+    readSinceMs: connectedMs,
   };
-  const follow = (exchange: Exchange, end: () => void) => {
-    inWork.add(exchange);
-    exchange.response.once('close', () => {
-      inWork.delete(exchange);
-      end();
-      goOn();
-    });
-  };
-  /** Admits or refuses the first request in line; false if it has to wait. */
-  const begin = (exchange: Exchange): boolean => {
-    if (cancelRest !== null || inWork.size >= IN_WORK_PER_CONNECTION_MAX) return false;
-    const refusal = work.enter(exchange);
-    if (refusal === null) {
-      refusals = 0;
-      follow(exchange, () => work.end(exchange));
-      work.begin(exchange);
-      return true;
-    }
-    if (inWork.size > 0) return false;
-    follow(exchange, () => {});
-    work.refuse(exchange, refusal);
-    rest();
-    return true;
-  };
-  const goOn = () => {
-    if (socket.destroyed) return;
-    for (let next = waiting[0]; next && begin(next); next = waiting[0]) waiting.shift();
-    if (isHeld() || !socket.isPaused()) return;
-    readSinceMs = runtime.monotonicMs();
-    socket.resume();
-  };
-
-  const reading = pacedReading(socket, { turns, isHeld, isIdle: () => inWork.size === 0 });
+  const { inWork, waiting } = connection;
+  const reading = pacedReading(socket, {
+    turns,
+    isBlocked: () => isBlocked(connection),
+    isIdle: () => inWork.size === 0,
+  });
   socket.once('close', () => {
     waiting.length = 0;
-    cancelRest?.();
+    connection.cancelRest?.();
     for (const { response } of inWork) {
       // Node emits `close` on the reply whose turn it was, but not on those behind it.
       if (response.socket === null) response.emit('close');
     }
   });
-
   return {
     socket,
-    connectedMs: runtime.monotonicMs(),
-    newest: () => newest,
-    readSinceMs: () => (isHeld() ? null : readSinceMs),
+    connectedMs,
+    newest: () => connection.newest,
+    readSinceMs: () => (isBlocked(connection) ? null : connection.readSinceMs),
     giveAway() {
-      if (inWork.size > 0 || isHeld()) return false;
+      if (inWork.size > 0 || isBlocked(connection)) return false;
       reading.giveBack();
       return true;
     },
@@ -138,9 +121,61 @@ export function httpConnection(
     received(exchange) {
       // This request was read before the connection was given up.
       if (socket.writableEnded) return;
-      newest = exchange;
-      if (waiting.length > 0 || !begin(exchange)) waiting.push(exchange);
-      if (isHeld()) socket.pause();
+      connection.newest = exchange;
+      if (waiting.length > 0 || !begin(connection, exchange)) waiting.push(exchange);
+      if (isBlocked(connection)) socket.pause();
     },
   };
+}
+
+/** Whether the connection must not be read now. */
+const isBlocked = ({ waiting, cancelRest }: ConnectionState): boolean =>
+  waiting.length > 0 || cancelRest !== null;
+
+/** Admits or refuses the first request in line; false if it has to wait. */
+function begin(connection: ConnectionState, exchange: Exchange): boolean {
+  const { inWork, work } = connection;
+  if (connection.cancelRest !== null || inWork.size >= IN_WORK_PER_CONNECTION_MAX) return false;
+  const refusal = work.enter(exchange);
+  if (refusal === null) {
+    connection.refusals = 0;
+    addToWork(connection, exchange, () => work.end(exchange));
+    work.begin(exchange);
+    return true;
+  }
+  if (inWork.size > 0) return false;
+  addToWork(connection, exchange, () => {});
+  work.refuse(exchange, refusal);
+  rest(connection);
+  return true;
+}
+
+function addToWork(connection: ConnectionState, exchange: Exchange, onEnd: () => void): void {
+  const { inWork } = connection;
+  inWork.add(exchange);
+  exchange.response.once('close', () => {
+    inWork.delete(exchange);
+    onEnd();
+    goOn(connection);
+  });
+}
+
+/** Does not read the connection for a while, after a refusal. */
+function rest(connection: ConnectionState): void {
+  const restMs = Math.min(REST_LAST_MS, REST_FIRST_MS * 2 ** Math.min(connection.refusals, 10));
+  connection.refusals += 1;
+  connection.cancelRest = connection.runtime.setTimer(restMs, () => {
+    connection.cancelRest = null;
+    goOn(connection);
+  });
+}
+
+/** Begins waiting requests as far as possible, and reads the connection again if none is left. */
+function goOn(connection: ConnectionState): void {
+  const { socket, waiting } = connection;
+  if (socket.destroyed) return;
+  for (let next = waiting[0]; next && begin(connection, next); next = waiting[0]) waiting.shift();
+  if (isBlocked(connection) || !socket.isPaused()) return;
+  connection.readSinceMs = connection.runtime.monotonicMs();
+  socket.resume();
 }

@@ -370,7 +370,7 @@ test('bytes that are not HTTP, and headers beyond the bound, get a problem and a
   expect(await exchange(long)).toMatch(/^HTTP\/1.1 431 .*"code":"HEADERS_TOO_LARGE"/s);
 });
 
-/** What the API takes for the client, who says that he came through proxies. */
+/** The client's address as the API sees it, for a request that says that it came through proxies. */
 async function seen(trustedProxies: string[], forwardedFor: string) {
   const http = await build(
     (it) =>

@@ -8,7 +8,7 @@ import type { Log } from '../runtime/log.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 import { type Runtime, realRuntime } from '../runtime/runtime.ts';
 import type { Telemetry } from '../runtime/telemetry.ts';
-import { refuseStrays, takeJsonAlone } from './bodies.ts';
+import { acceptJsonOnly, refuseUndeclaredInput } from './bodies.ts';
 import { clientAddresses } from './clientAddress.ts';
 import { type ApiDescription, DOCS_PATH, docsHelmet, serveDocs, serveDocsPage } from './docs.ts';
 import type { Http } from './instance.ts';
@@ -33,7 +33,7 @@ export type { Http } from './instance.ts';
 export type HttpOptions = ApiDescription & {
   log: Log;
   metrics: Metrics;
-  /** For `/readyz`: `ok` or the trouble of each thing that requests depend on. */
+  /** For `/readyz`: the state of each dependency of the requests. */
   ready: Readiness;
   /**
    * Checks each request to a route that is not public, before the body is read, against the route's scopes. Throws a `Problem`
@@ -99,7 +99,7 @@ export async function buildHttp(options: HttpOptions): Promise<Http> {
       sendProblem(error, request as FastifyRequest, reply as FastifyReply, log);
     },
   }).withTypeProvider<ZodTypeProvider>();
-  takeJsonAlone(app);
+  acceptJsonOnly(app);
   app.setValidatorCompiler(validate);
   app.setSerializerCompiler(serializerCompiler);
   app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply, log));
@@ -154,7 +154,7 @@ function demandDeclarations(route: RouteOptions): void {
     ...route.schema,
     response: { ...schema.response, '4xx': problemReply, '5xx': problemReply },
   };
-  refuseStrays(route);
+  refuseUndeclaredInput(route);
 }
 
 const problemReply = {

@@ -1,39 +1,40 @@
 import type { Runtime } from '../runtime/runtime.ts';
 
 /**
- * Turns of the event loop, each with so much time for what clients send. Whoever has more to do waits behind all others, so
- * that a crowd that sends without waiting for replies delays an honest client by one round, and not by all that it sent.
+ * Bounds the time that one turn of the event loop spends on clients' input. Work beyond the bound waits for a later turn, behind
+ * all other work. So clients that send without waiting for replies delay any other client by one round, and not by all that
+ * they sent.
  */
 export type LoopTurns = {
-  /** For a connection with nothing else under way: in this turn while it is not far over its time. */
+  /** For a connection with no request in work: runs in this turn, unless the turn is far over its time. */
   soon(work: () => void): void;
-  /** In a later turn, behind all who wait for one. */
+  /** Runs in a later turn, behind all work that waits for one. */
   later(work: () => void): void;
 };
 
-/** Milliseconds of a turn for those who send ahead, and for those who do not: a person notices neither. */
+/** Milliseconds of a turn for clients that send ahead, and for those that wait for replies: a person notices neither. */
 const LATER_MS = 10;
 const SOON_MS = 40;
 
 export function loopTurns({ monotonicMs }: Pick<Runtime, 'monotonicMs'>): LoopTurns {
-  let begunMs: number | null = null;
+  let turnBeganMs: number | null = null;
 
-  const isOver = (limitMs: number) => begunMs !== null && monotonicMs() - begunMs >= limitMs;
+  const isTurnOver = (limitMs: number) => turnBeganMs !== null && monotonicMs() - turnBeganMs >= limitMs;
   const run = (work: () => void) => {
-    if (begunMs === null) {
-      begunMs = monotonicMs();
-      // Before all that is put off from now on: those are the next turn's.
+    if (turnBeganMs === null) {
+      turnBeganMs = monotonicMs();
+      // This runs before all work that is put off from now on, which belongs to the next turn.
       setImmediate(() => {
-        begunMs = null;
+        turnBeganMs = null;
       });
     }
     work();
   };
   const putOff = (work: () => void, limitMs: number) => {
-    setImmediate(() => (isOver(limitMs) ? putOff(work, limitMs) : run(work)));
+    setImmediate(() => (isTurnOver(limitMs) ? putOff(work, limitMs) : run(work)));
   };
   return {
-    soon: (work) => (isOver(SOON_MS) ? putOff(work, SOON_MS) : run(work)),
+    soon: (work) => (isTurnOver(SOON_MS) ? putOff(work, SOON_MS) : run(work)),
     later: (work) => putOff(work, LATER_MS),
   };
 }

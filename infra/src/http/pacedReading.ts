@@ -2,73 +2,73 @@ import type { Socket } from 'node:net';
 import type { LoopTurns } from './loopTurns.ts';
 
 /**
- * What arrives on a connection, given to Node's parser in small pieces: the parser makes requests of all that it is given, and
- * one read of 64 KB holds hundreds of them. What is not parsed yet stays bytes, and while there is any the connection is
- * not read.
+ * Gives what arrives on a connection to Node's parser in small pieces. The parser makes requests of everything at once, and one
+ * read of 64 KB may hold hundreds of them. Bytes that are not parsed yet wait, and while some wait the connection is not
+ * read.
  */
 export type PacedReading = {
-  /** The connection becomes something else, to which belongs what was not parsed. */
+  /** Stops, and gives the bytes that are not parsed back to the socket, for another protocol. */
   giveBack(): void;
 };
 
-/** A request with its token and what browsers add, so that who sends one at a time waits for one turn only. */
+/** One request with its token and what browsers add, so that a client that sends one at a time waits for one turn only. */
 const PIECE_BYTES = 2_048;
 
 export function pacedReading(
   socket: Socket,
-  { turns, isHeld, isIdle }: { turns: LoopTurns; isHeld(): boolean; isIdle(): boolean },
+  { turns, isBlocked, isIdle }: { turns: LoopTurns; isBlocked(): boolean; isIdle(): boolean },
 ): PacedReading {
   const parse = parserOf(socket);
   const unparsed: Buffer[] = [];
-  let isDue = false;
+  let isParsingDue = false;
 
-  const isOver = () => socket.destroyed || socket.writableEnded;
+  const isClosing = () => socket.destroyed || socket.writableEnded;
   const parsePiece = () => {
-    isDue = false;
-    if (isOver()) unparsed.length = 0;
-    else if (isHeld() || isFull(socket)) return;
-    // From here on only the parser has a reason to pause it: a body that is not taken.
+    isParsingDue = false;
+    if (isClosing()) unparsed.length = 0;
+    else if (isBlocked() || isPausedByNode(socket)) return;
+    // From here on only the parser may pause it, for a body that the application does not read.
     if (socket.isPaused()) socket.resume();
     const piece = nextPiece(unparsed);
     if (piece) parse(piece);
-    if (unparsed.length > 0 && !socket.isPaused()) goOn(turns.later);
+    if (unparsed.length > 0 && !socket.isPaused()) scheduleParsing(turns.later);
   };
-  const goOn = (when: LoopTurns['soon']) => {
-    isDue = true;
-    when(parsePiece);
-    if (isDue) socket.pause();
+  const scheduleParsing = (schedule: LoopTurns['soon']) => {
+    isParsingDue = true;
+    schedule(parsePiece);
+    if (isParsingDue) socket.pause();
   };
-  const arrived = (chunk: Buffer) => {
-    // The reply that closes it is on its way: who still sends is not listened to.
-    if (isOver()) return;
+  const onData = (chunk: Buffer) => {
+    // The last reply is on its way, so anything that still arrives is ignored.
+    if (isClosing()) return;
     unparsed.push(chunk);
-    if (isDue) return;
-    if (isHeld() || isFull(socket)) socket.pause();
-    else goOn(isIdle() ? turns.soon : turns.later);
+    if (isParsingDue) return;
+    if (isBlocked() || isPausedByNode(socket)) socket.pause();
+    else scheduleParsing(isIdle() ? turns.soon : turns.later);
   };
-  // Node resumes reading after every message; what waits keeps it paused all the same.
-  const resumed = () => {
+  // Node resumes reading after every message. Waiting bytes must keep the socket paused all the same.
+  const onResume = () => {
     if (socket.isPaused()) return;
-    if (isDue || isHeld() || isFull(socket)) socket.pause();
-    else if (unparsed.length > 0) goOn(turns.later);
+    if (isParsingDue || isBlocked() || isPausedByNode(socket)) socket.pause();
+    else if (unparsed.length > 0) scheduleParsing(turns.later);
   };
-  socket.on('data', arrived);
-  socket.on('resume', resumed);
+  socket.on('data', onData);
+  socket.on('resume', onResume);
   socket.once('close', () => {
     unparsed.length = 0;
   });
 
   return {
     giveBack() {
-      socket.off('data', arrived);
-      socket.off('resume', resumed);
+      socket.off('data', onData);
+      socket.off('resume', onResume);
       socket.pause();
       for (const chunk of unparsed.splice(0).reverse()) socket.unshift(chunk);
     },
   };
 }
 
-/** Node gives what arrives to its parser by a listener of its own. */
+/** Takes Node's listener, by which it gives what arrives to its parser, off the socket. */
 function parserOf(socket: Socket): (chunk: Buffer) => void {
   const [listener, ...others] = socket.listeners('data');
   if (!listener || others.length > 0) throw new Error('a connection has one parser');
@@ -78,10 +78,10 @@ function parserOf(socket: Socket): (chunk: Buffer) => void {
 }
 
 /**
- * Its client does not take the replies, and Node has stopped reading for that: the parser must be given nothing then. Only the
- * field tells, because Node counts replies whose turn has not come.
+ * Whether Node has stopped reading because the client does not receive its replies; then the parser must get nothing. Only this
+ * inner field shows it, because Node also counts replies whose turn has not come.
  */
-const isFull = (socket: Socket & { _paused?: boolean }): boolean => socket._paused === true;
+const isPausedByNode = (socket: Socket & { _paused?: boolean }): boolean => socket._paused === true;
 
 function nextPiece(chunks: Buffer[]): Buffer | undefined {
   const [first] = chunks;

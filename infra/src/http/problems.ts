@@ -13,7 +13,7 @@ export function toProblem(error: unknown): Problem {
   if (error instanceof SyntaxError && statusCode === 400)
     return new Problem({ ...malformedJson, cause: error });
   if (statusCode >= 400 && statusCode < 500) {
-    const { code: kind, title } = byStatus[statusCode] ?? {
+    const { code: kind, title } = problemsByStatus[statusCode] ?? {
       code: 'BAD_REQUEST',
       title: 'The request was not understood.',
     };
@@ -25,7 +25,7 @@ export function toProblem(error: unknown): Problem {
       cause: error,
     });
   }
-  return new Problem({ ...unexpected, cause: error });
+  return new Problem({ ...internalError, cause: error });
 }
 
 /** Sends the error as a problem. A bug of ours is logged here, whole and once; the client gets the request id. */
@@ -115,7 +115,7 @@ export function answerBrokenConnection(error: NodeJS.ErrnoException, socket: Soc
   }
   const status =
     error.code === 'HPE_HEADER_OVERFLOW' ? 431 : error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400;
-  const { code, title } = byStatus[status] ?? {
+  const { code, title } = problemsByStatus[status] ?? {
     code: 'BAD_REQUEST',
     title: 'The request was not understood.',
   };
@@ -136,7 +136,7 @@ export const unsupportedMediaType = {
   code: 'UNSUPPORTED_MEDIA_TYPE',
   title: 'The body must be application/json.',
 };
-const unexpected = {
+const internalError = {
   status: 500,
   code: 'INTERNAL_ERROR',
   title: 'Something went wrong on our side.',
@@ -161,7 +161,7 @@ const frameworkProblems: Readonly<Record<string, { status: number; code: string;
   FST_ERR_MAX_PARAM_LENGTH: { status: 414, code: 'URI_TOO_LONG', title: 'A part of the URL is too long.' },
 };
 
-const byStatus: Readonly<Record<number, { code: string; title: string }>> = {
+const problemsByStatus: Readonly<Record<number, { code: string; title: string }>> = {
   400: { code: 'BAD_REQUEST', title: 'The request was not understood.' },
   401: { code: 'UNAUTHENTICATED', title: 'A valid bearer token is needed.' },
   403: { code: 'FORBIDDEN', title: 'This sign-in may not do that.' },

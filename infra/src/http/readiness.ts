@@ -5,8 +5,8 @@ import { LOOPBACK } from '../runtime/ports.ts';
 import type { Http } from './instance.ts';
 
 /**
- * `ok` or the trouble of each thing that the process depends on; `ok: …` describes trouble that it can work with. Must answer
- * within a second or so.
+ * The state of each dependency of the process, by name: `ok`, `ok: …` with a defect that it can work with, or what is wrong.
+ * Must answer within a second or so.
  */
 export type Readiness = () => Promise<Record<string, string>>;
 
@@ -15,7 +15,7 @@ export function readiness(app: Http, ready: Readiness, isStopping: () => boolean
   const options = { config: { auth: 'public' }, schema: { hide: true } } as const;
   app.get('/livez', options, () => ({ status: 'ok' }));
   app.get('/readyz', options, async (_request, reply) => {
-    const { status, body } = await judge(ready, isStopping());
+    const { status, body } = await readinessReply(ready, isStopping());
     return reply.code(status).send(body);
   });
   app.get('/metrics', options, async (_request, reply) => {
@@ -41,7 +41,7 @@ export async function startHealthServer(options: {
     try {
       if (request.url === '/livez') answer(200, JSON_TYPE, '{"status":"ok"}');
       else if (request.url === '/readyz') {
-        const { status, body } = await judge(ready, false);
+        const { status, body } = await readinessReply(ready, false);
         answer(status, JSON_TYPE, JSON.stringify(body));
       } else if (request.url === '/metrics') {
         const { contentType, text } = await metrics.scrape();
@@ -72,9 +72,9 @@ export async function startHealthServer(options: {
 const HEALTH_CONNECTIONS_MAX = 50;
 const JSON_TYPE = 'application/json; charset=utf-8';
 
-async function judge(ready: Readiness, stopping: boolean) {
+async function readinessReply(ready: Readiness, stopping: boolean) {
   const dependencies = await ready().catch((error: unknown) => ({ readiness: String(error) }));
   const isReady = !stopping && Object.values(dependencies).every((state) => /^ok(:|$)/.test(state));
-  const word = stopping ? 'stopping' : isReady ? 'ok' : 'not ready';
-  return { status: isReady ? 200 : 503, body: { status: word, dependencies } };
+  const summary = stopping ? 'stopping' : isReady ? 'ok' : 'not ready';
+  return { status: isReady ? 200 : 503, body: { status: summary, dependencies } };
 }

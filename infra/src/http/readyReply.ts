@@ -1,7 +1,7 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http';
 import { PROBLEM_JSON, type Problem, problemBody } from './problem.ts';
 
-/** A refusal that is made before it is needed, so that saying no costs next to nothing when there is too much to do. */
+/** A refusal that is made before it is needed, so that refusing costs next to nothing under overload. */
 export type ReadyReply = {
   status: number;
   /** Names and values in turn, as `writeHead` takes them. */
@@ -26,7 +26,7 @@ export function sendReady(response: ServerResponse, { status, headers, body }: R
   response.end(body);
 }
 
-/** The same as bytes for a connection that has no request to answer: it is closed afterwards. */
+/** The reply as bytes, for a connection without a request, which is closed afterwards. */
 export function closingBytes({ status, headers, body }: ReadyReply): Buffer {
   const lines = headers.reduce((text, part, index) => text + (index % 2 ? `${part}\r\n` : `${part}: `), '');
   return Buffer.concat([

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { Problem } from './problem.ts';
 import { type ReadyReply, readyReply } from './readyReply.ts';
 
-/** What HTTP itself forbids in the head of a request, and why; null where there is nothing of the kind. */
+/** The reply that refuses a request whose head HTTP forbids; null if the head is valid. */
 export function headRefusal({ httpVersion, headers, rawHeaders }: IncomingMessage): ReadyReply | null {
   if (httpVersion !== '1.1') return null;
   const hosts = rawHeaders.filter((name, index) => index % 2 === 0 && isHost(name)).length;
@@ -15,7 +15,7 @@ const isHost = (name: string) => name.length === HOST.length && name.toLowerCase
 const HOST = 'host';
 const CONTINUE = /^100-continue$/i;
 
-/** Whoever is in front may have taken another host for the right one: nothing else on this connection is believed. */
+/** Closes the connection: a proxy in front may have understood another host, so nothing else on it can be trusted. */
 const badHead = (detail: string) =>
   readyReply(
     new Problem({

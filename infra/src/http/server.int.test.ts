@@ -151,7 +151,7 @@ test.for(hangUps)('$stage, the client $end: nothing of it is kept', async ({ sta
   await eventually(openNow).toBe(1);
   await reach(socket);
   leave(socket);
-  // What still comes is read and thrown away, as a client does that only waits for the end.
+  // Reads and ignores what still arrives, like a client that only waits for the end.
   socket.resume();
   // A connection that is not read tells of its end as soon as one of its requests is over: each has a time of its own.
   if (stage.startsWith('several')) goOn();

@@ -12,7 +12,7 @@ import type { Metrics } from '../runtime/metrics.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { type AddressQuotas, addressQuotas, networkOf } from './addressQuotas.ts';
 import type { ClientAddresses } from './clientAddress.ts';
-import { type Exchange, type HttpConnection, httpConnection } from './connection.ts';
+import { type Exchange, type ExchangeWork, type HttpConnection, httpConnection } from './connection.ts';
 import { loopTurns } from './loopTurns.ts';
 import { Problem } from './problem.ts';
 import { closingBytes, type ReadyReply, readyReply, sendReady } from './readyReply.ts';
@@ -22,9 +22,9 @@ import { headRefusal } from './requestHead.ts';
  * Admits or refuses each request, before its token is looked up and its body is read. For an admitted request `left` is called
  * once when it is over, however it ends.
  */
-export type Gate = (request: IncomingMessage, address: string) => Entered | ReadyReply;
+export type Gate = (request: IncomingMessage, address: string) => Admission | ReadyReply;
 /** `left` gets whether the request was answered. */
-export type Entered = { left: ((answered: boolean) => void) | null };
+export type Admission = { left: ((answered: boolean) => void) | null };
 
 /** Bytes of a request's headers: a token, a key and what browsers add. */
 const HEADER_BYTES_MAX = 16 * 1024;
@@ -37,7 +37,7 @@ const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 /** Open connections, some 20 KB each: 200 MB at most. */
 const CONNECTIONS_MAX = 10_000;
 /** Milliseconds between two checks of the time-outs: none lasts longer by more than this. */
-const LOOK_EVERY_MS = 1_000;
+const CHECK_EVERY_MS = 1_000;
 /** Milliseconds after which an incomplete request is slower than a lost packet explains. */
 const HALF_SENT_AFTER_MS = 2_000;
 
@@ -45,7 +45,7 @@ export type HttpServerOptions = {
   bounds: ConnectionBounds;
   clients: ClientAddresses;
   gate: Gate | undefined;
-  /** Which requests may change the protocol; the `Upgrade` of all others is ignored. */
+  /** Whether a request may change the protocol; the header `Upgrade` of all others is ignored. */
   upgrades: (request: IncomingMessage) => boolean;
   runtime: Runtime;
   metrics: Metrics;
@@ -53,50 +53,28 @@ export type HttpServerOptions = {
   answerBroken(error: NodeJS.ErrnoException, socket: Socket): void;
 };
 
+/** A server on which each client's connections, requests and times are bounded. */
 export function boundedServer(handle: RequestListener, options: HttpServerOptions): Server {
-  const { bounds, clients, gate, upgrades, runtime, metrics, answerBroken } = options;
-  const shares = addressQuotas({ max: CONNECTIONS_MAX, perAddressMax: bounds.perAddressMax });
+  const { bounds, clients, upgrades, runtime, metrics, answerBroken } = options;
+  const places = addressQuotas({ max: CONNECTIONS_MAX, perAddressMax: bounds.perAddressMax });
   const connections = new Map<Socket, HttpConnection>();
   const turns = loopTurns(runtime);
-  const refused = refusals(metrics, connections);
-  const entered = new Map<Exchange, Entered>();
-  /** Late because they were not read, and the newest request that had come by then: Node asks once, we ask again. */
+  const refused = refusalCounter(metrics, connections);
+  const work = exchangeWork(handle, options, refused);
+  /**
+   * Connections whose request is late because we did not read them, with the newest request at that time. Node reports a late
+   * request only once, so we check these again.
+   */
   const excused = new Map<HttpConnection, Exchange | null>();
   const couldSend = (connection: HttpConnection) => {
     const sinceMs = connection.readSinceMs();
     return sinceMs !== null && runtime.monotonicMs() - sinceMs >= bounds.requestTimeoutMs;
   };
-
-  const turnAway = (socket: Socket, why: keyof typeof TURNED_AWAY) => {
-    refused.inc({ reason: why });
-    socket.write(TURNED_AWAY[why]);
+  const turnAway = (socket: Socket, reason: keyof typeof TURNED_AWAY) => {
+    refused.inc({ reason });
+    socket.write(TURNED_AWAY[reason]);
     socket.destroySoon();
   };
-  const work = {
-    enter(exchange: Exchange): ReadyReply | null {
-      if (!gate) return null;
-      const { request } = exchange;
-      const verdict = gate(request, clients.of(request));
-      if ('body' in verdict) return verdict;
-      entered.set(exchange, verdict);
-      return null;
-    },
-    refuse({ response }: Exchange, reply: ReadyReply) {
-      refused.inc({ reason: 'overload' });
-      sendReady(response, reply);
-    },
-    begin({ request, response }: Exchange) {
-      const refusal = headRefusal(request);
-      if (refusal) sendReady(response, refusal);
-      else handle(request, response);
-    },
-    end(exchange: Exchange) {
-      const pass = entered.get(exchange);
-      entered.delete(exchange);
-      pass?.left?.(exchange.response.writableFinished);
-    },
-  };
-
   const receive = (request: IncomingMessage, response: ServerResponse) => {
     connections.get(request.socket)?.received({ request, response, receivedMs: runtime.monotonicMs() });
   };
@@ -106,13 +84,13 @@ export function boundedServer(handle: RequestListener, options: HttpServerOption
       headersTimeout: Math.min(HEAD_TIMEOUT_MS, bounds.requestTimeoutMs),
       requestTimeout: bounds.requestTimeoutMs,
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-      connectionsCheckingInterval: LOOK_EVERY_MS,
-      // Refused here, as a problem.
+      connectionsCheckingInterval: CHECK_EVERY_MS,
+      // `headRefusal` refuses it, with a problem reply.
       requireHostHeader: false,
       shouldUpgradeCallback(request) {
         const isTaken =
           upgrades(request) && !headRefusal(request) && connections.get(request.socket)?.giveAway() === true;
-        // Whatever goes over it from now on, it is bounded as what it has become.
+        // From now on the new protocol bounds what goes over it.
         if (isTaken) connections.delete(request.socket);
         return isTaken;
       },
@@ -121,7 +99,7 @@ export function boundedServer(handle: RequestListener, options: HttpServerOption
   );
   server.on('checkExpectation', receive);
   server.on('connection', (socket) => {
-    const place = placeOf(socket, clients, shares);
+    const place = placeOf(socket, clients, places);
     if (place === 'GONE') return socket.destroy();
     if (typeof place === 'string') return turnAway(socket, place);
     const connection = httpConnection(socket, { runtime, turns, work });
@@ -138,41 +116,74 @@ export function boundedServer(handle: RequestListener, options: HttpServerOption
     if (isLate && connection && !couldSend(connection)) excused.set(connection, connection.newest());
     else answerBroken(error, socket);
   });
-  lookAtTimes(server, { ...options, connections, excused, couldSend, turnAway });
+  enforceTimeouts(server, { ...options, connections, excused, couldSend, turnAway });
   return server;
 }
 
-/** Takes a place for a connection. Reads the address at once: a socket that was reset has none any more. */
-function placeOf(socket: Socket, clients: ClientAddresses, shares: AddressQuotas) {
+/** Asks the gate about each request, answers what it refuses, and hands the others to the application. */
+function exchangeWork(
+  handle: RequestListener,
+  { gate, clients }: HttpServerOptions,
+  refused: Counter<'reason'>,
+): ExchangeWork {
+  const admissions = new Map<Exchange, Admission>();
+  return {
+    enter(exchange) {
+      if (!gate) return null;
+      const { request } = exchange;
+      const verdict = gate(request, clients.of(request));
+      if ('body' in verdict) return verdict;
+      admissions.set(exchange, verdict);
+      return null;
+    },
+    refuse({ response }, reply) {
+      refused.inc({ reason: 'overload' });
+      sendReady(response, reply);
+    },
+    begin({ request, response }) {
+      const refusal = headRefusal(request);
+      if (refusal) sendReady(response, refusal);
+      else handle(request, response);
+    },
+    end(exchange) {
+      const admission = admissions.get(exchange);
+      admissions.delete(exchange);
+      admission?.left?.(exchange.response.writableFinished);
+    },
+  };
+}
+
+/** Takes a place for a new connection, if it still has an address: a socket that was reset has none. */
+function placeOf(socket: Socket, clients: ClientAddresses, places: AddressQuotas) {
   const address = socket.remoteAddress;
   if (address === undefined) return 'GONE';
   // A proxy's connections carry the requests of many.
-  return shares.take(address, { isShared: clients.isProxy(address) });
+  return places.take(address, { isShared: clients.isProxy(address) });
 }
 
 /** Once a second, cuts off clients that are too slow or exceed the bounds of their address. */
-function lookAtTimes(
+function enforceTimeouts(
   server: Server,
   options: HttpServerOptions & {
     connections: ReadonlyMap<Socket, HttpConnection>;
     excused: Map<HttpConnection, Exchange | null>;
     couldSend(connection: HttpConnection): boolean;
-    turnAway(socket: Socket, why: keyof typeof TURNED_AWAY): void;
+    turnAway(socket: Socket, reason: keyof typeof TURNED_AWAY): void;
   },
 ): void {
   const { connections, excused, couldSend, clients, bounds, runtime, answerBroken, turnAway } = options;
   /** When a complete reply was first seen that its client had not taken. */
-  const untaken = new WeakMap<Exchange, number>();
+  const untakenSinceMs = new WeakMap<Exchange, number>();
   let cancel = () => {};
 
-  const look = (nowMs: number) => {
+  const check = (nowMs: number) => {
     const halfSent = new Map<string, Socket[]>();
     for (const connection of connections.values()) {
       const { socket } = connection;
       const reply = connection.untakenReply();
       if (reply) {
-        const sinceMs = untaken.get(reply) ?? nowMs;
-        untaken.set(reply, sinceMs);
+        const sinceMs = untakenSinceMs.get(reply) ?? nowMs;
+        untakenSinceMs.set(reply, sinceMs);
         if (nowMs - sinceMs > REPLY_TIMEOUT_MS) socket.destroy();
       }
       if (excused.get(connection) !== connection.newest()) excused.delete(connection);
@@ -194,19 +205,20 @@ function lookAtTimes(
       for (const socket of sockets.slice(0, surplus)) turnAway(socket, 'half_sent');
     }
   };
-  const lookAgain = () => {
-    const plannedMs = runtime.monotonicMs() + LOOK_EVERY_MS;
-    cancel = runtime.setTimer(LOOK_EVERY_MS, () => {
+  const scheduleCheck = () => {
+    const plannedMs = runtime.monotonicMs() + CHECK_EVERY_MS;
+    cancel = runtime.setTimer(CHECK_EVERY_MS, () => {
       const nowMs = runtime.monotonicMs();
       // After a pause of this process, what seems missing may have arrived and not been read yet.
-      if (nowMs - plannedMs < LOOK_EVERY_MS) look(nowMs);
-      lookAgain();
+      if (nowMs - plannedMs < CHECK_EVERY_MS) check(nowMs);
+      scheduleCheck();
     });
   };
-  server.once('listening', lookAgain);
+  server.once('listening', scheduleCheck);
   server.once('close', () => cancel());
 }
 
+/** Since when the client could have completed its newest request; now if there is nothing to complete. */
 function halfSentSinceMs(connection: HttpConnection, nowMs: number): number {
   const newest = connection.newest();
   const readSinceMs = connection.readSinceMs();
@@ -227,7 +239,7 @@ const LATE: NodeJS.ErrnoException = Object.assign(new Error('the request is late
 });
 
 const RETRY = { 'retry-after': '1' };
-const limit = (detail: string) => ({
+const limitProblem = (detail: string) => ({
   status: 429,
   code: 'REQUEST_LIMIT',
   title: 'Too many requests came from this address; try again after Retry-After seconds.',
@@ -235,9 +247,9 @@ const limit = (detail: string) => ({
   headers: RETRY,
 });
 
-/** Replies to connections that are closed at once, by the reason that the metrics tell. */
+/** Replies to connections that are closed at once, by the reason in the metrics. */
 const TURNED_AWAY = {
-  ADDRESS_FULL: closing(limit('too many connections are open from this address')),
+  ADDRESS_FULL: closing(limitProblem('too many connections are open from this address')),
   FULL: closing({
     status: 503,
     code: 'OVERLOADED',
@@ -245,14 +257,14 @@ const TURNED_AWAY = {
     detail: 'too many connections are open',
     headers: RETRY,
   }),
-  half_sent: closing(limit('too many requests of this address are unfinished')),
+  half_sent: closing(limitProblem('too many requests of this address are unfinished')),
 } as const;
 
 function closing(problem: ConstructorParameters<typeof Problem>[0]): Buffer {
   return closingBytes(readyReply(new Problem(problem)));
 }
 
-function refusals({ registry }: Metrics, connections: ReadonlyMap<Socket, HttpConnection>) {
+function refusalCounter({ registry }: Metrics, connections: ReadonlyMap<Socket, HttpConnection>) {
   const registers = [registry];
   new Gauge({
     name: 'brokerx_http_connections',

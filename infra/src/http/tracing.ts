@@ -13,8 +13,8 @@ declare module 'fastify' {
 }
 
 /**
- * Gives each request its trace context, and when traces are collected a span from its head to the last byte of the
- * reply. What the reference does not show (health, the reference itself, addresses that lead nowhere) has none.
+ * Gives each request its trace context, and when traces are collected a span from its head to the last byte of the reply.
+ * Routes that the API's reference does not show (health, the reference itself, unknown paths) have no span.
  */
 export function traceRequests(app: Http, telemetry: Telemetry | undefined, runtime: Runtime = realRuntime) {
   app.decorateRequest('traceparent', '');
@@ -30,7 +30,7 @@ export function traceRequests(app: Http, telemetry: Telemetry | undefined, runti
   });
 }
 
-/** What proxies log for a client that did not wait for the reply. */
+/** The status that proxies log for a client that did not wait for the reply. */
 const CLIENT_CLOSED_REQUEST = 499;
 
 const isShown = ({ routeOptions: { schema, url } }: FastifyRequest) =>
@@ -45,23 +45,23 @@ function beginSpan(
   const { method, id } = request;
   const route = request.routeOptions.url ?? '';
   const attributes = { 'http.request.method': method, 'http.route': route, 'brokerx.request_id': id };
-  let own = '';
+  let requestTraceparent = '';
   void telemetry.span(
     `${method} ${route}`,
     { kind: 'server', traceparent: caller, attributes },
-    (traceparent, step) => {
-      own = traceparent;
+    (traceparent, span) => {
+      requestTraceparent = traceparent;
       return new Promise<void>((resolve) => {
-        // However it ends: answered, or with the connection.
+        // Emitted however the request ends: with its reply, or with the connection.
         response.once('close', () => {
           const status = response.headersSent ? response.statusCode : CLIENT_CLOSED_REQUEST;
-          step.note({ 'http.response.status_code': status });
-          // What a client did wrong is no failure of ours.
-          if (status >= 500) step.fail(String(status));
+          span.note({ 'http.response.status_code': status });
+          // A client's mistake is no failure of the server.
+          if (status >= 500) span.fail(String(status));
           resolve();
         });
       });
     },
   );
-  return own;
+  return requestTraceparent;
 }

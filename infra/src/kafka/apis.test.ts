@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { type ApiVersions, assertSpoken } from './apis.ts';
+import { type ApiVersions, assertSupported } from './apis.ts';
 
-/** What Kafka 4.1.0 offers of what is needed: Produce, Fetch, ListOffsets, Metadata, ApiVersions, … */
+/** The versions of the needed APIs that Kafka 4.1.0 offers: Produce, Fetch, ListOffsets, Metadata, ApiVersions, … */
 const offered = (change: ApiVersions = {}): ApiVersions => ({
   0: { minVersion: 0, maxVersion: 13 },
   1: { minVersion: 4, maxVersion: 18 },
@@ -15,7 +15,7 @@ const offered = (change: ApiVersions = {}): ApiVersions => ({
 });
 
 test('Kafka 4.1 is spoken with', () => {
-  expect(() => assertSpoken(offered())).not.toThrow();
+  expect(() => assertSupported(offered())).not.toThrow();
 });
 
 test.for([
@@ -30,12 +30,12 @@ test.for([
     'DescribeConfigs is offered in versions -2 to -1, implemented are 0 to 2',
   ],
 ] as const)('%s is refused, and the message says which and what to use', ([, change, says]) => {
-  expect(() => assertSpoken(offered(change))).toThrow(
+  expect(() => assertSupported(offered(change))).toThrow(
     `this Kafka broker does not speak what kafkajs speaks: ${says}. Use a broker between 3.6 and 4.x.`,
   );
 });
 
 test('something that is missing is named', () => {
   const { 22: _, ...rest } = offered();
-  expect(() => assertSpoken(rest)).toThrow('InitProducerId is not offered');
+  expect(() => assertSupported(rest)).toThrow('InitProducerId is not offered');
 });

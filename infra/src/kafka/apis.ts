@@ -1,17 +1,17 @@
 import { createRequire } from 'node:module';
 
-/** Lowest and highest version that a broker speaks, by number of the API. */
+/** The lowest and the highest version that a broker supports, by number of the API. */
 export type ApiVersions = Readonly<Record<number, { minVersion: number; maxVersion: number }>>;
 
-/** It cannot work with this broker or these settings, however often it is tried. The message says what to do. */
+/** Kafka cannot be used with this broker or these settings, and no repetition helps. The message says what to do. */
 export class KafkaUnusable extends Error {
   override name = 'KafkaUnusable';
-  /** kafkajs repeats what does not say this. */
+  /** kafkajs repeats a call unless its error has this field. */
   readonly retriable = false;
 }
 
-/** What the relay and the readers call. */
-const NEEDED = [
+/** The APIs that the relay and the readers call. */
+const NEEDED_APIS = [
   'ApiVersions',
   'Metadata',
   'Produce',
@@ -22,10 +22,10 @@ const NEEDED = [
   'DescribeConfigs',
 ] as const;
 
-/** Throws `KafkaUnusable` where broker and kafkajs have no version of a needed API in common. */
-export function assertSpoken(broker: ApiVersions): void {
+/** Throws `KafkaUnusable` if broker and kafkajs have no version of a needed API in common. */
+export function assertSupported(broker: ApiVersions): void {
   const { keys, versionsOf } = implementedApis();
-  const problems = NEEDED.flatMap((name) => {
+  const problems = NEEDED_APIS.flatMap((name) => {
     const implemented = versionsOf(name);
     const offered = broker[keys[name] ?? -1];
     if (!offered) return `${name} is not offered`;
@@ -39,7 +39,7 @@ export function assertSpoken(broker: ApiVersions): void {
   );
 }
 
-/** kafkajs's own tables. Whoever only knows `KafkaUnusable` does not load them. */
+/** The versions that kafkajs implements, from its own tables. They are loaded here, so that users of `KafkaUnusable` need not. */
 function implementedApis() {
   const load = createRequire(import.meta.url);
   const keys = load('kafkajs/src/protocol/requests/apiKeys.js') as Record<string, number>;

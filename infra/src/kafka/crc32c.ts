@@ -1,6 +1,6 @@
 /**
- * CRC-32C (Castagnoli), which Kafka's batches carry; Node has only the other CRC-32. Eight bytes a step by eight tables
- * (slicing-by-8): twice as fast as a byte a step.
+ * The CRC-32C (Castagnoli) of bytes, which Kafka's batches carry; Node has only the other CRC-32. It takes eight bytes a step,
+ * by eight tables (slicing-by-8), which is twice as fast as one byte a step.
  */
 export function crc32c(bytes: Uint8Array, start = 0, end = bytes.length): number {
   let crc = -1;
@@ -23,7 +23,7 @@ export function crc32c(bytes: Uint8Array, start = 0, end = bytes.length): number
 }
 
 const POLYNOMIAL = 0x82f63b78;
-/** Table n at n × 256: what a byte does to the sum when n more bytes come after it. */
+/** Table n begins at n × 256: what a byte does to the sum when n more bytes follow it. */
 const TABLES = new Int32Array(8 * 256);
 for (let byte = 0; byte < 256; byte++) {
   let crc = byte;

@@ -1,6 +1,6 @@
 import type { Kafka } from 'kafkajs';
 import type { Runtime } from '../runtime/runtime.ts';
-import { disconnected } from './disconnect.ts';
+import { disconnect } from './disconnect.ts';
 import type { KafkaTopic } from './topics.ts';
 
 /**
@@ -36,7 +36,7 @@ export type FetchedMessage = {
   timestampMs: number;
 };
 
-/** `topics`: every topic that the fetcher will read. */
+/** Opens a reader. `topics` are all topics that it will read. */
 export async function kafkaFetcher(
   kafka: Kafka,
   topics: readonly KafkaTopic[],
@@ -44,92 +44,104 @@ export async function kafkaFetcher(
 ): Promise<KafkaFetcher> {
   const cluster = clusterOf(kafka);
   await cluster.connect();
-
-  /** Sends a request for partitions to the brokers that lead them, and joins the replies. */
-  const fromLeaders = async <P extends PartitionOf, R>(
-    partitions: readonly P[],
-    ask: (broker: Broker, part: Map<string, P[]>) => Promise<R[]>,
-  ): Promise<R[]> => {
-    try {
-      const answers = await Promise.all(
-        byLeader(cluster, partitions)
-          .entries()
-          .map(async ([nodeId, part]) => ask(await cluster.findBroker({ nodeId }), part)),
-      );
-      return answers.flat();
-    } catch (error) {
-      // Brokers or leaders may have changed: the next attempt uses fresh metadata.
-      if (!cluster.isConnected()) await cluster.connect();
-      await cluster.refreshMetadata();
-      throw error;
-    }
-  };
-
-  const offsets = async (partitions: readonly PartitionOf[], timestamp: typeof EARLIEST | typeof LATEST) =>
-    fromLeaders(partitions, async (broker, part) => {
-      const { responses } = await broker.listOffsets({
-        isolationLevel: READ_UNCOMMITTED,
-        topics: topicsOf(part, ({ partition }) => ({ partition, timestamp })),
-      });
-      return responses.flatMap(({ topic, partitions: each }) =>
-        each.map(({ partition, offset }) => ({ topic, partition, offset: BigInt(offset) })),
-      );
-    });
-
   try {
     await cluster.addMultipleTargetTopics(topics.map(({ name }) => name));
   } catch (error) {
-    await disconnected(cluster, runtime);
+    await disconnect(cluster, runtime);
     throw error;
   }
   return {
-    async bounds(boundTopics) {
-      const all = boundTopics.flatMap(({ name, partitions }) =>
-        Array.from({ length: partitions }, (_, partition) => ({ topic: name, partition })),
-      );
-      const first = byPartition(await offsets(all, EARLIEST));
-      const next = byPartition(await offsets(all, LATEST));
-      return all.map((each) => ({
-        ...each,
-        first: first.get(partitionKey(each))?.offset ?? 0n,
-        next: next.get(partitionKey(each))?.offset ?? 0n,
-      }));
-    },
-
-    async fetch(places, { waitMs, bytesMax }) {
-      await cluster.refreshMetadataIfNecessary();
-      const from = byPartition(places);
-      return fromLeaders(places, async (broker, part) => {
-        const { responses } = await broker.fetch({
-          maxWaitTime: waitMs,
-          minBytes: 1,
-          maxBytes: bytesMax,
-          isolationLevel: READ_UNCOMMITTED,
-          topics: topicsOf(part, ({ partition, offset }) => ({
-            partition,
-            fetchOffset: String(offset),
-            maxBytes: bytesMax,
-          })),
-        });
-        return responses.flatMap(({ topicName: topic, partitions }) =>
-          partitions.map(({ partition, messages }) => {
-            const { offset = 0n } = from.get(partitionKey({ topic, partition })) ?? {};
-            // A broker sends whole batches, which may begin before the requested offset.
-            return {
-              topic,
-              partition,
-              messages: messages.map(parseMessage).filter((message) => message.offset >= offset),
-            };
-          }),
-        );
-      });
-    },
-
+    bounds: (boundTopics) => bounds(cluster, boundTopics),
+    fetch: (places, limits) => fetchFrom(cluster, places, limits),
     byLeader: (partitions) =>
-      Array.from(byLeader(cluster, partitions).values(), (part) => [...part.values()].flat()),
-
-    close: () => disconnected(cluster, runtime),
+      Array.from(byLeader(cluster, partitions).values(), (byTopic) => [...byTopic.values()].flat()),
+    close: () => disconnect(cluster, runtime),
   };
+}
+
+async function bounds(
+  cluster: Cluster,
+  topics: readonly KafkaTopic[],
+): Promise<(PartitionOf & { first: bigint; next: bigint })[]> {
+  const partitions = topics.flatMap(({ name, partitions: count }) =>
+    Array.from({ length: count }, (_, partition) => ({ topic: name, partition })),
+  );
+  const first = byPartition(await offsets(cluster, partitions, EARLIEST));
+  const next = byPartition(await offsets(cluster, partitions, LATEST));
+  return partitions.map((partition) => ({
+    ...partition,
+    first: first.get(partitionKey(partition))?.offset ?? 0n,
+    next: next.get(partitionKey(partition))?.offset ?? 0n,
+  }));
+}
+
+const offsets = (
+  cluster: Cluster,
+  partitions: readonly PartitionOf[],
+  timestamp: typeof EARLIEST | typeof LATEST,
+): Promise<(PartitionOf & { offset: bigint })[]> =>
+  fromLeaders(cluster, partitions, async (broker, byTopic) => {
+    const { responses } = await broker.listOffsets({
+      isolationLevel: READ_UNCOMMITTED,
+      topics: topicRequests(byTopic, ({ partition }) => ({ partition, timestamp })),
+    });
+    return responses.flatMap(({ topic, partitions: replies }) =>
+      replies.map(({ partition, offset }) => ({ topic, partition, offset: BigInt(offset) })),
+    );
+  });
+
+async function fetchFrom(
+  cluster: Cluster,
+  places: readonly (PartitionOf & { offset: bigint })[],
+  { waitMs, bytesMax }: { waitMs: number; bytesMax: number },
+): Promise<(PartitionOf & { messages: FetchedMessage[] })[]> {
+  await cluster.refreshMetadataIfNecessary();
+  const requested = byPartition(places);
+  return fromLeaders(cluster, places, async (broker, byTopic) => {
+    const { responses } = await broker.fetch({
+      maxWaitTime: waitMs,
+      minBytes: 1,
+      maxBytes: bytesMax,
+      isolationLevel: READ_UNCOMMITTED,
+      topics: topicRequests(byTopic, ({ partition, offset }) => ({
+        partition,
+        fetchOffset: String(offset),
+        maxBytes: bytesMax,
+      })),
+    });
+    return responses.flatMap(({ topicName: topic, partitions }) =>
+      partitions.map(({ partition, messages }) => {
+        const { offset = 0n } = requested.get(partitionKey({ topic, partition })) ?? {};
+        // A broker sends whole batches, which may begin before the requested offset.
+        return {
+          topic,
+          partition,
+          messages: messages.map(parseMessage).filter((message) => message.offset >= offset),
+        };
+      }),
+    );
+  });
+}
+
+/** Sends a request for partitions to the brokers that lead them, and joins the replies. */
+async function fromLeaders<P extends PartitionOf, R>(
+  cluster: Cluster,
+  partitions: readonly P[],
+  request: (broker: Broker, byTopic: Map<string, P[]>) => Promise<R[]>,
+): Promise<R[]> {
+  try {
+    const replies = await Promise.all(
+      byLeader(cluster, partitions)
+        .entries()
+        .map(async ([nodeId, byTopic]) => request(await cluster.findBroker({ nodeId }), byTopic)),
+    );
+    return replies.flat();
+  } catch (error) {
+    // Brokers or leaders may have changed: the next attempt uses fresh metadata.
+    if (!cluster.isConnected()) await cluster.connect();
+    await cluster.refreshMetadata();
+    throw error;
+  }
 }
 
 /** Partitions by their leader's node id, then by topic. */
@@ -140,12 +152,12 @@ function byLeader<P extends PartitionOf>(
   const leaders = new Map<string, Map<string, P[]>>();
   for (const [topic, group] of grouped(partitions, ({ topic }) => topic)) {
     const ids = group.map(({ partition }) => partition);
-    for (const [nodeId, led] of Object.entries(cluster.findLeaderForPartitions(topic, ids))) {
-      const part = leaders.get(nodeId) ?? new Map<string, P[]>();
-      leaders.set(nodeId, part);
-      part.set(
+    for (const [nodeId, ledIds] of Object.entries(cluster.findLeaderForPartitions(topic, ids))) {
+      const byTopic = leaders.get(nodeId) ?? new Map<string, P[]>();
+      leaders.set(nodeId, byTopic);
+      byTopic.set(
         topic,
-        group.filter(({ partition }) => led.includes(partition)),
+        group.filter(({ partition }) => ledIds.includes(partition)),
       );
     }
   }
@@ -154,15 +166,15 @@ function byLeader<P extends PartitionOf>(
 
 export const partitionKey = ({ topic, partition }: PartitionOf): string => `${topic}/${partition}`;
 
-const byPartition = <P extends PartitionOf>(all: readonly P[]): Map<string, P> =>
-  new Map(all.map((each) => [partitionKey(each), each]));
+const byPartition = <P extends PartitionOf>(partitions: readonly P[]): Map<string, P> =>
+  new Map(partitions.map((partition) => [partitionKey(partition), partition]));
 
-const topicsOf = <P, Q>(part: Map<string, P[]>, toRequest: (partition: P) => Q) =>
-  [...part].map(([topic, partitions]) => ({ topic, partitions: partitions.map(toRequest) }));
+const topicRequests = <P, Q>(byTopic: Map<string, P[]>, toRequest: (partition: P) => Q) =>
+  [...byTopic].map(([topic, partitions]) => ({ topic, partitions: partitions.map(toRequest) }));
 
-function grouped<T>(all: readonly T[], keyOf: (each: T) => string): Map<string, T[]> {
+function grouped<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {
   const groups = new Map<string, T[]>();
-  for (const each of all) groups.set(keyOf(each), [...(groups.get(keyOf(each)) ?? []), each]);
+  for (const item of items) groups.set(keyOf(item), [...(groups.get(keyOf(item)) ?? []), item]);
   return groups;
 }
 

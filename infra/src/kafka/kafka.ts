@@ -26,8 +26,8 @@ export type KafkaClient = {
   deleteTopics(names: readonly string[]): Promise<void>;
   /** Opens a reader of these topics' partitions from given offsets. */
   fetcher(topics: readonly KafkaTopic[]): Promise<KafkaFetcher>;
-  /** Opens a producer that sends until `over` is aborted. */
-  producer(over: AbortSignal): Promise<KafkaProducer>;
+  /** Opens a producer that sends until `stop` is aborted. */
+  producer(stop: AbortSignal): Promise<KafkaProducer>;
 };
 
 /** Makes the client without connecting. Each connection checks that the brokers' versions are supported. */
@@ -46,7 +46,7 @@ export function openKafka(
     isFinal: (error) => FINAL_FAULTS.has(connectionFault('KAFKA_BROKERS', error, addressOf(settings)).kind),
     settleMs: CONNECT_MS,
   });
-  const explained = <T>(work: Promise<T>) => explainedCall(settings, outage, work);
+  const explain = <T>(work: Promise<T>) => explainErrors(settings, outage, work);
   const kafkajs = new Kafka({
     clientId,
     brokers: [...settings.brokers],
@@ -63,16 +63,16 @@ export function openKafka(
     kafkajs,
     outage,
     prepareTopics: (topics) =>
-      explained(prepareTopics(kafkajs, topics, { replication: settings.replication, runtime, log })),
-    topicNames: () => explained(topicNames(kafkajs, runtime)),
-    deleteTopics: (names) => explained(deleteTopics(kafkajs, names, runtime)),
-    fetcher: (topics) => explained(kafkaFetcher(kafkajs, topics, runtime)),
-    producer: (over) => explained(kafkaProducer({ kafka: kafkajs, retry: RETRY, runtime, over })),
+      explain(prepareTopics(kafkajs, topics, { replication: settings.replication, runtime, log })),
+    topicNames: () => explain(topicNames(kafkajs, runtime)),
+    deleteTopics: (names) => explain(deleteTopics(kafkajs, names, runtime)),
+    fetcher: (topics) => explain(kafkaFetcher(kafkajs, topics, runtime)),
+    producer: (stop) => explain(kafkaProducer({ kafka: kafkajs, retry: RETRY, runtime, stop })),
   };
 }
 
 /** Rethrows kafkajs's connection errors in words for the person who set the addresses; other errors pass unchanged. */
-async function explainedCall<T>(settings: KafkaSettings, outage: Outage, work: Promise<T>): Promise<T> {
+async function explainErrors<T>(settings: KafkaSettings, outage: Outage, work: Promise<T>): Promise<T> {
   try {
     const result = await work;
     outage.answered();

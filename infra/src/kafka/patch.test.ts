@@ -4,7 +4,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { KAFKAJS_VERSION, patchKafkajs } from './patch.ts';
 import { encodeProduce } from './produce.ts';
 
-/** What is asked of kafkajs's inner queue of requests, one for each connection. */
+/** The part of kafkajs's inner request queue that the test uses. Each connection has one. */
 type Queue = {
   pending: unknown[];
   inflight: Map<number, unknown>;

@@ -30,6 +30,7 @@ export type TextMessage = {
   timestamp: string;
 };
 
+/** Whether this encoder can encode the request. */
 export function isTextRequest(request: object): request is ProduceRequest {
   const { transactionalId, compression, producerId, topicData } = request as Partial<
     ProduceRequest & { transactionalId: unknown; compression: number }
@@ -51,7 +52,7 @@ export function encodeProduce(request: ProduceRequest): Buffer {
   let bytes: Buffer = Buffer.allocUnsafe(estimate(request));
   let at = 0;
 
-  const room = (count: number): void => {
+  const ensureRoom = (count: number): void => {
     if (at + count <= bytes.length) return;
     const larger = Buffer.allocUnsafe(Math.max(bytes.length * 2, at + count));
     bytes.copy(larger, 0, 0, at);
@@ -89,7 +90,7 @@ export function encodeProduce(request: ProduceRequest): Buffer {
     for (const name of names) {
       length += textLength(Buffer.byteLength(name)) + textLength(Buffer.byteLength(headers[name] as string));
     }
-    room(length + VAR_INT_MAX);
+    ensureRoom(length + VAR_INT_MAX);
     varInt(length);
     bytes[at++] = 0; // No attributes.
     varInt(timestampDelta);
@@ -108,9 +109,9 @@ export function encodeProduce(request: ProduceRequest): Buffer {
 
   const batch = (messages: readonly TextMessage[], firstSequence: number): void => {
     const times = messages.map(({ timestamp }) => Number(timestamp));
-    const first = times.reduce((least, time) => Math.min(least, time));
-    const last = times.reduce((most, time) => Math.max(most, time));
-    room(BATCH_HEAD);
+    const firstMs = times.reduce((lowest, time) => Math.min(lowest, time));
+    const lastMs = times.reduce((highest, time) => Math.max(highest, time));
+    ensureRoom(BATCH_HEAD);
     int64(0n); // The first offset, which the broker sets.
     const lengthAt = at;
     int32(0);
@@ -120,13 +121,13 @@ export function encodeProduce(request: ProduceRequest): Buffer {
     int32(0);
     int16(0); // Attributes: not compressed, the sender's times, no transaction.
     int32(messages.length - 1);
-    int64(BigInt(first));
-    int64(BigInt(last));
+    int64(BigInt(firstMs));
+    int64(BigInt(lastMs));
     int64(BigInt(producerId));
     int16(producerEpoch);
     int32(firstSequence);
     int32(messages.length);
-    messages.forEach((message, i) => record(message, i, (times[i] as number) - first));
+    messages.forEach((message, i) => record(message, i, (times[i] as number) - firstMs));
     bytes.writeInt32BE(at - lengthAt - 4, lengthAt);
     bytes.writeUInt32BE(crc32c(bytes, sumAt + 4, at), sumAt);
   };
@@ -137,12 +138,12 @@ export function encodeProduce(request: ProduceRequest): Buffer {
   int32(topicData.length);
   for (const { topic, partitions } of topicData) {
     const length = Buffer.byteLength(topic);
-    room(length + 6);
+    ensureRoom(length + 6);
     int16(length);
     at += bytes.write(topic, at, length);
     int32(partitions.length);
     for (const { partition, firstSequence, messages } of partitions) {
-      room(8);
+      ensureRoom(8);
       int32(partition);
       const sizeAt = at;
       int32(0);

@@ -2,7 +2,7 @@ import type { Admin, ConfigResourceTypes, Kafka } from 'kafkajs';
 import type { Log } from '../runtime/log.ts';
 import { type Runtime, sleep } from '../runtime/runtime.ts';
 import { KafkaUnusable } from './apis.ts';
-import { disconnected } from './disconnect.ts';
+import { disconnect } from './disconnect.ts';
 
 export type KafkaTopic = { name: string; partitions: number };
 
@@ -24,7 +24,7 @@ const SEGMENT_BYTES = RETENTION_BYTES / 4;
 const MESSAGE_BYTES_MAX = 2 * 1024 * 1024;
 /** Milliseconds in which a new topic has to be known to all brokers and have its leaders. */
 const LEADERS_MS = 15_000;
-const LOOK_AGAIN_MS = 100;
+const LEADERS_POLL_MS = 100;
 
 export async function prepareTopics(
   kafka: Kafka,
@@ -36,7 +36,7 @@ export async function prepareTopics(
     const missing = topics.filter(({ name }) => !existing.includes(name));
     if (missing.length > 0) {
       options.log?.info({ topics: missing, replication: options.replication }, 'Kafka topics are made');
-      await create(admin, missing, options.replication);
+      await createTopics(admin, missing, options.replication);
     }
     await awaitLeaders(admin, topics, options.runtime);
     return { messageBytesMax: await messageBytesMax(admin, topics) };
@@ -59,11 +59,11 @@ async function asAdmin<T>(kafka: Kafka, runtime: Runtime, work: (admin: Admin) =
   try {
     return await work(admin);
   } finally {
-    await disconnected(admin, runtime);
+    await disconnect(admin, runtime);
   }
 }
 
-async function create(admin: Admin, topics: readonly KafkaTopic[], replication: number): Promise<void> {
+async function createTopics(admin: Admin, topics: readonly KafkaTopic[], replication: number): Promise<void> {
   // With three copies, two of them written, the loss of one broker loses no message and blocks no write.
   const writtenCopies = replication >= 3 ? 2 : 1;
   const config = {
@@ -89,7 +89,7 @@ async function create(admin: Admin, topics: readonly KafkaTopic[], replication: 
       })),
     });
   } catch (error) {
-    throw explained(error, replication) ?? error;
+    throw unusableError(error, replication) ?? error;
   }
 }
 
@@ -102,7 +102,7 @@ const REMEDIES: Record<string, (replication: number) => string> = {
   INVALID_CONFIG: () => 'the brokers do not know one of their settings: use brokers of version 3.6 or later',
 };
 
-function explained(error: unknown, replication: number): KafkaUnusable | null {
+function unusableError(error: unknown, replication: number): KafkaUnusable | null {
   const errors = (error as { errors?: readonly Error[] }).errors ?? [error as Error];
   for (const each of errors) {
     const { type = '' } = each as Error & { type?: string };
@@ -126,22 +126,24 @@ async function awaitLeaders(admin: Admin, topics: readonly KafkaTopic[], runtime
     if (!(metadata instanceof Error)) {
       for (const { name, partitions } of topics) {
         const actual = metadata.topics.find((topic) => topic.name === name)?.partitions.length;
-        if (actual && actual !== partitions) throw wrongCount(name, actual, partitions);
+        if (actual && actual !== partitions) throw wrongPartitionCount(name, actual, partitions);
       }
-      const led = metadata.topics.flatMap((topic) => topic.partitions.filter(({ leader }) => leader >= 0));
-      if (led.length === topics.reduce((sum, { partitions }) => sum + partitions, 0)) return;
+      const ledPartitions = metadata.topics.flatMap((topic) =>
+        topic.partitions.filter(({ leader }) => leader >= 0),
+      );
+      if (ledPartitions.length === topics.reduce((sum, { partitions }) => sum + partitions, 0)) return;
     }
     if (runtime.monotonicMs() > deadlineMs) {
       const cause = metadata instanceof Error ? metadata : undefined;
       throw new Error('some partitions of the topics have no leader: is a broker down?', { cause });
     }
-    await sleep(runtime, LOOK_AGAIN_MS);
+    await sleep(runtime, LEADERS_POLL_MS);
   }
 }
 
-const wrongCount = (name: string, actual: number, stated: number) =>
+const wrongPartitionCount = (name: string, actual: number, required: number) =>
   new KafkaUnusable(
-    `the topic ${name} has ${actual} partitions and must have ${stated}: readers would look for keys in the wrong ones. ` +
+    `the topic ${name} has ${actual} partitions and must have ${required}: readers would look for keys in the wrong ones. ` +
       'Nothing in it is precious: stop BrokerX, delete the topic and start again (it is filled from the event store), or name another Kafka in KAFKA_BROKERS.',
   );
 

@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process';
 
-/** A daemon that does not answer within this is none that tests could use. */
+/** Milliseconds for the daemon's answer: tests could not use a slower one. */
 const ANSWER_TIMEOUT_MS = 5_000;
 
-/** Whether there is a Docker daemon that containers can be asked of. */
+/** Whether a Docker daemon answers, so that tests can run containers. */
 export function dockerAnswers(): Promise<boolean> {
   return new Promise((resolve) => {
     execFile(

@@ -141,7 +141,7 @@ test('a killed server says so, and the next start has every committed row', asyn
   const first = await start();
   await ask(first.url, 'create table mark as select generate_series(1, 1000) as x');
   process.kill(first.pid, 'SIGKILL');
-  expect(await first.exited).toMatchObject({ asked: false });
+  expect(await first.exited).toMatchObject({ wasRequested: false });
   const second = await start(first.port);
   expect(await ask(second.url, 'select count(*)::int as n from mark')).toEqual([{ n: 1000 }]);
 });

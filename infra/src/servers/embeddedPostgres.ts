@@ -9,10 +9,10 @@ import { DISK_RESERVE, NEW_DATABASE_RESERVE, shortageOf, wholeDisk } from '../ru
 import type { Log } from '../runtime/log.ts';
 import { freePort, LOOPBACK, portTaken } from '../runtime/ports.ts';
 import { acquireLock, LockHeld } from './folderLock.ts';
-import { checkData, makeData } from './newData.ts';
+import { assertDataVersion, createData } from './newData.ts';
 import { type PostgresHome, preparePostgresHome } from './postgresHome.ts';
 
-import { becomesReady, launch, type Postmaster, stopOrphan, stopPostmaster } from './postmaster.ts';
+import { launch, type Postmaster, stopOrphan, stopPostmaster, waitUntilReady } from './postmaster.ts';
 import { identify } from './processes.ts';
 
 /**
@@ -26,8 +26,8 @@ export type EmbeddedPostgres = {
   folder: string;
   port: number;
   pid: number;
-  /** Resolves when the server has ended; `asked` is false if nobody called `stop`. */
-  exited: Promise<{ asked: boolean; reason: string }>;
+  /** Resolves when the server has ended; `wasRequested` is false if nobody called `stop`. */
+  exited: Promise<{ wasRequested: boolean; reason: string }>;
   /** Ends sessions, writes a checkpoint and waits until the process is gone. */
   stop(): Promise<void>;
 };
@@ -42,7 +42,7 @@ export type EmbeddedPostgresOptions = {
   settings?: Readonly<Record<string, string | number>>;
   /** False for throw-away data: the new data folder is not forced to disk before the first start. */
   syncNewData?: boolean;
-  /** There was a database here: a start that does not find its data fails and creates no new one. */
+  /** Whether a database was here before: then a start that does not find its data fails, and creates no new one. */
   mustExist?: boolean;
   /** Refuses the start if the disk is too full to work for long; any space is enough when absent. */
   needsReserve?: boolean;
@@ -54,22 +54,22 @@ const SUPERUSER = 'brokerx';
 const DATABASE = 'brokerx';
 /** The major version of the data's format: data of another one cannot be opened. */
 const MAJOR = '18';
-/** A killed server's backends notice its end after a moment; until then a new server is refused. */
+/** Attempts to start, and milliseconds between them: a killed server's backends end after a moment, and block a new one. */
 const LEFTOVER_ATTEMPTS_MAX = 60;
 const LEFTOVER_DELAY_MS = 500;
 
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const { dataRoot, log } = options;
-  if (options.mustExist && !existsSync(dataRoot)) throw lostData(dataRoot);
-  const home = whole(() => preparePostgresHome(dataRoot, log), dataRoot);
+  if (options.mustExist && !existsSync(dataRoot)) throw dataLost(dataRoot);
+  const home = withRefusals(() => preparePostgresHome(dataRoot, log), dataRoot);
   const lock = lockFolder(dataRoot);
   try {
     await stopOrphan(home, log);
     if (options.needsReserve) refuseFullDisk(home);
-    const password = whole(() => ownerPassword(dataRoot), dataRoot);
-    if (existsSync(home.data)) checkData(home.data, MAJOR);
-    else if (options.mustExist) throw lostData(home.data);
-    else await makeData(home, { ...options, superuser: SUPERUSER, password });
+    const password = withRefusals(() => ownerPassword(dataRoot), dataRoot);
+    if (existsSync(home.data)) assertDataVersion(home.data, MAJOR);
+    else if (options.mustExist) throw dataLost(home.data);
+    else await createData(home, { ...options, superuser: SUPERUSER, password });
     const { server, port } = await launchUntilReady(home, options);
     const url = (database: string) => `postgres://${SUPERUSER}:${password}@${LOOPBACK}:${port}/${database}`;
     try {
@@ -84,7 +84,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
       throw diagnose(home, text, 'it started, but did not serve', wasKilled);
     }
     savePort(dataRoot, port, log);
-    let asked = false;
+    let wasRequested = false;
     return {
       url: url(DATABASE),
       folder: home.folder,
@@ -92,13 +92,13 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
       pid: server.pid,
       exited: server.exited.then(({ code, signal, lines }) => {
         lock.release();
-        const full = DISK_FULL.test(lines.join('\n')) ? diskFull(home) : (lines.at(-1) ?? '');
-        return { asked, reason: `${signal ?? `code ${code}`}: ${full}` };
+        const lastWords = DISK_FULL.test(lines.join('\n')) ? diskFull(home) : (lines.at(-1) ?? '');
+        return { wasRequested, reason: `${signal ?? `code ${code}`}: ${lastWords}` };
       }),
       stop: async () => {
-        asked = true;
-        const running = identify(server.pid);
-        if (running) await stopPostmaster(running, log);
+        wasRequested = true;
+        const identity = identify(server.pid);
+        if (identity) await stopPostmaster(identity, log);
         await server.exited;
       },
     };
@@ -112,7 +112,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
 const tunedSettings: Readonly<Record<string, string | number>> = {
   listen_addresses: LOOPBACK,
   unix_socket_directories: '',
-  // A reply 2xx means that the event is on disk.
+  // These three make sure that a reply 2xx means that the event is on disk.
   fsync: 'on',
   synchronous_commit: 'on',
   full_page_writes: 'on',
@@ -137,32 +137,32 @@ const tunedSettings: Readonly<Record<string, string | number>> = {
 
 async function launchUntilReady(
   home: PostgresHome,
-  { dataRoot, port: demanded, log, settings }: EmbeddedPostgresOptions,
+  { dataRoot, port: requested, log, settings }: EmbeddedPostgresOptions,
 ): Promise<{ server: Postmaster; port: number }> {
   for (let attempt = 1; ; attempt++) {
-    const port = await choosePort(dataRoot, demanded, attempt);
+    const port = await choosePort(dataRoot, requested, attempt);
     const max_wal_size = maxWalSize(home);
     const server = launch(home, { ...tunedSettings, max_wal_size, ...settings, port }, log);
-    if (await becomesReady(server, home, log)) return { server, port };
+    if (await waitUntilReady(server, home, log)) return { server, port };
     const { lines, code, signal } = await server.exited;
     const text = lines.join('\n');
-    const passing =
+    const mayPass =
       /pre-existing shared memory block|could not bind|Address already in use|is being used/.test(text);
-    if (!passing || attempt === LEFTOVER_ATTEMPTS_MAX)
+    if (!mayPass || attempt === LEFTOVER_ATTEMPTS_MAX)
       throw diagnose(home, text, `${signal ?? `exit code ${code}`}`, isKill(signal));
     await delay(LEFTOVER_DELAY_MS);
   }
 }
 
-async function choosePort(dataRoot: string, demanded: number | undefined, attempt: number): Promise<number> {
-  if (demanded !== undefined) {
-    const taken = await portTaken(demanded);
-    if (taken && attempt === 1) {
+async function choosePort(dataRoot: string, requested: number | undefined, attempt: number): Promise<number> {
+  if (requested !== undefined) {
+    const takenBy = await portTaken(requested);
+    if (takenBy && attempt === 1) {
       throw new EmbeddedPostgresError(
-        `port ${demanded} for PostgreSQL is ${taken}. Choose another one, or none: then a free one is taken.`,
+        `port ${requested} for PostgreSQL is ${takenBy}. Choose another one, or none: then a free one is taken.`,
       );
     }
-    return demanded;
+    return requested;
   }
   const last = readNumber(join(dataRoot, 'postgres-port'));
   const lastIsFree = attempt === 1 && last !== null && (await portTaken(last)) === null;
@@ -195,7 +195,7 @@ function ownerPassword(dataRoot: string): string {
   return readFileSync(path, 'utf8').trim();
 }
 
-const lostData = (folder: string) =>
+const dataLost = (folder: string) =>
   new EmbeddedPostgresError(
     `${folder} was deleted while it was in use: what it held is lost. Stop BrokerX, then restore the folder from a backup, or begin anew.`,
     { isLost: true },
@@ -229,18 +229,19 @@ function refuseFullDisk(home: PostgresHome): void {
 }
 
 /**
- * How much log is written from one checkpoint to the next: the more, the less is written twice. A tenth of a small
- * disk at most, because log that is not recycled yet would fill it.
+ * The size of the write-ahead log from one checkpoint to the next. A larger one means less data written twice; but it is at
+ * most a tenth of the disk, so that it cannot fill a small one.
  */
 function maxWalSize({ folder }: PostgresHome): string {
   const tenth = Math.floor(wholeDisk(folder).bytes / 10 / 1024 ** 2);
   return `${Math.min(MAX_WAL_MEGABYTES, Math.max(MIN_WAL_MEGABYTES, tenth))}MB`;
 }
 const MAX_WAL_MEGABYTES = 2_048;
-/** Four segments. */
+/** Four segments of the log. */
 const MIN_WAL_MEGABYTES = 64;
 
-function whole<T>(prepare: () => T, dataRoot: string): T {
+/** Runs a preparation, and rethrows errors of the file system in words. */
+function withRefusals<T>(prepare: () => T, dataRoot: string): T {
   try {
     return prepare();
   } catch (error) {

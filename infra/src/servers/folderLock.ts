@@ -1,9 +1,9 @@
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { identify, isRunning, type ProcessIdentity, self } from './processes.ts';
+import { identify, isRunning, ownIdentity, type ProcessIdentity } from './processes.ts';
 
 /**
- * A lock file that names the process holding it. It needs no clean-up to be safe: a lock whose process has ended
- * (killed, machine rebooted) is taken over.
+ * A lock file that names the process holding it. It needs no cleaning up: a lock whose process has ended (killed, or the machine
+ * rebooted) is taken over.
  */
 export type FolderLock = { release(): void };
 
@@ -16,31 +16,31 @@ export class LockHeld extends Error {
   }
 }
 
-/** Throws `LockHeld` while another process that is alive has it. */
+/** Acquires the lock. Throws `LockHeld` if a running process holds it. */
 export function acquireLock(path: string): FolderLock {
-  const own = self();
-  const mine = `${path}.${own.pid}`;
-  writeFileSync(mine, JSON.stringify(own), { mode: 0o600 });
+  const identity = ownIdentity();
+  const ownFile = `${path}.${identity.pid}`;
+  writeFileSync(ownFile, JSON.stringify(identity), { mode: 0o600 });
   try {
-    while (!linked(mine, path)) {
+    while (!tryLink(ownFile, path)) {
       const holder = read(path);
       if (holder && isRunning(holder)) throw new LockHeld(path, holder.pid);
       moveStaleAside(path, holder);
     }
   } finally {
-    rmSync(mine, { force: true });
+    rmSync(ownFile, { force: true });
   }
   return {
     release: () => {
-      if (read(path)?.pid === own.pid) rmSync(path, { force: true });
+      if (read(path)?.pid === identity.pid) rmSync(path, { force: true });
     },
   };
 }
 
-/** Linking is atomic and fails when the name is taken: of two starters exactly one gets the lock. */
-function linked(mine: string, path: string): boolean {
+/** Links the own file to the lock's name. That is atomic and fails if the name is taken: of two processes one gets the lock. */
+function tryLink(ownFile: string, path: string): boolean {
   try {
-    linkSync(mine, path);
+    linkSync(ownFile, path);
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
@@ -48,21 +48,21 @@ function linked(mine: string, path: string): boolean {
   }
 }
 
-/** Between our look and our move another starter may have taken over: then its lock is put back. */
+/** Moves a lock away whose process has ended. If another process has taken it over in between, its lock is put back. */
 function moveStaleAside(path: string, stale: ProcessIdentity | null): void {
-  const aside = `${path}.${process.pid}.stale`;
+  const asidePath = `${path}.${process.pid}.stale`;
   try {
-    renameSync(path, aside);
+    renameSync(path, asidePath);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
     throw error;
   }
-  const moved = read(aside);
-  if (moved && moved.startedAt !== stale?.startedAt && identify(moved.pid)) linked(aside, path);
-  rmSync(aside, { force: true });
+  const moved = read(asidePath);
+  if (moved && moved.startedAt !== stale?.startedAt && identify(moved.pid)) tryLink(asidePath, path);
+  rmSync(asidePath, { force: true });
 }
 
-/** Null when the file is absent or not a whole lock (a machine that lost power while writing it). */
+/** The lock's holder; null if the file is absent or incomplete, as after a loss of power. */
 function read(path: string): ProcessIdentity | null {
   try {
     const { pid, startedAt } = JSON.parse(readFileSync(path, 'utf8')) as Partial<ProcessIdentity>;

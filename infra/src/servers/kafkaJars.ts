@@ -3,13 +3,13 @@ import type { Log } from '../runtime/log.ts';
 import { mavenJars } from './maven/mavenJars.ts';
 
 /**
- * Apache Kafka's own jars from Maven Central, resolved once by Maven and kept. That is all that a broker needs beside a
- * Java: no image and no package of a distribution.
+ * Fetches Apache Kafka's jars from Maven Central by Maven, once, and keeps them. A broker needs nothing else beside Java: no
+ * image and no package of a distribution.
  */
 export const KAFKA_VERSION = '4.1.0';
 const ARTIFACTS = [`org.apache.kafka:kafka_2.13:${KAFKA_VERSION}`, 'org.slf4j:slf4j-simple:1.7.36'];
 
-/** The repository's own folder for what is not part of it. */
+/** A folder in the repository that is not under version control. */
 const CACHE = resolve(import.meta.dirname, '../../.brokerx/kafka');
 
 /** The folder of the jars. Throws an `Error` that says what is missing. */

@@ -15,10 +15,10 @@ import type { Log } from '../runtime/log.ts';
 import type { PostgresHome } from './postgresHome.ts';
 import { serverEnvironment } from './postmaster.ts';
 
-/** How much of what initdb writes an error message repeats. */
-const LINES_TOLD = 15;
-/** Begins the names of data folders that are not whole yet. */
-const PARTIAL = 'data.partial';
+/** Lines of initdb's output that an error message repeats. */
+const ERROR_LINES_MAX = 15;
+/** The names of data folders that are not complete yet begin with this. */
+const PARTIAL_PREFIX = 'data.partial';
 
 export type NewData = {
   superuser: string;
@@ -29,36 +29,37 @@ export type NewData = {
   signal?: AbortSignal | undefined;
 };
 
-/** Creates the data folder aside and moves it into place, so that an interruption leaves no half-made one. */
-export async function makeData(home: PostgresHome, given: NewData): Promise<void> {
-  given.log.info({ folder: home.data }, 'creating the database');
+/** Creates the data under another name and then renames the folder, so that an interruption leaves no incomplete one. */
+export async function createData(home: PostgresHome, options: NewData): Promise<void> {
+  options.log.info({ folder: home.data }, 'creating the database');
   removePartial(home);
-  // A name of its own: an initdb whose parent was killed may be at work yet, and ends as its folder is gone.
-  const partial = join(home.folder, `${PARTIAL}.${process.pid}`);
+  // A name of this process: an initdb whose parent was killed may still run, and ends because its folder is gone.
+  const partialFolder = join(home.folder, `${PARTIAL_PREFIX}.${process.pid}`);
   const passwordFile = join(home.folder, 'initdb-password');
-  mkdirSync(partial, { mode: 0o700 });
-  writeFileSync(passwordFile, `${given.password}\n`, { mode: 0o600 });
-  if (home.runAs) for (const path of [partial, passwordFile]) chownSync(path, home.runAs.uid, home.runAs.gid);
+  mkdirSync(partialFolder, { mode: 0o700 });
+  writeFileSync(passwordFile, `${options.password}\n`, { mode: 0o600 });
+  if (home.runAs)
+    for (const path of [partialFolder, passwordFile]) chownSync(path, home.runAs.uid, home.runAs.gid);
   try {
-    await initdb(home, { ...given, partial, passwordFile });
-    renameSync(partial, home.data);
+    await initdb(home, { ...options, partial: partialFolder, passwordFile });
+    renameSync(partialFolder, home.data);
   } finally {
     rmSync(passwordFile, { force: true });
     removePartial(home);
   }
 }
 
-/** Throws where the data folder is not one that this server can open. */
-export function checkData(data: string, major: string): void {
+/** Throws if this version of PostgreSQL cannot open the data folder. */
+export function assertDataVersion(data: string, major: string): void {
   const versionFile = join(data, 'PG_VERSION');
   const version = existsSync(versionFile) ? readFileSync(versionFile, 'utf8').trim() : null;
   if (version === major) return;
-  const found =
+  const defect =
     version === null
       ? `has no PG_VERSION (it holds ${readdirSync(data).length} entries)`
       : `is of PostgreSQL ${version}`;
   throw new EmbeddedPostgresError(
-    `${data} is not a data folder of PostgreSQL ${major}: it ${found}. Restore it from a backup, or move it away to begin anew.`,
+    `${data} is not a data folder of PostgreSQL ${major}: it ${defect}. Restore it from a backup, or move it away to begin anew.`,
   );
 }
 
@@ -86,21 +87,21 @@ async function initdb(
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  const giveUp = () => killGroup(child);
-  signal?.addEventListener('abort', giveUp, { once: true });
-  const { code, killedBy, text } = await ended(child);
-  signal?.removeEventListener('abort', giveUp);
+  const kill = () => killGroup(child);
+  signal?.addEventListener('abort', kill, { once: true });
+  const { code, killedBy, text } = await exitOf(child);
+  signal?.removeEventListener('abort', kill);
   if (code === 0) return;
   if (signal?.aborted) throw interrupted();
-  throw diagnoseNew(home, text.trim().split('\n').slice(-LINES_TOLD).join('\n'), isKill(killedBy));
+  throw diagnoseNew(home, text.trim().split('\n').slice(-ERROR_LINES_MAX).join('\n'), isKill(killedBy));
 }
 
-function ended(child: ChildProcess) {
+function exitOf(child: ChildProcess) {
   let text = '';
   for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (text += String(chunk)));
   return new Promise<{ code: number | null; killedBy: NodeJS.Signals | null; text: string }>((resolve) => {
     child.once('error', (error) => resolve({ code: null, killedBy: null, text: `${text}${error}` }));
-    // Only when its children are gone, too, who have its standard output: nobody writes to the folder any more.
+    // Emitted when its children have ended, too, which share its standard output: nothing writes to the folder any more.
     child.once('close', (code, killedBy) => resolve({ code, killedBy, text }));
   });
 }
@@ -116,11 +117,11 @@ function killGroup({ pid }: ChildProcess): void {
 
 function removePartial(home: PostgresHome): void {
   for (const name of readdirSync(home.folder)) {
-    if (!name.startsWith(PARTIAL)) continue;
+    if (!name.startsWith(PARTIAL_PREFIX)) continue;
     rmSync(join(home.folder, name), { recursive: true, force: true, maxRetries: REMOVE_RETRIES });
   }
 }
-/** Somebody may still be writing into it. */
+/** Repetitions of a removal, because an initdb that was killed a moment ago may still be writing. */
 const REMOVE_RETRIES = 5;
 
 const interrupted = () =>

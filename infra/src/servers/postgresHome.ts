@@ -18,9 +18,9 @@ import { EmbeddedPostgresError } from '../postgres/failure.ts';
 import type { Log } from '../runtime/log.ts';
 
 /**
- * Where the embedded server's programs and data lie and which user runs it. PostgreSQL refuses to run as root, so
- * under root the user `postgres` runs it, and that user must be able to reach both: where it cannot (a clone
- * under /root), they go under `/var/lib/brokerx`.
+ * Where the embedded server's programs and data are, and which user runs it. PostgreSQL refuses to run as root, so under root
+ * the user `postgres` runs it. If that user cannot reach programs and data (as in a clone under /root), they are put under
+ * `/var/lib/brokerx`.
  */
 export type PostgresHome = {
   /** Folder of `initdb` and `postgres`. */
@@ -28,15 +28,15 @@ export type PostgresHome = {
   /** The data folder, and the folder that holds it (the server's working directory). */
   data: string;
   folder: string;
-  /** Whom to run as; undefined: as ourselves. */
+  /** The user who runs the server; undefined: our own. */
   runAs: { uid: number; gid: number } | undefined;
 };
 
-/** What cannot lie beside the installation lies here: by the FHS, state of programs. */
+/** The folder for what cannot be beside the installation. By the Filesystem Hierarchy Standard it is for programs' state. */
 export const SYSTEM_ROOT = '/var/lib/brokerx';
 const SYSTEM_USER = 'postgres';
 
-/** Prepares the folders (and under root the user). Throws an `Error` that says what is in the way. */
+/** Prepares the folders, and under root the user. Throws an `Error` that says what is in the way. */
 export function preparePostgresHome(dataRoot: string, log: Log): PostgresHome {
   mkdirSync(dataRoot, { recursive: true, mode: 0o700 });
   const binaries = packagedBinaries();
@@ -48,12 +48,12 @@ export function preparePostgresHome(dataRoot: string, log: Log): PostgresHome {
   }
   const runAs = systemUser(log);
   const folder = folderUnderRoot(dataRoot, runAs, log);
-  // Data made by an ordinary user is run as that user: the server insists on owning its data.
+  // The owner of existing data runs the server, because PostgreSQL must own its data.
   const data = join(folder, 'data');
   const owner = existsSync(data) ? statSync(data) : null;
-  const as = owner && owner.uid !== 0 ? { uid: owner.uid, gid: owner.gid } : runAs;
-  if (!owner) chownSync(folder, as.uid, as.gid);
-  return { bin: join(reachableBinaries(binaries, as, log), 'bin'), data, folder, runAs: as };
+  const dataUser = owner && owner.uid !== 0 ? { uid: owner.uid, gid: owner.gid } : runAs;
+  if (!owner) chownSync(folder, dataUser.uid, dataUser.gid);
+  return { bin: join(reachableBinaries(binaries, dataUser, log), 'bin'), data, folder, runAs: dataUser };
 }
 
 type Binaries = { folder: string; name: string };
@@ -85,8 +85,8 @@ function refuseForeignData(folder: string): void {
 }
 
 function systemUser(log: Log): { uid: number; gid: number } {
-  const known = lookUp(SYSTEM_USER);
-  if (known) return known;
+  const existing = userIds(SYSTEM_USER);
+  if (existing) return existing;
   try {
     execFileSync(
       'useradd',
@@ -103,13 +103,13 @@ function systemUser(log: Log): { uid: number; gid: number } {
       );
     }
   }
-  const created = lookUp(SYSTEM_USER);
+  const created = userIds(SYSTEM_USER);
   if (!created) throw new Error(`the user '${SYSTEM_USER}' was created but cannot be looked up`);
   log.info(`created the system user '${SYSTEM_USER}': PostgreSQL cannot run as root`);
   return created;
 }
 
-function lookUp(user: string): { uid: number; gid: number } | null {
+function userIds(user: string): { uid: number; gid: number } | null {
   try {
     const id = (flag: string) =>
       Number(execFileSync('id', [flag, user], { encoding: 'utf8', stdio: 'pipe' }));
@@ -119,17 +119,17 @@ function lookUp(user: string): { uid: number; gid: number } | null {
   }
 }
 
-/** Beside everything else where user `postgres` can get there; else under /var/lib, by an id kept in `dataRoot`. */
+/** The folder of the data under root: in `dataRoot` if user `postgres` can enter it, else in /var/lib, by an id in `dataRoot`. */
 function folderUnderRoot(dataRoot: string, runAs: { uid: number; gid: number }, log: Log): string {
   const idFile = join(dataRoot, 'system-id');
-  const beside = join(dataRoot, 'postgres');
+  const besideData = join(dataRoot, 'postgres');
   if (!existsSync(idFile)) {
-    mkdirSync(beside, { recursive: true, mode: 0o700 });
-    // Our own folder may be passed through (not listed): its secrets are readable by their owner alone.
+    mkdirSync(besideData, { recursive: true, mode: 0o700 });
+    // Others may then pass through our folder, but not list it; its secrets are readable by their owner alone.
     const { mode, uid } = statSync(dataRoot);
     if (uid === 0) chmodSync(dataRoot, (mode & 0o777) | 0o111);
-    if (existsSync(join(beside, 'data')) || canRun(runAs, 'test', ['-x', dataRoot])) return beside;
-    rmSync(beside, { recursive: true, force: true });
+    if (existsSync(join(besideData, 'data')) || canRun(runAs, 'test', ['-x', dataRoot])) return besideData;
+    rmSync(besideData, { recursive: true, force: true });
     writeFileSync(idFile, `${randomBytes(8).toString('hex')}\n`, { mode: 0o600 });
   }
   const folder = join(SYSTEM_ROOT, readFileSync(idFile, 'utf8').trim());
@@ -142,7 +142,7 @@ function folderUnderRoot(dataRoot: string, runAs: { uid: number; gid: number }, 
   return folder;
 }
 
-/** The programs themselves, or one copy of this version that every installation of this machine shares. */
+/** The programs of the package if the user can run them, else a copy of this version that all installations share. */
 function reachableBinaries(binaries: Binaries, runAs: { uid: number; gid: number }, log: Log): string {
   if (canRun(runAs, join(binaries.folder, 'bin', 'postgres'), ['--version'])) return binaries.folder;
   const copy = join(SYSTEM_ROOT, 'binaries', binaries.name);
@@ -165,7 +165,7 @@ function reachableBinaries(binaries: Binaries, runAs: { uid: number; gid: number
 
 function canRun(runAs: { uid: number; gid: number }, command: string, args: readonly string[]): boolean {
   const { status, signal } = spawnSync(command, args, { ...runAs, cwd: '/', stdio: 'ignore' });
-  // By Ctrl-C, which the terminal sends to everybody: that is no answer, and this one would be kept for ever.
+  // The terminal sends Ctrl-C to this command, too. That is no answer, and it must not decide where the data are for ever.
   if (signal !== null)
     throw new EmbeddedPostgresError(`somebody killed ${command} (${signal})`, { wasKilled: true });
   return status === 0;

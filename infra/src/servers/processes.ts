@@ -3,22 +3,22 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /**
- * Which process a recorded pid means. A pid alone is not enough: after a crash or a reboot it may belong to a
- * stranger, and a stranger must never be stopped. So a pid is kept together with the time its process started.
+ * Identifies a process by its pid and the time at which it started. A pid alone is not enough: after a crash or a reboot it may
+ * belong to another program, which must never be stopped.
  */
 export type ProcessIdentity = { pid: number; startedAt: string };
 
-/** The process that has this pid now; null when there is none (one that has ended and awaits its parent is none). */
+/** The process that has this pid now; null if there is none, or if it has ended and only awaits its parent. */
 export function identify(pid: number): ProcessIdentity | null {
   if (!Number.isSafeInteger(pid) || pid <= 0) return null;
   const startedAt = process.platform === 'linux' ? startedAtLinux(pid) : startedAtByPs(pid);
   return startedAt === null ? null : { pid, startedAt };
 }
 
-export const self = (): ProcessIdentity => {
-  const own = identify(process.pid);
-  if (!own) throw new Error(`cannot read the start time of the own process ${process.pid}`);
-  return own;
+export const ownIdentity = (): ProcessIdentity => {
+  const identity = identify(process.pid);
+  if (!identity) throw new Error(`cannot read the start time of the own process ${process.pid}`);
+  return identity;
 };
 
 export function isRunning(recorded: ProcessIdentity): boolean {
@@ -37,10 +37,10 @@ export function commandLine(pid: number): string {
   }
 }
 
-/** Interval of looking whether a process that is no child of ours has ended. */
+/** Milliseconds between two checks whether a process that is not our child has ended. */
 const END_POLL_MS = 25;
 
-/** Sends the signal when it still is that process, and waits; true when it has ended within `timeoutMs`. */
+/** Sends the signal if it is still that process. Returns whether the process has ended within `timeoutMs`. */
 export async function stopProcess(
   recorded: ProcessIdentity,
   signal: NodeJS.Signals,
@@ -50,13 +50,13 @@ export async function stopProcess(
   try {
     process.kill(recorded.pid, signal);
   } catch (error) {
-    // The wait tells which.
+    // It has ended, or belongs to another user. The wait below shows which.
     const isExpected = ['ESRCH', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '');
     if (!isExpected) throw error;
   }
-  const deadline = performance.now() + timeoutMs;
+  const deadlineMs = performance.now() + timeoutMs;
   while (isRunning(recorded)) {
-    if (performance.now() > deadline) return false;
+    if (performance.now() > deadlineMs) return false;
     await delay(END_POLL_MS);
   }
   return true;

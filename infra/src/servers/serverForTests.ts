@@ -1,5 +1,5 @@
-/** A server for a run. */
+/** A server for a test run. */
 export type ServerForTests = { address: string; stop(): Promise<void> };
 
-/** Why there is none, and what to do to have one. */
+/** There is no such server: `missing` says why, and what to do to have one. */
 export type NoServer = { missing: string };

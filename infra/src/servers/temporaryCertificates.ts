@@ -7,8 +7,8 @@ import { generate } from 'selfsigned';
 import { LOOPBACK } from '../runtime/ports.ts';
 
 /**
- * An authority of its own and certificates that it signed, for servers that tests speak to over TLS: a good one for
- * `localhost` and its address, one for another name, one that has expired.
+ * A certificate authority and certificates that it has signed, for tests with servers over TLS: a valid one for `localhost` and
+ * its address, one for another name, and one that has expired.
  */
 export type TemporaryCertificates = {
   /** The authority's certificate: as text, and as a file. */
@@ -17,8 +17,8 @@ export type TemporaryCertificates = {
   good: TemporaryCertificate;
   otherName: TemporaryCertificate;
   expired: TemporaryCertificate;
-  /** Lets this process trust the authority, as NODE_EXTRA_CA_CERTS does for a new one; the return takes it back. */
-  trusted(): () => void;
+  /** Makes this process trust the authority, as NODE_EXTRA_CA_CERTS does at a start. Returns a function that undoes it. */
+  trust(): () => void;
   remove(): void;
 };
 
@@ -27,7 +27,7 @@ export type TemporaryCertificate = {
   key: string;
   certificateFile: string;
   keyFile: string;
-  /** Key and certificate in one, as Kafka takes them. */
+  /** Key and certificate in one file, as Kafka needs them. */
   pairFile: string;
 };
 
@@ -40,18 +40,14 @@ export async function temporaryCertificates(): Promise<TemporaryCertificates> {
       { name: 'keyUsage', keyCertSign: true, critical: true },
     ],
   });
-  const signed = async (
-    file: string,
-    names: readonly Name[],
-    validity = {},
-  ): Promise<TemporaryCertificate> => {
+  const sign = async (file: string, names: readonly Name[], validity = {}): Promise<TemporaryCertificate> => {
     const { cert: certificate, private: key } = await generate(named(file), {
       algorithm: 'sha256',
       ca: { key: authority.private, cert: authority.cert },
       extensions: [{ name: 'subjectAltName', altNames: [...names] }],
       ...validity,
     });
-    const at = (suffix: string, text: string) => {
+    const write = (suffix: string, text: string) => {
       const path = join(folder, `${file}.${suffix}`);
       writeFileSync(path, text, { mode: 0o600 });
       return path;
@@ -59,24 +55,24 @@ export async function temporaryCertificates(): Promise<TemporaryCertificates> {
     return {
       certificate,
       key,
-      certificateFile: at('crt', certificate),
-      keyFile: at('key', key),
-      pairFile: at('pem', key + certificate),
+      certificateFile: write('crt', certificate),
+      keyFile: write('key', key),
+      pairFile: write('pem', key + certificate),
     };
   };
   const authorityFile = join(folder, 'authority.crt');
   writeFileSync(authorityFile, authority.cert);
-  const here: Name[] = [
+  const loopbackNames: Name[] = [
     { type: DNS_NAME, value: 'localhost' },
     { type: IP_ADDRESS, ip: LOOPBACK },
   ];
   return {
     authority: authority.cert,
     authorityFile,
-    good: await signed('good', here),
-    otherName: await signed('other-name', [{ type: DNS_NAME, value: 'other.example' }]),
-    expired: await signed('expired', here, PAST),
-    trusted() {
+    good: await sign('good', loopbackNames),
+    otherName: await sign('other-name', [{ type: DNS_NAME, value: 'other.example' }]),
+    expired: await sign('expired', loopbackNames, EXPIRED_DATES),
+    trust() {
       const before = tls.getCACertificates('default');
       tls.setDefaultCACertificates([...before, authority.cert]);
       return () => tls.setDefaultCACertificates(before);
@@ -85,7 +81,7 @@ export async function temporaryCertificates(): Promise<TemporaryCertificates> {
   };
 }
 
-/** PostgreSQL reads its key only where it owns it: as root it runs as another user. */
+/** Gives the files to a user: PostgreSQL must own its key, and under root it runs as another user. */
 export function readableBy(
   user: string | undefined,
   { certificateFile, keyFile }: TemporaryCertificate,
@@ -96,7 +92,7 @@ export function readableBy(
 }
 
 const named = (value: string) => [{ name: 'commonName', value }];
-const PAST = { notBeforeDate: new Date('2020-01-01'), notAfterDate: new Date('2021-01-01') };
+const EXPIRED_DATES = { notBeforeDate: new Date('2020-01-01'), notAfterDate: new Date('2021-01-01') };
 /** Kinds of names in a certificate (RFC 5280, section 4.2.1.6). */
 const DNS_NAME = 2;
 const IP_ADDRESS = 7;

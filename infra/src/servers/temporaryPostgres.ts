@@ -2,13 +2,13 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Log } from '../runtime/log.ts';
+import { cleanUpProcess } from './cleanUpProcess.ts';
 import { startEmbeddedPostgres } from './embeddedPostgres.ts';
 import { SYSTEM_ROOT } from './postgresHome.ts';
-import { undertaker } from './undertaker.ts';
 
 /**
- * A throw-away PostgreSQL. Its folder is removed at the end, however its user ends, even if it is killed. While it runs, it is
- * as durable as the real one.
+ * A temporary PostgreSQL. It ends, and its folder is removed, when the process that started it ends, even if that one is killed.
+ * While it runs, it is as durable as the real one.
  */
 export type TemporaryPostgres = {
   /** The address of an empty database, whose user may create others. */
@@ -22,7 +22,7 @@ export type TemporaryPostgres = {
 
 export async function startTemporaryPostgres(log: Log): Promise<TemporaryPostgres> {
   const folder = mkdtempSync(join(tmpdir(), 'brokerx-postgres-'));
-  const bury = await undertaker(burial, [folder, SYSTEM_ROOT]);
+  const cleanUp = await cleanUpProcess(CLEAN_UP_SCRIPT, [folder, SYSTEM_ROOT]);
   try {
     const server = await startEmbeddedPostgres({
       dataRoot: folder,
@@ -30,15 +30,15 @@ export async function startTemporaryPostgres(log: Log): Promise<TemporaryPostgre
       syncNewData: false,
       settings: { shared_buffers: '128MB' },
     });
-    return { url: server.url, port: server.port, pid: server.pid, folder, stop: bury };
+    return { url: server.url, port: server.port, pid: server.pid, folder, stop: cleanUp };
   } catch (error) {
-    await bury();
+    await cleanUp();
     throw error;
   }
 }
 
 // Waits at most 10 s (100 × 0.1 s) for the server to end before it is killed.
-const burial = `
+const CLEAN_UP_SCRIPT = `
 home="$1/postgres"
 if [ -f "$1/system-id" ]; then home="$2/$(cat "$1/system-id")"; fi
 pid=$(head -n 1 "$home/data/postmaster.pid" 2> /dev/null)

@@ -5,27 +5,27 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Redis } from 'ioredis';
 import { freePort, LOOPBACK } from '../runtime/ports.ts';
-import { undertaker } from './undertaker.ts';
+import { cleanUpProcess } from './cleanUpProcess.ts';
 
 /**
- * A Redis to throw away, and to kill: a `redis-server` of the machine on a port and in a folder of its own, gone when
- * its user is. It saves nothing by itself; what a client has it SAVE is there again after a restart.
+ * A temporary Redis, which tests may kill: a `redis-server` of the machine with a port and a folder of its own. It ends when the
+ * process that started it ends. It saves nothing by itself; what a client makes it SAVE is there again after a restart.
  */
 export type TemporaryRedis = {
   url: string;
   port: number;
-  /** Undefined while it does not run. */
+  /** The server's pid; undefined while it does not run. */
   pid(): number | undefined;
   folder: string;
-  /** Sends it a command, such as `call('FLUSHALL')`. */
+  /** Sends a command to the server, such as `call('FLUSHALL')`. */
   call(command: string, ...args: string[]): Promise<unknown>;
-  /** Ends it as a crash does. */
+  /** Kills the server, as a crash does. */
   kill(): Promise<void>;
-  /** Stops it where it stands, without closing a connection, until it is to go on. */
+  /** Suspends the server without closing a connection. Returns a function that resumes it. */
   pause(): () => void;
-  /** Starts it again at the same address. */
+  /** Starts the server again at the same address. */
   start(): Promise<void>;
-  /** Ends it for good and removes its folder. */
+  /** Kills the server and removes its folder. */
   stop(): Promise<void>;
 };
 
@@ -38,30 +38,28 @@ export async function startTemporaryRedis(
 ): Promise<TemporaryRedis> {
   const folder = mkdtempSync(join(tmpdir(), 'brokerx-redis-'));
   const pidFile = join(folder, 'redis.pid');
-  const bury = await undertaker(burial, [folder]);
+  const cleanUp = await cleanUpProcess(CLEAN_UP_SCRIPT, [folder]);
   let server: ChildProcess | undefined;
   let port = 0;
 
-  const start = async (at: number) => {
-    const directives = { ...STANDARD, ...settings, port: String(at), dir: folder, pidfile: pidFile };
-    const args = Object.entries(directives).flatMap(([name, value]) => [`--${name}`, value]);
-    server = await launch(args);
-    port = at;
+  const start = async (newPort: number) => {
+    server = await launch({ ...settings, port: String(newPort), dir: folder, pidfile: pidFile });
+    port = newPort;
   };
   const kill = async () => {
     const running = server;
     server = undefined;
     if (!running || running.exitCode !== null || running.signalCode !== null) return;
-    const gone = new Promise((resolve) => running.once('exit', resolve));
+    const exited = new Promise((resolve) => running.once('exit', resolve));
     running.ref();
     running.kill('SIGKILL');
-    await gone;
-    // So that the undertaker does not look for a process that may be another one by then.
+    await exited;
+    // So that the cleaning process does not kill another process that has this pid by then.
     rmSync(pidFile, { force: true });
   };
   const stop = async () => {
     await kill();
-    await bury();
+    await cleanUp();
   };
 
   try {
@@ -101,29 +99,36 @@ export async function startTemporaryRedis(
 }
 
 const START_ATTEMPTS_MAX = 3;
-const STANDARD = { bind: LOOPBACK, save: '', appendonly: 'no', 'maxmemory-policy': 'noeviction' } as const;
+const DEFAULT_SETTINGS = {
+  bind: LOOPBACK,
+  save: '',
+  appendonly: 'no',
+  'maxmemory-policy': 'noeviction',
+} as const;
 
-/** Resolves when it takes connections; rejects with what it said when it ends before. */
-function launch(args: readonly string[]): Promise<ChildProcess> {
+/** Launches a server. Resolves when it accepts connections; rejects with its output if it ends before. */
+function launch(settings: Readonly<Record<string, string>>): Promise<ChildProcess> {
+  const directives = Object.entries({ ...DEFAULT_SETTINGS, ...settings });
+  const args = directives.flatMap(([name, value]) => [`--${name}`, value]);
   return new Promise((resolve, reject) => {
     const server = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] });
-    const said: string[] = [];
+    const output: string[] = [];
     const lines = createInterface({ input: server.stdout });
     lines.on('line', (line) => {
-      if (said.length < SAID_LINES_MAX) said.push(line);
+      if (output.length < OUTPUT_LINES_MAX) output.push(line);
       if (!/ready to accept connections/i.test(line)) return;
-      // Not before: nothing else may keep this process alive until it is told what became of the start.
+      // Not earlier: until the start has succeeded or failed, the server must keep this process alive.
       server.unref();
       resolve(server);
     });
     server.once('error', reject);
-    server.once('exit', () => reject(new Error(`redis-server did not start:\n${said.join('\n')}`)));
+    server.once('exit', () => reject(new Error(`redis-server did not start:\n${output.join('\n')}`)));
   });
 }
 
-const SAID_LINES_MAX = 50;
+const OUTPUT_LINES_MAX = 50;
 
-const burial = `
+const CLEAN_UP_SCRIPT = `
 kill -KILL "$(cat "$1/redis.pid")" 2> /dev/null
 rm -rf "$1"
 `;

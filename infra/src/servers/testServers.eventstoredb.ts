@@ -4,14 +4,14 @@ import { dockerAnswers } from './docker.ts';
 import type { NoServer, ServerForTests } from './serverForTests.ts';
 
 /**
- * The EventStoreDB or KurrentDB that `EVENTSTORE_URL` names; else one in a container, where a Docker daemon answers and
- * has the image or can get it. Tests never empty it: they may share it with others.
+ * The EventStoreDB or KurrentDB that `EVENTSTORE_URL` names; else one in a container, if a Docker daemon answers and has the
+ * image or can get it. Tests never empty it, because they may share it with others.
  */
 export async function eventStoreDbForTests(log: Log): Promise<ServerForTests | NoServer> {
-  const { EVENTSTORE_URL: given, EVENTSTORE_IMAGE: image = IMAGE } = testAddresses();
-  if (given) return { address: given, stop: async () => undefined };
-  const missing = (why: string) => ({
-    missing: `${why} Set EVENTSTORE_URL, or run Docker with the image ${image} (EVENTSTORE_IMAGE names another).`,
+  const { EVENTSTORE_URL: configured, EVENTSTORE_IMAGE: image = IMAGE } = testAddresses();
+  if (configured) return { address: configured, stop: async () => undefined };
+  const missing = (reason: string) => ({
+    missing: `${reason} Set EVENTSTORE_URL, or run Docker with the image ${image} (EVENTSTORE_IMAGE names another).`,
   });
   if (!(await dockerAnswers())) return missing('No Docker here.');
   const { GenericContainer, Wait } = await import('testcontainers');
@@ -26,17 +26,17 @@ export async function eventStoreDbForTests(log: Log): Promise<ServerForTests | N
     log.info({ image, address }, 'EventStoreDB runs in a container');
     return { address, stop: async () => void (await container.stop()) };
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    return missing(`${image} cannot be run: ${why.trim()}.`);
+    const reason = error instanceof Error ? error.message : String(error);
+    return missing(`${image} cannot be run: ${reason.trim()}.`);
   }
 }
 
 const IMAGE = 'docker.kurrent.io/kurrent-lts/kurrentdb:latest';
 const PORT = 2113;
-/** The image may have to be fetched. */
+/** Milliseconds for the start of the container, which may have to fetch the image. */
 const START_TIMEOUT_MS = 180_000;
 const SETTINGS = { CLUSTER_SIZE: '1', INSECURE: 'true', RUN_PROJECTIONS: 'None' };
-/** Its variables were renamed with the product, in version 25. */
+/** The image's variables, which were renamed with the product in version 25. */
 const environmentOf = (image: string): Record<string, string> => {
   const prefix = /kurrent/i.test(image) ? 'KURRENTDB' : 'EVENTSTORE';
   return Object.fromEntries(Object.entries(SETTINGS).map(([name, value]) => [`${prefix}_${name}`, value]));

@@ -7,16 +7,16 @@ import { KAFKA_VERSION, kafkaJars } from './kafkaJars.ts';
 import type { NoServer, ServerForTests } from './serverForTests.ts';
 
 /**
- * The Kafka that `KAFKA_BROKERS` names; else one in a container, where Docker and the image are to be had; else one
- * from Maven's artifacts. Beside it the jars, for tests that stop and kill a broker of their own.
+ * The Kafka that `KAFKA_BROKERS` names; else one in a container, if Docker answers and can get the image; else one from Maven's
+ * artifacts. Also returns the folder of the jars, for tests that stop and kill a broker of their own.
  */
 export async function kafkaForTests(
   log: Log,
 ): Promise<{ server: ServerForTests | NoServer; jars: string | null }> {
-  const given = testAddresses().KAFKA_BROKERS;
+  const configured = testAddresses().KAFKA_BROKERS;
   const libs = kafkaJars(log).catch((error: unknown) => error as Error);
   const server =
-    (given ? { address: given, stop: async () => undefined } : await inContainer(log)) ??
+    (configured ? { address: configured, stop: async () => undefined } : await inContainer(log)) ??
     (await fromJars(await libs, log));
   const jars = await libs;
   return { server, jars: typeof jars === 'string' ? jars : null };
@@ -29,12 +29,12 @@ async function fromJars(libs: string | Error, log: Log): Promise<ServerForTests 
     await broker.start();
     return { address: broker.address, stop: broker.remove };
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    return { missing: `${why}. Install Java 17 and Maven, run Docker, or set KAFKA_BROKERS.` };
+    const reason = error instanceof Error ? error.message : String(error);
+    return { missing: `${reason}. Install Java 17 and Maven, run Docker, or set KAFKA_BROKERS.` };
   }
 }
 
-/** Null without a Docker daemon, or where it cannot get the image. */
+/** A Kafka in a container; null without a Docker daemon, or if the container does not start. */
 async function inContainer(log: Log): Promise<ServerForTests | null> {
   if (!(await dockerAnswers())) return null;
   // Loaded only where it is used: it takes half a second.
@@ -62,8 +62,8 @@ async function inContainer(log: Log): Promise<ServerForTests | null> {
       .start();
     return { address: `127.0.0.1:${port}`, stop: async () => void (await container.stop()) };
   } catch (err) {
-    const why = err instanceof Error ? err.message : String(err);
-    log.warn(`Docker answers, but Kafka could not be started in a container: ${why}`);
+    const reason = err instanceof Error ? err.message : String(err);
+    log.warn(`Docker answers, but Kafka could not be started in a container: ${reason}`);
     return null;
   }
 }

@@ -1,9 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import type { NoServer, ServerForTests } from './serverForTests.ts';
 
-/** The nginx of this machine: tests start it themselves, each with a configuration of its own. */
+/** The nginx of this machine. Tests start it themselves, each with a configuration of its own. */
 export function nginxForTests(): ServerForTests | NoServer {
-  // It tells its version on standard error.
   const { status } = spawnSync('nginx', ['-v'], { stdio: 'ignore' });
   if (status === 0) return { address: 'nginx', stop: async () => undefined };
   return { missing: 'Install it, such as by: apt-get install nginx' };

@@ -7,13 +7,13 @@ import type { NoServer, ServerForTests } from './serverForTests.ts';
 import { hasRedisServer, startTemporaryRedis } from './temporaryRedis.ts';
 
 /**
- * The Redis that `REDIS_URL` names; or else one in a container, where a Docker daemon answers and the image is to be
- * had; or else a `redis-server` of the machine.
+ * The Redis that `REDIS_URL` names; else one in a container, if a Docker daemon answers and can get the image; else a
+ * `redis-server` of the machine.
  */
 export async function redisForTests(log: Log): Promise<ServerForTests | NoServer> {
   const canBeKilled = hasRedisServer();
-  const found = (await givenOrContained(log)) ?? (canBeKilled ? await ofTheMachine() : null);
-  if (!found) {
+  const server = (await configuredOrContainer(log)) ?? (canBeKilled ? await startLocal() : null);
+  if (!server) {
     return {
       missing: 'Set REDIS_URL, start Docker, or install redis-server (apt-get install redis-server).',
     };
@@ -23,12 +23,12 @@ export async function redisForTests(log: Log): Promise<ServerForTests | NoServer
       '\nNO redis-server ON THE PATH: tests that kill, flush or set one up are skipped.\n\n',
     );
   }
-  return found;
+  return server;
 }
 
-async function givenOrContained(log: Log): Promise<ServerForTests | null> {
-  const given = testAddresses().REDIS_URL;
-  if (given) return { address: given, stop: async () => undefined };
+async function configuredOrContainer(log: Log): Promise<ServerForTests | null> {
+  const configured = testAddresses().REDIS_URL;
+  if (configured) return { address: configured, stop: async () => undefined };
   if (!(await dockerAnswers())) return null;
   try {
     return await inContainer();
@@ -41,7 +41,7 @@ async function givenOrContained(log: Log): Promise<ServerForTests | null> {
 
 const IMAGE = 'redis:7.2-alpine';
 const REDIS_PORT = 6379;
-/** For fetching the image, too. */
+/** Milliseconds for the start of the container, which may have to fetch the image. */
 const CONTAINER_START_TIMEOUT_MS = 120_000;
 
 async function inContainer(): Promise<ServerForTests> {
@@ -50,8 +50,8 @@ async function inContainer(): Promise<ServerForTests> {
     .withCommand(['redis-server', '--save', '', '--maxmemory-policy', 'noeviction'])
     .withExposedPorts(REDIS_PORT)
     .start();
-  const late = delay(CONTAINER_START_TIMEOUT_MS, null, { ref: false });
-  const container = await Promise.race([starting, late]);
+  const timeUp = delay(CONTAINER_START_TIMEOUT_MS, null, { ref: false });
+  const container = await Promise.race([starting, timeUp]);
   if (!container) {
     heardElsewhere(starting.then((it) => it.stop()));
     throw new Error(`not started within ${CONTAINER_START_TIMEOUT_MS} ms`);
@@ -62,7 +62,7 @@ async function inContainer(): Promise<ServerForTests> {
   };
 }
 
-async function ofTheMachine(): Promise<ServerForTests> {
+async function startLocal(): Promise<ServerForTests> {
   const server = await startTemporaryRedis();
   return { address: server.url, stop: server.stop };
 }

@@ -38,7 +38,7 @@ afterEach(() => {
 });
 afterAll(() => certificates.remove());
 const trust = () => {
-  distrust = certificates.trusted();
+  distrust = certificates.trust();
 };
 
 /** `null`: it was reached; else the one line that is said. */

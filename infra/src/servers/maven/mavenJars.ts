@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync }
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 
-/** A program's own jars and all that they need. */
+/** The jars of a program, with all jars that they depend on. */
 export type Jars = {
   /** The program's name in messages. */
   readonly name: string;
@@ -14,7 +14,7 @@ export type Jars = {
   readonly cache: string;
 };
 
-/** What today's programs ask for. */
+/** The Java that all of the programs need at least. */
 const JAVA_VERSION_MIN = 17;
 
 /**
@@ -46,8 +46,8 @@ export async function mavenJars(
     return libs;
   } catch (cause) {
     const { stdout = '' } = cause as { stdout?: string };
-    const said = stdout.split('\n').find((line) => line.includes('ERROR')) ?? String(cause);
-    throw new Error(`${name}'s jars could not be fetched from Maven Central: ${said}`, { cause });
+    const message = stdout.split('\n').find((line) => line.includes('ERROR')) ?? String(cause);
+    throw new Error(`${name}'s jars could not be fetched from Maven Central: ${message}`, { cause });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -63,7 +63,7 @@ async function assertJava(program: string): Promise<void> {
 }
 
 const run = promisify(execFile);
-/** A slow line needs some minutes for them. */
+/** Milliseconds for fetching the jars, over a slow line. */
 const FETCH_MS = 300_000;
 const COPY_JARS = ['-B', '-q', 'dependency:copy-dependencies', '-DincludeScope=runtime'];
 
