@@ -14,7 +14,7 @@ export function modelBook() {
   let arrivals = 0;
   let lastTicks = 0;
   /** Stops that wait for a trade, reached stops in their queue, and the ids of those that an input had no room for. */
-  const held: HeldStops = { stops: [], queue: [], deferredIds: [] };
+  const heldStops: HeldStops = { stops: [], queue: [], deferredIds: [] };
   let stopArrivals = 0;
   const lists = modelLists();
 
@@ -53,12 +53,12 @@ export function modelBook() {
     lists.reduceSiblings(
       id,
       shares,
-      { orders: orders.filter((o) => open(o) > 0), stops: [...held.stops, ...held.queue] },
+      { orders: orders.filter((o) => open(o) > 0), stops: [...heldStops.stops, ...heldStops.queue] },
       facts,
     );
     orders = orders.filter((one) => open(one) > 0);
-    held.stops = held.stops.filter(({ placed }) => placed.quantity > 0);
-    held.queue = held.queue.filter(({ placed }) => placed.quantity > 0);
+    heldStops.stops = heldStops.stops.filter(({ placed }) => placed.quantity > 0);
+    heldStops.queue = heldStops.queue.filter(({ placed }) => placed.quantity > 0);
   }
 
   /** Matches the order against the book by priority and returns the outputs. The unmatched rest does not enter the book. */
@@ -77,8 +77,8 @@ export function modelBook() {
     const expire = (order: Order, resting: boolean) => {
       const quantity = money && order === taker ? 0 : open(order);
       const shown = resting && open(order) > 0 ? shownOf(order) : {};
-      const left = money && order === taker ? { leftCents: money.cents } : {};
-      const data = { side: order.side, priceTicks: order.price, quantity, resting, ...shown, ...left };
+      const moneyLeft = money && order === taker ? { leftCents: money.cents } : {};
+      const data = { side: order.side, priceTicks: order.price, quantity, resting, ...shown, ...moneyLeft };
       facts.push({
         type: 'OrderExpired.v1',
         data: { order: refTo(order), ...data, reason: 'SELF_TRADE_PREVENTED' },
@@ -154,7 +154,14 @@ export function modelBook() {
     return { facts, ended, outside, bounded };
   }
 
-  const triggers = modelTriggers({ held, rules, isFull, sweep, enter, lastTicks: () => lastTicks });
+  const triggers = modelTriggers({
+    held: heldStops,
+    rules,
+    isFull,
+    sweep,
+    enter,
+    lastTicks: () => lastTicks,
+  });
 
   /** Canceling an order of a list cancels the others, too. */
   function cancel(
@@ -171,12 +178,12 @@ export function modelBook() {
 
   function cancelOne(orderId: string, accountId: string, revision: number): BookFact {
     const order = { orderId, accountId, revision };
-    const found = orders.find((o) => o.id === orderId && o.accountId === accountId);
-    const stop = held.stops.find(
+    const resting = orders.find((o) => o.id === orderId && o.accountId === accountId);
+    const stop = heldStops.stops.find(
       ({ placed }) => placed.orderId === orderId && placed.accountId === accountId,
     );
     if (stop) {
-      held.stops = held.stops.filter((one) => one !== stop);
+      heldStops.stops = heldStops.stops.filter((one) => one !== stop);
       const data = { side: stop.placed.side, priceTicks: stop.stop, quantity: stop.placed.quantity };
       return { type: 'OrderCanceled.v1', data: { order, ...data, held: true } };
     }
@@ -186,19 +193,19 @@ export function modelBook() {
       const { side, limitTicks: priceTicks, quantity } = dormant.placed;
       return { type: 'OrderCanceled.v1', data: { order, side, priceTicks, quantity, held: true } };
     }
-    if (!found) return { type: 'OrderCancelRejected.v1', data: { order, code: 'ORDER_NOT_OPEN' } };
-    orders = orders.filter((o) => o !== found);
-    const rest = { side: found.side, priceTicks: found.price, quantity: open(found) };
-    const data = { order, ...rest, ...shownOf(found) };
+    if (!resting) return { type: 'OrderCancelRejected.v1', data: { order, code: 'ORDER_NOT_OPEN' } };
+    orders = orders.filter((o) => o !== resting);
+    const rest = { side: resting.side, priceTicks: resting.price, quantity: open(resting) };
+    const data = { order, ...rest, ...shownOf(resting) };
     return { type: 'OrderCanceled.v1', data };
   }
 
   /** Expires an order in the book, a stop, or a dormant order. */
   function expire(id: string, reason: ExpiryReason): BookFact[] {
     const o = orders.find((order) => order.id === id);
-    const stop = held.stops.find(({ placed }) => placed.orderId === id);
+    const stop = heldStops.stops.find(({ placed }) => placed.orderId === id);
     orders = orders.filter((order) => order.id !== id);
-    held.stops = held.stops.filter(({ placed }) => placed.orderId !== id);
+    heldStops.stops = heldStops.stops.filter(({ placed }) => placed.orderId !== id);
     if (o) {
       const data = {
         side: o.side,
@@ -218,7 +225,7 @@ export function modelBook() {
 
   /** Returns a function that tells whether an order is open at this moment. */
   const openTest = () => {
-    const ids = new Set([...orders.map((o) => o.id), ...held.stops.map(({ placed }) => placed.orderId)]);
+    const ids = new Set([...orders.map((o) => o.id), ...heldStops.stops.map(({ placed }) => placed.orderId)]);
     return (id: string) => ids.has(id) || lists.dormantOf(id) !== undefined;
   };
   const ends = modelEnds({ openTest, expire, lists, rules, isFull });
@@ -228,13 +235,13 @@ export function modelBook() {
     const before = { orders, trades, lastTradeTime, lastTicks, arrivals };
     const { outputCount, isBounded, deferredEnds } = rules;
     Object.assign(rules, { isBounded: false, deferredEnds: [] });
-    const stops = held.stops;
+    const stops = heldStops.stops;
     const restoreLists = lists.saved();
     orders = orders.map((o) => ({ ...o }));
-    held.stops = held.stops.map((one) => ({ ...one }));
+    heldStops.stops = heldStops.stops.map((one) => ({ ...one }));
     const result = tryOut();
     ({ orders, trades, lastTradeTime, lastTicks, arrivals } = before);
-    held.stops = stops;
+    heldStops.stops = stops;
     restoreLists();
     Object.assign(rules, { outputCount, isBounded, deferredEnds });
     return result;
@@ -283,7 +290,7 @@ export function modelBook() {
     sweep,
     ...triggers,
     /** Moves the trailing stops to a price that triggers nothing: that of the closing uncross. */
-    moveTrailingStops: (price: number) => moveTrailingStops(held.stops, price),
+    moveTrailingStops: (price: number) => moveTrailingStops(heldStops.stops, price),
     cancel,
     expire,
     ...ends,
@@ -295,13 +302,13 @@ export function modelBook() {
     openTest,
     effectiveQuantity: (order: Order) => lists.effectiveQuantity(order, orders),
     reduceSiblings,
-    stops: () => held.stops,
+    stops: () => heldStops.stops,
     drop(order: Order) {
       orders = orders.filter((o) => o !== order);
     },
     addStop(stop: Omit<ModelStop, 'arrival'>) {
       stopArrivals += 1;
-      held.stops.push({ ...stop, arrival: stopArrivals });
+      heldStops.stops.push({ ...stop, arrival: stopArrivals });
     },
     changeStop(stop: ModelStop, quantity: number, limitTicks: number, keepsArrival: boolean) {
       stop.placed = { ...stop.placed, quantity, limitTicks };
@@ -309,7 +316,7 @@ export function modelBook() {
       ends.moveEndBack(stop.placed.orderId);
       stopArrivals += 1;
       stop.arrival = stopArrivals;
-      held.stops = [...held.stops.filter((one) => one !== stop), stop];
+      heldStops.stops = [...heldStops.stops.filter((one) => one !== stop), stop];
     },
     state: () => ({ trades, lastTradeTime, lastTicks, time: ends.time(), arrivals: stopArrivals }),
   };

@@ -46,6 +46,6 @@ export function memoryContainers(options: {
     async execute(service, command) {
       executed.push(`${service}: ${command.join(' ')}`);
     },
-    lastWords: async (service) => `the last words of ${service}`,
+    lastLogLines: async (service) => `the last words of ${service}`,
   };
 }

@@ -5,8 +5,8 @@ import { restore, snapshot } from '../snapshot/snapshot.ts';
 import { apply, type Engine, newEngine, type PlacedInput } from './engine.ts';
 import { OUTPUTS_MAX } from './state.ts';
 
-/** What happens where one input would bring about more than it may. Twenty outputs: four, and room for one more step. */
 type Desk = ReturnType<typeof desk>;
+/** An input has room for twenty outputs here: four, and the sixteen that one more step may have. */
 const NEAR = 20;
 function begun(inputs: (d: Desk) => PlacedInput[], { rules = {}, outputsMax = NEAR } = {}) {
   const d = desk();

@@ -3,7 +3,7 @@ import { desk, RULES, ref, SYMBOL, told } from '../../test/desk.ts';
 import { restore, snapshot } from '../snapshot/snapshot.ts';
 import { apply, newEngine, outputTime, type PlacedInput, UnknownMatchingRules } from './engine.ts';
 
-/** What the engine says of the last of these inputs, in words. */
+/** The outputs of the last of these inputs, in words. */
 function last(inputs: readonly PlacedInput[]): string[] {
   const engine = newEngine(SYMBOL);
   return inputs.map((input) => told(apply(engine, input))).at(-1) ?? [];
@@ -82,7 +82,7 @@ test('an order trades with others of its own account', () => {
 });
 
 const TRADED = 'trade 1: 60 @ 1000, T takes A (40 and 0 left)';
-// What becomes of an order for 100 where 60 are offered within its limit, and 100 beyond it.
+// The fate of an order for 100 shares, if 60 are offered within its limit and 100 beyond it.
 test.for([
   ['limit', 'day', ['T accepted, 40 rest', TRADED]],
   ['limit', 'gtc', ['T accepted, 40 rest', TRADED]],

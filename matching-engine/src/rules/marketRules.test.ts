@@ -3,8 +3,8 @@ import { desk, SYMBOL, told } from '../../test/desk.ts';
 import { restore, snapshot } from '../snapshot/snapshot.ts';
 import { apply, newEngine, type PlacedInput } from './engine.ts';
 
-/** What version 4 of the matching rules says otherwise than those before, each case in words. The reference is 1,000. */
 type Desk = ReturnType<typeof desk>;
+/** The outputs of the last input, in words, under version 4 of the matching rules or an older one. The reference is 1,000. */
 function run(inputs: (d: Desk) => PlacedInput[], rules = {}, version = 4) {
   const d = desk();
   const engine = newEngine(SYMBOL);

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { desk, SYMBOL, told } from '../../test/desk.ts';
 import { apply, newEngine, type PlacedInput } from './engine.ts';
 
-/** What comes of the last of these inputs, in words. */
+/** The outputs of the last of these inputs, in words. */
 type Desk = ReturnType<typeof desk>;
 function last(inputs: (d: Desk) => PlacedInput[], rules = {}, version = 4): string[] {
   const d = desk();

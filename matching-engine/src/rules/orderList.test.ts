@@ -3,7 +3,7 @@ import { ACCOUNT, desk, SYMBOL, told } from '../../test/desk.ts';
 import { restore, snapshot } from '../snapshot/snapshot.ts';
 import { apply, newEngine, type PlacedInput } from './engine.ts';
 
-/** What comes of the last of these inputs, in words. The reference and first last price are 1,000. */
+/** The outputs of the last of these inputs, in words. The reference and first last price are 1,000. */
 type Desk = ReturnType<typeof desk>;
 function run(inputs: (d: Desk) => PlacedInput[], rules = {}, version = 4) {
   const d = desk();

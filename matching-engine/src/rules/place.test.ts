@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { desk, SYMBOL, told } from '../../test/desk.ts';
 import { apply, newEngine, type PlacedInput } from './engine.ts';
 
-/** What the engine says of the last of these inputs, in words; the first lists the symbol under version 2. */
+/** The outputs of the last of these inputs, in words; the first lists the symbol under version 2. */
 type Desk = ReturnType<typeof desk>;
 const last = (inputs: (d: Desk) => PlacedInput[], rules = {}): string[] => {
   const d = desk();

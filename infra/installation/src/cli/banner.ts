@@ -1,7 +1,7 @@
 import type { InstallationStatus } from '../supervise/installation.ts';
 
-/** What a person reads when BrokerX is ready: where things are, how to sign in, what to try next. */
-export function banner(status: InstallationStatus, { traders, passphraseAt }: Shown): string {
+/** The text for a person when BrokerX is ready: where things are, how to sign in, what to try next. */
+export function banner(status: InstallationStatus, { traders, passphraseAt }: BannerOptions): string {
   const { commandUrl, queryUrl, commandUrls, queryUrls, inboxUrl } = status;
   const { mode, operatorEmail, operatorPassword, dataDir } = status;
   const inbox =
@@ -11,8 +11,8 @@ export function banner(status: InstallationStatus, { traders, passphraseAt }: Sh
 BrokerX is ready. No real money; open to this machine only.
 
   Commands    ${commandUrl}      try them at ${commandUrl}/docs
-${also(commandUrls)}  Queries     ${queryUrl}      try them at ${queryUrl}/docs
-${also(queryUrls)}${inbox}  Operator    ${operatorEmail}  ${signIn}
+${furtherUrls(commandUrls)}  Queries     ${queryUrl}      try them at ${queryUrl}/docs
+${furtherUrls(queryUrls)}${inbox}  Operator    ${operatorEmail}  ${signIn}
   Market      ${traders ? 'simulated traders keep it moving' : 'empty: started without the simulated traders'}
   Mode        ${mode}: ${MEANING[mode]}
   Data        ${dataDir}
@@ -24,13 +24,13 @@ ${also(queryUrls)}${inbox}  Operator    ${operatorEmail}  ${signIn}
 `;
 }
 
-type Shown = {
+type BannerOptions = {
   traders: boolean;
-  /** Where the operator's passphrase is; null: it is told. */
+  /** Where the operator's passphrase is; null: the banner shows it. */
   passphraseAt: string | null;
 };
 
-/** The same for a log: no field of it is a secret. */
+/** The same as fields for a log, without secrets. */
 export function readyFields(status: InstallationStatus, traders: boolean, passphraseAt: string): object {
   const { commandUrls, queryUrls, inboxUrl, mode, operatorEmail, dataDir } = status;
   return { commandUrls, queryUrls, inboxUrl, mode, traders, operatorEmail, passphraseAt, dataDir };
@@ -41,5 +41,6 @@ const MEANING = {
   production: 'no inbox, no passcodes in the log, nobody simulated',
 };
 
-/** A line for each beside the first one. */
-const also = ([, ...urls]: readonly string[]): string => urls.map((url) => `  and         ${url}\n`).join('');
+/** A line for each address after the first one. */
+const furtherUrls = ([, ...urls]: readonly string[]): string =>
+  urls.map((url) => `  and         ${url}\n`).join('');

@@ -17,7 +17,7 @@ import {
 import { prepareDatabase } from '../database/prepareDatabase.ts';
 import { installationSecrets } from '../supervise/secrets.ts';
 
-/** What the owner of a PostgreSQL does before services sign in to it with roles of their own. */
+/** `brokerx database`: prepares a PostgreSQL as its owner, before services sign in to it with roles of their own. */
 export function addDatabase(program: Command): void {
   const database = program
     .command('database')
@@ -26,7 +26,7 @@ export function addDatabase(program: Command): void {
     .command('prepare')
     .description('Apply what is missing, as the owner; `brokerx start` does it by itself.')
     .addHelpText('after', `\n${PASSWORDS_HELP}`)
-    .action(() => told(prepare));
+    .action(() => reportErrors(prepare));
   database
     .command('sql')
     .description(
@@ -38,7 +38,7 @@ export function addDatabase(program: Command): void {
       process.env['BROKERX_DATA'] ?? '.brokerx',
     )
     .addHelpText('after', `\n${PASSWORDS_HELP}`)
-    .action(({ data }: { data: string }) => told(() => sql(data)));
+    .action(({ data }: { data: string }) => reportErrors(() => sql(data)));
 }
 
 const passwordVariable = (service: DatabaseService) =>
@@ -80,11 +80,11 @@ async function sql(data: string): Promise<void> {
 }
 
 function passwordsOf(env: Variables, key: string | undefined): RolePasswords {
-  const given = DATABASE_SERVICES.map((service) => [service, env[passwordVariable(service)]] as const);
-  const missing = given.filter(([, password]) => password === undefined).map(([service]) => service);
-  if (missing.length === 0) return Object.fromEntries(given) as RolePasswords;
+  const passwords = DATABASE_SERVICES.map((service) => [service, env[passwordVariable(service)]] as const);
+  const missing = passwords.filter(([, password]) => password === undefined).map(([service]) => service);
+  if (missing.length === 0) return Object.fromEntries(passwords) as RolePasswords;
   const masterKey = key === undefined ? undefined : parseMasterKey(key);
-  if (missing.length < given.length || masterKey === undefined) {
+  if (missing.length < passwords.length || masterKey === undefined) {
     const remedy =
       'Set the password of each service, or BROKERX_MASTER_KEY (32 bytes in base64) and none of them.';
     throw new ConfigError(
@@ -94,8 +94,8 @@ function passwordsOf(env: Variables, key: string | undefined): RolePasswords {
   return rolePasswords(masterKey, databaseOf(env.DATABASE_URL));
 }
 
-/** What goes wrong is said in words on standard error. */
-async function told(work: () => Promise<void>): Promise<void> {
+/** Runs the work, and writes expected errors to standard error in words. */
+async function reportErrors(work: () => Promise<void>): Promise<void> {
   try {
     await work();
   } catch (error) {

@@ -31,7 +31,7 @@ test('settings that a service would refuse are refused before an image is looked
   });
 });
 
-/** With these lines behind those of a new file. */
+/** Makes a new file and adds these lines at its end. */
 async function deployed(settings: string) {
   const file = join(folder, '.env');
   writeFileSync(file, newEnvFile({ servers: [], demo: false, network: '172.31.250' }) + settings);

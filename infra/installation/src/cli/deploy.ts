@@ -17,17 +17,17 @@ import { ROLES } from '../deploy/roles.ts';
 import { wrongSettings } from '../supervise/wrongSettings.ts';
 import { ENV_FILE } from './makeEnv.ts';
 
-/** Longer than the gateway holds a failure against an API (2 s). */
+/** Milliseconds between two services of a kind: longer than the gateway avoids an API after a failure (2 s). */
 const SETTLE_MS = 5_000;
 
 const ROOT = resolve(import.meta.dirname, '../../../..');
 const COMPOSE_FILE = join(ROOT, 'infra/compose.yaml');
 
-type Shared = { envFile: string; timeout: number };
-type DeployOptions = Shared & { tag?: string; dirty: boolean; buildOption: string[] };
+type SharedOptions = { envFile: string; timeout: number };
+type DeployOptions = SharedOptions & { tag?: string; dirty: boolean; buildOption: string[] };
 
 export function addDeploy(program: Command): void {
-  shared(program.command('deploy'))
+  withSharedOptions(program.command('deploy'))
     .description(
       'Build the image of the present commit and replace the running services one by one; what does not become ready is undone.',
     )
@@ -37,22 +37,22 @@ export function addDeploy(program: Command): void {
     .option(
       '--build-option <option>',
       'more for docker build, such as --network=host; may be repeated',
-      each,
+      collect,
       [],
     )
-    .action((services: string[], options: DeployOptions) => carriedOut(() => deployAll(services, options)));
-  shared(program.command('rollback'))
+    .action((services: string[], options: DeployOptions) => reportErrors(() => deployAll(services, options)));
+  withSharedOptions(program.command('rollback'))
     .description('Go back to the image before, or to a named one.')
     .argument(
       '[tag-or-services...]',
       'an image’s tag, and which services; the one before, and all, when none is named',
     )
-    .action((words: string[], options: Shared) => carriedOut(() => rollBackAll(words, options)));
+    .action((words: string[], options: SharedOptions) => reportErrors(() => rollBackAll(words, options)));
 }
 
-const each = (option: string, before: string[]) => [...before, option];
+const collect = (option: string, before: string[]) => [...before, option];
 
-const shared = (command: Command) =>
+const withSharedOptions = (command: Command) =>
   command
     .option('--env-file <file>', 'settings and secrets', ENV_FILE)
     .option('--timeout <seconds>', 'how long a service may take to be ready', wholeNumber(1, 3_600), 180);
@@ -63,20 +63,20 @@ async function deployAll(services: string[], options: DeployOptions): Promise<bo
   if (options.tag === undefined && isDirty && !options.dirty) {
     throw new DeploymentRefused('there are changes that are not committed: commit them, or give --dirty');
   }
-  // A name of its own for each: an image that was deployed is never another one later.
+  // Each image with uncommitted changes gets a tag of its own, so that a tag never means another image later.
   const stamp = Math.floor(realRuntime.nowMs() / 1_000).toString(36);
   const tag = options.tag ?? (isDirty ? `${commit}-dirty-${stamp}` : commit);
-  return locked(options, options.buildOption, async (around) => {
+  return withLock(options, options.buildOption, async (deployment) => {
     refuseNoMail(resolve(options.envFile));
     await refuseWrongSettings(resolve(options.envFile));
-    if (options.tag !== undefined && !(await around.containers.hasImage(tag))) {
+    if (options.tag !== undefined && !(await deployment.containers.hasImage(tag))) {
       throw new DeploymentRefused(`there is no image ${tag} here: docker images lists those there are`);
     }
-    return deploy(around, services, tag);
+    return deploy(deployment, services, tag);
   });
 }
 
-/** Every command-api would refuse to start, one after the other, after the image was built. */
+/** Refuses a deployment without a mail server, before the image is built: no command-api would start. */
 function refuseNoMail(envFile: string): void {
   const { BROKERX_MODE, SMTP_URL } = readEnvFile(envFile);
   if (BROKERX_MODE === 'development' || SMTP_URL) return;
@@ -85,7 +85,7 @@ function refuseNoMail(envFile: string): void {
   );
 }
 
-/** Each container would refuse to start by itself, after the image was built. */
+/** Refuses a deployment with wrong settings, before the image is built: the containers would not start. */
 async function refuseWrongSettings(envFile: string): Promise<void> {
   const env = readEnvFile(envFile);
   const mode = env.BROKERX_MODE === 'development' ? 'development' : 'production';
@@ -93,20 +93,20 @@ async function refuseWrongSettings(envFile: string): Promise<void> {
   if (problems.length > 0) throw new DeploymentRefused(`${envFile}: ${new ConfigError(problems).message}`);
 }
 
-async function rollBackAll(words: readonly string[], options: Shared): Promise<boolean> {
+async function rollBackAll(words: readonly string[], options: SharedOptions): Promise<boolean> {
   const services = words.filter(isService);
   const [tag, ...more] = words.filter((word) => !isService(word));
   if (more.length > 0)
     throw new DeploymentRefused(`${tag} and ${more.join(', ')}: only one image can be gone back to`);
-  return locked(options, [], (around) => rollBack(around, services, tag));
+  return withLock(options, [], (around) => rollBack(around, services, tag));
 }
 
 const isService = (word: string) =>
   ROLES.some(({ name, services }) => name === word || services.includes(word));
 
-/** One deployment at a time. */
-async function locked(
-  { envFile, timeout }: Shared,
+/** Runs a deployment while no other one uses the same settings. */
+async function withLock(
+  { envFile, timeout }: SharedOptions,
   buildOptions: readonly string[],
   act: (around: Deployment) => Promise<boolean>,
 ): Promise<boolean> {
@@ -116,13 +116,13 @@ async function locked(
   }
   const lock = acquireLock(`${path}.lock`);
   try {
-    return await act(deployment(path, timeout, buildOptions));
+    return await act(deploymentOf(path, timeout, buildOptions));
   } finally {
     lock.release();
   }
 }
 
-function deployment(envFile: string, timeoutSeconds: number, buildOptions: readonly string[]): Deployment {
+function deploymentOf(envFile: string, timeoutSeconds: number, buildOptions: readonly string[]): Deployment {
   const settings = readEnvFile(envFile);
   const releases = `${envFile}.releases.json`;
   const base = settings.BASE_IMAGE ? [`--build-arg=BASE_IMAGE=${settings.BASE_IMAGE}`] : [];
@@ -148,20 +148,20 @@ function deployment(envFile: string, timeoutSeconds: number, buildOptions: reado
   };
 }
 
-/** Compose would take a variable of the shell before the one in the file, which is what is said to be deployed. */
+/** The shell's variables without those in the file: Compose would prefer the shell's, but the file is what is deployed. */
 const withoutSettings = (settings: Record<string, string>): NodeJS.ProcessEnv =>
   Object.fromEntries(Object.entries(process.env).filter(([name]) => !(name in settings)));
 
 const git = (...args: string[]): string =>
   execFileSync('git', ['-C', ROOT, ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim();
 
-async function carriedOut(act: () => Promise<boolean>): Promise<void> {
+async function reportErrors(act: () => Promise<boolean>): Promise<void> {
   try {
     if (!(await act())) process.exitCode = EXIT_FAILED;
   } catch (error) {
-    const isSaid = error instanceof DeploymentRefused || error instanceof ContainersFailed;
-    if (!isSaid && !(error instanceof LockHeld)) throw error;
-    const text = isSaid ? error.message : `another deployment is under way: ${error.message}`;
+    const isExplained = error instanceof DeploymentRefused || error instanceof ContainersFailed;
+    if (!isExplained && !(error instanceof LockHeld)) throw error;
+    const text = isExplained ? error.message : `another deployment is under way: ${error.message}`;
     process.stderr.write(`brokerx: ${text}\n`);
     process.exitCode = EXIT_FAILED;
   }

@@ -9,16 +9,16 @@ import { krakendConfig } from '../gateway/krakend.ts';
 import { nginxRoutes } from '../gateway/nginxRoutes.ts';
 import { nginxSettings } from '../gateway/nginxSettings.ts';
 
-/** The files of the repository that every gateway is made from. */
-const GATEWAY = resolve(import.meta.dirname, '../../../gateway');
-const WRITTEN_BY_HAND = ['nginx.conf', 'forwarded.conf', 'problems.conf'];
-const ROUTES = 'routes.conf';
-const KRAKEND = 'krakend.json';
+/** The folder of the repository with the files that every gateway is made from. */
+const GATEWAY_FOLDER = resolve(import.meta.dirname, '../../../gateway');
+const HANDWRITTEN_FILES = ['nginx.conf', 'forwarded.conf', 'problems.conf'];
+const ROUTES_FILE = 'routes.conf';
+const KRAKEND_FILE = 'krakend.json';
 /** Exit code: a check found a difference. */
-const EXIT_FOUND = 3;
+const EXIT_DIFFERS = 3;
 
-/** Where services are in `infra/compose.yaml`: for whom the committed KrakenD file is. */
-const COMPOSE = {
+/** The addresses in `infra/compose.yaml`, for which the committed KrakenD file is made. */
+const COMPOSE_VARIABLES = {
   GATEWAY_COMMAND_APIS: 'command-api:8080',
   GATEWAY_QUERY_APIS: 'query-api:8080',
   GATEWAY_CORS_ORIGINS: 'https://trade.brokerx.example',
@@ -31,19 +31,19 @@ export function addGateway(program: Command): void {
     .description('Write the whole configuration of nginx into a folder, from the variables GATEWAY_*.')
     .requiredOption('--out <folder>', 'where to; made when absent')
     .action(writeConfig);
-  asking(gateway.command('krakend'))
+  withApiOptions(gateway.command('krakend'))
     .description(
       'Write a configuration of KrakenD, from the variables GATEWAY_* and the APIs’ OpenAPI documents.',
     )
     .requiredOption('--out <file>', 'where to')
     .action(writeKrakend);
-  asking(gateway.command('routes'))
+  withApiOptions(gateway.command('routes'))
     .description('Make routes.conf and krakend.json anew from the APIs’ OpenAPI documents.')
     .option('--check', 'write nothing; exit with 3 when the files are not what would be written', false)
     .action(makeRoutes);
 }
 
-const asking = (command: Command) =>
+const withApiOptions = (command: Command) =>
   command
     .option('--command <address>', 'where command-api answers', 'http://127.0.0.1:8001')
     .option('--query <address>', 'where query-api answers', 'http://127.0.0.1:8002');
@@ -52,15 +52,16 @@ function writeConfig({ out }: { out: string }): void {
   try {
     const settings = gatewaySettings();
     mkdirSync(out, { recursive: true });
-    for (const name of [...WRITTEN_BY_HAND, ROUTES]) copyFileSync(join(GATEWAY, name), join(out, name));
+    for (const name of [...HANDWRITTEN_FILES, ROUTES_FILE])
+      copyFileSync(join(GATEWAY_FOLDER, name), join(out, name));
     for (const [name, text] of Object.entries(nginxSettings(settings))) writeFileSync(join(out, name), text);
     process.stderr.write(`the gateway's configuration is in ${out}: nginx -c ${join(out, 'nginx.conf')}\n`);
   } catch (error) {
-    sayFailed(error);
+    reportFailure(error);
   }
 }
 
-function sayFailed(error: unknown): void {
+function reportFailure(error: unknown): void {
   process.stderr.write(`brokerx: ${(error as Error).message}\n`);
   process.exitCode = error instanceof ConfigError ? EXIT_USAGE : EXIT_FAILED;
 }
@@ -73,7 +74,7 @@ async function writeKrakend({ out, ...apis }: Apis & { out: string }): Promise<v
     writeFileSync(out, krakendConfig(await routesOf(apis), gatewaySettings()));
     process.stderr.write(`KrakenD's configuration is in ${out}: USAGE_DISABLE=1 krakend run -c ${out}\n`);
   } catch (error) {
-    sayFailed(error);
+    reportFailure(error);
   }
 }
 
@@ -85,20 +86,20 @@ async function makeRoutes({ check, ...apis }: RoutesOptions): Promise<void> {
   try {
     routes = await routesOf(apis);
   } catch (error) {
-    return sayFailed(error);
+    return reportFailure(error);
   }
-  const made = {
-    [ROUTES]: nginxRoutes(routes),
-    [KRAKEND]: krakendConfig(routes, gatewaySettings(COMPOSE)),
+  const files = {
+    [ROUTES_FILE]: nginxRoutes(routes),
+    [KRAKEND_FILE]: krakendConfig(routes, gatewaySettings(COMPOSE_VARIABLES)),
   };
-  for (const [name, text] of Object.entries(made)) {
-    const path = join(GATEWAY, name);
+  for (const [name, text] of Object.entries(files)) {
+    const path = join(GATEWAY_FOLDER, name);
     if (!check) writeFileSync(path, text);
     else if (readFileSync(path, 'utf8') !== text) {
       process.stderr.write(
         `brokerx: infra/gateway/${name} is not what the APIs serve now. Start BrokerX and run: npm run brokerx -- gateway routes\n`,
       );
-      process.exitCode = EXIT_FOUND;
+      process.exitCode = EXIT_DIFFERS;
     }
   }
 }

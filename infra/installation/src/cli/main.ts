@@ -12,9 +12,9 @@ import { addServers } from './servers.ts';
 import { addStart } from './start.ts';
 
 /** The `brokerx` command. Exit codes: 0 done, 1 failed, 2 used wrongly. */
-const given = { ...process.env };
-for (const [name, value] of Object.entries(given)) {
-  // A variable set to nothing counts as not set, also where it is an option's.
+const originalEnv = { ...process.env };
+for (const [name, value] of Object.entries(originalEnv)) {
+  // An empty variable counts as not set, even if it belongs to an option.
   if (value === '') delete process.env[name];
 }
 const program = new Command('brokerx')
@@ -32,22 +32,22 @@ addPeople(program);
 try {
   const [, , name, ...rest] = process.argv;
   const command = program.commands.find((one) => one.name() === name);
-  const lost = command ? flagsGivenToNpm(command, given) : [];
-  if (lost.length > 0) {
+  const flagsTakenByNpm = command ? flagsGivenToNpm(command, originalEnv) : [];
+  if (flagsTakenByNpm.length > 0) {
     const example = [
       'npm',
-      given.npm_lifecycle_event === 'start' ? 'start' : 'run …',
+      originalEnv.npm_lifecycle_event === 'start' ? 'start' : 'run …',
       '--',
-      ...lost,
+      ...flagsTakenByNpm,
       ...rest,
     ].join(' ');
     program.error(
-      `error: npm took ${lost.join(', ')} for itself: what is for BrokerX goes behind --, as in ${example}`,
+      `error: npm took ${flagsTakenByNpm.join(', ')} for itself: what is for BrokerX goes behind --, as in ${example}`,
     );
   }
   await program.parseAsync();
 } catch (error) {
   if (!(error instanceof CommanderError)) throw error;
-  // Commander has said it already; help that was asked for is no mistake.
+  // Commander has printed the error. Help that was asked for has exit code 0.
   process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE;
 }

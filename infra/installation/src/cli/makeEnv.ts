@@ -26,12 +26,12 @@ export function addMakeEnv(program: Command): void {
     )
     .option('--network <numbers>', 'the first three numbers of the services’ network', network, '172.31.250')
     .action((options: MakeEnvOptions, command: Command) => {
-      const given = command.options.filter(
+      const givenOptions = command.options.filter(
         (option) => command.getOptionValueSource(option.attributeName()) === 'cli',
       );
       makeEnv(
         options,
-        given.flatMap(({ long }) => (long && long !== '--file' ? [long] : [])),
+        givenOptions.flatMap(({ long }) => (long && long !== '--file' ? [long] : [])),
       );
     });
 }
@@ -41,7 +41,7 @@ function network(text: string): string {
   throw new InvalidArgumentError('It must be three numbers such as 172.31.250.');
 }
 
-/** `flags`: those given that say what a new file is like. */
+/** `flags` are those on the command line that concern a new file: an existing one is not changed by them. */
 function makeEnv({ file, demo, without, network: numbers }: MakeEnvOptions, flags: readonly string[]): void {
   const servers = SERVERS.filter((server) => !without.includes(server));
   try {
@@ -62,7 +62,7 @@ function makeEnv({ file, demo, without, network: numbers }: MakeEnvOptions, flag
   }
 }
 
-/** Its secrets protect data: they are never made anew. What a later version needs beside them is added. */
+/** Adds what a later version needs to an existing file. Its secrets protect data, so they are never replaced. */
 function addMissing(file: string): void {
   const settings = readEnvFile(file);
   if (!settings.BROKERX_MASTER_KEY) {

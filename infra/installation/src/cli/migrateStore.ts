@@ -10,9 +10,9 @@ import { EXIT_FAILED, EXIT_INTERRUPTED } from '@brokerx/infra/runtime/shutdown.t
 import type { Command } from 'commander';
 import { isStoreAddress, type OpenedStore, openStoreAt } from './storeAddress.ts';
 
-/** Lines of progress where nobody looks at a screen. */
-const LINE_EVERY_MS = 10_000;
-const SCREEN_EVERY_MS = 500;
+/** Milliseconds between two lines of progress: in a file, and on a screen, where each overwrites the one before. */
+const LINE_MS = 10_000;
+const SCREEN_MS = 500;
 
 export function addMigrateStore(program: Command): void {
   program
@@ -53,61 +53,65 @@ async function migrate({ from, to, json }: Options): Promise<void> {
     }
   }
   const interrupted = new AbortController();
-  // Not once: a Ctrl-C arrives again from npm.
+  // Not `once`, because npm passes the same Ctrl-C on a second time.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => interrupted.abort());
-  const opened: OpenedStore[] = [];
-  const shown = progressLines();
+  const openedStores: OpenedStore[] = [];
+  const progress = progressLines();
   try {
-    const source = await openStoreAt(from, { mayBegin: false });
-    opened.push(source);
-    const target = await openStoreAt(to, { mayBegin: true });
-    opened.push(target);
+    const source = await openStoreAt(from, { mayCreate: false });
+    openedStores.push(source);
+    const target = await openStoreAt(to, { mayCreate: true });
+    openedStores.push(target);
     const migration = await migrateStore({
       from: source.store,
       to: target.store,
       runtime: realRuntime,
       signal: interrupted.signal,
-      onProgress: shown.show,
+      onProgress: progress.show,
     });
-    shown.end();
+    progress.end();
     const ids = { from: source.store.id, to: target.store.id };
-    process.stdout.write(json ? `${JSON.stringify({ ok: true, ...ids, ...migration })}\n` : told(migration));
-    await closed(opened);
+    process.stdout.write(
+      json ? `${JSON.stringify({ ok: true, ...ids, ...migration })}\n` : summaryOf(migration),
+    );
+    await closeAll(openedStores);
   } catch (error) {
-    shown.end();
-    await closed(opened);
+    progress.end();
+    await closeAll(openedStores);
     if (interrupted.signal.aborted) fail('interrupted: run it again to go on', EXIT_INTERRUPTED);
     fail(error instanceof Error ? error.message : String(error), EXIT_FAILED);
   }
 }
 
-async function closed(stores: readonly OpenedStore[]): Promise<void> {
+async function closeAll(stores: readonly OpenedStore[]): Promise<void> {
   for (const { close } of stores.toReversed()) await mayFail(close(), 'the process ends next');
 }
 
-function told({ events, commits, eventsBefore, streams }: Migration): string {
+function summaryOf({ events, commits, eventsBefore, streams }: Migration): string {
   const count = (n: number) => n.toLocaleString('en-US');
   const before = eventsBefore > 0 ? ` (${count(eventsBefore)} were there already)` : '';
   return `${count(events)} events in ${count(commits)} commits copied${before}; ${count(streams)} streams are the same in both stores.\n`;
 }
 
-/** A line that is written over on a screen; elsewhere one every ten seconds. */
+/** Shows progress: on a screen in one line that is overwritten, elsewhere by a line every ten seconds. */
 function progressLines() {
   const isScreen = process.stderr.isTTY === true;
   let step: Progress['step'] | null = null;
-  let begun = { ms: 0, events: 0, share: 0 };
+  let stepStart = { ms: 0, events: 0, share: 0 };
   let shownMs = Number.NEGATIVE_INFINITY;
   return {
     show(progress: Progress) {
       const nowMs = realRuntime.monotonicMs();
       if (progress.step !== step) {
         step = progress.step;
-        begun = { ms: nowMs, events: progress.events, share: progress.share };
+        stepStart = { ms: nowMs, events: progress.events, share: progress.share };
       }
-      if (nowMs - shownMs < (isScreen ? SCREEN_EVERY_MS : LINE_EVERY_MS)) return;
+      if (nowMs - shownMs < (isScreen ? SCREEN_MS : LINE_MS)) return;
       shownMs = nowMs;
       process.stderr.write(
-        isScreen ? `\r\u001b[K${lineOf(progress, begun, nowMs)}` : `${lineOf(progress, begun, nowMs)}\n`,
+        isScreen
+          ? `\r\u001b[K${lineOf(progress, stepStart, nowMs)}`
+          : `${lineOf(progress, stepStart, nowMs)}\n`,
       );
     },
     end() {
@@ -118,15 +122,15 @@ function progressLines() {
 
 function lineOf(
   { step, events, share }: Progress,
-  begun: { ms: number; events: number; share: number },
+  stepStart: { ms: number; events: number; share: number },
   nowMs: number,
 ): string {
-  const seconds = (nowMs - begun.ms) / 1_000;
+  const seconds = (nowMs - stepStart.ms) / 1_000;
   const line = `${step}: ${events.toLocaleString('en-US')} events, ${Math.floor(share * 100)} %`;
-  if (seconds < 1 || share <= begun.share) return line;
-  const rate = Math.round((events - begun.events) / seconds);
-  const left = Math.ceil(((1 - share) * seconds) / (share - begun.share));
-  return `${line}, ${rate.toLocaleString('en-US')} events/s, about ${left} s left`;
+  if (seconds < 1 || share <= stepStart.share) return line;
+  const rate = Math.round((events - stepStart.events) / seconds);
+  const secondsLeft = Math.ceil(((1 - share) * seconds) / (share - stepStart.share));
+  return `${line}, ${rate.toLocaleString('en-US')} events/s, about ${secondsLeft} s left`;
 }
 
 function fail(message: string, exitCode: number): never {

@@ -1,16 +1,16 @@
 import type { Command } from 'commander';
 
 /**
- * Flags without the `--` before them, as in `npm start --engines 2`, are npm's: it hands them on as variables alone, and
- * BrokerX would start as if nobody had given them. Returns those of this command.
+ * The flags of this command that npm has taken for itself. npm takes flags without `--` before them, as in
+ * `npm start --engines 2`, and passes them on as variables alone, so that BrokerX would start as if they were absent.
  */
 export function flagsGivenToNpm(command: Command, env: NodeJS.ProcessEnv): string[] {
   return command.options
-    .filter((option) => !NPMS_OWN.includes(option.name()))
+    .filter((option) => !NPM_OPTIONS.includes(option.name()))
     .filter((option) => env[`npm_config_${option.attributeName().replace(/[A-Z]/g, lowered)}`] !== undefined)
     .map(({ long }) => long ?? '');
 }
 
 const lowered = (letter: string) => `_${letter.toLowerCase()}`;
-/** Npm has an option of this name, which may be set for all packages. */
-const NPMS_OWN: readonly string[] = ['tag'];
+/** npm has options with these names of its own, which may be set for all packages. */
+const NPM_OPTIONS: readonly string[] = ['tag'];

@@ -166,7 +166,7 @@ function embedded(): Pick<Outside, 'kill' | 'start'> {
   };
 }
 
-/** Whoever registers is sent a mail. */
+/** Registers somebody, so that a mail is sent. */
 async function register(): Promise<void> {
   const reply = await fetch(`${commandUrl}/v1/registrations`, {
     method: 'POST',

@@ -8,8 +8,8 @@ import { hasRedisServer, startTemporaryRedis } from '@brokerx/infra/servers/temp
 import type { Command } from 'commander';
 
 /**
- * `brokerx servers`: a Kafka and a Redis to throw away, for trying BrokerX with them, and for drills that kill them: one
- * that dies is started again at its address, Kafka on its data, Redis empty.
+ * `brokerx servers`: runs a temporary Kafka and Redis, to try BrokerX with them and for drills that kill them. A server that
+ * dies is started again at its address, Kafka with its data, Redis empty.
  */
 export function addServers(program: Command): void {
   program
@@ -26,20 +26,20 @@ export function addServers(program: Command): void {
 
 type Options = { kafka?: boolean; redis?: boolean; statusFile?: string };
 
-type Kept = {
+type RunningServer = {
   name: 'kafka' | 'redis';
-  /** What BrokerX is told. */
+  /** The variable by which BrokerX gets the address. */
   variable: 'KAFKA_BROKERS' | 'REDIS_URL';
   address: string;
   pid(): number | undefined;
-  /** After it died. */
-  startAgain(): Promise<void>;
+  /** Starts the server again after it has died. */
+  restart(): Promise<void>;
   remove(): Promise<void>;
 };
 
-/** How often it is looked whether one has ended; less and less often where it does not start. */
-const LOOK_EVERY_MS = 100;
-const LOOK_EVERY_MS_MAX = 5_000;
+/** Milliseconds between two checks whether a server has ended; they double while it does not start. */
+const CHECK_MS = 100;
+const CHECK_MS_MAX = 5_000;
 
 async function run(options: Options): Promise<void> {
   // Standard output is for the variables alone.
@@ -47,46 +47,50 @@ async function run(options: Options): Promise<void> {
   const log = createLog({ name: 'servers', level: 'info', destination });
   const stopping = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stopping.abort());
-  const both = !options.kafka && !options.redis;
-  const kept: Kept[] = [];
-  const tell = () => {
-    if (options.statusFile) writeStatus(options.statusFile, kept);
+  const isNeitherNamed = !options.kafka && !options.redis;
+  const servers: RunningServer[] = [];
+  const writeStatusFile = () => {
+    if (options.statusFile) writeStatus(options.statusFile, servers);
   };
   try {
-    if (both || options.redis) kept.push(await redis());
-    if (both || options.kafka) kept.push(await kafka(log));
-    tell();
-    for (const { variable, address } of kept) process.stdout.write(`export ${variable}=${address}\n`);
-    await Promise.all(kept.map((server) => keepRunning(server, { log, tell, stop: stopping.signal })));
+    if (isNeitherNamed || options.redis) servers.push(await redis());
+    if (isNeitherNamed || options.kafka) servers.push(await kafka(log));
+    writeStatusFile();
+    for (const { variable, address } of servers) process.stdout.write(`export ${variable}=${address}\n`);
+    await Promise.all(
+      servers.map((server) =>
+        keepRunning(server, { log, writeStatusFile: writeStatusFile, stop: stopping.signal }),
+      ),
+    );
   } catch (error) {
     process.stderr.write(`brokerx: ${error instanceof Error ? error.message : String(error)}\n`);
     process.exitCode = EXIT_FAILED;
   } finally {
-    await Promise.all(kept.map((server) => server.remove()));
+    await Promise.all(servers.map((server) => server.remove()));
   }
 }
 
 async function keepRunning(
-  server: Kept,
-  { log, tell, stop }: { log: Log; tell: () => void; stop: AbortSignal },
+  server: RunningServer,
+  { log, writeStatusFile, stop }: { log: Log; writeStatusFile: () => void; stop: AbortSignal },
 ): Promise<void> {
   let failures = 0;
   while (!stop.aborted) {
-    await sleep(runtime, Math.min(LOOK_EVERY_MS * 2 ** failures, LOOK_EVERY_MS_MAX), stop);
+    await sleep(runtime, Math.min(CHECK_MS * 2 ** failures, CHECK_MS_MAX), stop);
     if (stop.aborted || isAlive(server.pid())) continue;
     if (failures === 0) log.info({ server: server.name }, 'it ended, and is started again');
-    tell();
+    writeStatusFile();
     try {
-      await server.startAgain();
+      await server.restart();
       if (failures > 0) log.info({ server: server.name }, 'it runs again');
       failures = 0;
     } catch (err) {
-      // The other one is none the worse for it.
+      // The other server goes on.
       if (failures === 0)
         log.warn({ server: server.name, err }, 'it does not start; it is tried again and again');
       failures += 1;
     }
-    tell();
+    writeStatusFile();
   }
 }
 
@@ -98,7 +102,7 @@ function isAlive(pid: number | undefined): boolean {
   }
 }
 
-async function redis(): Promise<Kept> {
+async function redis(): Promise<RunningServer> {
   if (!hasRedisServer()) {
     throw new Error('there is no redis-server on the PATH: install it (apt-get install redis-server)');
   }
@@ -108,7 +112,7 @@ async function redis(): Promise<Kept> {
     variable: 'REDIS_URL',
     address: server.url,
     pid: server.pid,
-    async startAgain() {
+    async restart() {
       await server.kill();
       await server.start();
     },
@@ -116,7 +120,7 @@ async function redis(): Promise<Kept> {
   };
 }
 
-async function kafka(log: Log): Promise<Kept> {
+async function kafka(log: Log): Promise<RunningServer> {
   const broker = await kafkaBroker({ libs: await kafkaJars(log), log });
   try {
     await broker.start();
@@ -129,7 +133,7 @@ async function kafka(log: Log): Promise<Kept> {
     variable: 'KAFKA_BROKERS',
     address: broker.address,
     pid: broker.pid,
-    async startAgain() {
+    async restart() {
       await broker.kill();
       await broker.start();
     },
@@ -137,10 +141,10 @@ async function kafka(log: Log): Promise<Kept> {
   };
 }
 
-/** In one step, so that a reader never meets half of it. One that is down has no pid. */
-function writeStatus(file: string, kept: readonly Kept[]): void {
-  const pids = kept.flatMap(({ name, pid }) => (isAlive(pid()) ? [[name, pid()] as const] : []));
-  const env = kept.map(({ variable, address }) => [variable, address] as const);
+/** Writes variables and pids in one step, so that a reader never gets half of them. A server that is down has no pid. */
+function writeStatus(file: string, servers: readonly RunningServer[]): void {
+  const pids = servers.flatMap(({ name, pid }) => (isAlive(pid()) ? [[name, pid()] as const] : []));
+  const env = servers.map(({ variable, address }) => [variable, address] as const);
   const status = { env: Object.fromEntries(env), pids: Object.fromEntries(pids) };
   writeFileSync(`${file}.new`, `${JSON.stringify(status)}\n`);
   renameSync(`${file}.new`, file);

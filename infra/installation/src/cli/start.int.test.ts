@@ -257,7 +257,7 @@ test('settings of single services that are wrong are told all at once, before an
   expect(existsSync(data) ? readdirSync(data) : []).toEqual([]);
 });
 
-/** What there is of the first start's database, by the name of its folder. */
+/** The folders of the first start's database that exist, by name. */
 const madeIn = (name: RegExp) => {
   const folder = join(data, 'postgres');
   return existsSync(folder) ? readdirSync(folder).filter((entry) => name.test(entry)) : [];

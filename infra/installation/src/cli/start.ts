@@ -36,7 +36,7 @@ type StartOptions = {
 
 const ROOT = resolve(import.meta.dirname, '../../../..');
 
-/** Also read by the services themselves; here because the options that set them are. */
+/** `brokerx start`: runs the database and all services in this terminal. */
 export function addStart(program: Command): void {
   program
     .command('start')
@@ -105,8 +105,8 @@ async function start(options: StartOptions): Promise<void> {
       signal: interrupted,
     });
   } catch (error) {
-    const isSaid = error instanceof StartRefused || error instanceof EmbeddedPostgresError;
-    const text = isSaid
+    const isExplained = error instanceof StartRefused || error instanceof EmbeddedPostgresError;
+    const text = isExplained
       ? error.message
       : error instanceof Error
         ? (error.stack ?? error.message)
@@ -119,7 +119,7 @@ async function start(options: StartOptions): Promise<void> {
   const json = JSON.stringify(status);
   if (options.statusFile) writeFileSync(options.statusFile, `${json}\n`, { mode: 0o600 });
   const passphraseAt = process.env.OPERATOR_PASSWORD ? 'OPERATOR_PASSWORD' : join(dataDir, 'secrets.json');
-  // What is not a terminal is kept by somebody; in development so are passcodes and the passwords of simulated people.
+  // Output that goes to no terminal is stored somewhere. In development, passcodes and passwords are stored there anyway.
   const isShown = process.stdout.isTTY === true || mode === 'development';
   if (options.jsonLogs) log.info(readyFields(status, traders, passphraseAt), 'BrokerX is ready');
   if (options.jsonStatus) process.stdout.write(`${json}\n`);
@@ -130,13 +130,13 @@ async function start(options: StartOptions): Promise<void> {
   }
   log.info('stopping');
   await installation.stop();
-  const isKept = existsSync(dataDir);
-  if (isKept) log.info('stopped; everything is kept');
+  const isDataThere = existsSync(dataDir);
+  if (isDataThere) log.info('stopped; everything is kept');
   else log.error(`stopped; ${dataDir} was deleted meanwhile: what it held is lost`);
-  process.exit(isKept ? 0 : EXIT_FAILED);
+  process.exit(isDataThere ? 0 : EXIT_FAILED);
 }
 
-/** Aborted by the first signal, or when nobody reads our output any more. A second signal kills everything. */
+/** Aborted by the first signal, or when nothing reads our output any more. A second signal kills all processes. */
 function interruption(dataDir: string): AbortSignal {
   const controller = new AbortController();
   let firstMs = 0;
@@ -159,10 +159,10 @@ function interruption(dataDir: string): AbortSignal {
   return controller.signal;
 }
 
-/** A log that lies on a full disk has holes; that is no reason to stop. */
+/** Errors of writing to a full disk: the log has gaps then, which is no reason to stop. */
 const DISK_FULL_CODES: readonly string[] = ['ENOSPC', 'EDQUOT'];
 
 function logLevel(): LogLevel {
-  const asked = process.env.LOG_LEVEL;
-  return LOG_LEVELS.find((level) => level === asked) ?? 'info';
+  const configured = process.env.LOG_LEVEL;
+  return LOG_LEVELS.find((level) => level === configured) ?? 'info';
 }

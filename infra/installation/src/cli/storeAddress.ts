@@ -26,38 +26,38 @@ export const isStoreAddress = (address: string): boolean =>
 const isDataFolder = (address: string) =>
   !address.includes('://') && existsSync(join(resolve(address), 'postgres', 'data'));
 
-/** `mayBegin`: a store that is not there yet is made. Otherwise nothing is. */
+/** Opens a store. With `mayCreate` an absent one is created; otherwise it is refused. */
 export async function openStoreAt(
   address: string,
-  { mayBegin }: { mayBegin: boolean },
+  { mayCreate }: { mayCreate: boolean },
 ): Promise<OpenedStore> {
-  const around = { codec: storedEventCodec, runtime: realRuntime };
-  if (isDataFolder(address)) return openFolder(resolve(address), mayBegin);
+  const storeOptions = { codec: storedEventCodec, runtime: realRuntime };
+  if (isDataFolder(address)) return openFolder(resolve(address), mayCreate);
   try {
     if (address.startsWith('esdb')) {
       const { eventStoreDb } = await import('@brokerx/infra/eventStore/eventStore.eventstoredb.ts');
-      const store = await eventStoreDb({ url: address, ...around });
+      const store = await eventStoreDb({ url: address, ...storeOptions });
       return { store, close: () => store.close() };
     }
-    if (!mayBegin) await refuseNoStore(address);
-    const store = await postgresEventStore({ databaseUrl: address, ...around });
+    if (!mayCreate) await refuseAbsentStore(address);
+    const store = await postgresEventStore({ databaseUrl: address, ...storeOptions });
     return { store, close: () => store.close() };
   } catch (error) {
     if (error instanceof StoreAddressRefused) throw error;
-    const why = error instanceof Error ? error.message : String(error);
+    const reason = error instanceof Error ? error.message : String(error);
     throw new StoreAddressRefused(
-      `the event store at ${withoutSecrets(address)} cannot be opened: ${why || 'nobody answers'}`,
+      `the event store at ${withoutSecrets(address)} cannot be opened: ${reason || 'nobody answers'}`,
       { cause: error },
     );
   }
 }
 
-/** Refuses by itself where the installation still runs. */
-async function openFolder(folder: string, mayBegin: boolean): Promise<OpenedStore> {
+/** Opens the store of a stopped installation. Starting its database fails if the installation still runs. */
+async function openFolder(folder: string, mayCreate: boolean): Promise<OpenedStore> {
   const log = createLog({ name: 'brokerx', level: 'silent' });
   const server = await startEmbeddedPostgres({ dataRoot: folder, log });
   try {
-    const { store, close } = await openStoreAt(server.url, { mayBegin });
+    const { store, close } = await openStoreAt(server.url, { mayCreate });
     return {
       store,
       async close() {
@@ -71,8 +71,8 @@ async function openFolder(folder: string, mayBegin: boolean): Promise<OpenedStor
   }
 }
 
-/** Opening a store makes what is missing: one that is copied is only to be read. */
-async function refuseNoStore(url: string): Promise<void> {
+/** Refuses a database without an event store. Opening it would create one, but a store that is copied is only read. */
+async function refuseAbsentStore(url: string): Promise<void> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
   try {
     await client.connect();

@@ -2,9 +2,9 @@ import { spawn } from 'node:child_process';
 import { z } from 'zod';
 import { type ContainerState, type Containers, ContainersFailed } from './containers.ts';
 
-/** Containers of `infra/compose.yaml`, by plain `docker` and `docker compose`. */
+/** Runs the containers of `infra/compose.yaml` by the commands `docker` and `docker compose`. */
 export type DockerOptions = {
-  /** The repository, which the image is built from. */
+  /** The repository, from which the image is built. */
   root: string;
   composeFile: string;
   envFile: string;
@@ -12,16 +12,16 @@ export type DockerOptions = {
   image: string;
   /** More for `docker build`, such as `--build-arg=BASE_IMAGE=…`. */
   buildOptions: readonly string[];
-  /** Written on the image. */
+  /** The commit, as a label of the image. */
   revision: string;
   /** The environment of the commands. */
   env: NodeJS.ProcessEnv;
 };
 
-/** A service that was started again so often does not become ready. */
+/** Restarts after which a service counts as failed. */
 const RESTARTS_MAX = 3;
 const LOG_LINES = '30';
-/** Compose writes it before each line, also to who is no terminal. */
+/** Compose writes this before each line, even if the output is no terminal. */
 const CLEAR_LINE = '\u001b[2K';
 
 const Inspected = z.array(
@@ -42,36 +42,37 @@ export function dockerContainers(options: DockerOptions): Containers {
     run(['docker', ...args], { env, cwd: root, show });
   const compose = (args: readonly string[], show = false) =>
     docker(['compose', '--file', composeFile, '--env-file', envFile, ...args], show);
-  const idOf = async (service: string) => (await said(compose(['ps', '--all', '--quiet', service]))).trim();
+  const idOf = async (service: string) =>
+    (await outputOf(compose(['ps', '--all', '--quiet', service]))).trim();
 
   return {
     hasImage: async (tag) => (await docker(['image', 'inspect', `${image}:${tag}`])).code === 0,
     async build(tag) {
       const label = `org.opencontainers.image.revision=${revision}`;
       const args = ['build', '--tag', `${image}:${tag}`, '--label', label, ...buildOptions, '.'];
-      await said(docker(args, true));
+      await outputOf(docker(args, true));
     },
-    services: async () => (await said(compose(['config', '--services']))).split('\n').filter(Boolean),
+    services: async () => (await outputOf(compose(['config', '--services']))).split('\n').filter(Boolean),
     async start(services) {
-      await said(compose(['up', '--detach', '--no-deps', '--no-build', ...services], true));
+      await outputOf(compose(['up', '--detach', '--no-deps', '--no-build', ...services], true));
     },
     async state(service) {
       const id = await idOf(service);
       if (id === '') return 'absent';
-      const [container] = Inspected.parse(JSON.parse(await said(docker(['inspect', id]))));
+      const [container] = Inspected.parse(JSON.parse(await outputOf(docker(['inspect', id]))));
       if (!container) return 'absent';
       const { State, RestartCount, Config } = container;
-      const state = judge(State, RestartCount);
-      // Docker looks every few seconds only: meanwhile we look ourselves, as it would.
-      const look =
-        state === 'starting' && State.Status === 'running' ? lookOf(Config.Healthcheck?.Test) : null;
-      if (look === null) return state;
-      return (await docker(['exec', id, ...look])).code === 0 ? 'ready' : state;
+      const state = containerState(State, RestartCount);
+      // Docker checks a container's health only every few seconds: meanwhile we run the same check ourselves.
+      const healthCommand =
+        state === 'starting' && State.Status === 'running' ? healthCommandOf(Config.Healthcheck?.Test) : null;
+      if (healthCommand === null) return state;
+      return (await docker(['exec', id, ...healthCommand])).code === 0 ? 'ready' : state;
     },
     async execute(service, command) {
-      await said(compose(['exec', '--no-TTY', service, ...command]));
+      await outputOf(compose(['exec', '--no-TTY', service, ...command]));
     },
-    lastWords: async (service) => {
+    lastLogLines: async (service) => {
       const args = ['logs', '--no-color', '--no-log-prefix', '--tail', LOG_LINES, service];
       const { out, errors } = await compose(args);
       return `${out}${errors}`.replaceAll(CLEAR_LINE, '').trimEnd();
@@ -81,7 +82,7 @@ export function dockerContainers(options: DockerOptions): Containers {
 
 type Inspected = z.infer<typeof Inspected>[number];
 
-function judge(state: Inspected['State'], restarts: number): ContainerState {
+function containerState(state: Inspected['State'], restarts: number): ContainerState {
   const { Status: status, ExitCode: code, Health: health } = state;
   if (status === 'exited' || status === 'dead') return code === 0 ? 'finished' : 'failed';
   if (restarts >= RESTARTS_MAX) return 'failed';
@@ -90,16 +91,16 @@ function judge(state: Inspected['State'], restarts: number): ContainerState {
   return health.Status === 'unhealthy' ? 'failed' : 'starting';
 }
 
-function lookOf(test: readonly string[] | null | undefined): readonly string[] | null {
+function healthCommandOf(test: readonly string[] | null | undefined): readonly string[] | null {
   const [kind, ...command] = test ?? [];
   if (kind === 'CMD') return command;
   return kind === 'CMD-SHELL' ? ['sh', '-c', ...command] : null;
 }
 
-type Ran = { code: number; out: string; errors: string };
+type CommandResult = { code: number; out: string; errors: string };
 
-/** What it said on standard output. */
-async function said(running: Promise<Ran>): Promise<string> {
+/** The standard output of a command. Throws `ContainersFailed` if the command failed. */
+async function outputOf(running: Promise<CommandResult>): Promise<string> {
   const { code, out, errors } = await running;
   if (code === 0) return out;
   if (NO_COMPOSE.test(errors)) {
@@ -110,13 +111,13 @@ async function said(running: Promise<Ran>): Promise<string> {
   throw new ContainersFailed(errors.trim() || out.trim() || `docker ended with ${code}`);
 }
 
-/** What Docker says where it has no such plugin: of the word, or of the flag behind it. */
+/** Docker's message without its Compose plugin: about the word, or about the flag behind it. */
 const NO_COMPOSE = /'compose' is not a docker command|unknown flag: --file$|unknown command: docker compose/m;
 
 function run(
   command: readonly string[],
   { env, cwd, show }: { env: NodeJS.ProcessEnv; cwd: string; show: boolean },
-): Promise<Ran> {
+): Promise<CommandResult> {
   return new Promise((resolve, reject) => {
     const [program = '', ...args] = command;
     const child = spawn(program, args, { env, cwd, stdio: ['ignore', 'pipe', 'pipe'] });

@@ -1,23 +1,23 @@
-/** What a deployment needs of Docker. */
+/** The operations on containers that a deployment needs. */
 export type Containers = {
   hasImage(tag: string): Promise<boolean>;
-  /** Throws `ContainersFailed` when it does not come about. */
+  /** Builds the image. Throws `ContainersFailed` if that fails. */
   build(tag: string): Promise<void>;
-  /** Names of the services that are to run here, by the profiles that are on. */
+  /** The names of the services that run here, by the profiles in use. */
   services(): Promise<readonly string[]>;
-  /** Creates what is absent, replaces what is other than it should be, starts what stands still. Does not wait. */
+  /** Creates absent containers, replaces those whose image or settings have changed, starts stopped ones. Does not wait. */
   start(services: readonly string[]): Promise<void>;
   state(service: string): Promise<ContainerState>;
-  /** Runs a command in it; throws `ContainersFailed` for any exit code but 0. */
+  /** Runs a command in the service's container. Throws `ContainersFailed` for any exit code but 0. */
   execute(service: string, command: readonly string[]): Promise<void>;
-  /** The end of what it said. */
-  lastWords(service: string): Promise<string>;
+  /** The last lines of the service's log. */
+  lastLogLines(service: string): Promise<string>;
 };
 
-/** `finished`: ended as it should. `failed`: ended otherwise, or is started again and again. */
+/** `finished`: the container has ended with exit code 0. `failed`: it has ended with another one, or restarts again and again. */
 export type ContainerState = 'absent' | 'starting' | 'ready' | 'finished' | 'failed';
 
-/** Docker could not do it; the message is Docker's own. */
+/** Docker has failed. The message is mostly Docker's own. */
 export class ContainersFailed extends Error {
   override name = 'ContainersFailed';
 }

@@ -88,10 +88,10 @@ test('an image that does not work is undone, the other of its kind untouched, an
   const before = containers.running();
   forget();
   expect(await deploy(around, [], 'two')).toBe(false);
-  // What the new image did to the database stays done.
+  // The changes of the new image to the database stay.
   expect(containers.running()).toEqual({ ...before, database: 'two' });
   expect(containers.started).not.toContain('command-api-2=two');
-  // What came first goes back last.
+  // The role that was deployed first goes back last.
   expect(containers.started.slice(containers.started.indexOf('command-api-1=two'))).toEqual([
     'command-api-1=two',
     'command-api-1=one',

@@ -1,68 +1,76 @@
 import { ContainersFailed } from './containers.ts';
 import { type Role, rolesNamed, SERVERS } from './roles.ts';
-import { type Failure, rollOut, type Step, type Surroundings, startServers } from './rollOut.ts';
+import { type Failure, type RollOutOptions, rollOut, type Step, startServers } from './rollOut.ts';
 
-/** A deployment and a way back, whatever the containers are. Both say what they do and answer whether it came about. */
-export type Deployment = Surroundings & {
-  /** The image that a role runs now; undefined when it was never deployed. */
+/** A deployment, and the way back from one. Both report what they do, and return whether they succeeded. */
+export type Deployment = RollOutOptions & {
+  /** The image that a role runs now; undefined if it was never deployed. */
   currentTag(role: Role): string | undefined;
-  /** The one before; undefined when there is none. */
+  /** The image that the role ran before; undefined if there is none. */
   previousTag(role: Role): string | undefined;
-  /** Told what came about. */
+  /** Records what was deployed or rolled back. */
   record(what: 'deploy' | 'rollback', tags: Record<string, string>): void;
 };
 
-/** It cannot be begun; the message says why and what to do. */
+/** The deployment cannot begin. The message says why, and what to do. */
 export class DeploymentRefused extends Error {
   override name = 'DeploymentRefused';
 }
 
-export async function deploy(around: Deployment, names: readonly string[], tag: string): Promise<boolean> {
-  const { containers, say } = around;
+export async function deploy(
+  deployment: Deployment,
+  names: readonly string[],
+  tag: string,
+): Promise<boolean> {
+  const { containers, say } = deployment;
   const services = await containers.services();
-  const roles = named(names, services);
+  const roles = rolesOrRefusal(names, services);
   if (!(await containers.hasImage(tag))) {
     say(`building the image ${tag}`);
     await containers.build(tag);
   }
   const server = await startServers(
     SERVERS.filter((it) => services.includes(it)),
-    around,
+    deployment,
   );
-  if (server) return gaveUp(around, server);
-  const former = new Map(roles.map((role) => [role, around.currentTag(role)]));
+  if (server) return reportFailure(deployment, server);
+  const tagsBefore = new Map(roles.map((role) => [role, deployment.currentTag(role)]));
   const { done, failed } = await rollOut(
     roles.map((role) => ({ role, tag })),
-    around,
+    deployment,
   );
   if (!failed) {
-    around.record('deploy', tagsOf(done));
+    deployment.record('deploy', tagsOf(done));
     say(`deployed ${tag}: ${roles.map(({ name }) => name).join(', ')}`);
     return true;
   }
-  await gaveUp(around, failed);
-  const back = [...done, failed.step].toReversed().flatMap(({ role }): Step[] => {
-    const earlier = role.isOneWay ? undefined : former.get(role);
+  await reportFailure(deployment, failed);
+  const stepsBack = [...done, failed.step].toReversed().flatMap(({ role }): Step[] => {
+    const earlier = role.isOneWay ? undefined : tagsBefore.get(role);
     return earlier === undefined ? [] : [{ role, tag: earlier }];
   });
-  if (back.length === 0) {
+  if (stepsBack.length === 0) {
     say('nothing ran before that could be gone back to: the services are left as they are');
     return false;
   }
-  say(`going back: ${described(back)}`);
-  const returned = await rollOut(back, around);
-  if (returned.failed) await gaveUp(around, returned.failed);
+  say(`going back: ${described(stepsBack)}`);
+  const returned = await rollOut(stepsBack, deployment);
+  if (returned.failed) await reportFailure(deployment, returned.failed);
   else say('all services are as they were before');
   return false;
 }
 
-/** To a named image, or each role to the one that it ran before. */
-export async function rollBack(around: Deployment, names: readonly string[], tag?: string): Promise<boolean> {
-  const { containers, say } = around;
-  const roles = named(names, await containers.services());
+/** Goes back to a named image, or each role to the image that it ran before. */
+export async function rollBack(
+  deployment: Deployment,
+  names: readonly string[],
+  tag?: string,
+): Promise<boolean> {
+  const { containers, say } = deployment;
+  const roles = rolesOrRefusal(names, await containers.services());
   const steps = roles.toReversed().flatMap((role): Step[] => {
-    const earlier = role.isOneWay ? undefined : (tag ?? around.previousTag(role));
-    return earlier === undefined || earlier === around.currentTag(role) ? [] : [{ role, tag: earlier }];
+    const earlier = role.isOneWay ? undefined : (tag ?? deployment.previousTag(role));
+    return earlier === undefined || earlier === deployment.currentTag(role) ? [] : [{ role, tag: earlier }];
   });
   if (steps.length === 0) {
     throw new DeploymentRefused(
@@ -79,14 +87,14 @@ export async function rollBack(around: Deployment, names: readonly string[], tag
     }
   }
   say(`going back: ${described(steps)}`);
-  const { done, failed } = await rollOut(steps, around);
-  if (done.length > 0) around.record('rollback', tagsOf(done));
-  if (failed) return gaveUp(around, failed);
+  const { done, failed } = await rollOut(steps, deployment);
+  if (done.length > 0) deployment.record('rollback', tagsOf(done));
+  if (failed) return reportFailure(deployment, failed);
   say('rolled back');
   return true;
 }
 
-function named(names: readonly string[], services: readonly string[]): Role[] {
+function rolesOrRefusal(names: readonly string[], services: readonly string[]): Role[] {
   try {
     return rolesNamed(names, services);
   } catch (cause) {
@@ -94,15 +102,15 @@ function named(names: readonly string[], services: readonly string[]): Role[] {
   }
 }
 
-async function gaveUp(
+async function reportFailure(
   { containers, say }: Pick<Deployment, 'containers' | 'say'>,
   { service, why }: Pick<Failure, 'service' | 'why'>,
 ): Promise<false> {
-  const words = await containers.lastWords(service).catch((error: unknown) => {
+  const logLines = await containers.lastLogLines(service).catch((error: unknown) => {
     if (error instanceof ContainersFailed) return error.message;
     throw error;
   });
-  say(`${service} failed: ${why}\n${words}`);
+  say(`${service} failed: ${why}\n${logLines}`);
   return false;
 }
 

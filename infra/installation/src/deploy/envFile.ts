@@ -1,20 +1,20 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 
-/** `.env` of a deployment: read whole, written one variable at a time, comments and order kept. */
+/** Reads the `.env` of a deployment. Functions that change it keep comments and order. */
 export function readEnvFile(path: string): Record<string, string> {
   return parseEnv(readFileSync(path, 'utf8')) as Record<string, string>;
 }
 
-/** What is missing in a file of an earlier version, as `fresh` has it with its comments; what is there stays as it is. */
+/** Adds to the text of an earlier version what `fresh` has and it lacks, with the comments; the rest stays as it is. */
 export function withMissing(text: string, fresh: string): { text: string; added: string[] } {
-  const known = parseEnv(text);
+  const existing = parseEnv(text);
   const added: string[] = [];
   const lines: string[] = [];
   let comments: string[] = [];
   for (const line of fresh.split('\n')) {
     const name = /^([A-Z][A-Z0-9_]*)=/.exec(line)?.[1];
-    if (name !== undefined && !(name in known)) {
+    if (name !== undefined && !(name in existing)) {
       added.push(name);
       lines.push(...comments, line);
     }
@@ -26,13 +26,13 @@ export function withMissing(text: string, fresh: string): { text: string; added:
 export function setInEnvFile(path: string, name: string, value: string): void {
   const text = readFileSync(path, 'utf8');
   const line = `${name}=${value}`;
-  const known = new RegExp(`^${name}=.*$`, 'm');
-  const changed = known.test(text) ? text.replace(known, () => line) : `${text.trimEnd()}\n${line}\n`;
+  const pattern = new RegExp(`^${name}=.*$`, 'm');
+  const changed = pattern.test(text) ? text.replace(pattern, () => line) : `${text.trimEnd()}\n${line}\n`;
   if (changed === text) return;
   replaceEnvFile(path, changed);
 }
 
-/** In one step; only its owner may read it: it holds secrets. */
+/** Replaces the file in one step. Only its owner may read it, because it holds secrets. */
 export function replaceEnvFile(path: string, text: string): void {
   writeFileSync(`${path}.new`, text, { mode: 0o600 });
   renameSync(`${path}.new`, path);

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { DATABASE_SERVICES, roleName } from '../database/databaseRoles.ts';
 import { ROLES, SERVERS } from './roles.ts';
 
-/** What is said twice, in files that cannot import each other, is said the same. */
+/** Facts that are in several files, which cannot import each other, must be equal. */
 const root = resolve(import.meta.dirname, '../../../..');
 const read = (path: string) => readFileSync(join(root, path), 'utf8');
 const dockerfile = read('Dockerfile');

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { newSecrets } from '../supervise/secrets.ts';
 
-/** The first `.env` of a deployment: secrets of its own, and every setting that people change. */
+/** The text of a new `.env` for a deployment, with new secrets and every setting that people change. */
 export type EnvFileOptions = {
-  /** Servers beside PostgreSQL. */
+  /** The servers that run beside PostgreSQL. */
   servers: readonly ('kurrentdb' | 'kafka' | 'redis')[];
   /** With an inbox that anybody may read and simulated traders. */
   demo: boolean;
@@ -13,7 +13,7 @@ export type EnvFileOptions = {
 
 export function newEnvFile({ servers, demo, network }: EnvFileOptions): string {
   const redisPassword = password();
-  const runs = (server: EnvFileOptions['servers'][number], address: string) =>
+  const addressOf = (server: EnvFileOptions['servers'][number], address: string) =>
     servers.includes(server) ? address : '';
   const profiles = [...servers, ...(demo ? ['inbox', 'traders'] : [])];
   return `# Settings and secrets of this deployment. Keep a copy of it where your backups are not: without BROKERX_MASTER_KEY no
@@ -26,9 +26,9 @@ ${modeLines(demo)}
 # Servers beside PostgreSQL, and their addresses. To use servers of your own: take theirs out of the list, and set the
 # address. To do without one: take it out, and empty the address.
 COMPOSE_PROFILES=${profiles.join(',')}
-EVENTSTORE_URL=${runs('kurrentdb', 'esdb://kurrentdb:2113?tls=false')}
-KAFKA_BROKERS=${runs('kafka', 'kafka:9092')}
-REDIS_URL=${runs('redis', `redis://:${redisPassword}@redis:6379`)}
+EVENTSTORE_URL=${addressOf('kurrentdb', 'esdb://kurrentdb:2113?tls=false')}
+KAFKA_BROKERS=${addressOf('kafka', 'kafka:9092')}
+REDIS_URL=${addressOf('redis', `redis://:${redisPassword}@redis:6379`)}
 # The first three numbers of the network of the services; another one where it collides.
 BROKERX_NETWORK=${network}
 
@@ -55,7 +55,7 @@ MAIL_FROM=${demo ? '' : 'BrokerX <no-reply@brokerx.test>'}
 # --- Secrets --------------------------------------------------------------------------------------------------------
 
 REDIS_PASSWORD=${redisPassword}
-${madeSecrets()}
+${secretLines()}
 
 # --- Which image each service runs: set by \`npm run deploy\` and \`npm run rollback\` ---------------------------------
 
@@ -63,11 +63,11 @@ ${madeSecrets()}
 }
 
 /**
- * What a file of an earlier version may lack and cannot do without. Settings are not among them: one that is not there is
- * at its default, by choice. A file with the inbox of a demonstration is of one.
+ * The lines that a file of an earlier version may lack and that are required. Optional settings are not among them: an absent
+ * one has its default by choice. A file whose profiles contain the inbox belongs to a demonstration.
  */
 export function missingInEnvFile({ COMPOSE_PROFILES = '' }: Readonly<Record<string, string>>): string {
-  return `${modeLines(COMPOSE_PROFILES.split(',').includes('inbox'))}\n\n${madeSecrets()}\n`;
+  return `${modeLines(COMPOSE_PROFILES.split(',').includes('inbox'))}\n\n${secretLines()}\n`;
 }
 
 const modeLines = (demo: boolean) =>
@@ -76,7 +76,7 @@ const modeLines = (demo: boolean) =>
 BROKERX_MODE=${demo ? 'development' : 'production'}`;
 
 /** Secrets that no other line of the file repeats. */
-function madeSecrets(): string {
+function secretLines(): string {
   const { BROKERX_MASTER_KEY, AUTH_PRIVATE_JWK, OPERATOR_EMAIL, OPERATOR_PASSWORD } = newSecrets();
   return `BROKERX_MASTER_KEY=${BROKERX_MASTER_KEY}
 AUTH_PRIVATE_JWK='${AUTH_PRIVATE_JWK}'
@@ -90,5 +90,5 @@ PROJECTORS_DATABASE_PASSWORD=${password()}
 QUERY_API_DATABASE_PASSWORD=${password()}`;
 }
 
-/** 192 bits, of letters that need no escape in an address. */
+/** A password of 192 bits, of characters that need no escape in an address. */
 const password = () => randomBytes(24).toString('base64url');

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
 
-/** What was deployed and rolled back, oldest first: where a way back leads is read from it. */
+/** A deployment or a rollback. The file lists them, oldest first, so that a rollback finds the image before. */
 const Release = z.object({
   at: z.string(),
   what: z.enum(['deploy', 'rollback']),
@@ -10,8 +10,8 @@ const Release = z.object({
 });
 export type Release = z.infer<typeof Release>;
 
-/** Some hundred bytes each: a year of two a week. */
-const RELEASES_KEPT = 100;
+/** Releases in the file, of some hundred bytes each: two a week for a year. */
+const RELEASES_MAX = 100;
 
 export function readReleases(path: string): Release[] {
   if (!existsSync(path)) return [];
@@ -19,23 +19,23 @@ export function readReleases(path: string): Release[] {
 }
 
 export function addRelease(path: string, release: Release): void {
-  const kept = [...readReleases(path), release].slice(-RELEASES_KEPT);
-  writeFileSync(`${path}.new`, `${JSON.stringify(kept, null, 2)}\n`);
+  const newest = [...readReleases(path), release].slice(-RELEASES_MAX);
+  writeFileSync(`${path}.new`, `${JSON.stringify(newest, null, 2)}\n`);
   renameSync(`${path}.new`, path);
 }
 
 /**
- * The image that a role ran before its present one; undefined when there is none. What was rolled back from is not
- * gone back to.
+ * The image that a role ran before its present one; undefined if there is none. It is never an image that a rollback has
+ * left.
  */
 export function previousTag(releases: readonly Release[], role: string): string | undefined {
-  const ran: string[] = [];
+  const tagsInTurn: string[] = [];
   for (const { what, tags } of releases) {
     const tag = tags[role];
     if (tag === undefined) continue;
-    const before = ran.lastIndexOf(tag);
-    if (what === 'rollback' && before >= 0) ran.length = before + 1;
-    else if (ran.at(-1) !== tag) ran.push(tag);
+    const before = tagsInTurn.lastIndexOf(tag);
+    if (what === 'rollback' && before >= 0) tagsInTurn.length = before + 1;
+    else if (tagsInTurn.at(-1) !== tag) tagsInTurn.push(tag);
   }
-  return ran.at(-2);
+  return tagsInTurn.at(-2);
 }

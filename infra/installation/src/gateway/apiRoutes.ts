@@ -1,8 +1,8 @@
 import { z } from 'zod';
 
 /**
- * What the two APIs serve, read from their OpenAPI documents: gateways pass on exactly that. How a route is passed on
- * follows from what the document says of it.
+ * A route of one of the two APIs, read from its OpenAPI document. Gateways pass on exactly these routes, each in the way that
+ * its document determines.
  */
 export type ApiRoute = {
   api: 'command' | 'query';
@@ -10,17 +10,17 @@ export type ApiRoute = {
   /** `/v1/orders/{id}` */
   path: string;
   kind: RouteKind;
-  /** The roles that may call it; null: anybody may. */
+  /** The roles that may call the route; null: anybody may. */
   roles: readonly string[] | null;
-  /** Headers and parameters that it reads, beside the ones that every route does. */
+  /** Headers and query parameters that the route reads, beside those that every route reads. */
   headers: readonly string[];
   queries: readonly string[];
 };
 
 /**
- * `command`: may be sent twice, because it carries an Idempotency-Key, or because it puts or deletes: that changes no
- * more the second time. `command_once`: may not. `command_read`: changes nothing, but command-api answers it. `query`:
- * answered by query-api. `stream`: answered without end.
+ * `command`: may be sent twice, because it carries an Idempotency-Key, or because it is a PUT or DELETE, which changes nothing
+ * the second time. `command_once`: must not be sent twice. `command_read`: changes nothing, but command-api answers it.
+ * `query`: query-api answers it. `stream`: its reply has no end.
  */
 export type RouteKind = 'command' | 'command_once' | 'command_read' | 'query' | 'stream';
 
@@ -34,18 +34,18 @@ const Operation = z.looseObject({
 const Document = z.looseObject({ paths: z.record(z.string(), z.record(z.string(), Operation)) });
 type Operation = z.infer<typeof Operation>;
 
-/** Routes that exist in development alone are not among them: a gateway shows them when it is told to. */
-const DEVELOPMENT = 'Development';
+/** The tag of routes that exist in development alone. They are left out here; a gateway shows them if it is told to. */
+const DEVELOPMENT_TAG = 'Development';
 /** Media types of replies that do not end, or only after a long time. */
-const ENDLESS: readonly string[] = ['text/event-stream', 'application/x-ndjson'];
+const ENDLESS_TYPES: readonly string[] = ['text/event-stream', 'application/x-ndjson'];
 
 export function apiRoutes(documents: { command: unknown; query: unknown }): ApiRoute[] {
   const routes = [...routesOf('command', documents.command), ...routesOf('query', documents.query)];
-  const seen = new Set<string>();
+  const names = new Set<string>();
   for (const { method, path } of routes) {
     const name = `${method} ${path}`;
-    if (seen.has(name)) throw new Error(`both APIs serve ${name}: a gateway cannot tell which is meant`);
-    seen.add(name);
+    if (names.has(name)) throw new Error(`both APIs serve ${name}: a gateway cannot tell which is meant`);
+    names.add(name);
   }
   return routes;
 }
@@ -53,9 +53,9 @@ export function apiRoutes(documents: { command: unknown; query: unknown }): ApiR
 function routesOf(api: ApiRoute['api'], document: unknown): ApiRoute[] {
   return Object.entries(Document.parse(document).paths).flatMap(([path, operations]) =>
     Object.entries(operations).flatMap(([verb, operation]): ApiRoute[] => {
-      if (operation.tags.includes(DEVELOPMENT)) return [];
+      if (operation.tags.includes(DEVELOPMENT_TAG)) return [];
       const method = verb.toUpperCase();
-      const named = (place: string) =>
+      const parametersIn = (place: string) =>
         operation.parameters.flatMap(({ in: where, name }) => (where === place ? [name] : []));
       return [
         {
@@ -64,8 +64,8 @@ function routesOf(api: ApiRoute['api'], document: unknown): ApiRoute[] {
           path,
           kind: kindOf(api, method, path, operation),
           roles: operation.security?.flatMap(({ bearer }) => bearer) ?? null,
-          headers: named('header'),
-          queries: named('query'),
+          headers: parametersIn('header'),
+          queries: parametersIn('query'),
         },
       ];
     }),
@@ -78,12 +78,14 @@ function kindOf(api: ApiRoute['api'], method: string, path: string, operation: O
     const types = Object.values(operation.responses).flatMap(({ content }) => Object.keys(content));
     // Switching protocols: a WebSocket.
     if ('101' in operation.responses) return 'stream';
-    return types.some((type) => ENDLESS.includes(type)) ? 'stream' : 'query';
+    return types.some((type) => ENDLESS_TYPES.includes(type)) ? 'stream' : 'query';
   }
   if (method === 'GET') return 'command_read';
   if (method === 'PUT' || method === 'DELETE') return 'command';
-  const isKeyed = operation.parameters.some(({ in: where, name }) => where === 'header' && name === KEY);
+  const isKeyed = operation.parameters.some(
+    ({ in: where, name }) => where === 'header' && name === IDEMPOTENCY_HEADER,
+  );
   return isKeyed ? 'command' : 'command_once';
 }
 
-const KEY = 'Idempotency-Key';
+const IDEMPOTENCY_HEADER = 'Idempotency-Key';

@@ -1,4 +1,4 @@
-/** What pages of allowed origins may send to the APIs and read of their replies (CORS), at every gateway. */
+/** What pages of allowed origins may send to the APIs and read of their replies (CORS), the same for every gateway. */
 export const CORS_METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 export const CORS_REQUEST_HEADERS = [
   'Authorization',
@@ -16,5 +16,5 @@ export const CORS_REPLY_HEADERS = [
   'Idempotent-Replayed',
   'traceparent',
 ] as const;
-/** For which a browser remembers the answer to its question. */
+/** Seconds for which a browser remembers the answer to a preflight request. */
 export const CORS_MAX_AGE_SECONDS = 600;

@@ -1,12 +1,12 @@
 import { isAddressRange, listVariable, loadConfig } from '@brokerx/infra/runtime/config.ts';
 import { z } from 'zod';
 
-/** What the gateway is told from outside: where it listens, what is behind it, and its limits. */
+/** The settings of a gateway: where it listens, what is behind it, and its limits. */
 const endpoint = z.string().regex(/^[^:/\s]+:\d{1,5}$/, 'must be host:port, separated by commas');
 const listen = z
   .string()
   .regex(/^(\[[0-9a-f:]+\]|[0-9.]+):\d{1,5}$/, 'must be address:port such as 0.0.0.0:8080 or [::]:8080');
-/** What nginx would take for more than a name is none. */
+/** A file name without characters that have a meaning in nginx' configuration. */
 const file = z.string().regex(/^[^\s;'"{}]+$/, 'must be a file, without spaces and quotes');
 const rate = (what: string, standard: number) =>
   z.coerce
@@ -18,7 +18,7 @@ const rate = (what: string, standard: number) =>
     .describe(what);
 
 const Variables = z.object({
-  GATEWAY_LISTEN: orElse(listVariable(listen), ['127.0.0.1:8080']).describe(
+  GATEWAY_LISTEN: withDefault(listVariable(listen), ['127.0.0.1:8080']).describe(
     'Addresses and ports that the gateway listens on, such as 0.0.0.0:8080,[::]:8080.',
   ),
   GATEWAY_HEALTH_LISTEN: listen
@@ -28,10 +28,10 @@ const Variables = z.object({
     .optional()
     .describe('File of the certificate and its chain (PEM); with it the gateway speaks TLS.'),
   GATEWAY_TLS_KEY: file.optional().describe('File of the key of that certificate (PEM).'),
-  GATEWAY_COMMAND_APIS: orElse(listVariable(endpoint), ['127.0.0.1:8001']).describe(
+  GATEWAY_COMMAND_APIS: withDefault(listVariable(endpoint), ['127.0.0.1:8001']).describe(
     'The command-apis, such as 10.0.0.11:8001,10.0.0.12:8001.',
   ),
-  GATEWAY_QUERY_APIS: orElse(listVariable(endpoint), ['127.0.0.1:8002']).describe('The query-apis.'),
+  GATEWAY_QUERY_APIS: withDefault(listVariable(endpoint), ['127.0.0.1:8002']).describe('The query-apis.'),
   GATEWAY_INBOX: endpoint
     .optional()
     .describe('Who serves /dev/inbox; not set: the gateway does not show it. Never for an open market.'),
@@ -75,40 +75,40 @@ export type GatewaySettings = {
   publicPerMinuteMax: number;
   connectionsMax: number;
   streamsMax: number;
-  /** Whose tokens the gateway checks; null: it leaves that to the APIs. */
+  /** The issuer of the tokens that the gateway checks; null: only the APIs check tokens. */
   tokenIssuer: string | null;
   accessLog: string;
 };
 
-/** Throws `ConfigError`. */
+/** Reads the settings from variables. Throws `ConfigError` for wrong ones. */
 export function gatewaySettings(env?: NodeJS.ProcessEnv): GatewaySettings {
-  const given = loadConfig(Variables.superRefine(wholeTls), env);
-  const { GATEWAY_TLS_CERTIFICATE: certificate, GATEWAY_TLS_KEY: key } = given;
+  const variables = loadConfig(Variables.superRefine(checkTlsPair), env);
+  const { GATEWAY_TLS_CERTIFICATE: certificate, GATEWAY_TLS_KEY: key } = variables;
   return {
-    listen: given.GATEWAY_LISTEN,
-    healthListen: given.GATEWAY_HEALTH_LISTEN ?? null,
+    listen: variables.GATEWAY_LISTEN,
+    healthListen: variables.GATEWAY_HEALTH_LISTEN ?? null,
     tls: certificate && key ? { certificate, key } : null,
-    commandApis: given.GATEWAY_COMMAND_APIS,
-    queryApis: given.GATEWAY_QUERY_APIS,
-    inbox: given.GATEWAY_INBOX ?? null,
-    corsOrigins: given.GATEWAY_CORS_ORIGINS,
-    trustedProxies: given.GATEWAY_TRUSTED_PROXIES,
-    commandsPerSecondMax: given.GATEWAY_COMMANDS_PER_SECOND_MAX,
-    queriesPerSecondMax: given.GATEWAY_QUERIES_PER_SECOND_MAX,
-    publicPerMinuteMax: given.GATEWAY_PUBLIC_PER_MINUTE_MAX,
-    connectionsMax: given.GATEWAY_CONNECTIONS_MAX,
-    streamsMax: given.GATEWAY_STREAMS_MAX,
-    tokenIssuer: given.GATEWAY_TOKEN_ISSUER ?? null,
-    accessLog: given.GATEWAY_ACCESS_LOG,
+    commandApis: variables.GATEWAY_COMMAND_APIS,
+    queryApis: variables.GATEWAY_QUERY_APIS,
+    inbox: variables.GATEWAY_INBOX ?? null,
+    corsOrigins: variables.GATEWAY_CORS_ORIGINS,
+    trustedProxies: variables.GATEWAY_TRUSTED_PROXIES,
+    commandsPerSecondMax: variables.GATEWAY_COMMANDS_PER_SECOND_MAX,
+    queriesPerSecondMax: variables.GATEWAY_QUERIES_PER_SECOND_MAX,
+    publicPerMinuteMax: variables.GATEWAY_PUBLIC_PER_MINUTE_MAX,
+    connectionsMax: variables.GATEWAY_CONNECTIONS_MAX,
+    streamsMax: variables.GATEWAY_STREAMS_MAX,
+    tokenIssuer: variables.GATEWAY_TOKEN_ISSUER ?? null,
+    accessLog: variables.GATEWAY_ACCESS_LOG,
   };
 }
 
-/** A list that is never empty. */
-function orElse(list: z.ZodType<string[]>, standard: readonly string[]) {
+/** A list with a default in place of an empty one. */
+function withDefault(list: z.ZodType<string[]>, standard: readonly string[]) {
   return list.transform((given) => (given.length > 0 ? given : [...standard]));
 }
 
-function wholeTls(
+function checkTlsPair(
   given: { GATEWAY_TLS_CERTIFICATE?: string | undefined; GATEWAY_TLS_KEY?: string | undefined },
   context: z.RefinementCtx,
 ): void {

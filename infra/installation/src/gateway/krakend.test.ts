@@ -23,7 +23,7 @@ type Endpoint = {
   extra_config: { 'auth/validator'?: { roles: string[] }; 'qos/ratelimit/router': { every?: string } };
 };
 
-/** What every endpoint passes on, beside what its route reads. */
+/** The headers that every endpoint passes on, beside those that its route reads. */
 const COMMON = ['Accept', 'Authorization', 'Content-Type', 'traceparent'];
 const routes = ran.endpoints.map((endpoint): ApiRoute => {
   const { method, input_headers, backend, extra_config } = endpoint;

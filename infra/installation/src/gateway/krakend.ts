@@ -5,9 +5,9 @@ import { CORS_MAX_AGE_SECONDS, CORS_METHODS, CORS_REPLY_HEADERS, CORS_REQUEST_HE
 import type { GatewaySettings } from './gateway.settings.ts';
 
 /**
- * A configuration of KrakenD for the same routes: it bounds rates and says which origins may call. Streams are left out:
- * its community edition does not pass on what has no end, and asks for nothing by HEAD. Bodies are bounded by the APIs, and
- * tokens are checked by them, unless it is told to: its own refusals have no body.
+ * Makes a configuration of KrakenD for the same routes. It bounds rates and says which origins may call. Streams and HEAD are
+ * left out, because the community edition cannot pass on replies without end and sends no HEAD. The APIs bound bodies, and
+ * check tokens: KrakenD checks them only if it is told to, because its refusals have no body.
  */
 export type KrakendOptions = Pick<
   GatewaySettings,
@@ -21,23 +21,23 @@ export type KrakendOptions = Pick<
   | 'tokenIssuer'
 >;
 
-/** A query waits up to 2 s for its position; a command is answered or refused long before. */
+/** Far longer than a reply takes: a query waits up to 2 s for its position, and a command is answered or refused sooner. */
 const TIMEOUT = '15s';
-/** Heads of requests: as large, and as slow, as nginx takes them. */
+/** Bounds of a request's head, the same as nginx has. */
 const HEADER_BYTES_MAX = 16 * 1024;
 const HEADER_TIMEOUT = '10s';
-/** Its connections to the APIs are closed before the APIs do it (65 s), its clients' a little later. */
+/** KrakenD closes its connections to the APIs before the APIs do (65 s), and those of its clients a little later. */
 const IDLE_TO_APIS = '60s';
 const IDLE_OF_CLIENTS = '75s';
-/** The next address of a name is tried when one does not answer for so long. */
+/** If an address of a name does not answer in this time, the next one is tried. */
 const DIAL_TIMEOUT = '1s';
-/** Bursts beyond the rates, as at nginx; without them KrakenD lets one request through at a time. */
+/** Bursts beyond the rates, as nginx has them. Without them KrakenD lets one request through at a time. */
 const COMMANDS_BURST = 400;
 const QUERIES_BURST = 1_000;
 const PUBLIC_BURST = 100;
-/** Keys change when somebody changes them: a day; an unknown key makes them be fetched again at most this often. */
-const KEYS_KEPT_SECONDS = 86_400;
-const KEYS_AGAIN_AFTER = '10s';
+/** Signing keys rarely change: they are cached for a day. For an unknown key they are fetched again, at most this often. */
+const KEYS_CACHE_SECONDS = 86_400;
+const UNKNOWN_KEY_COOLDOWN = '10s';
 
 export function krakendConfig(routes: readonly ApiRoute[], options: KrakendOptions): string {
   refuseSeveralHosts(options);
@@ -55,7 +55,7 @@ export function krakendConfig(routes: readonly ApiRoute[], options: KrakendOptio
     dialer_timeout: DIAL_TIMEOUT,
     extra_config: {
       router: router(options),
-      ...(tokenIssuer === null ? {} : { 'auth/validator': { shared_cache_duration: KEYS_KEPT_SECONDS } }),
+      ...(tokenIssuer === null ? {} : { 'auth/validator': { shared_cache_duration: KEYS_CACHE_SECONDS } }),
       'telemetry/logging': { level: 'WARNING', stdout: true },
       // An empty list would allow every origin.
       ...(corsOrigins.length > 0 ? { 'security/cors': cors(corsOrigins) } : {}),
@@ -113,13 +113,13 @@ function endpoint(route: ApiRoute, options: KrakendOptions) {
   const { api, method, path, headers } = route;
   const { commandApis, queryApis } = options;
   const hosts = (api === 'command' ? commandApis : queryApis).map((host) => `http://${host}`);
-  const bodied = method === 'GET' ? [] : ['Content-Type'];
+  const bodyHeaders = method === 'GET' ? [] : ['Content-Type'];
   return {
     endpoint: path,
     method,
     output_encoding: 'no-op',
     timeout: TIMEOUT,
-    input_headers: ['Accept', 'Authorization', ...bodied, ...headers, 'traceparent'],
+    input_headers: ['Accept', 'Authorization', ...bodyHeaders, ...headers, 'traceparent'],
     // All parameters: the API refuses unknown ones, but a filter dropped here would silently return everything.
     input_query_strings: ['*'],
     backend: [{ host: hosts, url_pattern: path, method, encoding: 'no-op', disable_host_sanitize: false }],
@@ -136,8 +136,8 @@ function validator({ roles }: ApiRoute, { commandApis, tokenIssuer }: KrakendOpt
       // The keys come over the services' own network, without TLS.
       disable_jwk_security: true,
       cache: true,
-      cache_duration: KEYS_KEPT_SECONDS,
-      failed_jwk_key_cooldown: KEYS_AGAIN_AFTER,
+      cache_duration: KEYS_CACHE_SECONDS,
+      failed_jwk_key_cooldown: UNKNOWN_KEY_COOLDOWN,
       issuer: tokenIssuer,
       audience: [TOKEN_AUDIENCE],
       roles_key: 'roles',

@@ -1,6 +1,6 @@
 import type { ApiRoute } from './apiRoutes.ts';
 
-/** nginx' map of routes: the kind of each, and which may be called by anybody and change something. */
+/** nginx' maps of routes: the kind of each route, and the routes that anybody may call and that change something. */
 export function nginxRoutes(routes: readonly ApiRoute[]): string {
   const kinds = routes.map((route) => `    "${pattern(route)}" ${route.kind};`);
   const openCommands = routes.filter(({ roles, method }) => roles === null && method !== 'GET');
@@ -16,7 +16,7 @@ ${openCommands.map((route) => `    "${pattern(route)}" yes;`).join('\n')}
 `;
 }
 
-/** Matched against what is passed on, as it was sent: what an API would read differently is not let through. */
+/** A pattern for the request as it was sent and is passed on, so that no request passes that an API would read differently. */
 function pattern({ method, path, kind }: ApiRoute): string {
   const methods = kind === 'query' || kind === 'command_read' ? '(GET|HEAD)' : method;
   const segments = path.replaceAll('.', '\\.').replaceAll(/\{[^}]+\}/g, '[^/?#]+');

@@ -1,11 +1,11 @@
 import { CORS_MAX_AGE_SECONDS, CORS_METHODS, CORS_REPLY_HEADERS, CORS_REQUEST_HEADERS } from './browsers.ts';
 import type { GatewaySettings } from './gateway.settings.ts';
 
-/** The parts of nginx' configuration that depend on where it runs, each with the name of its file. */
+/** The parts of nginx' configuration that depend on the settings, by the name of their file. */
 export function nginxSettings(settings: GatewaySettings): Record<string, string> {
   return {
     'settings.conf': httpSettings(settings),
-    'listen.conf': listening(settings),
+    'listen.conf': listenLines(settings),
     'health.conf': health(settings.healthListen),
     'streams.conf': `limit_conn streams ${settings.streamsMax};\n`,
     'preflight.conf': preflight(),
@@ -14,20 +14,20 @@ export function nginxSettings(settings: GatewaySettings): Record<string, string>
 }
 
 /**
- * Three failures within 2 s, and an API is not asked for 2 s; a deployment waits longer than that between two of a
- * kind, or both might count as away. All workers know the same (`zone`). 64 connections to each API are kept by each
- * worker, closed a little before the API would do it (65 s).
+ * After three failures within 2 s nginx avoids an API for 2 s. A deployment waits longer than that between two APIs of a kind,
+ * so that they are not both avoided. All workers share what they know (`zone`). Each worker keeps 64 connections to each API,
+ * and closes them a little before the API would (65 s).
  */
 const FAILURES = 'max_fails=3 fail_timeout=2s';
-const KEPT = 'keepalive 64;\n    keepalive_timeout 60s;';
+const KEEPALIVE = 'keepalive 64;\n    keepalive_timeout 60s;';
 
 function httpSettings(settings: GatewaySettings): string {
   const { commandApis, queryApis, inbox, trustedProxies, accessLog } = settings;
   const servers = (endpoints: readonly string[]) =>
     endpoints.map((endpoint) => `    server ${endpoint} ${FAILURES};`).join('\n');
   const upstreams = [
-    `upstream command_api {\n    zone command_api 64k;\n    hash $command_key consistent;\n${servers(commandApis)}\n    ${KEPT}\n}`,
-    `upstream query_api {\n    zone query_api 64k;\n    least_conn;\n${servers(queryApis)}\n    ${KEPT}\n}`,
+    `upstream command_api {\n    zone command_api 64k;\n    hash $command_key consistent;\n${servers(commandApis)}\n    ${KEEPALIVE}\n}`,
+    `upstream query_api {\n    zone query_api 64k;\n    least_conn;\n${servers(queryApis)}\n    ${KEEPALIVE}\n}`,
     ...(inbox === null ? [] : [`upstream inbox {\n    server ${inbox};\n}`]),
   ];
   return `${[...upstreams, clientAddress(trustedProxies), origins(settings.corsOrigins), limits(settings)].join('\n\n')}
@@ -58,22 +58,22 @@ map $client_scheme $transport_security {
 
 function origins(allowed: readonly string[]): string {
   const entries = allowed.map((origin) => `    "${origin}" $http_origin;\n`).join('');
-  const varies = allowed.length > 0 ? 'Origin' : '';
+  const vary = allowed.length > 0 ? 'Origin' : '';
   return `map $http_origin $cors_origin {
     default "";
 ${entries}}
 map $cors_origin $cors_expose {
     "" "";
-    default "${EXPOSED}";
+    default "${EXPOSED_HEADERS}";
 }
 map "" $cors_vary {
-    default "${varies}";
+    default "${vary}";
 }`;
 }
 
-const EXPOSED = CORS_REPLY_HEADERS.join(', ');
+const EXPOSED_HEADERS = CORS_REPLY_HEADERS.join(', ');
 
-/** The answer to a browser that asks whether its page may. */
+/** The reply to a preflight request, by which a browser asks whether its page may call. */
 function preflight(): string {
   return `add_header Access-Control-Allow-Origin $cors_origin always;
 add_header Access-Control-Allow-Methods "${CORS_METHODS.join(', ')}" always;
@@ -83,7 +83,7 @@ add_header Vary $cors_vary always;
 `;
 }
 
-/** 10 MB remember some 80,000 addresses; the longest unseen are forgotten first. */
+/** The memory of a limit: 10 MB hold some 80,000 addresses. Those not seen for the longest time are dropped first. */
 const ZONE = '10m';
 
 function limits(settings: GatewaySettings): string {
@@ -96,9 +96,9 @@ limit_conn_zone $address zone=connections:${ZONE};
 limit_conn connections ${settings.connectionsMax};`;
 }
 
-function listening({ listen, tls }: GatewaySettings): string {
-  const how = tls ? ' ssl http2' : '';
-  const lines = listen.map((address) => `listen ${address}${how};`);
+function listenLines({ listen, tls }: GatewaySettings): string {
+  const options = tls ? ' ssl http2' : '';
+  const lines = listen.map((address) => `listen ${address}${options};`);
   if (!tls) return `${lines.join('\n')}\n`;
   return `${lines.join('\n')}
 ssl_certificate ${tls.certificate};
@@ -109,7 +109,7 @@ ssl_session_timeout 1h;
 `;
 }
 
-/** Plain, whatever the gateway itself speaks: for who looks after it. */
+/** A server for health checks without TLS, even if the gateway speaks TLS. */
 function health(listen: string | null): string {
   if (listen === null) return '# Health is asked for at the gateway itself.\n';
   return `server {

@@ -18,12 +18,12 @@ export async function apiPorts(
   firstPorts: 'free' | { command: number; query: number },
   { commandApis, queryApis }: Counts,
 ): Promise<ApiPorts> {
-  const taken = new Set<number>();
+  const takenPorts = new Set<number>();
   const free = async (): Promise<number> => {
     for (;;) {
       const port = await freePort();
-      if (taken.has(port)) continue;
-      taken.add(port);
+      if (takenPorts.has(port)) continue;
+      takenPorts.add(port);
       return port;
     }
   };
@@ -42,15 +42,15 @@ export async function apiPorts(
     query: stepped(firstPorts.query, queryApis),
   };
   await refuseUnusable(ports);
-  for (const port of [...ports.command, ...ports.query]) taken.add(port);
+  for (const port of [...ports.command, ...ports.query]) takenPorts.add(port);
   return { ...ports, inbox: await free() };
 }
 
 async function refuseUnusable({ command, query }: Pick<ApiPorts, 'command' | 'query'>): Promise<void> {
   const common = command.find((port) => query.includes(port));
   if (common !== undefined) {
-    const why = command.length + query.length > 2 ? ` (each further process is ${PORT_STEP} above)` : '';
-    throw new StartRefused(`--command-port and --query-port are both ${common}${why}: they must differ.`);
+    const hint = command.length + query.length > 2 ? ` (each further process is ${PORT_STEP} above)` : '';
+    throw new StartRefused(`--command-port and --query-port are both ${common}${hint}: they must differ.`);
   }
   const named = [
     ...command.map((port) => ({
@@ -62,10 +62,10 @@ async function refuseUnusable({ command, query }: Pick<ApiPorts, 'command' | 'qu
     ...query.map((port) => ({ port, of: 'query-api', flag: '--query-port', variable: 'QUERY_API_PORT' })),
   ];
   for (const { port, of, flag, variable } of named) {
-    const taken = port > PORT_MAX ? `above ${PORT_MAX}` : await portTaken(port);
-    if (taken) {
+    const reason = port > PORT_MAX ? `above ${PORT_MAX}` : await portTaken(port);
+    if (reason) {
       throw new StartRefused(
-        `port ${port} of ${of} is ${taken}. Choose another one with ${flag} or ${variable}.`,
+        `port ${port} of ${of} is ${reason}. Choose another one with ${flag} or ${variable}.`,
       );
     }
   }

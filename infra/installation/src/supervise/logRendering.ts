@@ -9,17 +9,17 @@ export function renderLine(service: string, line: string, color: boolean): strin
   if (parsed === null) return `${' '.repeat(TIME_WIDTH)} ${' '.repeat(LEVEL_WIDTH)} ${name} ${line}`;
   const { time, level, msg, service: from, instance: _, err, ...rest } = parsed;
   const clock = typeof time === 'string' ? time.slice(11, 11 + TIME_WIDTH) : '';
-  const word = String(level ?? '');
-  const style = LEVEL_STYLES[word] ?? 'white';
+  const levelName = String(level ?? '');
+  const style = LEVEL_STYLES[levelName] ?? 'white';
   const fields = Object.entries(rest).map(
     ([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
   );
-  // What passes by itself needs a reason; what does not, its place in the code.
-  const passing = word === 'warn' || word === 'info';
-  const trouble = err === undefined ? '' : passing ? `: ${reasonOf(err)}` : `\n${errorText(err)}`;
-  const shown = typeof from === 'string' ? paint('cyan', from.padEnd(SERVICE_WIDTH)) : name;
+  // An error that passes by itself is shown by its reason, any other one with its place in the code.
+  const isPassing = levelName === 'warn' || levelName === 'info';
+  const trouble = err === undefined ? '' : isPassing ? `: ${reasonOf(err)}` : `\n${errorText(err)}`;
+  const serviceName = typeof from === 'string' ? paint('cyan', from.padEnd(SERVICE_WIDTH)) : name;
   const tail = fields.length > 0 ? ` ${paint('dim', fields.join(' '))}` : '';
-  return `${paint('dim', clock.padEnd(TIME_WIDTH))} ${paint(style, word.padEnd(LEVEL_WIDTH))} ${shown} ${String(msg ?? '')}${passing ? trouble + tail : tail + trouble}`;
+  return `${paint('dim', clock.padEnd(TIME_WIDTH))} ${paint(style, levelName.padEnd(LEVEL_WIDTH))} ${serviceName} ${String(msg ?? '')}${isPassing ? trouble + tail : tail + trouble}`;
 }
 
 /** A line that is no log line (a crash, a warning of Node) as one, so that what collects logs takes it. */

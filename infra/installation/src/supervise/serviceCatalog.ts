@@ -7,7 +7,7 @@ import { type Counts, instanceName, numbers, processName } from './instances.ts'
 import type { Secrets } from './secrets.ts';
 import type { ServiceSpec } from './serviceProcess.ts';
 
-/** What the services of an installation are started with. */
+/** The circumstances under which the services of an installation are started. */
 export type Surroundings = {
   /** The repository. */
   root: string;
@@ -70,7 +70,7 @@ export function brokerxServices(surroundings: Surroundings): ServiceSpec[] {
     if (n === 1) return { DEV_INBOX_SMTP_PORT: String(ports.inbox) };
     return { SMTP_URL: `smtp://${LOOPBACK}:${ports.inbox}`, DEV_INBOX_URL: commandUrl };
   };
-  const all = [
+  const specs = [
     ...services('matching-engine', counts.engines, () => ({
       port: 'free',
       own: { ...LARGE_PAGES, ...tunables },
@@ -88,13 +88,13 @@ export function brokerxServices(surroundings: Surroundings): ServiceSpec[] {
       return { port, own: { QUERY_API_PORT: String(port), AUTH_JWKS_URL, COMMAND_API_URL: issuer } };
     }),
   ];
-  if (!traders) return all;
+  if (!traders) return specs;
   const own = {
     ...pick(variables, ['OPERATOR_EMAIL', 'OPERATOR_PASSWORD']),
     TRADERS_STATE: join(dataDir, 'traders.json'),
   };
   const traderServices = services('traders', 1, () => ({ port: null, own }), 'loadtests/src/traders.ts');
-  return [...all, ...traderServices.map((spec) => ({ ...spec, optional: true }))];
+  return [...specs, ...traderServices.map((spec) => ({ ...spec, optional: true }))];
 }
 
 /**

@@ -7,7 +7,7 @@ import { restore, snapshot } from '../../snapshot/snapshot.ts';
 import { apply, newEngine, type PlacedInput } from '../engine.ts';
 import { equilibrium } from './equilibrium.ts';
 
-/** What comes of the last of these inputs, in words; the reference is 1,000. */
+/** The outputs of the last of these inputs, in words; the reference is 1,000. */
 type Desk = ReturnType<typeof desk>;
 function run(inputs: (d: Desk) => PlacedInput[]) {
   const d = desk();
@@ -16,7 +16,7 @@ function run(inputs: (d: Desk) => PlacedInput[]) {
   return { engine, told: told(facts) };
 }
 const last = (inputs: (d: Desk) => PlacedInput[]) => run(inputs).told;
-/** From continuous trading through the night. */
+/** The inputs from continuous trading through the night. */
 const preOpen = (d: Desk) => [d.phase('closed'), d.phase('pre_open')];
 const opening = (d: Desk) => [...preOpen(d), d.phase('opening_auction')];
 const closing = (d: Desk) => [d.phase('closing_auction')];

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { desk, SYMBOL, told } from '../../../test/desk.ts';
 import { apply, newEngine, type PlacedInput } from '../engine.ts';
 
-/** What comes of the last of these inputs, in words. The reference is 1,000: trades happen from 990 to 1,010. */
+/** The outputs of the last of these inputs, in words. The reference is 1,000: trades happen from 990 to 1,010. */
 type Desk = ReturnType<typeof desk>;
 function run(inputs: (d: Desk) => PlacedInput[], rules = {}) {
   const d = desk();
