@@ -83,8 +83,8 @@ test('requests that wait for their turn are all sent, in order', () => {
 
 test('a broker that asks for quiet is given it, and what waits is sent by itself afterwards', async () => {
   const queue = queueOf(null);
-  queue.maybeThrottle(100);
   const untilMs = performance.now() + 100;
+  queue.maybeThrottle(100);
   queue.ask(1);
   expect(queue.sent).toEqual([]);
   await expect.poll(() => queue.sent, { interval: 5 }).toEqual([1]);
