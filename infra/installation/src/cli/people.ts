@@ -18,10 +18,10 @@ type Options = {
   operatorPassword?: string;
 };
 
-/** As one request may make. */
-const PEOPLE_PER_REQUEST = 100;
+/** The most people that one request may make. */
+const PEOPLE_PER_REQUEST_MAX = 100;
 
-/** `brokerx people create`: verified, funded people in bulk, where the server allows it. */
+/** `brokerx people create`: makes verified, funded people in bulk, if the server allows it. */
 export function addPeople(program: Command): void {
   const people = program.command('people').description('People of a development installation.');
   people
@@ -51,17 +51,17 @@ export function addPeople(program: Command): void {
 type Created = { email: string; client_id: string; account_id: string };
 
 async function create(options: Options): Promise<void> {
-  const { count: wanted, out, label, cash, shares: given, reason, commandUrl } = options;
+  const { count: peopleCount, out, label, cash, shares: sharesEach, reason, commandUrl } = options;
   const token = await signIn(options);
   const password = options.password ?? `made up ${randomBytes(16).toString('hex')}`;
   const people: Created[] = [];
-  while (people.length < wanted) {
+  while (people.length < peopleCount) {
     const body = {
-      count: Math.min(PEOPLE_PER_REQUEST, wanted - people.length),
+      count: Math.min(PEOPLE_PER_REQUEST_MAX, peopleCount - people.length),
       label,
       password,
       amount: cash,
-      shares: given,
+      shares: sharesEach,
       exempt: true,
       reason,
     };
@@ -71,9 +71,9 @@ async function create(options: Options): Promise<void> {
       throw new Error(`${commandUrl} makes no people: it does so where BROKERX_MODE is development`);
     if (status !== 201) throw new Error(`${commandUrl} answered ${status}: ${text}`);
     people.push(...(JSON.parse(text) as { items: Created[] }).items);
-    process.stderr.write(`${people.length} of ${wanted}\n`);
+    process.stderr.write(`${people.length} of ${peopleCount}\n`);
   }
-  // Whole or not at all, and for nobody else to read.
+  // The file is complete or absent, and only its owner may read it.
   writeFileSync(`${out}.new`, `${JSON.stringify({ password, people }, null, 2)}\n`, { mode: 0o600 });
   renameSync(`${out}.new`, out);
   process.stdout.write(`${people.length} people: ${out}\n`);
@@ -87,9 +87,9 @@ function newKey(): string {
 
 async function signIn({ commandUrl, data, operatorEmail, operatorPassword }: Options): Promise<string> {
   const file = join(data, 'secrets.json');
-  const kept = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Record<string, string>) : {};
-  const email = operatorEmail ?? process.env.OPERATOR_EMAIL ?? kept['OPERATOR_EMAIL'];
-  const password = operatorPassword ?? process.env.OPERATOR_PASSWORD ?? kept['OPERATOR_PASSWORD'];
+  const secrets = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Record<string, string>) : {};
+  const email = operatorEmail ?? process.env.OPERATOR_EMAIL ?? secrets['OPERATOR_EMAIL'];
+  const password = operatorPassword ?? process.env.OPERATOR_PASSWORD ?? secrets['OPERATOR_PASSWORD'];
   if (!email || !password)
     throw new Error(`there is no operator in ${file}: give --operator-email and --operator-password`);
   const { status, text } = await post(`${commandUrl}/v1/sessions`, { email, password });
@@ -111,14 +111,14 @@ async function post(url: string, body: object, headers: Record<string, string> =
 }
 
 function count(text: string): number {
-  const given = Number(text);
-  if (/^\d+$/.test(text) && Number.isSafeInteger(given) && given >= 1) return given;
+  const value = Number(text);
+  if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= 1) return value;
   throw new InvalidArgumentError('It must be a whole number, 1 or more.');
 }
 
 function shares(text: string): Options['shares'] {
-  return text.split(',').map((one) => {
-    const [, symbol, qty] = /^([A-Z][A-Z0-9.]*)=(\d+)$/.exec(one) ?? [];
+  return text.split(',').map((entry) => {
+    const [, symbol, qty] = /^([A-Z][A-Z0-9.]*)=(\d+)$/.exec(entry) ?? [];
     if (!symbol || !qty) throw new InvalidArgumentError('It must be such as ACME=1000,XEQT=50.');
     return { symbol, qty };
   });
