@@ -2,6 +2,9 @@ import { expect } from 'vitest';
 import type { Commit, EventStore, Recorded, Verdict } from '../src/eventStore/eventStore.ts';
 import type { Noted } from './noted.ts';
 
+/** Milliseconds for what happens at once on a quiet machine: as long as all polls wait. */
+export const WAIT_MS = 100_000;
+
 /**
  * Where a contract's test plays. A store may be its own, empty at the beginning; or one that others use at the same
  * time and that cannot be emptied: there a test has streams of its own, and looks at nothing else.

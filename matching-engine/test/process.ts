@@ -25,7 +25,8 @@ export type World = { store: EventStore<Event>; snapshots: Snapshots };
 
 const runtime = realRuntime;
 const log = createLog({ name: 'test', level: 'silent' });
-const CATCH_UP_MS = 10_000;
+/** As long as all polls wait. */
+const CATCH_UP_MS = 100_000;
 
 export function newWorld(id = mintId(runtime), kinds?: SnapshotsInMemory): World {
   const store = memoryEventStore<Event>({ id, codec: eventCodec() });

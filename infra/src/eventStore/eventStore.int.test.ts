@@ -110,7 +110,7 @@ describe('on one PostgreSQL', () => {
       while (calls === before) await delay(1);
       latenciesMs.push(performance.now() - appendedAtMs);
     }
-    expect(latenciesMs.sort((a, b) => a - b)[4]).toBeLessThan(100);
+    expect(latenciesMs.sort((a, b) => a - b)[4]).toBeLessThan(500);
   });
 
   test.for(['9007199254740991', 'Infinity', '1e300', '-1', 'garbage', ''])(

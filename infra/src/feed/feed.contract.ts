@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { commit as commitTo, type Noted } from '../../test/noted.ts';
-import { isOwn, named, ownEvents, type Stage } from '../../test/stage.ts';
+import { isOwn, named, ownEvents, type Stage, WAIT_MS } from '../../test/stage.ts';
 import { ForeignCursor } from '../eventStore/cursor.ts';
 import { type Commit, type EventStore, matcher, NO_STREAM, type Recorded } from '../eventStore/eventStore.ts';
 import { heardElsewhere } from '../runtime/mayFail.ts';
@@ -51,9 +51,9 @@ export function feedContract(
       const first = await appendTexts('account-1', ['a', 'b', 'c', 'd', 'e']);
       const consumer = collector({ batchEventsMax: 2 });
       const subscription = feed.subscribe(consumer);
-      await subscription.reached(first, 2_000);
+      await subscription.reached(first, WAIT_MS);
       const last = await appendTexts('account-1', ['f', 'g', 'h'], 4);
-      await subscription.reached(last, 2_000);
+      await subscription.reached(last, WAIT_MS);
       expect(textsOf(consumer)).toEqual(['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']);
       expect(consumer.events).toEqual(await ownEvents(stage));
       expect(Math.max(...consumer.batches.map(({ events }) => events.length))).toBe(2);
@@ -69,7 +69,7 @@ export function feedContract(
       const last = await appendTexts('account-1', ['a', 'b', 'c', 'd']);
       const position = (await ownEvents(stage))[1]?.position ?? 0;
       const consumer = collector({ after: { storeId: store.id, position } });
-      await feed.subscribe(consumer).reached(last, 2_000);
+      await feed.subscribe(consumer).reached(last, WAIT_MS);
       expect(textsOf(consumer)).toEqual(['c', 'd']);
     });
 
@@ -96,7 +96,7 @@ export function feedContract(
         );
         if (i % 5 === 0) await delay(5);
       }
-      await Promise.all(subscriptions.map((subscription) => subscription.reached(last, 2_000)));
+      await Promise.all(subscriptions.map((subscription) => subscription.reached(last, WAIT_MS)));
       const everything = await ownEvents(stage);
       expect(everything).toHaveLength(40);
       for (const consumer of [accounts, engine, nothing, typed, all]) {
@@ -124,7 +124,7 @@ export function feedContract(
         const books = collector({ filter: { categories: ['book'] } });
         const subscriptions = [fills, deposits, books].map((consumer) => feed.subscribe(consumer));
         const reached = (position: number) =>
-          Promise.all(subscriptions.map((subscription) => subscription.reached(position, 2_000)));
+          Promise.all(subscriptions.map((subscription) => subscription.reached(position, WAIT_MS)));
         await reached(4);
         await delay(10);
         await store.append([unreadable(1), commit('book-ACME', NO_STREAM, ['traded 1'])]);
@@ -139,7 +139,7 @@ export function feedContract(
       },
     );
 
-    test('an append wakes a live consumer within milliseconds', async () => {
+    test('an append wakes a live consumer', async () => {
       const arrivedAtMs: number[] = [];
       const subscription = feed.subscribe(
         collector({
@@ -148,16 +148,16 @@ export function feedContract(
           },
         }),
       );
-      await subscription.reached(await appendTexts('account-1', ['first']), 2_000);
+      await subscription.reached(await appendTexts('account-1', ['first']), WAIT_MS);
       const latenciesMs: number[] = [];
       for (let i = 0; i < 9; i++) {
         const position = await appendTexts('account-1', ['next'], i);
         const verdictAtMs = performance.now();
-        await subscription.reached(position, 2_000);
+        await subscription.reached(position, WAIT_MS);
         latenciesMs.push((arrivedAtMs.at(-1) ?? 0) - verdictAtMs);
       }
-      // The median, far below the safety poll: the machine may have other work.
-      expect(latenciesMs.sort((a, b) => a - b)[4]).toBeLessThan(50);
+      // The median: who was not woken would wait for the safety poll, a second after the one before.
+      expect(latenciesMs.sort((a, b) => a - b)[4]).toBeLessThan(500);
     });
 
     test('while a handler runs the next batch gathers', async () => {
@@ -178,7 +178,7 @@ export function feedContract(
       let last = 0;
       for (let i = 0; i < 10; i++) last = await appendTexts('account-1', [`b${i}`], i);
       gate.resolve();
-      await subscription.reached(last, 2_000);
+      await subscription.reached(last, WAIT_MS);
       const sizes = consumer.batches.map(({ events }) => events.length).filter((size) => size > 0);
       expect(sizes[0]).toBe(1);
       expect(sizes.length).toBeLessThan(5);
@@ -198,7 +198,7 @@ export function feedContract(
           if (refusals-- > 0) throw new Error('not now');
         },
       });
-      await feed.subscribe(consumer).reached(last, 5_000);
+      await feed.subscribe(consumer).reached(last, WAIT_MS);
       expect(given).toEqual([
         ['a', 'b'],
         ['a', 'b'],
@@ -225,7 +225,7 @@ export function feedContract(
           },
         }),
       );
-      const never = subscription.reached(last, 10_000);
+      const never = subscription.reached(last, WAIT_MS);
       heardElsewhere(never);
       await expect.poll(() => begun).toBe(1);
       const stopped = subscription.stop();
@@ -273,7 +273,7 @@ export function feedContract(
         return last;
       })();
       // One leaves on its way and comes back where it stood.
-      await first[0]?.reached(await early.promise, 5_000);
+      await first[0]?.reached(await early.promise, WAIT_MS);
       await first[0]?.stop();
       const returned = consumers[0] && {
         ...consumers[0],
@@ -286,7 +286,7 @@ export function feedContract(
         ...[late, returned].flatMap((c) => (c ? [feed.subscribe(c)] : [])),
       ];
       const last = await writing;
-      await Promise.all(subscriptions.map((subscription) => subscription.reached(last, 20_000)));
+      await Promise.all(subscriptions.map((subscription) => subscription.reached(last, WAIT_MS)));
       const everything = await ownEvents(stage);
       expect(everything).toHaveLength(EVENTS);
       for (const consumer of [...consumers, late]) {

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { WAIT_MS } from '../../test/stage.ts';
 import { appendMany, expectAll, gatherer, openWorld } from '../../test/topicWorld.ts';
 import { createLog } from '../runtime/log.ts';
 import { type KafkaBroker, kafkaBroker } from '../servers/kafkaBroker.ts';
@@ -16,15 +17,15 @@ describe.runIf(jars)('a broker of its own', () => {
 
   test.for(['killed', 'emptied', 'paused'] as const)(
     'is %s and comes back: consumers go on all the time, and read the topic again',
-    { timeout: 90_000 },
+    { timeout: 300_000 },
     async (how) => {
       const world = await openWorld({ brokers: broker.address, partitions: 3 });
       const { store, feed, reads } = world;
       const consumers = [gatherer({}), gatherer({ filter: { categories: ['book'] }, batchEventsMax: 4 })];
       const subscriptions = consumers.map((consumer) => feed.subscribe(consumer));
-      const reached = async (ms: number) => {
+      const reached = async () => {
         const head = await store.head();
-        await Promise.all(subscriptions.map((subscription) => subscription.reached(head, ms)));
+        await Promise.all(subscriptions.map((subscription) => subscription.reached(head, WAIT_MS)));
       };
       const writeForAWhile = async () => {
         for (let i = 0; i < 20; i++) {
@@ -33,16 +34,16 @@ describe.runIf(jars)('a broker of its own', () => {
         }
       };
       await writeForAWhile();
-      await reached(5_000);
+      await reached();
 
       const writing = writeForAWhile();
       if (how === 'killed' || how === 'emptied') await broker.kill();
       if (how === 'paused') broker.pause();
       if (how === 'emptied') broker.wipe();
       await writing;
-      await reached(10_000);
+      await reached();
       await writeForAWhile();
-      await reached(5_000);
+      await reached();
       expect(feed.isInTime()).toBe(false);
       for (const consumer of consumers) await expectAll(store, consumer);
 
@@ -50,10 +51,10 @@ describe.runIf(jars)('a broker of its own', () => {
       else await broker.start();
       await writeForAWhile();
       await expect.poll(feed.isInTime, { interval: 50 }).toBe(true);
-      await reached(5_000);
+      await reached();
       const before = reads();
       await writeForAWhile();
-      await reached(5_000);
+      await reached();
       expect(reads()).toBe(before);
       for (const consumer of consumers) await expectAll(store, consumer);
       await feed.close();
@@ -66,7 +67,7 @@ describe.runIf(jars)('a broker of its own', () => {
     const consumer = gatherer({});
     const subscription = feed.subscribe(consumer);
     await appendMany(store, 4, 'a');
-    await subscription.reached(8, 5_000);
+    await subscription.reached(8, WAIT_MS);
     broker.pause();
     await appendMany(store, 4, 'b');
     const closed = feed.close().then(() => 'closed');

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, inject, test } from 'vitest';
 import { commit, type Noted } from '../../test/noted.ts';
-import { aloneOn } from '../../test/stage.ts';
+import { aloneOn, WAIT_MS } from '../../test/stage.ts';
 import {
   appendMany,
   appendTexts,
@@ -52,7 +52,7 @@ describe.runIf(brokers)('Kafka', () => {
     const [one, other] = [gatherer({}), gatherer({ filter: { categories: ['book'] } })];
     const subscriptions = [one, other].map((consumer) => feed.subscribe(consumer));
     await appendTexts(store, 'account-a', ['first']);
-    await Promise.all(subscriptions.map((subscription) => subscription.reached(1, 5_000)));
+    await Promise.all(subscriptions.map((subscription) => subscription.reached(1, WAIT_MS)));
     const before = reads();
     for (let i = 0; i < 50; i++) {
       await store.append([
@@ -61,7 +61,7 @@ describe.runIf(brokers)('Kafka', () => {
       ]);
       if (i % 10 === 0) await delay(5);
     }
-    await Promise.all(subscriptions.map((subscription) => subscription.reached(201, 5_000)));
+    await Promise.all(subscriptions.map((subscription) => subscription.reached(201, WAIT_MS)));
     // The writer reads the same store: one read for each wake-up, and no others.
     expect(reads()).toBe(before);
     await expectAll(store, one);
@@ -75,7 +75,7 @@ describe.runIf(brokers)('Kafka', () => {
     const consumer = gatherer({});
     const subscription = feed.subscribe(consumer);
     await appendMany(store, 10, 'before');
-    await subscription.reached(20, 5_000);
+    await subscription.reached(20, WAIT_MS);
     const [held = 0] = topic.partitionsOf({ streams: ['account-1'] });
     writer.hold(held);
     await appendMany(store, 10, 'meanwhile');
@@ -96,7 +96,7 @@ describe.runIf(brokers)('Kafka', () => {
       const returned = gatherer({ after: cursor, batchEventsMax: 3 });
       const again = next.subscribe(returned);
       if (next === feed) await writer.release();
-      await again.reached(40, 5_000);
+      await again.reached(40, WAIT_MS);
       await again.stop();
       const given = [...consumer.events, ...returned.events];
       expect(given).toHaveLength(everything.length);
@@ -110,10 +110,10 @@ describe.runIf(brokers)('Kafka', () => {
     const subscription = feed.subscribe(consumer);
     const [its = 0] = topic.partitionsOf(consumer.filter);
     await appendMany(store, 4, 'before');
-    await subscription.reached(8, 5_000);
+    await subscription.reached(8, WAIT_MS);
     writer.hold(...[0, 1, 2, 3].filter((partition) => partition !== its));
     await appendMany(store, 4, 'after');
-    await subscription.reached(16, 5_000);
+    await subscription.reached(16, WAIT_MS);
     await expectAll(store, consumer);
     await writer.release();
   });
@@ -136,7 +136,7 @@ describe.runIf(brokers)('Kafka', () => {
     const consumer = gatherer({});
     const subscription = feed.subscribe(consumer);
     await appendTexts(store, 'account-a', ['a', 'b', 'c']);
-    await subscription.reached(3, 5_000);
+    await subscription.reached(3, WAIT_MS);
     const [event] = (await store.readAll(2, {}, 1)).events;
     if (!event) throw new Error('there is no third event');
     const partition = topic.partitionOf(event);
@@ -167,13 +167,13 @@ describe.runIf(brokers)('Kafka', () => {
     const consumer = gatherer({});
     const subscription = feed.subscribe(consumer);
     await appendMany(store, 4, 'first');
-    await subscription.reached(8, 5_000);
+    await subscription.reached(8, WAIT_MS);
     await writer.stop();
     await appendMany(store, 4, 'never sent');
     // It was told wrongly where the other one had come to.
     const second = await topicWriter({ store, brokers, topic, epoch: 2, after: await store.head() });
     await appendMany(store, 4, 'second');
-    await subscription.reached(24, 5_000);
+    await subscription.reached(24, WAIT_MS);
     await expectAll(store, consumer);
     await second.stop();
   });
@@ -197,9 +197,9 @@ describe.runIf(brokers)('Kafka', () => {
     });
     await admin.disconnect();
     gate.resolve();
-    await subscription.reached(600, 10_000);
+    await subscription.reached(600, WAIT_MS);
     await appendMany(store, 10, 'after');
-    await subscription.reached(620, 5_000);
+    await subscription.reached(620, WAIT_MS);
     await expectAll(store, consumer);
   });
 
@@ -208,19 +208,19 @@ describe.runIf(brokers)('Kafka', () => {
     const consumer = gatherer({});
     const subscription = feed.subscribe(consumer);
     await appendMany(store, 10, 'before');
-    await subscription.reached(20, 5_000);
+    await subscription.reached(20, WAIT_MS);
     await writer.stop();
     const admin = clientFor(brokers).kafkajs.admin();
     await admin.connect();
     await admin.deleteTopics({ topics: [topic.name] });
     await admin.disconnect();
     await appendMany(store, 10, 'without a topic');
-    await subscription.reached(40, 10_000);
+    await subscription.reached(40, WAIT_MS);
     const second = await topicWriter({ store, brokers, topic, epoch: 1, after: 30 });
     await expect.poll(feed.isInTime).toBe(false);
     await expect.poll(feed.isInTime).toBe(true);
     await appendMany(store, 10, 'after');
-    await subscription.reached(60, 5_000);
+    await subscription.reached(60, WAIT_MS);
     await expectAll(store, consumer);
     await second.stop();
   });
@@ -230,7 +230,7 @@ describe.runIf(brokers)('Kafka', () => {
     const consumer = gatherer({});
     const subscription = feed.subscribe(consumer);
     await appendMany(store, 10, 'before');
-    await subscription.reached(20, 5_000);
+    await subscription.reached(20, WAIT_MS);
     await writer.stop();
     const newer = { ...topic, name: `${topic.name}.2` };
     const second = await topicWriter({ store, brokers, topic: newer, epoch: 1 });
@@ -238,7 +238,7 @@ describe.runIf(brokers)('Kafka', () => {
     await expect.poll(feed.isInTime).toBe(false);
     await expect.poll(feed.isInTime).toBe(true);
     await appendMany(store, 10, 'after');
-    await subscription.reached(40, 5_000);
+    await subscription.reached(40, WAIT_MS);
     await expectAll(store, consumer);
     await second.stop();
   });
@@ -248,18 +248,18 @@ describe.runIf(brokers)('Kafka', () => {
     const consumer = gatherer({});
     const subscription = feed.subscribe(consumer);
     await appendMany(store, 10, 'before');
-    await subscription.reached(20, 5_000);
+    await subscription.reached(20, WAIT_MS);
     writer.hold(0, 1);
     await appendMany(store, 10, 'meanwhile');
-    await subscription.reached(40, 5_000);
+    await subscription.reached(40, WAIT_MS);
     expect(feed.isInTime()).toBe(false);
     await appendMany(store, 10, 'meanwhile, too');
-    await subscription.reached(60, 1_000);
+    await subscription.reached(60, WAIT_MS);
     await writer.release();
     await expect.poll(feed.isInTime).toBe(true);
     const before = reads();
     await appendMany(store, 10, 'after');
-    await subscription.reached(80, 5_000);
+    await subscription.reached(80, WAIT_MS);
     expect(reads()).toBe(before);
     await expectAll(store, consumer);
   });
@@ -291,7 +291,7 @@ describe.runIf(brokers)('Kafka', () => {
     await writing;
     const last = gatherer({ after: cursor });
     staying.push(feed.subscribe(last));
-    await Promise.all(staying.map((subscription) => subscription.reached(PARTS * 20, 15_000)));
+    await Promise.all(staying.map((subscription) => subscription.reached(PARTS * 20, WAIT_MS)));
     restless.events.push(...last.events);
     for (const consumer of [slow, uneven, few, restless]) await expectAll(store, consumer);
   });
@@ -303,9 +303,9 @@ describe.runIf(brokers)('Kafka', () => {
     const consumer = gatherer({});
     const subscription = feed.subscribe(consumer);
     await appendMany(store, 10, 'a');
-    await subscription.reached(20, 5_000);
+    await subscription.reached(20, WAIT_MS);
     await appendMany(store, 10, 'b');
-    await subscription.reached(40, 5_000);
+    await subscription.reached(40, WAIT_MS);
     await expectAll(store, consumer);
     expect(feed.isInTime()).toBe(false);
     await feed.close();
@@ -318,10 +318,10 @@ describe.runIf(brokers)('Kafka', () => {
     const consumer = gatherer({});
     const subscription = feed.subscribe(consumer);
     await appendMany(store, 10, 'a');
-    await subscription.reached(20, 5_000);
+    await subscription.reached(20, WAIT_MS);
     await delay(700);
     await appendMany(store, 10, 'b');
-    await subscription.reached(40, 5_000);
+    await subscription.reached(40, WAIT_MS);
     expect(feed.isInTime()).toBe(false);
     await feed.close();
     await writer.stop();

@@ -107,7 +107,7 @@ export async function kafkaBroker(options: {
 }
 
 /** Milliseconds for a start on a loaded machine; 3 s are usual. */
-const START_MS = 60_000;
+const START_MS = 180_000;
 const READY_POLL_MS = 100;
 
 /** Waits until the broker answers requests: an open port is not enough. */
