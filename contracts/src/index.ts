@@ -1,6 +1,7 @@
 export * from './api/commands.ts';
 export * from './api/hotViews.ts';
 export * from './api/orderColumns.ts';
+export * from './api/orderView.ts';
 export * from './api/streamProtocol.ts';
 export * from './api/tradeView.ts';
 export * as views from './api/views.ts';

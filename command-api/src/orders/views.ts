@@ -1,8 +1,8 @@
 import {
   decimalFromCents,
-  hasLimit,
   type Listed,
-  percentFromPpm,
+  newOrder,
+  orderView,
   placedOrders,
   type views,
 } from '@brokerx/contracts';
@@ -17,50 +17,16 @@ export function placedView(
   fact: FactOf<'OrderPlaced.v1' | 'OrderListPlaced.v1'>,
   time: string,
 ): views.PlacedOrderView {
-  if (fact.type === 'OrderPlaced.v1') return orderView(fact.data, time);
-  const [first, ...legs] = placedOrders(fact.data).map((order) => orderView(order, time));
+  const viewOf = (data: FactOf<'OrderPlaced.v1'>['data'] & Partial<Listed>) =>
+    orderView(newOrder({ type: 'OrderPlaced.v1', data }, time));
+  if (fact.type === 'OrderPlaced.v1') return viewOf(fact.data);
+  const [first, ...legs] = placedOrders(fact.data).map(viewOf);
   if (!first) throw new Error('a list has orders');
   return { ...first, legs };
 }
 
 export const firstOrderOf = (fact: FactOf<'OrderPlaced.v1' | 'OrderListPlaced.v1'>): string =>
   (fact.type === 'OrderPlaced.v1' ? fact.data.orderId : fact.data.orders[0]?.orderId) ?? '';
-
-function orderView(data: FactOf<'OrderPlaced.v1'>['data'] & Partial<Listed>, time: string): views.OrderView {
-  const price = decimalFromCents(data.limitTicks * data.tickCents);
-  return {
-    id: data.orderId,
-    client_order_id: data.clientOrderId,
-    account_id: data.accountId,
-    symbol: data.symbol,
-    side: data.side,
-    type: data.type,
-    time_in_force: data.timeInForce,
-    qty: data.notionalCents === undefined ? String(data.quantity) : null,
-    notional: data.notionalCents === undefined ? null : decimalFromCents(data.notionalCents),
-    display_qty: data.displayQuantity === undefined ? null : String(data.displayQuantity),
-    limit_price: hasLimit(data.type) ? price : null,
-    protection_price: hasLimit(data.type) ? null : price,
-    stop_price: data.stopTicks === undefined ? null : decimalFromCents(data.stopTicks * data.tickCents),
-    trail_price: data.trailTicks === undefined ? null : decimalFromCents(data.trailTicks * data.tickCents),
-    trail_percent: data.trailPpm === undefined ? null : percentFromPpm(data.trailPpm),
-    expires_at: data.expiresAt ?? null,
-    status: 'pending_new',
-    filled_qty: '0',
-    leaves_qty: String(data.quantity),
-    filled_avg_price: null,
-    fees: '0.00',
-    post_only: data.postOnly ?? false,
-    min_qty: data.minQuantity === undefined ? null : String(data.minQuantity),
-    stp_mode: data.selfTrade ?? 'none',
-    prevented_qty: '0',
-    reason: null,
-    list_id: data.listId ?? null,
-    list_role: data.role ?? null,
-    created_at: time,
-    updated_at: time,
-  };
-}
 
 export function orderChangeView(fact: FactOf<'OrderCancelRequested.v1' | 'OrderAmendRequested.v1'>) {
   const { orderId, accountId, symbol } = fact.data;

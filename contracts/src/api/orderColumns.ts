@@ -13,6 +13,7 @@ export const ORDER_COLUMNS = {
   side: 'text',
   type: 'text',
   timeInForce: 'text',
+  /** The total quantity, filled shares included. */
   quantity: 'bigint',
   limitCents: 'bigint?',
   protectionCents: 'bigint?',
@@ -33,19 +34,26 @@ export const ORDER_COLUMNS = {
   filledValueCents: 'bigint',
   feesCents: 'bigint',
   leavesQuantity: 'bigint',
+  /** The shares that self-trade prevention has taken off. */
   preventedQuantity: 'bigint',
   createdAt: 'timestamptz',
   updatedAt: 'timestamptz',
+  /** The position of the order's first event. */
   position: 'bigint',
+  /** The positions of its events in the streams of the account and the book: the oldest ones, and the last one. */
   eventPositions: 'bigint[]',
 } as const;
 
-/** A row as the PostgreSQL driver returns it: it gives integers of 64 bits as text. */
-export type StoredOrder = {
-  [Name in keyof typeof ORDER_COLUMNS]: Name extends keyof Words
+/** An order with a value for each column, with integers and times of these types. */
+export type OrderIn<Integer, Time> = {
+  -readonly [Name in keyof typeof ORDER_COLUMNS]: Name extends keyof Words
     ? Words[Name]
-    : StoredValues[(typeof ORDER_COLUMNS)[Name]];
+    : Values<Integer, Time>[(typeof ORDER_COLUMNS)[Name]];
 };
+/** A row as the PostgreSQL driver returns it: it gives integers of 64 bits as text. */
+export type StoredOrder = OrderIn<string, Date>;
+/** An order as code computes with it. */
+export type OrderFields = OrderIn<number, string>;
 
 /** Columns of text that hold one of a few words. */
 type Words = {
@@ -57,17 +65,17 @@ type Words = {
   status: OrderStatus;
 };
 
-type StoredValues = {
+type Values<Integer, Time> = {
   uuid: string;
   'uuid?': string | null;
   text: string;
   'text?': string | null;
-  bigint: string;
-  'bigint?': string | null;
-  'bigint[]': string[];
+  bigint: Integer;
+  'bigint?': Integer | null;
+  'bigint[]': Integer[];
   boolean: boolean;
-  timestamptz: Date;
-  'timestamptz?': Date | null;
+  timestamptz: Time;
+  'timestamptz?': Time | null;
 };
 
 /** `orderId` is the column `order_id`. */

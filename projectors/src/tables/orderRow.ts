@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import {
   type Event,
-  hasLimit,
-  keyOfStream,
-  type Listed,
+  type NewOrder,
+  newOrder,
+  type OrderFields,
   type OrderStatus,
   placedOrders,
 } from '@brokerx/contracts';
@@ -17,43 +17,7 @@ import type { Recorded } from '@brokerx/infra';
  * States: pending_new → (held →) new → partially_filled → filled | canceled | expired | rejected. An unanswered cancel shows as
  * pending_cancel, else an unanswered amendment as pending_replace, over the open state; an end outranks both.
  */
-export type OrderRow = {
-  orderId: string;
-  clientOrderId: string | null;
-  accountId: string;
-  symbol: string;
-  side: string;
-  type: string;
-  timeInForce: string;
-  /** Total quantity, filled shares included. */
-  quantity: number;
-  limitCents: number | null;
-  protectionCents: number | null;
-  status: OrderStatus;
-  filledQuantity: number;
-  filledValueCents: number;
-  feesCents: number;
-  leavesQuantity: number;
-  /** Shares that self-trade prevention has taken off. */
-  preventedQuantity: number;
-  postOnly: boolean;
-  minQuantity: number | null;
-  selfTrade: string;
-  stopCents: number | null;
-  trailCents: number | null;
-  trailPpm: number | null;
-  expiresAt: string | null;
-  displayQuantity: number | null;
-  notionalCents: number | null;
-  listId: string | null;
-  listRole: string | null;
-  reason: string | null;
-  createdAt: string;
-  updatedAt: string;
-  /** Position of its first event. */
-  position: number;
-  /** Positions of its events in the account's and the book's streams: the oldest `EVENT_POSITIONS_MAX` and the last one. */
-  eventPositions: number[];
+export type OrderRow = OrderFields & {
   accepted: boolean;
   /** True while it is put aside: a stop waits for its trigger, another order for its call. */
   held: boolean;
@@ -108,82 +72,28 @@ export function ordersOf(event: Event): readonly string[] {
 export const begins = (event: Event): boolean =>
   event.type === 'OrderPlaced.v1' || event.type === 'OrderListPlaced.v1' || event.type === 'OrderRefused.v1';
 
-type Placed = Extract<Event, { type: 'OrderPlaced.v1' }>;
-type Refused = Extract<Event, { type: 'OrderRefused.v1' }>;
-
 /** Makes the row of a new order, or one for each order of a list. */
-export function openRows({ event, ...at }: Recorded<Event>): OrderRow[] {
-  if (event.type === 'OrderListPlaced.v1') {
-    return placedOrders(event.data).map((data) =>
-      openRow({ ...event, type: 'OrderPlaced.v1', data }, at, { listId: data.listId, role: data.role }),
-    );
-  }
-  assert(event.type === 'OrderPlaced.v1' || event.type === 'OrderRefused.v1');
-  return [openRow(event, at, null)];
+export function openRows({ event, position }: Recorded<Event>): OrderRow[] {
+  assert(
+    event.type === 'OrderPlaced.v1' ||
+      event.type === 'OrderListPlaced.v1' ||
+      event.type === 'OrderRefused.v1',
+  );
+  if (event.type !== 'OrderListPlaced.v1') return [openRow(newOrder(event, event.time), position)];
+  return placedOrders(event.data).map((data) =>
+    openRow(newOrder({ type: 'OrderPlaced.v1', data }, event.time), position),
+  );
 }
 
-function openRow(
-  event: Placed | Refused,
-  { stream, position }: Pick<Recorded<Event>, 'stream' | 'position'>,
-  listed: Listed | null,
-): OrderRow {
-  const { data } = event;
-  const common = {
-    orderId: data.orderId,
-    clientOrderId: data.clientOrderId,
-    accountId: keyOfStream(stream),
-    symbol: data.symbol,
-    side: data.side,
-    type: data.type,
-    timeInForce: data.timeInForce,
-    quantity: data.quantity,
-    filledQuantity: 0,
-    filledValueCents: 0,
-    feesCents: 0,
-    preventedQuantity: 0,
-    postOnly: data.postOnly ?? false,
-    minQuantity: data.minQuantity ?? null,
-    selfTrade: data.selfTrade ?? 'none',
-    trailPpm: data.trailPpm ?? null,
-    expiresAt: data.expiresAt ?? null,
-    displayQuantity: data.displayQuantity ?? null,
-    notionalCents: data.notionalCents ?? null,
-    listId: listed?.listId ?? null,
-    listRole: listed?.role ?? null,
-    held: false,
-    createdAt: event.time,
-    updatedAt: event.time,
-    position,
-    eventPositions: [position],
-    accepted: false,
-    cancelsUnanswered: 0,
-    amendsUnanswered: 0,
-  };
-  if (event.type === 'OrderRefused.v1') {
-    const { limitCents, code, stopCents = null, trailCents = null } = event.data;
-    return {
-      ...common,
-      limitCents,
-      stopCents,
-      trailCents,
-      protectionCents: null,
-      status: 'rejected',
-      leavesQuantity: 0,
-      reason: code,
-    };
-  }
-  const { limitTicks, tickCents, type, quantity, stopTicks, trailTicks } = event.data;
-  return {
-    ...common,
-    limitCents: hasLimit(type) ? limitTicks * tickCents : null,
-    protectionCents: hasLimit(type) ? null : limitTicks * tickCents,
-    stopCents: stopTicks === undefined ? null : stopTicks * tickCents,
-    trailCents: trailTicks === undefined ? null : trailTicks * tickCents,
-    status: 'pending_new',
-    leavesQuantity: quantity,
-    reason: null,
-  };
-}
+const openRow = (order: NewOrder, position: number): OrderRow => ({
+  ...order,
+  position,
+  eventPositions: [position],
+  accepted: false,
+  held: false,
+  cancelsUnanswered: 0,
+  amendsUnanswered: 0,
+});
 
 /** Folds a later event into the row, in place. */
 export function evolveRow(row: OrderRow, { event, position }: Recorded<Event>): void {

@@ -1,12 +1,4 @@
-import {
-  averagePriceDecimal,
-  decimalFromCents,
-  ORDER_COLUMNS,
-  percentFromPpm,
-  type StoredOrder,
-  selectedColumns,
-  type views,
-} from '@brokerx/contracts';
+import { ORDER_COLUMNS, orderView, type StoredOrder, selectedColumns, type views } from '@brokerx/contracts';
 import { safeInteger } from '@brokerx/infra';
 import { keyOfToken, type Page, pageOf } from '../http/paging.ts';
 import type { Rows } from '../reading/readDatabase.ts';
@@ -78,42 +70,3 @@ export async function readOrder(
   const [row] = await tables.query<StoredOrder>({ name: 'order', text, values: [orderId] });
   return row && { order: orderView(row), eventPositions: row.eventPositions.map(safeInteger) };
 }
-
-function orderView(row: ListedOrder): views.OrderView {
-  const filled = safeInteger(row.filledQuantity);
-  return {
-    id: row.orderId,
-    client_order_id: row.clientOrderId,
-    account_id: row.accountId,
-    symbol: row.symbol,
-    side: row.side,
-    type: row.type,
-    time_in_force: row.timeInForce,
-    qty: row.notionalCents === null ? row.quantity : null,
-    notional: moneyOrNull(row.notionalCents),
-    display_qty: row.displayQuantity,
-    limit_price: moneyOrNull(row.limitCents),
-    protection_price: moneyOrNull(row.protectionCents),
-    stop_price: moneyOrNull(row.stopCents),
-    trail_price: moneyOrNull(row.trailCents),
-    trail_percent: row.trailPpm === null ? null : percentFromPpm(safeInteger(row.trailPpm)),
-    expires_at: row.expiresAt?.toISOString() ?? null,
-    status: row.status,
-    filled_qty: row.filledQuantity,
-    leaves_qty: row.leavesQuantity,
-    filled_avg_price: averagePriceDecimal(safeInteger(row.filledValueCents), filled),
-    fees: decimalFromCents(safeInteger(row.feesCents)),
-    post_only: row.postOnly,
-    min_qty: row.minQuantity,
-    stp_mode: row.selfTrade,
-    prevented_qty: row.preventedQuantity,
-    reason: row.reason,
-    list_id: row.listId,
-    list_role: row.listRole,
-    created_at: row.createdAt.toISOString(),
-    updated_at: row.updatedAt.toISOString(),
-  };
-}
-
-const moneyOrNull = (cents: string | null): string | null =>
-  cents === null ? null : decimalFromCents(safeInteger(cents));
