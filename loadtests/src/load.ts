@@ -49,6 +49,8 @@ const CAPACITY = 'capacity';
 const SETTLE_MS = 300_000;
 /** A step of a search for the capacity. */
 const [STEP_SECONDS, STEP_WARM_UP] = [10, 3];
+/** Tried first, where no rate is given. */
+const [FIRST_RATE, FIRST_USERS] = [200, 50];
 /** The bound of the original's measure. */
 const ORIGINAL_ERRORS = 0.05;
 
@@ -97,7 +99,11 @@ function command(): Command {
         wholeNumber(0),
         2_000,
       )
-      .option('--rate <n>', 'requests a second; 0: each user as fast as answers come', wholeNumber(0))
+      .option(
+        '--rate <n>',
+        'requests a second; 0: each user as fast as answers come; of a search: what is tried first',
+        wholeNumber(0),
+      )
       .option('--users <n>', 'people who send', wholeNumber(1))
       .option('--symbols <n>', 'symbols that are traded', wholeNumber(1))
       .option('--seconds <n>', 'measured time', wholeNumber(1))
@@ -228,6 +234,7 @@ async function searched(
     },
     journey: scenarioOf('original-browse') as Scenario,
     usersMax: options.usersMax,
+    first: { rate: options.rate || FIRST_RATE, users: FIRST_USERS },
     bounds,
     options: { ...runOptions(options), onPoint: () => undefined, onSample: () => undefined },
   });

@@ -9,6 +9,7 @@ import { EXIT } from '../../src/cli/report.ts';
 import { REPOSITORY } from '../../src/config.ts';
 import { STAGES } from '../../src/load/generator/protocol.ts';
 import type { LoadFigures } from '../../src/load/report/figures.ts';
+import { capacity } from '../../src/load/run/capacity.ts';
 import { type Prepared, prepare } from '../../src/load/run/prepare.ts';
 import { type Run, runScenario } from '../../src/load/run/runScenario.ts';
 import { scenarioOf } from '../../src/load/scenarios/catalog.ts';
@@ -20,7 +21,7 @@ import { signIn } from '../../src/people.ts';
 /** One installation for all of it: each scenario for a moment, the audit over all of them, and the command as people call it. */
 let target: Target;
 let prepared: Prepared;
-const runs: Run[] = [];
+const runs: Pick<Run, 'journals' | 'remove'>[] = [];
 const SHORT = { seconds: 1, warmUpSeconds: 0, users: 3 };
 const named = (name: string) => scenarioOf(name) as Scenario;
 
@@ -107,6 +108,42 @@ test('each stage is told for itself, also while a process is killed in the middl
   expect(Object.keys(cpuSeconds)).toEqual(
     expect.arrayContaining(['command-api', 'postgres', 'generator', 'probe', 'load command']),
   );
+});
+
+test('the capacity is searched step by step, for a rate and for users', async () => {
+  const found = await capacity(target, {
+    scenario: { ...named('steady'), ...SHORT },
+    journey: named('original-browse'),
+    usersMax: 2,
+    first: { rate: 5, users: 1 },
+    rateMax: 10,
+    bounds: { p95Ms: 60_000, lagMs: 60_000, errors: 0.05 },
+    options: {
+      seed: 1,
+      generators: 1,
+      connectionsMax: 20,
+      probesPerSecond: 0,
+      onPoint: () => undefined,
+      onSample: () => undefined,
+    },
+  });
+  runs.push(found);
+  expect(found.figures).toMatchObject({
+    rate: 10,
+    users: 2,
+    steps: [
+      { asked: 5, holds: true },
+      { asked: 10, holds: true },
+    ],
+    steps_of_users: [
+      { asked: 1, holds: true },
+      { asked: 2, holds: true },
+    ],
+  });
+  expect(found.tables.map(({ title }) => title)).toEqual([
+    'Highest rate of steady: 10/s',
+    'Most users of original-browse: 2',
+  ]);
 });
 
 test('what the runs’ journals say is what is stored, and a run that fails the audit has no figure', async () => {

@@ -63,7 +63,11 @@ export function figuresOf(
   const acknowledged = latency.count / untilReplied;
   const cpu = Object.values(cpuSeconds).reduce((sum, seconds) => sum + seconds, 0);
   const each = (seconds: number) => Math.round((seconds * 1e6) / Math.max(1, latency.count));
-  const memory = samples.findLast(({ memoryMib }) => memoryMib)?.memoryMib ?? {};
+  // Processes of the generator are gone when the last samples are taken.
+  const memory: Record<string, number> = {};
+  for (const { memoryMib = {} } of samples) {
+    for (const [name, mib] of Object.entries(memoryMib)) if (mib > 0) memory[name] = mib;
+  }
   const { bare } = about;
   return {
     format: FORMAT,

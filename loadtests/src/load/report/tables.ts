@@ -13,10 +13,18 @@ export function tablesOf(figures: LoadFigures): Table[] {
   );
 }
 
+/** Timers are good to a millisecond; a generator that is later than this is short of CPU. */
+const LATE_MS = 10;
+
 function headlineTable({ headline, generator, generators }: LoadFigures): Table {
   const { of, latency } = headline;
   return {
     title: 'Headline',
+    ...(generator.late.p99 > LATE_MS
+      ? {
+          says: 'the generator itself was late, so this machine had too little for it: read the figures with care',
+        }
+      : {}),
     head: ['what', 'value'],
     rows: [
       [`${of}/s acknowledged`, headline.acknowledged_per_second],

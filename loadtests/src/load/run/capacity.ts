@@ -35,9 +35,6 @@ type Capacity = {
   remove(): void;
 };
 
-const FIRST_RATE = 200;
-const FIRST_USERS = 50;
-
 /** Searches both; every run's journal is kept for the audit at the end. */
 export async function capacity(
   target: Target,
@@ -45,15 +42,26 @@ export async function capacity(
     scenario,
     journey,
     usersMax,
+    first,
+    rateMax = RATE_MAX,
     bounds,
     options,
-  }: { scenario: Scenario; journey: Scenario; usersMax: number; bounds: Bounds; options: RunOptions },
+  }: {
+    scenario: Scenario;
+    journey: Scenario;
+    usersMax: number;
+    /** What is tried first. */
+    first: { rate: number; users: number };
+    rateMax?: number;
+    bounds: Bounds;
+    options: RunOptions;
+  },
 ): Promise<Capacity> {
   const [byRate, byUsers]: [Step[], Step[]] = [[], []];
   progress(`rates of ${scenario.name}, ${scenario.seconds} s each:`);
   const rate = await mostRequests(target, await prepare(target, scenario), {
-    from: FIRST_RATE,
-    max: RATE_MAX,
+    from: first.rate,
+    max: rateMax,
     bounds,
     options,
     took: (step) => byRate.push(step),
@@ -65,7 +73,7 @@ export async function capacity(
     const held = { ...journey, drive, seconds, warmUpSeconds, users: usersMax } as Scenario;
     progress(`users of ${journey.name}, ${seconds} s each:`);
     users = await mostUsers(target, await prepare(target, held), {
-      from: FIRST_USERS,
+      from: first.users,
       max: usersMax,
       bounds,
       options,
