@@ -31,8 +31,10 @@ export function streams(options: {
     }
     socket.once('close', () => {
       all.delete(socket);
+      // Those that we close were open to the end.
+      if (isClosed) return;
       if (isSlow) slowOpen -= 1;
-      if (!isClosed) setTimeout(() => open(symbol, isSlow), REOPEN_MS).unref();
+      setTimeout(() => open(symbol, isSlow), REOPEN_MS).unref();
     });
   };
   for (const symbol of options.followers) open(symbol, false);

@@ -6,7 +6,7 @@ import type { ScenarioFile } from './scenario.ts';
  * installation of its own lists AAPL at 1.05, and elsewhere the limit is 5 % below AAPL's reference price. The original
  * reads the user's own client record, which no route of ours shows: holdings are read in its place.
  */
-export const originalBrowse: ScenarioFile = {
+export const originalBrowse = {
   name: 'original-browse',
   says: 'the original’s users: three reads, a deposit of 1.00, an order, the three reads again, one second of rest',
   drive: {
@@ -23,4 +23,4 @@ export const originalBrowse: ScenarioFile = {
   orders: { kind: 'fixed', symbol: 'AAPL', qty: '10', limitPrice: '1.00' },
   // Below the 10,000.00 up to which a wallet takes deposits.
   cashCents: 900_000,
-};
+} satisfies ScenarioFile;
