@@ -84,20 +84,8 @@ export async function capacity(
   return {
     figures: { rate, users, steps: byRate.map(stepFigures), steps_of_users: byUsers.map(stepFigures) },
     tables: [
-      {
-        title: `Highest rate of ${scenario.name}: ${rate}/s`,
-        says: `p95 at most ${bounds.p95Ms} ms, nothing fails, nothing is behind by more than ${bounds.lagMs} ms`,
-        ...stepTable('requests/s', byRate),
-      },
-      ...(usersMax > 0
-        ? [
-            {
-              title: `Most users of ${journey.name}: ${users}`,
-              says: `fewer than ${bounds.errors * 100} % errors`,
-              ...stepTable('users', byUsers),
-            },
-          ]
-        : []),
+      rateTable(scenario, rate, byRate, bounds),
+      ...(usersMax > 0 ? [usersTable(journey, users, byUsers, bounds)] : []),
     ],
     *journals() {
       for (const { run } of all) yield* run.journals();
@@ -107,6 +95,18 @@ export async function capacity(
     },
   };
 }
+
+const rateTable = ({ name }: Scenario, rate: number, steps: readonly Step[], { p95Ms, lagMs }: Bounds) => ({
+  title: `Highest rate of ${name}: ${rate}/s`,
+  says: `p95 at most ${p95Ms} ms, nothing fails, nothing is behind by more than ${lagMs} ms`,
+  ...stepTable('requests/s', steps),
+});
+
+const usersTable = ({ name }: Scenario, users: number, steps: readonly Step[], { errors }: Bounds) => ({
+  title: `Most users of ${name}: ${users}`,
+  says: `fewer than ${errors * 100} % errors`,
+  ...stepTable('users', steps),
+});
 
 const stepTable = (what: string, steps: readonly Step[]) => ({
   head: [what, 'answered/s', 'p50 ms', 'p95 ms', 'p99 ms', 'shown after ms', 'holds'],
