@@ -16,6 +16,7 @@ import {
   sleep,
   type Telemetry,
 } from '@brokerx/infra';
+import { isLeaderless } from '@brokerx/infra/kafka/leaderless.ts';
 import { isServerAway, unlessOutage } from '@brokerx/infra/runtime/outage.ts';
 import { aborted } from '@brokerx/infra/runtime/waiting.ts';
 import type { RelayMetrics } from './metrics.ts';
@@ -100,7 +101,8 @@ export function startRelay(options: RelayOptions): Relay {
       } catch (error) {
         metrics.failed();
         state = () => stateOf(error);
-        log[unlessOutage(error, 'warn')](
+        // It begins by waiting for leaders, and tells if they stay away.
+        log[isLeaderless(error) ? 'debug' : unlessOutage(error, 'warn')](
           { err: error, epoch: lease.epoch },
           'the relay stopped; it begins anew from the topics',
         );

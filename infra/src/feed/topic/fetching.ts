@@ -1,5 +1,6 @@
 import type { FetchedMessage, KafkaFetcher } from '../../kafka/fetch.ts';
 import type { KafkaClient } from '../../kafka/kafka.ts';
+import { isLeaderless } from '../../kafka/leaderless.ts';
 import type { Log } from '../../runtime/log.ts';
 import { isServerAway } from '../../runtime/outage.ts';
 import { backOffMs } from '../../runtime/retry.ts';
@@ -69,7 +70,11 @@ export function topicFetching(options: TopicFetchingOptions): TopicFetching {
         failures = 1;
         failingSinceMs = runtime.monotonicMs();
         isTold = false;
-        log?.warn(about, 'the topic is not read any more; it is opened again');
+        // Leaders change; if none comes, the topic cannot be read, and that is told.
+        log?.[isLeaderless(err) ? 'debug' : 'warn'](
+          about,
+          'the topic is not read any more; it is opened again',
+        );
       } else if (!isTold && runtime.monotonicMs() - failingSinceMs >= TELL_AFTER_MS) {
         isTold = true;
         log?.warn(about, 'the topic cannot be read; it is tried until it can');
