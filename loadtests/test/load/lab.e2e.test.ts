@@ -52,7 +52,7 @@ async function play(scenario: Scenario): Promise<Run> {
 }
 
 test('every kind of request is answered, streams are followed, and users go one step after the other and rest', async () => {
-  const mix = { place: 3, cancel: 2, batch: 1, place_over_websocket: 2, wallet: 1, holdings: 1, orders: 1 };
+  const mix = { place: 3, batch: 1, place_over_websocket: 2, wallet: 1, holdings: 1, orders: 1 };
   const everything: Scenario = {
     ...named('slow-clients'),
     ...SHORT,
@@ -70,14 +70,24 @@ test('every kind of request is answered, streams are followed, and users go one 
     expect(counts, action).toMatchObject({ unknown: 0, unsent: 0 });
     expect(counts.ok, action).toBeGreaterThan(0);
   }
-  expect(Object.keys(totals.actions)).toHaveLength(10);
+  expect(Object.keys(totals.actions)).toHaveLength(9);
   expect(totals.streamedMessages).toBeGreaterThan(0);
   expect(Math.max(...points.map(({ slowOpen }) => slowOpen))).toBe(2);
+
+  // A cancel that is due before any order was answered places one instead: a machine that is slow enough has no other.
+  const cancels: Scenario = {
+    ...named('steady'),
+    ...SHORT,
+    seconds: 2,
+    drive: { by: 'rate', rate: 10, phases: [{ share: 1, from: 1, to: 1 }], mix: { place: 1, cancel: 1 } },
+  };
+  await expect.poll(async () => (await play(cancels)).totals.actions.cancel?.ok ?? 0).toBeGreaterThan(0);
 
   const journey = ['holdings', 'wallet', 'orders', 'place'] as const;
   const users: Scenario = {
     ...named('original-browse'),
     ...SHORT,
+    seconds: 3,
     orders: { kind: 'fixed', symbol: 'LOAD1', qty: '10', limitPrice: '95.00' },
     drive: { by: 'users', rampUpSeconds: 0, rampDownSeconds: 0, journey: [...journey], restMs: 200 },
   };
@@ -85,7 +95,7 @@ test('every kind of request is answered, streams are followed, and users go one 
   // Nobody is ahead of what stands before in the journey, and all of them rest.
   expect(browsed.holdings?.sent).toBeGreaterThanOrEqual(3);
   expect(browsed.holdings?.sent).toBeGreaterThanOrEqual(browsed.place?.sent ?? 0);
-  expect(browsed.holdings?.sent).toBeLessThanOrEqual(3 * 5);
+  expect(browsed.holdings?.sent).toBeLessThanOrEqual(3 * 15);
 });
 
 test('each stage is told for itself, also while a process is killed in the middle', async () => {
