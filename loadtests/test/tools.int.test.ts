@@ -10,6 +10,7 @@ const repository = join(import.meta.dirname, '../..');
 test.for([
   ['loadtests/src/benchOrders.ts', '--seconds', '0'],
   ['loadtests/src/load.ts', '--rate', 'fast'],
+  ['loadtests/src/benchAll.ts', '--history', 'long'],
   ['loadtests/src/bookCheck.ts', '--seconds', 'x'],
   ['loadtests/src/bookCheck.ts', '--engines', 'two'],
   ['loadtests/src/crashDrill.ts', '--kills', '1.5'],
@@ -44,6 +45,7 @@ test.for([
   [['loadtests/src/benchRecovery.ts', '--faults=moon'], 'some of command-api,'],
   [['loadtests/src/benchOrders.ts', '--profiles=moon'], 'moon'],
   [['loadtests/src/benchOrders.ts', '--preload=9', '--command-url=http://127.0.0.1:9'], '--preload'],
+  [['loadtests/src/benchAll.ts', '--only=moon'], 'some of engine, store,'],
   [['loadtests/src/load.ts'], 'missing required argument'],
   [['loadtests/src/load.ts', 'moon'], 'there is no scenario moon'],
   [['loadtests/src/load.ts', 'original-browse', '--rate=9'], 'driven by its users'],
