@@ -15,7 +15,7 @@ function findingsOf(...outputs: Output[]): string[] {
   const findings = newFindings();
   const input = auditedInput('ACME', findings);
   input.market({ type: 'SymbolListed.v1', data: { matchingRules: 4 } } as RawEvent);
-  for (const output of outputs) input.told(output as RawEvent);
+  for (const output of outputs) input.outputSeen(output as RawEvent);
   input.done();
   return findings.list.map(({ what }) => what);
 }

@@ -27,9 +27,9 @@ type Ledger = Owed & {
   readonly deposits: Set<string>;
 };
 
-export function accountLedger(found: Findings) {
+export function accountLedger(findings: Findings) {
   const ledger: Ledger = {
-    found,
+    findings,
     orders: new Map(),
     outputs: new Map(),
     accounts: new Map(),
@@ -52,11 +52,11 @@ export function accountLedger(found: Findings) {
   };
 }
 
-function accountOf({ accounts, found }: Ledger, event: RawEvent): AuditedAccount {
+function accountOf({ accounts, findings }: Ledger, event: RawEvent): AuditedAccount {
   const id = keyOfStream(event.stream);
   const account = accounts.get(id);
   if (account) return account;
-  found.expect(event.type === 'AccountOpened.v1', 'lost', () => `account ${id} was never opened`);
+  findings.expect(event.type === 'AccountOpened.v1', 'lost', () => `account ${id} was never opened`);
   const opened = emptyAccount(id);
   accounts.set(id, opened);
   return opened;
@@ -83,9 +83,9 @@ function takeEvent(ledger: Ledger, account: AuditedAccount, event: RawEvent): vo
     case 'OrderPlaced.v1':
       return placeOrder(ledger, account, event);
     case 'OrderListPlaced.v1':
-      placeList(account, event.data, ledger.orders, ledger.found);
+      placeList(account, event.data, ledger.orders, ledger.findings);
       bookedWhere(account, event, event.data.holdCents, event.data.holdShares);
-      return solvent(account, event.data.symbol, ledger.found);
+      return solvent(account, event.data.symbol, ledger.findings);
     case 'KillSwitchActivated.v1':
     case 'KillSwitchReleased.v1':
       account.killed = event.type === 'KillSwitchActivated.v1';
@@ -114,26 +114,30 @@ function takeEvent(ledger: Ledger, account: AuditedAccount, event: RawEvent): vo
 
 /** Whether the deposit was asked for, and had no decision yet. */
 function decideDeposit(
-  { deposits, found }: Ledger,
+  { deposits, findings }: Ledger,
   account: AuditedAccount,
   { data }: RawEventOf<'DepositSettled.v1' | 'DepositRejected.v1'>,
 ): boolean {
   const { depositId: id, amountCents } = data;
-  const asked = account.deposits.get(id);
-  if (asked === undefined) {
-    found.add(
+  const requestedCents = account.deposits.get(id);
+  if (requestedCents === undefined) {
+    findings.add(
       deposits.has(id) ? 'duplicate' : 'phantom',
       `deposit ${id} is decided ${deposits.has(id) ? 'again' : 'unasked'}`,
     );
     return false;
   }
-  found.expect(asked === amountCents, 'money', () => `deposit ${id} of ${asked} became ${amountCents}`);
+  findings.expect(
+    requestedCents === amountCents,
+    'money',
+    () => `deposit ${id} of ${requestedCents} became ${amountCents}`,
+  );
   account.deposits.delete(id);
   return true;
 }
 
-function transferOnce({ transfers, found }: Ledger, id: string): boolean {
-  if (transfers.has(id)) found.add('duplicate', `transfer ${id} is booked again`);
+function transferOnce({ transfers, findings }: Ledger, id: string): boolean {
+  if (transfers.has(id)) findings.add('duplicate', `transfer ${id} is booked again`);
   return transfers.has(id) ? false : (transfers.add(id), true);
 }
 
@@ -155,19 +159,19 @@ function bringSharesIn(account: AuditedAccount, event: RawEventOf<'SharesTransfe
 }
 
 function placeOrder(
-  { orders, found }: Ledger,
+  { orders, findings }: Ledger,
   account: AuditedAccount,
   event: RawEventOf<'OrderPlaced.v1'>,
 ): void {
   if (orders.has(event.data.orderId))
-    return found.add('duplicate', `order ${event.data.orderId} is placed again`);
-  found.expect(!account.killed, 'mismatch', () => `${account.id} placed an order while it was killed`);
+    return findings.add('duplicate', `order ${event.data.orderId} is placed again`);
+  findings.expect(!account.killed, 'mismatch', () => `${account.id} placed an order while it was killed`);
   const order = orderFrom(event.data);
   orders.set(order.id, order);
   account.orders.push(order);
-  hold(account, order, found);
+  hold(account, order, findings);
   bookedWhere(account, event, order.holdCents, order.holdShares);
-  solvent(account, order.symbol, found);
+  solvent(account, order.symbol, findings);
 }
 
 function askAmendment(
@@ -180,10 +184,10 @@ function askAmendment(
   const { amendment, quantity, limitTicks = order.limitTicks, bandExempt } = event.data;
   order.amendmentAsked = amendment;
   order.asksExemption = bandExempt === true;
-  order.asked = { quantity, limitTicks };
+  order.pendingAmendment = { quantity, limitTicks };
   const { holdCents = 0, holdShares = 0 } = event.data;
   lower(account, order, -holdCents, -holdShares);
   bookedWhere(account, event, holdCents, holdShares);
-  heldEnough(order, ledger.found);
-  solvent(account, order.symbol, ledger.found);
+  heldEnough(order, ledger.findings);
+  solvent(account, order.symbol, ledger.findings);
 }

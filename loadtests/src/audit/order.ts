@@ -52,7 +52,7 @@ export type AuditedOrder = {
   amendmentAsked: number;
   amendmentAnswered: number;
   /** The terms that the unanswered amendment asks for; null: there is none. */
-  asked: { quantity: number; limitTicks: number } | null;
+  pendingAmendment: { quantity: number; limitTicks: number } | null;
   end: 'filled' | 'canceled' | 'expired' | 'rejected' | null;
   reason: string | null;
 };
@@ -108,7 +108,7 @@ export const orderFrom = (placed: Placed, list: AuditedList | null = null): Audi
   cancelRequested: false,
   amendmentAsked: 0,
   amendmentAnswered: 0,
-  asked: null,
+  pendingAmendment: null,
   end: null,
   reason: null,
 });
@@ -127,9 +127,9 @@ export function stillNeeded(order: AuditedOrder): { cents: number; shares: numbe
     return { cents: Math.max(0, order.notionalCents - order.filledValueCents), shares: 0 };
   const leaves = leavesOf(order);
   const done = order.filled + order.prevented;
-  const amendedLeaves = order.asked ? Math.max(0, order.asked.quantity - done) : 0;
+  const amendedLeaves = order.pendingAmendment ? Math.max(0, order.pendingAmendment.quantity - done) : 0;
   const { tickCents, limitTicks } = order;
-  const amendedTicks = order.asked?.limitTicks ?? limitTicks;
+  const amendedTicks = order.pendingAmendment?.limitTicks ?? limitTicks;
   if (order.side === 'sell') return { cents: 0, shares: Math.max(leaves, amendedLeaves) };
   const need = (tradedBefore: number) =>
     tradedBefore * limitTicks + Math.max(0, amendedLeaves - tradedBefore) * amendedTicks;

@@ -42,7 +42,8 @@ export function listNeeds(list: AuditedList): { cents: number; shares: number } 
       cents: 0,
       shares: Math.max(...open.map((order) => (order.dormant ? list.bought : leavesOf(order)))),
     };
-  const highestTicks = ({ limitTicks, asked }: AuditedOrder) => Math.max(limitTicks, asked?.limitTicks ?? 0);
+  const highestTicks = ({ limitTicks, pendingAmendment }: AuditedOrder) =>
+    Math.max(limitTicks, pendingAmendment?.limitTicks ?? 0);
   let valueTicks = 0;
   for (const order of open) {
     const other = open.find((candidate) => candidate !== order);

@@ -4,7 +4,7 @@ import type { RawEvent, RawEventOf } from './rawEvent.ts';
 
 /** What the books have said and accounts must still take: each output once for each order in it, and in its turn. */
 export type Owed = {
-  readonly found: Findings;
+  readonly findings: Findings;
   readonly orders: Map<string, AuditedOrder>;
   /** By symbol, sequence and order. */
   readonly outputs: Map<string, { position: number; output: RawEvent }>;
@@ -58,7 +58,7 @@ export function noteOutput(owed: Owed, event: RawEvent, symbol: string): void {
 
 /** The output that this event settles; a finding when there is none or it was settled before. */
 export function settledOutput(
-  { found, outputs }: Owed,
+  { findings, outputs }: Owed,
   event: Settlement,
   order: AuditedOrder,
   types: readonly string[],
@@ -68,14 +68,14 @@ export function settledOutput(
   const output = outputs.get(key)?.output;
   if (!output || !types.includes(output.type)) {
     const again = sequence <= order.lastSequence;
-    found.add(
+    findings.add(
       again ? 'duplicate' : 'phantom',
       `${event.stream}@${event.revision}: ${event.type} for ${key}, which the book did not say${again ? ' again' : ''}`,
     );
     return undefined;
   }
   outputs.delete(key);
-  found.expect(sequence > order.lastSequence, 'mismatch', () => `${key} is settled after a later output`);
+  findings.expect(sequence > order.lastSequence, 'mismatch', () => `${key} is settled after a later output`);
   order.lastSequence = sequence;
   return output;
 }

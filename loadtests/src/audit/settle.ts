@@ -31,20 +31,20 @@ export function settle(owed: Owed, account: AuditedAccount, event: Settlement): 
     case 'OrderDecremented.v1':
       return settleDecrement(owed, account, order, event);
     case 'OrderArmed.v1':
-      if (settledOutput(owed, event, order, ['OrderActivated.v1'])) arm(order, event, owed.found);
+      if (settledOutput(owed, event, order, ['OrderActivated.v1'])) arm(order, event, owed.findings);
   }
 }
 
 /** The account's order that the event names; a finding when there is none. */
 export function orderOf(
-  { orders, found }: Owed,
+  { orders, findings }: Owed,
   account: AuditedAccount,
   event: RawEvent & { data: { orderId: string } },
 ): AuditedOrder | undefined {
   const { orderId } = event.data;
   const order = orders.get(orderId);
   if (!order || order.accountId !== account.id) {
-    found.add('phantom', `${event.stream}@${event.revision}: ${event.type} of unknown order ${orderId}`);
+    findings.add('phantom', `${event.stream}@${event.revision}: ${event.type} of unknown order ${orderId}`);
     return undefined;
   }
   return order;
@@ -56,14 +56,14 @@ function settleFill(
   order: AuditedOrder,
   event: RawEventOf<'OrderFilled.v1'>,
 ): void {
-  const { found } = owed;
+  const { findings } = owed;
   const { data } = event;
   const output = settledOutput(owed, event, order, ['TradeExecuted.v1']);
   if (output?.type !== 'TradeExecuted.v1') return;
   const trade = output.data;
   const auctionLeg = order.side === 'buy' ? 'maker' : 'taker';
   const leg = trade[data.liquidity === 'auction' ? auctionLeg : data.liquidity];
-  found.expect(
+  findings.expect(
     (data.liquidity === 'auction') === (trade.auction !== undefined) &&
       leg.orderId === order.id &&
       trade.priceTicks === data.priceTicks &&
@@ -74,8 +74,8 @@ function settleFill(
     'mismatch',
     () => `order ${order.id}: fill ${data.tradeId} is not what was traded`,
   );
-  fill(account, order, event, found);
-  solvent(account, order.symbol, found);
+  fill(account, order, event, findings);
+  solvent(account, order.symbol, findings);
 }
 
 function settleClose(
@@ -84,11 +84,11 @@ function settleClose(
   order: AuditedOrder,
   event: RawEventOf<'OrderClosed.v1'>,
 ): void {
-  const { found } = owed;
+  const { findings } = owed;
   const { data } = event;
   if (!settledOutput(owed, event, order, [ENDED_BY[data.status]])) return;
-  found.expect(order.end === null, 'duplicate', () => `order ${order.id} ends again`);
-  found.expect(
+  findings.expect(order.end === null, 'duplicate', () => `order ${order.id} ends again`);
+  findings.expect(
     data.unfilledQuantity === (order.notionalCents === null ? order.quantity - order.filled : 0),
     'mismatch',
     () =>
@@ -96,7 +96,7 @@ function settleClose(
   );
   order.end = data.status;
   order.reason = data.reason;
-  release(account, order, event, found);
+  release(account, order, event, findings);
 }
 
 function settleAmend(
@@ -105,29 +105,29 @@ function settleAmend(
   order: AuditedOrder,
   event: RawEventOf<'OrderAmended.v1'>,
 ): void {
-  const { found } = owed;
+  const { findings } = owed;
   const { data } = event;
   if (!settledOutput(owed, event, order, ['OrderReplaced.v1'])) return;
-  found.expect(
+  findings.expect(
     data.quantity >= order.filled + order.prevented &&
       data.leavesQuantity === data.quantity - order.filled - order.prevented,
     'mismatch',
     () => `order ${order.id}: the amendment to ${data.quantity} does not add up`,
   );
-  const asked = order.asked;
-  found.expect(
-    asked !== null &&
-      (data.limitTicks ?? order.limitTicks) === (data.closes ? order.limitTicks : asked.limitTicks) &&
-      (data.closes || data.quantity === (isLeg(order) ? order.quantity : asked.quantity)),
+  const pending = order.pendingAmendment;
+  findings.expect(
+    pending !== null &&
+      (data.limitTicks ?? order.limitTicks) === (data.closes ? order.limitTicks : pending.limitTicks) &&
+      (data.closes || data.quantity === (isLeg(order) ? order.quantity : pending.quantity)),
     'mismatch',
     () => `order ${order.id}: amendment ${data.amendment} is not what was asked for`,
   );
-  order.asked = null;
+  order.pendingAmendment = null;
   order.quantity = data.quantity;
   order.limitTicks = data.limitTicks ?? order.limitTicks;
   order.amendmentAnswered = data.amendment;
   if (data.closes) order.end = order.filled > 0 ? 'filled' : 'canceled';
-  release(account, order, event, found);
+  release(account, order, event, findings);
 }
 
 function settleAmendRejected(
@@ -139,10 +139,10 @@ function settleAmendRejected(
   if (!settledOutput(owed, event, order, ['OrderReplaceRejected.v1'])) return;
   const { amendment, releasedCents = 0, releasedShares = 0 } = event.data;
   order.amendmentAnswered = amendment;
-  order.asked = null;
+  order.pendingAmendment = null;
   lower(account, order, releasedCents, releasedShares);
   bookedWhere(account, event, releasedCents, releasedShares);
-  heldEnough(order, owed.found);
+  heldEnough(order, owed.findings);
 }
 
 function settleDecrement(
@@ -151,19 +151,19 @@ function settleDecrement(
   order: AuditedOrder,
   event: RawEventOf<'OrderDecremented.v1'>,
 ): void {
-  const { found } = owed;
+  const { findings } = owed;
   const { data } = event;
   const output = settledOutput(owed, event, order, ['TradePrevented.v1']);
   if (output?.type !== 'TradePrevented.v1') return;
   order.prevented += data.quantity;
-  found.expect(
+  findings.expect(
     output.data.quantity === data.quantity &&
       data.preventedQuantity === order.prevented &&
       data.leavesQuantity === order.quantity - order.filled - order.prevented,
     'mismatch',
     () => `order ${order.id}: the prevented match at ${data.sequence} does not add up`,
   );
-  release(account, order, event, found);
+  release(account, order, event, findings);
 }
 
 /** Takes what the event releases off the order's hold; what is left must be enough. */
@@ -171,11 +171,11 @@ function release(
   account: AuditedAccount,
   order: AuditedOrder,
   event: RawEventOf<'OrderClosed.v1' | 'OrderAmended.v1' | 'OrderDecremented.v1'>,
-  found: Findings,
+  findings: Findings,
 ): void {
   const { releasedCents, releasedShares } = event.data;
   lower(account, order, releasedCents, releasedShares);
   bookedWhere(account, event, releasedCents, releasedShares);
-  heldEnough(order, found);
-  solvent(account, order.symbol, found);
+  heldEnough(order, findings);
+  solvent(account, order.symbol, findings);
 }

@@ -124,8 +124,8 @@ type Running = { child: ChildProcess; watcher: ChildProcess; status: Status };
  * Starts a shell that stops the installation and removes its folder if this process ends without having done so, because a
  * killed process cannot clean up. The shell waits for the end of its input, which comes with the end of this process.
  */
-function undertaker(pid: number | undefined, folder: string): ChildProcess {
-  const shell = spawn('/bin/sh', ['-c', UNDERTAKER, 'undertaker', String(pid ?? ''), folder], {
+function cleanUpShell(pid: number | undefined, folder: string): ChildProcess {
+  const shell = spawn('/bin/sh', ['-c', CLEAN_UP, 'brokerx-clean-up', String(pid ?? ''), folder], {
     detached: true,
     cwd: '/',
     stdio: ['pipe', 'ignore', 'ignore'],
@@ -134,7 +134,7 @@ function undertaker(pid: number | undefined, folder: string): ChildProcess {
   return shell;
 }
 // Waits at most a minute (600 × 0.1 s) for the installation to stop.
-const UNDERTAKER = `
+const CLEAN_UP = `
 trap '' INT TERM HUP
 cat > /dev/null
 kill -TERM "$1" 2> /dev/null
@@ -166,7 +166,7 @@ async function launch(dataDir: string, options: InstallationOptions): Promise<Ru
     },
   );
   closeSync(log);
-  const watcher = undertaker(child.pid, options.keep ? '' : dataDir);
+  const watcher = cleanUpShell(child.pid, options.keep ? '' : dataDir);
   try {
     const status = await statusOf(child);
     return { child, watcher, status };

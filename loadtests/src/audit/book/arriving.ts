@@ -5,13 +5,13 @@ import type { Book } from './bookState.ts';
 
 /** Orders that come to a book: placed, activated, triggered or changed; and, once all was told of one, its rest in the book. */
 export function accepted(book: Book, event: RawEventOf<'OrderAccepted.v1'>): void {
-  const { symbol, found, stops } = book;
+  const { symbol, findings, stops } = book;
   const order = book.orders.get(event.data.order.orderId);
   if (!order) {
-    found.add('phantom', `${symbol}@${event.revision}: accepted an order that nobody placed`);
+    findings.add('phantom', `${symbol}@${event.revision}: accepted an order that nobody placed`);
     return;
   }
-  if (order.accepted) found.add('duplicate', `${symbol}@${event.revision}: ${order.id} is accepted again`);
+  if (order.accepted) findings.add('duplicate', `${symbol}@${event.revision}: ${order.id} is accepted again`);
   order.accepted = true;
   checkTerms(book, event, order);
   arrived(book);
@@ -117,20 +117,20 @@ export function entered(book: Book, event: RawEventOf<'OrderEntered.v1'>): void 
 /** All that was told of the arriving order is applied: what is left of it goes into the book. */
 export function arrived(book: Book): void {
   if (!book.incoming) return;
-  const { symbol, found, levels } = book;
+  const { symbol, findings, levels } = book;
   const { order, ticks, leaves, toRest, filled, changed } = book.incoming;
   book.incoming = undefined;
   if (leaves !== toRest) {
-    found.add('mismatch', `${symbol}: ${order.id} has ${leaves} left, ${toRest} were to rest`);
+    findings.add('mismatch', `${symbol}: ${order.id} has ${leaves} left, ${toRest} were to rest`);
   }
   const least = order.timeInForce === 'fok' ? order.quantity : order.minQuantity;
   if (!changed && (filled > 0 || toRest > 0) && filled < least) {
-    found.add('mismatch', `${symbol}: ${order.id} filled ${filled} at once and rests, it wanted ${least}`);
+    findings.add('mismatch', `${symbol}: ${order.id} filled ${filled} at once and rests, it wanted ${least}`);
   }
   if (toRest === 0) return;
   const opposite = book.market === 'continuous' && levels.best(order.side === 'buy' ? 'sell' : 'buy');
   if (opposite && (order.side === 'buy' ? opposite.ticks <= ticks : opposite.ticks >= ticks)) {
-    found.add('mismatch', `${symbol}: the book is crossed after ${order.id}`);
+    findings.add('mismatch', `${symbol}: the book is crossed after ${order.id}`);
   }
   levels.enter(order, ticks, toRest, book.input.version());
 }

@@ -26,12 +26,12 @@ export type AuditedBook = {
 export function auditedBook(
   symbol: string,
   orders: ReadonlyMap<string, AuditedOrder>,
-  found: Findings,
+  findings: Findings,
 ): AuditedBook {
-  const book = emptyBook(symbol, orders, found);
+  const book = emptyBook(symbol, orders, findings);
   return {
     apply(event) {
-      book.input.told(event);
+      book.input.outputSeen(event);
       book.lists.before(event);
       apply(book, event);
     },

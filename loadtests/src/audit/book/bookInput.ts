@@ -20,7 +20,7 @@ export function auditedInput(symbol: string, findings: Findings) {
       if (type === 'SymbolListed.v1' || type === 'MatchingRulesAdopted.v1') version = data.matchingRules;
       if ('at' in data && data.at > time) time = data.at;
     },
-    told(event: RawEvent) {
+    outputSeen(event: RawEvent) {
       isUncross = event.type === 'AuctionUncrossed.v1' || (isUncross && isOfUncross(event));
       if (!isUncross) outputs += 1;
     },

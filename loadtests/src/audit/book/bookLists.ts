@@ -13,18 +13,18 @@ export function auditedLists({
   orders,
   resting,
   stops,
-  found,
+  findings,
 }: {
   symbol: string;
   orders: ReadonlyMap<string, AuditedOrder>;
   resting: ReadonlyMap<string, Resting>;
   stops: ReturnType<typeof auditedStops>;
-  found: Findings;
+  findings: Findings;
 }) {
   /** Quantities by which the last trade must reduce the other orders of the lists that traded. */
   const reductions = new Map<string, number>();
   const wrong = (event: RawEvent, what: string) =>
-    found.add('mismatch', `${symbol}@${event.revision}: ${what}`);
+    findings.add('mismatch', `${symbol}@${event.revision}: ${what}`);
   const othersOf = (id: string): string[] => openSiblings(orders.get(id)).map((other) => other.id);
 
   const lessened = (event: Reduction) => {
@@ -72,7 +72,7 @@ export function auditedLists({
     },
     inputDone() {
       if (reductions.size > 0)
-        found.add('mismatch', `${symbol}: ${[...reductions.keys()].join()} has less and does not say so`);
+        findings.add('mismatch', `${symbol}: ${[...reductions.keys()].join()} has less and does not say so`);
       reductions.clear();
     },
   };

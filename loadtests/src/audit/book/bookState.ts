@@ -16,7 +16,7 @@ export type Book = {
   readonly symbol: string;
   /** The orders of all books, as their accounts placed them. */
   readonly orders: ReadonlyMap<string, AuditedOrder>;
-  readonly found: Findings;
+  readonly findings: Findings;
   /** Adds a finding about an event. */
   readonly wrong: (event: RawEvent, what: string) => void;
   readonly levels: ReturnType<typeof auditedLevels>;
@@ -35,15 +35,19 @@ export type Book = {
   trades: number;
 };
 
-export function emptyBook(symbol: string, orders: ReadonlyMap<string, AuditedOrder>, found: Findings): Book {
+export function emptyBook(
+  symbol: string,
+  orders: ReadonlyMap<string, AuditedOrder>,
+  findings: Findings,
+): Book {
   const levels = auditedLevels();
-  const input = auditedInput(symbol, found);
+  const input = auditedInput(symbol, findings);
   const { version } = input;
-  const stops = auditedStops(symbol, found, version);
+  const stops = auditedStops(symbol, findings, version);
   const rules = { lotShares: 1, orderSharesMax: Number.MAX_SAFE_INTEGER };
   const wrong = (event: RawEvent, what: string) =>
-    found.add('mismatch', `${symbol}@${event.revision}: ${what}`);
-  const lists = auditedLists({ symbol, orders, resting: levels.resting, stops, found });
+    findings.add('mismatch', `${symbol}@${event.revision}: ${what}`);
+  const lists = auditedLists({ symbol, orders, resting: levels.resting, stops, findings });
   const auctions = auditedAuctions({ ...levels, shadowed: lists.shadowed, wrong, version });
   const bands = auditedBands(wrong);
   const sells = () => levels.inPriority('sell');
@@ -51,7 +55,7 @@ export function emptyBook(symbol: string, orders: ReadonlyMap<string, AuditedOrd
   return {
     symbol,
     orders,
-    found,
+    findings,
     wrong,
     levels,
     input,

@@ -27,7 +27,10 @@ export const BENCHMARKS: readonly Benchmark[] = [
     name: 'engine',
     script: 'matching-engine/bench/engine.bench.ts',
     args: ({ resting, seed, java }) => [
-      ...[`--rounds=${ENGINE_ROUNDS}`, '--seconds=2', `--resting=${resting}`, `--seed=${seed}`],
+      `--rounds=${ENGINE_ROUNDS}`,
+      '--seconds=2',
+      `--resting=${resting}`,
+      `--seed=${seed}`,
       ...(java ? ['--beside=exchange-core', '--only=book,engine'] : []),
     ],
     lines: (figures) => ['recorded', 'deep'].flatMap((flow) => engineLines(figures, flow)),
@@ -163,8 +166,13 @@ function orders(name: string, on: string, events: (lengths: Lengths) => number):
     name,
     script: 'loadtests/src/benchOrders.ts',
     args: (lengths) => [
-      ...['--rate=0', '--fast-rate=0', '--min-rate=0', '--max-p95-ms=0'],
-      ...[`--seconds=${lengths.seconds}`, `--preload=${events(lengths)}`, `--seed=${lengths.seed}`],
+      '--rate=0',
+      '--fast-rate=0',
+      '--min-rate=0',
+      '--max-p95-ms=0',
+      `--seconds=${lengths.seconds}`,
+      `--preload=${events(lengths)}`,
+      `--seed=${lengths.seed}`,
       `--bare-seconds=${Math.min(lengths.seconds, BARE_SECONDS)}`,
     ],
     lines: (figures) => [
