@@ -6,6 +6,8 @@ export type OrderNote = { type: string; id: string } & Record<string, string>;
 export const codec: Codec<OrderNote> = {
   encode: (events) => JSON.stringify(events),
   decode: (text) => JSON.parse(text) as OrderNote[],
+  pack: (_commitId, events) => JSON.stringify(events),
+  unpack: (text) => JSON.parse(text) as OrderNote[],
   typeOf: ({ type }) => type,
   marksOf: (types) => types.map((type) => `"type":${JSON.stringify(type)}`),
   parts: ({ type, orderId, symbol, side, priceCents, quantity, ...metadata }) => ({

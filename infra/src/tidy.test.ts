@@ -71,7 +71,8 @@ test.for(files)('%s is tidy', (path) => {
 const allowed: Record<(typeof packages)[number], (name: string) => boolean> = {
   contracts: (name) => name === 'zod',
   infra: (name) => !name.startsWith('@brokerx/'),
-  'infra/installation': (name) => name === '@brokerx/infra' || !name.startsWith('@brokerx/'),
+  'infra/installation': (name) =>
+    ['@brokerx/infra', '@brokerx/contracts'].includes(name) || !name.startsWith('@brokerx/'),
   'command-api': isContractsOrInfra,
   'matching-engine': isContractsOrInfra,
   projectors: isContractsOrInfra,

@@ -7,6 +7,8 @@ export type Noted = { text: string };
 export const notedCodec: Codec<Noted> = {
   encode: (events) => JSON.stringify(events),
   decode: (text) => JSON.parse(text) as Noted[],
+  pack: (_commitId, events) => JSON.stringify(events),
+  unpack: (text) => JSON.parse(text) as Noted[],
   typeOf: ({ text }) => text.split(' ', 1)[0] ?? '',
   // Without the closing quote, so that a type that begins with another is marked like it.
   marksOf: (types) => types.map((type) => `"text":${JSON.stringify(type).slice(0, -1)}`),

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type Commit, type EventStore, NO_STREAM } from '../src/eventStore/eventStore.ts';
-import type { StoredEvent } from '../src/eventStore/migration/storedEvents.ts';
+import type { StoredEvent } from '../src/eventStore/migration/storeDigest.ts';
 
 /** Events in the envelope that every service's events have. */
 export const note = (text: string): StoredEvent => {

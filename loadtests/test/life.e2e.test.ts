@@ -11,6 +11,7 @@ import {
   succeeded,
 } from '@brokerx/client';
 import { mintId, type views } from '@brokerx/contracts';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { auditInstallation } from '../src/audit.ts';
 import { type Operator, operatorOf } from '../src/operator.ts';
@@ -685,6 +686,20 @@ describe('what is not acceptable is refused with a reason, and nothing breaks', 
 
 test('every reply was as the reference describes it', () => {
   expect(reference.deviations).toEqual([]);
+});
+
+test('whatever happened is stored packed, and nothing whole', async () => {
+  const client = new pg.Client({ connectionString: installation.status.databaseUrl });
+  await client.connect();
+  try {
+    const { rows } = await client.query<{ type: string }>(
+      `select distinct substring(body from '"type":"(\\w+\\.v\\d+)"') as type from store.commit
+        where body ~ '"type":"\\w+\\.v\\d+"'`,
+    );
+    expect(rows).toEqual([]);
+  } finally {
+    await client.end();
+  }
 });
 
 test('at the end an audit from outside finds nothing', async () => {

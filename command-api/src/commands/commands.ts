@@ -7,6 +7,7 @@ import {
   type MarketEvent,
   marketStream,
   mintId,
+  requestIdOf,
   seal,
   timeOf,
 } from '@brokerx/contracts';
@@ -251,7 +252,7 @@ function causeOf(
   { actor, key, traceparent, correlationId }: CommandRequest,
   nowMs: number,
 ): Cause {
-  const requestId = mintId(runtime);
+  const requestId = requestIdOf(traceparent) ?? mintId(runtime);
   return {
     time: timeOf(nowMs),
     actor,

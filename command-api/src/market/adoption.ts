@@ -1,5 +1,12 @@
-import { MATCHING_RULES_VERSION, type MarketEvent, mintId, seal, timeOf } from '@brokerx/contracts';
-import { type Log, mintTraceparent, type Runtime } from '@brokerx/infra';
+import {
+  MATCHING_RULES_VERSION,
+  type MarketEvent,
+  mintId,
+  seal,
+  timeOf,
+  traceparentOf,
+} from '@brokerx/contracts';
+import type { Log, Runtime } from '@brokerx/infra';
 import { adoptMatchingRules } from './marketDecider.ts';
 import type { Markets } from './markets.ts';
 
@@ -41,7 +48,7 @@ async function adopt({ markets, runtime }: { markets: Markets; runtime: Runtime 
       actor: 'system:matching-rules',
       correlationId: taskId,
       causationId: taskId,
-      traceparent: mintTraceparent(runtime),
+      traceparent: traceparentOf(taskId),
     };
     const [event] = seal(commitId, cause, [decision.fact]) as MarketEvent[];
     return event ? { event } : { reply: null };

@@ -1,5 +1,5 @@
-import { type MarketEvent, mintId, seal, timeOf } from '@brokerx/contracts';
-import { type Log, mintTraceparent, type Runtime } from '@brokerx/infra';
+import { type MarketEvent, mintId, seal, timeOf, traceparentOf } from '@brokerx/contracts';
+import type { Log, Runtime } from '@brokerx/infra';
 import { unlessOutage } from '@brokerx/infra/runtime/outage.ts';
 import type { Market } from './market.ts';
 import type { Markets } from './markets.ts';
@@ -54,7 +54,7 @@ export function startTimer(options: { markets: Markets; runtime: Runtime; log: L
         actor: 'system:market-time',
         correlationId: taskId,
         causationId: taskId,
-        traceparent: mintTraceparent(runtime),
+        traceparent: traceparentOf(taskId),
       };
       const [event] = seal(commitId, cause, [fact]) as MarketEvent[];
       return event ? { event } : { reply: null };

@@ -1,4 +1,4 @@
-import { clientStream, deriveId, normalPassword } from '@brokerx/contracts';
+import { clientStream, eventIdOf, normalPassword } from '@brokerx/contracts';
 import { isErased } from '@brokerx/infra';
 import { isRegistered } from './client.ts';
 import { register, verifyByConfiguration } from './decider.ts';
@@ -50,7 +50,7 @@ export async function bootstrapOperator(
         ...ids,
         emailHmac,
         phoneHmac: '',
-        ...sealedRegistration(people, key, deriveId(commitId, '0'), {
+        ...sealedRegistration(people, key, eventIdOf(commitId, 0), {
           name: 'Operator',
           address: '-',
           birth_date: '-',

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { accountStream, clientStream, deriveId } from '@brokerx/contracts';
+import { accountStream, clientStream, eventIdOf } from '@brokerx/contracts';
 import { mintTraceparent } from '@brokerx/infra';
 import { type FreshDatabase, freshDatabase } from '@brokerx/infra/servers/testServers.ts';
 import pg from 'pg';
@@ -371,7 +371,7 @@ test('a password is the same however its letters were composed; one hashed as ty
   const hash = await one.passwords.hash(apart);
   const cause = causeOf(one.people, 'system:test', { traceparent: mintTraceparent(clock) });
   await one.people.clients.execute(clientStream(id), cause, (_, commitId) => {
-    const passwordHash = sealer(one.people, key, deriveId(commitId, '0'))('passwordHash', hash);
+    const passwordHash = sealer(one.people, key, eventIdOf(commitId, 0))('passwordHash', hash);
     return { facts: [{ type: 'PasswordRehashed.v1', data: { passwordHash } }], reply: null };
   });
   expect((await signIn({ ...who, password: composed })).status).toBe(401);

@@ -1,4 +1,4 @@
-import { type Cause, type Event, mintId, timeOf } from '@brokerx/contracts';
+import { type Cause, type Event, mintId, requestIdOf, timeOf } from '@brokerx/contracts';
 import {
   type Appender,
   type ClientKey,
@@ -69,7 +69,7 @@ export function causeOf(
   actor: string,
   { traceparent, key }: { traceparent: string; key?: { id: string; hash: string } },
 ): Cause {
-  const correlationId = mintId(runtime);
+  const correlationId = requestIdOf(traceparent) ?? mintId(runtime);
   const time = timeOf(runtime.nowMs());
   return { time, actor, correlationId, causationId: correlationId, traceparent, key };
 }

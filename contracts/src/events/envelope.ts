@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { word } from '../base/domains.ts';
-import { deriveId } from '../base/ids.ts';
+import { eventIdOf } from '../base/ids.ts';
 import { Time } from '../base/time.ts';
 
 /**
@@ -8,7 +8,7 @@ import { Time } from '../base/time.ts';
  * (`OrderPlaced.v1`); that string is the same in code, in the store and on every wire.
  */
 export type Envelope<T extends string = string, D = unknown> = {
-  /** UUIDv5 of the commit's id and the event's index in it. */
+  /** Follows from the commit's id and the event's index in it. */
   id: string;
   type: T;
   /** RFC 3339 UTC with milliseconds, always 24 characters, so that times compare as text. */
@@ -65,7 +65,7 @@ export function seal<F extends { type: string; data: unknown }>(
 ): (F & Envelope<F['type'], F['data']>)[] {
   return facts.map((fact, index) => {
     const event = {
-      id: deriveId(commitId, String(from + index)),
+      id: eventIdOf(commitId, from + index),
       type: fact.type,
       time: cause.time,
       actor: cause.actor,

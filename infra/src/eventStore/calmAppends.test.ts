@@ -7,6 +7,8 @@ test('the first append is told at once, those that follow soon after together', 
   const codec = {
     encode: JSON.stringify,
     decode: (text: string) => JSON.parse(text) as { n: number }[],
+    pack: (_commitId: string, events: readonly { n: number }[]) => JSON.stringify(events),
+    unpack: (text: string) => JSON.parse(text) as { n: number }[],
     typeOf: () => 'n',
     marksOf: () => ['n'],
     parts: (event: { n: number }) => ({ type: 'n', data: event, metadata: {} }),

@@ -103,6 +103,7 @@ export async function eventStoreDb<E>(options: {
   return {
     id,
     codec,
+    textOf: ({ events }) => codec.encode(events),
     async append(commits, given) {
       const verdicts = await append(commits, given);
       for (const verdict of verdicts) if (verdict.verdict === 'ok') tail.advanced(seen(verdict.position));
@@ -112,11 +113,7 @@ export async function eventStoreDb<E>(options: {
       assert(eventsMax > 0);
       if (!isReadable(stream)) return [];
       const found = await reads.stream(stream, fromRevision, eventsMax);
-      return found.map((event) => {
-        const mark = markOf(event);
-        assert(mark, `revision ${event.revision} of ${stream} was not written by BrokerX`);
-        return recorded(codec, event, mark, placed({ event }).position);
-      });
+      return found.map((event) => ownEvent(codec, event));
     },
     streamRevision: (stream) => reads.streamRevision(stream),
     async readAll(after, filter, eventsMax): Promise<Page<E>> {
@@ -144,6 +141,13 @@ export async function eventStoreDb<E>(options: {
       await Promise.all([tail.close(), connection.close()]);
     },
   };
+}
+
+/** An event of a stream that only BrokerX writes to. */
+function ownEvent<E>(codec: Codec<E>, event: WireEvent): Recorded<E> {
+  const mark = markOf(event);
+  assert(mark, `revision ${event.revision} of ${event.streamId} was not written by BrokerX`);
+  return recorded(codec, event, mark, placed({ event }).position);
 }
 
 async function landmarkAt(reads: EventStoreDbReads, position: number): Promise<Landmark | null> {

@@ -52,9 +52,10 @@ export function memoryEventStore<E>({ id, codec }: { id: string; codec: Codec<E>
   return {
     id,
     codec,
+    textOf: (commit) => codec.pack(commit.id, commit.events),
     async append(commits) {
       assertAppendable(commits);
-      const bodies = commits.map(({ events, text }) => text ?? codec.encode(events));
+      const bodies = commits.map(({ id, events, text }) => text ?? codec.pack(id, events));
       const before = head();
       const verdicts: Verdict[] = [];
       const previous = previousOnStream(commits);
@@ -156,7 +157,7 @@ function firstBeyond(rows: readonly Row[], position: number): number {
 
 function recorded<E>(codec: Codec<E>, row: Row): Recorded<E>[] {
   const firstPosition = row.lastPosition - row.events + 1;
-  return codec.decode(row.body).map((event, i) => ({
+  return codec.unpack(row.body, row.id).map((event, i) => ({
     event,
     stream: row.stream,
     revision: row.revision + i,

@@ -37,9 +37,7 @@ export async function postgresEventStore<E>(options: {
   const repeat = <T>(work: () => Promise<T>) =>
     repeating(runtime, REPEAT_MS, work, { isTransient, isOver: () => closed });
   let closed = false;
-  await repeat(() =>
-    migrate({ databaseUrl, directory: new URL('../../migrations/store', import.meta.url), name: 'store' }),
-  );
+  await repeat(() => migrate({ databaseUrl, directory: MIGRATIONS, name: 'store' }));
   // Two pools, so that an append never waits behind readers that catch up.
   const appends = openPool({ ...options, ...SESSION, max: APPENDERS, applicationName: 'brokerx append' });
   const reads = openPool({ ...options, ...SESSION, max: READERS, applicationName: 'brokerx read' });
@@ -50,6 +48,7 @@ export async function postgresEventStore<E>(options: {
   return {
     id,
     codec,
+    textOf: ({ id, events }) => codec.pack(id, events),
     async append(commits) {
       if (commits.length === 0) return [];
       assertAppendable(commits);
@@ -104,6 +103,7 @@ export async function postgresEventStore<E>(options: {
   };
 }
 
+const MIGRATIONS = new URL('../../migrations/store', import.meta.url);
 /** Connections that append: one for the group commit and one beside it; more would only wait for the head row. */
 const APPENDERS = 2;
 /** Connections that read: one follows the tail, the others hydrate and catch up. */
@@ -184,7 +184,7 @@ type AppendRow = [verdicts: string, actuals: string, positions: string];
 const hasCommit = (row: PageRow): row is [string | null, string | null, ...Row] => row[2] !== null;
 
 function appendCall<E>(commits: readonly Commit<E>[], codec: Codec<E>): pg.QueryArrayConfig<unknown[]> {
-  const bodies = commits.map(({ events, text }) => text ?? codec.encode(events));
+  const bodies = commits.map(({ id, events, text }) => text ?? codec.pack(id, events));
   for (const body of bodies) assert(!body.includes(EVENTS_SEPARATOR), 'JSON text has no control characters');
   return {
     name: 'store_append',
@@ -283,7 +283,7 @@ const shapeOf = ({ categories, streams, symbols, types }: Filter): string =>
 
 function recorded<E>(codec: Codec<E>, row: Row): Recorded<E>[] {
   const [lastPosition, stream, revision, count, commitId, symbol, body] = row;
-  const events = codec.decode(body);
+  const events = codec.unpack(body, commitId);
   assert.equal(
     events.length,
     count,

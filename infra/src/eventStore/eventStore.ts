@@ -10,14 +10,19 @@
  * - a retry of a commit is recognised by its place and id, never by its id alone.
  */
 
-/** Text form of the events of one commit: a JSON array. Decoding also upcasts old event versions. */
+/** The forms in which events are kept and sent. Every way of reading them also upcasts old event versions. */
 export type Codec<E> = {
+  /** The events as a JSON array that everybody reads. */
   encode(events: readonly E[]): string;
   decode(text: string): E[];
+  /** The events of one commit as a store of texts keeps them: shorter, and without what follows from the commit's id. */
+  pack(commitId: string, events: readonly E[]): string;
+  /** The events of a packed text, or of one that `encode` made. */
+  unpack(text: string, commitId: string): E[];
   /** What `Filter.types` calls a decoded event. */
   typeOf(event: E): string;
   /**
-   * Marks that tell which texts may hold events of these types: every such text contains at least one mark. A reader of
+   * Marks that tell which texts of either form may hold events of these types: every such text contains at least one mark. A reader of
    * these types alone skips texts without a mark; a text with one may still hold no such event.
    */
   marksOf(types: readonly string[]): readonly string[];
@@ -46,7 +51,7 @@ export type Commit<E> = {
   /** The symbol whose engine takes this commit as input; null on every other commit. */
   symbol: string | null;
   events: readonly E[];
-  /** The codec's text of the events, if the caller already has it: a store that keeps texts need not encode again. */
+  /** The store's text of the commit, if the caller already has it, so that the store need not make it again. */
   text?: string;
 };
 
@@ -99,6 +104,8 @@ export type EventStore<E> = {
   /** The store's own id (UUID), minted when it was created. A position is meaningful only together with it. */
   readonly id: string;
   readonly codec: Codec<E>;
+  /** The commit's text, by whose length this store's appends are bounded: `Commit.text` saves making it twice. */
+  textOf(commit: Pick<Commit<E>, 'id' | 'events'>): string;
   /**
    * Appends at most `COMMITS_PER_APPEND_MAX` commits, those to one stream in order, and returns a durable verdict for each.
    * A failed commit leaves no trace and does not hinder the others. Throws `UnknownOutcome` when the reply was lost: repeat

@@ -35,8 +35,8 @@ test('an event is one that other tools read: type, JSON, and in the metadata wha
     { type: 'placed', isJson: true, data: { text: 'placed 1' }, metadata: metadata(0) },
     { type: 'filled', isJson: true, data: { text: 'filled 1' }, metadata: metadata(1) },
   ]);
-  // UUIDs of version 5, the same for the same commit: that is how the server knows a repetition.
-  for (const { id } of read as { id: string }[]) expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-5/);
+  // UUIDs of version 8, the same for the same commit: that is how the server knows a repetition.
+  for (const { id } of read as { id: string }[]) expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8/);
   expect(new Set((read as { id: string }[]).map(({ id }) => id)).size).toBe(2);
 });
 

@@ -123,7 +123,7 @@ export function groupCommit<E>(
       }
       const { promise, resolve, reject } = Promise.withResolvers<Verdict>();
       // Encoded once: the bound on a call counts it, and the store uses it, also when the call is repeated.
-      const text = store.codec.encode(commit.events);
+      const text = store.textOf(commit);
       queue.push({ commit: { ...commit, text }, resolve, reject });
       // Starts in a later microtask, so that commits submitted together travel together.
       running ??= Promise.resolve().then(run);

@@ -11,6 +11,8 @@ const NO_TRACE = '0'.repeat(32);
 const NO_SPAN = '0'.repeat(16);
 const TRACE_ID_BYTES = 16;
 const SPAN_ID_BYTES = 8;
+/** Bytes of a time in milliseconds in a UUID of version 7. */
+const TIME_BYTES = 6;
 
 /** Null for anything but a valid version 00 header: an all-zero id is invalid too. */
 export function parseTraceparent(header: string | undefined): TraceContext | null {
@@ -24,11 +26,17 @@ export function formatTraceparent({ traceId, spanId, sampled }: TraceContext): s
   return `00-${traceId}-${spanId}-${sampled ? '01' : '00'}`;
 }
 
-/** The beginning of a trace. */
+/**
+ * The beginning of a trace. The trace id is a UUID of version 7 (RFC 9562 §5.7) without its dashes, which serves as the id of
+ * the request, and the span id is its second half: whoever stores both stores one.
+ */
 export function mintTraceparent(runtime: Runtime): string {
-  const bytes = hex(runtime.randomBytes(TRACE_ID_BYTES + SPAN_ID_BYTES));
-  const traceId = bytes.slice(0, TRACE_ID_BYTES * 2);
-  return formatTraceparent({ traceId, spanId: bytes.slice(TRACE_ID_BYTES * 2), sampled: true });
+  const bytes = Buffer.from(runtime.randomBytes(TRACE_ID_BYTES));
+  bytes.writeUIntBE(runtime.nowMs(), 0, TIME_BYTES);
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x70;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  const traceId = hex(bytes);
+  return formatTraceparent({ traceId, spanId: traceId.slice(SPAN_ID_BYTES * 2), sampled: true });
 }
 
 /** A step within the trace of `parent`; the beginning of one when the parent is absent or not valid. */

@@ -1,13 +1,14 @@
 import {
   accountStream,
   bookStream,
-  deriveId,
   type Event,
+  eventIdOf,
   type Fact,
   MATCHING_RULES_VERSION,
   marketStream,
   mintId,
   timeOf,
+  traceparentOf,
   tradeId,
 } from '@brokerx/contracts';
 import { type Random, seededRandom } from '../random.ts';
@@ -322,13 +323,13 @@ function commitWriter(random: Random, startMs: number) {
       const trace = request.replaceAll('-', '');
       const time = timeOf(nowMs);
       const events = facts.map(({ fact, cause }, index) => ({
-        id: deriveId(commitId, String(index)),
+        id: eventIdOf(commitId, index),
         type: fact.type,
         time,
         actor,
         correlationId: cause?.correlationId ?? request,
         causationId: cause?.id ?? request,
-        traceparent: cause?.traceparent ?? `00-${trace}-${trace.slice(16)}-00`,
+        traceparent: cause?.traceparent ?? traceparentOf(request),
         ...(keyed && index === 0 ? { key: { id: request, hash: trace } } : {}),
         data: fact.type === 'OrderFilled.v1' ? { ...fact.data, tradedAt: cause?.time ?? time } : fact.data,
       })) as Event[];

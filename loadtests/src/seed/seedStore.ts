@@ -1,3 +1,4 @@
+import { eventCodec } from '@brokerx/contracts';
 import pg from 'pg';
 import { type SeedCommit, type SeedOptions, seedHistory } from './seed.ts';
 
@@ -37,7 +38,7 @@ export async function seedStore(
         batch.map((commit) => commit.events.length),
         batch.map(({ commitId }) => commitId),
         batch.map(({ symbol }) => symbol),
-        batch.map((commit) => JSON.stringify(commit.events)),
+        batch.map(({ commitId, events }) => codec.pack(commitId, events)),
       ]);
       commits += batch.length;
       batch = [];
@@ -57,7 +58,8 @@ export async function seedStore(
   }
 }
 
-/** About 2 MB of text a statement. */
+const codec = eventCodec();
+/** About 1 MB of text a statement. */
 const COMMITS_PER_INSERT = 2_000;
 const INSERT = `insert into store.commit (last_position, stream, revision, events, commit_id, symbol, body)
   select * from unnest($1::bigint[], $2::text[], $3::bigint[], $4::integer[], $5::uuid[], $6::text[], $7::text[])`;

@@ -1,4 +1,4 @@
-import { type BookFact, deriveId } from '@brokerx/contracts';
+import { type BookFact, eventIdOf } from '@brokerx/contracts';
 import { realRuntime } from '@brokerx/infra';
 import { expect, test } from 'vitest';
 import { desk, SYMBOL } from '../../test/desk.ts';
@@ -58,7 +58,7 @@ test.for([
       symbol: null,
     });
     expect(commit.events.map(({ id }) => id)).toEqual(
-      commit.events.map((_, index) => deriveId(commit.id, String(index))),
+      commit.events.map((_, index) => eventIdOf(commit.id, index)),
     );
     revision += commit.events.length;
     expect(after).toBe(revision);

@@ -1,5 +1,13 @@
-import { type BookFact, bookStream, type Event, mintId, seal, timeOf } from '@brokerx/contracts';
-import { type Appender, type EventStore, mintTraceparent, type Runtime } from '@brokerx/infra';
+import {
+  type BookFact,
+  bookStream,
+  type Event,
+  mintId,
+  seal,
+  timeOf,
+  traceparentOf,
+} from '@brokerx/contracts';
+import type { Appender, EventStore, Runtime } from '@brokerx/infra';
 import { KNOWN_MATCHING_RULES } from '../rules/engine.ts';
 import { ENGINE_ACTOR } from './outputs.ts';
 
@@ -51,7 +59,7 @@ export async function takeOver(
       actor: ENGINE_ACTOR,
       correlationId: id,
       causationId: id,
-      traceparent: mintTraceparent(runtime),
+      traceparent: traceparentOf(id),
     };
     const events = seal(id, cause, [engineStarted]);
     const verdict = await appender.append({

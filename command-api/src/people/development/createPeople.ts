@@ -1,4 +1,4 @@
-import { type AccountFact, clientStream, deriveId, mintId, normalPassword, seal } from '@brokerx/contracts';
+import { type AccountFact, clientStream, eventIdOf, mintId, normalPassword, seal } from '@brokerx/contracts';
 import { isErased } from '@brokerx/infra';
 import pLimit from 'p-limit';
 import type { Account } from '../../account/account.ts';
@@ -74,7 +74,7 @@ async function createPerson(
         ...ids,
         emailHmac,
         phoneHmac: lookups.phoneHmac(PHONE),
-        ...sealedRegistration(people, key, deriveId(commitId, '0'), personal),
+        ...sealedRegistration(people, key, eventIdOf(commitId, 0), personal),
         roles: ['trader'],
       },
       passcode: null,

@@ -52,7 +52,7 @@ const register = async ({ url }: CommandApiProcess, email: string) => {
 };
 const count = async (query: string) =>
   Number((await client.query(`select count(*) as n from ${query}`)).rows[0].n);
-const recorded = (type: string) => count(`store.commit where strpos(body, '"type":"${type}"') > 0`);
+const recorded = (type: string) => count(`store.commit where strpos(body, '"${type}"') > 0`);
 const keysLeft = () => count('vault.client_key where wrapped is not null');
 const until = (holds: () => boolean | Promise<boolean>) =>
   eventually(async () => ((await holds()) ? true : undefined));

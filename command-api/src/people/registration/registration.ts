@@ -1,7 +1,7 @@
 import {
   type Cause,
   clientStream,
-  deriveId,
+  eventIdOf,
   normalPassword,
   type Register,
   seal,
@@ -68,7 +68,7 @@ export async function registerClient(
   const { reply, position } = await clients.execute(stream, cause, (client, commitId) => {
     const earlier = earlierReply(client, requestKey);
     if (earlier) return { facts: [], reply: earlier };
-    const [registeredId, issuedId] = [deriveId(commitId, '0'), deriveId(commitId, '1')];
+    const [registeredId, issuedId] = [eventIdOf(commitId, 0), eventIdOf(commitId, 1)];
     const decision = register(client, {
       registration: {
         clientId,
@@ -107,7 +107,7 @@ export async function sendPasscodeAgain(
     (state, commitId) => {
       const earlier = earlierReply(state, requestKey);
       if (earlier) return { facts: [], reply: earlier };
-      const codeHmac = codeHmacOf(people, clientId, deriveId(commitId, '0'));
+      const codeHmac = codeHmacOf(people, clientId, eventIdOf(commitId, 0));
       const decision = resendPasscode(state, { codeHmac, nowMs, openMs });
       return { facts: decision.facts, reply: replyTo(decision, state) };
     },

@@ -1,8 +1,8 @@
 import {
   type ClientFact,
   clientStream,
-  deriveId,
   emailStream,
+  eventIdOf,
   mintId,
   normalPassword,
   timeOf,
@@ -107,7 +107,7 @@ async function beginSession(
     clientStream(clientId),
     cause,
     (_, commitId) => {
-      const sealed = (index: number) => sealer(people, key, deriveId(commitId, String(index)));
+      const sealed = (index: number) => sealer(people, key, eventIdOf(commitId, index));
       const rehashed: ClientFact[] =
         newHash === null
           ? []
@@ -151,7 +151,7 @@ async function noteFailure(
       facts: [
         {
           type: 'SignInFailed.v1',
-          data: { ip: sealer(people, key, deriveId(commitId, '0'))('ip', origin.ip) },
+          data: { ip: sealer(people, key, eventIdOf(commitId, 0))('ip', origin.ip) },
         },
       ],
       reply: null,

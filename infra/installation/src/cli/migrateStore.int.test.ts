@@ -1,14 +1,18 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { eventCodec } from '@brokerx/contracts';
 import { eventStoreDb } from '@brokerx/infra/eventStore/eventStore.eventstoredb.ts';
 import { postgresEventStore } from '@brokerx/infra/eventStore/eventStore.postgres.ts';
-import { storedEventCodec as codec } from '@brokerx/infra/eventStore/migration/storedEvents.ts';
+import type { Codec } from '@brokerx/infra/eventStore/eventStore.ts';
+import type { StoredEvent } from '@brokerx/infra/eventStore/migration/storeDigest.ts';
 import { freePort } from '@brokerx/infra/runtime/ports.ts';
 import { realRuntime as runtime } from '@brokerx/infra/runtime/runtime.ts';
 import { type FreshDatabase, freshDatabase } from '@brokerx/infra/servers/testServers.ts';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { type EventStoreDbServer, startEventStoreDbServer } from '../../../test/eventStoreDbServer.ts';
 import { contentOf, fillWithNotes } from '../../../test/storedNotes.ts';
+
+const codec = eventCodec({}) as unknown as Codec<StoredEvent>;
 
 /** `brokerx migrate-store` as an operator runs it, from PostgreSQL to EventStoreDB and back. */
 let first: FreshDatabase;

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { postgresEventStore } from '@brokerx/infra/eventStore/eventStore.postgres.ts';
-import type { EventStore } from '@brokerx/infra/eventStore/eventStore.ts';
-import { type StoredEvent, storedEventCodec } from '@brokerx/infra/eventStore/migration/storedEvents.ts';
+import type { Codec, EventStore } from '@brokerx/infra/eventStore/eventStore.ts';
+import type { StoredEvent } from '@brokerx/infra/eventStore/migration/storeDigest.ts';
 import { CONNECT_TIMEOUT_MS } from '@brokerx/infra/postgres/postgres.ts';
 import { createLog } from '@brokerx/infra/runtime/log.ts';
 import { mayFail } from '@brokerx/infra/runtime/mayFail.ts';
@@ -31,7 +31,10 @@ export async function openStoreAt(
   address: string,
   { mayCreate }: { mayCreate: boolean },
 ): Promise<OpenedStore> {
-  const storeOptions = { codec: storedEventCodec, runtime: realRuntime };
+  const { eventCodec } = await import('@brokerx/contracts/events/codec.ts');
+  // Nothing is upcast: what is moved stays as it was written.
+  const codec = eventCodec({}) as unknown as Codec<StoredEvent>;
+  const storeOptions = { codec, runtime: realRuntime };
   if (isDataFolder(address)) return openFolder(resolve(address), mayCreate);
   try {
     if (address.startsWith('esdb')) {

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { jsonEvent, type RecordedEvent, type ResolvedEvent } from '@eventstore/db-client';
 import type { Codec, Commit, Recorded } from '../eventStore.ts';
-import { derivedId } from './derivedId.ts';
 
 /**
  * The form of an event in EventStoreDB: its type, its data as JSON, and as metadata its other fields beside `commit`, which
@@ -37,8 +36,12 @@ const MARK_CHARACTERS = 300;
 /** A commit as it is sent. `bytesMax` is an upper bound of its size. */
 export type ProposedCommit<E> = { commit: Commit<E>; events: ProposedEvent[]; bytesMax: number };
 
-/** The id of a commit's event: the same at every repetition, another one in any other commit. */
-export const eventIdOf = (commitId: string, index: number): string => derivedId(commitId, String(index));
+/**
+ * The id of a commit's event: the same at every repetition, another one in any other commit. It is the commit's own with the
+ * event's place in its third group, and version 8 (RFC 9562 §5.8).
+ */
+export const eventIdOf = (commitId: string, index: number): string =>
+  `${commitId.slice(0, 14)}8${index.toString(16).padStart(3, '0')}${commitId.slice(18)}`;
 
 /** The commit as it is sent. Throws if it is too large for one append. */
 export function proposed<E>(commit: Commit<E>, codec: Codec<E>): ProposedCommit<E> {

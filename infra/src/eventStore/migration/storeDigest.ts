@@ -1,6 +1,8 @@
 import { createHash, hash } from 'node:crypto';
 import type { EventStore, Recorded } from '../eventStore.ts';
-import type { StoredEvent } from './storedEvents.ts';
+
+/** An event as it lies in a store, for tools that move it without knowing what it says; nothing is upcast. */
+export type StoredEvent = { type: string; data: unknown } & Readonly<Record<string, unknown>>;
 
 /**
  * What a store's streams hold, as a hash for each: of every event in order, with its revision, commit and symbol. The

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
+import { storedEventCodec } from '../../../test/storedEventCodec.ts';
 import { contentOf, fillWithNotes, note } from '../../../test/storedNotes.ts';
 import { realRuntime } from '../../runtime/runtime.ts';
 import { memoryEventStore } from '../eventStore.memory.ts';
 import { type EventStore, NO_STREAM, UnknownOutcome } from '../eventStore.ts';
-import { type StoredEvent, storedEventCodec } from './storedEvents.ts';
+import type { StoredEvent } from './storeDigest.ts';
 import { migrateStore, type Progress } from './storeMigration.ts';
 
 type Store = EventStore<StoredEvent>;

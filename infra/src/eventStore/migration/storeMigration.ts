@@ -7,8 +7,7 @@ import {
   UnknownOutcome,
 } from '../eventStore.ts';
 import { APPEND_TEXT_MAX } from '../groupCommit.ts';
-import { digest, everything, type StreamDigests, storeDigest } from './storeDigest.ts';
-import type { StoredEvent } from './storedEvents.ts';
+import { digest, everything, type StoredEvent, type StreamDigests, storeDigest } from './storeDigest.ts';
 
 /**
  * Copies one event store into another: every commit with its id, place, events and symbol, in the order of the

@@ -1,14 +1,12 @@
-import type { Codec } from '../eventStore.ts';
+import type { Codec } from '../src/eventStore/eventStore.ts';
+import type { StoredEvent } from '../src/eventStore/migration/storeDigest.ts';
 
-/**
- * Events as they lie in a store, for tools that move them without knowing what they say: JSON with a type and data,
- * the rest of it kept as it is and nothing upcast. In parts they look as the services' own codec makes them.
- */
-export type StoredEvent = { type: string; data: unknown } & Readonly<Record<string, unknown>>;
-
+/** Events of any type, for tests of tools that move them without knowing what they say. */
 export const storedEventCodec: Codec<StoredEvent> = {
   encode: (events) => JSON.stringify(events),
   decode: (text) => JSON.parse(text) as StoredEvent[],
+  pack: (_commitId, events) => JSON.stringify(events),
+  unpack: (text) => JSON.parse(text) as StoredEvent[],
   typeOf: ({ type }) => type,
   marksOf: (types) => types.map((type) => `"type":${JSON.stringify(type)}`),
   storedTypesOf: (types) => types,
