@@ -14,7 +14,7 @@ const LOOKED_AT = 200;
  * its own is behind. Books, settlement and views work in order, so by then everything before is done, too.
  */
 export async function drained(
-  { api, operator }: Target,
+  { api, operator, installation }: Target,
   last: readonly LastOrder[],
   watching: Watching,
   secondNow: () => number,
@@ -32,7 +32,9 @@ export async function drained(
   }
   for (;;) {
     const { lag } = await watching.sample(secondNow());
-    const { match = 0, settlement = 0, view = 0 } = lag;
+    // A process that is just starting tells nothing, and may be behind; of an installation elsewhere nobody may tell.
+    const unseen = installation ? Number.POSITIVE_INFINITY : 0;
+    const { match = unseen, settlement = unseen, view = unseen } = lag;
     if (match + settlement + view === 0) return performance.now() - begunMs;
     if (isLate()) throw new Error(`behind after ${DRAIN_MAX_MS} ms: ${JSON.stringify(lag)}`);
     await delay(POLL_MS);
