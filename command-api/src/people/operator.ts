@@ -47,7 +47,7 @@ export async function bootstrapOperator(
   await clients.execute(stream, cause, (client, commitId) => ({
     facts: register(client, {
       registration: {
-        ...ids,
+        clientId,
         emailHmac,
         phoneHmac: '',
         ...sealedRegistration(people, key, eventIdOf(commitId, 0), {
@@ -58,6 +58,7 @@ export async function bootstrapOperator(
           phone: '-',
           passwordHash,
         }),
+        accountId: ids.accountId,
         roles: ['operator', 'analyst', 'trader'],
       },
       passcode: null,

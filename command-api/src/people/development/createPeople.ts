@@ -71,10 +71,11 @@ async function createPerson(
   await clients.execute(stream, cause, (client, commitId) => ({
     facts: register(client, {
       registration: {
-        ...ids,
+        clientId,
         emailHmac,
         phoneHmac: lookups.phoneHmac(PHONE),
         ...sealedRegistration(people, key, eventIdOf(commitId, 0), personal),
+        accountId,
         roles: ['trader'],
       },
       passcode: null,
