@@ -1,13 +1,11 @@
 import type { Codec } from '../src/eventStore/eventStore.ts';
+import { plainText } from '../test/plainText.ts';
 
 /** Events like those of orders, to be appended: about 450 bytes of JSON each. */
 export type OrderNote = { type: string; id: string } & Record<string, string>;
 
 export const codec: Codec<OrderNote> = {
-  encode: (events) => JSON.stringify(events),
-  decode: (text) => JSON.parse(text) as OrderNote[],
-  pack: (_commitId, events) => JSON.stringify(events),
-  unpack: (text) => JSON.parse(text) as OrderNote[],
+  ...plainText<OrderNote>(),
   typeOf: ({ type }) => type,
   marksOf: (types) => types.map((type) => `"type":${JSON.stringify(type)}`),
   parts: ({ type, orderId, symbol, side, priceCents, quantity, ...metadata }) => ({

@@ -1,14 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { memoryEventStore } from '../src/eventStore/eventStore.memory.ts';
 import type { Codec, Commit, EventStore, Verdict } from '../src/eventStore/eventStore.ts';
+import { plainText } from './plainText.ts';
 
 /** The event of these tests; its type is its text's first word. */
 export type Noted = { text: string };
 export const notedCodec: Codec<Noted> = {
-  encode: (events) => JSON.stringify(events),
-  decode: (text) => JSON.parse(text) as Noted[],
-  pack: (_commitId, events) => JSON.stringify(events),
-  unpack: (text) => JSON.parse(text) as Noted[],
+  ...plainText<Noted>(),
   typeOf: ({ text }) => text.split(' ', 1)[0] ?? '',
   // Without the closing quote, so that a type that begins with another is marked like it.
   marksOf: (types) => types.map((type) => `"text":${JSON.stringify(type).slice(0, -1)}`),

@@ -1,12 +1,10 @@
 import type { Codec } from '../src/eventStore/eventStore.ts';
 import type { StoredEvent } from '../src/eventStore/migration/storeDigest.ts';
+import { plainText } from './plainText.ts';
 
 /** Events of any type, for tests of tools that move them without knowing what they say. */
 export const storedEventCodec: Codec<StoredEvent> = {
-  encode: (events) => JSON.stringify(events),
-  decode: (text) => JSON.parse(text) as StoredEvent[],
-  pack: (_commitId, events) => JSON.stringify(events),
-  unpack: (text) => JSON.parse(text) as StoredEvent[],
+  ...plainText<StoredEvent>(),
   typeOf: ({ type }) => type,
   marksOf: (types) => types.map((type) => `"type":${JSON.stringify(type)}`),
   storedTypesOf: (types) => types,

@@ -3,8 +3,8 @@ import { hash } from 'node:crypto';
 
 /**
  * Makes and reads ids, which are UUIDs (RFC 9562). A minted id has version 7 (§5.7) and sorts by time. A derived id
- * has version 5 (§5.5, SHA-1 of a namespace and a name): the same names always give the same id.
- * That of an event has version 8 and costs no hash. Events of older versions have an id of version 5.
+ * has version 5 (§5.5, SHA-1 of a namespace and a name): the same names always give the same id. An event's id has
+ * version 8 and costs no hash; older events have one of version 5.
  */
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
@@ -16,7 +16,7 @@ export const uuidV7TimeMs = (id: string): number | undefined =>
 
 /**
  * The id of the event at this place (from 0, below `COMMIT_EVENTS_MAX`) of a commit: the commit's own, with the place in its
- * third group, and version 8 (§5.8). Each of two commits keeps at least 62 bits that the other one does not have.
+ * third group, and version 8 (§5.8). Commits of the same millisecond still differ in 62 random bits.
  */
 export function eventIdOf(commitId: string, index: number): string {
   if (!(index < COMMIT_EVENTS_MAX)) assert.fail(`a commit has no event ${index}`);
@@ -30,10 +30,8 @@ const places: string[] = [];
 
 /** The W3C trace context of a trace that begins with the request of this id. */
 export function traceparentOf(requestId: string): string {
-  const [first, second] = [
-    requestId.slice(0, 8) + requestId.slice(9, 13) + requestId.slice(14, 18),
-    secondHalf(requestId),
-  ];
+  const first = requestId.slice(0, 8) + requestId.slice(9, 13) + requestId.slice(14, 18);
+  const second = secondHalf(requestId);
   return `00-${first}${second}-${second}-01`;
 }
 

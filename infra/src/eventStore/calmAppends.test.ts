@@ -1,14 +1,12 @@
 import { expect, test } from 'vitest';
+import { plainText } from '../../test/plainText.ts';
 import { type Runtime, realRuntime } from '../runtime/runtime.ts';
 import { calmAppends } from './calmAppends.ts';
 import { memoryEventStore } from './eventStore.memory.ts';
 
 test('the first append is told at once, those that follow soon after together', async () => {
   const codec = {
-    encode: JSON.stringify,
-    decode: (text: string) => JSON.parse(text) as { n: number }[],
-    pack: (_commitId: string, events: readonly { n: number }[]) => JSON.stringify(events),
-    unpack: (text: string) => JSON.parse(text) as { n: number }[],
+    ...plainText<{ n: number }>(),
     typeOf: () => 'n',
     marksOf: () => ['n'],
     parts: (event: { n: number }) => ({ type: 'n', data: event, metadata: {} }),

@@ -22,8 +22,8 @@ export type Codec<E> = {
   /** What `Filter.types` calls a decoded event. */
   typeOf(event: E): string;
   /**
-   * Marks that tell which texts of either form may hold events of these types: every such text contains at least one mark. A reader of
-   * these types alone skips texts without a mark; a text with one may still hold no such event.
+   * Marks that tell which texts of either form may hold events of these types: every such text contains at least one mark.
+   * A reader of these types alone skips texts without a mark; a text with one may still hold no such event.
    */
   marksOf(types: readonly string[]): readonly string[];
   /** Takes an event apart, for a store that keeps each event as a record that other tools can read. */

@@ -22,6 +22,14 @@ import { signIn } from '../../src/people.ts';
 let target: Target;
 let prepared: Prepared;
 const runs: Pick<Run, 'journals' | 'remove'>[] = [];
+const OPTIONS = {
+  seed: 1,
+  generators: 1,
+  connectionsMax: 20,
+  probesPerSecond: 2,
+  onPoint: () => undefined,
+  onSample: () => undefined,
+};
 const SHORT = { seconds: 1, warmUpSeconds: 0, users: 3 };
 const named = (name: string) => scenarioOf(name) as Scenario;
 
@@ -35,18 +43,7 @@ afterAll(async () => {
 });
 
 async function play(scenario: Scenario): Promise<Run> {
-  const run = await runScenario(
-    target,
-    { ...prepared, scenario },
-    {
-      seed: 1,
-      generators: 1,
-      connectionsMax: 20,
-      probesPerSecond: 2,
-      onPoint: () => undefined,
-      onSample: () => undefined,
-    },
-  );
+  const run = await runScenario(target, { ...prepared, scenario }, OPTIONS);
   runs.push(run);
   return run;
 }
@@ -128,14 +125,7 @@ test('the capacity is searched step by step, for a rate and for users', async ()
     first: { rate: 5, users: 1 },
     rateMax: 10,
     bounds: { p95Ms: 60_000, lagMs: 60_000, errors: 0.05 },
-    options: {
-      seed: 1,
-      generators: 1,
-      connectionsMax: 20,
-      probesPerSecond: 0,
-      onPoint: () => undefined,
-      onSample: () => undefined,
-    },
+    options: { ...OPTIONS, probesPerSecond: 0 },
   });
   runs.push(found);
   expect(found.figures).toMatchObject({

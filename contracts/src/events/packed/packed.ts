@@ -23,7 +23,7 @@ const forms: ReadonlyMap<string, RecordForm> = new Map(
 );
 
 type Key = NonNullable<Envelope['key']>;
-type Further = { key?: Key };
+type Further = { key: Key };
 type CauseItem = [
   0,
   time: string,

@@ -144,6 +144,16 @@ test('somebody who writes to the target meanwhile is noticed', async () => {
   await expect(migrate(from, contended)).rejects.toThrow(/somebody else writes to the target, in account-0/);
 });
 
+test('a copy is in the form in which the target keeps its commits', async () => {
+  const form = { pack: (id: string, events: readonly StoredEvent[]) => JSON.stringify([id, events]) };
+  const unpack = (text: string) => (JSON.parse(text) as [string, StoredEvent[]])[1];
+  const packing = { ...storedEventCodec, ...form, unpack };
+  const [from, to] = [open(), memoryEventStore({ id: randomUUID(), codec: packing })];
+  await fillWithNotes(from, 50);
+  await migrate(from, to);
+  expect(await contentOf(to)).toEqual(await contentOf(from));
+});
+
 test('a copy that is not the same is found by looking at every event', async () => {
   const [from, to] = [open(), open()];
   await fillWithNotes(from, 50);

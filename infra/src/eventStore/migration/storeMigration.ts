@@ -71,7 +71,7 @@ export async function migrateStore(options: {
     }),
   );
   const copied = { events: 0, commits: 0 };
-  for await (const { commits, position } of batches(from, resumeAfter, held, signal)) {
+  for await (const { commits, position } of batches(options, resumeAfter, held, signal)) {
     await append(options, commits);
     copied.commits += commits.length;
     copied.events += commits.reduce((sum, { events }) => sum + events.length, 0);
@@ -142,7 +142,7 @@ const named = (streams: readonly string[]) =>
 
 /** The commits after a position that the target lacks, in calls of what one append takes. */
 async function* batches(
-  from: Store,
+  { from, to }: { from: Store; to: Store },
   after: number,
   held: StreamDigests,
   signal: AbortSignal,
@@ -155,7 +155,7 @@ async function* batches(
     const there = held.get(commit.stream)?.events ?? 0;
     if (commit.expectedRevision + commit.events.length < there) continue;
     if (commit.expectedRevision + 1 < there) throw somethingElse([commit.stream]);
-    const text = from.codec.encode(commit.events);
+    const text = to.textOf(commit);
     if (commits.length === COMMITS_PER_APPEND_MAX || (length > 0 && length + text.length > APPEND_TEXT_MAX)) {
       yield { commits, position };
       [commits, length] = [[], 0];
